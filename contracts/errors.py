@@ -1,0 +1,46 @@
+"""Every error that Slipway raises on purpose, as one shallow tree.
+
+    SlipwayError
+    ├── PermanentError           trying again cannot help
+    │   ├── ContractInvalid      a contract, compiled file or setting is wrong
+    │   ├── FileRejected         a partner's file cannot be accepted
+    │   └── ReconciliationFailed rows or money do not add up: nothing may be published
+    └── RetryableError           the same call may succeed later (throttling, lost connection)
+
+Step Functions sees the class name as the error name, so renaming one is a change of the state machine too.
+"""
+
+from __future__ import annotations
+
+
+class SlipwayError(Exception):
+    """Root of all errors that Slipway raises on purpose."""
+
+
+class PermanentError(SlipwayError):
+    """Trying again with the same input cannot help."""
+
+
+class RetryableError(SlipwayError):
+    """The same call may succeed later."""
+
+
+class ContractInvalid(PermanentError):
+    """A contract, its compiled form, or an environment setting is wrong."""
+
+
+class FileRejected(PermanentError):
+    """A partner's file cannot be accepted.
+
+    `reason` is a stable identifier (`not_utf8`, `header_mismatch`, ...), `detail` one sentence that names the place and
+    the value found.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class ReconciliationFailed(PermanentError):
+    """Rows or control totals do not add up; nothing may be published."""

@@ -1,0 +1,197 @@
+"""A dataset contract as the runtimes see it: frozen dataclasses over the compiled JSON.
+
+`contracts.authoring` is the only writer of that JSON. Here nothing is validated twice and nothing has a default:
+a missing field is a KeyError turned into ContractInvalid, never a silent fallback.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Literal
+
+from contracts.errors import ContractInvalid
+
+RuleAction = Literal["warn", "quarantine", "halt"]
+Period = Literal["month", "quarter", "year"]
+
+DECIMAL = re.compile(r"^decimal\((\d+),(\d+)\)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a table.
+
+    `type` is written as Spark, Athena, Iceberg and DuckDB all write it: string, int, bigint, decimal(p,s), date,
+    timestamp, boolean. `source_name` is the header a file carries; `format` is a JDK DateTimeFormatter pattern, for date
+    and timestamp columns. `minimum` and `maximum` are inclusive and kept as text, so that no limit passes through a float.
+    """
+
+    name: str
+    type: str
+    description: str
+    source_name: str
+    required: bool
+    format: str | None
+    minimum: str | None
+    maximum: str | None
+    pattern: str | None
+    max_length: int | None
+    allowed: tuple[str, ...]
+    control_total: bool
+    pii: str | None
+
+    @property
+    def precision_and_scale(self) -> tuple[int, int] | None:
+        """(precision, scale) of a decimal column, None for every other type."""
+        found = DECIMAL.match(self.type)
+        return (int(found.group(1)), int(found.group(2))) if found else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A row rule: `expression` is SQL that Spark and DuckDB read alike, and a row breaks the rule unless it is TRUE.
+
+    A rule is evaluated only on rows where every one of its `columns` parsed, so that one bad value gives one reason.
+    """
+
+    id: str
+    description: str
+    expression: str
+    columns: tuple[str, ...]
+    action: RuleAction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intake:
+    """How files of this dataset arrive: `partners/<partner>/<folder>/<file>` with one of `suffixes`."""
+
+    folder: str
+    suffixes: tuple[str, ...]
+    delimiter: str
+    max_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retention:
+    """Days until data of a zone leaves; `None` keeps it."""
+
+    raw_days: int
+    raw_archive_after_days: int
+    processed_days: int | None
+    quarantine_days: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CuratedModel:
+    """An aggregate with a declared grain, recomputed period by period.
+
+    `sql` selects from a relation named like the dataset, which holds only the processed rows of the periods to be
+    recomputed. `period_column` is the column of this model with the first day of each period; `source_date` the
+    processed column it derives from. `conserves` maps a column of this model to the processed column whose sum it must
+    equal to the cent.
+    """
+
+    name: str
+    description: str
+    sql: str
+    columns: tuple[Column, ...]
+    grain: tuple[str, ...]
+    period: Period
+    period_column: str
+    source_date: str
+    conserves: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """Everything the pipeline knows about one dataset."""
+
+    dataset: str
+    version: str
+    description: str
+    owner: str
+    alert_email: str | None
+    freshness_hours: int
+    intake: Intake
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    partition_column: str
+    partition_transform: Literal["month", "day", "year"]
+    table_format: Literal["iceberg"]
+    retention: Retention
+    max_quarantined_share: str
+    curated: tuple[CuratedModel, ...]
+
+    def column(self, name: str) -> Column:
+        """The column called `name`; KeyError if the contract has none."""
+        by_name = {column.name: column for column in self.columns}
+        return by_name[name]
+
+    @property
+    def control_columns(self) -> tuple[Column, ...]:
+        """The money columns whose totals are reconciled, in contract order."""
+        return tuple(column for column in self.columns if column.control_total)
+
+
+def normalized_header(name: str) -> str:
+    """The form in which header names are compared: case, spaces, underscores, hyphens, quotes and BOM do not count."""
+    return "".join(character for character in name.casefold() if character.isalnum())
+
+
+def from_json(text: str, *, origin: str) -> Contract:
+    """Build a Contract from its compiled JSON.
+
+    Raises ContractInvalid, naming `origin` and the field, when the text is not a compiled contract.
+    """
+    try:
+        return _contract(json.loads(text))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ContractInvalid(f"{origin} is not a compiled contract: {error!r}; run `make contracts`") from error
+
+
+def load(dataset: str) -> Contract:
+    """The compiled contract shipped with this code.
+
+    Raises ContractInvalid when there is none for `dataset`.
+    """
+    file = resources.files("contracts") / "compiled" / f"{dataset}.json"
+    if not file.is_file():
+        raise ContractInvalid(f"no compiled contract for dataset {dataset!r}; known: {', '.join(datasets()) or 'none'}")
+    return from_json(file.read_text(encoding="utf-8"), origin=f"contracts/compiled/{dataset}.json")
+
+
+def datasets() -> tuple[str, ...]:
+    """Names of all compiled contracts, sorted."""
+    folder = resources.files("contracts") / "compiled"
+    return tuple(sorted(file.name.removesuffix(".json") for file in folder.iterdir() if file.name.endswith(".json")))
+
+
+def _contract(data: dict[str, Any]) -> Contract:
+    known = {
+        **data,
+        "intake": Intake(**{**data["intake"], "suffixes": tuple(data["intake"]["suffixes"])}),
+        "columns": _columns(data["columns"]),
+        "key": tuple(data["key"]),
+        "rules": tuple(Rule(**{**rule, "columns": tuple(rule["columns"])}) for rule in data["rules"]),
+        "retention": Retention(**data["retention"]),
+        "curated": tuple(_curated(model) for model in data["curated"]),
+    }
+    return Contract(**known)
+
+
+def _columns(items: list[dict[str, Any]]) -> tuple[Column, ...]:
+    return tuple(Column(**{**item, "allowed": tuple(item["allowed"])}) for item in items)
+
+
+def _curated(data: dict[str, Any]) -> CuratedModel:
+    known = {
+        **data,
+        "columns": _columns(data["columns"]),
+        "grain": tuple(data["grain"]),
+        "conserves": tuple((pair[0], pair[1]) for pair in data["conserves"]),
+    }
+    return CuratedModel(**known)

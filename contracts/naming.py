@@ -1,0 +1,61 @@
+"""The one place that decides what things are called: databases, tables, object keys, execution names.
+
+Every function is pure, so stacks, Lambdas, jobs and the CLI agree without asking each other.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Zone = Literal["raw", "processed", "curated"]
+
+LANDING_PREFIX = "partners/"  # only keys below it raise intake events
+REJECTED_PREFIX = "rejected/"  # same bucket, outside the event filter
+RUNS_PREFIX = "runs/"  # in the processed bucket: manifests, staged rows and results of runs
+PARTIAL_SUFFIXES = (".part", ".filepart", ".partial", ".tmp", ".crdownload", ".swp")
+
+
+def database(environment: str, zone: Zone) -> str:
+    """Glue database of a zone, e.g. slipway_dev_processed."""
+    return f"slipway_{environment}_{zone}"
+
+
+def quarantine_table(dataset: str) -> str:
+    """Table, in the processed database, that holds a dataset's rejected rows with their reasons."""
+    return f"{dataset}_quarantine"
+
+
+def landing_folder(partner: str, folder: str) -> str:
+    """Key prefix to which one partner uploads files of one dataset."""
+    return f"{LANDING_PREFIX}{partner}/{folder}/"
+
+
+def raw_key(*, dataset: str, ingest_date: str, sha256: str, file_name: str) -> str:
+    """Key of an accepted file in the raw bucket. `ingest_date` is YYYY-MM-DD in UTC."""
+    return f"{dataset}/ingest_date={ingest_date}/{sha256}/{file_name}"
+
+
+def run_prefix(dataset: str, run_id: str) -> str:
+    """Prefix in the processed bucket under which a run keeps its manifest, staged rows and results."""
+    return f"{RUNS_PREFIX}{dataset}/{run_id}/"
+
+
+def manifest_key(dataset: str, run_id: str) -> str:
+    """The list of files a run works on; written by claim_batch, read by the jobs."""
+    return run_prefix(dataset, run_id) + "manifest.json"
+
+
+def result_key(dataset: str, run_id: str, step: Literal["raw_to_processed", "processed_to_curated"]) -> str:
+    """What a job measured; written by the job, read by gate and close_run."""
+    return run_prefix(dataset, run_id) + f"{step}.json"
+
+
+def branch(run_id: str) -> str:
+    """Iceberg branch on which a run works until it is published."""
+    return "run_" + re.sub(r"[^0-9a-z]", "_", run_id.lower())
+
+
+def stack(environment: str, part: str) -> str:
+    """CloudFormation stack name, e.g. Slipway-Dev-Storage."""
+    return f"Slipway-{environment.capitalize()}-{part}"
