@@ -1,0 +1,87 @@
+# One recipe for people, hooks and CI. `make` alone prints what there is.
+PYTHON ?= python3
+STATE  := .slipway
+BIN    := .venv/bin
+UV     := uv==0.13.8
+
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export CDK_DISABLE_CLI_TELEMETRY := true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types imports contracts synth bench lock clean test-unit test-spark test-infrastructure test-end-to-end
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STATE)/python.done $(STATE)/node.done $(STATE)/jars.done ## install what the targets need: Python packages, CDK CLI, Spark's jars
+
+$(STATE)/tools.done:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Slipway needs Python 3.11 or newer, found " + sys.version.split()[0] + "; set PYTHON=... to another interpreter")'
+	@node -e 'if (+process.versions.node.split(".")[0] < 20) { console.error("Slipway needs Node 20 or newer, found " + process.version); process.exit(1) }' || { echo "Node.js 20 or newer is needed for the CDK CLI and for JSII"; exit 1; }
+	@java -version 2>&1 | awk -F '"' '/version/ { split($$2, v, "."); found = 1; if (v[1] + 0 < 17) { print "Slipway needs Java 17 or newer, found " $$2; exit 1 } } END { if (!found) { print "Java 17 or newer is needed to run Spark"; exit 1 } }'
+	@mkdir -p $(STATE) && touch $@
+
+$(STATE)/python.done: requirements.txt pyproject.toml | $(STATE)/tools.done
+	@echo "setup 1/3  Python packages (about 1.5 GB on disk, Spark and the CDK are the large ones)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet $(UV)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+$(STATE)/node.done: package.json package-lock.json | $(STATE)/tools.done
+	@echo "setup 2/3  CDK command line"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# The Ivy inside pyspark fetches from Maven Central, so that Maven itself is not needed.
+$(STATE)/jars.done: local_cloud/spark_jars.xml $(STATE)/python.done
+	@echo "setup 3/3  Spark's Iceberg and S3 libraries (about 75 MB)"
+	@rm -rf $(STATE)/jars
+	@java -cp "$$($(BIN)/python -c 'import pathlib, pyspark; print(next(pathlib.Path(pyspark.__file__).parent.glob("jars/ivy-*.jar")))')" \
+	  org.apache.ivy.Main -error -ivy $< -types jar -retrieve "$(STATE)/jars/[artifact]-[revision].[ext]"
+	@test -n "$$(ls $(STATE)/jars)" && touch $@
+
+demo: setup ## run the whole pipeline on the embedded AWS and show every file, row and cent
+	@$(BIN)/slipway demo
+
+test: setup lint types imports test-unit test-spark test-infrastructure test-end-to-end ## every check and every test
+
+check: lint types imports ## static checks only: style, types, import rules, contracts
+
+lint: setup
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/python -m contracts.authoring --check
+
+types: setup
+	@$(BIN)/mypy
+
+imports: setup
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+test-unit: setup ## Lambdas, contracts, ledger, command line, architecture
+	@$(BIN)/pytest -q -n 2 tests/unit tests/architecture
+
+test-spark: setup ## transforms and tables on a local Spark
+	@$(BIN)/pytest -q tests/spark
+
+test-infrastructure: setup ## templates: nag, lint, policies, assets, determinism
+	@$(BIN)/pytest -q tests/infrastructure
+
+test-end-to-end: setup ## the synthesized application on the embedded AWS, under its own roles
+	@$(BIN)/pytest -q tests/end_to_end
+
+contracts: setup ## compile datasets/*/contract.yaml to contracts/compiled
+	@$(BIN)/python -m contracts.authoring
+
+ENVIRONMENT ?= dev
+synth: setup ## write the CloudFormation templates: make synth ENVIRONMENT=prod
+	@npx cdk synth --all --quiet -c environment=$(ENVIRONMENT)
+
+bench: setup ## rows per second beside bare Spark and DuckDB; cost of one more day
+	@$(BIN)/python -m benchmarks.run
+
+lock: ## resolve requirements.in into requirements.txt
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header requirements.in --output-file requirements.txt
+
+clean: ## remove everything that setup and runs made
+	@rm -rf .venv node_modules $(STATE) build cdk.out*
