@@ -1,0 +1,1 @@
+"""The operator's command: the same words against the embedded AWS and a real account."""

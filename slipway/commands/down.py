@@ -1,0 +1,16 @@
+"""`slipway down`: stop the embedded AWS; its state ends with it."""
+
+from __future__ import annotations
+
+import argparse
+
+from local_cloud import session
+from slipway.console import console
+from slipway.deployment import STATE_DIRECTORY
+
+
+def run(_options: argparse.Namespace) -> int:
+    """Stop every process of the embedded AWS."""
+    session.attach(STATE_DIRECTORY).stop()
+    console.print("stopped; nothing of it is left running")
+    return 0

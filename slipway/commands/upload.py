@@ -1,0 +1,41 @@
+"""`slipway upload`: send files as a partner would and follow them to their fate."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from contracts import model, naming
+from contracts.errors import PermanentError
+from slipway import follow, ledgers, partner, views
+from slipway.console import Stopwatch
+from slipway.deployment import connect
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when every file was loaded or found to be a duplicate, 1 when one was rejected or a run failed."""
+    files = [_existing(Path(name)) for name in options.files]
+    folder = model.load(options.dataset).intake.folder
+    deployment = connect(options.environment)
+    watch = Stopwatch()
+    known = {fate.entry for fate in ledgers.files(deployment, options.dataset)}
+    following = follow.begin(deployment, lambda step: watch.say(f"{step.name}  {step.seconds:.1f} s"))
+    to = partner.endpoint(deployment, user=options.partner, identity=options.identity)
+    with partner.connected(to) as sftp:
+        for file in files:
+            seconds = partner.send(sftp, file, folder=folder)
+            watch.say(f"sent {file.name} as {options.partner} in {seconds:.1f} s")
+    if options.no_wait:
+        return 0
+    keys = {naming.landing_folder(options.partner, folder) + file.name for file in files}
+    outcome = follow.until_fates(following, dataset=options.dataset, awaited=keys, known=known)
+    views.files(outcome.fates)
+    if outcome.failed_executions:
+        views.failures(deployment, outcome.failed_executions)
+    return int(bool(outcome.failed_executions) or any(fate.status == "rejected" for fate in outcome.fates))
+
+
+def _existing(file: Path) -> Path:
+    if not file.is_file():
+        raise PermanentError(f"{file} is not a file")
+    return file

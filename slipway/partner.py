@@ -1,0 +1,89 @@
+"""A partner's side: a plain SFTP client with a key, as any partner's software would connect.
+
+A file is sent under a `.part` name and renamed when complete, so that nobody reads half of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import paramiko
+
+from contracts.errors import PermanentError
+from slipway.deployment import LOCAL, STATE_DIRECTORY, Deployment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where and as whom to connect."""
+
+    host: str
+    port: int
+    user: str
+    key_file: Path
+
+
+class UploadFailed(PermanentError):
+    """A file did not reach the landing zone."""
+
+
+def endpoint(deployment: Deployment, *, user: str, identity: str | None) -> Endpoint:
+    """The SFTP endpoint of a deployment for one partner.
+
+    Raises UploadFailed when a real account is addressed without a private key.
+    """
+    if deployment.environment == LOCAL:
+        from local_cloud import session
+
+        cloud = session.attach(STATE_DIRECTORY)
+        key_file = Path(identity) if identity else cloud.sftp_key_file
+        return Endpoint(host="127.0.0.1", port=cloud.sftp_port, user=user, key_file=key_file)
+    if not identity:
+        raise UploadFailed(
+            f"--identity KEYFILE is needed to log in as {user!r} in environment {deployment.environment!r}"
+        )
+    host = f"{deployment.output('TransferServerId')}.server.transfer.{deployment.region}.amazonaws.com"
+    return Endpoint(host=host, port=22, user=user, key_file=Path(identity))
+
+
+@contextmanager
+def connected(to: Endpoint) -> Iterator[paramiko.SFTPClient]:
+    """An open SFTP session, closed on leaving. Unknown host keys of a real server are refused."""
+    client = paramiko.SSHClient()
+    client.load_system_host_keys()
+    # The embedded server makes a new host key at each start; a real server's key must be known.
+    local = to.host == "127.0.0.1"
+    client.set_missing_host_key_policy(paramiko.AutoAddPolicy() if local else paramiko.RejectPolicy())
+    try:
+        client.connect(
+            to.host,
+            port=to.port,
+            username=to.user,
+            key_filename=str(to.key_file),
+            allow_agent=False,
+            look_for_keys=False,
+            timeout=20,
+        )
+    except (paramiko.SSHException, OSError) as error:
+        raise UploadFailed(f"SFTP login as {to.user!r} at {to.host}:{to.port} failed: {error}") from error
+    with client, client.open_sftp() as session:
+        yield session
+
+
+def send(session: paramiko.SFTPClient, file: Path, *, folder: str) -> float:
+    """Send one file to `/<folder>/<name>` and return the seconds it took.
+
+    Raises UploadFailed when the file cannot be read or the server refuses it.
+    """
+    started = time.monotonic()
+    target = f"/{folder}/{file.name}"
+    try:
+        session.put(str(file), target + ".part", confirm=True)
+        session.rename(target + ".part", target)
+    except OSError as error:
+        raise UploadFailed(f"{file} could not be sent to {target}: {error}") from error
+    return time.monotonic() - started
