@@ -1,6 +1,6 @@
 """Parse the command line and hand over to one module per command.
 
-Commands are imported only when used: `slipway --help` must not pay for pandas, and `slipway down` not for the SFTP client.
+Commands are imported only when used: `slipway --help` must not pay for pandas, nor `slipway down` for SFTP.
 """
 
 from __future__ import annotations

@@ -47,9 +47,7 @@ class Watch:
     def poll(self) -> bool:
         """Tell what is new; True while an execution is running."""
         listed = {item["executionArn"]: item["status"] for item in executions.executions(self.deployment)}
-        fresh = [
-            arn for arn in listed if arn not in self.before and (listed[arn] == "RUNNING" or arn not in self.ended)
-        ]
+        fresh = [arn for arn in listed if arn not in self.before and arn not in self.ended]
         for arn in fresh:
             self._tell(arn)
             if listed[arn] != "RUNNING":

@@ -43,9 +43,7 @@ def endpoint(deployment: Deployment, *, user: str, identity: str | None) -> Endp
         key_file = Path(identity) if identity else cloud.sftp_key_file
         return Endpoint(host="127.0.0.1", port=cloud.sftp_port, user=user, key_file=key_file)
     if not identity:
-        raise UploadFailed(
-            f"--identity KEYFILE is needed to log in as {user!r} in environment {deployment.environment!r}"
-        )
+        raise UploadFailed(f"--identity KEYFILE is needed to log in as {user!r} in {deployment.environment!r}")
     host = f"{deployment.output('TransferServerId')}.server.transfer.{deployment.region}.amazonaws.com"
     return Endpoint(host=host, port=22, user=user, key_file=Path(identity))
 

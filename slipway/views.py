@@ -10,6 +10,17 @@ from slipway.console import console, table
 from slipway.deployment import Deployment
 from slipway.ledgers import FileFate
 
+RUN_FIELDS = {
+    "status": "status",
+    "trigger": "trigger",
+    "files": "file_count",
+    "loaded": "rows_loaded",
+    "quarantined": "rows_quarantined",
+    "deduplicated": "rows_deduplicated",
+    "started": "started_at",
+    "ended": "ended_at",
+    "error": "error",
+}
 FILE_HEADERS = ("file", "fate", "rows", "loaded", "quarantined", "deduplicated", "why")
 
 
@@ -32,29 +43,8 @@ def files(fates: Iterable[FileFate]) -> None:
 
 def runs(items: Iterable[dict[str, Any]]) -> None:
     """One line per run."""
-    headers = (
-        "run",
-        "status",
-        "trigger",
-        "files",
-        "loaded",
-        "quarantined",
-        "deduplicated",
-        "started",
-        "ended",
-        "error",
-    )
-    names = ("status", "trigger", "file_count", "rows_loaded", "rows_quarantined", "rows_deduplicated", "started_at")
-    rows = [
-        (
-            item["entry"].removeprefix("run#"),
-            *(item.get(name) for name in names),
-            item.get("ended_at"),
-            item.get("error"),
-        )
-        for item in items
-    ]
-    table(f"{len(rows)} runs", headers, rows, right=[3, 4, 5, 6])
+    rows = [(item["entry"].removeprefix("run#"), *(item.get(name) for name in RUN_FIELDS.values())) for item in items]
+    table(f"{len(rows)} runs", ("run", *RUN_FIELDS), rows, right=[3, 4, 5, 6])
 
 
 def run(item: dict[str, Any]) -> None:
@@ -67,9 +57,8 @@ def failures(deployment: Deployment, execution_arns: Iterable[str]) -> None:
     client = deployment.client("stepfunctions")
     for arn in execution_arns:
         found = client.describe_execution(executionArn=arn)
-        console.print(
-            f"[bold red]run failed[/bold red]  {found.get('error', found['status'])}: {_cause(found.get('cause', ''))}"
-        )
+        error = found.get("error", found["status"])
+        console.print(f"[bold red]run failed[/bold red]  {error}: {_cause(found.get('cause', ''))}")
 
 
 def _cause(text: str) -> str:

@@ -1,0 +1,72 @@
+"""An inbox for the alerts of the embedded AWS: a queue subscribed to every topic, as a mailbox would be.
+
+In an account people subscribe by e-mail (config/<environment>.yaml); here nobody reads e-mail, so the demo reads this.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from slipway.deployment import Deployment
+
+TOPICS = ("FileRejectedTopicArn", "RunSucceededTopicArn", "RunFailedTopicArn")
+EMPTY_READS = 2  # one empty answer of SQS does not prove an empty queue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """One message as a subscriber gets it."""
+
+    topic: str
+    subject: str
+    body: str
+
+
+class Inbox:
+    """Collects alerts from the moment it is opened."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._sqs = deployment.client("sqs")
+        self._queue = self._sqs.create_queue(QueueName="slipway-demo-inbox")["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
+        topics = [deployment.output(key) for key in TOPICS]
+        self._sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": _accept_from(arn, topics)})
+        for topic in topics:
+            deployment.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    def read(self) -> list[Alert]:
+        """Everything that has come in since the last read."""
+        alerts: list[Alert] = []
+        empty = 0
+        while empty < EMPTY_READS:
+            messages = self._receive()
+            empty = 0 if messages else empty + 1
+            alerts += [_alert(message) for message in messages]
+        return alerts
+
+    def _receive(self) -> list[dict[str, Any]]:
+        answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        for message in messages:
+            self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+        return messages
+
+
+def _accept_from(queue_arn: str, topics: list[str]) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topics}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _alert(message: dict[str, Any]) -> Alert:
+    body = json.loads(message["Body"])
+    return Alert(topic=body["TopicArn"].rsplit(":", 1)[-1], subject=body.get("Subject", ""), body=body["Message"])
