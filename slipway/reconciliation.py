@@ -1,6 +1,6 @@
 """Hold three accounts of the same delivery against each other: the files, the ledger, the tables that Athena reads.
 
-Rows and every control column must agree: delivered = loaded + quarantined + deduplicated, and loaded = processed table =
+Rows and every control column must agree: delivered = loaded + quarantined + deduplicated, and loaded = processed =
 each curated model.
 """
 

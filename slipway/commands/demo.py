@@ -12,7 +12,7 @@ from pathlib import Path
 from contracts import model, naming
 from contracts.errors import PermanentError
 from sample_data import generate
-from slipway import follow, lake, ledgers, partner, reconciliation, views
+from slipway import follow, lake, partner, reconciliation, views
 from slipway.commands import quarantine, up
 from slipway.console import Stopwatch, console, table
 from slipway.deployment import LOCAL, STATE_DIRECTORY, Deployment, connect
