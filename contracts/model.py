@@ -25,8 +25,9 @@ class Column:
     """One column of a table.
 
     `type` is written as Spark, Athena, Iceberg and DuckDB all write it: string, int, bigint, decimal(p,s), date,
-    timestamp, boolean. `source_name` is the header a file carries; `format` is a JDK DateTimeFormatter pattern, for date
-    and timestamp columns. `minimum` and `maximum` are inclusive and kept as text, so that no limit passes through a float.
+    timestamp, boolean. `source_name` is the header a file carries; `format` is a JDK DateTimeFormatter pattern, for
+    date and timestamp columns. `minimum` and `maximum` are inclusive and kept as text (dates as ISO 8601), so that no
+    limit passes through a float. A value matches `pattern` when the pattern is found anywhere in it.
     """
 
     name: str
@@ -66,12 +67,17 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Intake:
-    """How files of this dataset arrive: `partners/<partner>/<folder>/<file>` with one of `suffixes`."""
+    """How files of this dataset arrive: `partners/<partner>/<folder>/<file>` with one of `suffixes`.
+
+    A header is accepted when it names every column, in any order, and nothing else but `ignored_headers`, which are
+    skipped; names are compared as `normalized_header` gives them.
+    """
 
     folder: str
     suffixes: tuple[str, ...]
     delimiter: str
     max_bytes: int
+    ignored_headers: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +179,7 @@ def datasets() -> tuple[str, ...]:
 def _contract(data: dict[str, Any]) -> Contract:
     known = {
         **data,
-        "intake": Intake(**{**data["intake"], "suffixes": tuple(data["intake"]["suffixes"])}),
+        "intake": _intake(data["intake"]),
         "columns": _columns(data["columns"]),
         "key": tuple(data["key"]),
         "rules": tuple(Rule(**{**rule, "columns": tuple(rule["columns"])}) for rule in data["rules"]),
@@ -181,6 +187,11 @@ def _contract(data: dict[str, Any]) -> Contract:
         "curated": tuple(_curated(model) for model in data["curated"]),
     }
     return Contract(**known)
+
+
+def _intake(data: dict[str, Any]) -> Intake:
+    lists = {name: tuple(data[name]) for name in ("suffixes", "ignored_headers")}
+    return Intake(**{**data, **lists})
 
 
 def _columns(items: list[dict[str, Any]]) -> tuple[Column, ...]:

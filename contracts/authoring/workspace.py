@@ -1,0 +1,87 @@
+"""All datasets of a repository: check them, compile them, and refuse a compiled form that is stale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from contracts import model
+from contracts.authoring.checks import check_file
+from contracts.authoring.compiler import to_json
+from contracts.authoring.problems import Problem
+from contracts.errors import ContractInvalid
+
+
+def check(datasets_root: Path) -> list[Problem]:
+    """Every mistake in every contract below `datasets_root`, sorted by file and line."""
+    return _compiled(datasets_root)[0]
+
+
+def compile_all(datasets_root: Path) -> dict[str, str]:
+    """Compiled JSON text by dataset.
+
+    Raises ContractInvalid with all mistakes, one per line.
+    """
+    problems, contracts = _compiled(datasets_root)
+    if problems:
+        raise ContractInvalid(_report(problems))
+    return {contract.dataset: to_json(contract) for contract in contracts}
+
+
+def require_current(datasets_root: Path, compiled_root: Path) -> tuple[model.Contract, ...]:
+    """The contracts, provided that they are valid and that `compiled_root` holds exactly their compiled form.
+
+    Raises ContractInvalid with all mistakes, or naming each compiled file that is missing, stale or left over.
+    """
+    texts = compile_all(datasets_root)
+    stale = stale_files(texts, compiled_root)
+    if stale:
+        raise ContractInvalid(f"compiled contracts are stale: run `make contracts` ({'; '.join(stale)})")
+    return tuple(model.from_json(text, origin=f"contracts/compiled/{name}.json") for name, text in texts.items())
+
+
+def stale_files(texts: dict[str, str], compiled_root: Path) -> list[str]:
+    """What differs between `texts` and the files in `compiled_root`, one phrase per file."""
+    present = {file.stem: file.read_text(encoding="utf-8") for file in compiled_root.glob("*.json")}
+    missing = [f"{name}.json is missing" for name in sorted(texts.keys() - present.keys())]
+    left_over = [f"{name}.json has no contract" for name in sorted(present.keys() - texts.keys())]
+    changed = [
+        f"{name}.json differs from its contract"
+        for name in sorted(texts.keys() & present.keys())
+        if texts[name] != present[name]
+    ]
+    return missing + left_over + changed
+
+
+def write_compiled(texts: dict[str, str], compiled_root: Path) -> list[str]:
+    """Bring `compiled_root` up to date and return what was stale; files that are current are not touched."""
+    stale = stale_files(texts, compiled_root)
+    compiled_root.mkdir(parents=True, exist_ok=True)
+    for file in compiled_root.glob("*.json"):
+        if file.stem not in texts:
+            file.unlink()
+    for name, text in texts.items():
+        file = compiled_root / f"{name}.json"
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+    return stale
+
+
+def _compiled(datasets_root: Path) -> tuple[list[Problem], list[model.Contract]]:
+    files = sorted(datasets_root.glob("*/contract.yaml"))
+    problems: list[Problem] = []
+    contracts: list[model.Contract] = []
+    if not files:
+        problems.append(
+            Problem(file=datasets_root.name, line=1, field="(folder)", message="holds no <dataset>/contract.yaml")
+        )
+    for file in files:
+        found, contract = check_file(file)
+        problems.extend(found)
+        if contract is not None:
+            contracts.append(contract)
+    return sorted(problems), contracts
+
+
+def _report(problems: list[Problem]) -> str:
+    count = f"{len(problems)} mistake{'s' if len(problems) > 1 else ''} in contracts"
+    return "\n".join([count, *(f"  {problem}" for problem in problems)])
