@@ -1,0 +1,95 @@
+"""Turns a Glue job and its arguments into the `spark-submit` that does the same work on this machine.
+
+Pure functions: what Glue does with each argument is written down here once, and testable without Spark.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from local_cloud.settings import REGION, ServerSettings
+
+# Arguments that Glue acts on itself, which the script need not see.
+# Source: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
+CONSUMED = frozenset({"--conf", "--extra-py-files", "--extra-jars", "--extra-files", "--datalake-formats"})
+ICEBERG_CATALOG = "spark.sql.catalog.glue_catalog"
+_EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|[A-Z]\w+)(?::.*)?$")
+MESSAGE_LIMIT = 2000
+
+
+def merged_arguments(defaults: dict[str, str], run: dict[str, str], *, job_name: str, run_id: str) -> dict[str, str]:
+    """Arguments of one run: the run's win over the job's, and Glue adds the job's name and the run's id."""
+    return {**defaults, "--JOB_NAME": job_name, "--JOB_RUN_ID": run_id, **run}
+
+
+def spark_properties(conf_argument: str) -> dict[str, str]:
+    """Properties from Glue's one `--conf` argument, which carries several as `a=b --conf c=d`."""
+    parts = [part for part in re.split(r"\s*--conf\s+", conf_argument.strip()) if part]
+    malformed = [part for part in parts if "=" not in part]
+    if malformed:
+        raise ValueError(f"--conf holds {malformed[0]!r}, expected key=value; several are joined by ' --conf '")
+    return {key.strip(): value.strip() for key, value in (part.split("=", 1) for part in parts)}
+
+
+def script_arguments(arguments: dict[str, str]) -> list[str]:
+    """The argv that the script sees: `--KEY value` for everything Glue does not consume."""
+    return [text for key, value in arguments.items() if key not in CONSUMED for text in (key, value)]
+
+
+def local_properties(settings: ServerSettings) -> dict[str, str]:
+    """What differs from Glue: endpoints, credentials from the environment, and the size of this machine."""
+    credentials = "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider"
+    return {
+        "spark.master": "local[2]",
+        "spark.driver.memory": "2g",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:TieredStopAtLevel=4 -Xshare:auto",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.default.parallelism": "2",
+        "spark.local.dir": str(settings.state_dir / "spark"),
+        "spark.sql.warehouse.dir": str(settings.state_dir / "spark" / "warehouse"),
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
+        "spark.hadoop.fs.s3a.endpoint": settings.endpoint,
+        "spark.hadoop.fs.s3a.endpoint.region": REGION,
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
+        "spark.hadoop.fs.s3a.aws.credentials.provider": credentials,
+        "spark.hadoop.fs.s3a.buffer.dir": str(settings.state_dir / "spark"),
+        f"{ICEBERG_CATALOG}.glue.endpoint": settings.endpoint,
+        f"{ICEBERG_CATALOG}.s3.endpoint": settings.endpoint,
+        f"{ICEBERG_CATALOG}.s3.path-style-access": "true",
+        f"{ICEBERG_CATALOG}.client.region": REGION,
+    }
+
+
+def spark_submit(
+    settings: ServerSettings, arguments: dict[str, str], script: Path, py_files: list[Path], jars: list[Path]
+) -> list[str]:
+    """The whole command line of one run."""
+    properties = spark_properties(arguments.get("--conf", "")) | local_properties(settings)
+    command = [str(Path(sys.executable).parent / "spark-submit")]
+    command += [text for key, value in properties.items() for text in ("--conf", f"{key}={value}")]
+    command += ["--jars", ",".join(map(str, jars))] if jars else []
+    command += ["--py-files", ",".join(map(str, py_files))] if py_files else []
+    return [*command, str(script), *script_arguments(arguments)]
+
+
+def error_message(log: str, exit_code: int) -> str:
+    """The exception that ended a script, as one text without its stack, or how the process ended."""
+    lines = log.splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    for number in range(starts[-1] + 1 if starts else len(lines), len(lines)):
+        if _EXCEPTION.match(lines[number]):
+            message = [lines[number]]
+            for line in lines[number + 1 :]:
+                if line.startswith(("\tat ", "Traceback")) or re.match(r"^\d\d/\d\d/\d\d ", line):
+                    break
+                message.append(line)
+            return "\n".join(message).strip()[:MESSAGE_LIMIT]
+    return f"the Spark process ended with exit code {exit_code} and no exception in its log"
