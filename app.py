@@ -1,0 +1,52 @@
+"""Entry point of the CDK: settings and contracts in, one environment's stacks out, checked before they leave.
+
+    cdk synth --all [-c environment=dev|prod|local] [-c delete-data=yes] [-c sftp-public-key="ssh-ed25519 ..."]
+
+Everything is decided by files of this repository and those context values: no credentials, no network, no clock.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
+
+from contracts import model
+from contracts.errors import ContractInvalid
+from stacks.application import compose
+from stacks.base import Blueprint
+from stacks.settings import load
+
+ROOT = Path(__file__).resolve().parent
+
+
+def build(app: cdk.App, *, root: Path = ROOT) -> cdk.App:
+    """Compose the environment that `app`'s context names. Raises ContractInvalid if contract or settings are wrong."""
+    settings = load(
+        root / "config",
+        app.node.try_get_context("environment") or "dev",
+        extra_public_key=app.node.try_get_context("sftp-public-key"),
+    )
+    blueprint = Blueprint(
+        root=root,
+        settings=settings,
+        contracts=tuple(model.load(name) for name in model.datasets()),
+        delete_data=app.node.try_get_context("delete-data") == "yes",
+    )
+    compose(app, blueprint)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return app
+
+
+def main() -> None:
+    """Synthesize, or say in one message what is wrong."""
+    try:
+        build(cdk.App()).synth()
+    except ContractInvalid as error:
+        sys.exit(f"cannot synthesize:\n{error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Athena: a workgroup that cannot be talked out of its limits, views, and sample queries.
+
+A sample query is a file sql/athena/<dataset>/<name>.sql whose first comment line describes it; `{processed}` and
+`{curated}` stand for the databases of the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import aws_athena as athena
+from constructs import Construct
+
+from stacks.base import Blueprint, PipelineStack
+from stacks.constructs.athena_view import athena_view
+from stacks.processing import ProcessingStack
+from stacks.storage import StorageStack
+from stacks.views import views_of
+
+GIB = 1024**3
+
+
+class AnalyticsStack(PipelineStack):
+    """Workgroup, named queries and views."""
+
+    def __init__(
+        self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack, processing: ProcessingStack
+    ) -> None:
+        super().__init__(scope, "Analytics", blueprint=blueprint, description="Athena workgroup, queries and views")
+        self._blueprint = blueprint
+        self.add_stack_dependency(processing, reason="views live in its databases")
+        workgroup = self._workgroup(storage)
+        for contract in blueprint.contracts:
+            self._queries(contract.dataset, workgroup)
+            for view in views_of(contract, blueprint.settings.environment):
+                construct_id = "View" + view.name.title().replace("_", "")
+                athena_view(self, construct_id, catalog_id=self.account, view=view)
+        self.publish(WorkgroupName=workgroup.name)
+
+    def _workgroup(self, storage: StorageStack) -> athena.CfnWorkGroup:
+        kinds = athena.CfnWorkGroup
+        return kinds(
+            self,
+            "Analysts",
+            name=f"slipway-{self._blueprint.settings.environment}-analysts",
+            description="Analysts of the lakehouse",
+            recursive_delete_option=self._blueprint.deletes_data,
+            work_group_configuration=kinds.WorkGroupConfigurationProperty(
+                enforce_work_group_configuration=True,
+                publish_cloud_watch_metrics_enabled=True,
+                bytes_scanned_cutoff_per_query=self._blueprint.settings.athena.scan_limit_gib * GIB,
+                engine_version=kinds.EngineVersionProperty(selected_engine_version="Athena engine version 3"),
+                result_configuration=kinds.ResultConfigurationProperty(
+                    output_location=f"s3://{storage.results.bucket_name}/analysts/",
+                    encryption_configuration=kinds.EncryptionConfigurationProperty(
+                        encryption_option="SSE_KMS", kms_key=storage.data_key.key_arn
+                    ),
+                ),
+            ),
+        )
+
+    def _queries(self, dataset: str, workgroup: athena.CfnWorkGroup) -> None:
+        for file in sorted((self._blueprint.root / "sql" / "athena" / dataset).glob("*.sql")):
+            self._query(dataset, file).add_dependency(workgroup)
+
+    def _query(self, dataset: str, file: Path) -> athena.CfnNamedQuery:
+        text = file.read_text(encoding="utf-8").strip()
+        first_line = text.partition("\n")[0]
+        if not first_line.startswith("-- "):
+            raise ValueError(
+                f"{file.name}: the first line must be a comment that describes the query, not {first_line!r}"
+            )
+        return athena.CfnNamedQuery(
+            self,
+            "Query" + f"{dataset}_{file.stem}".title().replace("_", ""),
+            name=f"{dataset}: {file.stem.replace('_', ' ')}",
+            description=first_line.removeprefix("-- "),
+            database=self._blueprint.database("curated"),
+            work_group=f"slipway-{self._blueprint.settings.environment}-analysts",
+            query_string=text.replace("{processed}", self._blueprint.database("processed")).replace(
+                "{curated}", self._blueprint.database("curated")
+            ),
+        )

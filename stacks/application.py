@@ -1,0 +1,29 @@
+"""The whole application: every stack of one environment, and the way references run between them.
+
+Storage <- Alerts <- Processing <- Orchestration <- Intake <- Monitoring
+                          ^- Analytics
+"""
+
+from __future__ import annotations
+
+from aws_cdk import App
+
+from stacks.alerts import AlertsStack
+from stacks.analytics import AnalyticsStack
+from stacks.base import Blueprint
+from stacks.intake import IntakeStack
+from stacks.monitoring import MonitoringStack
+from stacks.orchestration import OrchestrationStack
+from stacks.processing import ProcessingStack
+from stacks.storage import StorageStack
+
+
+def compose(app: App, blueprint: Blueprint) -> None:
+    """Add every stack of the environment to `app`."""
+    storage = StorageStack(app, blueprint=blueprint)
+    alerts = AlertsStack(app, blueprint=blueprint, key=storage.operations_key)
+    processing = ProcessingStack(app, blueprint=blueprint, storage=storage)
+    orchestration = OrchestrationStack(app, blueprint=blueprint, storage=storage, alerts=alerts, processing=processing)
+    intake = IntakeStack(app, blueprint=blueprint, storage=storage, alerts=alerts, machine=orchestration.machine)
+    AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
+    MonitoringStack(app, blueprint=blueprint, alerts=alerts, orchestration=orchestration, intake=intake)

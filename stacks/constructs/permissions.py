@@ -1,0 +1,130 @@
+"""IAM statements with every action written out.
+
+CDK's grant methods use wildcard actions (s3:GetObject*) and hide which resources they touch. Here an action with a
+wildcard is refused, and a wildcard in a resource needs its reason on the spot, which is also what cdk-nag is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import Acknowledgment, Reference, Stack, Tokenization, Validations
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+
+S3_READ = ("s3:GetObject", "s3:GetObjectVersion")
+S3_WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
+KMS_READ = ("kms:Decrypt", "kms:DescribeKey")
+KMS_WRITE = (*KMS_READ, "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo")
+
+
+def allow(
+    role: iam.Role,
+    *,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    conditions: Mapping[str, Mapping[str, Any]] | None = None,
+    wildcard_reason: str | None = None,
+) -> None:
+    """Let `role` do `actions` on `resources`.
+
+    Raises ValueError for an action with a wildcard, and for a resource with one but without `wildcard_reason`.
+    """
+    vague = [action for action in actions if "*" in action]
+    if vague:
+        raise ValueError(f"{role.node.path}: actions {vague} have wildcards; list what is needed")
+    wildcards = [resource for resource in resources if "*" in resource]
+    if wildcards and not wildcard_reason:
+        raise ValueError(f"{role.node.path}: resources {wildcards} have wildcards; say why with wildcard_reason")
+    role.add_to_policy(
+        iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions or None)
+    )
+    for resource in wildcards:
+        acknowledge(
+            role, f"AwsSolutions-IAM5[Resource::{_as_nag_writes_it(Stack.of(role), resource)}]", str(wildcard_reason)
+        )
+
+
+def acknowledge(construct: Any, rule: str, reason: str) -> None:
+    """Tell cdk-nag that one finding on `construct` is meant, and why."""
+    Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))
+
+
+def allow_s3_read(role: iam.Role, *, bucket: s3.IBucket, prefixes: Sequence[str]) -> None:
+    """Let `role` read objects below `prefixes`."""
+    _allow_objects(role, S3_READ, bucket, prefixes)
+
+
+def allow_s3_write(role: iam.Role, *, bucket: s3.IBucket, prefixes: Sequence[str], delete: bool = False) -> None:
+    """Let `role` write objects below `prefixes`, and remove them if `delete`."""
+    _allow_objects(role, (*S3_WRITE, "s3:DeleteObject") if delete else S3_WRITE, bucket, prefixes)
+
+
+def allow_s3_list(role: iam.Role, *, bucket: s3.IBucket, prefixes: Sequence[str]) -> None:
+    """Let `role` list keys below `prefixes`, so that a missing key answers 404 and not 403."""
+    patterns = [pattern for prefix in prefixes for pattern in (prefix, f"{prefix}*")]
+    allow(
+        role,
+        actions=["s3:ListBucket"],
+        resources=[bucket.bucket_arn],
+        conditions={"StringLike": {"s3:prefix": patterns}} if all(prefixes) else None,
+    )
+
+
+def _allow_objects(role: iam.Role, actions: Sequence[str], bucket: s3.IBucket, prefixes: Sequence[str]) -> None:
+    allow(
+        role,
+        actions=actions,
+        resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+        wildcard_reason="objects below this prefix are named by file, hash and run at run time",
+    )
+
+
+def allow_key(role: iam.Role, *, key: kms.IKey, services: Sequence[str], write: bool) -> None:
+    """Let `role` use `key` through the named services (s3, dynamodb, ...) only."""
+    stack = Stack.of(role)
+    allow(
+        role,
+        actions=KMS_WRITE if write else KMS_READ,
+        resources=[key.key_arn],
+        conditions={
+            "StringEquals": {"kms:ViaService": [f"{name}.{stack.region}.{stack.url_suffix}" for name in services]}
+        },
+    )
+
+
+def allow_table(role: iam.Role, *, table: dynamodb.Table, actions: Sequence[str], index: str | None = None) -> None:
+    """Let `role` do `actions` (without their `dynamodb:` prefix) on a table, and query `index`."""
+    allow(role, actions=[f"dynamodb:{action}" for action in actions], resources=[table.table_arn])
+    if index:
+        allow(role, actions=["dynamodb:Query"], resources=[f"{table.table_arn}/index/{index}"])
+
+
+def _as_nag_writes_it(stack: Stack, value: str) -> str:
+    """`value` with its references flattened as cdk-nag prints them, e.g. <Bucket83908E77.Arn>/raw/*."""
+    parts = []
+    for fragment in Tokenization.reverse_string(value).tokens:
+        if isinstance(fragment, Reference) and Stack.of(fragment.target) is not stack:
+            parts.append(fragment)
+    text = _flat(stack.resolve(value))
+    for reference in parts:
+        producer = Stack.of(reference.target)
+        exported = _flat(stack.resolve(producer.export_value(reference)))
+        text = text.replace(_flat(producer.resolve(reference)), exported)
+    return text
+
+
+def _flat(node: Any) -> str:
+    if isinstance(node, str):
+        return node
+    [(function, argument)] = node.items()
+    if function == "Fn::Join":
+        return str(argument[0]).join(_flat(item) for item in argument[1])
+    if function == "Fn::GetAtt":
+        return f"<{argument[0]}.{argument[1]}>"
+    if function == "Ref":
+        return f"<{argument}>"
+    return _flat(argument)

@@ -1,0 +1,134 @@
+"""One Glue Spark job: script and packages as assets, its own role, its own log group.
+
+Glue's managed service role may read every bucket named aws-glue-*, so it is not used; see
+docs/decisions/0102-glue-job-roles.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aws_cdk import ArnFormat, IgnoreMode, Stack
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from stacks.constructs.permissions import KMS_WRITE, allow
+from stacks.constructs.python_function import CONTRACTS
+from stacks.settings import Glue
+
+GLUE_VERSION = "6.0"  # Spark 4.1, Python 3.13, Iceberg 1.11. Source: AWS Glue release notes
+PACKAGES = ["*", *CONTRACTS, "!glue_jobs", "!glue_jobs/**/", "!glue_jobs/**/*.py"]
+
+
+class SparkJob(Construct):
+    """Job `glue_jobs/<name>.py`; `role` starts with the right to run, log and measure, and to read its own code."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        root: Path,
+        name: str,
+        description: str,
+        size: Glue,
+        arguments: Mapping[str, str],
+        spark_settings: Mapping[str, str],
+        security: glue.CfnSecurityConfiguration,
+        log_group_prefix: str,
+        log_key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
+            description=f"What the {name} job may do",
+        )
+        script = assets.Asset(self, "Script", path=str(root / "glue_jobs" / f"{name}.py"))
+        packages = assets.Asset(self, "Packages", path=str(root), exclude=PACKAGES, ignore_mode=IgnoreMode.GIT)
+        for asset in (script, packages):
+            allow(
+                self.role,
+                actions=["s3:GetObject"],
+                resources=[asset.bucket.arn_for_objects(asset.s3_object_key)],
+            )
+        allow_glue_runtime(self.role, log_group_prefix=log_group_prefix, log_key=log_key)
+        self.job = glue.CfnJob(
+            self,
+            "Job",
+            description=description,
+            role=self.role.role_arn,
+            glue_version=GLUE_VERSION,
+            command=glue.CfnJob.JobCommandProperty(
+                name="glueetl", python_version="3", script_location=script.s3_object_url
+            ),
+            default_arguments={
+                "--job-language": "python",
+                "--extra-py-files": packages.s3_object_url,
+                "--datalake-formats": "iceberg",
+                "--conf": as_conf(spark_settings),
+                "--enable-auto-scaling": "true",
+                "--enable-metrics": "true",
+                "--enable-observability-metrics": "true",
+                "--enable-job-insights": "true",
+                "--enable-continuous-cloudwatch-log": "true",
+                "--continuous-log-logGroup": f"{log_group_prefix}{name}",
+                **{f"--{key}": value for key, value in arguments.items()},
+            },
+            worker_type=size.worker_type,
+            number_of_workers=size.max_workers,  # with auto-scaling this is the upper bound
+            timeout=size.timeout_minutes,
+            max_retries=0,  # one place retries: the state machine
+            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=10),
+            security_configuration=security.ref,
+        )
+        self.job.node.add_dependency(self.role)
+
+    @property
+    def name(self) -> str:
+        """Name of the job, as StartJobRun wants it."""
+        return self.job.ref
+
+    @property
+    def arn(self) -> str:
+        """ARN of the job, for policies."""
+        return Stack.of(self).format_arn(service="glue", resource="job", resource_name=self.name)
+
+
+def as_conf(settings: Mapping[str, str]) -> str:
+    """Spark settings as Glue's single `--conf` argument: the later ones carry `--conf` in the value.
+
+    Source: AWS Glue developer guide, "Using the Iceberg framework in AWS Glue".
+    """
+    return " --conf ".join(f"{key}={value}" for key, value in settings.items())
+
+
+def allow_glue_runtime(role: iam.Role, *, log_group_prefix: str, log_key: kms.IKey) -> None:
+    """What Glue itself does with the role of a job or crawler: logs, and metrics."""
+    stack = Stack.of(role)
+    allow(
+        role,
+        actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey"],
+        resources=[
+            stack.format_arn(
+                service="logs",
+                resource="log-group",
+                resource_name="/aws-glue/*",
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            )
+        ],
+        wildcard_reason="Glue builds the names of its log groups and streams from job, role, security configuration and run",
+    )
+    allow(
+        role,
+        actions=["cloudwatch:PutMetricData"],
+        resources=["*"],
+        conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}},
+        wildcard_reason="PutMetricData has no resource type; the condition limits it to Glue's namespace",
+    )
+    allow(role, actions=list(KMS_WRITE), resources=[log_key.key_arn])

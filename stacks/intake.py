@@ -1,0 +1,212 @@
+"""How files come in: SFTP server, landing events through a queue, and the function that accepts or rejects them."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_transfer as transfer
+from constructs import Construct
+
+from contracts import naming
+from stacks.alerts import AlertsStack
+from stacks.base import Blueprint, PipelineStack
+from stacks.constructs import permissions
+from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.sftp_user import SftpUser
+from stacks.settings import Settings, SftpVpc
+from stacks.storage import LEDGER_INDEX, StorageStack
+
+# The newest general policy: hybrid post-quantum key exchange, no SHA-1.
+# Source: Transfer Family user guide, "Security policies for AWS Transfer Family servers".
+SECURITY_POLICY = "TransferSecurityPolicy-2025-03"
+INTAKE_TIMEOUT_SECONDS = 300  # hashing and copying the largest file that a contract accepts
+RECEIVES_BEFORE_DEAD_LETTER = 5
+
+
+class IntakeStack(PipelineStack):
+    """SFTP server and users, landing queue, intake function."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        blueprint: Blueprint,
+        storage: StorageStack,
+        alerts: AlertsStack,
+        machine: sfn.StateMachine,
+    ) -> None:
+        super().__init__(scope, "Intake", blueprint=blueprint, description="SFTP and acceptance of files")
+        self._blueprint = blueprint
+        self._storage = storage
+        self.server = self._server(blueprint.settings)
+        for user in blueprint.settings.sftp.users:
+            SftpUser(
+                self,
+                f"Partner-{user.name}",
+                name=user.name,
+                public_keys=user.public_keys,
+                server=self.server,
+                bucket=storage.landing,
+                key=storage.data_key,
+            )
+        self.dead_letters, self.queue = self._queues()
+        self._route_landing_events()
+        self.function = self._function(alerts, machine)
+        self.publish(TransferServerId=self.server.attr_server_id, IntakeDeadLetterQueueUrl=self.dead_letters.queue_url)
+
+    def _server(self, settings: Settings) -> transfer.CfnServer:
+        log = logs.LogGroup(
+            self,
+            "SftpLog",
+            log_group_name=f"/aws/transfer/slipway-{settings.environment}",
+            retention=self._blueprint.log_days,
+            encryption_key=self._storage.operations_key,
+            removal_policy=self._blueprint.removal_policy,
+        )
+        return transfer.CfnServer(
+            self,
+            "SftpServer",
+            domain="S3",
+            protocols=["SFTP"],
+            identity_provider_type="SERVICE_MANAGED",
+            security_policy_name=SECURITY_POLICY,
+            structured_log_destinations=[log.log_group_arn],
+            # Without SETSTAT an upload by a client that sets times and modes (most do) would end in an error.
+            protocol_details=transfer.CfnServer.ProtocolDetailsProperty(set_stat_option="ENABLE_NO_OP"),
+            s3_storage_options=transfer.CfnServer.S3StorageOptionsProperty(directory_listing_optimization="ENABLED"),
+            endpoint_type="VPC" if settings.sftp.vpc else "PUBLIC",
+            endpoint_details=self._endpoint(settings.sftp.vpc) if settings.sftp.vpc else None,
+        )
+
+    def _endpoint(self, vpc: SftpVpc) -> transfer.CfnServer.EndpointDetailsProperty:
+        group = ec2.CfnSecurityGroup(
+            self,
+            "SftpSecurityGroup",
+            group_description="Networks of partners that may reach the SFTP server",
+            vpc_id=vpc.vpc_id,
+            security_group_ingress=[
+                ec2.CfnSecurityGroup.IngressProperty(
+                    ip_protocol="tcp",
+                    from_port=22,
+                    to_port=22,
+                    description="SFTP of a partner",
+                    **{"cidr_ipv6" if ":" in network else "cidr_ip": network},
+                )
+                for network in self._blueprint.settings.sftp.allowed_networks
+            ],
+            # The server only answers; it opens no connection of its own.
+            security_group_egress=[
+                ec2.CfnSecurityGroup.EgressProperty(ip_protocol="-1", cidr_ip="127.0.0.1/32", description="nothing")
+            ],
+        )
+        return transfer.CfnServer.EndpointDetailsProperty(
+            vpc_id=vpc.vpc_id,
+            subnet_ids=list(vpc.subnet_ids),
+            address_allocation_ids=list(vpc.elastic_ip_allocation_ids) or None,
+            security_group_ids=[group.attr_group_id],
+        )
+
+    def _queues(self) -> tuple[sqs.Queue, sqs.Queue]:
+        # SQS-managed keys: messages carry object names only, and EventBridge needs no place in a key policy.
+        dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),  # the longest that SQS keeps a message
+        )
+        queue = sqs.Queue(
+            self,
+            "LandingEvents",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            # Six times the function's timeout. Source: Lambda developer guide, "Using Lambda with Amazon SQS".
+            visibility_timeout=Duration.seconds(6 * INTAKE_TIMEOUT_SECONDS),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=RECEIVES_BEFORE_DEAD_LETTER),
+        )
+        return dead_letters, queue
+
+    def _route_landing_events(self) -> None:
+        rule = events.Rule(
+            self,
+            "FileLanded",
+            description="A partner's file is complete in the landing bucket",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={
+                    "bucket": {"name": [self._storage.landing.bucket_name]},
+                    "object": {"key": [{"prefix": naming.LANDING_PREFIX}]},
+                },
+            ),
+        )
+        rule.add_target(targets.SqsQueue(self.queue))
+
+    def _function(self, alerts: AlertsStack, machine: sfn.StateMachine) -> PythonFunction:
+        settings = self._blueprint.settings
+        part = PythonFunction(
+            self,
+            "Intake",
+            root=self._blueprint.root,
+            name="intake",
+            description="Accepts a landed file into raw, or rejects it with a reason",
+            environment={
+                "ENVIRONMENT": settings.environment,
+                "FILE_LEDGER": self._storage.file_ledger.table_name,
+                "LANDING_BUCKET": self._storage.landing.bucket_name,
+                "RAW_BUCKET": self._storage.raw.bucket_name,
+                "STATE_MACHINE_ARN": machine.state_machine_arn,
+                "FILE_REJECTED_TOPIC_ARN": alerts.file_rejected.topic_arn,
+            },
+            timeout_seconds=INTAKE_TIMEOUT_SECONDS,
+            memory_mb=1024,
+            log_days=self._blueprint.log_days,
+            log_key=self._storage.operations_key,
+            removal_policy=self._blueprint.removal_policy,
+        )
+        part.function.add_event_source(
+            sources.SqsEventSource(
+                self.queue,
+                batch_size=settings.intake.batch_size,
+                max_batching_window=Duration.seconds(settings.intake.batching_window_seconds),
+                max_concurrency=settings.intake.max_concurrency,
+                report_batch_item_failures=True,
+            )
+        )
+        self._allow_intake(part, alerts, machine)
+        return part
+
+    def _allow_intake(self, part: PythonFunction, alerts: AlertsStack, machine: sfn.StateMachine) -> None:
+        role, storage = part.role, self._storage
+        datasets = [f"{contract.dataset}/" for contract in self._blueprint.contracts]
+        permissions.allow_s3_read(role, bucket=storage.landing, prefixes=[naming.LANDING_PREFIX])
+        permissions.allow_s3_list(
+            role, bucket=storage.landing, prefixes=[naming.LANDING_PREFIX, naming.REJECTED_PREFIX]
+        )
+        permissions.allow(
+            role,
+            actions=["s3:DeleteObject"],
+            resources=[storage.landing.arn_for_objects(f"{naming.LANDING_PREFIX}*")],
+            wildcard_reason="objects below this prefix are named by partners",
+        )
+        permissions.allow_s3_read(role, bucket=storage.landing, prefixes=[naming.REJECTED_PREFIX])
+        permissions.allow_s3_write(role, bucket=storage.landing, prefixes=[naming.REJECTED_PREFIX])
+        permissions.allow_s3_read(role, bucket=storage.raw, prefixes=datasets)
+        permissions.allow_s3_write(role, bucket=storage.raw, prefixes=datasets)
+        permissions.allow_s3_list(role, bucket=storage.raw, prefixes=datasets)
+        permissions.allow_table(
+            role,
+            table=storage.file_ledger,
+            actions=["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "ConditionCheckItem"],
+            index=LEDGER_INDEX,
+        )
+        permissions.allow_key(role, key=storage.data_key, services=["s3", "dynamodb"], write=True)
+        permissions.allow(role, actions=["states:StartExecution"], resources=[machine.state_machine_arn])
+        permissions.allow(role, actions=["sns:Publish"], resources=[alerts.file_rejected.topic_arn])
+        permissions.allow_key(role, key=storage.operations_key, services=["sns"], write=True)

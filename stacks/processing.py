@@ -1,0 +1,211 @@
+"""The catalog and the Spark jobs that fill it.
+
+Only the raw zone is crawled: tables of the other zones are written by the jobs from the contract, and a crawler over
+Iceberg files invents tables that do not exist.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from contracts import naming
+from stacks.base import Blueprint, PipelineStack
+from stacks.constructs import permissions
+from stacks.constructs.spark_job import SparkJob, allow_glue_runtime
+from stacks.storage import StorageStack
+
+ICEBERG_READ = ("glue:GetDatabase", "glue:GetTable", "glue:GetTables")
+ICEBERG_WRITE = (*ICEBERG_READ, "glue:CreateTable", "glue:UpdateTable")
+
+
+class ProcessingStack(PipelineStack):
+    """Databases, the raw crawler and the two jobs."""
+
+    def __init__(self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack) -> None:
+        super().__init__(scope, "Processing", blueprint=blueprint, description="catalog and Spark jobs")
+        self._blueprint = blueprint
+        self._storage = storage
+        environment = blueprint.settings.environment
+        self._log_group_prefix = f"/aws-glue/jobs/slipway-{environment}-"
+        for zone, bucket in (("raw", storage.raw), ("processed", storage.processed), ("curated", storage.curated)):
+            self._database(zone, f"s3://{bucket.bucket_name}/" + ("" if zone == "raw" else "tables"))
+        self._security = self._security_configuration()
+        self.raw_to_processed = self._raw_to_processed()
+        self.processed_to_curated = self._processed_to_curated()
+        if blueprint.settings.features.raw_crawler:
+            self._raw_crawler()
+        self.publish(
+            RawToProcessedJobName=self.raw_to_processed.name,
+            ProcessedToCuratedJobName=self.processed_to_curated.name,
+        )
+
+    def _database(self, zone: naming.Zone, location: str) -> None:
+        glue.CfnDatabase(
+            self,
+            f"{zone.capitalize()}Database",
+            catalog_id=self.account,
+            database_input=glue.CfnDatabase.DatabaseInputProperty(
+                name=self._blueprint.database(zone),
+                description=f"Slipway {self._blueprint.settings.environment}, {zone} zone",
+                location_uri=location,
+            ),
+        )
+
+    def _security_configuration(self) -> glue.CfnSecurityConfiguration:
+        data, operations = self._storage.data_key.key_arn, self._storage.operations_key.key_arn
+        kinds = glue.CfnSecurityConfiguration
+        return kinds(
+            self,
+            "Security",
+            name=f"slipway-{self._blueprint.settings.environment}",
+            encryption_configuration=kinds.EncryptionConfigurationProperty(
+                cloud_watch_encryption=kinds.CloudWatchEncryptionProperty(
+                    cloud_watch_encryption_mode="SSE-KMS", kms_key_arn=operations
+                ),
+                job_bookmarks_encryption=kinds.JobBookmarksEncryptionProperty(
+                    job_bookmarks_encryption_mode="CSE-KMS", kms_key_arn=operations
+                ),
+                s3_encryptions=[kinds.S3EncryptionProperty(s3_encryption_mode="SSE-KMS", kms_key_arn=data)],
+            ),
+        )
+
+    def _raw_to_processed(self) -> SparkJob:
+        job = self._job("raw_to_processed", "Parses, checks, deduplicates and merges raw files into processed tables")
+        permissions.allow_s3_read(job.role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
+        permissions.allow_s3_list(job.role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
+        self._allow_workspace(job.role)
+        self._allow_tables(job.role, "processed", ICEBERG_WRITE, self._processed_tables())
+        return job
+
+    def _processed_to_curated(self) -> SparkJob:
+        job = self._job("processed_to_curated", "Recomputes the touched periods of curated tables, then publishes all")
+        self._allow_workspace(job.role)
+        self._allow_tables(job.role, "processed", ICEBERG_WRITE, self._processed_tables())
+        permissions.allow_s3_read(job.role, bucket=self._storage.curated, prefixes=["tables/"])
+        permissions.allow_s3_write(job.role, bucket=self._storage.curated, prefixes=["tables/"], delete=True)
+        permissions.allow_s3_list(job.role, bucket=self._storage.curated, prefixes=["tables/"])
+        self._allow_tables(job.role, "curated", ICEBERG_WRITE, self._curated_tables())
+        return job
+
+    def _job(self, name: str, description: str) -> SparkJob:
+        job = SparkJob(
+            self,
+            "".join(word.capitalize() for word in name.split("_")),
+            root=self._blueprint.root,
+            name=name,
+            description=description,
+            size=self._blueprint.settings.glue,
+            arguments={
+                "environment": self._blueprint.settings.environment,
+                "raw_bucket": self._storage.raw.bucket_name,
+                "processed_bucket": self._storage.processed.bucket_name,
+                "curated_bucket": self._storage.curated.bucket_name,
+            },
+            spark_settings=self._spark_settings(),
+            security=self._security,
+            log_group_prefix=self._log_group_prefix,
+            log_key=self._storage.operations_key,
+        )
+        permissions.allow_key(job.role, key=self._storage.data_key, services=["s3"], write=True)
+        return job
+
+    def _spark_settings(self) -> dict[str, str]:
+        catalog = "spark.sql.catalog.glue_catalog"
+        return {
+            "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+            catalog: "org.apache.iceberg.spark.SparkCatalog",
+            f"{catalog}.catalog-impl": "org.apache.iceberg.aws.glue.GlueCatalog",
+            f"{catalog}.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+            f"{catalog}.warehouse": f"s3://{self._storage.processed.bucket_name}/tables",
+            "spark.sql.session.timeZone": "UTC",
+        }
+
+    def _allow_workspace(self, role: iam.Role) -> None:
+        """The processed bucket: run folders, and the processed tables on whose branch both jobs work."""
+        bucket, prefixes = self._storage.processed, [naming.RUNS_PREFIX, "tables/"]
+        permissions.allow_s3_read(role, bucket=bucket, prefixes=prefixes)
+        permissions.allow_s3_write(role, bucket=bucket, prefixes=prefixes, delete=True)
+        permissions.allow_s3_list(role, bucket=bucket, prefixes=prefixes)
+
+    def _allow_tables(self, role: iam.Role, zone: naming.Zone, actions: Sequence[str], tables: Sequence[str]) -> None:
+        database = self._blueprint.database(zone)
+        permissions.allow(
+            role,
+            actions=actions,
+            resources=[
+                self.format_arn(service="glue", resource="catalog"),
+                self.format_arn(service="glue", resource="database", resource_name=database),
+                *(
+                    self.format_arn(service="glue", resource="table", resource_name=f"{database}/{table}")
+                    for table in tables
+                ),
+            ],
+        )
+
+    def _raw_crawler(self) -> None:
+        role = iam.Role(
+            self,
+            "RawCrawlerRole",
+            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
+            description="What the crawler over the raw zone may do",
+        )
+        permissions.allow_s3_read(role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
+        permissions.allow_s3_list(role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
+        permissions.allow_key(role, key=self._storage.data_key, services=["s3"], write=False)
+        allow_glue_runtime(role, log_group_prefix="/aws-glue/crawlers", log_key=self._storage.operations_key)
+        self._allow_tables(
+            role,
+            "raw",
+            (
+                *ICEBERG_WRITE,
+                "glue:GetPartitions",
+                "glue:BatchGetPartition",
+                "glue:BatchCreatePartition",
+                "glue:UpdatePartition",
+            ),
+            [contract.dataset for contract in self._blueprint.contracts],
+        )
+        crawler = glue.CfnCrawler(
+            self,
+            "RawCrawler",
+            description="Tables over files as partners sent them, one per dataset",
+            role=role.role_arn,
+            database_name=self._blueprint.database("raw"),
+            targets=glue.CfnCrawler.TargetsProperty(
+                s3_targets=[
+                    glue.CfnCrawler.S3TargetProperty(path=f"s3://{self._storage.raw.bucket_name}/{prefix}")
+                    for prefix in self._raw_prefixes()
+                ]
+            ),
+            schedule=self._crawler_schedule(),
+            schema_change_policy=glue.CfnCrawler.SchemaChangePolicyProperty(
+                update_behavior="UPDATE_IN_DATABASE", delete_behavior="LOG"
+            ),
+            configuration=json.dumps(
+                {
+                    "Version": 1.0,
+                    "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas", "TableLevelConfiguration": 2},
+                }
+            ),
+            crawler_security_configuration=self._security.ref,
+        )
+        crawler.node.add_dependency(role)
+
+    def _crawler_schedule(self) -> glue.CfnCrawler.ScheduleProperty | None:
+        expression = self._blueprint.settings.glue.raw_crawler_schedule
+        return glue.CfnCrawler.ScheduleProperty(schedule_expression=expression) if expression else None
+
+    def _raw_prefixes(self) -> list[str]:
+        return [f"{contract.dataset}/" for contract in self._blueprint.contracts]
+
+    def _processed_tables(self) -> list[str]:
+        names = [contract.dataset for contract in self._blueprint.contracts]
+        return [table for name in names for table in (name, naming.quarantine_table(name))]
+
+    def _curated_tables(self) -> list[str]:
+        return [model.name for contract in self._blueprint.contracts for model in contract.curated]
