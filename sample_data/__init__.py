@@ -1,0 +1,1 @@
+"""Seeded sample files with known fates, for the demonstration, the tests and the benchmarks."""
