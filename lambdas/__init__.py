@@ -1,0 +1,1 @@
+"""The Lambda functions: handler.py wires, service.py decides, settings.py reads the environment once."""
