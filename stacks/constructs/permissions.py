@@ -6,14 +6,17 @@ wildcard is refused, and a wildcard in a resource needs its reason on the spot, 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Acknowledgment, Reference, Stack, Tokenization, Validations
+import jsii
+from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from constructs import IConstruct, IValidation
 
 S3_READ = ("s3:GetObject", "s3:GetObjectVersion")
 S3_WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
@@ -43,12 +46,10 @@ def allow(
         iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions or None)
     )
     for resource in wildcards:
-        acknowledge(
-            role, f"AwsSolutions-IAM5[Resource::{_as_nag_writes_it(Stack.of(role), resource)}]", str(wildcard_reason)
-        )
+        role.node.add_validation(_WildcardReason(role, resource, str(wildcard_reason)))
 
 
-def acknowledge(construct: Any, rule: str, reason: str) -> None:
+def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
     """Tell cdk-nag that one finding on `construct` is meant, and why."""
     Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))
 
@@ -103,21 +104,27 @@ def allow_table(role: iam.Role, *, table: dynamodb.Table, actions: Sequence[str]
         allow(role, actions=["dynamodb:Query"], resources=[f"{table.table_arn}/index/{index}"])
 
 
-def _as_nag_writes_it(stack: Stack, value: str) -> str:
-    """`value` with its references flattened as cdk-nag prints them, e.g. <Bucket83908E77.Arn>/raw/*."""
-    parts = []
-    for fragment in Tokenization.reverse_string(value).tokens:
-        if isinstance(fragment, Reference) and Stack.of(fragment.target) is not stack:
-            parts.append(fragment)
-    text = _flat(stack.resolve(value))
-    for reference in parts:
-        producer = Stack.of(reference.target)
-        exported = _flat(stack.resolve(producer.export_value(reference)))
-        text = text.replace(_flat(producer.resolve(reference)), exported)
-    return text
+@jsii.implements(IValidation)
+class _WildcardReason:
+    """Acknowledges one wildcard when the tree is validated.
+
+    Not earlier, because cdk-nag names the finding by the final form of the resource, and references between stacks get
+    theirs only while synthesizing.
+    """
+
+    def __init__(self, role: iam.Role, resource: str, reason: str) -> None:
+        self._role = role
+        self._resource = resource
+        self._reason = reason
+
+    def validate(self) -> list[str]:
+        resource = _flat(Stack.of(self._role).resolve(self._resource))
+        acknowledge(self._role, f"AwsSolutions-IAM5[Resource::{resource}]", self._reason)
+        return []
 
 
 def _flat(node: Any) -> str:
+    """A CloudFormation value as cdk-nag prints it, e.g. <Bucket83908E77.Arn>/raw/* (its flattenCfnReference)."""
     if isinstance(node, str):
         return node
     [(function, argument)] = node.items()
@@ -127,4 +134,4 @@ def _flat(node: Any) -> str:
         return f"<{argument[0]}.{argument[1]}>"
     if function == "Ref":
         return f"<{argument}>"
-    return _flat(argument)
+    return json.dumps(node, separators=(",", ":"))
