@@ -1,0 +1,15 @@
+"""Zone shorthands become the databases of the environment, and nothing else changes."""
+
+from slipway import lake
+
+
+def test_zones_are_spelled_out() -> None:
+    sql = "select * from curated.a join processed.b using (id)"
+    assert lake.with_databases(sql, "dev") == (
+        "select * from slipway_dev_curated.a join slipway_dev_processed.b using (id)"
+    )
+
+
+def test_a_full_name_or_a_longer_word_stays() -> None:
+    sql = "select uncurated.x, 'raw 1.5' from slipway_dev_curated.a uncurated"
+    assert lake.with_databases(sql, "dev") == sql

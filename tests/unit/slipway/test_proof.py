@@ -1,0 +1,38 @@
+"""The independent account counts what was delivered, whatever the layout of the file."""
+
+import gzip
+from decimal import Decimal
+from pathlib import Path
+
+from contracts import model
+from slipway import proof
+
+HEADER = "Region,Country,Item Type,Sales Channel,Order Priority,Order Date,Order ID,Ship Date,Units Sold,Unit Price,Unit Cost,Total Revenue,Total Cost,Total Profit"
+ROW = 'Asia,"Korea, Republic of",Snacks,Online,H,7/5/2010,{order},7/26/2010,1,2.00,1.00,{revenue},1.00,1.00'
+
+
+def file(folder: Path, name: str, *rows: str, header: str = HEADER) -> Path:
+    path = folder / name
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_rows_and_money_add_up_over_files_of_different_layouts(tmp_path: Path) -> None:
+    plain = file(tmp_path, "a.csv", ROW.format(order=1, revenue="2.10"))
+    underscored = file(
+        tmp_path, "b.csv", ROW.format(order=2, revenue="0.05"), header="\ufeff" + HEADER.replace(" ", "_")
+    )
+    packed = tmp_path / "c.csv.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    account = proof.delivered([plain, underscored, packed], model.load("sales_records"))
+    assert account.rows == 3
+    assert account.totals["total_revenue"] == Decimal("4.25")
+    assert account.totals["total_profit"] == Decimal("3.00")
+
+
+def test_a_value_that_is_no_plain_amount_counts_as_nothing(tmp_path: Path) -> None:
+    odd = ["1e3", "NaN", "1,5", "٣", "12.345", "", "abc"]
+    rows = [ROW.format(order=n, revenue=f'"{text}"') for n, text in enumerate(odd)]
+    account = proof.delivered([file(tmp_path, "odd.csv", *rows)], model.load("sales_records"))
+    assert account.rows == len(odd)
+    assert account.totals["total_revenue"] == 0
