@@ -1,0 +1,69 @@
+"""The `--KEY value` arguments that Glue, EMR and the local runner pass to an entry script.
+
+Parsed with the standard library, so that a script needs no `awsglue` to run elsewhere; arguments that Glue adds for
+itself (`--JOB_NAME`, `--conf`, `--enable-metrics`, ...) are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts import naming
+from contracts.errors import PermanentError
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobArguments:
+    """What both jobs need to know about a run."""
+
+    dataset: str
+    run_id: str
+    environment: str
+    processed_bucket: str
+    curated_bucket: str
+
+    @property
+    def manifest_uri(self) -> str:
+        """Where claim_batch wrote the list of files."""
+        return f"s3://{self.processed_bucket}/{naming.manifest_key(self.dataset, self.run_id)}"
+
+    @property
+    def staged_uri(self) -> str:
+        """Folder for the parsed and checked rows of this run."""
+        return f"s3://{self.processed_bucket}/{naming.run_prefix(self.dataset, self.run_id)}staged/"
+
+    @property
+    def loaded_uri(self) -> str:
+        """Result of raw_to_processed."""
+        return f"s3://{self.processed_bucket}/{naming.result_key(self.dataset, self.run_id, 'raw_to_processed')}"
+
+    @property
+    def curated_uri(self) -> str:
+        """Result of processed_to_curated."""
+        return f"s3://{self.processed_bucket}/{naming.result_key(self.dataset, self.run_id, 'processed_to_curated')}"
+
+
+def parse(argv: Sequence[str]) -> JobArguments:
+    """Read the arguments of a run.
+
+    Raises PermanentError when a required argument is missing, naming all that are.
+    """
+    given = _pairs(argv)
+    names = tuple(JobArguments.__dataclass_fields__)
+    missing = [f"--{name}" for name in names if not given.get(name)]
+    if missing:
+        known = ", ".join(sorted(given)) or "none"
+        raise PermanentError(f"job arguments missing: {', '.join(missing)}; given: {known}")
+    return JobArguments(**{name: given[name] for name in names})
+
+
+def _pairs(argv: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for position, word in enumerate(argv):
+        if not word.startswith("--"):
+            continue
+        name, equals, value = word.removeprefix("--").partition("=")
+        following = argv[position + 1] if position + 1 < len(argv) else ""
+        found[name] = value if equals else "" if following.startswith("--") else following
+    return found

@@ -1,0 +1,170 @@
+"""Processed rows of a run into the curated tables, and the publication of all tables.
+
+A curated table is a view of the processed table with a memory: each snapshot of it carries the processed snapshot it
+was computed from and a fingerprint of its model. What to recompute is the difference between that snapshot and the one
+to be published, taken from the lists of data files, so both periods of a moved row are found without reading rows.
+
+Publication and crashes: everything is computed and checked on branches first. Then `main` moves forward on the
+processed table, the quarantine, and each curated table. A crash in between leaves curated tables that remember an older
+processed snapshot, so a retry of the run, or any later run, recomputes exactly what is missing; tables already
+published are recognised and left alone. A new model, a changed model, or a processed snapshot that has expired means
+all periods.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from contracts import model, naming
+from contracts.errors import ReconciliationFailed, RetryableError
+from glue_jobs import periods
+from glue_jobs.tables import Table, Tables
+from glue_jobs.transforms import aggregation, figures
+
+SOURCE_SNAPSHOT = "slipway.processed-snapshot"
+FINGERPRINT = "slipway.model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curating:
+    """What a run works with. `after` holds the heads that raw_to_processed left on the branch, by table name."""
+
+    spark: SparkSession
+    contract: model.Contract
+    run_id: str
+    processed: Table
+    quarantine: Table
+    curated: dict[str, Table]
+    tables: Tables
+    after: dict[str, int]
+
+    @property
+    def branch(self) -> str:
+        """Branch of this run."""
+        return naming.branch(self.run_id)
+
+    @property
+    def source_snapshot(self) -> int:
+        """The processed snapshot that this run publishes."""
+        return self.after[self.processed.name]
+
+
+def run(curating: Curating) -> dict[str, Any]:
+    """Recompute what changed, check it, publish all tables, and return the result document (docs/architecture.md).
+
+    Raises ReconciliationFailed when a curated total differs from the processed one; nothing is published then.
+    """
+    started = time.monotonic()
+    source = _source(curating)
+    documents = [_recompute(curating, curated_model, source) for curated_model in curating.contract.curated]
+    for table in (curating.processed, curating.quarantine):
+        curating.tables.publish(table, curating.branch, curating.after[table.name])
+    for document in documents:
+        if document["snapshot"] is not None:
+            curating.tables.publish(curating.curated[document["name"]], curating.branch, document["snapshot"])
+    return {
+        "dataset": curating.contract.dataset,
+        "run_id": curating.run_id,
+        "models": documents,
+        "published": True,
+        "duration_seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def _source(curating: Curating) -> DataFrame:
+    """The processed rows to be published: the run's branch, or the table if an earlier attempt has published it."""
+    heads = {name: curating.tables.head(curating.processed, name) for name in (curating.branch, None)}
+    for branch, head in heads.items():
+        if head == curating.source_snapshot:
+            return curating.tables.read(curating.processed, branch=branch)
+    raise RetryableError(
+        f"{curating.processed.name}: snapshot {curating.source_snapshot} of run {curating.run_id} is neither the head "
+        f"of branch {curating.branch!r} nor published (heads: {heads}); run the whole batch again"
+    )
+
+
+def _recompute(curating: Curating, curated_model: model.CuratedModel, source: DataFrame) -> dict[str, Any]:
+    table = curating.curated[curated_model.name]
+    curating.tables.ensure(table)
+    touched = _touched(curating, curated_model, table, source)
+    document = {"name": curated_model.name, "periods": [], "rows": 0, "totals": {}, "snapshot": None}
+    if touched == []:
+        return document
+    rows = (
+        source
+        if touched is None
+        else source.where(periods.within(curated_model.source_date, touched, curated_model.period))
+    )
+    scope = F.lit(True) if touched is None else F.col(curated_model.period_column).isin(touched)
+    curating.tables.start_branch(table, curating.branch)
+    memory = {SOURCE_SNAPSHOT: str(curating.source_snapshot), FINGERPRINT: _fingerprint(curated_model)}
+    computed = aggregation.of_model(rows, curating.contract.dataset, curated_model)
+    curating.tables.replace(table, curating.branch, computed, scope, memory)
+    committed = curating.tables.read(table, branch=curating.branch).where(scope)
+    found = aggregation.comparison(committed, rows, curated_model).collect()[0].asDict()
+    return {
+        **document,
+        "periods": [day.isoformat() for day in (found["periods"] if touched is None else touched)],
+        "rows": found["rows"],
+        "totals": _reconciled(curating, curated_model, found),
+        "snapshot": curating.tables.head(table, curating.branch),
+    }
+
+
+def _touched(
+    curating: Curating, curated_model: model.CuratedModel, table: Table, source: DataFrame
+) -> list[date] | None:
+    """First days of the periods to recompute; None for all of them."""
+    memory = curating.tables.last_properties(table, SOURCE_SNAPSHOT)
+    if memory.get(FINGERPRINT) != _fingerprint(curated_model):
+        return None
+    since, until = int(memory[SOURCE_SNAPSHOT]), curating.source_snapshot
+    changed = curating.tables.changed_partitions(curating.processed, since, until)
+    if not changed:
+        return changed
+    unit, contract = curated_model.period, curating.contract
+    if curated_model.source_date == contract.partition_column and contract.partition_transform != "year":
+        return sorted({periods.first_day(day, unit) for day in changed})  # day and month lie within one period
+    inside = periods.within(contract.partition_column, changed, contract.partition_transform)
+    before = curating.tables.read(curating.processed, snapshot=since)
+    return _periods_of((source.where(inside), before.where(inside)), curated_model)
+
+
+def _periods_of(frames: Iterable[DataFrame], curated_model: model.CuratedModel) -> list[date]:
+    first = periods.first_day_column(F.col(curated_model.source_date), curated_model.period)
+    return sorted({row[0] for frame in frames for row in frame.select(first).distinct().collect()})
+
+
+def _reconciled(
+    curating: Curating, curated_model: model.CuratedModel, found: dict[str, Any]
+) -> dict[str, dict[str, str]]:
+    """Totals of both sides as text; ReconciliationFailed unless they are equal."""
+    totals, wrong = {}, []
+    for name, source in curated_model.conserves:
+        column = curating.contract.column(source)
+        pair = {side: found[f"{side}_{name}"] or Decimal(0) for side in ("processed", "curated")}
+        totals[name] = {side: figures.money_text(amount, column) for side, amount in pair.items()}
+        if pair["processed"] != pair["curated"]:
+            wrong.append(f"{name} {pair['curated']}, processed {source} {pair['processed']}")
+    if wrong:
+        raise ReconciliationFailed(
+            f"{curated_model.name} differs from {curating.contract.dataset} in run {curating.run_id}: "
+            f"{'; '.join(wrong)}; nothing was published; check the SQL of the model"
+        )
+    return totals
+
+
+def _fingerprint(curated_model: model.CuratedModel) -> str:
+    """What the content of a curated table depends on beside the processed rows."""
+    columns = ",".join(f"{column.name}:{column.type}" for column in curated_model.columns)
+    grouping = f"{curated_model.period}:{curated_model.period_column}:{curated_model.source_date}"
+    return hashlib.sha256(f"{curated_model.sql}\n{columns}\n{grouping}".encode()).hexdigest()

@@ -1,0 +1,202 @@
+# ruff: noqa: S608 - names cannot be bound as parameters; they come from a validated contract and naming.branch
+"""Iceberg tables in the catalog `glue_catalog` (the Glue Data Catalog, or a directory in tests and benchmarks).
+
+MERGE is copy-on-write: a run rewrites only the month files that hold a corrected row, once or a few times a day, and
+every reader (Athena, Redshift, PyIceberg) then reads plain files. Merge-on-read would make each of them apply position
+deletes until a compaction, which is a better trade only for many small updates per hour.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from contracts.errors import ContractInvalid, RetryableError
+from glue_jobs.tables import Table, TableColumn
+
+CATALOG = "glue_catalog"
+MAIN = "main"
+RUN_BRANCHES = "run_"  # prefix of contracts.naming.branch
+UNIX_EPOCH = date(1970, 1, 1)
+
+PROPERTIES = {
+    "format-version": "2",
+    "write.merge.mode": "copy-on-write",
+    "write.delete.mode": "copy-on-write",
+    "write.distribution-mode": "hash",  # rows of a partition meet in one task: one file per partition and run
+    "write.merge.distribution-mode": "hash",
+    "write.parquet.compression-codec": "zstd",
+    "write.target-file-size-bytes": str(128 * 1024 * 1024),
+    "write.metadata.delete-after-commit.enabled": "true",  # each commit writes a metadata file: keep the last 50
+    "write.metadata.previous-versions-max": "50",
+}
+
+
+class IcebergTables:
+    """Implements glue_jobs.tables.Tables."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+
+    def ensure(self, table: Table) -> None:
+        columns = ", ".join(_definition(column) for column in table.columns)
+        location = f"LOCATION {_text(table.location)}" if table.location else ""
+        properties = ", ".join(f"{_text(name)} = {_text(value)}" for name, value in PROPERTIES.items())
+        self._spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {_name(table)} ({columns}) USING iceberg "
+            f"PARTITIONED BY ({_partitioning(table)}) {location} "
+            f"COMMENT {_text(table.comment)} TBLPROPERTIES ({properties})"
+        )
+        self._add_missing_columns(table)
+
+    def start_branch(self, table: Table, branch: str) -> int | None:
+        refs = self._refs(table)
+        for name in refs:
+            if name.startswith(RUN_BRANCHES):
+                self._drop(table, name)
+        # Not CREATE OR REPLACE: Iceberg refuses to replace a branch while main has no snapshot.
+        self._spark.sql(f"ALTER TABLE {_name(table)} CREATE BRANCH `{branch}`")
+        return refs.get(MAIN)
+
+    def head(self, table: Table, branch: str | None = None) -> int | None:
+        return self._refs(table).get(branch or MAIN)
+
+    def read(self, table: Table, *, branch: str | None = None, snapshot: int | None = None) -> DataFrame:
+        if snapshot is not None:
+            return self._spark.sql(f"SELECT * FROM {_name(table)} VERSION AS OF {snapshot}")
+        return self._spark.table(_name(table, branch) if branch else _name(table))
+
+    def append(self, table: Table, branch: str, rows: DataFrame) -> None:
+        self._in_order(table, rows).writeTo(_name(table, branch)).append()
+
+    def delete(self, table: Table, branch: str, condition: str) -> None:
+        self._spark.sql(f"DELETE FROM {_name(table, branch)} WHERE {condition}")
+
+    def merge(self, table: Table, branch: str, rows: DataFrame, *, on: str, newer: str) -> None:
+        view = f"merged_into_{table.name}"
+        self._in_order(table, rows).createOrReplaceTempView(view)
+        self._spark.sql(
+            f"MERGE INTO {_name(table, branch)} t USING {view} s ON {on} "
+            f"WHEN MATCHED AND {newer} THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+        )
+
+    def replace(
+        self, table: Table, branch: str, rows: DataFrame, condition: Column, properties: dict[str, str]
+    ) -> None:
+        writer = self._in_order(table, rows).writeTo(_name(table, branch))
+        for name, value in properties.items():
+            writer = writer.option(f"snapshot-property.{name}", value)
+        writer.overwrite(condition)
+
+    def changed_partitions(self, table: Table, since: int, until: int) -> list[date] | None:
+        if since == until:
+            return []
+        if not self._spark.sql(f"SELECT 1 FROM {_name(table)}.snapshots WHERE snapshot_id = {since}").take(1):
+            return None
+        files = " UNION ALL ".join(
+            f"SELECT file_path, partition.`{_partition_field(table)}` AS value "
+            f"FROM {_name(table)}.files VERSION AS OF {snapshot}"
+            for snapshot in (since, until)
+        )
+        # Data files never change, so two snapshots differ exactly where one has a file that the other has not.
+        once = f"SELECT any_value(value) AS value FROM ({files}) GROUP BY file_path HAVING count(*) = 1"
+        rows = self._spark.sql(f"SELECT DISTINCT value FROM ({once})").collect()
+        return sorted(_first_day(table, row["value"]) for row in rows)
+
+    def last_properties(self, table: Table, marker: str) -> dict[str, str]:
+        found = self._spark.sql(
+            f"SELECT s.summary FROM {_name(table)}.snapshots s JOIN {_name(table)}.history h USING (snapshot_id) "
+            f"WHERE h.is_current_ancestor AND s.summary[{_text(marker)}] IS NOT NULL "
+            "ORDER BY s.committed_at DESC LIMIT 1"
+        ).collect()
+        return dict(found[0][0]) if found else {}
+
+    def publish(self, table: Table, branch: str, snapshot: int) -> None:
+        refs = self._refs(table)
+        if not self._is_published(table, refs, snapshot):
+            self._fast_forward(table, branch, refs, snapshot)
+        if branch in refs:
+            self._drop(table, branch)
+
+    def _fast_forward(self, table: Table, branch: str, refs: dict[str, int], snapshot: int) -> None:
+        if refs.get(branch) != snapshot:
+            raise RetryableError(
+                f"{_name(table)}: branch {branch!r} is at snapshot {refs.get(branch)}, the run expects {snapshot}; "
+                "run the whole batch again"
+            )
+        try:
+            name = f"{table.database}.{table.name}"
+            self._spark.sql(f"CALL {CATALOG}.system.fast_forward('{name}', '{MAIN}', '{branch}')")
+        except (Py4JJavaError, PySparkException) as error:
+            raise RetryableError(
+                f"{_name(table)}: {MAIN} at snapshot {refs.get(MAIN)} cannot be moved forward to {snapshot} of branch "
+                f"{branch!r}, most likely because maintenance changed the table meanwhile; run the whole batch again"
+            ) from error
+
+    def _is_published(self, table: Table, refs: dict[str, int], snapshot: int) -> bool:
+        if refs.get(MAIN) == snapshot:
+            return True
+        known = f"SELECT 1 FROM {_name(table)}.history WHERE is_current_ancestor AND snapshot_id = {snapshot}"
+        return bool(self._spark.sql(known).take(1))
+
+    def _refs(self, table: Table) -> dict[str, int]:
+        rows = self._spark.sql(f"SELECT name, snapshot_id FROM {_name(table)}.refs WHERE type = 'BRANCH'").collect()
+        return {row["name"]: row["snapshot_id"] for row in rows}
+
+    def _drop(self, table: Table, branch: str) -> None:
+        self._spark.sql(f"ALTER TABLE {_name(table)} DROP BRANCH `{branch}`")
+
+    def _in_order(self, table: Table, rows: DataFrame) -> DataFrame:
+        return rows.select(*(F.col(column.name) for column in table.columns))
+
+    def _add_missing_columns(self, table: Table) -> None:
+        existing = {field.name: field.dataType.simpleString() for field in self._spark.table(_name(table)).schema}
+        wanted = {column.name: column.type for column in table.columns}
+        wrong = [f"{name} {kind}" for name, kind in existing.items() if wanted.get(name) != kind]
+        if wrong:
+            raise ContractInvalid(
+                f"{_name(table)} has {', '.join(wrong)}, which the contract has not or has with another type; "
+                "a breaking change needs a new table and a backfill"
+            )
+        missing = [_definition(column) for column in table.columns if column.name not in existing]
+        if missing:
+            self._spark.sql(f"ALTER TABLE {_name(table)} ADD COLUMNS ({', '.join(missing)})")
+
+
+def _name(table: Table, branch: str | None = None) -> str:
+    name = f"{CATALOG}.{table.database}.{table.name}"
+    return f"{name}.`branch_{branch}`" if branch else name
+
+
+def _definition(column: TableColumn) -> str:
+    return f"`{column.name}` {column.type} COMMENT {_text(column.comment)}"
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _partitioning(table: Table) -> str:
+    column = f"`{table.partition_column}`"
+    return column if table.partition_transform == "identity" else f"{table.partition_transform}s({column})"
+
+
+def _partition_field(table: Table) -> str:
+    if table.partition_transform == "identity":
+        return table.partition_column
+    return f"{table.partition_column}_{table.partition_transform}"  # how Iceberg names transformed fields
+
+
+def _first_day(table: Table, value: Any) -> date:
+    """The date that an Iceberg partition value stands for: months and years are counted from 1970."""
+    if table.partition_transform == "month":
+        return date(1970 + value // 12, value % 12 + 1, 1)
+    if table.partition_transform == "year":
+        return date(1970 + value, 1, 1)
+    return value if isinstance(value, date) else UNIX_EPOCH + timedelta(days=value)

@@ -1,0 +1,1 @@
+"""DataFrame to DataFrame: no sessions, no clients, no storage."""

@@ -1,0 +1,91 @@
+"""Counts and money totals of frames, and how they are written: money as text with its decimals, never as a float."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Context, Decimal
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from contracts import model
+from glue_jobs import periods
+from glue_jobs.transforms.deduplication import FATE, HELD_DATE
+from glue_jobs.transforms.staging import RULE_IDS, SOURCE, SPLIT_START, WARNINGS
+
+ROWS = "rows"
+EXACT = Context(prec=76)  # twice the digits of Spark's largest decimal, so that no sum rounds
+
+Totals = dict[str, Decimal]
+
+
+def of_source(contract: model.Contract) -> list[Column]:
+    """Row count and money totals, for an Observation; a value that did not parse counts as zero."""
+    return [F.count(F.lit(1)).alias(ROWS), *_sums(contract)]
+
+
+def by_split(staged: DataFrame, contract: model.Contract) -> DataFrame:
+    """Per split of a file: rows, refused and warned rows, totals, and the days and keys that valid rows span."""
+    is_valid = F.col(RULE_IDS).isNull()
+    day = F.when(is_valid, F.to_date(contract.partition_column))
+    spans = [F.min(day).alias("first_day"), F.max(day).alias("last_day")]
+    if contract.key:
+        first_key = F.when(is_valid, F.col(contract.key[0]))
+        spans += [F.min(first_key).alias("least_key"), F.max(first_key).alias("greatest_key")]
+    return staged.groupBy(SOURCE, SPLIT_START).agg(
+        *of_source(contract),
+        F.count(RULE_IDS).alias("refused"),
+        F.count(WARNINGS).alias("warned"),
+        F.collect_set(periods.first_day_column(day, contract.partition_transform)).alias("partitions"),
+        *spans,
+    )
+
+
+def by_fate(judged: DataFrame, contract: model.Contract) -> DataFrame:
+    """Per file and fate: rows, totals, and the partitions of the rows held before."""
+    held = periods.first_day_column(F.col(HELD_DATE), contract.partition_transform)
+    return judged.groupBy(SOURCE, FATE).agg(*of_source(contract), F.collect_set(held).alias("partitions"))
+
+
+def by_file(rows: DataFrame, contract: model.Contract) -> DataFrame:
+    """Per file: rows and totals."""
+    return rows.groupBy(SOURCE).agg(*of_source(contract))
+
+
+def by_rule(staged: DataFrame) -> DataFrame:
+    """Per rule id: how many rows break it, refused or warned."""
+    ids = F.concat(F.coalesce(RULE_IDS, F.array()), F.coalesce(WARNINGS, F.array()))
+    affected = staged.where(F.col(RULE_IDS).isNotNull() | F.col(WARNINGS).isNotNull())
+    return affected.select(F.explode(ids).alias("rule_id")).groupBy("rule_id").agg(F.count(F.lit(1)).alias(ROWS))
+
+
+def totals(row: Mapping[str, Any], contract: model.Contract) -> Totals:
+    """The money totals in an aggregated row."""
+    return {column.name: row[column.name] or Decimal(0) for column in contract.control_columns}
+
+
+def added(parts: Iterable[Totals], contract: model.Contract) -> Totals:
+    """The sum of totals, exact."""
+    found = {column.name: Decimal(0) for column in contract.control_columns}
+    for part in parts:
+        found = {name: EXACT.add(value, part[name]) for name, value in found.items()}
+    return found
+
+
+def written(amounts: Totals, contract: model.Contract) -> dict[str, str]:
+    """Totals as text, with as many decimals as their column has."""
+    return {name: money_text(amount, contract.column(name)) for name, amount in amounts.items()}
+
+
+def money_text(amount: Decimal, column: model.Column) -> str:
+    """An amount with as many decimals as its column has, such as 12.50."""
+    _, scale = column.precision_and_scale or (0, 0)
+    return f"{EXACT.quantize(amount, Decimal(1).scaleb(-scale)):f}"
+
+
+def _sums(contract: model.Contract) -> list[Column]:
+    return [
+        F.coalesce(F.sum(column.name), F.lit(0).cast(column.type)).alias(column.name)
+        for column in contract.control_columns
+    ]
