@@ -1,0 +1,1 @@
+"""Ends a run that succeeded: last comparison, ledgers closed, lock released, success announced."""

@@ -1,0 +1,60 @@
+"""Entry point: last task of a run that succeeded."""
+
+from __future__ import annotations
+
+import functools
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from contracts import documents, model, naming
+from contracts.aws_errors import retryable
+from contracts.ledger import FileLedger, RunLedger
+from lambdas.close_run.service import CloseRun, Written
+from lambdas.close_run.settings import Settings
+
+
+@retryable
+def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """`event`: {dataset, run_id}."""
+    dataset, run_id = event["dataset"], event["run_id"]
+    return _service().close(dataset, run_id, _written(dataset, run_id), model.load(dataset))
+
+
+def _written(dataset: str, run_id: str) -> Written:
+    bucket, s3 = _settings().processed_bucket, _s3()
+
+    def read(key: str, written_by: str) -> dict[str, Any]:
+        return documents.read_json(s3, bucket=bucket, key=key, written_by=written_by)
+
+    return Written(
+        manifest=read(naming.manifest_key(dataset, run_id), "claim_batch"),
+        processed=read(naming.result_key(dataset, run_id, "raw_to_processed"), "raw_to_processed"),
+        curated=read(naming.result_key(dataset, run_id, "processed_to_curated"), "processed_to_curated"),
+    )
+
+
+@functools.cache
+def _settings() -> Settings:
+    return Settings.read(os.environ)
+
+
+@functools.cache
+def _s3() -> Any:
+    return boto3.client("s3")
+
+
+@functools.cache
+def _service() -> CloseRun:
+    settings = _settings()
+    dynamodb = boto3.resource("dynamodb")
+    return CloseRun(
+        environment=settings.environment,
+        topic_arn=settings.run_succeeded_topic_arn,
+        files=FileLedger(dynamodb.Table(settings.file_ledger)),
+        runs=RunLedger(dynamodb.Table(settings.run_ledger)),
+        sns=boto3.client("sns"),
+        now=lambda: datetime.now(UTC),
+    )

@@ -1,0 +1,30 @@
+"""What the close_run function reads from its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contracts.environment import required
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Names of the resources that close_run uses."""
+
+    environment: str
+    file_ledger: str
+    run_ledger: str
+    processed_bucket: str
+    run_succeeded_topic_arn: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Settings:
+        """Raises ContractInvalid, naming the first variable that is missing."""
+        return cls(
+            environment=required(environment, "ENVIRONMENT"),
+            file_ledger=required(environment, "FILE_LEDGER"),
+            run_ledger=required(environment, "RUN_LEDGER"),
+            processed_bucket=required(environment, "PROCESSED_BUCKET"),
+            run_succeeded_topic_arn=required(environment, "RUN_SUCCEEDED_TOPIC_ARN"),
+        )

@@ -1,0 +1,36 @@
+"""Entry point: the failure path of the state machine, and executions that ended without one."""
+
+from __future__ import annotations
+
+import functools
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from contracts.aws_errors import retryable
+from contracts.ledger import FileLedger, RunLedger
+from lambdas.fail_run.failures import parse
+from lambdas.fail_run.service import FailRun
+from lambdas.fail_run.settings import Settings
+
+
+@retryable
+def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """`event`: {dataset, execution_arn, state} from a Catch, or an execution status change from EventBridge."""
+    return _service().fail(parse(event))
+
+
+@functools.cache
+def _service() -> FailRun:
+    settings = Settings.read(os.environ)
+    dynamodb = boto3.resource("dynamodb")
+    return FailRun(
+        environment=settings.environment,
+        topic_arn=settings.run_failed_topic_arn,
+        files=FileLedger(dynamodb.Table(settings.file_ledger)),
+        runs=RunLedger(dynamodb.Table(settings.run_ledger)),
+        sns=boto3.client("sns"),
+        now=lambda: datetime.now(UTC),
+    )

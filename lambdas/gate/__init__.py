@@ -1,0 +1,1 @@
+"""Lets a run pass only when rows and money add up."""

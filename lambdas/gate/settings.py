@@ -1,0 +1,20 @@
+"""What the gate function reads from its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contracts.environment import required
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where manifests and results are."""
+
+    processed_bucket: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Settings:
+        """Raises ContractInvalid, naming the variable that is missing."""
+        return cls(processed_bucket=required(environment, "PROCESSED_BUCKET"))

@@ -1,0 +1,89 @@
+"""An S3 "Object Created" event, as EventBridge puts it into SQS, and the contract that owns the object.
+
+EventBridge carries the object key as it is, unlike S3's own notifications, where it is URL-encoded: decoding it here
+would turn `a+b.csv` into `a b.csv`. Source: S3 user guide, "EventBridge event message structure".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.errors import FileRejected, PermanentError
+from contracts.model import Contract
+from contracts.naming import LANDING_PREFIX, PARTIAL_SUFFIXES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """One version of one object that landed. `version_id` is None when the event does not name it."""
+
+    bucket: str
+    key: str
+    etag: str
+    version_id: str | None
+    sequencer: str
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the key."""
+        return self.key.rpartition("/")[2]
+
+    @property
+    def is_no_delivery(self) -> bool:
+        """Whether this is a folder marker, a file still being uploaded under another name, or not a partner's."""
+        unfinished = self.key.casefold().endswith(PARTIAL_SUFFIXES)
+        return unfinished or self.key.endswith("/") or not self.key.startswith(LANDING_PREFIX)
+
+
+def parse(body: str) -> Arrival:
+    """The arrival that an SQS message body tells of.
+
+    Raises PermanentError when it is not an "Object Created" event; the message then ends in the dead-letter queue.
+    """
+    try:
+        event: dict[str, Any] = json.loads(body)
+        item = event["detail"]["object"]
+        if event["detail-type"] != "Object Created":
+            raise PermanentError(f"event {event['detail-type']!r} is not 'Object Created'; correct the rule's pattern")
+        return Arrival(
+            bucket=event["detail"]["bucket"]["name"],
+            key=item["key"],
+            etag=item.get("etag", ""),
+            version_id=item.get("version-id"),
+            sequencer=item.get("sequencer") or event["id"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise PermanentError(f"not an S3 event from EventBridge ({error!r}): {body[:500]!r}") from error
+
+
+def contract_of(key: str, contracts: Iterable[Contract]) -> Contract | None:
+    """The contract whose folder the key is in, by `partners/<partner>/<folder>/<file>`."""
+    parts = key.split("/")
+    folder = parts[2] if len(parts) == 4 else None
+    return next((contract for contract in contracts if contract.intake.folder == folder), None)
+
+
+def unowned(key: str, contracts: Iterable[Contract]) -> FileRejected:
+    """The rejection of a file outside every contract's folder."""
+    folders = ", ".join(sorted(contract.intake.folder for contract in contracts))
+    detail = f"no dataset takes files at {key!r}; files go directly into one of these folders: {folders}"
+    return FileRejected("not_in_contract", detail)
+
+
+def suffix_of(arrival: Arrival, contract: Contract) -> str:
+    """The contract's suffix that the file name ends with, in lower case.
+
+    Raises FileRejected when the suffix is not agreed, or the name cannot be used.
+    """
+    if not arrival.file_name.isprintable():
+        raise FileRejected("invalid_name", f"the name {arrival.file_name!r} has characters that cannot be printed")
+    by_length = sorted(contract.intake.suffixes, key=len, reverse=True)
+    name = arrival.file_name.casefold()
+    for suffix in by_length:
+        if name.endswith(suffix.casefold()) and len(name) > len(suffix):
+            return suffix.casefold()
+    agreed = ", ".join(contract.intake.suffixes)
+    raise FileRejected("not_in_contract", f"{arrival.file_name!r} does not end with one of: {agreed}")

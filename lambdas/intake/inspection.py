@@ -1,0 +1,253 @@
+"""One pass over a file's bytes: hash, size, encoding, CSV form, header and number of records, in constant memory.
+
+Records are counted with Python's csv module on purpose: the Spark job counts them again with another parser, and the
+gate compares the two. Everything that cannot be counted without doubt is rejected here, with the place.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from contracts.errors import FileRejected
+from contracts.model import Contract, normalized_header
+
+CHUNK_BYTES = 1024 * 1024
+LONGEST_LINE = 1024 * 1024  # characters; also what keeps a file without any line break out of memory
+GZIP_FORMAT = 31  # zlib: 16 for a gzip header, 15 for its largest window
+LONE_CARRIAGE_RETURN = re.compile(rb"\r(?!\n)")
+BYTE_ORDER_MARK = "\ufeff"
+BLANKS = "".join(chr(code) for code in range(ord(" ") + 1))  # what Java's trim removes, so that Spark agrees
+# First bytes of what people send instead of a UTF-8 text.
+OTHER_FORMATS = (
+    (b"\x1f\x8b", "it begins like a gzip file; its name should end with .csv.gz"),
+    (b"PK\x03\x04", "it begins like a zip or Excel file; save it as CSV UTF-8"),
+    (b"\xff\xfe", "it begins like a UTF-16 text; save it as CSV UTF-8"),
+    (b"\xfe\xff", "it begins like a UTF-16 text; save it as CSV UTF-8"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What is known of an acceptable file. `row_count` leaves out the header and blank lines."""
+
+    sha256: str
+    size_bytes: int
+    row_count: int
+    header: tuple[str, ...]
+    has_quotes: bool
+
+
+def inspect(chunks: Iterable[bytes], contract: Contract, *, gzipped: bool) -> Inspection:
+    """Read all of `chunks`, the bytes of a file as it was delivered.
+
+    Raises FileRejected with reason empty_file, too_large, bad_gzip, nul_byte, not_utf8, malformed_csv, header_mismatch
+    or no_rows.
+    """
+    delivered = _Delivered(contract.intake.max_bytes)
+    plain = _gunzipped(delivered.watch(chunks), contract.intake.max_bytes) if gzipped else delivered.watch(chunks)
+    text = _Text()
+    header, row_count = _count_records(text.watch(plain), contract)
+    return Inspection(
+        sha256=delivered.digest.hexdigest(),
+        size_bytes=delivered.size_bytes,
+        row_count=row_count,
+        header=header,
+        has_quotes=text.has_quotes or text.has_lone_carriage_return,
+    )
+
+
+class _Delivered:
+    """Hash and size of the bytes as delivered."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.digest = hashlib.sha256()
+        self.size_bytes = 0
+        self._max_bytes = max_bytes
+
+    def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.digest.update(chunk)
+            self.size_bytes += len(chunk)
+            if self.size_bytes > self._max_bytes:
+                raise too_large(self._max_bytes, "")
+            yield chunk
+        if self.size_bytes == 0:
+            raise FileRejected("empty_file", "the file has 0 bytes")
+
+
+class _Text:
+    """Checks that bytes are UTF-8 without NUL, and notes what makes records hard to split."""
+
+    def __init__(self) -> None:
+        self.has_quotes = False
+        self.has_lone_carriage_return = False
+        self._first_bytes = b""
+        self._offset = 0
+
+    def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        ends_with_return = False
+        for chunk in chunks:
+            self._first_bytes = self._first_bytes or chunk[:4]
+            self._refuse_nul(chunk)
+            self._refuse_undecodable(decoder, chunk, final=False)
+            self.has_quotes = self.has_quotes or b'"' in chunk
+            body = chunk[:-1] if chunk.endswith(b"\r") else chunk
+            split_pair = ends_with_return and not chunk.startswith(b"\n")
+            self.has_lone_carriage_return |= split_pair or bool(LONE_CARRIAGE_RETURN.search(body))
+            ends_with_return = chunk.endswith(b"\r")
+            self._offset += len(chunk)
+            yield chunk
+        self.has_lone_carriage_return |= ends_with_return
+        self._refuse_undecodable(decoder, b"", final=True)
+
+    def _refuse_nul(self, chunk: bytes) -> None:
+        position = chunk.find(b"\0")
+        if position >= 0:
+            raise FileRejected(
+                "nul_byte", f"byte {self._offset + position} is NUL, so this is no text file{self._hint()}"
+            )
+
+    def _refuse_undecodable(self, decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool) -> None:
+        held_back = len(decoder.getstate()[0])
+        try:
+            decoder.decode(chunk, final)
+        except UnicodeDecodeError as error:
+            offset = self._offset - held_back + error.start
+            bad = error.object[error.start]
+            detail = f"byte {offset} (0x{bad:02x}) is not UTF-8: {error.reason}{self._hint()}"
+            raise FileRejected("not_utf8", detail) from error
+
+    def _hint(self) -> str:
+        found = next((hint for start, hint in OTHER_FORMATS if self._first_bytes.startswith(start)), None)
+        return f"; {found}" if found else ""
+
+
+def too_large(max_bytes: int, what: str) -> FileRejected:
+    """The rejection of a file beyond the contract's limit."""
+    return FileRejected("too_large", f"the file{what} has more than the {max_bytes} bytes that the contract allows")
+
+
+def _gunzipped(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
+    """The content of one or more gzip members, never more than CHUNK_BYTES at a time."""
+    member = zlib.decompressobj(GZIP_FORMAT)
+    begun = False
+    produced = 0
+    for chunk in chunks:
+        pending = chunk
+        while pending:
+            if member.eof:
+                member = zlib.decompressobj(GZIP_FORMAT)
+            piece = _decompress(member, pending, produced)
+            begun = True
+            produced += len(piece)
+            if produced > max_bytes:
+                raise too_large(max_bytes, ", once decompressed,")
+            pending = member.unused_data if member.eof else member.unconsumed_tail
+            if piece:
+                yield piece
+    while begun and not member.eof:
+        piece = _decompress(member, b"", produced)
+        if not piece:
+            raise FileRejected("bad_gzip", f"the gzip data breaks off after {produced} decompressed bytes")
+        produced += len(piece)
+        yield piece
+    if produced == 0:
+        raise FileRejected("empty_file", "the gzip file holds 0 bytes")
+
+
+def _decompress(member: zlib._Decompress, data: bytes, produced: int) -> bytes:
+    try:
+        return member.decompress(data, CHUNK_BYTES)
+    except zlib.error as error:
+        raise FileRejected("bad_gzip", f"not gzip after {produced} decompressed bytes: {error}") from error
+
+
+class _Stream(io.RawIOBase):
+    """Bytes from an iterator as a readable stream."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = chunk
+        taken = min(len(buffer), len(self._rest))
+        buffer[:taken] = self._rest[:taken]
+        self._rest = self._rest[taken:]
+        return taken
+
+
+def _count_records(chunks: Iterator[bytes], contract: Contract) -> tuple[tuple[str, ...], int]:
+    # newline="" leaves line ends as they are: inside quotes they belong to the value.
+    stream: io.RawIOBase = _Stream(chunks)
+    text = io.TextIOWrapper(io.BufferedReader(stream, CHUNK_BYTES), encoding="utf-8", newline="")
+    records = _records(text.readline, contract.intake.delimiter)
+    header = next(records, None)
+    if header is None:
+        raise FileRejected("empty_file", "the file has only blank lines")
+    _check_header(header, contract)
+    row_count = sum(1 for _ in records)
+    if row_count == 0:
+        raise FileRejected("no_rows", "the file has a header and no rows")
+    return tuple(header), row_count
+
+
+def _records(readline: Callable[[int], str], delimiter: str) -> Iterator[list[str]]:
+    """Records that are not blank. A record is blank when it is an empty line, or one that holds only white space."""
+    reader = csv.reader(_lines(readline), delimiter=delimiter, strict=True)
+    begins_at = 1
+    while True:
+        try:
+            record = next(reader, None)
+        except csv.Error as error:
+            _malformed(begins_at, str(error))
+        if record is None:
+            return
+        begins_at = reader.line_num + 1
+        if len(record) > 1 or (record and record[0].strip(BLANKS)):
+            yield record
+
+
+def _lines(readline: Callable[[int], str]) -> Iterator[str]:
+    number = 0
+    while line := readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE and not line.endswith(("\n", "\r")):
+            _malformed(number, f"a line of more than {LONGEST_LINE} characters")
+        yield line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+
+
+def _malformed(line: int, problem: str) -> NoReturn:
+    raise FileRejected("malformed_csv", f"the record that begins at line {line} is not CSV: {problem}")
+
+
+def _check_header(names: Sequence[str], contract: Contract) -> None:
+    """Raises FileRejected, naming every missing, unknown and repeated column at once."""
+    wanted = {normalized_header(column.source_name): column.source_name for column in contract.columns}
+    ignored = {normalized_header(name) for name in contract.intake.ignored_headers}
+    found = [normalized_header(name) for name in names]
+    missing = [name for form, name in wanted.items() if form not in found]
+    unknown = [name for form, name in zip(found, names, strict=True) if form not in wanted and form not in ignored]
+    repeated = sorted(
+        {name for form, name in zip(found, names, strict=True) if found.count(form) > 1 and form in wanted}
+    )
+    lists = (("missing", missing), ("unknown", unknown), ("repeated", repeated))
+    problems = [f"{what}: {', '.join(repr(name) for name in columns)}" for what, columns in lists if columns]
+    if problems:
+        raise FileRejected("header_mismatch", f"the header does not fit the contract; {'; '.join(problems)}")

@@ -1,0 +1,113 @@
+"""Takes one batch of events: each file is accepted or rejected by itself, then one run per dataset is started.
+
+A message that fails is handed back alone; SQS delivers it again and, after some times, to the dead-letter queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.errors import FileRejected
+from contracts.ledger import UNKNOWN_DATASET
+from contracts.logs import Log
+from contracts.model import Contract
+from lambdas.intake import arrivals
+from lambdas.intake.arrivals import Arrival
+from lambdas.intake.inspection import CHUNK_BYTES, Inspection, inspect, too_large
+from lambdas.intake.registration import Registration
+from lambdas.intake.rejection import Rejection
+from lambdas.intake.runs import RunStarter
+from lambdas.intake.storage import Source, Storage, Superseded
+
+
+@dataclass(kw_only=True)
+class Waiting:
+    """Files of one dataset that wait for a run, and the messages they came with."""
+
+    hashes: list[str] = field(default_factory=list)
+    message_ids: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intake:
+    """The whole of intake, over its parts."""
+
+    contracts: Sequence[Contract]
+    storage: Storage
+    registration: Registration
+    rejection: Rejection
+    runs: RunStarter
+
+    def handle_batch(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Take all records; the ids of the messages that must be delivered again."""
+        failed: list[str] = []
+        waiting: dict[str, Waiting] = {}
+        for record in records:
+            try:
+                taken = self.take(arrivals.parse(record["body"]))
+            except Exception as error:  # noqa: BLE001 - whatever it is, only this message is handed back
+                Log({"message_id": record["messageId"]}).error(
+                    "file not taken; the message comes again", error=repr(error)
+                )
+                failed.append(record["messageId"])
+                continue
+            if taken:
+                dataset, sha256 = taken
+                files = waiting.setdefault(dataset, Waiting())
+                files.hashes.append(sha256)
+                files.message_ids.append(record["messageId"])
+        for dataset, files in waiting.items():
+            failed += self._start(dataset, files)
+        return failed
+
+    def take(self, arrival: Arrival) -> tuple[str, str] | None:
+        """Accept or reject one arrival: (dataset, sha256) when it now waits for a run, otherwise None."""
+        log = Log({"file": arrival.key, "version_id": arrival.version_id})
+        if arrival.is_no_delivery:
+            log.info("ignored: a folder marker or an unfinished upload")
+            return None
+        contract = arrivals.contract_of(arrival.key, self.contracts)
+        dataset = contract.dataset if contract else UNKNOWN_DATASET
+        log = log.bind(dataset=dataset)
+        if earlier := self.rejection.unfinished_or_done(dataset, arrival):
+            self.rejection.finish(earlier)
+            log.info("rejected earlier", reason=earlier["reason"])
+            return None
+        try:
+            source = self.storage.open(arrival)
+        except Superseded as gone:
+            log.warning("superseded", detail=str(gone))
+            return None
+        try:
+            return self._accept(arrival, source, contract, log)
+        except FileRejected as why:
+            self.rejection.finish(self.rejection.record(dataset, arrival, source, why))
+            log.warning("rejected", reason=why.reason, detail=why.detail)
+            return None
+
+    def _accept(self, arrival: Arrival, source: Source, contract: Contract | None, log: Log) -> tuple[str, str] | None:
+        if contract is None:
+            raise arrivals.unowned(arrival.key, self.contracts)
+        suffix = arrivals.suffix_of(arrival, contract)
+        found = _inspect(source, contract, gzipped=suffix.endswith(".gz"))
+        became, item = self.registration.register(contract.dataset, arrival, source, found, suffix)
+        log.info(became, sha256=found.sha256, rows=found.row_count, first_delivery=item["landing_key"])
+        return (contract.dataset, found.sha256) if became == "waiting" else None
+
+    def _start(self, dataset: str, files: Waiting) -> list[str]:
+        log = Log({"dataset": dataset})
+        try:
+            name = self.runs.start(dataset, files.hashes[0])
+        except Exception as error:  # noqa: BLE001 - the files wait already; the redelivered messages start the run
+            log.error("run not started; the messages come again", error=repr(error), files=len(files.hashes))
+            return files.message_ids
+        log.info("run started", execution=name, files=len(files.hashes))
+        return []
+
+
+def _inspect(source: Source, contract: Contract, *, gzipped: bool) -> Inspection:
+    if source.size_bytes > contract.intake.max_bytes:
+        raise too_large(contract.intake.max_bytes, f", with {source.size_bytes} bytes,")
+    return inspect(source.chunks(CHUNK_BYTES), contract, gzipped=gzipped)
