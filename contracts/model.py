@@ -27,7 +27,7 @@ class Column:
     `type` is written as Spark, Athena, Iceberg and DuckDB all write it: string, int, bigint, decimal(p,s), date,
     timestamp, boolean. `source_name` is the header a file carries; `format` is a JDK DateTimeFormatter pattern, for
     date and timestamp columns. `minimum` and `maximum` are inclusive and kept as text (dates as ISO 8601), so that no
-    limit passes through a float. A value matches `pattern` when the pattern is found anywhere in it.
+    limit passes through a float. A `pattern` must match the whole value.
     """
 
     name: str

@@ -12,29 +12,26 @@ from decimal import Decimal
 from pathlib import Path as FilePath
 
 from contracts import model
-from contracts.authoring.profile import (
-    ColumnProperties,
-    CuratedProperties,
-    Odcs,
-    ProcessedProperties,
-    Property,
-    RowRule,
-)
+from contracts.authoring.parsed import ParsedColumn, ParsedContract, ParsedRule, ParsedTable
+from contracts.authoring.profile import CuratedProperties, Odcs, ProcessedProperties
 from contracts.authoring.sql import expression_columns
 
 HOURS = {"h": 1, "d": 24}
-NOT_PERSONAL = (None, "public", "internal", "confidential")
 
 
-def compile_contract(
-    odcs: Odcs, processed: ProcessedProperties, curated: list[CuratedProperties], folder: FilePath
-) -> model.Contract:
-    """The contract of a checked file; `curated` in the order of the schema objects after the first."""
-    table, *models = odcs.schema_
-    partition = next(column for column in table.properties if column.partitioned)
-    transform = custom(partition).partition_transform
+def compile_contract(contract: ParsedContract, folder: FilePath) -> model.Contract:
+    """The runtime form of a contract without mistakes; `folder` holds its SQL.
+
+    Raises ValueError when a part is missing, that is when the contract was not checked before.
+    """
+    odcs, table = contract.odcs, contract.processed
+    partition = next((column for column in table.columns if column.spec.partitioned), None) if table else None
+    if odcs is None or table is None or table.custom is None or partition is None:
+        raise ValueError(f"{contract.document.file} has mistakes; check it before compiling")
+    transform = partition.custom.partition_transform
     if transform is None:
-        raise ValueError(f"{partition.name} is partitioned without a transform; check the file before compiling it")
+        raise ValueError(f"{contract.document.file}: {partition.spec.name} has no partitionTransform; check it first")
+    custom = table.custom
     return model.Contract(
         dataset=odcs.name,
         version=odcs.version,
@@ -42,29 +39,16 @@ def compile_contract(
         owner=odcs.team.name,
         alert_email=_alert_email(odcs),
         freshness_hours=odcs.sla_properties[0].value * HOURS[odcs.sla_properties[0].unit],
-        intake=_intake(processed),
-        columns=tuple(_column(column) for column in table.properties),
-        key=key_of(table.properties),
-        rules=tuple(_rule(rule, table.properties) for rule in table.quality),
-        partition_column=partition.name,
+        intake=_intake(custom),
+        columns=tuple(_column(column) for column in table.columns),
+        key=_key(table.columns),
+        rules=tuple(_rule(rule, table.names) for rule in table.rules),
+        partition_column=partition.spec.name,
         partition_transform=transform,
-        table_format=processed.table_format,
-        retention=_retention(processed),
-        max_quarantined_share=str(processed.max_quarantined_share),
-        curated=tuple(
-            model.CuratedModel(
-                name=table.name,
-                description=table.description,
-                sql=(folder / properties.sql_file).read_text(encoding="utf-8"),
-                columns=tuple(_column(column) for column in table.properties),
-                grain=key_of(table.properties),
-                period=properties.period,
-                period_column=properties.period_column,
-                source_date=properties.source_date,
-                conserves=tuple(properties.conserves.items()),
-            )
-            for table, properties in zip(models, curated, strict=True)
-        ),
+        table_format=custom.table_format,
+        retention=_retention(custom),
+        max_quarantined_share=str(custom.max_quarantined_share),
+        curated=tuple(_curated(item, folder) for item in contract.curated),
     )
 
 
@@ -73,15 +57,26 @@ def to_json(contract: model.Contract) -> str:
     return json.dumps(dataclasses.asdict(contract), indent=2, ensure_ascii=False) + "\n"
 
 
-def custom(column: Property) -> ColumnProperties:
-    """The custom properties of a column that was checked before."""
-    return ColumnProperties.model_validate({item.property: item.value for item in column.custom_properties})
+def _key(columns: list[ParsedColumn]) -> tuple[str, ...]:
+    keys = [column.spec for column in columns if column.spec.primary_key]
+    return tuple(spec.name for spec in sorted(keys, key=lambda spec: spec.primary_key_position or 1))
 
 
-def key_of(properties: list[Property]) -> tuple[str, ...]:
-    """Names of the primary key columns, by position."""
-    keys = [column for column in properties if column.primary_key]
-    return tuple(column.name for column in sorted(keys, key=lambda column: column.primary_key_position or 0))
+def _curated(table: ParsedTable[CuratedProperties], folder: FilePath) -> model.CuratedModel:
+    spec, custom = table.spec, table.custom
+    if spec is None or custom is None:
+        raise ValueError(f"table at {table.path} has mistakes; check the contract before compiling")
+    return model.CuratedModel(
+        name=spec.name,
+        description=spec.description,
+        sql=(folder / custom.sql_file).read_text(encoding="utf-8"),
+        columns=tuple(_column(column) for column in table.columns),
+        grain=_key(table.columns),
+        period=custom.period,
+        period_column=custom.period_column,
+        source_date=custom.source_date,
+        conserves=tuple(custom.conserves.items()),
+    )
 
 
 def _alert_email(odcs: Odcs) -> str | None:
@@ -109,22 +104,22 @@ def _retention(processed: ProcessedProperties) -> model.Retention:
     )
 
 
-def _column(column: Property) -> model.Column:
-    options = column.logical_type_options
+def _column(column: ParsedColumn) -> model.Column:
+    spec, options = column.spec, column.spec.logical_type_options
     return model.Column(
-        name=column.name,
-        type=column.physical_type,
-        description=column.description,
-        source_name=column.physical_name or column.name,
-        required=column.required,
+        name=spec.name,
+        type=spec.physical_type,
+        description=spec.description,
+        source_name=spec.physical_name or spec.name,
+        required=spec.required,
         format=options.format,
         minimum=_text(options.minimum),
         maximum=_text(options.maximum),
         pattern=options.pattern,
         max_length=options.max_length,
-        allowed=tuple(value for check in column.quality for value in check.arguments.valid_values),
-        control_total=custom(column).control_total,
-        pii=None if column.classification in NOT_PERSONAL else column.classification,
+        allowed=tuple(value for check in spec.quality for value in check.arguments.valid_values),
+        control_total=column.custom.control_total,
+        pii="pii" if spec.classification == "pii" else None,
     )
 
 
@@ -132,13 +127,13 @@ def _text(limit: int | Decimal | str | None) -> str | None:
     return None if limit is None else str(limit)
 
 
-def _rule(rule: RowRule, columns: list[Property]) -> model.Rule:
-    expression = " ".join(rule.implementation.expression.split())
+def _rule(rule: ParsedRule, names: list[str]) -> model.Rule:
+    expression = rule.spec.implementation.expression.strip()
     used = expression_columns(expression)
     return model.Rule(
-        id=rule.id,
-        description=rule.description,
+        id=rule.spec.id,
+        description=rule.spec.description,
         expression=expression,
-        columns=tuple(column.name for column in columns if column.name in used),
-        action=rule.implementation.action,
+        columns=tuple(name for name in names if name in used),
+        action=rule.spec.implementation.action,
     )

@@ -18,12 +18,12 @@ from contracts.authoring.yaml_lines import Document
 Model = TypeVar("Model", bound=Strict)
 
 
-def parse(model: type[Model], data: Any, document: Document) -> Model | None:
-    """The whole document as `model`, or None after recording all its mistakes in `document`."""
+def parse(model: type[Model], data: Any, document: Document, path: Path = ()) -> Model | None:
+    """`data`, found at `path`, as `model`; None after recording all its mistakes in `document`."""
     if not isinstance(data, dict):
-        document.problem((), f"found {data!r}; expected a mapping with {', '.join(sorted(_fields(model)))}")
+        document.problem(path, f"found {data!r}; expected a mapping with {', '.join(sorted(_fields(model)))}")
         return None
-    return _validated(model, data, document, lambda loc: loc)
+    return _validated(model, data, document, lambda loc: (*path, *loc))
 
 
 def parse_custom(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from contracts import model
@@ -9,6 +10,8 @@ from contracts.authoring.checks import check_file
 from contracts.authoring.compiler import to_json
 from contracts.authoring.problems import Problem
 from contracts.errors import ContractInvalid
+
+CONTRACT_FILE = "contract.yaml"
 
 
 def check(datasets_root: Path) -> list[Problem]:
@@ -67,19 +70,37 @@ def write_compiled(texts: dict[str, str], compiled_root: Path) -> list[str]:
 
 
 def _compiled(datasets_root: Path) -> tuple[list[Problem], list[model.Contract]]:
-    files = sorted(datasets_root.glob("*/contract.yaml"))
+    folders = sorted(item for item in datasets_root.glob("*") if item.is_dir() and not item.name.startswith((".", "_")))
+    if not folders:
+        message = "holds no <dataset>/contract.yaml"
+        return [Problem(file=datasets_root.name, line=1, field="(folder)", message=message)], []
     problems: list[Problem] = []
     contracts: list[model.Contract] = []
-    if not files:
-        problems.append(
-            Problem(file=datasets_root.name, line=1, field="(folder)", message="holds no <dataset>/contract.yaml")
-        )
-    for file in files:
+    for folder in folders:
+        file = folder / CONTRACT_FILE
+        if not file.is_file():
+            message = f"holds no {CONTRACT_FILE}; add it or remove the folder"
+            shown = f"{datasets_root.name}/{folder.name}"
+            problems.append(Problem(file=shown, line=1, field="(folder)", message=message))
+            continue
         found, contract = check_file(file)
         problems.extend(found)
         if contract is not None:
             contracts.append(contract)
-    return sorted(problems), contracts
+    return sorted([*problems, *_clashes(contracts, datasets_root)]), contracts
+
+
+def _clashes(contracts: list[model.Contract], datasets_root: Path) -> Iterator[Problem]:
+    """Names that two datasets want: intake folders, and tables (which share a database per zone)."""
+    owner: dict[tuple[str, str], str] = {}
+    for contract in contracts:
+        names = [("table", contract.dataset), *(("table", item.name) for item in contract.curated)]
+        for kind, name in (("intake folder", contract.intake.folder), *names):
+            other = owner.setdefault((kind, name), contract.dataset)
+            if other != contract.dataset:
+                message = f"{kind} {name!r} belongs to dataset {other!r} already; choose another"
+                file = f"{datasets_root.name}/{contract.dataset}/{CONTRACT_FILE}"
+                yield Problem(file=file, line=1, field=kind, message=message)
 
 
 def _report(problems: list[Problem]) -> str:
