@@ -18,7 +18,6 @@ from contracts import naming
 from contracts.errors import PermanentError
 
 LOCAL = "local"
-STATE_DIRECTORY = Path(".slipway")
 STACKS = ("Storage", "Alerts", "Intake", "Processing", "Orchestration", "Analytics")
 
 
@@ -55,6 +54,11 @@ class Deployment:
         return boto3.resource("dynamodb", region_name=self.region).Table(self.output("RunLedgerName"))
 
 
+def state_directory() -> Path:
+    """Where the embedded AWS keeps its state: `.slipway`, or what SLIPWAY_STATE says."""
+    return Path(os.environ.get("SLIPWAY_STATE", ".slipway"))
+
+
 def connect(environment: str) -> Deployment:
     """Find a deployed environment.
 
@@ -73,7 +77,7 @@ def connect(environment: str) -> Deployment:
 def _point_at_local_cloud() -> None:
     from local_cloud import session
 
-    os.environ.update(session.attach(STATE_DIRECTORY).environment())
+    os.environ.update(session.attach(state_directory()).environment())
 
 
 def _outputs(environment: str, region: str) -> dict[str, str]:

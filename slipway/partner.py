@@ -14,7 +14,7 @@ from pathlib import Path
 import paramiko
 
 from contracts.errors import PermanentError
-from slipway.deployment import LOCAL, STATE_DIRECTORY, Deployment
+from slipway.deployment import LOCAL, Deployment, state_directory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ def endpoint(deployment: Deployment, *, user: str, identity: str | None) -> Endp
     if deployment.environment == LOCAL:
         from local_cloud import session
 
-        cloud = session.attach(STATE_DIRECTORY)
+        cloud = session.attach(state_directory())
         key_file = Path(identity) if identity else cloud.sftp_key_file
         return Endpoint(host="127.0.0.1", port=cloud.sftp_port, user=user, key_file=key_file)
     if not identity:

@@ -15,7 +15,7 @@ from sample_data import generate
 from slipway import follow, lake, partner, reconciliation, views
 from slipway.commands import quarantine, up
 from slipway.console import Stopwatch, console, table
-from slipway.deployment import LOCAL, STATE_DIRECTORY, Deployment, connect
+from slipway.deployment import LOCAL, Deployment, connect, state_directory
 from slipway.inbox import Inbox
 
 DATASET = "sales_records"
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _deliver(deployment: Deployment, watch: Stopwatch, options: argparse.Namespace) -> Delivery:
     folder = model.load(DATASET).intake.folder
-    sample = generate.generate(STATE_DIRECTORY / "demo", seed=options.seed, months=options.months, rows=options.rows)
+    sample = generate.generate(state_directory() / "demo", seed=options.seed, months=options.months, rows=options.rows)
     watch.say(
         f"generated {len(sample.files)} files, {sum(file.rows for file in sample.files):,} rows, seed {options.seed}"
     )

@@ -6,11 +6,11 @@ import argparse
 
 from local_cloud import session
 from slipway.console import console
-from slipway.deployment import STATE_DIRECTORY
+from slipway.deployment import state_directory
 
 
 def run(_options: argparse.Namespace) -> int:
     """Stop every process of the embedded AWS."""
-    session.attach(STATE_DIRECTORY).stop()
+    session.attach(state_directory()).stop()
     console.print("stopped; nothing of it is left running")
     return 0

@@ -6,12 +6,12 @@ import argparse
 
 from local_cloud import session
 from slipway.console import Stopwatch, console
-from slipway.deployment import STATE_DIRECTORY
+from slipway.deployment import state_directory
 
 
 def bring_up(watch: Stopwatch) -> session.LocalCloud:
     """Start and deploy, telling progress; stops what it started when the deployment fails."""
-    cloud = session.start(STATE_DIRECTORY, on_progress=watch.say)
+    cloud = session.start(state_directory(), on_progress=watch.say)
     try:
         recorded = cloud.deploy(on_progress=watch.say)
     except BaseException:

@@ -1,0 +1,33 @@
+"""One embedded AWS for the whole suite, deployed once from the application that `cdk deploy` ships."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from local_cloud import session
+from slipway.deployment import connect
+from slipway.inbox import Inbox
+from tests.end_to_end.pipeline import Pipeline
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[session.LocalCloud]:
+    """The embedded AWS with the application deployed and IAM enforced; checks that nothing of it outlives it."""
+    started = session.start(tmp_path_factory.mktemp("cloud"), on_progress=print)
+    try:
+        started.deploy(on_progress=print)
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="session")
+def pipeline(cloud: session.LocalCloud) -> Iterator[Pipeline]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLIPWAY_STATE", str(cloud.state_dir))
+        for name, value in cloud.environment().items():
+            patch.setenv(name, value)
+        deployment = connect("local")
+        yield Pipeline(deployment=deployment, inbox=Inbox(deployment))

@@ -1,0 +1,195 @@
+"""A partner's file travels from SFTP to reconciled tables, under enforced roles; told as one story, in order.
+
+The real data set beside the project is used where it is there, else the generator's; the expected figures always come
+from an independent computation over the input files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from contracts import model
+from sample_data import broken, generate
+from slipway import executions, proof
+from tests.end_to_end.pipeline import DATASET, Pipeline, money, sha256_of
+
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "sales_records_5000.csv"
+PATIENCE_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def sales_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if SHARED.is_file():
+        return SHARED
+    sample = generate.generate(tmp_path_factory.mktemp("sample"), seed=3, months=1, rows=5000)
+    return sample.files[0].path
+
+
+@pytest.fixture(scope="module")
+def second_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("second")
+    generate.write_big_file(folder / "second.csv", rows=800, seed=11, months=2)
+    return folder / "second.csv"
+
+
+def revenue_by_region(file: Path) -> dict[str, Decimal]:
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for record in proof._records(file):
+        values = {model.normalized_header(name): value for name, value in record.items()}
+        totals[values["region"].strip()] += Decimal(values["totalrevenue"])
+    return dict(totals)
+
+
+def test_a_real_file_is_loaded_to_the_cent(pipeline: Pipeline, sales_file: Path) -> None:
+    outcome = pipeline.deliver(sales_file)
+    expected = proof.delivered([sales_file], model.load(DATASET))
+    assert outcome.failed_executions == []
+    (fate,) = outcome.fates
+    assert (fate.status, fate.rows_loaded, fate.rows_quarantined, fate.rows_deduplicated) == ("loaded", 5000, 0, 0)
+    ((revenue, profit),) = pipeline.ask("select sum(total_revenue), sum(total_profit) from curated.sales_by_month_item")
+    assert money(revenue) == expected.totals["total_revenue"]
+    assert money(profit) == expected.totals["total_profit"]
+    found = pipeline.ask("select region, sum(total_revenue) from curated.sales_by_region_quarter group by region")
+    assert {region: money(total) for region, total in found} == revenue_by_region(sales_file)
+    if sales_file == SHARED:
+        assert (money(revenue), money(profit)) == (Decimal("6628689208.54"), Decimal("1963223229.09"))
+    assert [alert.topic.lower().count("succe") for alert in pipeline.new_alerts()] == [1]
+
+
+def test_the_same_content_under_another_name_changes_nothing(
+    pipeline: Pipeline, sales_file: Path, tmp_path: Path
+) -> None:
+    before = pipeline.tables()
+    renamed = tmp_path / "renamed.csv"
+    renamed.write_bytes(sales_file.read_bytes())
+    outcome = pipeline.deliver(renamed)
+    assert [fate.status for fate in outcome.fates] == ["duplicate"]
+    assert pipeline.tables() == before
+
+
+def test_ten_broken_rows_are_quarantined_with_ten_reasons_and_the_rest_are_the_same_keys(
+    pipeline: Pipeline, sales_file: Path, tmp_path: Path
+) -> None:
+    before = pipeline.ask("select count(*), sum(total_revenue) from processed.sales_records")
+    damaged = tmp_path / "damaged.csv"
+    broken.break_rows(sales_file, damaged, 10)
+    outcome = pipeline.deliver(damaged)
+    (fate,) = outcome.fates
+    assert (fate.rows_loaded, fate.rows_quarantined, fate.rows_deduplicated) == (4990, 10, 0)
+    assert pipeline.ask("select count(*), sum(total_revenue) from processed.sales_records") == before
+    refused = pipeline.ask(
+        "select _source_row, array_join(rule_ids, ','), array_join(reasons, '; '), raw_text "
+        f"from processed.sales_records_quarantine where _source_sha256 = '{sha256_of(damaged)}'"
+    )
+    assert len({row for row, *_ in refused}) == 10
+    assert len({rules for _, rules, *_ in refused}) == 10
+    assert all(reason and raw for *_, reason, raw in refused)
+
+
+def test_a_file_that_is_no_csv_is_rejected_with_an_alert(pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.new_alerts()
+    picture = tmp_path / "picture.csv"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+    outcome = pipeline.deliver(picture)
+    (fate,) = outcome.fates
+    assert fate.status == "rejected"
+    assert "byte" in fate.explanation
+    (alert,) = pipeline.new_alerts()
+    assert "picture.csv" in alert.body
+
+
+def spark_processes() -> list[int]:
+    found = subprocess.run(["pgrep", "-f", "org.apache.spark.deploy.SparkSubmit"], capture_output=True, text=True)
+    return [int(line) for line in found.stdout.split()]
+
+
+def kill_spark_in(pipeline: Pipeline, state: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        running = [item for item in executions.executions(pipeline.deployment) if item["status"] == "RUNNING"]
+        entered = [
+            step.name for item in running for step in executions.steps(pipeline.deployment, item["executionArn"])
+        ]
+        processes = spark_processes()
+        if entered and entered[-1] == state and processes:
+            time.sleep(8)  # in the middle: the session is up and the job at work
+            for process in spark_processes():
+                os.kill(process, signal.SIGKILL)
+            return
+        time.sleep(0.2)
+    pytest.fail(f"no Spark process was seen in {state}")
+
+
+def test_a_killed_spark_fails_the_run_with_one_alert_and_the_next_run_loads_everything(
+    pipeline: Pipeline, second_file: Path
+) -> None:
+    pipeline.new_alerts()
+    before = pipeline.tables()
+    outcome = pipeline.deliver(second_file, meanwhile=lambda: kill_spark_in(pipeline, "RawToProcessed"))
+    assert len(outcome.failed_executions) == 1
+    status = pipeline.deployment.client("stepfunctions").describe_execution(executionArn=outcome.failed_executions[0])
+    assert status["status"] == "FAILED"
+    (alert,) = pipeline.new_alerts()
+    assert "fail" in alert.topic.lower()
+    assert "RawToProcessed" in alert.body
+    assert pipeline.tables() == before
+    assert pipeline.file(sha256_of(second_file)).status == "waiting"
+    assert pipeline.start_run(sha256_of(second_file)) == "SUCCEEDED"
+    ((rows,),) = pipeline.ask("select count(*) from processed.sales_records")
+    assert rows == before["processed"][0][0] + 800
+
+
+def test_a_removed_permission_fails_the_run_with_an_alert_and_leaves_the_tables(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    pipeline.new_alerts()
+    before = pipeline.tables()
+    third = tmp_path / "third.csv"
+    generate.write_big_file(third, rows=300, seed=12, months=1)
+    restore = forbid_reading_raw(pipeline)
+    outcome = pipeline.deliver(third)
+    restore()
+    assert len(outcome.failed_executions) == 1
+    (alert,) = pipeline.new_alerts()
+    assert "fail" in alert.topic.lower()
+    assert "AccessDenied" in alert.body or "not authorized" in alert.body or "403" in alert.body
+    assert pipeline.tables() == before
+    assert pipeline.start_run(sha256_of(third)) == "SUCCEEDED"
+
+
+def forbid_reading_raw(pipeline: Pipeline):  # noqa: ANN201 - a closure that puts the policy back
+    """Take s3:GetObject on the raw bucket from the job's role, as a careless change of the stack would."""
+    job = pipeline.deployment.client("glue").get_job(JobName=pipeline.deployment.output("RawToProcessedJobName"))
+    role = job["Job"]["Role"].rsplit("/", 1)[-1]
+    iam = pipeline.deployment.client("iam")
+    raw = pipeline.deployment.output("RawBucketName")
+    changed = {}
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        kept = [statement for statement in document["Statement"] if not _reads(statement, raw)]
+        if len(kept) < len(document["Statement"]):
+            changed[name] = document
+            text = json.dumps({**document, "Statement": kept})
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=text)
+    assert changed, f"role {role} has no statement that reads {raw}"
+
+    def restore() -> None:
+        for name, document in changed.items():
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+
+    return restore
+
+
+def _reads(statement: dict[str, object], bucket: str) -> bool:
+    actions, resources = statement["Action"], statement["Resource"]
+    actions = [actions] if isinstance(actions, str) else actions
+    return "s3:GetObject" in actions and f":::{bucket}/" in json.dumps(resources)
