@@ -10,7 +10,6 @@ import codecs
 import csv
 import hashlib
 import io
-import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from contracts.errors import FileRejected
 from contracts.model import Contract, normalized_header
 
 CHUNK_BYTES = 1024 * 1024
+MOST_FIELDS = 20_000  # Spark gives up beyond 20,480 (its option maxColumns)
 LONGEST_LINE = 1024 * 1024  # characters; also what keeps a file without any line break out of memory
 GZIP_FORMAT = 31  # zlib: 16 for a gzip header, 15 for its largest window
-LONE_CARRIAGE_RETURN = re.compile(rb"\r(?!\n)")
 BYTE_ORDER_MARK = "\ufeff"
 BLANKS = "".join(chr(code) for code in range(ord(" ") + 1))  # what Java's trim removes, so that Spark agrees
 # First bytes of what people send instead of a UTF-8 text.
@@ -36,13 +35,17 @@ OTHER_FORMATS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What is known of an acceptable file. `row_count` leaves out the header and blank lines."""
+    """What is known of an acceptable file.
+
+    `row_count` leaves out the header and blank lines. `spans_lines`: a quoted value holds a line break, so that whoever
+    splits the file at line breaks would count too many records.
+    """
 
     sha256: str
     size_bytes: int
     row_count: int
     header: tuple[str, ...]
-    has_quotes: bool
+    spans_lines: bool
 
 
 def inspect(chunks: Iterable[bytes], contract: Contract, *, gzipped: bool) -> Inspection:
@@ -53,14 +56,14 @@ def inspect(chunks: Iterable[bytes], contract: Contract, *, gzipped: bool) -> In
     """
     delivered = _Delivered(contract.intake.max_bytes)
     plain = _gunzipped(delivered.watch(chunks), contract.intake.max_bytes) if gzipped else delivered.watch(chunks)
-    text = _Text()
-    header, row_count = _count_records(text.watch(plain), contract)
+    records = _Records(_readline_of(_Text().watch(plain)), contract.intake.delimiter)
+    header, row_count = _count(records, contract)
     return Inspection(
         sha256=delivered.digest.hexdigest(),
         size_bytes=delivered.size_bytes,
         row_count=row_count,
         header=header,
-        has_quotes=text.has_quotes or text.has_lone_carriage_return,
+        spans_lines=records.spans_lines,
     )
 
 
@@ -84,29 +87,20 @@ class _Delivered:
 
 
 class _Text:
-    """Checks that bytes are UTF-8 without NUL, and notes what makes records hard to split."""
+    """Checks that bytes are UTF-8 without NUL."""
 
     def __init__(self) -> None:
-        self.has_quotes = False
-        self.has_lone_carriage_return = False
         self._first_bytes = b""
         self._offset = 0
 
     def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         decoder = codecs.getincrementaldecoder("utf-8")()
-        ends_with_return = False
         for chunk in chunks:
             self._first_bytes = self._first_bytes or chunk[:4]
             self._refuse_nul(chunk)
             self._refuse_undecodable(decoder, chunk, final=False)
-            self.has_quotes = self.has_quotes or b'"' in chunk
-            body = chunk[:-1] if chunk.endswith(b"\r") else chunk
-            split_pair = ends_with_return and not chunk.startswith(b"\n")
-            self.has_lone_carriage_return |= split_pair or bool(LONE_CARRIAGE_RETURN.search(body))
-            ends_with_return = chunk.endswith(b"\r")
             self._offset += len(chunk)
             yield chunk
-        self.has_lone_carriage_return |= ends_with_return
         self._refuse_undecodable(decoder, b"", final=True)
 
     def _refuse_nul(self, chunk: bytes) -> None:
@@ -193,48 +187,86 @@ class _Stream(io.RawIOBase):
         return taken
 
 
-def _count_records(chunks: Iterator[bytes], contract: Contract) -> tuple[tuple[str, ...], int]:
-    # newline="" leaves line ends as they are: inside quotes they belong to the value.
+def _readline_of(chunks: Iterator[bytes]) -> Callable[[int], str]:
     stream: io.RawIOBase = _Stream(chunks)
-    text = io.TextIOWrapper(io.BufferedReader(stream, CHUNK_BYTES), encoding="utf-8", newline="")
-    records = _records(text.readline, contract.intake.delimiter)
-    header = next(records, None)
+    # newline="" leaves line ends as they are: inside quotes they belong to the value.
+    return io.TextIOWrapper(io.BufferedReader(stream, CHUNK_BYTES), encoding="utf-8", newline="").readline
+
+
+def _count(records: _Records, contract: Contract) -> tuple[tuple[str, ...], int]:
+    every = iter(records)
+    header = next(every, None)
     if header is None:
         raise FileRejected("empty_file", "the file has only blank lines")
     _check_header(header, contract)
-    row_count = sum(1 for _ in records)
+    row_count = sum(1 for _ in every)
     if row_count == 0:
         raise FileRejected("no_rows", "the file has a header and no rows")
+    records.refuse_doubt()
     return tuple(header), row_count
 
 
-def _records(readline: Callable[[int], str], delimiter: str) -> Iterator[list[str]]:
-    """Records that are not blank. A record is blank when it is an empty line, or one that holds only white space."""
-    reader = csv.reader(_lines(readline), delimiter=delimiter, strict=True)
-    begins_at = 1
-    while True:
-        try:
-            record = next(reader, None)
-        except csv.Error as error:
-            _malformed(begins_at, str(error))
-        if record is None:
-            return
-        begins_at = reader.line_num + 1
-        if len(record) > 1 or (record and record[0].strip(BLANKS)):
+class _Records:
+    """Records that are not blank, and what their lines look like.
+
+    A record is blank when it is one line of nothing but white space, as Spark sees it too when it reads line by line.
+    """
+
+    def __init__(self, readline: Callable[[int], str], delimiter: str) -> None:
+        self.spans_lines = False
+        self._readline = readline
+        self._delimiter = delimiter
+        self._line = ""
+        self._line_ends: dict[str, int] = {}  # line end -> first line that has it
+        self._white_line: int | None = None  # first line of white space only that is not empty
+
+    def __iter__(self) -> Iterator[list[str]]:
+        reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
+        before = 0
+        while True:
+            try:
+                record = next(reader, None)
+            except csv.Error as error:
+                _malformed(before + 1, f"is not CSV: {error}")
+            if record is None:
+                return
+            lines, before = reader.line_num - before, reader.line_num
+            self._line_ends.setdefault(self._line[len(self._line.rstrip("\r\n")) :], before)
+            self.spans_lines = self.spans_lines or lines > 1
+            if lines == 1 and not self._line.strip(BLANKS):
+                if self._line.strip("\r\n"):
+                    self._white_line = self._white_line or before
+                continue
+            if len(record) > MOST_FIELDS:
+                _malformed(before, f"has {len(record)} fields, more than {MOST_FIELDS}")
             yield record
 
+    def refuse_doubt(self) -> None:
+        """Refuse a file with values that span lines when two readers could split it into different records.
 
-def _lines(readline: Callable[[int], str]) -> Iterator[str]:
-    number = 0
-    while line := readline(LONGEST_LINE):
-        number += 1
-        if len(line) == LONGEST_LINE and not line.endswith(("\n", "\r")):
-            _malformed(number, f"a line of more than {LONGEST_LINE} characters")
-        yield line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+        Measured with Spark 4.1.1: its multi-line reader takes the first line end for the only one, and a line of white
+        space for a record; Python's csv does neither.
+        """
+        if not self.spans_lines:
+            return
+        if self._white_line:
+            _malformed(self._white_line, "is only white space, in a file whose quoted values span lines")
+        first, *others = ((end, line) for end, line in self._line_ends.items() if end)
+        for end, line in others:
+            _malformed(line, f"ends with {end!r}, earlier ones with {first[0]!r}, and quoted values span lines")
+
+    def _lines(self) -> Iterator[str]:
+        number = 0
+        while line := self._readline(LONGEST_LINE):
+            number += 1
+            if len(line) == LONGEST_LINE and not line.endswith(("\n", "\r")):
+                _malformed(number, f"has more than {LONGEST_LINE} characters in a line")
+            self._line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+            yield self._line
 
 
 def _malformed(line: int, problem: str) -> NoReturn:
-    raise FileRejected("malformed_csv", f"the record that begins at line {line} is not CSV: {problem}")
+    raise FileRejected("malformed_csv", f"the record at line {line} {problem}")
 
 
 def _check_header(names: Sequence[str], contract: Contract) -> None:

@@ -97,5 +97,5 @@ def _entry(dataset: str, arrival: Arrival, source: Source, found: Inspection, su
         "received_at": received_at,
         "row_count": found.row_count,
         "header": list(found.header),
-        "has_quotes": found.has_quotes,
+        "has_quotes": found.spans_lines,
     }
