@@ -13,9 +13,8 @@ from pathlib import Path
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
-from contracts import model
 from contracts.errors import ContractInvalid
-from stacks.application import compose
+from stacks.application import compose, current_contracts
 from stacks.base import Blueprint
 from stacks.settings import load
 
@@ -32,7 +31,7 @@ def build(app: cdk.App, *, root: Path = ROOT) -> cdk.App:
     blueprint = Blueprint(
         root=root,
         settings=settings,
-        contracts=tuple(model.load(name) for name in model.datasets()),
+        contracts=current_contracts(root),
         delete_data=app.node.try_get_context("delete-data") == "yes",
     )
     compose(app, blueprint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -10,6 +10,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from contracts.model import Contract
 from stacks.base import Blueprint, PipelineStack
 
 
@@ -18,11 +19,12 @@ class AlertsStack(PipelineStack):
 
     def __init__(self, scope: Construct, *, blueprint: Blueprint, key: kms.Key) -> None:
         super().__init__(scope, "Alerts", blueprint=blueprint, description="topics and subscriptions")
-        self._key = key
+        self.key = key
         people = blueprint.settings.alerts
-        self.file_rejected = self._topic("FileRejected", "Slipway: file rejected", people.file_rejected)
+        owners = owners_of(blueprint.contracts)
+        self.file_rejected = self._topic("FileRejected", "Slipway: file rejected", people.file_rejected, owners)
         self.run_succeeded = self._topic("RunSucceeded", "Slipway: run succeeded", people.run_succeeded)
-        self.run_failed = self._topic("RunFailed", "Slipway: run failed", people.run_failed)
+        self.run_failed = self._topic("RunFailed", "Slipway: run failed", people.run_failed, owners)
         self.alarms = self._topic("Alarms", "Slipway: alarm", people.alarms)
         self._let_alarms_publish(self.alarms)
         self.publish(
@@ -32,10 +34,21 @@ class AlertsStack(PipelineStack):
             AlarmsTopicArn=self.alarms.topic_arn,
         )
 
-    def _topic(self, construct_id: str, display_name: str, emails: Sequence[str]) -> sns.Topic:
-        topic = sns.Topic(self, construct_id, display_name=display_name, master_key=self._key, enforce_ssl=True)
+    def _topic(
+        self,
+        construct_id: str,
+        display_name: str,
+        emails: Sequence[str],
+        owners: Mapping[str, Sequence[str]] | None = None,
+    ) -> sns.Topic:
+        """A topic that tells `emails` everything, and owners of datasets what concerns theirs."""
+        topic = sns.Topic(self, construct_id, display_name=display_name, master_key=self.key, enforce_ssl=True)
         for email in emails:
             topic.add_subscription(subscriptions.EmailSubscription(email))
+        for email, datasets in (owners or {}).items():
+            if email not in emails:  # SNS refuses a second subscription of one address with another filter
+                only = sns.SubscriptionFilter.string_filter(allowlist=list(datasets))
+                topic.add_subscription(subscriptions.EmailSubscription(email, filter_policy={"dataset": only}))
         return topic
 
     def _let_alarms_publish(self, topic: sns.Topic) -> None:
@@ -48,3 +61,12 @@ class AlertsStack(PipelineStack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
+
+
+def owners_of(contracts: Sequence[Contract]) -> dict[str, list[str]]:
+    """Datasets by the address that their contract names for alerts."""
+    owners: dict[str, list[str]] = {}
+    for contract in contracts:
+        if contract.alert_email:
+            owners.setdefault(contract.alert_email, []).append(contract.dataset)
+    return owners

@@ -61,7 +61,7 @@ class AnalyticsStack(PipelineStack):
 
     def _queries(self, dataset: str, workgroup: athena.CfnWorkGroup) -> None:
         for file in sorted((self._blueprint.root / "sql" / "athena" / dataset).glob("*.sql")):
-            self._query(dataset, file).add_dependency(workgroup)
+            self._query(dataset, file).add_resource_dependency(workgroup)
 
     def _query(self, dataset: str, file: Path) -> athena.CfnNamedQuery:
         text = file.read_text(encoding="utf-8").strip()

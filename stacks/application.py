@@ -6,8 +6,12 @@ Storage <- Alerts <- Processing <- Orchestration <- Intake <- Monitoring
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aws_cdk import App
 
+from contracts.authoring import require_current
+from contracts.model import Contract
 from stacks.alerts import AlertsStack
 from stacks.analytics import AnalyticsStack
 from stacks.base import Blueprint
@@ -26,4 +30,14 @@ def compose(app: App, blueprint: Blueprint) -> None:
     orchestration = OrchestrationStack(app, blueprint=blueprint, storage=storage, alerts=alerts, processing=processing)
     intake = IntakeStack(app, blueprint=blueprint, storage=storage, alerts=alerts, machine=orchestration.machine)
     AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
-    MonitoringStack(app, blueprint=blueprint, alerts=alerts, orchestration=orchestration, intake=intake)
+    MonitoringStack(
+        app, blueprint=blueprint, alerts=alerts, processing=processing, orchestration=orchestration, intake=intake
+    )
+
+
+def current_contracts(root: Path) -> tuple[Contract, ...]:
+    """The contracts of the repository at `root`.
+
+    Raises ContractInvalid if one is invalid, or its compiled form is not what it would compile to now.
+    """
+    return require_current(root / "datasets", root / "contracts" / "compiled")

@@ -64,7 +64,6 @@ class IntakeStack(PipelineStack):
         log = logs.LogGroup(
             self,
             "SftpLog",
-            log_group_name=f"/aws/transfer/slipway-{settings.environment}",
             retention=self._blueprint.log_days,
             encryption_key=self._storage.operations_key,
             removal_policy=self._blueprint.removal_policy,
@@ -186,9 +185,7 @@ class IntakeStack(PipelineStack):
         role, storage = part.role, self._storage
         datasets = [f"{contract.dataset}/" for contract in self._blueprint.contracts]
         permissions.allow_s3_read(role, bucket=storage.landing, prefixes=[naming.LANDING_PREFIX])
-        permissions.allow_s3_list(
-            role, bucket=storage.landing, prefixes=[naming.LANDING_PREFIX, naming.REJECTED_PREFIX]
-        )
+        permissions.allow_s3_list(role, bucket=storage.landing)
         permissions.allow(
             role,
             actions=["s3:DeleteObject"],
@@ -199,7 +196,7 @@ class IntakeStack(PipelineStack):
         permissions.allow_s3_write(role, bucket=storage.landing, prefixes=[naming.REJECTED_PREFIX])
         permissions.allow_s3_read(role, bucket=storage.raw, prefixes=datasets)
         permissions.allow_s3_write(role, bucket=storage.raw, prefixes=datasets)
-        permissions.allow_s3_list(role, bucket=storage.raw, prefixes=datasets)
+        permissions.allow_s3_list(role, bucket=storage.raw)
         permissions.allow_table(
             role,
             table=storage.file_ledger,

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from contracts.model import Contract
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
+from stacks.constructs import permissions
 from stacks.intake import IntakeStack
 from stacks.orchestration import OrchestrationStack
+from stacks.processing import ProcessingStack
+
+NAMESPACE = "Slipway"
+RUN_SUCCEEDED = "run succeeded"  # the message of close_run's log line, see docs/architecture.md
+# An alarm on hourly periods can look back seven days at most. Source: PutMetricAlarm API reference, EvaluationPeriods.
+LONGEST_WINDOW_HOURS = 7 * 24
+FIVE_MINUTES = Duration.minutes(5)
 
 
 class MonitoringStack(PipelineStack):
@@ -22,18 +38,29 @@ class MonitoringStack(PipelineStack):
         *,
         blueprint: Blueprint,
         alerts: AlertsStack,
+        processing: ProcessingStack,
         orchestration: OrchestrationStack,
         intake: IntakeStack,
     ) -> None:
         super().__init__(scope, "Monitoring", blueprint=blueprint, description="alarms and dashboard")
+        self._environment = blueprint.settings.environment
+        self._alerts = alerts
         self._action = actions.SnsAction(alerts.alarms)
-        failed_runs = orchestration.machine.metric_failed(period=Duration.minutes(5))
-        dead_letters = intake.dead_letters.metric_approximate_number_of_messages_visible(period=Duration.minutes(5))
-        self._alarm("DeadLetters", dead_letters, "Files that intake could not handle wait in the dead-letter queue")
-        self._alarm("FailedRuns", failed_runs, "A run failed; the run-failed message names the cause and next step")
+        self._dead_letters({"Intake": intake.dead_letters, **orchestration.dead_letters})
+        self._alarm(
+            "FailedRuns",
+            orchestration.machine.metric_failed(period=FIVE_MINUTES),
+            "A run failed. The run-failed message names cause and next step; `slipway runs` shows it",
+        )
+        self._failed_jobs([processing.raw_to_processed.name, processing.processed_to_curated.name])
+        self._count_successes(orchestration.close_run.log_group)
+        for contract in blueprint.contracts:
+            self._stale_data(contract)
+        if blueprint.settings.features.dashboard:
+            self._dashboard(blueprint, orchestration, intake)
 
-    def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, description: str) -> cloudwatch.Alarm:
-        alarm = cloudwatch.Alarm(
+    def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, description: str) -> None:
+        cloudwatch.Alarm(
             self,
             construct_id,
             metric=metric,
@@ -42,6 +69,126 @@ class MonitoringStack(PipelineStack):
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        ).add_alarm_action(self._action)
+
+    def _dead_letters(self, queues: Mapping[str, sqs.Queue]) -> None:
+        for name, queue in queues.items():
+            self._alarm(
+                f"{name}DeadLetters",
+                queue.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum"),
+                f"Messages that {name} could not handle wait; redrive them once the cause is gone",
+            )
+
+    def _failed_jobs(self, job_names: list[str]) -> None:
+        """Glue has no metric for a job that failed, only an event; it is sent on as a readable message."""
+        rule = events.Rule(
+            self,
+            "FailedJobs",
+            description="A Spark job of the pipeline failed or was stopped by its timeout",
+            event_pattern=events.EventPattern(
+                source=["aws.glue"],
+                detail_type=["Glue Job State Change"],
+                detail={"jobName": job_names, "state": ["FAILED", "TIMEOUT", "ERROR"]},
+            ),
         )
-        alarm.add_alarm_action(self._action)
-        return alarm
+        field = events.EventField.from_path
+        rule.add_target(
+            targets.SnsTopic(
+                self._alerts.alarms,
+                message=events.RuleTargetInput.from_text(
+                    f"Slipway {self._environment}: job {field('$.detail.jobName')} ended as {field('$.detail.state')}: "
+                    f"{field('$.detail.message')}. Its log stream begins with {field('$.detail.jobRunId')}."
+                ),
+                # A role, because the policies of topic and key could not be limited to this rule: EventBridge sends no
+                # source with its requests. Source: EventBridge user guide, "Amazon SNS permissions".
+                authorize_using_role=True,
+                role=self._publisher().without_policy_updates(),
+            )
+        )
+
+    def _publisher(self) -> iam.Role:
+        role = iam.Role(
+            self,
+            "FailedJobsRole",
+            assumed_by=iam.ServicePrincipal("events.amazonaws.com"),
+            description="Lets the rule for failed jobs publish alarms",
+        )
+        permissions.allow(role, actions=["sns:Publish"], resources=[self._alerts.alarms.topic_arn])
+        permissions.allow_key(role, key=self._alerts.key, services=["sns"], write=True)
+        return role
+
+    def _count_successes(self, log_group: logs.ILogGroup) -> None:
+        logs.CfnMetricFilter(
+            self,
+            "RunsSucceeded",
+            log_group_name=log_group.log_group_name,
+            filter_pattern=f'{{ $.message = "{RUN_SUCCEEDED}" }}',
+            metric_transformations=[
+                logs.CfnMetricFilter.MetricTransformationProperty(
+                    metric_namespace=NAMESPACE,
+                    metric_name=self._metric_name,
+                    metric_value="1",
+                    dimensions=[logs.CfnMetricFilter.DimensionProperty(key="Dataset", value="$.dataset")],
+                )
+            ],
+        )
+
+    @property
+    def _metric_name(self) -> str:
+        return f"RunsSucceeded-{self._environment}"
+
+    def _stale_data(self, contract: Contract) -> None:
+        """No run succeeded in any hour of the contract's freshness window."""
+        hours = min(contract.freshness_hours, LONGEST_WINDOW_HOURS)
+        cloudwatch.Alarm(
+            self,
+            "Stale" + contract.dataset.title().replace("_", ""),
+            metric=self._successes(contract.dataset),
+            alarm_description=f"No run of {contract.dataset} succeeded for {hours} hours",
+            threshold=1,
+            evaluation_periods=hours,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+        ).add_alarm_action(self._action)
+
+    def _dashboard(self, blueprint: Blueprint, orchestration: OrchestrationStack, intake: IntakeStack) -> None:
+        machine, function = orchestration.machine, intake.function.function
+        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=f"Slipway-{self._environment.capitalize()}")
+        dashboard.add_widgets(
+            self._graph("Runs", [machine.metric_started(), machine.metric_succeeded(), machine.metric_failed()]),
+            self._graph("Duration of runs", [machine.metric_time(statistic="Maximum")]),
+        )
+        dashboard.add_widgets(
+            self._graph(
+                "Files waiting for intake, and dead letters",
+                [
+                    intake.queue.metric_approximate_number_of_messages_visible(),
+                    intake.dead_letters.metric_approximate_number_of_messages_visible(),
+                ],
+            ),
+            self._graph("Intake", [function.metric_invocations(), function.metric_errors()]),
+        )
+        dashboard.add_widgets(
+            self._graph("SFTP: files in", [self._transfer_metric("FilesIn", intake)]),
+            self._graph("Successful runs by dataset", [self._successes(c.dataset) for c in blueprint.contracts]),
+        )
+
+    def _graph(self, title: str, metrics: list[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:
+        return cloudwatch.GraphWidget(title=title, left=metrics, width=12)
+
+    def _transfer_metric(self, name: str, intake: IntakeStack) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/Transfer",
+            metric_name=name,
+            dimensions_map={"ServerId": intake.server.attr_server_id},
+            statistic="Sum",
+        )
+
+    def _successes(self, dataset: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=self._metric_name,
+            dimensions_map={"Dataset": dataset},
+            statistic="Sum",
+            period=Duration.hours(1),
+        )

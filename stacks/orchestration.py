@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from aws_cdk import Duration
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -46,6 +46,7 @@ class OrchestrationStack(PipelineStack):
         self._blueprint = blueprint
         self._storage = storage
         self._processing = processing
+        self.dead_letters: dict[str, sqs.Queue] = {}
         self.claim_batch = self._claim_batch()
         self.gate = self._gate()
         self.close_run = self._close_run(alerts)
@@ -144,7 +145,7 @@ class OrchestrationStack(PipelineStack):
     def _allow_runs(self, role: iam.Role, *, write: bool) -> None:
         bucket, prefixes = self._storage.processed, [naming.RUNS_PREFIX]
         permissions.allow_s3_read(role, bucket=bucket, prefixes=prefixes)
-        permissions.allow_s3_list(role, bucket=bucket, prefixes=prefixes)
+        permissions.allow_s3_list(role, bucket=bucket)
         if write:
             permissions.allow_s3_write(role, bucket=bucket, prefixes=prefixes)
         permissions.allow_key(role, key=self._storage.data_key, services=["s3"], write=write)
@@ -162,7 +163,7 @@ class OrchestrationStack(PipelineStack):
         }
         definition = file.read_text(encoding="utf-8")
         _require_equal(set(re.findall(r"\$\{(\w+)\}", definition)), set(substitutions), file.name)
-        machine = sfn.StateMachine(
+        return sfn.StateMachine(
             self,
             "DatasetRun",
             comment="One run of one dataset",
@@ -178,14 +179,13 @@ class OrchestrationStack(PipelineStack):
                     log_group_name=f"/aws/vendedlogs/states/slipway-{self._blueprint.settings.environment}-dataset-run",
                     retention=self._blueprint.log_days,
                     encryption_key=self._storage.operations_key,
-                    removal_policy=self._blueprint.removal_policy,
+                    removal_policy=RemovalPolicy.DESTROY,  # its name is fixed; the run ledger keeps the history
                 ),
                 level=sfn.LogLevel.ALL,
                 include_execution_data=True,
             ),
             tracing_enabled=True,
         )
-        return machine
 
     def _machine_role(self) -> iam.Role:
         role = iam.Role(
@@ -194,9 +194,8 @@ class OrchestrationStack(PipelineStack):
             assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
             description="What the state machine of a run may do",
         )
-        functions = [
-            part.function.function_arn for part in (self.claim_batch, self.gate, self.close_run, self.fail_run)
-        ]
+        parts = (self.claim_batch, self.gate, self.close_run, self.fail_run)
+        functions = [part.function.function_arn for part in parts]
         permissions.allow(role, actions=["lambda:InvokeFunction"], resources=functions)
         jobs = [self._processing.raw_to_processed.arn, self._processing.processed_to_curated.arn]
         # Source: Step Functions developer guide, "IAM policies for calling AWS Glue", run a job (.sync).
@@ -217,7 +216,7 @@ class OrchestrationStack(PipelineStack):
 
     def _report_silent_ends(self) -> None:
         """Runs that were stopped, ran out of time, or could not report: their lock and files are given back."""
-        undelivered = self._dead_letters("FailRunDeadLetters")
+        undelivered = self._dead_letters("FailRun")
         rule = events.Rule(
             self,
             "SilentEnds",
@@ -252,7 +251,7 @@ class OrchestrationStack(PipelineStack):
             ),
             description="Lets the scheduler start runs",
         )
-        undelivered = self._dead_letters("ScheduleDeadLetters")
+        undelivered = self._dead_letters("Schedule")
         permissions.allow(role, actions=["states:StartExecution"], resources=[self.machine.state_machine_arn])
         permissions.allow(role, actions=["sqs:SendMessage"], resources=[undelivered.queue_arn])
         for dataset, expression in wanted.items():
@@ -278,15 +277,16 @@ class OrchestrationStack(PipelineStack):
             ),
         )
 
-    def _dead_letters(self, construct_id: str) -> sqs.Queue:
+    def _dead_letters(self, name: str) -> sqs.Queue:
         queue = sqs.Queue(
             self,
-            construct_id,
+            f"{name}DeadLetters",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=Duration.days(14),  # the longest that SQS keeps a message
         )
         permissions.acknowledge(queue, "AwsSolutions-SQS3", "This queue is itself where undelivered messages end")
+        self.dead_letters[name] = queue
         return queue
 
 

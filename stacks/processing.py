@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from contracts import naming
@@ -21,6 +23,13 @@ from stacks.storage import StorageStack
 
 ICEBERG_READ = ("glue:GetDatabase", "glue:GetTable", "glue:GetTables")
 ICEBERG_WRITE = (*ICEBERG_READ, "glue:CreateTable", "glue:UpdateTable")
+PARTITIONS = ("glue:GetPartitions", "glue:BatchGetPartition", "glue:BatchCreatePartition", "glue:UpdatePartition")
+
+# One table per dataset folder; level 1 is the bucket. Source: Glue developer guide, crawler configuration options.
+CRAWLER_GROUPING = {
+    "Version": 1.0,
+    "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas", "TableLevelConfiguration": 2},
+}
 
 
 class ProcessingStack(PipelineStack):
@@ -31,9 +40,12 @@ class ProcessingStack(PipelineStack):
         self._blueprint = blueprint
         self._storage = storage
         environment = blueprint.settings.environment
-        self._log_group_prefix = f"/aws-glue/jobs/slipway-{environment}-"
-        for zone, bucket in (("raw", storage.raw), ("processed", storage.processed), ("curated", storage.curated)):
-            self._database(zone, f"s3://{bucket.bucket_name}/" + ("" if zone == "raw" else "tables"))
+        # The name of the security configuration is the same, and Glue may put it after /aws-glue/jobs/ too.
+        self._log_group_prefix = f"/aws-glue/jobs/slipway-{environment}"
+        self._database("raw", storage.raw.s3_url_for_object())
+        self._database("processed", storage.processed.s3_url_for_object("tables"))
+        self._database("curated", storage.curated.s3_url_for_object("tables"))
+        self._log_groups()
         self._security = self._security_configuration()
         self.raw_to_processed = self._raw_to_processed()
         self.processed_to_curated = self._processed_to_curated()
@@ -45,7 +57,7 @@ class ProcessingStack(PipelineStack):
         )
 
     def _database(self, zone: naming.Zone, location: str) -> None:
-        glue.CfnDatabase(
+        database = glue.CfnDatabase(
             self,
             f"{zone.capitalize()}Database",
             catalog_id=self.account,
@@ -55,6 +67,20 @@ class ProcessingStack(PipelineStack):
                 location_uri=location,
             ),
         )
+        # The catalog knows which files are a table's current state, so it is kept as long as the data is.
+        database.apply_removal_policy(self._blueprint.removal_policy)
+
+    def _log_groups(self) -> None:
+        """Made before Glue would make them, so that logs end some day; their names are fixed, so they are not kept."""
+        for kind in ("output", "error"):
+            logs.LogGroup(
+                self,
+                f"JobLog{kind.capitalize()}",
+                log_group_name=f"{self._log_group_prefix}/{kind}",
+                retention=self._blueprint.log_days,
+                encryption_key=self._storage.operations_key,
+                removal_policy=RemovalPolicy.DESTROY,
+            )
 
     def _security_configuration(self) -> glue.CfnSecurityConfiguration:
         data, operations = self._storage.data_key.key_arn, self._storage.operations_key.key_arn
@@ -77,7 +103,7 @@ class ProcessingStack(PipelineStack):
     def _raw_to_processed(self) -> SparkJob:
         job = self._job("raw_to_processed", "Parses, checks, deduplicates and merges raw files into processed tables")
         permissions.allow_s3_read(job.role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
-        permissions.allow_s3_list(job.role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
+        permissions.allow_s3_list(job.role, bucket=self._storage.raw)
         self._allow_workspace(job.role)
         self._allow_tables(job.role, "processed", ICEBERG_WRITE, self._processed_tables())
         return job
@@ -88,7 +114,7 @@ class ProcessingStack(PipelineStack):
         self._allow_tables(job.role, "processed", ICEBERG_WRITE, self._processed_tables())
         permissions.allow_s3_read(job.role, bucket=self._storage.curated, prefixes=["tables/"])
         permissions.allow_s3_write(job.role, bucket=self._storage.curated, prefixes=["tables/"], delete=True)
-        permissions.allow_s3_list(job.role, bucket=self._storage.curated, prefixes=["tables/"])
+        permissions.allow_s3_list(job.role, bucket=self._storage.curated)
         self._allow_tables(job.role, "curated", ICEBERG_WRITE, self._curated_tables())
         return job
 
@@ -130,7 +156,7 @@ class ProcessingStack(PipelineStack):
         bucket, prefixes = self._storage.processed, [naming.RUNS_PREFIX, "tables/"]
         permissions.allow_s3_read(role, bucket=bucket, prefixes=prefixes)
         permissions.allow_s3_write(role, bucket=bucket, prefixes=prefixes, delete=True)
-        permissions.allow_s3_list(role, bucket=bucket, prefixes=prefixes)
+        permissions.allow_s3_list(role, bucket=bucket)
 
     def _allow_tables(self, role: iam.Role, zone: naming.Zone, actions: Sequence[str], tables: Sequence[str]) -> None:
         database = self._blueprint.database(zone)
@@ -155,19 +181,13 @@ class ProcessingStack(PipelineStack):
             description="What the crawler over the raw zone may do",
         )
         permissions.allow_s3_read(role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
-        permissions.allow_s3_list(role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
+        permissions.allow_s3_list(role, bucket=self._storage.raw)
         permissions.allow_key(role, key=self._storage.data_key, services=["s3"], write=False)
-        allow_glue_runtime(role, log_group_prefix="/aws-glue/crawlers", log_key=self._storage.operations_key)
+        allow_glue_runtime(role, log_groups="/aws-glue/crawlers", log_key=self._storage.operations_key)
         self._allow_tables(
             role,
             "raw",
-            (
-                *ICEBERG_WRITE,
-                "glue:GetPartitions",
-                "glue:BatchGetPartition",
-                "glue:BatchCreatePartition",
-                "glue:UpdatePartition",
-            ),
+            (*ICEBERG_WRITE, *PARTITIONS),
             [contract.dataset for contract in self._blueprint.contracts],
         )
         crawler = glue.CfnCrawler(
@@ -186,12 +206,7 @@ class ProcessingStack(PipelineStack):
             schema_change_policy=glue.CfnCrawler.SchemaChangePolicyProperty(
                 update_behavior="UPDATE_IN_DATABASE", delete_behavior="LOG"
             ),
-            configuration=json.dumps(
-                {
-                    "Version": 1.0,
-                    "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas", "TableLevelConfiguration": 2},
-                }
-            ),
+            configuration=json.dumps(CRAWLER_GROUPING),
             crawler_security_configuration=self._security.ref,
         )
         crawler.node.add_dependency(role)

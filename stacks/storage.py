@@ -1,7 +1,7 @@
 """Where everything rests: two keys, the zone buckets, and the two ledgers.
 
-Data is encrypted with one key, messages and logs with another, because AWS services (CloudWatch, EventBridge, Logs) must
-be named in the policy of the second and must never be able to open the first.
+Data is encrypted with one key, messages and logs with another, because the policy of the second must name AWS services
+(alarms, logs), which must never be able to open the first.
 """
 
 from __future__ import annotations

@@ -24,7 +24,9 @@ def _quarantine_by_rule(contract: Contract, environment: str) -> View:
         description=f"Rows of {contract.dataset} in quarantine, by rule and file",
         sql=(
             "SELECT rule_id, _source_file AS source_file, count(*) AS rows_quarantined, "
-            "min(_received_at) AS first_received_at, max(_received_at) AS last_received_at\n"
+            # Iceberg keeps microseconds with a zone; the columns of a view are declared with milliseconds and none.
+            "CAST(min(_received_at) AS timestamp(3)) AS first_received_at, "
+            "CAST(max(_received_at) AS timestamp(3)) AS last_received_at\n"
             f"FROM {database}.{table}\n"
             "CROSS JOIN UNNEST(rule_ids) AS broken (rule_id)\n"
             "GROUP BY rule_id, _source_file"
@@ -47,7 +49,7 @@ def _latest_period(model: CuratedModel, environment: str) -> View:
         database=database,
         description=f"The newest {model.period} of {model.name}",
         sql=(
-            f"SELECT {names}\nFROM {database}.{model.name}\n"
+            f"SELECT {names}\nFROM {database}.{model.name}\n"  # noqa: S608 - names from a validated contract
             f"WHERE {model.period_column} = (SELECT max({model.period_column}) FROM {database}.{model.name})"
         ),
         columns=tuple(ViewColumn(name=c.name, type=c.type, description=c.description) for c in model.columns),

@@ -64,5 +64,6 @@ def send_events(bucket: s3.Bucket) -> None:
     CDK's own switch adds a custom resource with a Lambda function; the CloudFormation property does the same alone.
     """
     resource = bucket.node.default_child
-    assert isinstance(resource, s3.CfnBucket)
+    if not isinstance(resource, s3.CfnBucket):
+        raise TypeError(f"{bucket.node.path}: expected a bucket of CDK's own, found {resource!r}")
     resource.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)

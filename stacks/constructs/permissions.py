@@ -64,14 +64,17 @@ def allow_s3_write(role: iam.Role, *, bucket: s3.IBucket, prefixes: Sequence[str
     _allow_objects(role, (*S3_WRITE, "s3:DeleteObject") if delete else S3_WRITE, bucket, prefixes)
 
 
-def allow_s3_list(role: iam.Role, *, bucket: s3.IBucket, prefixes: Sequence[str]) -> None:
-    """Let `role` list keys below `prefixes`, so that a missing key answers 404 and not 403."""
-    patterns = [pattern for prefix in prefixes for pattern in (prefix, f"{prefix}*")]
+def allow_s3_list(role: iam.Role, *, bucket: s3.IBucket, prefix: str | None = None) -> None:
+    """Let `role` list keys, all or those below `prefix`.
+
+    Code that must tell a missing object (404) from a forbidden one (403) needs this without a prefix, since S3 decides
+    between the two by ListBucket on the bucket. Source: S3 API reference, GetObject and HeadObject, Permissions.
+    """
     allow(
         role,
         actions=["s3:ListBucket"],
         resources=[bucket.bucket_arn],
-        conditions={"StringLike": {"s3:prefix": patterns}} if all(prefixes) else None,
+        conditions={"StringLike": {"s3:prefix": [prefix, f"{prefix}*"]}} if prefix else None,
     )
 
 

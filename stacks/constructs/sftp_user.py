@@ -49,7 +49,8 @@ class SftpUser(Construct):
             ),
             description=f"What partner {name} may do over SFTP",
         )
-        permissions.allow_s3_list(self.role, bucket=bucket, prefixes=[f"{home}/"])
+        permissions.allow_s3_list(self.role, bucket=bucket, prefix=f"{home}/")
+        permissions.allow(self.role, actions=["s3:GetBucketLocation"], resources=[bucket.bucket_arn])
         permissions.allow_s3_read(self.role, bucket=bucket, prefixes=[f"{home}/"])
         permissions.allow_s3_write(self.role, bucket=bucket, prefixes=[f"{home}/"], delete=True)
         permissions.allow_key(self.role, key=key, services=["s3"], write=True)

@@ -57,7 +57,7 @@ class SparkJob(Construct):
                 actions=["s3:GetObject"],
                 resources=[asset.bucket.arn_for_objects(asset.s3_object_key)],
             )
-        allow_glue_runtime(self.role, log_group_prefix=log_group_prefix, log_key=log_key)
+        allow_glue_runtime(self.role, log_groups=log_group_prefix, log_key=log_key)
         self.job = glue.CfnJob(
             self,
             "Job",
@@ -77,7 +77,7 @@ class SparkJob(Construct):
                 "--enable-observability-metrics": "true",
                 "--enable-job-insights": "true",
                 "--enable-continuous-cloudwatch-log": "true",
-                "--continuous-log-logGroup": f"{log_group_prefix}{name}",
+                "--custom-logGroup-prefix": log_group_prefix,
                 **{f"--{key}": value for key, value in arguments.items()},
             },
             worker_type=size.worker_type,
@@ -108,8 +108,8 @@ def as_conf(settings: Mapping[str, str]) -> str:
     return " --conf ".join(f"{key}={value}" for key, value in settings.items())
 
 
-def allow_glue_runtime(role: iam.Role, *, log_group_prefix: str, log_key: kms.IKey) -> None:
-    """What Glue itself does with the role of a job or crawler: logs, and metrics."""
+def allow_glue_runtime(role: iam.Role, *, log_groups: str, log_key: kms.IKey) -> None:
+    """What Glue itself does with the role of a job or crawler: logs in groups that begin with `log_groups`, metrics."""
     stack = Stack.of(role)
     allow(
         role,
@@ -118,11 +118,11 @@ def allow_glue_runtime(role: iam.Role, *, log_group_prefix: str, log_key: kms.IK
             stack.format_arn(
                 service="logs",
                 resource="log-group",
-                resource_name="/aws-glue/*",
+                resource_name=f"{log_groups}*",
                 arn_format=ArnFormat.COLON_RESOURCE_NAME,
             )
         ],
-        wildcard_reason="Glue builds the names of its log groups and streams from job, role, security configuration and run",
+        wildcard_reason="Glue adds role, security configuration, kind of log and run to the name it is given",
     )
     allow(
         role,
@@ -131,4 +131,4 @@ def allow_glue_runtime(role: iam.Role, *, log_group_prefix: str, log_key: kms.IK
         conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}},
         wildcard_reason="PutMetricData has no resource type; the condition limits it to Glue's namespace",
     )
-    allow(role, actions=list(KMS_WRITE), resources=[log_key.key_arn])
+    allow(role, actions=KMS_WRITE, resources=[log_key.key_arn])
