@@ -20,7 +20,7 @@ from stacks.constructs import permissions
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.sftp_user import SftpUser
 from stacks.settings import Settings, SftpVpc
-from stacks.storage import LEDGER_INDEX, StorageStack
+from stacks.storage import StorageStack
 
 # The newest general policy: hybrid post-quantum key exchange, no SHA-1.
 # Source: Transfer Family user guide, "Security policies for AWS Transfer Family servers".
@@ -197,12 +197,7 @@ class IntakeStack(PipelineStack):
         permissions.allow_s3_read(role, bucket=storage.raw, prefixes=datasets)
         permissions.allow_s3_write(role, bucket=storage.raw, prefixes=datasets)
         permissions.allow_s3_list(role, bucket=storage.raw)
-        permissions.allow_table(
-            role,
-            table=storage.file_ledger,
-            actions=["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "ConditionCheckItem"],
-            index=LEDGER_INDEX,
-        )
+        permissions.allow_table(role, table=storage.file_ledger, actions=["GetItem", "PutItem", "UpdateItem"])
         permissions.allow_key(role, key=storage.data_key, services=["s3", "dynamodb"], write=True)
         permissions.allow(role, actions=["states:StartExecution"], resources=[machine.state_machine_arn])
         permissions.allow(role, actions=["sns:Publish"], resources=[alerts.file_rejected.topic_arn])

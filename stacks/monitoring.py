@@ -23,7 +23,7 @@ from stacks.orchestration import OrchestrationStack
 from stacks.processing import ProcessingStack
 
 NAMESPACE = "Slipway"
-RUN_SUCCEEDED = "run succeeded"  # the message of close_run's log line, see docs/architecture.md
+RUN_SUCCEEDED = "run closed"  # the message of the line that close_run logs last, with its dataset
 # An alarm on hourly periods can look back seven days at most. Source: PutMetricAlarm API reference, EvaluationPeriods.
 LONGEST_WINDOW_HOURS = 7 * 24
 FIVE_MINUTES = Duration.minutes(5)

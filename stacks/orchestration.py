@@ -1,4 +1,4 @@
-"""The state machine of a run, its four small functions, and what starts it without a file: the schedule.
+"""The state machine of a run, and what starts or ends it from outside: schedules, and the rule for silent ends.
 
 The machine is an ASL file with substitutions, so that it can be read, linted and run by a local interpreter as it is.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_events as events
@@ -19,15 +18,12 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from contracts import naming
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
-from stacks.constructs.python_function import PythonFunction
 from stacks.processing import ProcessingStack
-from stacks.storage import LEDGER_INDEX, StorageStack
-
-SPARE_SECONDS = 60 * 60  # starts of jobs, waits between retries and the functions themselves
+from stacks.run_functions import RunFunctions
+from stacks.storage import StorageStack
 
 
 class OrchestrationStack(PipelineStack):
@@ -47,108 +43,15 @@ class OrchestrationStack(PipelineStack):
         self._storage = storage
         self._processing = processing
         self.dead_letters: dict[str, sqs.Queue] = {}
-        self.claim_batch = self._claim_batch()
-        self.gate = self._gate()
-        self.close_run = self._close_run(alerts)
-        self.fail_run = self._fail_run(alerts)
+        functions = RunFunctions(scope=self, blueprint=blueprint, storage=storage, alerts=alerts)
+        self.claim_batch = functions.claim_batch()
+        self.gate = functions.gate()
+        self.close_run = functions.close_run()
+        self.fail_run = functions.fail_run()
         self.machine = self._machine()
         self._report_silent_ends()
         self._schedules()
         self.publish(StateMachineArn=self.machine.state_machine_arn)
-
-    def _function(self, name: str, description: str, environment: Mapping[str, str], timeout: int) -> PythonFunction:
-        return PythonFunction(
-            self,
-            "".join(word.capitalize() for word in name.split("_")),
-            root=self._blueprint.root,
-            name=name,
-            description=description,
-            environment={"ENVIRONMENT": self._blueprint.settings.environment, **environment},
-            timeout_seconds=timeout,
-            memory_mb=256,
-            log_days=self._blueprint.log_days,
-            log_key=self._storage.operations_key,
-            removal_policy=self._blueprint.removal_policy,
-        )
-
-    def _claim_batch(self) -> PythonFunction:
-        settings = self._blueprint.settings
-        # A round of a run is two jobs, each at most as long as its timeout.
-        lease_seconds = 2 * settings.glue.timeout_minutes * 60 + SPARE_SECONDS
-        part = self._function(
-            "claim_batch",
-            "Takes a dataset's lock and its waiting files, and writes the manifest of the run",
-            {
-                "FILE_LEDGER": self._storage.file_ledger.table_name,
-                "RUN_LEDGER": self._storage.run_ledger.table_name,
-                "RAW_BUCKET": self._storage.raw.bucket_name,
-                "PROCESSED_BUCKET": self._storage.processed.bucket_name,
-                "MAX_FILES_PER_RUN": str(settings.runs.max_files_per_run),
-                "CLAIM_LEASE_SECONDS": str(lease_seconds),
-            },
-            timeout=120,
-        )
-        self._allow_ledgers(part.role)
-        self._allow_runs(part.role, write=True)
-        return part
-
-    def _gate(self) -> PythonFunction:
-        part = self._function(
-            "gate",
-            "Refuses to go on unless rows and money add up",
-            {"PROCESSED_BUCKET": self._storage.processed.bucket_name},
-            timeout=60,
-        )
-        self._allow_runs(part.role, write=False)
-        return part
-
-    def _close_run(self, alerts: AlertsStack) -> PythonFunction:
-        part = self._function(
-            "close_run",
-            "Closes both ledgers, releases the lock and announces success",
-            {
-                "FILE_LEDGER": self._storage.file_ledger.table_name,
-                "RUN_LEDGER": self._storage.run_ledger.table_name,
-                "PROCESSED_BUCKET": self._storage.processed.bucket_name,
-                "RUN_SUCCEEDED_TOPIC_ARN": alerts.run_succeeded.topic_arn,
-            },
-            timeout=120,
-        )
-        self._allow_ledgers(part.role)
-        self._allow_runs(part.role, write=False)
-        permissions.allow(part.role, actions=["sns:Publish"], resources=[alerts.run_succeeded.topic_arn])
-        permissions.allow_key(part.role, key=self._storage.operations_key, services=["sns"], write=True)
-        return part
-
-    def _fail_run(self, alerts: AlertsStack) -> PythonFunction:
-        part = self._function(
-            "fail_run",
-            "Gives the files back, releases the lock and alerts with the cause",
-            {
-                "FILE_LEDGER": self._storage.file_ledger.table_name,
-                "RUN_LEDGER": self._storage.run_ledger.table_name,
-                "RUN_FAILED_TOPIC_ARN": alerts.run_failed.topic_arn,
-            },
-            timeout=120,
-        )
-        self._allow_ledgers(part.role)
-        permissions.allow(part.role, actions=["sns:Publish"], resources=[alerts.run_failed.topic_arn])
-        permissions.allow_key(part.role, key=self._storage.operations_key, services=["sns"], write=True)
-        return part
-
-    def _allow_ledgers(self, role: iam.Role) -> None:
-        actions = ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "ConditionCheckItem"]
-        permissions.allow_table(role, table=self._storage.file_ledger, actions=actions, index=LEDGER_INDEX)
-        permissions.allow_table(role, table=self._storage.run_ledger, actions=actions)
-        permissions.allow_key(role, key=self._storage.data_key, services=["dynamodb"], write=True)
-
-    def _allow_runs(self, role: iam.Role, *, write: bool) -> None:
-        bucket, prefixes = self._storage.processed, [naming.RUNS_PREFIX]
-        permissions.allow_s3_read(role, bucket=bucket, prefixes=prefixes)
-        permissions.allow_s3_list(role, bucket=bucket)
-        if write:
-            permissions.allow_s3_write(role, bucket=bucket, prefixes=prefixes)
-        permissions.allow_key(role, key=self._storage.data_key, services=["s3"], write=write)
 
     def _machine(self) -> sfn.StateMachine:
         file = self._blueprint.root / "state_machines" / "dataset_run.asl.json"

@@ -21,7 +21,10 @@ from constructs import IConstruct, IValidation
 S3_READ = ("s3:GetObject", "s3:GetObjectVersion")
 S3_WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
 KMS_READ = ("kms:Decrypt", "kms:DescribeKey")
-KMS_WRITE = (*KMS_READ, "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo")
+KMS_WRITE = (*KMS_READ, "kms:GenerateDataKey")
+# DynamoDB and Glue ask for these on behalf of the caller. Source: DynamoDB developer guide, "Authorizing use of your
+# AWS KMS key"; Glue developer guide, "Setting up encryption".
+KMS_ENCRYPT = ("kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo")
 
 
 def allow(
@@ -90,9 +93,10 @@ def _allow_objects(role: iam.Role, actions: Sequence[str], bucket: s3.IBucket, p
 def allow_key(role: iam.Role, *, key: kms.IKey, services: Sequence[str], write: bool) -> None:
     """Let `role` use `key` through the named services (s3, dynamodb, ...) only."""
     stack = Stack.of(role)
+    actions = KMS_WRITE if write else KMS_READ
     allow(
         role,
-        actions=KMS_WRITE if write else KMS_READ,
+        actions=(*actions, *KMS_ENCRYPT) if "dynamodb" in services else actions,
         resources=[key.key_arn],
         conditions={
             "StringEquals": {"kms:ViaService": [f"{name}.{stack.region}.{stack.url_suffix}" for name in services]}

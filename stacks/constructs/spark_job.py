@@ -131,4 +131,4 @@ def allow_glue_runtime(role: iam.Role, *, log_groups: str, log_key: kms.IKey) ->
         conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}},
         wildcard_reason="PutMetricData has no resource type; the condition limits it to Glue's namespace",
     )
-    allow(role, actions=KMS_WRITE, resources=[log_key.key_arn])
+    allow(role, actions=(*KMS_WRITE, "kms:Encrypt"), resources=[log_key.key_arn])
