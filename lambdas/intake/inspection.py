@@ -96,19 +96,15 @@ class _Text:
     def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         decoder = codecs.getincrementaldecoder("utf-8")()
         for chunk in chunks:
-            self._first_bytes = self._first_bytes or chunk[:4]
-            self._refuse_nul(chunk)
-            self._refuse_undecodable(decoder, chunk, final=False)
+            self._first_bytes = (self._first_bytes + chunk[:4])[:4]
+            nul = chunk.find(b"\0")
+            self._refuse_undecodable(decoder, chunk if nul < 0 else chunk[:nul], final=False)
+            if nul >= 0:
+                detail = f"byte {self._offset + nul} is NUL, so this is no text file{self._hint()}"
+                raise FileRejected("nul_byte", detail)
             self._offset += len(chunk)
             yield chunk
         self._refuse_undecodable(decoder, b"", final=True)
-
-    def _refuse_nul(self, chunk: bytes) -> None:
-        position = chunk.find(b"\0")
-        if position >= 0:
-            raise FileRejected(
-                "nul_byte", f"byte {self._offset + position} is NUL, so this is no text file{self._hint()}"
-            )
 
     def _refuse_undecodable(self, decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool) -> None:
         held_back = len(decoder.getstate()[0])

@@ -1,0 +1,187 @@
+"""What one pass over a file finds, and where it says that a file is bad."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from contracts import model
+from contracts.errors import FileRejected
+from lambdas.intake import inspection
+from lambdas.intake.inspection import Inspection, inspect
+
+COLUMNS = ("Region", "Item Type", "Order ID")
+GOOD = b"Region,Item Type,Order ID\nAsia,Snacks,1\n"
+
+
+@pytest.fixture
+def small(contract: model.Contract) -> model.Contract:
+    column = contract.columns[0]
+    intake = replace(contract.intake, ignored_headers=("Internal Note",), max_bytes=10_000)
+    return replace(
+        contract, intake=intake, columns=tuple(replace(column, name=name, source_name=name) for name in COLUMNS)
+    )
+
+
+def pieces(body: bytes, size: int) -> Iterator[bytes]:
+    return (body[start : start + size] for start in range(0, len(body), size))
+
+
+def look(body: bytes, contract: model.Contract, *, gzipped: bool = False) -> Inspection:
+    """The finding, which must not depend on where the stream is cut."""
+    findings = [inspect(pieces(body, size), contract, gzipped=gzipped) for size in (1, 2, 7, 1_000_000)]
+    assert len(set(findings)) == 1
+    return findings[0]
+
+
+def refusal(body: bytes, contract: model.Contract, *, gzipped: bool = False) -> FileRejected:
+    found = set()
+    for size in (2, 3, 1_000_000):
+        with pytest.raises(FileRejected) as caught:
+            inspect(pieces(body, size), contract, gzipped=gzipped)
+        found.add((caught.value.reason, caught.value.detail))
+    assert len(found) == 1, found
+    return caught.value
+
+
+def test_a_good_file_gives_hash_size_count_and_header(small) -> None:
+    found = look(GOOD, small)
+    assert found == Inspection(
+        sha256=hashlib.sha256(GOOD).hexdigest(),
+        size_bytes=len(GOOD),
+        row_count=1,
+        header=COLUMNS,
+        spans_lines=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "count"),
+    [
+        ("a,b,1\nc,d,2", 2),  # no line break at the end
+        ("\n\na,b,1\r\n\r\n   \nc,d,2\n\t\n", 2),  # blank lines do not count
+        ('"a, ""x""",b,1\nc,d,2\n', 2),
+        ("a,b,1\rc,d,2\r", 2),  # old Macintosh line ends
+        ("a,b,x\ry\nc,d,2\n", 3),  # as Spark's line reader splits it
+        ('a,b,1\n""\nc,d,2\n', 3),  # a record of one empty value is a record, if a bad one
+        ("a,b\u2028c,1\na\u0085,b,2\n", 2),  # these break no line
+        ("ragged\na,b,c,d,e\n", 2),  # the number of fields is for the rules to judge
+    ],
+)
+def test_records_are_counted_as_spark_reads_them(small, rows: str, count: int) -> None:
+    found = look(b"Region,Item Type,Order ID\n" + rows.encode(), small)
+    assert (found.row_count, found.spans_lines) == (count, False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'Region,Item Type,Order ID\n"a\nb",x,1\n',
+        'Region,Item Type,Order ID\r\n"a\nb",x,1\r\n',  # what Excel writes
+        'Region,Item Type,Order ID\n"a\rb",x,1\n',
+        'Region,Item Type,"Order\nID"\na,b,1\n',
+    ],
+)
+def test_a_value_that_spans_lines_is_noticed_and_is_one_record(small, body: str) -> None:
+    found = look(body.encode(), small)
+    assert (found.row_count, found.spans_lines) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("tail", "line"), [("a,b,1\r\n", "line 4"), ("   \na,b,1\n", "line 4"), ("a,b,x\ry\n", "line 4")]
+)
+def test_spanning_values_beside_lines_that_parsers_split_differently_are_refused(small, tail: str, line: str) -> None:
+    why = refusal(b'Region,Item Type,Order ID\n"a\nb",x,1\n' + tail.encode(), small)
+    assert why.reason == "malformed_csv"
+    assert line in why.detail
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Region,Item Type,Order ID",
+        "order_id,REGION,item-type",
+        "\ufeffRegion,Item Type,Order ID",
+        '\ufeff"Region","Item Type","Order ID"',
+        "Region,Item Type,Order ID,Internal Note",
+    ],
+)
+def test_header_variants_are_the_same_header(small, header: str) -> None:
+    found = look(f"{header}\na,b,1,x\n".encode(), small)
+    assert not found.header[0].startswith(("\ufeff", '"'))
+
+
+def test_a_wrong_header_names_everything_that_is_wrong_at_once(small) -> None:
+    why = refusal(b"Region,region,Colour,Size\na,b,c,d\n", small)
+    assert why.reason == "header_mismatch"
+    assert "missing: 'Item Type', 'Order ID'" in why.detail
+    assert "unknown: 'Colour', 'Size'" in why.detail
+    assert "repeated: 'Region', 'region'" in why.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "reason", "told"),
+    [
+        (b"", "empty_file", "0 bytes"),
+        (b"\n \n", "empty_file", "blank lines"),
+        (b"Region,Item Type,Order ID\n", "no_rows", "no rows"),
+        (GOOD + b"caf\xe9,x,2\n", "not_utf8", f"byte {len(GOOD) + 3} (0xe9)"),
+        (GOOD + b"\xe2\x82", "not_utf8", f"byte {len(GOOD)} (0xe2)"),
+        (GOOD + b"a\0b", "nul_byte", f"byte {len(GOOD) + 1} "),
+        ("Region,Item Type\n".encode("utf-16"), "not_utf8", "UTF-16"),
+        (b"PK\x03\x04\x14\x00\x06", "nul_byte", "Excel"),
+        (gzip.compress(GOOD, mtime=1), "not_utf8", ".csv.gz"),
+        (GOOD + b'a,"b,1\nc,d,2\n', "malformed_csv", "line 3"),
+        (GOOD + b'a,"b"x,1\n', "malformed_csv", "line 3"),
+        (GOOD + b"x" * 10_000, "too_large", "10000 bytes"),
+    ],
+)
+def test_a_bad_file_is_refused_with_the_place(small, body: bytes, reason: str, told: str) -> None:
+    why = refusal(body, small)
+    assert why.reason == reason
+    assert told in why.detail
+
+
+def test_gzip_is_looked_into_also_when_it_has_several_members(small) -> None:
+    body = gzip.compress(GOOD) + gzip.compress(b"Europe,Snacks,2\n")
+    found = look(body, small, gzipped=True)
+    assert (found.row_count, found.sha256) == (2, hashlib.sha256(body).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("body", "reason", "told"),
+    [
+        (gzip.compress(GOOD)[:-12], "bad_gzip", "breaks off after"),
+        (GOOD, "bad_gzip", "not gzip after 0"),
+        (gzip.compress(GOOD) + b"tail", "bad_gzip", f"not gzip after {len(GOOD)}"),
+        (b"", "empty_file", "0 bytes"),
+        (gzip.compress(b""), "empty_file", "0 bytes"),
+        (gzip.compress(b"x" * 20_000), "too_large", "once decompressed"),
+    ],
+)
+def test_bad_gzip_is_refused(small, body: bytes, reason: str, told: str) -> None:
+    why = refusal(body, small, gzipped=True)
+    assert why.reason == reason
+    assert told in why.detail
+
+
+def test_memory_does_not_grow_with_the_file_nor_with_what_a_gzip_bomb_unpacks_to(small) -> None:
+    large = replace(small, intake=replace(small.intake, max_bytes=64 * 1024 * 1024))
+    bomb = gzip.compress(b"Region,Item Type,Order ID\n" + b"a,b,1\n" * 2_000_000)
+    tracemalloc.start()
+    found = inspect(pieces(bomb, inspection.CHUNK_BYTES), large, gzipped=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.row_count == 2_000_000
+    assert peak < 12 * 1024 * 1024
+
+
+def test_a_file_without_line_breaks_is_refused_before_it_fills_the_memory(small, monkeypatch) -> None:
+    monkeypatch.setattr(inspection, "LONGEST_LINE", 500)
+    why = refusal(b"x" * 600, small)
+    assert (why.reason, "line 1 " in why.detail) == ("malformed_csv", True)
