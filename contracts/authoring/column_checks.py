@@ -24,8 +24,9 @@ def check_columns(columns: list[ParsedColumn], document: Document) -> None:
 
 def check_processed(columns: list[ParsedColumn], document: Document) -> None:
     """Mistakes in what is enforced when files are read."""
-    headers = [(column.path, normalized_header(column.spec.physical_name or column.spec.name)) for column in columns]
-    _unique(headers, "header", document, "headers are compared without case, spaces and punctuation")
+    distinct = {column.spec.name: column for column in reversed(columns)}.values()  # a repeated name is reported before
+    headers = [(column.path, normalized_header(column.spec.physical_name or column.spec.name)) for column in distinct]
+    _unique(reversed(headers), "header", document, "headers are compared without case, spaces and punctuation")
     for column in columns:
         if values.wrong_type(column.spec.physical_type) is None:
             _check_format(column, document)
@@ -74,7 +75,7 @@ def _check_type(column: ParsedColumn, document: Document) -> None:
     spec = column.spec
     message = values.wrong_type(spec.physical_type)
     _report(document, (*column.path, "physicalType"), message)
-    if message is None and spec.logical_type and spec.logical_type != values.logical_type(spec.physical_type):
+    if message is None and spec.logical_type != values.logical_type(spec.physical_type):
         expected = values.logical_type(spec.physical_type)
         text = f"found {spec.logical_type!r}; expected {expected!r} for physicalType {spec.physical_type!r}"
         document.problem((*column.path, "logicalType"), text)

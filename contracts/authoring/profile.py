@@ -90,7 +90,7 @@ class Property(Strict):
     name: Text
     physical_type: Text
     description: Text
-    logical_type: Literal["string", "date", "timestamp", "number", "integer", "boolean"] | None = None
+    logical_type: Literal["string", "date", "timestamp", "number", "integer", "boolean"]
     physical_name: Text | None = None
     required: bool = False
     primary_key: bool = False

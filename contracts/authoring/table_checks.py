@@ -214,7 +214,9 @@ def _check_sql(
     shown = f"{folder.parent.name}/{folder.name}/{custom.sql_file}"
     name = table.spec.name if table.spec else "(model)"
     document.problems += [Problem(file=shown, line=item.line, field=name, message=item.message) for item in mistakes]
-    if not mistakes and not sql.truncates(text, custom.period_column, custom.period, custom.source_date):
+    if mistakes or custom.period_column not in table.names:
+        return
+    if not sql.truncates(text, custom.period_column, custom.period, custom.source_date):
         expected = f"CAST(date_trunc('{custom.period}', {custom.source_date}) AS date) AS {custom.period_column}"
         document.problem(table.custom_paths["periodColumn"], f"{custom.sql_file} must compute it as {expected}")
 
