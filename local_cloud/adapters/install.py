@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from local_cloud.adapters import spark_jobs
+from local_cloud.adapters import (
+    athena,
+    cfn_types,
+    control,
+    glue_gaps,
+    service_roles,
+    spark_jobs,
+    step_functions_glue,
+    transfer_events,
+)
 from local_cloud.settings import ServerSettings
 
 
 def install_all(settings: ServerSettings) -> None:
     """Close every gap, or stop the start with the name that has moved."""
     spark_jobs.install(settings)
+    step_functions_glue.install()
+    service_roles.install()
+    transfer_events.install()
+    cfn_types.install()
+    glue_gaps.install()
+    athena.install(settings)
+    control.install(settings)

@@ -5,6 +5,7 @@ Pure functions: what Glue does with each argument is written down here once, and
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -46,7 +47,8 @@ def local_properties(settings: ServerSettings) -> dict[str, str]:
         "spark.driver.memory": "2g",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:TieredStopAtLevel=4 -Xshare:auto",
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
+        "spark.log.level": "WARN",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": "4",
@@ -71,13 +73,26 @@ def local_properties(settings: ServerSettings) -> dict[str, str]:
 def spark_submit(
     settings: ServerSettings, arguments: dict[str, str], script: Path, py_files: list[Path], jars: list[Path]
 ) -> list[str]:
-    """The whole command line of one run."""
+    """The whole command line of one run.
+
+    The jars go on the driver's class path, which is all there is in local mode: `--jars` would copy each one first.
+    """
     properties = spark_properties(arguments.get("--conf", "")) | local_properties(settings)
+    properties["spark.driver.extraClassPath"] = os.pathsep.join(map(str, jars))
     command = [str(Path(sys.executable).parent / "spark-submit")]
     command += [text for key, value in properties.items() for text in ("--conf", f"{key}={value}")]
-    command += ["--jars", ",".join(map(str, jars))] if jars else []
     command += ["--py-files", ",".join(map(str, py_files))] if py_files else []
     return [*command, str(script), *script_arguments(arguments)]
+
+
+def needed_jars(jars: list[Path], spark_jars: list[Path]) -> list[Path]:
+    """The jars whose library Spark does not bring itself: a second version first on the class path would win."""
+    brought = {_library(jar) for jar in spark_jars}
+    return [jar for jar in jars if _library(jar) not in brought]
+
+
+def _library(jar: Path) -> str:
+    return re.split(r"-\d", jar.name, maxsplit=1)[0]
 
 
 def error_message(log: str, exit_code: int) -> str:

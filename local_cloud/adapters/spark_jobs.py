@@ -7,6 +7,7 @@ A job that cannot be run here (another command, no script) fails: never pretend.
 from __future__ import annotations
 
 import contextvars
+import importlib.util
 import logging
 import os
 import subprocess
@@ -124,10 +125,7 @@ def _execute(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -
     script = _download(s3, job["Command"]["ScriptLocation"], folder)
     extra = [uri for uri in arguments.get("--extra-py-files", "").split(",") if uri]
     packages = [_download(s3, uri.strip(), folder) for uri in extra]
-    jars = sorted(settings.jars_dir.glob("*.jar"))
-    if not jars:
-        raise FileNotFoundError(f"no jars in {settings.jars_dir}: `make setup` fetches Spark's Iceberg and S3 libraries")
-    command = spark_command.spark_submit(settings, arguments, script, packages, jars)
+    command = spark_command.spark_submit(settings, arguments, script, packages, _jars(settings))
     log_path = settings.logs_dir / f"{run_id}.log"
     code = _submit(command, _environment(settings, credentials), log_path, active, _timeout_seconds(job))
     if code == 0:
@@ -171,6 +169,16 @@ def _environment(settings: ServerSettings, credentials: dict[str, str]) -> dict[
         "PYTHONUNBUFFERED": "1",
         "SPARK_LOCAL_IP": "127.0.0.1",
     }
+
+
+def _jars(settings: ServerSettings) -> list[Path]:
+    jars = sorted(settings.jars_dir.glob("*.jar"))
+    if not jars:
+        raise FileNotFoundError(f"no jars in {settings.jars_dir}: `make setup` fetches Spark's Iceberg and S3 libraries")
+    spark = importlib.util.find_spec("pyspark")
+    if spark is None or spark.origin is None:
+        raise FileNotFoundError("pyspark is not installed: run `make setup`")
+    return spark_command.needed_jars(jars, sorted((Path(spark.origin).parent / "jars").glob("*.jar")))
 
 
 def _s3_client(settings: ServerSettings, credentials: dict[str, str]) -> Any:

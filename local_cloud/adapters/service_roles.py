@@ -1,0 +1,132 @@
+"""Step Functions and EventBridge (rules with a role, Scheduler) act under the role they were given, or are refused.
+
+The emulator lets these services call each other directly, which no missing permission would ever stop. Each call is
+checked here before it is made. A task type whose permissions are not known here is refused while policies are
+enforced: never pretend.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import logging
+from typing import Any
+
+from local_cloud.adapters import roles
+from local_cloud.adapters.patching import original, replace
+from local_cloud.settings import ACCOUNT, REGION
+
+STEP_FUNCTIONS = "ministack.services.stepfunctions"
+EVENTBRIDGE = "ministack.services.eventbridge"
+TARGET_ACTIONS = {
+    "states": "states:StartExecution",
+    "lambda": "lambda:InvokeFunction",
+    "sqs": "sqs:SendMessage",
+    "sns": "sns:Publish",
+}
+logger = logging.getLogger("slipway.roles")
+
+_execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("slipway_execution", default=None)
+
+
+def install() -> None:
+    """Check every task of a state machine and every delivery that has a role."""
+    replace(STEP_FUNCTIONS, "_execute_task", _remember_execution)
+    replace(STEP_FUNCTIONS, "_invoke_resource", _checked_task)
+    replace(EVENTBRIDGE, "_invoke_target", _checked_delivery)
+
+
+def current_execution() -> dict[str, Any]:
+    """The execution whose task is being carried out."""
+    execution = _execution.get()
+    if execution is None:
+        raise RuntimeError("no state machine execution is being carried out here")
+    return execution
+
+
+def task_permissions(resource: str, parameters: dict[str, Any]) -> list[tuple[str, str]]:
+    """Actions and resources that a task needs, as the Step Functions guide lists them per integration.
+
+    Raises:
+        NotImplementedError: for an integration that is not listed here.
+    """
+    job = f"arn:aws:glue:{REGION}:{ACCOUNT}:job/{parameters.get('JobName', '')}"
+    function = str(parameters.get("FunctionName", resource))
+    if ":function:" not in function:
+        function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
+    table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{parameters.get('TableName', '')}"
+    known = {
+        "lambda:invoke": [("lambda:InvokeFunction", function)],
+        "glue:startJobRun": [("glue:StartJobRun", job)],
+        "glue:startJobRun.sync": [
+            (f"glue:{verb}", job) for verb in ("StartJobRun", "GetJobRun", "GetJobRuns", "BatchStopJobRun")
+        ],
+        "sns:publish": [("sns:Publish", str(parameters.get("TopicArn", "")))],
+        "dynamodb:getItem": [("dynamodb:GetItem", table)],
+        "dynamodb:putItem": [("dynamodb:PutItem", table)],
+        "dynamodb:updateItem": [("dynamodb:UpdateItem", table)],
+        "dynamodb:deleteItem": [("dynamodb:DeleteItem", table)],
+    }
+    if ":function:" in resource:
+        return known["lambda:invoke"]
+    integration = resource.removeprefix("arn:aws:states:::")
+    if integration not in known:
+        raise NotImplementedError(f"the permissions of task {resource!r} are not known to the embedded AWS")
+    return known[integration]
+
+
+def _remember_execution(execute: Any) -> Any:
+    def execute_task(state: Any, raw_input: Any, execution: dict[str, Any], ctx: Any) -> Any:
+        token = _execution.set(execution)
+        try:
+            return execute(state, raw_input, execution, ctx)
+        finally:
+            _execution.reset(token)
+
+    return execute_task
+
+
+def _checked_task(invoke: Any) -> Any:
+    def invoke_resource(resource: str, parameters: Any) -> Any:
+        if roles.enforced():
+            execution = current_execution()
+            machine = original(STEP_FUNCTIONS, "_state_machines")[execution["stateMachineArn"]]
+            try:
+                session = roles.assume(machine["roleArn"], execution["name"], "states.amazonaws.com")
+                for action, arn in task_permissions(resource, parameters if isinstance(parameters, dict) else {}):
+                    roles.require(session, action, arn)
+            except roles.AccessDenied as exc:
+                raise original(STEP_FUNCTIONS, "_ExecutionError")(_denial_name(resource), str(exc)) from exc
+            except NotImplementedError as exc:
+                raise original(STEP_FUNCTIONS, "_ExecutionError")("States.Runtime", str(exc)) from exc
+        return invoke(resource, parameters)
+
+    return invoke_resource
+
+
+def _denial_name(resource: str) -> str:
+    """A denied call is the integration's general error, e.g. Lambda.AWSLambdaException, Glue.AWSGlueException."""
+    names = {"lambda": "Lambda.AWSLambdaException", "glue": "Glue.AWSGlueException", "sns": "SNS.AmazonSNSException"}
+    service = resource.removeprefix("arn:aws:states:::").split(":")[0]
+    return names.get(service, "States.Permissions")
+
+
+def _checked_delivery(invoke: Any) -> Any:
+    def invoke_target(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], *args: Any) -> Any:
+        role = target.get("RoleArn")
+        if role and roles.enforced():
+            scheduled = event.get("Source") == "aws.scheduler"
+            service = "scheduler.amazonaws.com" if scheduled else "events.amazonaws.com"
+            action = TARGET_ACTIONS.get(target["Arn"].split(":")[2])
+            try:
+                if action is None:
+                    raise roles.AccessDenied(f"deliveries to {target['Arn']} are not known to the embedded AWS")
+                session = roles.assume(role, str(rule.get("Name", "delivery")), service)
+                roles.require(session, action, target["Arn"])
+            except roles.AccessDenied as exc:
+                # AWS drops such a delivery (or puts it into the rule's dead-letter queue) and counts it as failed
+                logger.error("delivery of %s failed: %s", json.dumps(rule.get("Name")), exc)
+                return None
+        return invoke(target, event, rule, *args)
+
+    return invoke_target
