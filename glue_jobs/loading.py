@@ -73,8 +73,7 @@ def run(loading: Loading) -> dict[str, Any]:
     staged, observed = _stage(loading)
     splits = figures.by_split(staged, loading.contract).collect()
     rows = _numbered(loading, staged, splits)
-    if any(split["refused"] for split in splits) or before[loading.quarantine.name] is not None:
-        _quarantine(loading, rows, before[loading.quarantine.name])
+    _quarantine(loading, rows, splits, before[loading.quarantine.name])
     fates = _merge(loading, rows, splits, before[loading.processed.name])
     committed = _committed(loading, splits)
     by_rule = _by_rule(staged, splits)
@@ -106,19 +105,16 @@ def _stage(loading: Loading) -> tuple[DataFrame, Observed]:
         parts.append(staging.checked(counted, loading.contract, shape))
         observations.append(observation)
     rows = reduce(DataFrame.unionByName, parts)
-    with reading.one_split_per_partition(loading.spark):
+    split_bytes = reading.split_bytes(loading.spark, loading.batch)
+    tasks = max(loading.spark.sparkContext.defaultParallelism, math.ceil(loading.batch.size_bytes / split_bytes))
+    with reading.one_split_per_partition(loading.spark, split_bytes):
         # Joins splits after the rows have got their numbers: 500 small files are not 500 tasks.
-        writer = rows.coalesce(_tasks(loading)).write.mode("overwrite")
+        writer = rows.coalesce(tasks).write.mode("overwrite")
         writer.option("mapreduce.fileoutputcommitter.algorithm.version", "2").parquet(loading.staged_uri)
     counts = [observation.get for observation in observations]
     totals = figures.added((figures.totals(count, loading.contract) for count in counts), loading.contract)
     observed = Observed(rows=sum(count[ROWS] for count in counts), totals=totals)
     return loading.spark.read.schema(rows.schema).parquet(loading.staged_uri), observed
-
-
-def _tasks(loading: Loading) -> int:
-    by_size = math.ceil(loading.batch.size_bytes / reading.SPLIT_BYTES)
-    return max(loading.spark.sparkContext.defaultParallelism, by_size)
 
 
 def _numbered(loading: Loading, staged: DataFrame, splits: list[Row]) -> DataFrame:
@@ -132,12 +128,13 @@ def _numbered(loading: Loading, staged: DataFrame, splits: list[Row]) -> DataFra
     return records.numbered(staged, frame, loading.batch.run_id, loading.contract.version)
 
 
-def _quarantine(loading: Loading, rows: DataFrame, before: int | None) -> None:
+def _quarantine(loading: Loading, rows: DataFrame, splits: list[Row], before: int | None) -> None:
     if before is not None:  # an earlier attempt may have published refused records of the same files
         received = f"{records.RECEIVED_AT} BETWEEN {' AND '.join(_received(loading))}"
         hashes = ", ".join(f"'{sha256}'" for sha256 in loading.hashes)
         loading.tables.delete(loading.quarantine, loading.branch, f"{received} AND {staging.SOURCE} IN ({hashes})")
-    loading.tables.append(loading.quarantine, loading.branch, records.quarantined(rows))
+    if any(split["refused"] for split in splits):
+        loading.tables.append(loading.quarantine, loading.branch, records.quarantined(rows))
 
 
 def _merge(loading: Loading, rows: DataFrame, splits: list[Row], before: int | None) -> list[Row]:

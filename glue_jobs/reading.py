@@ -6,6 +6,7 @@ Spark numbers no records, but one partition that is one split of one file keeps 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,12 +16,13 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from contracts import model
-from glue_jobs.batch import BatchFile
+from glue_jobs.batch import Batch, BatchFile
 from glue_jobs.quality.checks import DAMAGED
 from glue_jobs.transforms.layout import Layout
 from glue_jobs.transforms.staging import SOURCE, SPLIT_ROW, SPLIT_START
 
-SPLIT_BYTES = 32 * 1024 * 1024  # small enough for 2 cores to share a file, large enough for few tasks
+SMALLEST_SPLIT_BYTES = 4 * 1024 * 1024  # below, a task costs more than it saves
+LARGEST_SPLIT_BYTES = 32 * 1024 * 1024
 ROW_BITS = 33  # monotonically_increasing_id: partition number above, row in the partition below (Spark API docs)
 
 
@@ -53,16 +55,22 @@ def text_fields(spark: SparkSession, contract: model.Contract, layout: Layout, f
     )
 
 
+def split_bytes(spark: SparkSession, batch: Batch) -> int:
+    """Size of a split: the batch shared out among all cores, within bounds."""
+    share = math.ceil(batch.size_bytes / spark.sparkContext.defaultParallelism)
+    return min(max(share, SMALLEST_SPLIT_BYTES), LARGEST_SPLIT_BYTES)
+
+
 @contextmanager
-def one_split_per_partition(spark: SparkSession) -> Iterator[None]:
-    """Plan file scans so that no partition holds two files or two splits of a file.
+def one_split_per_partition(spark: SparkSession, size_bytes: int) -> Iterator[None]:
+    """Plan file scans so that no partition holds two files or two splits of a file, which are of `size_bytes`.
 
     FilePartition.getFilePartitions packs splits until their size plus openCostInBytes each passes maxPartitionBytes.
     """
     names = ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes")
     before = {name: spark.conf.get(name) for name in names}
     for name in names:
-        spark.conf.set(name, str(SPLIT_BYTES))
+        spark.conf.set(name, str(size_bytes))
     try:
         yield
     finally:
