@@ -42,7 +42,9 @@ def intake(account: Any, contract: model.Contract) -> Intake:
     )
 
 
-def test_an_accepted_file_is_in_raw_and_in_the_ledger_and_starts_a_run(account, contract, sales: Sales) -> None:
+def test_an_accepted_file_is_in_raw_and_in_the_ledger_and_starts_a_run(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     body = sales(rows=3)
     sha256 = hashlib.sha256(body).hexdigest()
     assert intake(account, contract).handle_batch([account.upload(f"{FOLDER}/jan 2026.csv", body)]) == []
@@ -58,34 +60,40 @@ def test_an_accepted_file_is_in_raw_and_in_the_ledger_and_starts_a_run(account, 
     assert account.messages() == []
 
 
-def test_the_recorded_event_keeps_plus_and_space_of_the_key_apart(account) -> None:
+def test_the_recorded_event_keeps_plus_and_space_of_the_key_apart(account: Any) -> None:
     arrival = arrivals.parse(json.dumps(account.event("object_created")))
     assert arrival.key == "partners/acme/sales_records/north + south 2026-01.csv"
     assert (arrival.version_id, arrival.sequencer) == ("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "617f08299329d189")
 
 
 @pytest.mark.parametrize("body", ["no json", "[]", '{"detail-type": "Object Deleted", "detail": {"object": {}}}'])
-def test_a_message_that_is_no_upload_is_handed_back_for_the_dead_letter_queue(account, contract, body: str) -> None:
+def test_a_message_that_is_no_upload_is_handed_back_for_the_dead_letter_queue(
+    account: Any, contract: model.Contract, body: str
+) -> None:
     with pytest.raises(PermanentError):
         arrivals.parse(body)
     assert intake(account, contract).handle_batch([{"messageId": "odd", "body": body}]) == ["odd"]
 
 
-def test_a_burst_of_files_of_one_dataset_starts_one_run(account, contract, sales: Sales) -> None:
+def test_a_burst_of_files_of_one_dataset_starts_one_run(account: Any, contract: model.Contract, sales: Sales) -> None:
     records = [account.upload(f"{FOLDER}/{n}.csv", sales(first_order=n * 100)) for n in range(1, 4)]
     assert intake(account, contract).handle_batch(records) == []
     assert len(account.executions()) == 1
     assert [item["status"] for item in account.entries().values()] == ["waiting"] * 3
 
 
-def test_one_bad_message_does_not_hold_back_its_neighbours(account, contract, sales: Sales) -> None:
+def test_one_bad_message_does_not_hold_back_its_neighbours(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     records = [{"messageId": "odd", "body": "{}"}, account.upload(f"{FOLDER}/a.csv", sales())]
     assert intake(account, contract).handle_batch(records) == ["odd"]
     assert [item["status"] for item in account.entries().values()] == ["waiting"]
 
 
 @pytest.mark.parametrize("name", ["a.csv.part", "b.filepart", "c.TMP", "folder/"])
-def test_unfinished_uploads_and_folder_markers_are_left_alone(account, contract, name: str) -> None:
+def test_unfinished_uploads_and_folder_markers_are_left_alone(
+    account: Any, contract: model.Contract, name: str
+) -> None:
     assert intake(account, contract).handle_batch([account.upload(f"{FOLDER}/{name}", b"x")]) == []
     assert account.entries() == {}
     assert list(account.objects("landing")) == [f"{FOLDER}/{name}"]
@@ -105,7 +113,7 @@ REJECTED = {
 
 @pytest.mark.parametrize("case", REJECTED)
 def test_a_rejected_file_is_moved_aside_with_its_reason_and_told_once(
-    account, contract, sales: Sales, case: str
+    account: Any, contract: model.Contract, sales: Sales, case: str
 ) -> None:
     key, body, reason, told = REJECTED[case]
     body = sales() if body is None else body
@@ -136,7 +144,9 @@ def test_a_rejected_file_is_moved_aside_with_its_reason_and_told_once(
     assert account.executions() == []
 
 
-def test_a_file_larger_than_the_contract_allows_is_not_even_read(account, contract, sales: Sales) -> None:
+def test_a_file_larger_than_the_contract_allows_is_not_even_read(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     small = replace(contract, intake=replace(contract.intake, max_bytes=100))
     intake(account, small).handle_batch([account.upload(f"{FOLDER}/a.csv", sales())])
     [entry] = account.entries().values()
@@ -144,7 +154,9 @@ def test_a_file_larger_than_the_contract_allows_is_not_even_read(account, contra
     assert "100 bytes" in entry["detail"]
 
 
-def test_a_rejected_file_that_was_replaced_meanwhile_leaves_the_newer_one_in_place(account, contract, sales) -> None:
+def test_a_rejected_file_that_was_replaced_meanwhile_leaves_the_newer_one_in_place(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     record = account.upload(f"{FOLDER}/a.csv", b"")
     newer = sales()
     account.upload(f"{FOLDER}/a.csv", newer, sequencer="02")
@@ -152,7 +164,9 @@ def test_a_rejected_file_that_was_replaced_meanwhile_leaves_the_newer_one_in_pla
     assert account.objects("landing")[f"{FOLDER}/a.csv"] == newer
 
 
-def test_an_overwrite_does_not_mix_with_the_version_that_the_event_tells_of(account, contract, sales: Sales) -> None:
+def test_an_overwrite_does_not_mix_with_the_version_that_the_event_tells_of(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     old, new = sales(rows=1), sales(rows=2)
     records = [account.upload(f"{FOLDER}/a.csv", old), account.upload(f"{FOLDER}/a.csv", new, sequencer="02")]
     intake(account, contract).handle_batch(records[:1])
@@ -167,14 +181,18 @@ def without_version(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "body": json.dumps(event)}
 
 
-def test_without_a_version_id_an_overwritten_object_is_left_to_its_own_event(account, contract, sales: Sales) -> None:
+def test_without_a_version_id_an_overwritten_object_is_left_to_its_own_event(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     old = without_version(account.upload(f"{FOLDER}/a.csv", sales(rows=1)))
     new = without_version(account.upload(f"{FOLDER}/a.csv", sales(rows=2), sequencer="02"))
     intake(account, contract).handle_batch([old, new])
     assert [item["row_count"] for item in account.entries().values()] == [2]
 
 
-def test_a_version_that_is_gone_is_superseded_and_no_error(account, contract, sales: Sales, capsys) -> None:
+def test_a_version_that_is_gone_is_superseded_and_no_error(
+    account: Any, contract: model.Contract, sales: Sales, capsys: pytest.CaptureFixture[str]
+) -> None:
     record = account.upload(f"{FOLDER}/a.csv", sales())
     version = json.loads(record["body"])["detail"]["object"]["version-id"]
     account.s3.delete_object(Bucket="landing", Key=f"{FOLDER}/a.csv", VersionId=version)
@@ -184,7 +202,9 @@ def test_a_version_that_is_gone_is_superseded_and_no_error(account, contract, sa
     assert (line["message"], line["dataset"]) == ("superseded", "sales_records")
 
 
-def test_the_same_content_under_another_name_is_a_duplicate_and_nothing_else(account, contract, sales: Sales) -> None:
+def test_the_same_content_under_another_name_is_a_duplicate_and_nothing_else(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     service = intake(account, contract)
     first, second = (
         account.upload(f"{FOLDER}/a.csv", sales()),
@@ -203,7 +223,7 @@ def test_the_same_content_under_another_name_is_a_duplicate_and_nothing_else(acc
     assert account.messages() == []
 
 
-def test_the_same_event_again_is_no_duplicate(account, contract, sales: Sales) -> None:
+def test_the_same_event_again_is_no_duplicate(account: Any, contract: model.Contract, sales: Sales) -> None:
     record = account.upload(f"{FOLDER}/a.csv", sales())
     service = intake(account, contract)
     service.handle_batch([record])
@@ -213,7 +233,9 @@ def test_the_same_event_again_is_no_duplicate(account, contract, sales: Sales) -
     assert len(account.executions()) == 1
 
 
-def test_a_file_that_a_run_has_taken_starts_no_other_run_when_its_event_comes_again(account, contract, sales) -> None:
+def test_a_file_that_a_run_has_taken_starts_no_other_run_when_its_event_comes_again(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     record = account.upload(f"{FOLDER}/a.csv", sales())
     service = intake(account, contract)
     taken = service.take(arrivals.parse(record["body"]))
@@ -223,7 +245,9 @@ def test_a_file_that_a_run_has_taken_starts_no_other_run_when_its_event_comes_ag
     assert account.executions() == []
 
 
-def test_a_second_delivery_finishes_what_a_crashed_first_one_began(account, contract, sales: Sales) -> None:
+def test_a_second_delivery_finishes_what_a_crashed_first_one_began(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     account.fuse.writes = 1  # registered, not copied
     intake(account, contract).handle_batch([account.upload(f"{FOLDER}/a.csv", sales())])
     assert [item["status"] for item in account.entries().values()] == ["registering"]
@@ -235,7 +259,7 @@ def test_a_second_delivery_finishes_what_a_crashed_first_one_began(account, cont
 
 @pytest.mark.parametrize("crash_after", [1, 2, 3, 4])
 def test_a_crash_after_any_write_of_an_accepted_file_is_healed_by_the_repeated_event(
-    account, contract, sales: Sales, crash_after: int
+    account: Any, contract: model.Contract, sales: Sales, crash_after: int
 ) -> None:
     record = account.upload(f"{FOLDER}/a.csv", sales())
     account.fuse.writes = crash_after  # entry, copy, waiting, execution
@@ -250,7 +274,7 @@ def test_a_crash_after_any_write_of_an_accepted_file_is_healed_by_the_repeated_e
 
 @pytest.mark.parametrize("crash_after", [1, 2, 3, 4, 5, 6])
 def test_a_crash_after_any_write_of_a_rejected_file_is_healed_by_the_repeated_event(
-    account, contract, crash_after: int
+    account: Any, contract: model.Contract, crash_after: int
 ) -> None:
     record = account.upload(f"{FOLDER}/a.csv", b"caf\xe9\n")
     account.fuse.writes = crash_after  # entry, copy, reason, removal, message, note of the message
@@ -265,13 +289,17 @@ def test_a_crash_after_any_write_of_a_rejected_file_is_healed_by_the_repeated_ev
     assert len(account.messages()) == (2 if crash_after == 5 else 1)
 
 
-def test_no_write_of_intake_is_left_out_of_the_crash_tests(account, contract, sales: Sales) -> None:
+def test_no_write_of_intake_is_left_out_of_the_crash_tests(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     for writes, body in ((4, sales()), (6, b"caf\xe9\n")):
         account.fuse.writes = writes + 1
         assert intake(account, contract).handle_batch([account.upload(f"{FOLDER}/{writes}.csv", body)]) == []
 
 
-def test_a_run_that_could_not_be_started_is_started_by_the_repeated_messages(account, contract, sales: Sales) -> None:
+def test_a_run_that_could_not_be_started_is_started_by_the_repeated_messages(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     record = account.upload(f"{FOLDER}/a.csv", sales())
     broken = intake(account, contract)
     object.__setattr__(broken.runs, "state_machine_arn", account.machine_arn + "gone")
@@ -281,7 +309,9 @@ def test_a_run_that_could_not_be_started_is_started_by_the_repeated_messages(acc
     assert len(account.executions()) == 1
 
 
-def test_a_gzip_file_keeps_its_suffix_and_the_hash_of_what_was_delivered(account, contract, sales: Sales) -> None:
+def test_a_gzip_file_keeps_its_suffix_and_the_hash_of_what_was_delivered(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     body = gzip.compress(sales(rows=2))
     intake(account, contract).handle_batch([account.upload(f"{FOLDER}/A.CSV.GZ", body)])
     [entry] = account.entries().values()
@@ -290,7 +320,7 @@ def test_a_gzip_file_keeps_its_suffix_and_the_hash_of_what_was_delivered(account
 
 
 def test_the_handler_reads_its_environment_and_reports_failed_messages(
-    account, sales: Sales, monkeypatch: pytest.MonkeyPatch
+    account: Any, sales: Sales, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {
         "ENVIRONMENT": "dev",

@@ -1,0 +1,218 @@
+"""One run per dataset, over a batch: the race, the repeated call, the crash, the lease."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from contracts import model
+from contracts.ledger import file_entry
+from lambdas.claim_batch import handler
+from lambdas.claim_batch.service import ClaimBatch, Request
+
+DATASET = "sales_records"
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LEASE_SECONDS = 3600
+
+
+def service(account: Any, *, at: datetime = NOON, max_files: int = 10) -> ClaimBatch:
+    return ClaimBatch(
+        files=account.files(),
+        runs=account.runs(),
+        s3=account.fused("s3"),
+        raw_bucket="raw",
+        processed_bucket="processed",
+        max_files=max_files,
+        lease_seconds=LEASE_SECONDS,
+        now=lambda: at,
+    )
+
+
+def request(execution: str = "one") -> Request:
+    return Request(dataset=DATASET, trigger="file_arrived", execution_arn=f"arn:aws:states:::execution:m:{execution}")
+
+
+def wait(account: Any, *hashes: str) -> None:
+    """Put waiting files into the ledger; the first is the oldest."""
+    for position, sha256 in enumerate(hashes):
+        account.files().add(
+            {
+                "dataset": DATASET,
+                "entry": file_entry(sha256),
+                "status": "waiting",
+                "sha256": sha256,
+                "file_name": f"{sha256}.csv",
+                "landing_key": f"partners/acme/sales_records/{sha256}.csv",
+                "raw_key": f"{DATASET}/ingest_date=2026-11-20/{sha256}/{sha256}.csv",
+                "size_bytes": 10,
+                "received_at": f"2026-11-20T08:00:0{position}.000000Z",
+                "row_count": 3,
+                "header": ["Region"],
+                "has_quotes": False,
+            }
+        )
+
+
+def statuses(account: Any) -> dict[str, str]:
+    return {item["sha256"]: item["status"] for item in account.entries().values()}
+
+
+def test_a_claim_takes_the_oldest_files_and_writes_the_manifest(account: Any, contract: model.Contract) -> None:
+    wait(account, "b", "a", "c")
+    answer = service(account, max_files=2).claim(request(), contract)
+    run_id = answer["run_id"]
+    assert answer == {"dataset": DATASET, "run_id": run_id, "claimed": True, "file_count": 2, "reason": None}
+    assert run_id.startswith("20261120T120000-")
+    assert statuses(account) == {"a": "claimed", "b": "claimed", "c": "waiting"}
+    manifest = json.loads(account.objects("processed")[f"runs/{DATASET}/{run_id}/manifest.json"])
+    assert [file["sha256"] for file in manifest["files"]] == ["b", "a"]
+    assert manifest["files"][0] == {
+        "sha256": "b",
+        "raw_uri": f"s3://raw/{DATASET}/ingest_date=2026-11-20/b/b.csv",
+        "file_name": "b.csv",
+        "received_at": "2026-11-20T08:00:00.000000Z",
+        "size_bytes": 10,
+        "row_count": 3,
+        "header": ["Region"],
+        "has_quotes": False,
+    }
+    assert (manifest["run_id"], manifest["contract_version"]) == (run_id, contract.version)
+    runs = account.entries("run_table")
+    assert runs[f"{DATASET}/claim"]["expires_at"] == int(NOON.timestamp()) + LEASE_SECONDS
+    assert (runs[f"{DATASET}/run#{run_id}"]["status"], runs[f"{DATASET}/run#{run_id}"]["trigger"]) == (
+        "running",
+        "file_arrived",
+    )
+
+
+def test_without_waiting_files_nothing_is_claimed_and_nothing_is_left_behind(
+    account: Any, contract: model.Contract
+) -> None:
+    answer = service(account).claim(request(), contract)
+    assert (answer["claimed"], answer["run_id"], answer["reason"]) == (False, None, "no file is waiting")
+    assert account.entries("run_table") == {}
+
+
+def test_of_two_executions_one_gets_the_dataset(account: Any, contract: model.Contract) -> None:
+    wait(account, "a", "b")
+    first = service(account, max_files=1).claim(request("one"), contract)
+    second = service(account).claim(request("two"), contract)
+    assert (first["claimed"], second["claimed"]) == (True, False)
+    assert first["run_id"] in second["reason"]
+    assert statuses(account) == {"a": "claimed", "b": "waiting"}
+
+
+def test_of_two_executions_that_both_saw_a_free_lock_one_gets_it(
+    account: Any, contract: model.Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait(account, "a")
+    slow = service(account)
+    monkeypatch.setattr(type(slow.runs), "lock", lambda *_: None)
+    winner = service(account).claim(request("two"), contract)
+    loser = slow.claim(request("one"), contract)
+    assert (winner["claimed"], loser["claimed"], loser["reason"]) == (True, False, "another execution was faster")
+
+
+def test_the_same_execution_asking_again_gets_its_own_run_back(account: Any, contract: model.Contract) -> None:
+    wait(account, "a")
+    first = service(account).claim(request(), contract)
+    wait(account, "late")
+    again = service(account, at=NOON + timedelta(minutes=1)).claim(request(), contract)
+    assert again == first
+    assert statuses(account) == {"a": "claimed", "late": "waiting"}
+
+
+@pytest.mark.parametrize("crash_after", [1, 2, 3, 4, 5])
+def test_a_crash_after_any_write_is_healed_by_the_retry(
+    account: Any, contract: model.Contract, crash_after: int
+) -> None:
+    wait(account, "a", "b")
+    account.fuse.writes = crash_after  # lock, run, claim, claim, manifest
+    with pytest.raises(Exception) as crash:  # noqa: PT011 - the fixture's own Crash
+        service(account).claim(request(), contract)
+    assert type(crash.value).__name__ == "Crash"
+    account.fuse.writes = None
+    wait(account, "c")
+    answer = service(account).claim(request(), contract)
+    run_id = answer["run_id"]
+    taken = {sha256 for sha256, status in statuses(account).items() if status == "claimed"}
+    manifest = json.loads(account.objects("processed")[f"runs/{DATASET}/{run_id}/manifest.json"])
+    assert {file["sha256"] for file in manifest["files"]} == taken
+    assert {"a", "b"} <= taken
+    runs = account.entries("run_table")
+    assert set(runs) == {f"{DATASET}/claim", f"{DATASET}/run#{run_id}"}
+    assert set(runs[f"{DATASET}/run#{run_id}"]["file_hashes"]) == taken
+
+
+def test_before_its_lease_is_over_a_run_keeps_the_lock(account: Any, contract: model.Contract) -> None:
+    wait(account, "a")
+    service(account).claim(request("one"), contract)
+    at = NOON + timedelta(seconds=LEASE_SECONDS - 1)
+    assert service(account, at=at).claim(request("two"), contract)["claimed"] is False
+
+
+@pytest.mark.parametrize("crash_after", [None, 1, 2, 3, 4, 5, 6])
+def test_after_the_lease_the_files_of_the_dead_run_go_to_the_next(
+    account: Any, contract: model.Contract, crash_after: int | None
+) -> None:
+    wait(account, "a")
+    dead = service(account).claim(request("one"), contract)
+    later = NOON + timedelta(seconds=LEASE_SECONDS)
+    if crash_after:
+        account.fuse.writes = crash_after  # give back, run failed, lock, run, claim, manifest
+        with pytest.raises(Exception, match=r"^$"):
+            service(account, at=later).claim(request("two"), contract)
+        account.fuse.writes = None
+    heir = service(account, at=later).claim(request("two"), contract)
+    assert (heir["claimed"], heir["file_count"]) == (True, 1)
+    assert heir["run_id"] != dead["run_id"]
+    runs = account.entries("run_table")
+    assert runs[f"{DATASET}/run#{dead['run_id']}"]["status"] == "failed"
+    assert runs[f"{DATASET}/run#{dead['run_id']}"]["error"] == "LeaseExpired"
+    assert runs[f"{DATASET}/claim"]["run_id"] == heir["run_id"]
+    [file] = account.entries().values()
+    assert (file["status"], file["run_id"]) == ("claimed", heir["run_id"])
+
+
+def test_a_lock_that_the_closed_run_of_this_execution_left_is_released_first(
+    account: Any, contract: model.Contract
+) -> None:
+    wait(account, "a")
+    first = service(account).claim(request(), contract)
+    account.runs().finish(DATASET, first["run_id"], "succeeded", {"ended_at": "now"})
+    wait(account, "b")
+    second = service(account).claim(request(), contract)
+    assert second["claimed"] is True
+    assert second["run_id"] != first["run_id"]
+
+
+def test_a_file_that_the_lagging_index_still_calls_waiting_is_not_claimed_twice(
+    account: Any, contract: model.Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait(account, "loaded", "fresh")
+    account.files().claim(DATASET, "loaded", "earlier")
+    account.files().close(DATASET, "loaded", "earlier", {"rows_loaded": 3})
+    lagging = service(account)
+    monkeypatch.setattr(type(lagging.files), "waiting", lambda *_: ["loaded", "fresh"])
+    assert lagging.claim(request(), contract)["file_count"] == 1
+    assert statuses(account) == {"loaded": "loaded", "fresh": "claimed"}
+
+
+def test_the_handler_reads_its_environment(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "FILE_LEDGER": "files",
+        "RUN_LEDGER": "runs",
+        "RAW_BUCKET": "raw",
+        "PROCESSED_BUCKET": "processed",
+        "MAX_FILES_PER_RUN": "5",
+        "CLAIM_LEASE_SECONDS": "60",
+    }.items():
+        monkeypatch.setenv(name, value)
+    wait(account, "a")
+    handler._service.cache_clear()
+    answer = handler.handle({"dataset": DATASET, "trigger": "operator", "execution_arn": "arn:x"}, None)
+    handler._service.cache_clear()
+    assert (answer["claimed"], answer["file_count"]) == (True, 1)

@@ -1,0 +1,195 @@
+"""The gate lets only proven runs pass: a table of everything that may be wrong with the figures."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from contracts import model
+from contracts.errors import PermanentError, ReconciliationFailed
+from lambdas.gate import handler
+from lambdas.gate.service import reconcile
+
+MONEY = ("total_revenue", "total_cost", "total_profit")
+Change = Callable[[dict[str, Any], dict[str, Any]], None]
+
+
+def money(amount: str) -> dict[str, str]:
+    return dict.fromkeys(MONEY, amount)
+
+
+def documents(contract: model.Contract) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A manifest and a result that add up: 100 + 50 rows, 1 quarantined, 2 deduplicated."""
+    common = {"dataset": contract.dataset, "run_id": "r", "contract_version": contract.version}
+    files = [
+        {"sha256": "a", "file_name": "a.csv", "row_count": 100},
+        {"sha256": "b", "file_name": "b.csv", "row_count": 50},
+    ]
+    first = {
+        "sha256": "a", "file_name": "a.csv",
+        "rows_read": 100, "rows_loaded": 97, "rows_quarantined": 1, "rows_deduplicated": 2,
+        "totals": {"read": money("100.10"), "loaded": money("97.05"), "quarantined": money("1.03"),
+                   "deduplicated": money("2.02")},
+    }  # fmt: skip
+    second = {
+        "sha256": "b", "file_name": "b.csv",
+        "rows_read": 50, "rows_loaded": 50, "rows_quarantined": 0, "rows_deduplicated": 0,
+        "totals": {"read": money("50.00"), "loaded": money("50.00"), "quarantined": money("0.00"),
+                   "deduplicated": money("0")},
+    }  # fmt: skip
+    result = {
+        **common,
+        "observed": {"rows_read": 150, "totals": money("150.10")},
+        "files": [first, second],
+        "quarantine_by_rule": {"shipped_on_or_after_order": 1},
+        "warnings_by_rule": {},
+    }
+    return copy.deepcopy({**common, "files": files}), copy.deepcopy(result)
+
+
+def test_figures_that_add_up_pass_and_are_summed(contract: model.Contract) -> None:
+    summary = reconcile(*documents(contract), contract)
+    assert {name: summary[name] for name in summary if name.startswith("rows_")} == {
+        "rows_read": 150, "rows_loaded": 147, "rows_quarantined": 1, "rows_deduplicated": 2,
+    }  # fmt: skip
+    assert summary["totals"]["total_cost"] == {
+        "read": "150.10", "loaded": "147.05", "quarantined": "1.03", "deduplicated": "2.02",
+    }  # fmt: skip
+
+
+def first(result: dict[str, Any]) -> dict[str, Any]:
+    return dict.__getitem__(result, "files")[0]
+
+
+DISCREPANCIES: dict[str, tuple[Change, list[str]]] = {
+    "a row lost between file and Spark": (
+        lambda _, r: first(r).update(rows_read=99, rows_loaded=96),
+        ["a.csv: rows: counted by intake 100, read 99, difference 1"],
+    ),
+    "a row lost while loading": (
+        lambda _, r: first(r).update(rows_loaded=96),
+        ["a.csv: rows: read 100, loaded + quarantined + deduplicated 99, difference 1"],
+    ),
+    "a row loaded twice": (lambda _, r: first(r).update(rows_loaded=98), ["difference -1"]),
+    "a cent changed": (
+        lambda _, r: first(r)["totals"]["loaded"].update(total_cost="97.06"),
+        ["a.csv: total_cost: read 100.10, loaded + quarantined + deduplicated 100.11, difference -0.01"],
+    ),
+    "a total missing": (
+        lambda _, r: first(r)["totals"]["read"].pop("total_profit"),
+        ["a.csv: total_profit: no total for read"],
+    ),
+    "a total as a float": (lambda _, r: first(r)["totals"]["read"].update(total_cost=100.1), ["no total for read"]),
+    "a total that is no number": (
+        lambda _, r: first(r)["totals"]["loaded"].update(total_cost="NaN"),
+        ["no total for loaded"],
+    ),
+    "a negative count": (
+        lambda _, r: first(r).update(rows_loaded=101, rows_quarantined=-3),
+        ["rows_quarantined is -3, no number of rows"],
+    ),
+    "rows seen by the observer only": (
+        lambda _, r: r["observed"].update(rows_read=151),
+        ["all files: rows: observed 151, sum of the files 150, difference 1"],
+    ),
+    "money seen by the observer only": (
+        lambda _, r: r["observed"]["totals"].update(total_cost="150.11"),
+        ["all files: total_cost: observed 150.11, sum of the files 150.10, difference 0.01"],
+    ),
+    "no observed total": (lambda _, r: r["observed"]["totals"].pop("total_cost"), ["no observed total"]),
+    "a file forgotten": (lambda _, r: r["files"].pop(), ["b.csv: 1 times in the manifest, 0 in the result"]),
+    "a file too many": (lambda m, _: m["files"].pop(), ["b.csv: 0 times in the manifest, 1 in the result"]),
+    "a file twice": (lambda _, r: r["files"].append(first(r)), ["a.csv: 1 times in the manifest, 2 in the result"]),
+    "another run's result": (lambda _, r: r.update(run_id="q"), ["run_id is 'q', the run's is 'r'"]),
+    "another contract": (lambda _, r: r.update(contract_version="0.9.0"), ["contract versions differ"]),
+    "several at once": (
+        lambda _, r: (first(r).update(rows_loaded=96), r["files"][1]["totals"]["read"].update(total_cost="49.00")),
+        ["2 discrepancies", "a.csv: rows: read 100", "b.csv: total_cost: read 49.00"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DISCREPANCIES)
+def test_every_discrepancy_is_refused_and_named(contract: model.Contract, case: str) -> None:
+    change, told = DISCREPANCIES[case]
+    manifest, result = documents(contract)
+    change(manifest, result)
+    with pytest.raises(ReconciliationFailed) as caught:
+        reconcile(manifest, result, contract)
+    for text in told:
+        assert text in str(caught.value)
+
+
+def quarantine(result: dict[str, Any], rows: int) -> None:
+    first(result).update(rows_loaded=98 - rows, rows_quarantined=rows)
+
+
+def test_the_quarantined_share_may_reach_the_limit_and_not_pass_it(contract: model.Contract) -> None:
+    tenth = replace(contract, max_quarantined_share="0.10")
+    manifest, result = documents(contract)
+    quarantine(result, 15)
+    assert reconcile(manifest, result, tenth)["rows_quarantined"] == 15
+    quarantine(result, 16)
+    with pytest.raises(ReconciliationFailed, match=r"quarantined share is 0\.1067 \(16 of 150 rows\).* allows 0\.10"):
+        reconcile(manifest, result, tenth)
+
+
+def empty(manifest: dict[str, Any], result: dict[str, Any], *, rows: int, quarantined: int) -> None:
+    del manifest["files"][1], result["files"][1]
+    manifest["files"][0]["row_count"] = rows
+    zero = {part: money("0.00") for part in ("read", "loaded", "quarantined", "deduplicated")}
+    first(result).update(rows_read=rows, rows_loaded=0, rows_quarantined=quarantined, rows_deduplicated=0, totals=zero)
+    result["observed"] = {"rows_read": rows, "totals": money("0.00")}
+
+
+def test_nothing_read_proves_nothing(contract: model.Contract) -> None:
+    manifest, result = documents(contract)
+    empty(manifest, result, rows=0, quarantined=0)
+    with pytest.raises(ReconciliationFailed, match="UNPROVEN: 0 rows were read"):
+        reconcile(manifest, result, contract)
+
+
+def test_no_files_prove_nothing(contract: model.Contract) -> None:
+    manifest, result = documents(contract)
+    manifest["files"], result["files"] = [], []
+    result["observed"] = {"rows_read": 0, "totals": money("0.00")}
+    with pytest.raises(ReconciliationFailed, match="UNPROVEN"):
+        reconcile(manifest, result, contract)
+
+
+def test_all_rows_quarantined_is_refused_whatever_the_limit(contract: model.Contract) -> None:
+    manifest, result = documents(contract)
+    empty(manifest, result, rows=5, quarantined=5)
+    with pytest.raises(ReconciliationFailed, match="all 5 rows were quarantined"):
+        reconcile(manifest, result, replace(contract, max_quarantined_share="1"))
+
+
+@pytest.mark.parametrize("where", ["quarantine_by_rule", "warnings_by_rule"])
+def test_a_broken_halt_rule_stops_the_run(contract: model.Contract, where: str) -> None:
+    halting = replace(contract, rules=(replace(contract.rules[0], action="halt"), *contract.rules[1:]))
+    manifest, result = documents(contract)
+    result[where][contract.rules[0].id] = 1
+    with pytest.raises(ReconciliationFailed, match=f"halt rule '{contract.rules[0].id}' was broken by 1 rows"):
+        reconcile(manifest, result, halting)
+    assert reconcile(manifest, result, contract)["rows_read"] == 150
+
+
+def test_the_handler_reads_what_the_steps_wrote(
+    account: Any, contract: model.Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROCESSED_BUCKET", "processed")
+    handler._bucket_and_client.cache_clear()
+    manifest, result = documents(contract)
+    event = {"dataset": contract.dataset, "run_id": "r"}
+    prefix = f"runs/{contract.dataset}/r/"
+    account.s3.put_object(Bucket="processed", Key=prefix + "manifest.json", Body=json.dumps(manifest))
+    with pytest.raises(PermanentError, match=r"raw_to_processed\.json is missing; raw_to_processed ended without"):
+        handler.handle(event, None)
+    account.s3.put_object(Bucket="processed", Key=prefix + "raw_to_processed.json", Body=json.dumps(result))
+    assert handler.handle(event, None)["rows_loaded"] == 147
+    handler._bucket_and_client.cache_clear()
