@@ -207,8 +207,9 @@ def _check_sql(
     if not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
         document.problem(path, f"found {custom.sql_file!r}; no such file in {folder.parent.name}/{folder.name}")
         return
-    if not (table.whole and source.whole and source.spec):
-        return  # without all columns every statement about the SQL would be a guess
+    types = [*source.types.values(), *table.types.values()]
+    if not (table.whole and source.whole and source.spec) or any(map(values.wrong_type, types)):
+        return  # without every column and its type, what is said about the SQL would be a guess
     text = file.read_text(encoding="utf-8")
     mistakes = sql.select_mistakes(text, source.spec.name, source.types, table.types)
     shown = f"{folder.parent.name}/{folder.name}/{custom.sql_file}"

@@ -98,6 +98,9 @@ CASES = {
         "'Visit-ID', which is the header of a column",
     ),
     "unknown_type": C("physicalType: bigint", "physicalType: long", f"{P}[0].physicalType", "'long'; write 'bigint'"),
+    "unknown_type_of_a_model": C(
+        "physicalType: decimal(12,2)", "physicalType: foo", "schema[1].properties[2].physicalType", "unknown type 'foo'"
+    ),
     "type_with_blank": C("decimal(8,2)", "decimal(8, 2)", f"{P}[5].physicalType", "write 'decimal(8,2)'"),
     "too_many_digits": C("decimal(8,2)", "decimal(39,2)", f"{P}[5].physicalType", "p at most 38"),
     "logical_type_differs": C(
