@@ -21,16 +21,15 @@ from stacks.settings import load
 ROOT = Path(__file__).resolve().parent
 
 
-def build(app: cdk.App, *, root: Path = ROOT) -> cdk.App:
+def build(app: cdk.App, *, root: Path = ROOT, config: Path = ROOT / "config") -> cdk.App:
     """Compose the environment that `app`'s context names. Raises ContractInvalid if contract or settings are wrong."""
-    settings = load(
-        root / "config",
-        app.node.try_get_context("environment") or "dev",
-        extra_public_key=app.node.try_get_context("sftp-public-key"),
-    )
     blueprint = Blueprint(
         root=root,
-        settings=settings,
+        settings=load(
+            config,
+            app.node.try_get_context("environment") or "dev",
+            extra_public_key=app.node.try_get_context("sftp-public-key"),
+        ),
         contracts=current_contracts(root),
         delete_data=app.node.try_get_context("delete-data") == "yes",
     )

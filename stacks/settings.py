@@ -93,7 +93,7 @@ class Sftp(_Section):
 
     @model_validator(mode="after")
     def _networks_need_a_vpc(self) -> Sftp:
-        # docs/decisions/0101-sftp-networks.md
+        # docs/decisions/0011-sftp-networks.md
         if self.allowed_networks and self.vpc is None:
             raise ValueError("allowed_networks needs vpc: a public endpoint cannot tell networks apart")
         if self.vpc and not self.allowed_networks:
@@ -215,7 +215,7 @@ def load(folder: Path, environment: str, *, extra_public_key: str | None = None)
         raise ContractInvalid(f"{path.name} is not YAML: {error}") from error
     if extra_public_key:
         settings = _with_key(settings, extra_public_key)
-    _require_consistent(settings, path.name)
+    _require_consistent(settings, environment)
     return settings
 
 
@@ -228,13 +228,15 @@ def _with_key(settings: Settings, public_key: str) -> Settings:
     return settings.model_copy(update={"sftp": settings.sftp.model_copy(update={"users": users})})
 
 
-def _require_consistent(settings: Settings, file: str) -> None:
-    mistakes = list(_cross_field_mistakes(settings))
+def _require_consistent(settings: Settings, environment: str) -> None:
+    mistakes = list(_cross_field_mistakes(settings, environment))
     if mistakes:
-        raise ContractInvalid("\n".join(f"{file}: {mistake}" for mistake in mistakes))
+        raise ContractInvalid("\n".join(f"config/{environment}.yaml: {mistake}" for mistake in mistakes))
 
 
-def _cross_field_mistakes(settings: Settings) -> Iterable[str]:
+def _cross_field_mistakes(settings: Settings, environment: str) -> Iterable[str]:
+    if settings.environment != environment:
+        yield f"environment: is {settings.environment!r}, but the file is named for {environment!r}"
     if settings.environment != "local":
         for user in settings.sftp.users:
             if not user.public_keys:

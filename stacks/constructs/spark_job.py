@@ -1,7 +1,7 @@
 """One Glue Spark job: script and packages as assets, its own role, its own log group.
 
 Glue's managed service role may read every bucket named aws-glue-*, so it is not used; see
-docs/decisions/0102-glue-job-roles.md.
+docs/decisions/0012-permissions-written-out.md.
 """
 
 from __future__ import annotations

@@ -1,0 +1,147 @@
+"""What the tests of templates share: one synthesis per set of inputs, and ways to find things in the result."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
+
+import app as entry_point
+from contracts.model import Contract
+from stacks.application import compose, current_contracts
+from stacks.base import Blueprint
+from stacks.settings import load
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPREHENSIVE = Path(__file__).parent / "comprehensive"
+CONTEXT = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Templates and assets of one synthesis."""
+
+    folder: Path
+
+    @property
+    def templates(self) -> dict[str, dict[str, Any]]:
+        """Templates by the last part of their stack's name: Storage, Intake, ..."""
+        files = sorted(self.folder.glob("*.template.json"))
+        return {
+            file.name.removesuffix(".template.json").rpartition("-")[2]: json.loads(file.read_text(encoding="utf-8"))
+            for file in files
+        }
+
+    def resources(self, resource_type: str, stack: str | None = None) -> dict[str, Resource]:
+        """Resources of a type by `<stack>/<logical id>`."""
+        return {
+            f"{name}/{logical_id}": resource
+            for name, template in self.templates.items()
+            if stack in (None, name)
+            for logical_id, resource in template["Resources"].items()
+            if resource["Type"] == resource_type
+        }
+
+    def only(self, resource_type: str, stack: str | None = None) -> Resource:
+        """Properties of the one resource of a type."""
+        [resource] = self.resources(resource_type, stack).values()
+        return dict(resource["Properties"])
+
+    def statements_of_role(self, stack: str, role: str) -> list[dict[str, Any]]:
+        """Statements of the policies attached to the role whose logical id begins with `role`."""
+        return [
+            statement
+            for policy in self.resources("AWS::IAM::Policy", stack).values()
+            if any(reference["Ref"].startswith(role) for reference in policy["Properties"]["Roles"])
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        ]
+
+
+def new_app(outdir: Path, **context: str) -> cdk.App:
+    """An app with the context of cdk.json and what `-c` would add."""
+    return cdk.App(outdir=str(outdir), context={**CONTEXT, **context})
+
+
+def synthesize(outdir: Path, **context: str) -> Assembly:
+    """What `cdk synth -c key=value ...` writes."""
+    entry_point.build(new_app(outdir, **context)).synth()
+    return Assembly(outdir)
+
+
+def synthesize_comprehensive(outdir: Path) -> Assembly:
+    """All options in use, and two datasets."""
+    app = new_app(outdir)
+    compose(app, blueprint(settings_folder=COMPREHENSIVE, extra=(second_dataset(),)))
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+    return Assembly(outdir)
+
+
+def blueprint(
+    *,
+    settings_folder: Path = ROOT / "config",
+    environment: str = "prod",
+    extra: tuple[Contract, ...] = (),
+    delete_data: bool = False,
+) -> Blueprint:
+    """The inputs of a synthesis."""
+    return Blueprint(
+        root=ROOT,
+        settings=load(settings_folder, environment),
+        contracts=(*current_contracts(ROOT), *extra),
+        delete_data=delete_data,
+    )
+
+
+def second_dataset() -> Contract:
+    """A dataset that no line of the stacks has heard of."""
+    [sales] = [contract for contract in current_contracts(ROOT) if contract.dataset == "sales_records"]
+    model = dataclasses.replace(sales.curated[0], name="tiny_by_quarter")
+    return dataclasses.replace(sales, dataset="tiny", alert_email="tiny-owner@example.com", curated=(model,))
+
+
+def actions_of(statement: dict[str, Any]) -> list[str]:
+    """Actions as a list, however they are written."""
+    return _listed(statement["Action"])
+
+
+def resources_of(statement: dict[str, Any]) -> list[str]:
+    """Resources flattened to text: references as <LogicalId.Attribute> or <Stack.Output>."""
+    return [flat(resource) for resource in _listed(statement["Resource"])]
+
+
+def flat(value: Any) -> str:
+    """A CloudFormation value as readable text."""
+    if isinstance(value, str):
+        return value
+    [(function, argument)] = value.items()
+    if function == "Fn::Join":
+        return str(argument[0]).join(flat(item) for item in argument[1])
+    if function == "Fn::GetStackOutput":
+        return f"<{argument['OutputName']}>"
+    if function == "Fn::GetAtt":
+        return f"<{'.'.join(argument)}>"
+    return f"<{argument}>"
+
+
+def policies(assembly: Assembly) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement of every identity policy, with the place it stands."""
+    for place, resource in assembly.resources("AWS::IAM::Policy").items():
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+            yield place, statement
+    for place, resource in assembly.resources("AWS::IAM::Role").items():
+        for policy in resource["Properties"].get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield place, statement
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,147 @@
+"""Least privilege, read from the templates: no wildcard action, and few wildcard resources, each with its reason."""
+
+from __future__ import annotations
+
+import re
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+
+from stacks.constructs import permissions
+from tests.infrastructure.support import Assembly, actions_of, policies, resources_of
+
+# Actions that AWS gives no resource type, by the service that needs them.
+WITHOUT_RESOURCE = {
+    "cloudwatch:PutMetricData": "limited to Glue's namespace by a condition",
+    "xray:PutTraceSegments": "Step Functions tracing",
+    "xray:PutTelemetryRecords": "Step Functions tracing",
+    "xray:GetSamplingRules": "Step Functions tracing",
+    "xray:GetSamplingTargets": "Step Functions tracing",
+    "logs:CreateLogDelivery": "Step Functions logging",
+    "logs:GetLogDelivery": "Step Functions logging",
+    "logs:UpdateLogDelivery": "Step Functions logging",
+    "logs:DeleteLogDelivery": "Step Functions logging",
+    "logs:ListLogDeliveries": "Step Functions logging",
+    "logs:PutResourcePolicy": "Step Functions logging",
+    "logs:DescribeResourcePolicies": "Step Functions logging",
+    "logs:DescribeLogGroups": "Step Functions logging",
+}
+# Wildcards after a prefix: objects below a prefix of one bucket, streams of one log group.
+PREFIXES = [
+    r"<.*(Landing|Raw|Processed|Curated).*>/[a-z_]+/([a-z_/]+/)?\*",
+    r"arn:.*:logs:.*:log-group:/aws-glue/(jobs/slipway-\w+|crawlers)\*",
+    r"<\w+Log\w+\.Arn>",
+]
+
+
+@pytest.fixture(params=["prod", "local", "comprehensive"])
+def assembly(request: pytest.FixtureRequest) -> Assembly:
+    return request.getfixturevalue(request.param)
+
+
+def test_no_identity_policy_has_a_wildcard_action(assembly: Assembly) -> None:
+    vague = [
+        (place, action) for place, statement in policies(assembly) for action in actions_of(statement) if "*" in action
+    ]
+    assert vague == []
+
+
+def test_wildcard_resources_are_prefixes_or_actions_without_resource(assembly: Assembly) -> None:
+    unexplained = [
+        (place, actions_of(statement), resource)
+        for place, statement in policies(assembly)
+        if statement["Effect"] == "Allow"
+        for resource in resources_of(statement)
+        if "*" in resource
+        and not (resource == "*" and set(actions_of(statement)) <= set(WITHOUT_RESOURCE))
+        and not any(re.fullmatch(pattern, resource) for pattern in PREFIXES)
+    ]
+    assert unexplained == []
+
+
+def test_no_managed_policy_is_attached(assembly: Assembly) -> None:
+    attached = {
+        place: role["Properties"]["ManagedPolicyArns"]
+        for place, role in assembly.resources("AWS::IAM::Role").items()
+        if role["Properties"].get("ManagedPolicyArns")
+    }
+    assert attached == {} or set(attached) == {"Storage/CustomS3AutoDeleteObjectsCustomResourceProviderRole3B1BD092"}
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "path"),
+    [
+        ("AWS::Lambda::Function", "Role"),
+        ("AWS::Glue::Job", "Role"),
+        ("AWS::Glue::Crawler", "Role"),
+        ("AWS::Transfer::User", "Role"),
+        ("AWS::StepFunctions::StateMachine", "RoleArn"),
+    ],
+)
+def test_nobody_shares_a_role(comprehensive: Assembly, resource_type: str, path: str) -> None:
+    users = comprehensive.resources(resource_type)
+    roles = [str(resource["Properties"][path]) for resource in users.values()]
+    assert users
+    assert len(set(roles)) == len(roles)
+
+
+def test_keys_are_opened_through_one_service_only(comprehensive: Assembly) -> None:
+    """A role that may use the data key may do so only by reading or writing S3 or DynamoDB."""
+    unlimited = [
+        (place, resources_of(statement))
+        for place, statement in policies(comprehensive)
+        if any(action.startswith("kms:") for action in actions_of(statement))
+        and "kms:ViaService" not in str(statement.get("Condition"))
+        and not all("OperationsKey" in resource for resource in resources_of(statement))
+    ]
+    assert unlimited == []
+
+
+def test_a_wildcard_action_cannot_be_written() -> None:
+    role = iam.Role(cdk.Stack(cdk.App(), "S"), "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    with pytest.raises(ValueError, match=r"'s3:Get\*'.*list what is needed"):
+        permissions.allow(role, actions=["s3:Get*"], resources=["arn:aws:s3:::b/k"])
+
+
+def test_a_wildcard_resource_needs_a_reason() -> None:
+    role = iam.Role(cdk.Stack(cdk.App(), "S"), "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    with pytest.raises(ValueError, match="say why"):
+        permissions.allow(role, actions=["s3:GetObject"], resources=["arn:aws:s3:::b/*"])
+
+
+def test_the_gate_can_only_read(prod: Assembly) -> None:
+    actions = {action for s in prod.statements_of_role("Orchestration", "GateRole") for action in actions_of(s)}
+    assert actions == {
+        *("logs:CreateLogStream", "logs:PutLogEvents"),
+        *("s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"),
+        *("kms:Decrypt", "kms:DescribeKey"),
+    }
+
+
+def test_jobs_touch_only_tables_of_contracts(comprehensive: Assembly) -> None:
+    tables = {
+        resource.rpartition(":table/")[2]
+        for s in comprehensive.statements_of_role("Processing", "ProcessedToCuratedRole")
+        for resource in resources_of(s)
+        if ":table/" in resource
+    }
+    processed, curated = "slipway_prod_processed", "slipway_prod_curated"
+    assert tables == {
+        f"{processed}/sales_records",
+        f"{processed}/sales_records_quarantine",
+        f"{processed}/tiny",
+        f"{processed}/tiny_quarantine",
+        f"{curated}/sales_by_region_quarter",
+        f"{curated}/sales_by_month_item",
+        f"{curated}/tiny_by_quarter",
+    }
+
+
+def test_the_first_job_cannot_write_raw_nor_reach_curated(prod: Assembly) -> None:
+    for statement in prod.statements_of_role("Processing", "RawToProcessedRole"):
+        resources = " ".join(resources_of(statement))
+        if "Raw" in resources:
+            assert set(actions_of(statement)) <= {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"}
+        assert "Curated" not in resources
+        assert "slipway_prod_curated" not in resources

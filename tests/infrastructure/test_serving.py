@@ -1,0 +1,163 @@
+"""Analysts, alerts and alarms: limits that cannot be talked away, views as Athena reads them, nothing unnoticed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+import sqlglot
+
+from tests.infrastructure.support import ROOT, Assembly, flat
+
+Alarms = dict[str, dict[str, Any]]
+
+
+def test_the_workgroup_cannot_be_talked_out_of_its_limits(comprehensive: Assembly) -> None:
+    configuration = comprehensive.only("AWS::Athena::WorkGroup")["WorkGroupConfiguration"]
+    assert configuration["EnforceWorkGroupConfiguration"] is True
+    assert configuration["BytesScannedCutoffPerQuery"] == 50 * 1024**3
+    assert configuration["EngineVersion"] == {"SelectedEngineVersion": "Athena engine version 3"}
+    result = configuration["ResultConfiguration"]
+    assert flat(result["OutputLocation"]).endswith(">/analysts/")
+    assert result["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
+
+
+def test_sample_queries_are_athena_sql_on_this_environment(prod: Assembly) -> None:
+    queries = prod.resources("AWS::Athena::NamedQuery")
+    assert len(queries) >= 5
+    for query in queries.values():
+        text = query["Properties"]["QueryString"]
+        assert "{" not in text
+        tables = sqlglot.parse_one(text, read="athena").find_all(sqlglot.exp.Table)
+        assert {table.db for table in tables if table.db} <= {"slipway_prod_processed", "slipway_prod_curated"}
+        assert not query["Properties"]["Description"].startswith("-")
+
+
+def views(assembly: Assembly) -> dict[str, dict[str, Any]]:
+    return {
+        table["Properties"]["TableInput"]["Name"]: table["Properties"]
+        for table in assembly.resources("AWS::Glue::Table").values()
+    }
+
+
+def definition(view: dict[str, Any]) -> dict[str, Any]:
+    text = view["TableInput"]["ViewOriginalText"]
+    assert text.startswith("/* Presto View: ")
+    assert text.endswith(" */")
+    return json.loads(base64.b64decode(text.removeprefix("/* Presto View: ").removesuffix(" */")))
+
+
+def test_every_dataset_gets_its_views(comprehensive: Assembly) -> None:
+    assert sorted(views(comprehensive)) == [
+        "sales_by_month_item_latest",
+        "sales_by_region_quarter_latest",
+        "sales_records_quarantine_by_rule",
+        "tiny_by_quarter_latest",
+        "tiny_quarantine_by_rule",
+    ]
+
+
+def test_a_view_is_what_athena_would_have_written(prod: Assembly) -> None:
+    for view in views(prod).values():
+        table = view["TableInput"]
+        assert table["TableType"] == "VIRTUAL_VIEW"
+        assert table["Parameters"] == {"presto_view": "true", "comment": "Presto View"}
+        assert table["ViewExpandedText"] == "/* Presto View */"
+        known = definition(view)
+        assert known["catalog"] == "awsdatacatalog"
+        assert known["schema"] == view["DatabaseName"]
+        columns = table["StorageDescriptor"]["Columns"]
+        assert [column["name"] for column in known["columns"]] == [column["Name"] for column in columns]
+
+
+def test_types_of_a_view_are_written_for_the_catalog_and_for_trino(prod: Assembly) -> None:
+    view = views(prod)["sales_by_region_quarter_latest"]
+    hive = {column["Name"]: column["Type"] for column in view["TableInput"]["StorageDescriptor"]["Columns"]}
+    trino = {column["name"]: column["type"] for column in definition(view)["columns"]}
+    pairs = {name: (hive[name], trino[name]) for name in ("region", "order_year", "quarter_start", "orders", "revenue")}
+    assert pairs == {
+        "region": ("string", "varchar"),
+        "order_year": ("int", "integer"),
+        "quarter_start": ("date", "date"),
+        "orders": ("bigint", "bigint"),
+        "revenue": ("decimal(18,2)", "decimal(18,2)"),
+    }
+
+
+def test_the_query_of_a_view_gives_its_columns(comprehensive: Assembly) -> None:
+    for view in views(comprehensive).values():
+        query = sqlglot.parse_one(definition(view)["originalSql"], read="athena")
+        assert query.named_selects == [c["Name"] for c in view["TableInput"]["StorageDescriptor"]["Columns"]]
+
+
+def test_topics_are_encrypted_and_tell_whom_the_settings_name(comprehensive: Assembly) -> None:
+    topics = comprehensive.resources("AWS::SNS::Topic")
+    assert len(topics) == 4
+    assert all("OperationsKey" in flat(topic["Properties"]["KmsMasterKeyId"]) for topic in topics.values())
+    told = {
+        (subscription["TopicArn"]["Ref"].rstrip("0123456789ABCDEF"), subscription["Endpoint"]): subscription.get(
+            "FilterPolicy"
+        )
+        for subscription in (r["Properties"] for r in comprehensive.resources("AWS::SNS::Subscription").values())
+    }
+    assert {endpoint for topic, endpoint in told if topic.startswith("RunFailed")} == {
+        "sales@example.com",
+        "on-call@example.com",
+        "tiny-owner@example.com",
+    }
+    [owner] = {json.dumps(policy) for (_, endpoint), policy in told.items() if endpoint == "tiny-owner@example.com"}
+    assert json.loads(owner) == {"dataset": ["tiny"]}
+
+
+@pytest.fixture
+def alarms(comprehensive: Assembly) -> Alarms:
+    return {
+        place.partition("/")[2]: r["Properties"]
+        for place, r in comprehensive.resources("AWS::CloudWatch::Alarm").items()
+    }
+
+
+def alarm(alarms: Alarms, name: str) -> dict[str, Any]:
+    [found] = [properties for place, properties in alarms.items() if place.startswith(name)]
+    return found
+
+
+def test_every_alarm_tells_somebody(alarms: Alarms) -> None:
+    assert all(len(properties["AlarmActions"]) == 1 for properties in alarms.values())
+
+
+@pytest.mark.parametrize("name", ["IntakeDeadLetters", "FailRunDeadLetters", "ScheduleDeadLetters"])
+def test_one_dead_letter_is_enough(alarms: Alarms, name: str) -> None:
+    properties = alarm(alarms, name)
+    assert properties["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert (properties["Threshold"], properties["EvaluationPeriods"]) == (1, 1)
+    assert properties["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+def test_a_failed_run_is_noticed(alarms: Alarms) -> None:
+    assert alarm(alarms, "FailedRuns")["MetricName"] == "ExecutionsFailed"
+
+
+def test_stale_data_is_noticed_even_if_nothing_ever_ran(alarms: Alarms) -> None:
+    properties = alarm(alarms, "StaleSalesRecords")
+    assert properties["TreatMissingData"] == "breaching"
+    assert properties["EvaluationPeriods"] * properties["Period"] == 36 * 60 * 60  # the contract's freshness
+    assert properties["Dimensions"] == [{"Name": "Dataset", "Value": "sales_records"}]
+    assert alarm(alarms, "StaleTiny")["Dimensions"] == [{"Name": "Dataset", "Value": "tiny"}]
+
+
+def test_the_freshness_metric_counts_the_line_that_close_run_logs(prod: Assembly) -> None:
+    pattern = prod.only("AWS::Logs::MetricFilter")["FilterPattern"]
+    message = pattern.partition('"')[2].partition('"')[0]
+    assert f'log.info("{message}"' in (ROOT / "lambdas" / "close_run" / "service.py").read_text(encoding="utf-8")
+
+
+def test_a_failed_job_is_told_in_words(comprehensive: Assembly) -> None:
+    [rule] = [r["Properties"] for p, r in comprehensive.resources("AWS::Events::Rule").items() if "FailedJobs" in p]
+    assert rule["EventPattern"]["detail"]["state"] == ["FAILED", "TIMEOUT", "ERROR"]
+    assert len(rule["EventPattern"]["detail"]["jobName"]) == 2
+    [target] = rule["Targets"]
+    assert "detail-message" in target["InputTransformer"]["InputTemplate"]
+    assert target["RoleArn"]

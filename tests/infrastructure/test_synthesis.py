@@ -1,0 +1,118 @@
+"""What leaves `cdk synth`: the same every time, checked by cdk-nag and cfn-lint, refused when a contract is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_s3 as s3
+from cfnlint.api import ManualArgs, lint
+from cfnlint.core import get_rules
+
+import app as entry_point
+from contracts.errors import ContractInvalid
+from tests.infrastructure.support import ROOT, Assembly, new_app, synthesize
+
+# CDK always writes the dependency of a function on its role, although the reference implies it.
+ALLOWED_LINT = ["W3005"]
+
+
+@pytest.fixture(params=["prod", "local", "comprehensive"])
+def assembly(request: pytest.FixtureRequest) -> Assembly:
+    return request.getfixturevalue(request.param)
+
+
+def test_two_synths_are_identical_to_the_byte(prod: Assembly, tmp_path: Path) -> None:
+    again = synthesize(tmp_path, environment="prod").folder
+    names = sorted(path.relative_to(prod.folder) for path in prod.folder.rglob("*") if path.is_file())
+    assert sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file()) == names
+    assert [name for name in names if (prod.folder / name).read_bytes() != (again / name).read_bytes()] == []
+
+
+def test_templates_know_nothing_of_the_machine_that_made_them(assembly: Assembly) -> None:
+    for file in assembly.folder.glob("*.template.json"):
+        assert str(ROOT) not in file.read_text(encoding="utf-8")
+
+
+def test_nothing_has_to_be_looked_up_in_an_account(assembly: Assembly) -> None:
+    assert "missing" not in json.loads((assembly.folder / "manifest.json").read_text(encoding="utf-8"))
+
+
+def test_cfn_lint_is_clean(assembly: Assembly) -> None:
+    regions = ["us-east-1", "eu-central-1"]
+    rules = get_rules([], ALLOWED_LINT, ["W", "E"])
+    matches = [
+        f"{file.name}: {match}"
+        for file in assembly.folder.glob("*.template.json")
+        for match in lint(file.read_text(encoding="utf-8"), rules, regions, ManualArgs(ignore_checks=ALLOWED_LINT))
+    ]
+    assert matches == []
+
+
+def test_a_finding_of_cdk_nag_fails_the_synth(tmp_path: Path) -> None:
+    app = entry_point.build(new_app(tmp_path, environment="dev"))
+    s3.Bucket(cdk.Stack(app, "Careless"), "OpenBucket")
+    with pytest.raises(RuntimeError, match=r"(?s)Careless/OpenBucket.*AwsSolutions-S10"):  # requests without TLS
+        app.synth()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A copy of what decides whether synthesis may begin."""
+    for folder in ("datasets", "contracts/compiled", "config"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def refusal_of(repository: Path, tmp_path: Path) -> str:
+    with pytest.raises(ContractInvalid) as refusal:
+        entry_point.build(new_app(tmp_path / "out", environment="dev"), root=repository, config=repository / "config")
+    return str(refusal.value)
+
+
+def test_a_stale_contract_refuses_synthesis(repository: Path, tmp_path: Path) -> None:
+    compiled = repository / "contracts" / "compiled" / "sales_records.json"
+    content = json.loads(compiled.read_text(encoding="utf-8"))
+    content["freshness_hours"] += 1
+    compiled.write_text(json.dumps(content), encoding="utf-8")
+    message = refusal_of(repository, tmp_path)
+    assert "sales_records.json" in message
+    assert "make contracts" in message
+
+
+def test_an_invalid_contract_refuses_synthesis(repository: Path, tmp_path: Path) -> None:
+    contract = repository / "datasets" / "sales_records" / "contract.yaml"
+    text = contract.read_text(encoding="utf-8")
+    assert "order_date" in text
+    contract.write_text(text.replace("logicalType: date", "logicalType: dat", 1), encoding="utf-8")
+    message = refusal_of(repository, tmp_path)
+    assert "contract.yaml" in message
+    assert "'dat'" in message
+
+
+def test_the_stacks_are_the_ones_that_the_documentation_lists(prod: Assembly) -> None:
+    assert {name: sorted(template.get("Outputs", {})) for name, template in documented(prod).items()} == {
+        "Storage": [
+            *("CuratedBucketName", "FileLedgerName", "LandingBucketName", "ProcessedBucketName"),
+            *("RawBucketName", "ResultsBucketName", "RunLedgerName"),
+        ],
+        "Intake": ["IntakeDeadLetterQueueUrl", "TransferServerId"],
+        "Processing": ["ProcessedToCuratedJobName", "RawToProcessedJobName"],
+        "Orchestration": ["StateMachineArn"],
+        "Analytics": ["WorkgroupName"],
+        "Alerts": ["AlarmsTopicArn", "FileRejectedTopicArn", "RunFailedTopicArn", "RunSucceededTopicArn"],
+        "Monitoring": [],
+    }
+
+
+def documented(assembly: Assembly) -> dict[str, dict[str, list[str]]]:
+    """Templates with only those outputs that the stacks publish themselves, without CDK's cross-stack ones."""
+    return {
+        name: {
+            "Outputs": [key for key in template.get("Outputs", {}) if not key.startswith(("Publish", "ExportsOutput"))]
+        }
+        for name, template in assembly.templates.items()
+    }
