@@ -16,7 +16,7 @@ from lambdas.gate import handler
 from lambdas.gate.service import reconcile
 
 MONEY = ("total_revenue", "total_cost", "total_profit")
-Change = Callable[[dict[str, Any], dict[str, Any]], None]
+Change = Callable[[dict[str, Any], dict[str, Any]], object]
 
 
 def money(amount: str) -> dict[str, str]:
@@ -63,7 +63,8 @@ def test_figures_that_add_up_pass_and_are_summed(contract: model.Contract) -> No
 
 
 def first(result: dict[str, Any]) -> dict[str, Any]:
-    return dict.__getitem__(result, "files")[0]
+    found: dict[str, Any] = result["files"][0]
+    return found
 
 
 DISCREPANCIES: dict[str, tuple[Change, list[str]]] = {
