@@ -79,10 +79,14 @@ def _cdk(cloud: LocalCloud, command: str, *arguments: str) -> None:
 
 def _environment(cloud: LocalCloud) -> dict[str, str]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
-    return inherited | cloud.environment() | {
-        "AWS_SESSION_TOKEN": "",
-        "CDK_DEFAULT_ACCOUNT": ACCOUNT,
-        "CDK_DEFAULT_REGION": REGION,
-        "CDK_DISABLE_CLI_TELEMETRY": "true",
-        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
-    }
+    return (
+        inherited
+        | cloud.environment()
+        | {
+            "AWS_SESSION_TOKEN": "",
+            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+            "CDK_DEFAULT_REGION": REGION,
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+        }
+    )

@@ -24,8 +24,12 @@ def main(command: list[str]) -> int:
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
 
+    def kill_when_starter_ends() -> None:
+        sys.stdin.buffer.read()
+        kill()
+
     signal.signal(signal.SIGTERM, kill)
-    threading.Thread(target=lambda: (sys.stdin.buffer.read(), kill()), daemon=True).start()
+    threading.Thread(target=kill_when_starter_ends, daemon=True).start()
     code = child.wait()
     return code if code >= 0 else SIGNAL_EXIT_BASE - code
 

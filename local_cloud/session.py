@@ -118,10 +118,13 @@ class LocalCloud:
                 target.unlink(missing_ok=True)
 
 
-def start(state_dir: Path, *, owned: bool = False, on_progress: Progress = _silent) -> LocalCloud:
+def start(
+    state_dir: Path, *, jars_dir: Path | None = None, owned: bool = False, on_progress: Progress = _silent
+) -> LocalCloud:
     """Start the embedded AWS and wait until it answers.
 
-    With `owned` it also ends when this process does. Raises LocalCloudFailed when one is already running in
+    Spark's libraries are in `state_dir`/jars unless said otherwise. With `owned` it also ends when this process does.
+    Raises LocalCloudFailed when one is already running in
     `state_dir`, or with the end of its log when it does not come up.
     """
     directory = (state_dir / CLOUD_DIRECTORY).resolve()
@@ -133,7 +136,7 @@ def start(state_dir: Path, *, owned: bool = False, on_progress: Progress = _sile
     token = secrets.token_hex(32)
     port, sftp_port = _free_port(PREFERRED_PORT), _free_port(PREFERRED_SFTP_PORT)
     started = time.monotonic()
-    process = _spawn(directory, state_dir.resolve() / "jars", port, sftp_port, token, owned=owned)
+    process = _spawn(directory, (jars_dir or state_dir / "jars").resolve(), port, sftp_port, token, owned=owned)
     cloud = LocalCloud(pid=process.pid, port=port, sftp_port=sftp_port, directory=str(directory), token=token)
     _wait_until_healthy(cloud, process)
     _write_state(cloud)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 import duckdb
+import pyarrow as pa
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
@@ -92,8 +93,9 @@ def run_statement(settings: ServerSettings, query: str, database: str, scan_limi
             if isinstance(statement, exp.Drop) and statement.kind == "VIEW":
                 return _drop_view(workspace, statement, database)
             if not isinstance(statement, exp.Query):
+                verb = query.split(maxsplit=1)[0].upper()
                 raise QueryRefused(
-                    f"NOT_SUPPORTED: {statement.key.upper()} is not emulated; queries, CREATE VIEW, DROP VIEW, CREATE "
+                    f"NOT_SUPPORTED: {verb} is not emulated; queries, CREATE VIEW, DROP VIEW, CREATE "
                     "EXTERNAL TABLE and DROP TABLE are. Tables are written by the Spark jobs"
                 )
             return _select(workspace, statement, database, scan_limit)
@@ -108,9 +110,9 @@ def _select(workspace: Workspace, statement: exp.Query, database: str, scan_limi
             f"Bytes scanned limit was exceeded: {workspace.bytes_scanned} bytes, the workgroup allows {scan_limit}"
         )
     sql = athena_sql.to_duckdb(statement, workspace.schema)
-    workspace.connection.execute("SET enable_external_access = false")  # SQL may name tables, never this machine's files
+    workspace.connection.execute("SET enable_external_access = false")  # SQL names tables, never files of this machine
     columns = workspace.columns(sql)
-    data = workspace.connection.execute(sql).to_arrow_table()
+    data: pa.Table = workspace.connection.execute(sql).to_arrow_table()
     rows = zip(*(column.to_pylist() for column in data.columns), strict=True)  # by position: names may repeat
     return {
         "columns": [name for name, _ in columns],
@@ -121,7 +123,7 @@ def _select(workspace: Workspace, statement: exp.Query, database: str, scan_limi
 
 
 def _create_view(workspace: Workspace, statement: exp.Create, database: str) -> Result:
-    name = _view_name(statement.this, database)
+    name = _view_name(statement, database)
     body = statement.expression
     sql = body.sql(dialect="athena")
     workspace.prepare(athena_sql.qualify(body, database))
@@ -145,7 +147,7 @@ def _create_view(workspace: Workspace, statement: exp.Create, database: str) -> 
 
 
 def _drop_view(workspace: Workspace, statement: exp.Drop, database: str) -> Result:
-    name = _view_name(statement.this, database)
+    name = _view_name(statement, database)
     if f"{name.database}/{name.table}" in original(GLUE, "_tables"):
         workspace.caller.require("glue:DeleteTable", _table_arn(name))
         _glue("_delete_table", {"DatabaseName": name.database, "Name": name.table})
@@ -154,8 +156,8 @@ def _drop_view(workspace: Workspace, statement: exp.Drop, database: str) -> Resu
     return {"columns": [], "column_types": [], "rows": []}
 
 
-def _view_name(target: exp.Expression, database: str) -> TableName:
-    table = target.find(exp.Table)
+def _view_name(statement: exp.Expr, database: str) -> TableName:
+    table = statement.find(exp.Table)  # the first one named is the view itself
     if table is None:
         raise QueryRefused("SYNTAX_ERROR: the view has no name")
     return TableName(database=(table.db or database).lower(), table=table.name.lower())

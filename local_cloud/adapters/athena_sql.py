@@ -19,6 +19,7 @@ from sqlglot.optimizer.qualify_columns import qualify_columns
 from sqlglot.schema import MappingSchema
 
 CATALOG = "awsdatacatalog"
+Schema = dict[str, dict[str, dict[str, str]]]  # database, table, column: DuckDB type
 _PRESTO_VIEW = re.compile(r"/\*\s*Presto View:\s*([A-Za-z0-9+/=\s]+?)\s*\*/")
 
 
@@ -37,7 +38,7 @@ class TableName:
         return f"{self.database}.{self.table}"
 
 
-def parse(sql: str) -> exp.Expression:
+def parse(sql: str) -> exp.Expr:
     """The one statement that `sql` holds.
 
     Raises:
@@ -48,13 +49,15 @@ def parse(sql: str) -> exp.Expression:
     except ParseError as exc:
         first = exc.errors[0]
         place = f"line {first.get('line')}:{first.get('col')}"
-        raise QueryRefused(f"SYNTAX_ERROR: {place}: {first.get('description')} near {first.get('highlight')!r}") from exc
+        raise QueryRefused(
+            f"SYNTAX_ERROR: {place}: {first.get('description')} near {first.get('highlight')!r}"
+        ) from exc
     if len(statements) != 1:
         raise QueryRefused(f"SYNTAX_ERROR: Only one sql statement is allowed. Got: {len(statements)}")
     return statements[0]
 
 
-def qualify(statement: exp.Expression, database: str) -> set[TableName]:
+def qualify(statement: exp.Expr, database: str) -> set[TableName]:
     """Give every table its database, in place, and return the tables that are named."""
     hidden = {cte.alias.lower() for cte in statement.find_all(exp.CTE)}
     found: set[TableName] = set()
@@ -74,13 +77,13 @@ def qualify(statement: exp.Expression, database: str) -> set[TableName]:
     return found
 
 
-def to_duckdb(statement: exp.Expression, schema: dict[str, dict[str, dict[str, str]]]) -> str:
+def to_duckdb(statement: exp.Expr, schema: Schema) -> str:
     """DuckDB's text of a qualified statement. `schema` holds the column types per database and table."""
     rewritten = statement.copy()
     _name_results(rewritten)
     for unnest in list(rewritten.find_all(exp.Unnest)):
         _spread_several_arrays(unnest)
-    tables = MappingSchema(schema, dialect="duckdb")
+    tables = MappingSchema(dict(schema), dialect="duckdb")
     typed = qualify_columns(rewritten, schema=tables, expand_alias_refs=False, expand_stars=False)
     typed = annotate_types(typed, schema=tables, dialect="athena")
     for node in list(typed.find_all(exp.Div, exp.Avg, exp.TimestampTrunc, exp.DateTrunc, exp.DateAdd)):
@@ -108,7 +111,7 @@ def view_text(sql: str, database: str, columns: list[tuple[str, str]]) -> str:
     return f"/* Presto View: {base64.b64encode(json.dumps(definition).encode()).decode()} */"
 
 
-def _drop_table_qualifiers(statement: exp.Expression) -> None:
+def _drop_table_qualifiers(statement: exp.Expr) -> None:
     """`db.table.column` becomes `table.column`: every table carries its name as alias now."""
     for column in statement.find_all(exp.Column):
         if column.args.get("db"):
@@ -133,7 +136,7 @@ def _spread_several_arrays(unnest: exp.Unnest) -> None:
     unnest.replace(exp.Subquery(this=select, alias=exp.TableAlias(this=alias.this if alias else None)))
 
 
-def _name_results(statement: exp.Expression) -> None:
+def _name_results(statement: exp.Expr) -> None:
     """Athena calls the second result `_col1` when it has no name."""
     query = statement.this if isinstance(statement, exp.Subquery) else statement
     while isinstance(query, exp.SetOperation):
@@ -145,7 +148,7 @@ def _name_results(statement: exp.Expression) -> None:
                 result.replace(exp.alias_(result.copy(), f"_col{position}"))
 
 
-def _keep_type(node: exp.Expression) -> None:
+def _keep_type(node: exp.Expr) -> None:
     """Trino's quotient and average have the type of their operands, and a truncated date is a date."""
     if isinstance(node, exp.Div):
         left, right = node.left.type, node.right.type
@@ -167,6 +170,6 @@ def _scale(kind: exp.DataType | None) -> int:
     return int(kind.expressions[1].name) if kind is not None and len(kind.expressions) > 1 else 0
 
 
-def _cast(node: exp.Expression, target: str) -> None:
+def _cast(node: exp.Expr, target: str) -> None:
     kept = node.copy()
     node.replace(exp.cast(exp.paren(kept, copy=False), target, dialect="duckdb"))

@@ -95,16 +95,16 @@ class Workspace:
         return dict(table)
 
     def _add(self, name: TableName, table: dict[str, Any], within: tuple[TableName, ...]) -> None:
-        self.connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{name.database}"')
+        self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(name.database)}")
         if table.get("TableType") == "VIRTUAL_VIEW":
             relation = self._view(name, table, within)
         elif str(table.get("Parameters", {}).get("table_type", "")).upper() == "ICEBERG":
             relation = self._iceberg(name, table)
         else:
             relation = self._files(name, table)
-        quoted = f'"{name.database}"."{name.table}"'
+        quoted = f"{_quoted(name.database)}.{_quoted(name.table)}"
         self.connection.execute(f"CREATE VIEW {quoted} AS {relation}")
-        types = dict(self.columns(f"SELECT * FROM {quoted}"))
+        types = dict(self.columns(f"FROM {quoted}"))
         self.schema.setdefault(name.database, {})[name.table] = types
 
     def _view(self, name: TableName, table: dict[str, Any], within: tuple[TableName, ...]) -> str:
@@ -121,8 +121,8 @@ class Workspace:
         self.caller.require("s3:GetObject", _object_arn(location.rsplit("/metadata/", 1)[0] + "/data/*"))
         data = _read_iceberg(location, self.caller, self.endpoint)
         self.bytes_scanned += data.nbytes
-        self.connection.register(f"__{name.database}__{name.table}", data)
-        return f'SELECT * FROM "__{name.database}__{name.table}"'
+        self.connection.register(f"data of {name}", data)
+        return f"FROM {_quoted(f'data of {name}')}"
 
     def _files(self, name: TableName, table: dict[str, Any]) -> str:
         """CSV, JSON and Parquet tables: the emulator's own readers, copied into DuckDB before the files go."""
@@ -134,12 +134,12 @@ class Workspace:
             files = original(ATHENA, "_materialize_table_files")(location, workdirs)
             make = "_table_relation" if files else "_empty_relation"
             relation = original(ATHENA, make)(*([table, files] if files else [table]))
-            copy = f'"__{name.database}__{name.table}"'
-            self.connection.execute(f"CREATE TABLE {copy} AS SELECT * FROM {relation}")
+            copy = _quoted(f"data of {name}")
+            self.connection.execute(f"CREATE TABLE {copy} AS FROM {relation}")
         finally:
             for workdir in workdirs:
                 shutil.rmtree(workdir)
-        return f"SELECT * FROM {copy}"
+        return f"FROM {copy}"
 
 
 def _read_iceberg(metadata_location: str, caller: Caller, endpoint: str) -> pa.Table:
@@ -167,3 +167,7 @@ def _read_iceberg(metadata_location: str, caller: Caller, endpoint: str) -> pa.T
 def _object_arn(uri: str) -> str:
     location = urlparse(uri)
     return f"arn:aws:s3:::{location.netloc}{location.path}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -84,7 +84,9 @@ def _create_server(_logical_id: str, properties: Properties, _stack_name: str) -
     return arn, {"Arn": arn, "ServerId": server_id, "State": "ONLINE"}
 
 
-def _update_server(physical_id: str, old: Properties, new: Properties, stack_name: str, logical_id: str = "") -> Created:
+def _update_server(
+    physical_id: str, old: Properties, new: Properties, stack_name: str, logical_id: str = ""
+) -> Created:
     if old.get("Domain") != new.get("Domain") or old.get("IdentityProviderType") != new.get("IdentityProviderType"):
         return _create_server(logical_id, new, stack_name)
     return physical_id, {"Arn": physical_id, "ServerId": physical_id.rsplit("/", 1)[-1], "State": "ONLINE"}
@@ -116,7 +118,9 @@ def _delete_user(physical_id: str, _properties: Properties) -> None:
 
 def _transfer(operation: str, request: dict[str, Any]) -> dict[str, Any]:
     headers = {"x-amz-target": f"TransferService.{operation}"}
-    status, _, body = _at_once(original(TRANSFER, "handle_request")("POST", "/", headers, json.dumps(request).encode(), {}))
+    status, _, body = _at_once(
+        original(TRANSFER, "handle_request")("POST", "/", headers, json.dumps(request).encode(), {})
+    )
     answer: dict[str, Any] = json.loads(body)
     if status >= 400:
         raise ValueError(f"Transfer {operation} of {request.get('UserName') or request.get('ServerId')}: {answer}")
@@ -153,7 +157,9 @@ def _create_query(_logical_id: str, properties: Properties, _stack_name: str) ->
     return query_id, {"NamedQueryId": query_id}
 
 
-def _update_query(physical_id: str, _old: Properties, new: Properties, stack_name: str, logical_id: str = "") -> Created:
+def _update_query(
+    physical_id: str, _old: Properties, new: Properties, stack_name: str, logical_id: str = ""
+) -> Created:
     _delete_query(physical_id, new)  # every property of a named query requires replacement
     return _create_query(logical_id, new, stack_name)
 

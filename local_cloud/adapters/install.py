@@ -7,6 +7,7 @@ from local_cloud.adapters import (
     cfn_types,
     control,
     glue_gaps,
+    glue_permissions,
     service_roles,
     spark_jobs,
     step_functions_glue,
@@ -23,5 +24,6 @@ def install_all(settings: ServerSettings) -> None:
     transfer_events.install()
     cfn_types.install()
     glue_gaps.install()
+    glue_permissions.install()
     athena.install(settings)
     control.install(settings)

@@ -104,7 +104,7 @@ def _run(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -> No
     try:
         record["JobRunState"] = "RUNNING"
         state, message = _execute(settings, job, active)
-    except Exception as exc:  # noqa: BLE001 -- the run's record is where every cause of a failed run belongs
+    except Exception as exc:  # the run's record is where every cause of a failed run belongs
         logger.exception("Glue run %s could not be started", record["Id"])
         state, message = "FAILED", f"{type(exc).__name__}: {exc}"
     now = int(time.time())
@@ -159,22 +159,28 @@ def _submit(command: list[str], env: dict[str, str], log_path: Path, active: Act
 def _environment(settings: ServerSettings, credentials: dict[str, str]) -> dict[str, str]:
     """Nothing of the server's own environment but what finds programs, so that its credentials stay its own."""
     inherited = {key: os.environ[key] for key in ("PATH", "HOME", "JAVA_HOME", "LANG", "TMPDIR") if key in os.environ}
-    return inherited | credentials | {
-        "AWS_ENDPOINT_URL": settings.endpoint,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "PYTHONUNBUFFERED": "1",
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
+    return (
+        inherited
+        | credentials
+        | {
+            "AWS_ENDPOINT_URL": settings.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_DRIVER_PYTHON": sys.executable,
+            "PYTHONUNBUFFERED": "1",
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        }
+    )
 
 
 def _jars(settings: ServerSettings) -> list[Path]:
     jars = sorted(settings.jars_dir.glob("*.jar"))
     if not jars:
-        raise FileNotFoundError(f"no jars in {settings.jars_dir}: `make setup` fetches Spark's Iceberg and S3 libraries")
+        raise FileNotFoundError(
+            f"no jars in {settings.jars_dir}: `make setup` fetches Spark's Iceberg and S3 libraries"
+        )
     spark = importlib.util.find_spec("pyspark")
     if spark is None or spark.origin is None:
         raise FileNotFoundError("pyspark is not installed: run `make setup`")

@@ -97,15 +97,14 @@ def _with_identified_sessions(ensure: Any) -> Any:
 def _identified(method: Callable[..., Any], operation: str) -> Callable[..., Any]:
     @functools.wraps(method)
     def identified(self: Any, *args: Any) -> Any:
-        tokens = [(_user, _user.set(self._user))]
-        if operation.endswith("rename"):
-            bucket, key = self._resolve(args[0])
-            tokens.append((_copied_from, _copied_from.set(f"{bucket}/{key}")))
+        user = _user.set(self._user)
+        source = "/".join(self._resolve(args[0])) if operation.endswith("rename") else ""
+        copied = _copied_from.set(source)
         try:
             return method(self, *args)
         finally:
-            for variable, token in tokens:
-                variable.reset(token)
+            _user.reset(user)
+            _copied_from.reset(copied)
 
     return identified
 
