@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-console = Console(highlight=False)
+PIPED_WIDTH = 140  # a log file has no width; without one, rich would fold tables at 80
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
 def table(title: str, headers: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[int] = ()) -> None:
@@ -17,7 +20,8 @@ def table(title: str, headers: Sequence[str], rows: Iterable[Sequence[object]], 
     view = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for position, header in enumerate(headers):
         is_figure = position in figures
-        view.add_column(header, justify="right" if is_figure else "left", no_wrap=is_figure, overflow="fold")
+        whole = is_figure or position == 0
+        view.add_column(header, justify="right" if is_figure else "left", no_wrap=whole, overflow="fold")
     for row in rows:
         view.add_row(*("" if cell is None else str(cell) for cell in row))
     console.print(view)

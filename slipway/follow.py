@@ -40,7 +40,7 @@ class Watch:
     on_step: Callable[[executions.Step], None]
     before: frozenset[str]
     ended: set[str] = field(default_factory=set)
-    told: set[tuple[str, object]] = field(default_factory=set)
+    told: dict[str, int] = field(default_factory=dict)
     steps: list[executions.Step] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
@@ -60,12 +60,11 @@ class Watch:
         found = executions.steps(self.deployment, arn)
         if not any(step.name == CLAIMED_WORK for step in found):
             return
-        for step in found:
-            mark = (arn, step.entered_at)
-            if step.seconds is not None and mark not in self.told:
-                self.told.add(mark)
-                self.steps.append(step)
-                self.on_step(step)
+        done = [step for step in found if step.seconds is not None]
+        for step in done[self.told.get(arn, 0) :]:
+            self.steps.append(step)
+            self.on_step(step)
+        self.told[arn] = len(done)
 
 
 def begin(deployment: Deployment, on_step: Callable[[executions.Step], None]) -> Watch:

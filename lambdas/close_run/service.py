@@ -84,17 +84,13 @@ class CloseRun:
     def _ending(self, run: Item, written: Written, contract: Contract) -> dict[str, Any]:
         ended_at = self.now()
         files = written.processed["files"]
-        totals = {
-            column.name: str(sum((Decimal(file["totals"]["loaded"][column.name]) for file in files), Decimal(0)))
-            for column in contract.control_columns
-        }
         return {
             "ended_at": timestamp(ended_at),
             "duration_seconds": int((ended_at - datetime.fromisoformat(run["started_at"])).total_seconds()),
             "file_count": len(files),
             "rows_read": sum(int(file["rows_read"]) for file in files),
             **{f"rows_{part}": sum(int(file[f"rows_{part}"]) for file in files) for part in PARTS},
-            "totals": totals,
+            "totals": {part: _totals(files, part, contract) for part in ("read", *PARTS)},
         }
 
     def _announce(self, dataset: str, run: Item, written: Written) -> None:
@@ -105,6 +101,13 @@ class CloseRun:
             body=success_body(run, written),
             attributes={"dataset": dataset, "severity": "info", "run_id": run["run_id"]},
         )
+
+
+def _totals(files: list[dict[str, Any]], part: str, contract: Contract) -> dict[str, str]:
+    return {
+        column.name: str(sum((Decimal(file["totals"][part][column.name]) for file in files), Decimal(0)))
+        for column in contract.control_columns
+    }
 
 
 def verify(written: Written, contract: Contract) -> None:
@@ -121,14 +124,16 @@ def _differences(written: Written, contract: Contract) -> Iterator[str]:
     done = {file["sha256"]: sum(int(file[f"rows_{part}"]) for part in PARTS) for file in written.processed["files"]}
     if planned != done:
         yield f"- rows per file: intake counted {planned}, loaded + quarantined + deduplicated are {done}"
-    models = {model["name"]: model["totals"] for model in written.curated["models"]}
+    models = {model["name"]: model for model in written.curated["models"]}
     for wanted in contract.curated:
-        totals = models.get(wanted.name)
-        if totals is None:
+        model = models.get(wanted.name)
+        if model is None:
             yield f"- {wanted.name}: processed_to_curated says nothing of it"
             continue
+        if not model["periods"] and not model["rows"]:
+            continue  # no processed row changed, so there was nothing to recompute
         for column, _source in wanted.conserves:
-            pair = totals.get(column)
+            pair = model["totals"].get(column)
             if pair is None:
                 yield f"- {wanted.name}.{column}: no totals"
             elif Decimal(pair["processed"]) != Decimal(pair["curated"]):
@@ -142,7 +147,7 @@ def success_body(run: Item, written: Written) -> str:
         f" from {run['file_count']} files in {run['duration_seconds']} seconds.",
         f"Quarantined: {run['rows_quarantined']}. Replaced by a newer row of the same key: {run['rows_deduplicated']}.",
         "",
-        *(f"{column}: {total}" for column, total in run["totals"].items()),
+        *(f"{column}: {total}" for column, total in run["totals"]["loaded"].items()),
         "",
         "file: read = loaded + quarantined + deduplicated",
     ]

@@ -46,7 +46,8 @@ def claimed(account: Any) -> Any:
 def written(contract: model.Contract) -> Written:
     def done(sha256: str, loaded: int, quarantined: int) -> dict[str, Any]:
         counts = {"rows_read": loaded + quarantined, "rows_loaded": loaded, "rows_quarantined": quarantined}
-        totals = {"loaded": dict.fromkeys(MONEY, f"{loaded}.25")}
+        amounts = {"read": f"{loaded}.50", "loaded": f"{loaded}.25", "quarantined": "0.25", "deduplicated": "0.00"}
+        totals = {part: dict.fromkeys(MONEY, amount) for part, amount in amounts.items()}
         return {"sha256": sha256, "file_name": f"{sha256}.csv", **counts, "rows_deduplicated": 0, "totals": totals}
 
     same = {"processed": "100.50", "curated": "100.500"}
@@ -56,7 +57,12 @@ def written(contract: model.Contract) -> Written:
         curated={
             "published": True,
             "models": [
-                {"name": wanted.name, "totals": {column: dict(same) for column, _ in wanted.conserves}}
+                {
+                    "name": wanted.name,
+                    "periods": ["2026-11-01"],
+                    "rows": 3,
+                    "totals": {column: dict(same) for column, _ in wanted.conserves},
+                }
                 for wanted in contract.curated
             ],
         },
@@ -93,7 +99,8 @@ def assert_closed(account: Any) -> None:
     assert set(runs) == {f"{DATASET}/run#{RUN}"}  # the lock is gone
     run = runs[f"{DATASET}/run#{RUN}"]
     assert (run["status"], run["rows_read"], run["rows_loaded"], run["duration_seconds"]) == ("succeeded", 15, 14, 90)
-    assert run["totals"] == dict.fromkeys(MONEY, "14.50")
+    amounts = {"read": "15.00", "loaded": "14.50", "quarantined": "0.50", "deduplicated": "0.00"}
+    assert run["totals"] == {part: dict.fromkeys(MONEY, amount) for part, amount in amounts.items()}
 
 
 def test_closing_ends_files_run_and_lock_and_tells_the_figures(claimed: Any, contract: model.Contract) -> None:
@@ -103,6 +110,16 @@ def test_closing_ends_files_run_and_lock_and_tells_the_figures(claimed: Any, con
     [message] = claimed.messages()
     for text in (RUN, "14 of 15 rows", "90 seconds", "a.csv: 10 = 9 + 1 + 0", "total_cost: 14.50", "quarantine list"):
         assert text in message["Message"]
+
+
+def test_a_run_that_changed_no_processed_row_closes_without_curated_totals(
+    claimed: Any, contract: model.Contract
+) -> None:
+    unchanged = written(contract)
+    for document in unchanged.curated["models"]:
+        document |= {"periods": [], "rows": 0, "totals": {}}
+    closer(claimed).close(DATASET, RUN, unchanged, contract)
+    assert_closed(claimed)
 
 
 def test_closing_again_changes_nothing_and_tells_nobody(claimed: Any, contract: model.Contract) -> None:
