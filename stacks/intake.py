@@ -25,7 +25,8 @@ from stacks.storage import StorageStack
 # The newest general policy: hybrid post-quantum key exchange, no SHA-1.
 # Source: Transfer Family user guide, "Security policies for AWS Transfer Family servers".
 SECURITY_POLICY = "TransferSecurityPolicy-2025-03"
-INTAKE_TIMEOUT_SECONDS = 300  # hashing and copying the largest file that a contract accepts
+INTAKE_TIMEOUT_SECONDS = 600  # a batch of files, each read, hashed, counted and copied
+INTAKE_MEMORY_MB = 1769  # one full processor. Source: Lambda developer guide, "Configure Lambda function memory"
 RECEIVES_BEFORE_DEAD_LETTER = 5
 
 
@@ -164,7 +165,7 @@ class IntakeStack(PipelineStack):
                 "FILE_REJECTED_TOPIC_ARN": alerts.file_rejected.topic_arn,
             },
             timeout_seconds=INTAKE_TIMEOUT_SECONDS,
-            memory_mb=1024,
+            memory_mb=INTAKE_MEMORY_MB,
             log_days=self._blueprint.log_days,
             log_key=self._storage.operations_key,
             removal_policy=self._blueprint.removal_policy,

@@ -40,7 +40,6 @@ class ProcessingStack(PipelineStack):
         self._blueprint = blueprint
         self._storage = storage
         environment = blueprint.settings.environment
-        # The name of the security configuration is the same, and Glue may put it after /aws-glue/jobs/ too.
         self._log_group_prefix = f"/aws-glue/jobs/slipway-{environment}"
         self._database("raw", storage.raw.s3_url_for_object())
         self._database("processed", storage.processed.s3_url_for_object("tables"))

@@ -57,7 +57,8 @@ class SparkJob(Construct):
                 actions=["s3:GetObject"],
                 resources=[asset.bucket.arn_for_objects(asset.s3_object_key)],
             )
-        allow_glue_runtime(self.role, log_groups=log_group_prefix, log_key=log_key)
+        # not only below log_group_prefix: job insights and encrypted logs go to groups that Glue names
+        allow_glue_runtime(self.role, log_groups="/aws-glue/jobs/", log_key=log_key)
         self.job = glue.CfnJob(
             self,
             "Job",

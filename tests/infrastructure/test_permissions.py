@@ -30,7 +30,7 @@ WITHOUT_RESOURCE = {
 # Wildcards after a prefix: objects below a prefix of one bucket, streams of one log group.
 PREFIXES = [
     r"<.*(Landing|Raw|Processed|Curated).*>/[a-z_]+/([a-z_/]+/)?\*",
-    r"arn:.*:logs:.*:log-group:/aws-glue/(jobs/slipway-\w+|crawlers)\*",
+    r"arn:.*:logs:.*:log-group:/aws-glue/(jobs/|crawlers)\*",
     r"<\w+Log\w+\.Arn>",
 ]
 
