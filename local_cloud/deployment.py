@@ -14,10 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from local_cloud import keys
-from local_cloud.session import LocalCloud, LocalCloudFailed, Progress
+from local_cloud.session import ROOT, LocalCloud, LocalCloudFailed, Progress
 from local_cloud.settings import ACCOUNT, REGION
 
-ROOT = Path(__file__).resolve().parents[1]
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 SHOWN_CHARACTERS = 4000
 CONCURRENT_STACKS = 4

@@ -26,6 +26,8 @@ from contracts.errors import PermanentError
 from local_cloud import keys
 from local_cloud.settings import LOOPBACK, REGION
 
+ROOT = Path(__file__).resolve().parents[1]
+JARS = ROOT / ".slipway" / "jars"  # of this checkout, wherever the state is
 CLOUD_DIRECTORY = "cloud"
 PREFERRED_PORT = 4566
 PREFERRED_SFTP_PORT = 2222
@@ -60,6 +62,11 @@ class LocalCloud:
     def path(self) -> Path:
         """The directory that holds logs, keys and the synthesized application."""
         return Path(self.directory)
+
+    @property
+    def state_dir(self) -> Path:
+        """The directory with which `attach` finds this server."""
+        return self.path.parent
 
     @property
     def sftp_key_file(self) -> Path:
@@ -123,9 +130,9 @@ def start(
 ) -> LocalCloud:
     """Start the embedded AWS and wait until it answers.
 
-    Spark's libraries are in `state_dir`/jars unless said otherwise. With `owned` it also ends when this process does.
-    Raises LocalCloudFailed when one is already running in
-    `state_dir`, or with the end of its log when it does not come up.
+    Spark's libraries are where `make setup` puts them unless said otherwise. With `owned` it also ends when this
+    process does. Raises LocalCloudFailed when one is already running in `state_dir`, or with the end of its log when
+    it does not come up.
     """
     directory = (state_dir / CLOUD_DIRECTORY).resolve()
     _refuse_second(directory)
@@ -136,7 +143,7 @@ def start(
     token = secrets.token_hex(32)
     port, sftp_port = _free_port(PREFERRED_PORT), _free_port(PREFERRED_SFTP_PORT)
     started = time.monotonic()
-    process = _spawn(directory, (jars_dir or state_dir / "jars").resolve(), port, sftp_port, token, owned=owned)
+    process = _spawn(directory, jars_dir or JARS, port, sftp_port, token, owned=owned)
     cloud = LocalCloud(pid=process.pid, port=port, sftp_port=sftp_port, directory=str(directory), token=token)
     _wait_until_healthy(cloud, process)
     _write_state(cloud)
@@ -196,7 +203,7 @@ def _spawn(
             stdin=subprocess.PIPE if owned else subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            cwd=Path(__file__).parents[1],
+            cwd=ROOT,
             env=clean | {"SLIPWAY_CONTROL_TOKEN": token},
             start_new_session=True,
         )

@@ -1,4 +1,4 @@
-"""Step Functions and EventBridge (rules with a role, Scheduler) act under the role they were given, or are refused.
+"""Step Functions, EventBridge (rules with a role, Scheduler) and queue pollers act under their role, or are refused.
 
 The emulator lets these services call each other directly, which no missing permission would ever stop. Each call is
 checked here before it is made. A task type whose permissions are not known here is refused while policies are
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from local_cloud.adapters import roles
@@ -18,6 +19,8 @@ from local_cloud.settings import ACCOUNT, REGION
 
 STEP_FUNCTIONS = "ministack.services.stepfunctions"
 EVENTBRIDGE = "ministack.services.eventbridge"
+LAMBDA = "ministack.services.lambda_svc"
+QUEUE_READER = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 TARGET_ACTIONS = {
     "states": "states:StartExecution",
     "lambda": "lambda:InvokeFunction",
@@ -33,7 +36,9 @@ def install() -> None:
     """Check every task of a state machine and every delivery that has a role."""
     replace(STEP_FUNCTIONS, "_execute_task", _remember_execution)
     replace(STEP_FUNCTIONS, "_invoke_resource", _checked_task)
+    replace(STEP_FUNCTIONS, "_fail_execution", _unless_stopped)
     replace(EVENTBRIDGE, "_invoke_target", _checked_delivery)
+    replace(LAMBDA, "_iter_all_esms", _only_readable_queues)
 
 
 def current_execution() -> dict[str, Any]:
@@ -86,10 +91,22 @@ def _remember_execution(execute: Any) -> Any:
     return execute_task
 
 
+def _unless_stopped(fail: Any) -> Any:
+    """A task that fails because its execution was stopped must not turn ABORTED into FAILED."""
+
+    def fail_execution(execution: dict[str, Any], error: str, cause: str) -> None:
+        if execution["status"] == "RUNNING":
+            fail(execution, error, cause)
+
+    return fail_execution
+
+
 def _checked_task(invoke: Any) -> Any:
     def invoke_resource(resource: str, parameters: Any) -> Any:
+        execution = current_execution()
+        if execution["status"] != "RUNNING":  # nor may its retries start anything
+            raise original(STEP_FUNCTIONS, "_ExecutionError")("States.Aborted", "the execution was stopped")
         if roles.enforced():
-            execution = current_execution()
             machine = original(STEP_FUNCTIONS, "_state_machines")[execution["stateMachineArn"]]
             try:
                 session = roles.assume(machine["roleArn"], execution["name"], "states.amazonaws.com")
@@ -130,3 +147,27 @@ def _checked_delivery(invoke: Any) -> Any:
         return invoke(target, event, rule, *args)
 
     return invoke_target
+
+
+def _only_readable_queues(mappings: Any) -> Any:
+    """Lambda polls a queue with the function's execution role."""
+
+    def iter_all_esms() -> Iterator[tuple[str, str, dict[str, Any]]]:
+        for account, region, mapping in mappings():
+            if mapping["EventSourceArn"].split(":")[2] != "sqs" or not roles.enforced() or _may_poll(mapping):
+                yield account, region, mapping
+
+    return iter_all_esms
+
+
+def _may_poll(mapping: dict[str, Any]) -> bool:
+    name = mapping["FunctionName"]
+    _, configuration = original(LAMBDA, "_get_func_record_for_qualifier")(name, mapping.get("Qualifier"))
+    try:
+        session = roles.assume((configuration or {}).get("Role", ""), name, "lambda.amazonaws.com")
+        for action in QUEUE_READER:
+            roles.require(session, action, mapping["EventSourceArn"])
+    except roles.AccessDenied as exc:
+        mapping["LastProcessingResult"] = f"PROBLEM: {exc}"
+        return False
+    return True
