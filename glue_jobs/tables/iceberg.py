@@ -118,29 +118,28 @@ class IcebergTables:
 
     def publish(self, table: Table, branch: str, snapshot: int) -> None:
         refs = self._refs(table)
-        if not self._is_published(table, refs, snapshot):
-            self._fast_forward(table, branch, refs, snapshot)
-        if branch in refs:
+        if refs.get(branch) == snapshot:
+            self._fast_forward(table, branch, snapshot)
             self._drop(table, branch)
-
-    def _fast_forward(self, table: Table, branch: str, refs: dict[str, int], snapshot: int) -> None:
-        if refs.get(branch) != snapshot:
+        elif not self._is_published(table, snapshot):
             raise RetryableError(
-                f"{_name(table)}: branch {branch!r} is at snapshot {refs.get(branch)}, the run expects {snapshot}; "
-                "run the whole batch again"
+                f"{_name(table)}: branch {branch!r} is at snapshot {refs.get(branch)}, not at the expected {snapshot}, "
+                "which is not published either; run the whole batch again"
             )
+
+    def _fast_forward(self, table: Table, branch: str, snapshot: int) -> None:
+        name = f"{table.database}.{table.name}"
         try:
-            name = f"{table.database}.{table.name}"
             self._spark.sql(f"CALL {CATALOG}.system.fast_forward('{name}', '{MAIN}', '{branch}')")
         except (Py4JJavaError, PySparkException) as error:
+            if self._is_published(table, snapshot):  # by an attempt that was killed before it dropped the branch
+                return
             raise RetryableError(
-                f"{_name(table)}: {MAIN} at snapshot {refs.get(MAIN)} cannot be moved forward to {snapshot} of branch "
-                f"{branch!r}, most likely because maintenance changed the table meanwhile; run the whole batch again"
+                f"{_name(table)}: {MAIN} cannot be moved forward to snapshot {snapshot} of branch {branch!r}, most "
+                "likely because maintenance changed the table meanwhile; run the whole batch again"
             ) from error
 
-    def _is_published(self, table: Table, refs: dict[str, int], snapshot: int) -> bool:
-        if refs.get(MAIN) == snapshot:
-            return True
+    def _is_published(self, table: Table, snapshot: int) -> bool:
         known = f"SELECT 1 FROM {_name(table)}.history WHERE is_current_ancestor AND snapshot_id = {snapshot}"
         return bool(self._spark.sql(known).take(1))
 

@@ -22,7 +22,10 @@ def parsed(raw: DataFrame, contract: model.Contract, layout: Layout) -> DataFram
     """Add the typed columns and their trimmed texts to a frame of text fields."""
     places = {name: F.col(field) for field, name in zip(layout.field_names, layout.columns, strict=True) if name}
     intact = F.col(checks.DAMAGED).isNull()
-    texts = {checks.text_name(name): F.when(intact, parsing.trimmed(place)) for name, place in places.items()}
+    texts = {
+        checks.text_name(name): F.when(intact, parsing.trimmed(_one_break(place) if layout.has_quotes else place))
+        for name, place in places.items()
+    }
     values = {column.name: parsing.value(column, F.col(checks.text_name(column.name))) for column in contract.columns}
     return raw.withColumns(texts).withColumns(values)
 
@@ -49,6 +52,11 @@ def checked(rows: DataFrame, contract: model.Contract, layout: Layout) -> DataFr
         F.when(F.col("_broken").isNotNull(), written).alias(RAW_TEXT),
         WARNINGS,
     )
+
+
+def _one_break(text: Column) -> Column:
+    """Line breaks inside a quoted field as \\n: Spark's reader changes them only where the file's own are CRLF."""
+    return F.regexp_replace(text, "\r\n?", "\n")
 
 
 def _as_csv(contract: model.Contract, layout: Layout) -> Column:

@@ -1,0 +1,57 @@
+"""One Spark with an Iceberg catalog in a temporary directory for all tests here, and a lake for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from contracts import naming
+from tests.spark.lake import Lake
+
+ROOT = Path(__file__).parents[2]
+ICEBERG = "iceberg-spark-runtime-*.jar"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """A local session; the same catalog name and extensions as on Glue."""
+    jars = [str(jar) for jar in (ROOT / ".slipway" / "jars").glob(ICEBERG)]
+    if not jars:
+        pytest.fail(f"no {ICEBERG} in .slipway/jars; run `make setup`")
+    home = tmp_path_factory.mktemp("spark")
+    session = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.jars", ",".join(jars))
+        .config("spark.driver.memory", "1g")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1")  # short jobs: compile fast, not well
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.local.dir", str(home / "local"))
+        .config("spark.sql.warehouse.dir", str(home / "unused"))
+        .config("spark.sql.extensions", "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions")
+        .config("spark.sql.catalog.glue_catalog", "org.apache.iceberg.spark.SparkCatalog")
+        .config("spark.sql.catalog.glue_catalog.type", "hadoop")
+        .config("spark.sql.catalog.glue_catalog.warehouse", str(home / "tables"))
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", "2")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+    """Empty raw zone, processed and curated databases of their own."""
+    environment = f"test{next(_numbers)}"
+    for zone in ("processed", "curated"):
+        spark.sql(f"CREATE NAMESPACE glue_catalog.{naming.database(environment, zone)}")  # type: ignore[arg-type]
+    return Lake(spark=spark, folder=tmp_path, environment=environment)

@@ -1,0 +1,132 @@
+"""What a test does to a lake: put files, run the two jobs, look at the tables."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import Row, SparkSession
+
+from contracts.model import Contract
+from glue_jobs import batch, curating, loading
+from glue_jobs.tables import Table, of_contract
+from glue_jobs.tables.iceberg import IcebergTables
+from tests.spark.orders import HEADER, ORDERS
+
+
+def lines(*rows: str, header: str = HEADER) -> bytes:
+    """A CSV file of these lines."""
+    return "\n".join((header, *rows, "")).encode()
+
+
+@dataclass
+class Lake:
+    """A raw zone in a folder and tables in two databases."""
+
+    spark: SparkSession
+    folder: Path
+    environment: str
+    contract: Contract = ORDERS
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> IcebergTables:
+        """The real tables."""
+        return IcebergTables(self.spark)
+
+    @property
+    def processed(self) -> Table:
+        """The processed table."""
+        return of_contract.processed(self.contract, self.environment, None)
+
+    @property
+    def quarantine(self) -> Table:
+        """Its quarantine."""
+        return of_contract.quarantine(self.contract, self.environment, None)
+
+    def curated(self, name: str) -> Table:
+        """A curated table."""
+        (found,) = (curated for curated in self.contract.curated if curated.name == name)
+        return of_contract.curated(found, self.environment, None)
+
+    def put(self, content: bytes, name: str = "orders.csv", minute: int = 0) -> dict[str, Any]:
+        """Lay a file into the raw zone; its entry for a manifest, received at that minute."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        place = self.folder / "raw" / "ingest_date=2024-05-01" / sha256 / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        text = (gzip.decompress(content) if name.endswith(".gz") else content).decode("utf-8-sig")
+        return {
+            "sha256": sha256,
+            "raw_uri": f"file://{place}",
+            "file_name": name,
+            "received_at": f"2024-05-01T10:{minute:02d}:00.000001+00:00",
+            "size_bytes": len(content),
+            "header": next(csv.reader(io.StringIO(text, newline=""))),
+            "has_quotes": '"' in text,
+        }
+
+    def load(self, *files: dict[str, Any], run_id: str = "20240501T100000-00000001") -> dict[str, Any]:
+        """Run raw_to_processed."""
+        manifest = {"dataset": self.contract.dataset, "run_id": run_id, "files": files}
+        self.results[run_id] = loading.run(
+            loading.Loading(
+                spark=self.spark,
+                contract=self.contract,
+                batch=batch.from_manifest(manifest),
+                processed=self.processed,
+                quarantine=self.quarantine,
+                tables=self.tables,
+                staged_uri=str(self.folder / "runs" / run_id / "staged"),
+            )
+        )
+        return self.results[run_id]
+
+    def curate(self, run_id: str = "20240501T100000-00000001", tables: IcebergTables | None = None) -> dict[str, Any]:
+        """Run processed_to_curated, which publishes."""
+        after = {name: snapshots["after"] for name, snapshots in self.results[run_id]["snapshots"].items()}
+        return curating.run(
+            curating.Curating(
+                spark=self.spark,
+                contract=self.contract,
+                run_id=run_id,
+                processed=self.processed,
+                quarantine=self.quarantine,
+                curated={curated.name: self.curated(curated.name) for curated in self.contract.curated},
+                tables=tables or self.tables,
+                after=after,
+            )
+        )
+
+    def run(self, *files: dict[str, Any], run_id: str = "20240501T100000-00000001") -> dict[str, Any]:
+        """Both jobs; the result of the first."""
+        result = self.load(*files, run_id=run_id)
+        self.curate(run_id)
+        return result
+
+    def rows(self, table: Table, *columns: str, branch: str | None = None) -> list[tuple[Any, ...]]:
+        """Rows of a table as published, ordered by all of the columns asked for."""
+        found = self.tables.read(table, branch=branch).select(*columns).orderBy(*columns).collect()
+        return [tuple(row) for row in found]
+
+    def by_month(self) -> dict[str, Decimal]:
+        """Published amount by month, over all statuses."""
+        rows: Sequence[Row] = self.tables.read(self.curated("orders_by_month")).collect()
+        months = sorted({str(row["month_start"]) for row in rows})
+        return {
+            month: sum((row["amount"] for row in rows if str(row["month_start"]) == month), Decimal(0))
+            for month in months
+        }
+
+
+def counts(result: dict[str, Any]) -> list[tuple[int, int, int, int]]:
+    """Per file: read, loaded, quarantined, deduplicated."""
+    names = ("rows_read", "rows_loaded", "rows_quarantined", "rows_deduplicated")
+    return [tuple(file[name] for name in names) for file in result["files"]]  # type: ignore[misc]

@@ -1,0 +1,126 @@
+"""Records of files in every form that partners send, each with its number, against Python's csv module."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from contracts.errors import FileRejected
+from glue_jobs import batch, reading
+from glue_jobs.quality.checks import DAMAGED
+from glue_jobs.transforms import layout
+from glue_jobs.transforms.staging import SOURCE, SPLIT_ROW, SPLIT_START
+from tests.spark.lake import Lake, lines
+from tests.spark.orders import HEADER, ORDERS
+
+
+def records(lake: Lake, *files: dict[str, Any], split_bytes: int = 1 << 20) -> list[tuple[str, int, str]]:
+    """(file, record number, note) of every record."""
+    found = batch.from_manifest({"dataset": "orders", "run_id": "r", "files": files})
+    rows: list[tuple[str, int, int, str]] = []
+    for shape, members in layout.by_layout(ORDERS, found.files).items():
+        note = shape.field_names[shape.columns.index("note")]
+        frame: DataFrame = reading.text_fields(lake.spark, ORDERS, shape, members)
+        with reading.one_split_per_partition(lake.spark, split_bytes):
+            rows += [tuple(row) for row in frame.select(SOURCE, SPLIT_START, SPLIT_ROW, F.col(note)).collect()]
+    numbers: dict[str, int] = {}
+    numbered = []
+    for source, _, _, text in sorted(rows, key=lambda row: row[:3]):
+        numbers[source] = numbers.get(source, 0) + 1
+        numbered.append((source, numbers[source], text))
+    return numbered
+
+
+def notes(content: bytes) -> list[str]:
+    """Last field of every record as Python's csv module reads it; a line break in a field is \\n."""
+    rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    return [row[-1].replace("\r\n", "\n") for row in list(rows)[1:] if row]
+
+
+def test_records_of_many_files_and_splits_keep_their_number(lake: Lake) -> None:
+    plain = [lines(*(f"{n},1/2/2024,open,1,1.00,note {chr(97 + f)}{n}" for n in range(400))) for f in range(3)]
+    quoted = lines(*(f'{n},1/2/2024,open,1,1.00,"line\nof, ""{n}"""' for n in range(300)))
+    contents = [*plain, quoted]
+    files = [lake.put(content, f"{position}.csv", position) for position, content in enumerate(contents)]
+    expected = {
+        (file["sha256"], number, text)
+        for file, content in zip(files, contents, strict=True)
+        for number, text in enumerate(notes(content), start=1)
+    }
+    assert set(records(lake, *files, split_bytes=2000)) == expected
+    assert len(expected) == 1500
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("crlf.csv", b"\r\n".join([HEADER.encode(), b"1,1/2/2024,open,1,1.00,a", b"2,1/2/2024,open,1,1.00,b", b""])),
+        ("cr.csv", b"\r".join([HEADER.encode(), b"1,1/2/2024,open,1,1.00,a", b"2,1/2/2024,open,1,1.00,b", b""])),
+        ("cr_quoted.csv", b"\r".join([HEADER.encode(), b'1,1/2/2024,open,1,1.00,"a, b"', b"2,1/2/2024,open,1,1.00,b"])),
+        ("crlf_quoted.csv", b"\r\n".join([HEADER.encode(), b'1,1/2/2024,open,1,1.00,"a\r\nb"', b'2,,,,,"c"', b""])),
+        ("bom.csv", b"\xef\xbb\xbf" + lines("1,1/2/2024,open,1,1.00,a")),
+        ("bom_quoted.csv", b'\xef\xbb\xbf"Order ID"' + lines('1,1/2/2024,open,1,1.00,"a"')[8:]),
+        ("blank_lines.csv", lines("", "1,1/2/2024,open,1,1.00,a", "", "2,1/2/2024,open,1,1.00,b", "", "")),
+        ("blank_lines_quoted.csv", lines("", '1,1/2/2024,open,1,1.00,"a"', "", "2,1/2/2024,open,1,1.00,b", "")),
+        ("no_final_newline.csv", lines("1,1/2/2024,open,1,1.00,a").rstrip()),
+        ("stray_quote.csv", lines('1,1/2/2024,open,1,1.00,5" pipe', "2,1/2/2024,open,1,1.00,b")),
+        ("unicode.csv", lines("1,1/2/2024,open,1,1.00,Côte d'Ivoire – 東京")),
+        ("a [1] {b} *?,%20 é.csv", lines("1,1/2/2024,open,1,1.00,a")),
+        ("header_only.csv", lines()),
+    ],
+)
+def test_a_form_of_file_is_read_like_python_reads_it(lake: Lake, name: str, content: bytes) -> None:
+    file = lake.put(content, name)
+    found = records(lake, file)
+    assert found == [(file["sha256"], number, text) for number, text in enumerate(notes(content), start=1)]
+
+
+def test_a_gzip_file_is_read_like_the_file_inside(lake: Lake) -> None:
+    content = lines("1,1/2/2024,open,1,1.00,a", "2,1/2/2024,open,1,1.00,b")
+    file = lake.put(gzip.compress(content, mtime=0), "orders.csv.gz")
+    assert [(number, text) for _, number, text in records(lake, file)] == [(1, "a"), (2, "b")]
+
+
+def test_a_record_with_another_number_of_fields_is_kept_as_written(lake: Lake) -> None:
+    short, long = "1,1/2/2024,open", "2,1/2/2024,open,1,1.00,a,b"
+    (found,) = batch.from_manifest(
+        {"dataset": "orders", "run_id": "r", "files": [lake.put(lines(short, long, "3,1/2/2024,open,1,1.00,c"))]}
+    ).files
+    ((shape, _),) = layout.by_layout(ORDERS, [found]).items()
+    rows = reading.text_fields(lake.spark, ORDERS, shape, [found]).orderBy(SPLIT_ROW).collect()
+    assert [row[DAMAGED] for row in rows] == [short, long, None]
+
+
+def test_headers_are_matched_in_any_order_and_spelling_and_ignored_ones_are_skipped(lake: Lake) -> None:
+    header = "row-id,NOTE,amount,Quantity,status,order_date,Order Id"
+    file = lake.put(lines("9,a,1.00,1,open,1/2/2024,1", header=header))
+    (shape,) = layout.by_layout(ORDERS, batch.from_manifest({"dataset": "o", "run_id": "r", "files": [file]}).files)
+    assert shape.columns == (None, "note", "amount", "quantity", "status", "order_date", "order_id")
+    assert [text for _, _, text in records(lake, file)] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("header", "detail"),
+    [
+        (HEADER + ",Colour", r"unknown \['colour'\], missing \[\], repeated \[\]"),
+        (HEADER.removesuffix(",Note"), r"unknown \[\], missing \['note'\], repeated \[\]"),
+        (HEADER + ",NOTE", r"unknown \[\], missing \[\], repeated \['note'\]"),
+    ],
+)
+def test_a_header_that_does_not_fit_the_contract_is_refused(lake: Lake, header: str, detail: str) -> None:
+    (file,) = batch.from_manifest({"dataset": "o", "run_id": "r", "files": [lake.put(lines(header=header))]}).files
+    with pytest.raises(FileRejected, match=detail):
+        layout.by_layout(ORDERS, [file])
+
+
+def test_files_that_need_no_quotes_are_read_apart_from_those_that_do(lake: Lake) -> None:
+    (file,) = batch.from_manifest({"dataset": "o", "run_id": "r", "files": [lake.put(lines())]}).files
+    groups = layout.by_layout(ORDERS, [file, replace(file, has_quotes=True), file])
+    assert [(shape.has_quotes, len(files)) for shape, files in groups.items()] == [(False, 2), (True, 1)]
