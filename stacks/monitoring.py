@@ -52,6 +52,11 @@ class MonitoringStack(PipelineStack):
             orchestration.machine.metric_failed(period=FIVE_MINUTES),
             "A run failed. The run-failed message names cause and next step; `slipway runs` shows it",
         )
+        self._alarm(
+            "TimedOutRuns",
+            orchestration.machine.metric_timed_out(period=FIVE_MINUTES),
+            "A run took longer than the state machine allows and was ended",
+        )
         self._failed_jobs([processing.raw_to_processed.name, processing.processed_to_curated.name])
         self._count_successes(orchestration.close_run.log_group)
         for contract in blueprint.contracts:

@@ -138,6 +138,7 @@ def test_one_dead_letter_is_enough(alarms: Alarms, name: str) -> None:
 
 def test_a_failed_run_is_noticed(alarms: Alarms) -> None:
     assert alarm(alarms, "FailedRuns")["MetricName"] == "ExecutionsFailed"
+    assert alarm(alarms, "TimedOutRuns")["MetricName"] == "ExecutionsTimedOut"
 
 
 def test_stale_data_is_noticed_even_if_nothing_ever_ran(alarms: Alarms) -> None:
