@@ -10,6 +10,7 @@ import shutil
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
@@ -132,6 +133,7 @@ class Workspace:
         workdirs: list[str] = []
         try:
             files = original(ATHENA, "_materialize_table_files")(location, workdirs)
+            self.bytes_scanned += sum(Path(file).stat().st_size for file in files)
             make = "_table_relation" if files else "_empty_relation"
             relation = original(ATHENA, make)(*([table, files] if files else [table]))
             copy = _quoted(f"data of {name}")

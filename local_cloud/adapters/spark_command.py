@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 from local_cloud.settings import REGION, ServerSettings
@@ -17,6 +18,7 @@ from local_cloud.settings import REGION, ServerSettings
 CONSUMED = frozenset({"--conf", "--extra-py-files", "--extra-jars", "--extra-files", "--datalake-formats"})
 ICEBERG_CATALOG = "spark.sql.catalog.glue_catalog"
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|[A-Z]\w+)(?::.*)?$")
+_STACK = re.compile(r"\tat |Traceback|Caused by: |\d\d/\d\d/\d\d ")
 MESSAGE_LIMIT = 2000
 
 
@@ -96,15 +98,13 @@ def _library(jar: Path) -> str:
 
 
 def error_message(log: str, exit_code: int) -> str:
-    """The exception that ended a script, as one text without its stack, or how the process ended."""
+    """The exception that ended a script, without its stack and with its root cause, or how the process ended."""
     lines = log.splitlines()
     starts = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
     for number in range(starts[-1] + 1 if starts else len(lines), len(lines)):
         if _EXCEPTION.match(lines[number]):
-            message = [lines[number]]
-            for line in lines[number + 1 :]:
-                if line.startswith(("\tat ", "Traceback")) or re.match(r"^\d\d/\d\d/\d\d ", line):
-                    break
-                message.append(line)
-            return "\n".join(message).strip()[:MESSAGE_LIMIT]
+            rest = list(takewhile(lambda line: not _STACK.match(line), lines[number + 1 :]))
+            causes = [line for line in lines[number:] if line.startswith("Caused by: ")]
+            message = "\n".join([lines[number], *rest]).strip()
+            return "\n".join([message[: MESSAGE_LIMIT // 2], *causes[-1:]])[:MESSAGE_LIMIT]
     return f"the Spark process ended with exit code {exit_code} and no exception in its log"

@@ -74,9 +74,16 @@ def test_the_error_message_of_the_jvm_names_its_cause() -> None:
         "py4j.protocol.Py4JJavaError: An error occurred while calling o1.csv.\n"
         ": java.nio.file.AccessDeniedException: s3://raw/x: Access Denied\n"
         "\tat org.apache.hadoop.fs.s3a.S3AUtils\n"
+        "Caused by: java.io.UncheckedIOException: cannot close\n"
+        "\tat org.apache.iceberg.Writer\n"
+        "Caused by: software.amazon.awssdk.S3Exception: not authorized to perform: s3:GetObject\n"
+        "\t... 3 more\n"
     )
-    message = spark_command.error_message(log, 1)
-    assert message.endswith(": java.nio.file.AccessDeniedException: s3://raw/x: Access Denied")
+    assert spark_command.error_message(log, 1).splitlines() == [
+        "py4j.protocol.Py4JJavaError: An error occurred while calling o1.csv.",
+        ": java.nio.file.AccessDeniedException: s3://raw/x: Access Denied",
+        "Caused by: software.amazon.awssdk.S3Exception: not authorized to perform: s3:GetObject",
+    ]
 
 
 def test_a_killed_process_says_how_it_ended() -> None:
