@@ -53,5 +53,5 @@ def lake(spark: SparkSession, tmp_path: Path) -> Lake:
     """Empty raw zone, processed and curated databases of their own."""
     environment = f"test{next(_numbers)}"
     for zone in ("processed", "curated"):
-        spark.sql(f"CREATE NAMESPACE glue_catalog.{naming.database(environment, zone)}")  # type: ignore[arg-type]
+        spark.sql(f"CREATE NAMESPACE glue_catalog.{naming.database(environment, zone)}")
     return Lake(spark=spark, folder=tmp_path, environment=environment)

@@ -63,14 +63,15 @@ class Lake:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
         text = (gzip.decompress(content) if name.endswith(".gz") else content).decode("utf-8-sig")
+        records = list(csv.reader(io.StringIO(text, newline="")))
         return {
             "sha256": sha256,
             "raw_uri": f"file://{place}",
             "file_name": name,
             "received_at": f"2024-05-01T10:{minute:02d}:00.000001+00:00",
             "size_bytes": len(content),
-            "header": next(csv.reader(io.StringIO(text, newline=""))),
-            "has_quotes": '"' in text,
+            "header": records[0],
+            "has_quotes": any(set("\r\n") & set(value) for record in records for value in record),
         }
 
     def load(self, *files: dict[str, Any], run_id: str = "20240501T100000-00000001") -> dict[str, Any]:
@@ -126,7 +127,7 @@ class Lake:
         }
 
 
-def counts(result: dict[str, Any]) -> list[tuple[int, int, int, int]]:
+def counts(result: dict[str, Any]) -> list[tuple[int, ...]]:
     """Per file: read, loaded, quarantined, deduplicated."""
     names = ("rows_read", "rows_loaded", "rows_quarantined", "rows_deduplicated")
-    return [tuple(file[name] for name in names) for file in result["files"]]  # type: ignore[misc]
+    return [tuple(file[name] for name in names) for file in result["files"]]

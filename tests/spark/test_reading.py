@@ -78,8 +78,9 @@ def test_records_of_many_files_and_splits_keep_their_number(lake: Lake) -> None:
 )
 def test_a_form_of_file_is_read_like_python_reads_it(lake: Lake, name: str, content: bytes) -> None:
     file = lake.put(content, name)
-    found = records(lake, file)
-    assert found == [(file["sha256"], number, text) for number, text in enumerate(notes(content), start=1)]
+    expected = [(file["sha256"], number, text) for number, text in enumerate(notes(content), start=1)]
+    for has_quotes in {True, file["has_quotes"]}:  # the quote-aware reader must agree with the splitting one
+        assert records(lake, file | {"has_quotes": has_quotes}) == expected
 
 
 def test_a_gzip_file_is_read_like_the_file_inside(lake: Lake) -> None:
