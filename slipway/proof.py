@@ -19,7 +19,7 @@ from contracts.model import Column, Contract, normalized_header
 
 @dataclass(frozen=True, kw_only=True)
 class Delivered:
-    """Rows and money in a set of files. A value that is no number counts as 0."""
+    """Rows and money in a set of files. What is no number, or stands in a row of the wrong length, counts as 0."""
 
     rows: int
     totals: dict[str, Decimal]
@@ -33,8 +33,10 @@ def delivered(files: Iterable[Path], contract: Contract) -> Delivered:
     for file in files:
         for record in _records(file):
             rows += 1
+            if None in record or None in record.values():
+                continue  # more or fewer fields than the header: no value is known to stand in its column
             for header, value in record.items():
-                column = wanted.get(normalized_header(header or ""))
+                column = wanted.get(normalized_header(header))
                 if column:
                     totals[column.name] += _amount(value, column)
     return Delivered(rows=rows, totals=totals)

@@ -12,7 +12,7 @@ from pathlib import Path
 from contracts import model, naming
 from contracts.errors import PermanentError
 from sample_data import generate
-from slipway import follow, lake, partner, reconciliation, views
+from slipway import executions, follow, lake, partner, reconciliation, views
 from slipway.commands import quarantine, up
 from slipway.console import Stopwatch, console, table
 from slipway.deployment import LOCAL, Deployment, connect, state_directory
@@ -21,7 +21,7 @@ from slipway.inbox import Inbox
 DATASET = "sales_records"
 PARTNER = "acme"
 TOP_REGIONS = """
-    select region, sum(orders) as orders, sum(total_revenue) as revenue, sum(total_profit) as profit
+    select region, sum(orders) as orders, sum(revenue) as revenue, sum(profit) as profit
     from curated.sales_by_region_quarter
     group by region
     order by revenue desc
@@ -70,7 +70,7 @@ def _deliver(deployment: Deployment, watch: Stopwatch, options: argparse.Namespa
     watch.say(
         f"generated {len(sample.files)} files, {sum(file.rows for file in sample.files):,} rows, seed {options.seed}"
     )
-    following = follow.begin(deployment, lambda step: watch.say(f"{step.name} took {step.seconds:.1f} s"))
+    following = follow.begin(deployment, lambda step: _tell(step, watch))
     with partner.connected(partner.endpoint(deployment, user=PARTNER, identity=None)) as sftp:
         for file in sample.files:
             partner.send(sftp, file.path, folder=folder)
@@ -78,6 +78,16 @@ def _deliver(deployment: Deployment, watch: Stopwatch, options: argparse.Namespa
     keys = {naming.landing_folder(PARTNER, folder) + file.path.name for file in sample.files}
     outcome = follow.until_fates(following, dataset=DATASET, awaited=keys, known=())
     return Delivery(sample=sample, outcome=outcome)
+
+
+def _takes_time(step: executions.Step) -> bool:
+    """Choices and other states that only steer take no time worth a line."""
+    return (step.seconds or 0.0) >= 0.05
+
+
+def _tell(step: executions.Step, watch: Stopwatch) -> None:
+    if _takes_time(step):
+        watch.say(f"{step.name} took {step.seconds:.1f} s")
 
 
 def _report(deployment: Deployment, delivery: Delivery, inbox: Inbox, watch: Stopwatch) -> int:
@@ -145,7 +155,7 @@ def _show_alerts(inbox: Inbox) -> None:
 
 def _show_seconds(delivery: Delivery, watch: Stopwatch) -> None:
     seconds: dict[str, float] = {}
-    for step in delivery.outcome.steps:
+    for step in filter(_takes_time, delivery.outcome.steps):
         seconds[step.name] = seconds.get(step.name, 0.0) + (step.seconds or 0.0)
     rows = [(name, f"{spent:.1f}") for name, spent in seconds.items()]
     table("seconds per step", ("step", "seconds"), [*rows, ("whole demo", f"{watch.seconds:.1f}")], right=[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,11 +12,15 @@ from slipway.deployment import connect
 from slipway.inbox import Inbox
 from tests.end_to_end.pipeline import Pipeline
 
+JARS = Path(__file__).parents[2] / ".slipway" / "jars"
+
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[session.LocalCloud]:
-    """The embedded AWS with the application deployed and IAM enforced; checks that nothing of it outlives it."""
-    started = session.start(tmp_path_factory.mktemp("cloud"), on_progress=print)
+    """The embedded AWS with the application deployed and IAM enforced."""
+    state = tmp_path_factory.mktemp("cloud")
+    (state / "jars").symlink_to(JARS)
+    started = session.start(state, owned=True, on_progress=print)
     try:
         started.deploy(on_progress=print)
         yield started
@@ -26,7 +31,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[session.LocalClo
 @pytest.fixture(scope="session")
 def pipeline(cloud: session.LocalCloud) -> Iterator[Pipeline]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SLIPWAY_STATE", str(cloud.state_dir))
+        patch.setenv("SLIPWAY_STATE", str(cloud.path.parent))
         for name, value in cloud.environment().items():
             patch.setenv(name, value)
         deployment = connect("local")

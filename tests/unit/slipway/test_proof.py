@@ -7,7 +7,10 @@ from pathlib import Path
 from contracts import model
 from slipway import proof
 
-HEADER = "Region,Country,Item Type,Sales Channel,Order Priority,Order Date,Order ID,Ship Date,Units Sold,Unit Price,Unit Cost,Total Revenue,Total Cost,Total Profit"
+HEADER = (
+    "Region,Country,Item Type,Sales Channel,Order Priority,Order Date,Order ID,Ship Date,"
+    "Units Sold,Unit Price,Unit Cost,Total Revenue,Total Cost,Total Profit"
+)
 ROW = 'Asia,"Korea, Republic of",Snacks,Online,H,7/5/2010,{order},7/26/2010,1,2.00,1.00,{revenue},1.00,1.00'
 
 
@@ -36,3 +39,10 @@ def test_a_value_that_is_no_plain_amount_counts_as_nothing(tmp_path: Path) -> No
     account = proof.delivered([file(tmp_path, "odd.csv", *rows)], model.load("sales_records"))
     assert account.rows == len(odd)
     assert account.totals["total_revenue"] == 0
+
+
+def test_a_row_of_the_wrong_length_counts_as_a_row_without_money(tmp_path: Path) -> None:
+    whole = ROW.format(order=1, revenue="2.00")
+    short, long = whole.removesuffix(",1.00,1.00"), whole + ",9.00"
+    account = proof.delivered([file(tmp_path, "lengths.csv", whole, short, long)], model.load("sales_records"))
+    assert (account.rows, account.totals["total_revenue"]) == (3, Decimal("2.00"))
