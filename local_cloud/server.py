@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--sftp-port", type=int, required=True)
     parser.add_argument("--owned", action="store_true", help="end when standard input closes")
+    parser.add_argument("--record-classes", action="store_true", help="Spark runs write the JVM's class archive")
     options = parser.parse_args()
     settings = ServerSettings(
         state_dir=options.state_dir.resolve(),
@@ -30,6 +31,7 @@ def main() -> None:
         port=options.port,
         sftp_port=options.sftp_port,
         control_token=os.environ.pop("SLIPWAY_CONTROL_TOKEN"),
+        record_classes=options.record_classes,
     )
     os.environ.update(emulator_environment(settings))
     if options.owned:

@@ -126,13 +126,12 @@ class LocalCloud:
 
 
 def start(
-    state_dir: Path, *, jars_dir: Path | None = None, owned: bool = False, on_progress: Progress = _silent
+    state_dir: Path, *, owned: bool = False, record_classes: bool = False, on_progress: Progress = _silent
 ) -> LocalCloud:
     """Start the embedded AWS and wait until it answers.
 
-    Spark's libraries are where `make setup` puts them unless said otherwise. With `owned` it also ends when this
-    process does. Raises LocalCloudFailed when one is already running in `state_dir`, or with the end of its log when
-    it does not come up.
+    With `owned` it also ends when this process does; `record_classes` is for `local_cloud.spark_classes`. Raises
+    LocalCloudFailed when one is already running in `state_dir`, or with the end of its log when it does not come up.
     """
     directory = (state_dir / CLOUD_DIRECTORY).resolve()
     _refuse_second(directory)
@@ -143,7 +142,8 @@ def start(
     token = secrets.token_hex(32)
     port, sftp_port = _free_port(PREFERRED_PORT), _free_port(PREFERRED_SFTP_PORT)
     started = time.monotonic()
-    process = _spawn(directory, jars_dir or JARS, port, sftp_port, token, owned=owned)
+    flags = [name for name, wanted in (("--owned", owned), ("--record-classes", record_classes)) if wanted]
+    process = _spawn(directory, port, sftp_port, token, flags)
     cloud = LocalCloud(pid=process.pid, port=port, sftp_port=sftp_port, directory=str(directory), token=token)
     _wait_until_healthy(cloud, process)
     _write_state(cloud)
@@ -191,16 +191,14 @@ def _end_session(session_id: int, signal_number: int, seconds: float) -> bool:
     return True
 
 
-def _spawn(
-    directory: Path, jars: Path, port: int, sftp_port: int, token: str, *, owned: bool
-) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "local_cloud.server", "--state-dir", str(directory), "--jars-dir", str(jars)]
-    command += ["--port", str(port), "--sftp-port", str(sftp_port), *(["--owned"] if owned else [])]
+def _spawn(directory: Path, port: int, sftp_port: int, token: str, flags: list[str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "local_cloud.server", "--state-dir", str(directory), "--jars-dir", str(JARS)]
+    command += ["--port", str(port), "--sftp-port", str(sftp_port), *flags]
     clean = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     with (directory / "logs" / "server.log").open("wb") as log:
         return subprocess.Popen(
             command,
-            stdin=subprocess.PIPE if owned else subprocess.DEVNULL,
+            stdin=subprocess.PIPE if "--owned" in flags else subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=ROOT,

@@ -11,7 +11,7 @@ import sys
 from itertools import takewhile
 from pathlib import Path
 
-from local_cloud.settings import REGION, ServerSettings
+from local_cloud.settings import REGION, ServerSettings, class_archive
 
 # Arguments that Glue acts on itself, which the script need not see.
 # Source: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
@@ -49,7 +49,7 @@ def local_properties(settings: ServerSettings) -> dict[str, str]:
         "spark.driver.memory": "2g",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
+        "spark.driver.extraJavaOptions": " ".join(java_options(settings)),
         "spark.log.level": "WARN",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -70,6 +70,15 @@ def local_properties(settings: ServerSettings) -> dict[str, str]:
         f"{ICEBERG_CATALOG}.s3.path-style-access": "true",
         f"{ICEBERG_CATALOG}.client.region": REGION,
     }
+
+
+def java_options(settings: ServerSettings) -> list[str]:
+    """For runs of seconds: the quick compiler only, and classes from the archive. Figures in spark_classes."""
+    options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    archive = class_archive(settings.jars_dir)
+    if settings.record_classes:
+        return [*options, f"-XX:ArchiveClassesAtExit={archive}"]
+    return [*options, f"-XX:SharedArchiveFile={archive}"] if archive.exists() else options
 
 
 def spark_submit(

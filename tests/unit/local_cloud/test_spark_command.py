@@ -1,11 +1,12 @@
 """What Glue does with a job's arguments, without Spark."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local_cloud.adapters import spark_command
-from local_cloud.settings import ServerSettings
+from local_cloud.settings import ServerSettings, class_archive
 
 SETTINGS = ServerSettings(
     state_dir=Path("state"), jars_dir=Path("jars"), port=4566, sftp_port=2222, control_token="token"
@@ -88,3 +89,12 @@ def test_the_error_message_of_the_jvm_names_its_cause() -> None:
 
 def test_a_killed_process_says_how_it_ended() -> None:
     assert "exit code 137" in spark_command.error_message("INFO working\n", 137)
+
+
+def test_the_class_archive_is_used_when_it_is_there(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, jars_dir=tmp_path / "jars")
+    assert not any("Archive" in option for option in spark_command.java_options(settings))
+    archive = class_archive(settings.jars_dir)
+    archive.touch()
+    assert f"-XX:SharedArchiveFile={archive}" in spark_command.java_options(settings)
+    assert f"-XX:ArchiveClassesAtExit={archive}" in spark_command.java_options(replace(settings, record_classes=True))
