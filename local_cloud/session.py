@@ -212,6 +212,7 @@ def _wait_until_healthy(cloud: LocalCloud, process: subprocess.Popen[bytes]) -> 
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{cloud.endpoint}/_ministack/health", timeout=2):  # noqa: S310
+                socket.create_connection((LOOPBACK, cloud.sftp_port), timeout=2).close()
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)

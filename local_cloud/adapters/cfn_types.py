@@ -5,14 +5,13 @@ A type that is in neither list still fails the deployment. `recorded` is what th
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import uuid4
 
-from local_cloud.adapters.patching import EmulatorChanged, original, replace
+from local_cloud.adapters.patching import EmulatorChanged, original
 from local_cloud.settings import ACCOUNT, REGION
 
 TRANSFER = "ministack.services.transfer"
@@ -32,7 +31,6 @@ RECORDED_TYPES = {
 WITHOUT_EFFECT = ("AWS::Glue::Crawler", "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard")
 
 recorded: set[str] = set()
-_listeners: set[asyncio.Task[None]] = set()  # the event loop itself keeps no strong reference to a task
 logger = logging.getLogger("slipway.cloudformation")
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, Any]]
@@ -40,7 +38,6 @@ Created = tuple[str, dict[str, Any]]
 
 def install() -> None:
     """Add our handlers to the emulator's registry; note the types that only look deployed."""
-    replace(TRANSFER, "sftp_start", _in_background)
     handlers = original(PROVISIONERS, "_RESOURCE_HANDLERS")
     handlers["AWS::Transfer::Server"] = {"create": _create_server, "update": _update_server, "delete": _delete_server}
     handlers["AWS::Transfer::User"] = {"create": _create_user, "update": _update_user, "delete": _delete_user}
@@ -135,17 +132,6 @@ def _at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
         return finished.value
     coroutine.close()
     raise EmulatorChanged("the emulator's Transfer API waits for something now; cfn_types must await it")
-
-
-def _in_background(sftp_start: Callable[[], Coroutine[Any, Any, None]]) -> Any:
-    """CreateServer waits for the SFTP listener, although nobody can log in before a user exists."""
-
-    async def start_soon() -> None:
-        task = asyncio.get_running_loop().create_task(sftp_start())
-        _listeners.add(task)
-        task.add_done_callback(_listeners.discard)
-
-    return start_soon
 
 
 # Athena

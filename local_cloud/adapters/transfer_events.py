@@ -7,10 +7,14 @@ version id, and "Object Created" reaches EventBridge with the same detail as a r
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import functools
 import json
-from collections.abc import Callable
+import logging
+import os
+import signal
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +26,9 @@ S3 = "ministack.services.s3"
 EVENTBRIDGE = "ministack.services.eventbridge"
 SESSION_OPERATIONS = ("stat", "mkdir", "rmdir", "remove", "rename", "posix_rename", "open", "close", "exit")
 
+logger = logging.getLogger("slipway.sftp")
+_listeners: set[asyncio.Task[None]] = set()  # the event loop itself keeps no strong reference to a task
+
 _user: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("slipway_sftp_user", default=None)
 _copied_from: contextvars.ContextVar[str] = contextvars.ContextVar("slipway_sftp_copied_from", default="")
 _version: contextvars.ContextVar[str] = contextvars.ContextVar("slipway_event_version", default="")
@@ -30,6 +37,9 @@ _version: contextvars.ContextVar[str] = contextvars.ContextVar("slipway_event_ve
 def install() -> None:
     """Route storage through S3, and complete the events that S3 sends to EventBridge."""
     replace(TRANSFER, "_ensure_sftp_runtime", _with_identified_sessions)
+    replace(TRANSFER, "sftp_start", _in_background)
+    replace(TRANSFER, "has_servers", lambda _: lambda: True)  # listen from the start, to hold the port
+    original("ministack.app", "_get_module")("transfer")
     replace(TRANSFER, "_sftp_s3_put_object", lambda _: put_object)
     replace(TRANSFER, "_sftp_s3_get_object", _checked_get)
     replace(TRANSFER, "_sftp_s3_delete_object", lambda _: delete_object)
@@ -66,6 +76,26 @@ def delete_object(account_id: str, bucket: str, key: str) -> bool:
         return False
     status = original(S3, "_delete_object")(bucket, key)[0]
     return bool(status < 300)
+
+
+def _in_background(sftp_start: Callable[[], Coroutine[Any, Any, None]]) -> Any:
+    """CreateServer must not wait for the listener: CloudFormation calls it where nothing can wait.
+
+    The emulator goes on without SFTP when the port is taken. Another server would then get our partners' files.
+    """
+
+    async def listen() -> None:
+        await sftp_start()
+        if original(TRANSFER, "_sftp_shared_acceptor") is None:
+            logger.error("the SFTP port %s is taken", os.environ["SFTP_PORT"])
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    async def start_soon() -> None:
+        task = asyncio.get_running_loop().create_task(listen())
+        _listeners.add(task)
+        task.add_done_callback(_listeners.discard)
+
+    return start_soon
 
 
 def _checked_get(get: Any) -> Any:
