@@ -1,0 +1,108 @@
+"""The real jobs on the local file system: an Iceberg directory catalog under the name that the jobs expect.
+
+No emulator takes part, so that the figures are those of the jobs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from contracts import model, naming
+from glue_jobs import batch, curating, loading, session
+from glue_jobs.tables import of_contract
+from glue_jobs.tables.iceberg import IcebergTables
+from sample_data.sales_rows import COLUMNS
+
+DATASET, ENVIRONMENT = "sales_records", "bench"
+JARS = Path(__file__).parents[1] / ".slipway" / "jars"
+
+
+def start_spark(folder: Path) -> SparkSession:
+    """A session like the one of the local runner, with its tables in `folder`."""
+    jars = ",".join(str(jar) for jar in JARS.glob("iceberg-spark-runtime-*.jar"))
+    spark = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.jars", jars)
+        .config("spark.driver.memory", "2g")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.extraJavaOptions", "-XX:+UseParallelGC")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.local.dir", str(folder / "local"))
+        .config("spark.sql.warehouse.dir", str(folder / "unused"))
+        .config("spark.sql.extensions", "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions")
+        .config("spark.sql.catalog.glue_catalog", "org.apache.iceberg.spark.SparkCatalog")
+        .config("spark.sql.catalog.glue_catalog.type", "hadoop")
+        .config("spark.sql.catalog.glue_catalog.warehouse", str(folder / "tables"))
+        .getOrCreate()
+    )
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def load(spark: SparkSession, folder: Path, file: Path, run_id: str) -> dict[str, Any]:
+    """raw_to_processed of one file; its result."""
+    contract = model.load(DATASET)
+    for zone in ("processed", "curated"):
+        database = naming.database(ENVIRONMENT, "processed" if zone == "processed" else "curated")
+        spark.sql(f"CREATE NAMESPACE IF NOT EXISTS glue_catalog.{database}")
+    files = batch.from_manifest(_manifest(folder, file, run_id))
+    session.prepare(spark, files.size_bytes)
+    return loading.run(
+        loading.Loading(
+            spark=spark,
+            contract=contract,
+            batch=files,
+            processed=of_contract.processed(contract, ENVIRONMENT, None),
+            quarantine=of_contract.quarantine(contract, ENVIRONMENT, None),
+            tables=IcebergTables(spark),
+            staged_uri=str(folder / "staged" / run_id),
+        )
+    )
+
+
+def curate(spark: SparkSession, run_id: str, after: dict[str, int], size_bytes: int) -> dict[str, Any]:
+    """processed_to_curated of a run whose first job left the heads `after`; its result."""
+    contract = model.load(DATASET)
+    session.prepare(spark, size_bytes)
+    return curating.run(
+        curating.Curating(
+            spark=spark,
+            contract=contract,
+            run_id=run_id,
+            processed=of_contract.processed(contract, ENVIRONMENT, None),
+            quarantine=of_contract.quarantine(contract, ENVIRONMENT, None),
+            curated={found.name: of_contract.curated(found, ENVIRONMENT, None) for found in contract.curated},
+            tables=IcebergTables(spark),
+            after=after,
+        )
+    )
+
+
+def heads(result: dict[str, Any]) -> dict[str, int]:
+    """The branch heads that a result of raw_to_processed names."""
+    return {name: snapshots["after"] for name, snapshots in result["snapshots"].items()}
+
+
+def _manifest(folder: Path, file: Path, run_id: str) -> dict[str, Any]:
+    sha256 = hashlib.sha256(str(file).encode()).hexdigest()  # of the name: hashing content is intake's work
+    place = folder / "raw" / sha256 / file.name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.hardlink_to(file)
+    entry = {
+        "sha256": sha256,
+        "raw_uri": f"file://{place}",
+        "file_name": file.name,
+        "received_at": f"{time.strftime('%Y-%m-%dT%H:%M:%S')}.{time.time_ns() // 1000 % 1_000_000:06d}+00:00",
+        "size_bytes": file.stat().st_size,
+        "header": list(COLUMNS),
+        "has_quotes": False,  # values are quoted, but none spans lines
+    }
+    return {"dataset": DATASET, "run_id": run_id, "files": [entry]}

@@ -1,0 +1,62 @@
+"""Runs a task in a process of its own and takes its time and the peak memory of its whole process tree (Linux)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SAMPLE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """`seconds` is the whole process, start of Python and Spark included; `found` what the task printed last."""
+
+    seconds: float
+    peak_bytes: int
+    found: dict[str, Any]
+
+
+def measure(module: str, *words: str) -> Measured:
+    """Run `python -m benchmarks.MODULE WORDS`.
+
+    Raises RuntimeError with the end of its output when it fails.
+    """
+    started = time.monotonic()
+    command = [sys.executable, "-m", f"benchmarks.{module}", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, sum(map(_resident_bytes, _tree(process.pid))))
+            time.sleep(SAMPLE_SECONDS)
+        seconds = time.monotonic() - started
+        output = process.stdout.read() if process.stdout else ""
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output[-4000:]}")
+    return Measured(seconds=seconds, peak_bytes=peak, found=json.loads(output.strip().splitlines()[-1]))
+
+
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found = children.read_text().split()
+        except (FileNotFoundError, ProcessLookupError):  # the thread has ended meanwhile
+            continue
+        for child in found:
+            yield from _tree(int(child))
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # the process has ended meanwhile
+        return 0
+    lines = (line.split() for line in status.splitlines() if line.startswith("VmRSS:"))
+    return sum(int(words[1]) * 1024 for words in lines)
