@@ -13,7 +13,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STATE)/python.done $(STATE)/node.done $(STATE)/jars.done ## install what the targets need: Python packages, CDK CLI, Spark's jars
+setup: $(STATE)/python.done $(STATE)/node.done $(STATE)/spark.done ## install what the targets need: Python packages, CDK CLI, Spark's jars
 
 $(STATE)/tools.done:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Slipway needs Python 3.11 or newer, found " + sys.version.split()[0] + "; set PYTHON=... to another interpreter")'
@@ -22,7 +22,7 @@ $(STATE)/tools.done:
 	@mkdir -p $(STATE) && touch $@
 
 $(STATE)/python.done: requirements.txt pyproject.toml | $(STATE)/tools.done
-	@echo "setup 1/3  Python packages (about 1.5 GB on disk, Spark and the CDK are the large ones)"
+	@echo "setup 1/4  Python packages (about 1.5 GB on disk, Spark and the CDK are the large ones)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet $(UV)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
@@ -30,17 +30,23 @@ $(STATE)/python.done: requirements.txt pyproject.toml | $(STATE)/tools.done
 	@touch $@
 
 $(STATE)/node.done: package.json package-lock.json | $(STATE)/tools.done
-	@echo "setup 2/3  CDK command line"
+	@echo "setup 2/4  CDK command line"
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
 # The Ivy inside pyspark fetches from Maven Central, so that Maven itself is not needed.
 $(STATE)/jars.done: local_cloud/spark_jars.xml $(STATE)/python.done
-	@echo "setup 3/3  Spark's Iceberg and S3 libraries (about 75 MB)"
+	@echo "setup 3/4  Spark's Iceberg and S3 libraries (about 75 MB)"
 	@rm -rf $(STATE)/jars
 	@java -cp "$$($(BIN)/python -c 'import pathlib, pyspark; print(next(pathlib.Path(pyspark.__file__).parent.glob("jars/ivy-*.jar")))')" \
 	  org.apache.ivy.Main -error -ivy $< -types jar -retrieve "$(STATE)/jars/[artifact]-[revision].[ext]"
 	@test -n "$$(ls $(STATE)/jars)" && touch $@
+
+# Without the archive everything works, only slower: each Spark start costs a third of the processor time with it.
+$(STATE)/spark.done: $(STATE)/jars.done
+	@echo "setup 4/4  archive of Spark's classes, so that each job starts faster (about 250 MB)"
+	@$(BIN)/python -m local_cloud.spark_classes
+	@touch $@
 
 demo: setup ## run the whole pipeline on the embedded AWS and show every file, row and cent
 	@$(BIN)/slipway demo

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,15 +11,10 @@ from slipway.deployment import connect
 from slipway.inbox import Inbox
 from tests.end_to_end.pipeline import Pipeline
 
-JARS = Path(__file__).parents[2] / ".slipway" / "jars"
-
-
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[session.LocalCloud]:
     """The embedded AWS with the application deployed and IAM enforced."""
-    state = tmp_path_factory.mktemp("cloud")
-    (state / "jars").symlink_to(JARS)
-    started = session.start(state, owned=True, on_progress=print)
+    started = session.start(tmp_path_factory.mktemp("cloud"), owned=True, on_progress=print)
     try:
         started.deploy(on_progress=print)
         yield started
