@@ -51,7 +51,7 @@ $(STATE)/spark.done: $(STATE)/jars.done
 demo: setup ## run the whole pipeline on the embedded AWS and show every file, row and cent
 	@$(BIN)/slipway demo
 
-test: setup lint types imports test-unit test-spark test-infrastructure test-end-to-end ## every check and every test
+test: setup lint types test-unit test-spark test-infrastructure test-end-to-end ## every check and every test
 
 check: lint types imports ## static checks only: style, types, import rules, contracts
 

@@ -1,7 +1,7 @@
 """Text to typed values, defined by regular expressions so that a second engine can give the same result.
 
 Spark's typed CSV parse rounds decimals silently and accepts much else, so every value is read as text, trimmed of
-BLANKS (what is empty then is null), matched against its `shape` and converted; a date must exist, too. A text that is not
+BLANKS (what is empty then is null), matched against its `shape` and converted; a date must exist. A text that is not
 null but whose value is null did not parse, and `complaint` says why.
 """
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,17 +22,19 @@ print(json.dumps({{"seconds": time.perf_counter() - started, "modules": sorted(s
 HEAVY = {"pyspark", "pandas", "pydantic", "yaml", "sqlglot", "awswrangler", "numpy"}
 
 
-def imported(function: str) -> dict[str, object]:
-    code = MEASURE.format(function=function)
-    answers = [
-        json.loads(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout)
-        for _ in range(3)
-    ]
+def python(code: str, *, check: bool = True) -> str:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=check).stdout
+
+
+def imported(function: str) -> dict[str, Any]:
+    answers = [json.loads(python(MEASURE.format(function=function))) for _ in range(3)]
     return min(answers, key=lambda answer: answer["seconds"])  # the machine is shared: the quickest of three
 
 
 def test_all_import_rules_hold() -> None:
-    linted = subprocess.run(["lint-imports"], cwd=ROOT, capture_output=True, text=True, executable=str(Path(sys.executable).parent / "lint-imports"))
+    command = [str(Path(sys.executable).parent / "lint-imports")]
+    linted = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert linted.returncode == 0, linted.stdout
 
 
@@ -46,18 +49,15 @@ def test_a_function_imports_quickly_and_nothing_heavy(function: str) -> None:
     assert not HEAVY & {name.split(".")[0] for name in answer["modules"]}
 
 
+BLOCKED = "import sys\nfor name in {names}: sys.modules[name] = None\n"
+
+
 def test_runtime_contracts_load_without_authoring_libraries() -> None:
-    code = (
-        "import sys\n"
-        "for name in ('pydantic', 'yaml', 'sqlglot', 'boto3'): sys.modules[name] = None\n"
-        "from contracts import model\n"
-        "print(len(model.load('sales_records').columns))"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert int(answer.stdout) == 14
+    code = BLOCKED.format(names=("pydantic", "yaml", "sqlglot", "boto3"))
+    answer = python(code + "from contracts import model\nprint(len(model.load('sales_records').columns))")
+    assert int(answer) == 14
 
 
 def test_the_command_line_helps_without_pandas() -> None:
-    code = "import sys\nsys.modules['pandas'] = None\nsys.modules['awswrangler'] = None\nfrom slipway.__main__ import main\nmain(['--help'])"
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert "upload" in answer.stdout
+    code = BLOCKED.format(names=("pandas", "awswrangler"))
+    assert "upload" in python(code + "from slipway.__main__ import main\nmain(['--help'])")

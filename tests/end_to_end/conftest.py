@@ -11,6 +11,7 @@ from slipway.deployment import connect
 from slipway.inbox import Inbox
 from tests.end_to_end.pipeline import Pipeline
 
+
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[session.LocalCloud]:
     """The embedded AWS with the application deployed and IAM enforced."""

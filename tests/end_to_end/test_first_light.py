@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from collections import defaultdict
 from decimal import Decimal
@@ -18,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from contracts import model
+from local_cloud import session
+from local_cloud.session import LocalCloud
 from sample_data import broken, generate
 from slipway import executions, proof
 from tests.end_to_end.pipeline import DATASET, Pipeline, money, sha256_of
@@ -107,22 +108,23 @@ def test_a_file_that_is_no_csv_is_rejected_with_an_alert(pipeline: Pipeline, tmp
     assert "picture.csv" in alert.body
 
 
-def spark_processes() -> list[int]:
-    found = subprocess.run(["pgrep", "-f", "org.apache.spark.deploy.SparkSubmit"], capture_output=True, text=True)
-    return [int(line) for line in found.stdout.split()]
+def spark_processes(cloud: LocalCloud) -> list[int]:
+    """Spark drivers of this embedded AWS, and of no other on the machine."""
+    ours = session.session_processes(cloud.pid)
+    return [pid for pid in ours if b"org.apache.spark.deploy.SparkSubmit" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-def kill_spark_in(pipeline: Pipeline, state: str) -> None:
+def kill_spark_in(state: str, pipeline: Pipeline, cloud: LocalCloud) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         running = [item for item in executions.executions(pipeline.deployment) if item["status"] == "RUNNING"]
         entered = [
             step.name for item in running for step in executions.steps(pipeline.deployment, item["executionArn"])
         ]
-        processes = spark_processes()
+        processes = spark_processes(cloud)
         if entered and entered[-1] == state and processes:
             time.sleep(8)  # in the middle: the session is up and the job at work
-            for process in spark_processes():
+            for process in spark_processes(cloud):
                 os.kill(process, signal.SIGKILL)
             return
         time.sleep(0.2)
@@ -130,11 +132,11 @@ def kill_spark_in(pipeline: Pipeline, state: str) -> None:
 
 
 def test_a_killed_spark_fails_the_run_with_one_alert_and_the_next_run_loads_everything(
-    pipeline: Pipeline, second_file: Path
+    pipeline: Pipeline, cloud: LocalCloud, second_file: Path
 ) -> None:
     pipeline.new_alerts()
     before = pipeline.tables()
-    outcome = pipeline.deliver(second_file, meanwhile=lambda: kill_spark_in(pipeline, "RawToProcessed"))
+    outcome = pipeline.deliver(second_file, meanwhile=lambda: kill_spark_in("RawToProcessed", pipeline, cloud))
     assert len(outcome.failed_executions) == 1
     status = pipeline.deployment.client("stepfunctions").describe_execution(executionArn=outcome.failed_executions[0])
     assert status["status"] == "FAILED"
