@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from pyspark.sql import Observation, SparkSession, Window
-from pyspark.sql import functions as F  # noqa: N812 -- the name everybody uses
+from pyspark.sql import functions as F
 
 TABLE = "glue_catalog.rehearsal.sales"
 
