@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,15 +31,17 @@ def measure(module: str, *words: str) -> Measured:
     """
     started = time.monotonic()
     command = [sys.executable, "-m", f"benchmarks.{module}", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with tempfile.TemporaryFile("w+") as log:  # a pipe that nobody reads would stop a talkative process
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, text=True)
         peak = 0
         while process.poll() is None:
             peak = max(peak, sum(map(_resident_bytes, _tree(process.pid))))
             time.sleep(SAMPLE_SECONDS)
         seconds = time.monotonic() - started
-        output = process.stdout.read() if process.stdout else ""
+        log.seek(0)
+        output = log.read()
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output[-4000:]}")
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output}")
     return Measured(seconds=seconds, peak_bytes=peak, found=json.loads(output.strip().splitlines()[-1]))
 
 
