@@ -17,11 +17,12 @@ from pathlib import Path
 import pytest
 
 from contracts import model
-from local_cloud import session
 from local_cloud.session import LocalCloud
 from sample_data import broken, generate
+from slipway import __main__ as command_line
 from slipway import executions, proof
 from tests.end_to_end.pipeline import DATASET, Pipeline, money, sha256_of
+from tests.end_to_end.spark_drivers import spark_drivers
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "sales_records_5000.csv"
 PATIENCE_SECONDS = 120
@@ -96,6 +97,24 @@ def test_ten_broken_rows_are_quarantined_with_ten_reasons_and_the_rest_are_the_s
     assert all(reason and raw for *_, reason, raw in refused)
 
 
+def test_the_command_line_shows_runs_quarantine_and_answers(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run_id, *_) = pipeline.ask("select max(_run_id) from processed.sales_records_quarantine")[0]
+    assert command_line.main(["runs"]) == 0
+    assert run_id in capsys.readouterr().out
+    assert command_line.main(["runs", "show", run_id]) == 0
+    shown = capsys.readouterr().out
+    assert "damaged.csv" in shown
+    assert "succeeded" in shown
+    assert command_line.main(["quarantine", "list", "--limit", "3"]) == 0
+    assert "3 rows in quarantine" in capsys.readouterr().out
+    assert command_line.main(["query", "--format", "csv", "select count(*) as n from processed.sales_records"]) == 0
+    assert capsys.readouterr().out.split() == ["n", "5000"]
+    assert command_line.main(["query", "select nothing from processed.sales_records"]) == 1
+    assert "nothing" in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_csv_is_rejected_with_an_alert(pipeline: Pipeline, tmp_path: Path) -> None:
     pipeline.new_alerts()
     picture = tmp_path / "picture.csv"
@@ -108,12 +127,6 @@ def test_a_file_that_is_no_csv_is_rejected_with_an_alert(pipeline: Pipeline, tmp
     assert "picture.csv" in alert.body
 
 
-def spark_processes(cloud: LocalCloud) -> list[int]:
-    """Spark drivers of this embedded AWS, and of no other on the machine."""
-    ours = session.session_processes(cloud.pid)
-    return [pid for pid in ours if b"org.apache.spark.deploy.SparkSubmit" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
 def kill_spark_in(state: str, pipeline: Pipeline, cloud: LocalCloud) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
@@ -121,10 +134,10 @@ def kill_spark_in(state: str, pipeline: Pipeline, cloud: LocalCloud) -> None:
         entered = [
             step.name for item in running for step in executions.steps(pipeline.deployment, item["executionArn"])
         ]
-        processes = spark_processes(cloud)
+        processes = spark_drivers(cloud)
         if entered and entered[-1] == state and processes:
             time.sleep(8)  # in the middle: the session is up and the job at work
-            for process in spark_processes(cloud):
+            for process in spark_drivers(cloud):
                 os.kill(process, signal.SIGKILL)
             return
         time.sleep(0.2)

@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from typing import Any
 
 import pytest
 
-from local_cloud.session import session_processes
 from tests.end_to_end.local_cloud.conftest import Bench
+from tests.end_to_end.spark_drivers import spark_drivers
 
 SCRIPT = """
 import sys, time
@@ -73,23 +72,13 @@ def ended(bench: Bench, execution: str) -> dict[str, Any]:
 
 def run_of(bench: Bench, state: str) -> dict[str, Any]:
     """Wait until the newest run is in a state."""
-    glue, deadline = bench.client("glue"), time.monotonic() + 30
+    glue, deadline = bench.client("glue"), time.monotonic() + 60
     while time.monotonic() < deadline:
         runs = glue.get_job_runs(JobName="job")["JobRuns"]
         if runs and runs[-1]["JobRunState"] == state:
             return dict(runs[-1])
         time.sleep(0.2)
     raise AssertionError(f"no run is {state}: {[run['JobRunState'] for run in runs]}")
-
-
-def spark_processes(bench: Bench) -> list[int]:
-    """Living JVMs of this server, and of no other on the machine."""
-    ours = session_processes(bench.cloud.pid)
-    return [pid for pid in ours if "org.apache.spark.deploy.SparkSubmit" in command_line(pid)]
-
-
-def command_line(pid: int) -> str:
-    return subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
 
 
 @pytest.mark.usefixtures("job")
@@ -115,7 +104,7 @@ def test_stopping_the_execution_ends_spark(bench: Bench, runner: str) -> None:
     bench.client("stepfunctions").stop_execution(executionArn=execution)
     run_of(bench, "STOPPED")
     assert ended(bench, execution)["status"] == "ABORTED"
-    assert spark_processes(bench) == []
+    assert spark_drivers(bench.cloud) == []
 
 
 @pytest.mark.usefixtures("job")
@@ -123,15 +112,15 @@ def test_a_task_over_its_time_ends_spark(bench: Bench, runner: str) -> None:
     outcome = ended(bench, execute(bench, runner, {"--seconds": "60"}, TimeoutSeconds=3))
     assert (outcome["status"], outcome["error"]) == ("FAILED", "States.Timeout")
     run_of(bench, "STOPPED")
-    assert spark_processes(bench) == []
+    assert spark_drivers(bench.cloud) == []
 
 
 @pytest.mark.usefixtures("job")
 def test_a_killed_spark_process_fails_the_run(bench: Bench, runner: str) -> None:
     execution = execute(bench, runner, {"--seconds": "60"})
     run_of(bench, "RUNNING")
-    deadline = time.monotonic() + 20
-    while not (started := spark_processes(bench)) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    while not (started := spark_drivers(bench.cloud)) and time.monotonic() < deadline:
         time.sleep(0.2)
     os.kill(started[0], signal.SIGKILL)
     outcome = ended(bench, execution)
