@@ -17,7 +17,7 @@ EMPTY_READS = 2  # one empty answer of SQS does not prove an empty queue
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """One message as a subscriber gets it."""
+    """One message as a subscriber gets it; `topic` is FileRejected, RunSucceeded or RunFailed."""
 
     topic: str
     subject: str
@@ -29,13 +29,13 @@ class Inbox:
 
     def __init__(self, deployment: Deployment) -> None:
         self._sqs = deployment.client("sqs")
+        self._names = {deployment.output(key): key.removesuffix("TopicArn") for key in TOPICS}
         self._queue = self._sqs.create_queue(QueueName="slipway-demo-inbox")["QueueUrl"]
         arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"][
             "QueueArn"
         ]
-        topics = [deployment.output(key) for key in TOPICS]
-        self._sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": _accept_from(arn, topics)})
-        for topic in topics:
+        self._sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": _accept_from(arn, [*self._names])})
+        for topic in self._names:
             deployment.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
     def read(self) -> list[Alert]:
@@ -45,7 +45,7 @@ class Inbox:
         while empty < EMPTY_READS:
             messages = self._receive()
             empty = 0 if messages else empty + 1
-            alerts += [_alert(message) for message in messages]
+            alerts += [self._alert(json.loads(message["Body"])) for message in messages]
         return alerts
 
     def _receive(self) -> list[dict[str, Any]]:
@@ -54,6 +54,11 @@ class Inbox:
         for message in messages:
             self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
         return messages
+
+    def _alert(self, message: dict[str, Any]) -> Alert:
+        return Alert(
+            topic=self._names[message["TopicArn"]], subject=message.get("Subject", ""), body=message["Message"]
+        )
 
 
 def _accept_from(queue_arn: str, topics: list[str]) -> str:
@@ -65,8 +70,3 @@ def _accept_from(queue_arn: str, topics: list[str]) -> str:
         "Condition": {"ArnEquals": {"aws:SourceArn": topics}},
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def _alert(message: dict[str, Any]) -> Alert:
-    body = json.loads(message["Body"])
-    return Alert(topic=body["TopicArn"].rsplit(":", 1)[-1], subject=body.get("Subject", ""), body=body["Message"])
