@@ -21,6 +21,8 @@ from glue_jobs.transforms import parsing
 FIELD_COUNT = "row.field_count"
 DAMAGED = "_damaged"  # the row as written, where its number of fields is not the header's
 
+BROKEN_TYPE = "array<struct<rule_id: string, reason: string>>"
+
 
 @dataclass(frozen=True)
 class Check:
@@ -59,7 +61,8 @@ def broken(checks: list[Check]) -> Column:
         F.when(check.broken, F.struct(F.lit(check.rule_id).alias("rule_id"), check.reason.alias("reason")))
         for check in checks
     ]
-    return F.array_compact(F.array(*found))
+    # The cast gives the array its type where a contract has no check of a kind: array() alone has none.
+    return F.array_compact(F.array(*found)).cast(BROKEN_TYPE)
 
 
 def is_required(contract: model.Contract, column: model.Column) -> bool:
