@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -30,11 +31,11 @@ def records(lake: Lake, *files: dict[str, Any], split_bytes: int = 1 << 20) -> l
         frame: DataFrame = reading.text_fields(lake.spark, ORDERS, shape, members)
         with reading.one_split_per_partition(lake.spark, split_bytes):
             rows += [tuple(row) for row in frame.select(SOURCE, SPLIT_START, SPLIT_ROW, F.col(note)).collect()]
-    numbers: dict[str, int] = {}
+    in_split = Counter((source, start) for source, start, _, _ in rows)
     numbered = []
-    for source, _, _, text in sorted(rows, key=lambda row: row[:3]):
-        numbers[source] = numbers.get(source, 0) + 1
-        numbered.append((source, numbers[source], text))
+    for source, start, row, text in sorted(rows):
+        earlier = sum(count for (other, at), count in in_split.items() if other == source and at < start)
+        numbered.append((source, earlier + row + 1, text))
     return numbered
 
 
