@@ -47,13 +47,12 @@ def measure(module: str, *words: str) -> Measured:
 
 def _tree(pid: int) -> Iterator[int]:
     yield pid
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found = children.read_text().split()
-        except (FileNotFoundError, ProcessLookupError):  # the thread has ended meanwhile
-            continue
-        for child in found:
-            yield from _tree(int(child))
+    try:
+        texts = [children.read_text() for children in Path(f"/proc/{pid}/task").glob("*/children")]
+    except (FileNotFoundError, ProcessLookupError):  # a thread or the process has ended meanwhile
+        return
+    for child in " ".join(texts).split():
+        yield from _tree(int(child))
 
 
 def _resident_bytes(pid: int) -> int:
