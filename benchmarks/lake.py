@@ -34,7 +34,7 @@ def start_spark(folder: Path) -> SparkSession:
         .config("spark.driver.extraJavaOptions", "-XX:+UseParallelGC")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.local.dir", str(folder / "local"))
+        .config("spark.local.dir", str(folder.parent / "spark"))  # which the JVM clears after the task has ended
         .config("spark.sql.warehouse.dir", str(folder / "unused"))
         .config("spark.sql.extensions", "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions")
         .config("spark.sql.catalog.glue_catalog", "org.apache.iceberg.spark.SparkCatalog")

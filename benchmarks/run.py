@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="slipway-bench-", ignore_cleanup_errors=True) as folder:
         work = Path(folder)
         document = {
             "rows": given.rows,
