@@ -1,7 +1,7 @@
 """What becomes of each valid row: the newest with a key wins, in the batch and against the table.
 
-Most rows are new, so only the others are named: a small frame that can be counted, excluded and broadcast, where
-a window over whole rows would shuffle all of them.
+Most rows are new, so the others are looked for: keys that occur twice or in the table, counted without their rows. What
+is found is a small frame that can be counted, excluded and broadcast; a window over all rows would shuffle them all.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ def not_new(valid: DataFrame, held: DataFrame, contract: model.Contract) -> Data
     key = list(records.key(contract))
     money = [column.name for column in contract.control_columns]
     columns = list(dict.fromkeys([*key, *records.ORDER, *money]))
-    batch = valid.select(*columns, records.order().alias("_order"))
-    matching = held.join(valid.select(*key), key, "left_semi")
+    keys = valid.select(*key)
+    matching = held.join(keys, key, "left_semi")
+    repeated = keys.groupBy(*key).agg(F.count(F.lit(1)).alias("_times")).where(F.col("_times") > 1)
+    suspects = repeated.select(*key).unionByName(matching.select(*key))
+    batch = valid.select(*columns, records.order().alias("_order")).join(suspects, key, "left_semi")
     theirs = matching.select(
         *key, records.order().alias("_held_order"), F.to_date(contract.partition_column).alias(HELD_DATE)
     )

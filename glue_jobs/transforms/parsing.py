@@ -17,8 +17,12 @@ SHOWN_CHARACTERS = 60  # of a value, in a reason
 
 
 def trimmed(raw: Column) -> Column:
-    """The text without BLANKS around it; null when nothing is left."""
-    text = F.btrim(raw, F.lit(BLANKS))
+    """The text without BLANKS around it."""
+    return F.btrim(raw, F.lit(BLANKS))
+
+
+def present(text: Column) -> Column:
+    """A trimmed text, null when nothing is left; of a column, since Spark would compute an expression twice."""
     return F.when(text != "", text)
 
 

@@ -23,11 +23,12 @@ def parsed(raw: DataFrame, contract: model.Contract, layout: Layout) -> DataFram
     places = {name: F.col(field) for field, name in zip(layout.field_names, layout.columns, strict=True) if name}
     intact = F.col(checks.DAMAGED).isNull()
     texts = {
-        checks.text_name(name): F.when(intact, parsing.trimmed(_one_break(place) if layout.has_quotes else place))
+        checks.text_name(name): parsing.trimmed(F.when(intact, _one_break(place) if layout.has_quotes else place))
         for name, place in places.items()
     }
+    filled = {name: parsing.present(F.col(name)) for name in texts}
     values = {column.name: parsing.value(column, F.col(checks.text_name(column.name))) for column in contract.columns}
-    return raw.withColumns(texts).withColumns(values)
+    return raw.withColumns(texts).withColumns(filled).withColumns(values)
 
 
 def checked(rows: DataFrame, contract: model.Contract, layout: Layout) -> DataFrame:

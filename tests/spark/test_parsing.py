@@ -69,7 +69,7 @@ REFUSED: list[tuple[Column, str, str]] = [
 
 def test_each_text_gives_exactly_this_value(spark: SparkSession) -> None:
     found = spark.range(1).select(
-        *(parsing.value(kind, parsing.trimmed(F.lit(text))).alias(f"v{n}") for n, (kind, text, _) in enumerate(PARSES))
+        *(parsing.value(kind, F.lit(text)).alias(f"v{n}") for n, (kind, text, _) in enumerate(PARSES))
     )
     assert list(found.collect()[0]) == [value for _, _, value in PARSES]
 
@@ -87,7 +87,7 @@ def test_each_other_text_is_refused_with_its_reason(spark: SparkSession) -> None
 def test_blanks_around_a_text_do_not_count_and_nothing_but_blanks_is_null(spark: SparkSession) -> None:
     texts = [" a b ", "\t7\r\n", "\u00a0x\u00a0", " \t\u00a0 ", "", None]
     frame = spark.createDataFrame([(text,) for text in texts], "raw string")
-    found = [row[0] for row in frame.select(parsing.trimmed(F.col("raw"))).collect()]
+    found = [row[0] for row in frame.select(parsing.present(parsing.trimmed(F.col("raw")))).collect()]
     assert found == ["a b", "7", "x", None, None, None]
 
 
