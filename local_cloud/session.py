@@ -99,7 +99,7 @@ class LocalCloud:
         request = urllib.request.Request(  # noqa: S310 -- our own loopback address
             f"{self.endpoint}/_slipway/{command}", headers={"X-Slipway-Control": self.token}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- as above
             return json.load(answer)
 
     def is_running(self) -> bool:
@@ -211,7 +211,7 @@ def _wait_until_healthy(cloud: LocalCloud, process: subprocess.Popen[bytes]) -> 
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{cloud.endpoint}/_ministack/health", timeout=2):  # noqa: S310
+            with urllib.request.urlopen(f"{cloud.endpoint}/_ministack/health", timeout=2):  # noqa: S310 -- our own loopback address
                 socket.create_connection((LOOPBACK, cloud.sftp_port), timeout=2).close()
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):

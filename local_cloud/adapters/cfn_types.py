@@ -60,7 +60,7 @@ def _recording(resource_type: str) -> dict[str, Callable[..., Any]]:
     def update(physical_id: str, _old: Properties, _new: Properties, *_: Any, **__: Any) -> Created:
         return physical_id, {}
 
-    return {"create": create, "update": update, "delete": lambda physical_id, properties: None}  # noqa: ARG005
+    return {"create": create, "update": update, "delete": lambda physical_id, properties: None}  # noqa: ARG005 - the emulator calls with both
 
 
 def _noted(resource_type: str, create: Callable[..., Created]) -> Callable[..., Created]:

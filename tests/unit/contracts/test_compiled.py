@@ -9,7 +9,10 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
+from open_data_contract_standard.model import OpenDataContractStandard
 
 from contracts import model
 from contracts.authoring import compile_all, require_current
@@ -120,10 +123,7 @@ def test_compiling_twice_gives_the_same_text_in_another_process() -> None:
 
 
 def test_the_contracts_follow_the_published_json_schema() -> None:
-    jsonschema = pytest.importorskip("jsonschema")
-    standard = pytest.importorskip("open_data_contract_standard.model").OpenDataContractStandard
-    yaml = pytest.importorskip("yaml")
-    validator = jsonschema.Draft201909Validator(json.loads(standard.json_schema()))
+    validator = jsonschema.Draft201909Validator(json.loads(OpenDataContractStandard.json_schema()))
     for file in (*(ROOT / "datasets").glob("*/contract.yaml"), *(TINY / "datasets").glob("*/contract.yaml")):
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
         assert [error.message for error in validator.iter_errors(data)] == []
