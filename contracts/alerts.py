@@ -1,24 +1,75 @@
-"""What people are told: plain text that names the thing, the cause, what was not touched, and the next step."""
+"""What people are told: plain text that names the thing, the cause, what was not touched, and the next step.
+
+It is told by an execution of state_machines/announce.asl.json: its name is made from what is told, and Step Functions
+refuses a second one of that name, so that whoever crashed, or came second, may simply try.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Topic = Literal["failed", "succeeded", "rejected"]
 
 SUBJECT_LENGTH = 99  # SNS Publish: no line breaks or control characters, less than 100 characters
-BODY_LENGTH = 60_000  # SNS takes 262,144 bytes; a character is at most 4 of them
+# Input of an execution and a message of SNS take 262,144 bytes; JSON needs at most 6 of them for a character.
+BODY_LENGTH = 40_000
+ATTRIBUTE_LENGTH = 256
+# Source: Step Functions API reference, StartExecution: a name has at most 80 characters, and is unique for 90 days.
+LONGEST_NAME = 80
+HASH_CHARACTERS = 40
 
 
-def publish(sns: Any, *, topic_arn: str, subject: str, body: str, attributes: Mapping[str, str]) -> None:
-    """Send one message; `attributes` are what subscriptions filter on."""
-    sns.publish(
-        TopicArn=topic_arn,
-        Subject=subject_line(subject),
-        Message=shortened(body, BODY_LENGTH),
-        MessageAttributes={
-            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value
-        },
-    )
+@dataclass(frozen=True, kw_only=True)
+class Announcer:
+    """Has people told, over a boto3 Step Functions client; `machine_arn` is that of announce.asl.json."""
+
+    stepfunctions: Any
+    machine_arn: str
+
+    def tell(self, name: str, *, topic: Topic, subject: str, body: str, attributes: Mapping[str, str]) -> bool:
+        """Send one message, unless one was sent under this `name`: then False."""
+        content = {
+            "topic": topic,
+            "subject": subject_line(subject),
+            "message": shortened(body, BODY_LENGTH),
+            "attributes": message_attributes(attributes),
+        }
+        try:
+            self.stepfunctions.start_execution(
+                stateMachineArn=self.machine_arn, name=name, input=json.dumps(content, ensure_ascii=False)
+            )
+        except self.stepfunctions.exceptions.ExecutionAlreadyExists:
+            return False
+        return True
+
+
+def success_name(dataset: str, run_id: str) -> str:
+    """Under which the success of a run is told."""
+    prefix, suffix = "succeeded-", f"-{run_id}"
+    return prefix + dataset[: LONGEST_NAME - len(prefix) - len(suffix)] + suffix
+
+
+def failure_name(execution_arn: str) -> str:
+    """Under which the failure of an execution is told; it fails at most once."""
+    return f"failed-{hashlib.sha256(execution_arn.encode()).hexdigest()[:HASH_CHARACTERS]}"
+
+
+def rejection_name(dataset: str, entry: str) -> str:
+    """Under which the rejection of a file is told; `entry` is that of the file ledger."""
+    return f"rejected-{hashlib.sha256(f'{dataset}/{entry}'.encode()).hexdigest()[:HASH_CHARACTERS]}"
+
+
+def message_attributes(attributes: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """`attributes` as SNS takes them, without the empty ones, which it refuses."""
+    return {
+        name: {"DataType": "String", "StringValue": value[:ATTRIBUTE_LENGTH]}
+        for name, value in attributes.items()
+        if value
+    }
 
 
 def subject_line(text: str) -> str:

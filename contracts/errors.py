@@ -5,7 +5,9 @@
     │   ├── ContractInvalid      a contract, compiled file or setting is wrong
     │   ├── FileRejected         a partner's file cannot be accepted
     │   └── ReconciliationFailed rows or money do not add up: nothing may be published
+    │       └── QuarantineLimitExceeded  everything adds up, but too many rows are bad: their files are set aside
     └── RetryableError           the same call may succeed later (throttling, lost connection)
+        └── DatasetBusy          another run holds the dataset
 
 Step Functions sees the class name as the error name, so renaming one is a change of the state machine too.
 """
@@ -44,3 +46,11 @@ class FileRejected(PermanentError):
 
 class ReconciliationFailed(PermanentError):
     """Rows or control totals do not add up; nothing may be published."""
+
+
+class QuarantineLimitExceeded(ReconciliationFailed):
+    """Everything adds up, but a larger share of rows was quarantined than the contract allows."""
+
+
+class DatasetBusy(RetryableError):
+    """A run holds the dataset's one lock; the state machine asks again until it has ended."""

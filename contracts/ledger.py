@@ -8,18 +8,25 @@ its files itself (`file_hashes`): whoever ends or resumes it reads them strongly
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-FileStatus = Literal["registering", "waiting", "claimed", "loaded", "duplicate", "rejected"]
-RunStatus = Literal["running", "succeeded", "failed"]
+FileStatus = Literal["registering", "waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected"]
+RunStatus = Literal["running", "succeeded", "failed", "rolled_back"]
+# The first three work on files (state machine dataset_run), the others on tables (dataset_care).
+RunMode = Literal["load", "backfill", "replay", "maintenance", "rollback", "erasure"]
 Item = dict[str, Any]
 
 BY_STATUS = "by_status"
 LOCK_ENTRY = "claim"
 RUN_PREFIX = "run#"
+ERASED_PREFIX = "erased#"
+# Where the files of a run are taken from, and go back to when it fails: a backfill or replay works on loaded files.
+HELD_STATUS: dict[str, FileStatus] = {"load": "waiting", "backfill": "loaded", "replay": "loaded"}
+# What tells one delivery of a content from another.
+DELIVERY = ("file_name", "landing_key", "sequencer", "received_at")
 UNKNOWN_DATASET = "unknown"  # owner of a file that no contract accepts
 RECENT_RUNS = 50
 # DynamoDB allows a sort key 1,024 bytes, S3 an object key as many (service quotas): a long key is cut at its front.
@@ -47,9 +54,9 @@ def run_entry(run_id: str) -> str:
     return RUN_PREFIX + run_id
 
 
-def failure_entry(execution_arn: str) -> str:
-    """Entry that says the failure of an execution was announced."""
-    return "failure#" + execution_arn.rpartition(":")[2]
+def erased_entry(token: str) -> str:
+    """Entry that says a data subject was erased; `token` as contracts.personal_data makes it."""
+    return ERASED_PREFIX + token
 
 
 def dataset_status(dataset: str, status: FileStatus) -> str:
@@ -89,24 +96,51 @@ class FileLedger:
             self._move(dataset, sha256, "waiting", condition="#status = :from", values={":from": "registering"})
         )
 
-    def claim(self, dataset: str, sha256: str, run_id: str) -> Item | None:
-        """waiting -> claimed by `run_id`: the whole entry, also when the run holds it already; None when it cannot."""
+    def precede(self, known: Item, earlier: Mapping[str, Any]) -> Item | None:
+        """Let an `earlier` delivery of the same content stand for it: the entry as it is then.
+
+        Events come in any order, and which row wins over another depends on `received_at`. `known` is the entry as it
+        was read, `earlier` has the attributes named in DELIVERY; the delivery that gives way is kept in `displaced`.
+        None when the entry has changed since, or no longer waits.
+        """
+        displaced = {name: known[name] for name in DELIVERY}
+        return self._move(
+            known["dataset"],
+            known["sha256"],
+            "waiting",
+            condition=" AND ".join(["#status = :to", *(f"{name} = :was_{name}" for name in DELIVERY)]),
+            values={
+                **{f":{name}": earlier[name] for name in DELIVERY},
+                **{f":was_{name}": displaced[name] for name in DELIVERY},
+                ":none": [],
+                ":displaced": [displaced],
+            },
+            sets=", ".join(
+                [
+                    *(f"{name} = :{name}" for name in DELIVERY),
+                    "displaced = list_append(if_not_exists(displaced, :none), :displaced)",
+                ]
+            ),
+        )
+
+    def claim(self, dataset: str, sha256: str, run_id: str, *, held: FileStatus = "waiting") -> Item | None:
+        """`held` -> claimed by `run_id`: the whole entry, also when the run holds it already; None when it cannot."""
         return self._move(
             dataset,
             sha256,
             "claimed",
             condition="#status = :from OR (#status = :to AND run_id = :run)",
-            values={":from": "waiting", ":run": run_id},
+            values={":from": held, ":run": run_id},
             sets="run_id = :run",
         )
 
-    def give_back(self, dataset: str, sha256: str, run_id: str) -> bool:
-        """claimed by `run_id` -> waiting; False when this run does not hold it."""
+    def give_back(self, dataset: str, sha256: str, run_id: str, *, held: FileStatus = "waiting") -> bool:
+        """claimed by `run_id` -> `held`, where the run took it from; False when this run does not hold it."""
         return bool(
             self._move(
                 dataset,
                 sha256,
-                "waiting",
+                held,
                 condition="#status = :from AND run_id = :run",
                 values={":from": "claimed", ":run": run_id},
                 removes="run_id",
@@ -126,6 +160,39 @@ class FileLedger:
             )
         )
 
+    def set_aside(
+        self, dataset: str, sha256: str, *, held: FileStatus, reason: str, moment: str, run_id: str | None = None
+    ) -> bool:
+        """waiting, loaded or claimed (`held`) -> set aside with `reason`, also when repeated: no run takes it any more.
+
+        A run that takes a file out of its own batch gives its `run_id`. False when the file is in another state.
+        """
+        ours = " AND run_id = :run" if run_id else ""
+        return bool(
+            self._move(
+                dataset,
+                sha256,
+                "set_aside",
+                condition=f"(#status = :from{ours}) OR #status = :to",
+                values={":from": held, ":reason": reason, ":moment": moment, **({":run": run_id} if run_id else {})},
+                sets="set_aside_reason = :reason, set_aside_at = :moment",
+                removes="run_id",
+            )
+        )
+
+    def release(self, dataset: str, sha256: str) -> bool:
+        """set aside -> waiting; False when it was not set aside."""
+        return bool(
+            self._move(
+                dataset,
+                sha256,
+                "waiting",
+                condition="#status = :from",
+                values={":from": "set_aside"},
+                removes="set_aside_reason, set_aside_at",
+            )
+        )
+
     def mark_alerted(self, dataset: str, entry: str, moment: str) -> None:
         """Remember that people were told about this entry."""
         self.table.update_item(
@@ -138,6 +205,16 @@ class FileLedger:
         """Hashes of waiting files, oldest first, at most `limit`. Eventually consistent: claim() decides."""
         page = self.table.query(**_with_status(dataset, "waiting"), ScanIndexForward=True, Limit=limit)
         return [item["entry"].removeprefix(file_entry("")) for item in page["Items"]]
+
+    def with_status(self, dataset: str, status: FileStatus) -> Iterator[Item]:
+        """Every entry in a status, oldest first, over all pages. Eventually consistent: claim() decides."""
+        start: dict[str, Any] = {}
+        while True:
+            page = self.table.query(**_with_status(dataset, status), ScanIndexForward=True, **start)
+            yield from (dict(item) for item in page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def count_waiting(self, dataset: str) -> int:
         """How many files wait, up to one page of the index (1 MB of entries); eventually consistent."""
@@ -224,6 +301,7 @@ class RunLedger:
         started_at: str,
         contract_version: str,
         file_hashes: Sequence[str],
+        mode: RunMode = "load",
     ) -> bool:
         """Write a run that begins, with the files it means to claim; False when it is there already."""
         item = {
@@ -231,6 +309,7 @@ class RunLedger:
             "entry": run_entry(run_id),
             "run_id": run_id,
             "status": "running",
+            "mode": mode,
             "trigger": trigger,
             "execution_arn": execution_arn,
             "started_at": started_at,
@@ -261,13 +340,58 @@ class RunLedger:
             return False
         return True
 
-    def mark_announced(self, dataset: str, run_id: str, moment: str) -> None:
-        """Remember that the success of a run was announced."""
-        self.table.update_item(
-            Key={"dataset": dataset, "entry": run_entry(run_id)},
-            UpdateExpression="SET announced_at = :moment",
-            ExpressionAttributeValues={":moment": moment},
-        )
+    def reopen(self, dataset: str, run_id: str, *, execution_arn: str) -> bool:
+        """failed -> running again under another execution, also when repeated by it; False otherwise."""
+        try:
+            self.table.update_item(
+                Key={"dataset": dataset, "entry": run_entry(run_id)},
+                UpdateExpression="SET #status = :running, execution_arn = :arn REMOVE ended_at, #error, cause",
+                ConditionExpression="#status = :failed OR (#status = :running AND execution_arn = :arn)",
+                ExpressionAttributeNames={"#status": "status", "#error": "error"},
+                ExpressionAttributeValues={":running": "running", ":failed": "failed", ":arn": execution_arn},
+            )
+        except self.table.meta.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def mark_rolled_back(self, dataset: str, run_id: str, *, by_run: str, moment: str) -> bool:
+        """succeeded -> rolled back, also when repeated; False when the run had not succeeded."""
+        try:
+            self.table.update_item(
+                Key={"dataset": dataset, "entry": run_entry(run_id)},
+                UpdateExpression="SET #status = :to, rolled_back_by = :by, rolled_back_at = :moment",
+                ConditionExpression="#status = :from OR (#status = :to AND rolled_back_by = :by)",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={
+                    ":to": "rolled_back",
+                    ":from": "succeeded",
+                    ":by": by_run,
+                    ":moment": moment,
+                },
+            )
+        except self.table.meta.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def since(self, dataset: str, run_id: str) -> list[Item]:
+        """The run and every later one, in order of their start; all of them for "" (strongly consistent)."""
+        found: list[Item] = []
+        start: dict[str, Any] = {}
+        while True:
+            page = self.table.query(
+                KeyConditionExpression="dataset = :dataset AND entry BETWEEN :first AND :last",
+                ExpressionAttributeValues={
+                    ":dataset": dataset,
+                    ":first": run_entry(run_id),
+                    ":last": run_entry("~"),  # after every run id: they start with a digit
+                },
+                ConsistentRead=True,
+                **start,
+            )
+            found += [dict(item) for item in page["Items"]]
+            if "LastEvaluatedKey" not in page:
+                return found
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def running_of(self, dataset: str, execution_arn: str) -> Item | None:
         """The run that an execution has begun and not ended, among the dataset's newest runs, or None."""
@@ -281,14 +405,26 @@ class RunLedger:
         of_execution = (item for item in page["Items"] if item["execution_arn"] == execution_arn)
         return next((dict(item) for item in of_execution if item["status"] == "running"), None)
 
-    def failure_announced(self, dataset: str, execution_arn: str) -> bool:
-        """Whether people were told that this execution failed."""
-        return _get(self.table, dataset, failure_entry(execution_arn)) is not None
-
-    def mark_failure_announced(self, dataset: str, execution_arn: str, run_id: str | None, moment: str) -> None:
-        """Remember that people were told."""
-        item = {"dataset": dataset, "entry": failure_entry(execution_arn), "run_id": run_id, "announced_at": moment}
+    def remember_erased(self, dataset: str, token: str, *, run_id: str, moment: str) -> None:
+        """From now on records of this data subject are refused when files are loaded (again)."""
+        item = {"dataset": dataset, "entry": erased_entry(token), "run_id": run_id, "erased_at": moment}
         self.table.put_item(Item=item)
+
+    def erased_subjects(self, dataset: str) -> list[str]:
+        """Tokens of all data subjects that were erased, sorted (strongly consistent)."""
+        found: list[str] = []
+        start: dict[str, Any] = {}
+        while True:
+            page = self.table.query(
+                KeyConditionExpression="dataset = :dataset AND begins_with(entry, :prefix)",
+                ExpressionAttributeValues={":dataset": dataset, ":prefix": ERASED_PREFIX},
+                ConsistentRead=True,
+                **start,
+            )
+            found += [str(item["entry"]).removeprefix(ERASED_PREFIX) for item in page["Items"]]
+            if "LastEvaluatedKey" not in page:
+                return sorted(found)
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
 def _get(table: Any, dataset: str, entry: str) -> Item | None:

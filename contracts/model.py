@@ -15,6 +15,9 @@ from typing import Any, Literal
 from contracts.errors import ContractInvalid
 
 RuleAction = Literal["warn", "quarantine", "halt"]
+TableRuleKind = Literal["row_count", "unique", "freshness", "reference"]
+PiiTreatment = Literal["hash", "mask", "drop"]
+SchemaChange = Literal["reject", "strict", "evolve"]
 Period = Literal["month", "quarter", "year"]
 
 DECIMAL = re.compile(r"^decimal\((\d+),(\d+)\)$")
@@ -28,6 +31,10 @@ class Column:
     timestamp, boolean. `source_name` is the header a file carries; `format` is a JDK DateTimeFormatter pattern, for
     date and timestamp columns. `minimum` and `maximum` are inclusive and kept as text (dates as ISO 8601), so that no
     limit passes through a float. A `pattern` must match the whole value.
+
+    `type` is what a file carries and is checked as; `stored_type` what the processed table keeps. `pii` says how
+    personal data is protected before the processed zone (contracts.personal_data); `data_subject` marks the one column
+    by whose value a person's rows are found and erased, which is always hashed.
     """
 
     name: str
@@ -42,7 +49,15 @@ class Column:
     max_length: int | None
     allowed: tuple[str, ...]
     control_total: bool
-    pii: str | None
+    pii: PiiTreatment | None
+    data_subject: bool
+
+    @property
+    def stored_type(self) -> str | None:
+        """Type in the processed table; None for a column that is dropped before it."""
+        if self.pii == "drop":
+            return None
+        return "string" if self.pii else self.type
 
     @property
     def precision_and_scale(self) -> tuple[int, int] | None:
@@ -63,6 +78,41 @@ class Rule:
     expression: str
     columns: tuple[str, ...]
     action: RuleAction
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableRule:
+    """A rule about the table as a run would publish it. A halt fails the run at the gate; a warning is told.
+
+    row_count: `minimum` and `maximum` rows, inclusive, either may be None. unique: no two rows share `columns`.
+    freshness: the greatest value of the one column in `columns` is at most `max_age_hours` before the run.
+    reference: every value of the one column in `columns` is in `reference`, written `<dataset>.<column>` (null passes).
+    A rule that looks at no row at all is UNPROVEN, which fails like a broken one.
+    """
+
+    id: str
+    description: str
+    kind: TableRuleKind
+    action: Literal["warn", "halt"]
+    columns: tuple[str, ...]
+    minimum: int | None
+    maximum: int | None
+    max_age_hours: int | None
+    reference: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maintenance:
+    """How the dataset's tables are kept in shape (docs/architecture.md, Care).
+
+    Files smaller than three quarters of `target_file_mb` (MiB) are joined; snapshots older than `snapshot_days` leave,
+    but the newest `least_snapshots` stay; files that no snapshot knows leave after `orphan_days`.
+    """
+
+    target_file_mb: int
+    snapshot_days: int
+    least_snapshots: int
+    orphan_days: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +163,13 @@ class CuratedModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """Everything the pipeline knows about one dataset."""
+    """Everything the pipeline knows about one dataset.
+
+    `schema_change` says what may differ without anybody deciding it. reject: a header must be the contract's, in its
+    order, and a table exactly the contract's. strict: any order of columns; tables as in reject. evolve: a header may
+    also lack optional columns, and tables are evolved by what loses nothing (a new optional column, a wider type,
+    another order). An environment may choose a stricter one, never a laxer. Nothing ever narrows a type.
+    """
 
     dataset: str
     version: str
@@ -125,10 +181,13 @@ class Contract:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     rules: tuple[Rule, ...]
+    table_rules: tuple[TableRule, ...]
+    schema_change: SchemaChange
     partition_column: str
     partition_transform: Literal["month", "day", "year"]
     table_format: Literal["iceberg"]
     retention: Retention
+    maintenance: Maintenance
     max_quarantined_share: str
     curated: tuple[CuratedModel, ...]
 
@@ -136,6 +195,21 @@ class Contract:
         """The column called `name`; KeyError if the contract has none."""
         by_name = {column.name: column for column in self.columns}
         return by_name[name]
+
+    @property
+    def stored_columns(self) -> tuple[Column, ...]:
+        """The columns of the processed table: all but those that are dropped."""
+        return tuple(column for column in self.columns if column.stored_type is not None)
+
+    @property
+    def protected_columns(self) -> tuple[Column, ...]:
+        """The columns with personal data."""
+        return tuple(column for column in self.columns if column.pii)
+
+    @property
+    def subject_column(self) -> Column | None:
+        """The column that identifies the person a row is about, or None."""
+        return next((column for column in self.columns if column.data_subject), None)
 
     @property
     def control_columns(self) -> tuple[Column, ...]:
@@ -183,7 +257,9 @@ def _contract(data: dict[str, Any]) -> Contract:
         "columns": _columns(data["columns"]),
         "key": tuple(data["key"]),
         "rules": tuple(Rule(**{**rule, "columns": tuple(rule["columns"])}) for rule in data["rules"]),
+        "table_rules": tuple(TableRule(**{**rule, "columns": tuple(rule["columns"])}) for rule in data["table_rules"]),
         "retention": Retention(**data["retention"]),
+        "maintenance": Maintenance(**data["maintenance"]),
         "curated": tuple(_curated(model) for model in data["curated"]),
     }
     return Contract(**known)

@@ -12,6 +12,7 @@ Zone = Literal["raw", "processed", "curated"]
 
 LANDING_PREFIX = "partners/"  # only keys below it raise intake events
 REJECTED_PREFIX = "rejected/"  # same bucket, outside the event filter
+REPLAY_PARTNER = "slipway-replay"  # no SFTP user may have this name: operators replay corrected rows below its prefix
 RUNS_PREFIX = "runs/"  # in the processed bucket: manifests, staged rows and results of runs
 PARTIAL_SUFFIXES = (".part", ".filepart", ".partial", ".tmp", ".crdownload", ".swp")
 
@@ -24,6 +25,11 @@ def database(environment: str, zone: Zone) -> str:
 def quarantine_table(dataset: str) -> str:
     """Table, in the processed database, that holds a dataset's rejected rows with their reasons."""
     return f"{dataset}_quarantine"
+
+
+def quality_table(dataset: str) -> str:
+    """Table, in the processed database, with one row per run and rule: what was checked, and how it ended."""
+    return f"{dataset}_quality"
 
 
 def landing_folder(partner: str, folder: str) -> str:
@@ -46,9 +52,14 @@ def manifest_key(dataset: str, run_id: str) -> str:
     return run_prefix(dataset, run_id) + "manifest.json"
 
 
-def result_key(dataset: str, run_id: str, step: Literal["raw_to_processed", "processed_to_curated"]) -> str:
-    """What a job measured; written by the job, read by gate and close_run."""
+def result_key(dataset: str, run_id: str, step: Literal["raw_to_processed", "processed_to_curated", "care"]) -> str:
+    """What a job measured; written by the job, read by gate, close_run and release_dataset."""
     return run_prefix(dataset, run_id) + f"{step}.json"
+
+
+def request_key(dataset: str, run_id: str) -> str:
+    """What a care run shall do; written by hold_dataset, read by the care job and release_dataset."""
+    return run_prefix(dataset, run_id) + "request.json"
 
 
 def branch(run_id: str) -> str:

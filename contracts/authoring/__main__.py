@@ -1,12 +1,18 @@
-"""`python -m contracts.authoring [--check]`: compile every contract, or only say what is wrong."""
+"""`python -m contracts.authoring [--check]`: compile and release every contract, or only say what is wrong.
+
+Nothing is written while a contract has a mistake, or a version that does not fit its changes.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-from contracts.authoring.workspace import check, compile_all, stale_files, write_compiled
+from contracts import model
+from contracts.authoring import releases
+from contracts.authoring.workspace import RELEASED, check, compile_all, stale_files, write_compiled
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -14,24 +20,46 @@ ROOT = Path(__file__).resolve().parents[2]
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0 when everything is valid (and, with --check, current); 1 with one line per mistake otherwise."""
     parser = argparse.ArgumentParser(prog="python -m contracts.authoring", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a compiled file is stale")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; fail when a compiled file is stale or a version does not fit",
+    )
     parser.add_argument("--datasets", type=Path, default=ROOT / "datasets", help="folder of the contracts")
-    parser.add_argument("--compiled", type=Path, default=ROOT / "contracts" / "compiled", help="folder of the JSON")
+    parser.add_argument(
+        "--compiled",
+        type=Path,
+        default=ROOT / "contracts" / "compiled",
+        help="folder of the JSON; releases stand in the folder `released` beside it",
+    )
     options = parser.parse_args(arguments)
     problems = check(options.datasets)
-    for problem in problems:
-        print(problem, file=sys.stderr)
     if problems:
-        return 1
+        return _failed(str(problem) for problem in problems)
     texts = compile_all(options.datasets)
+    contracts = [model.from_json(text, origin=name) for name, text in texts.items()]
+    released_root = options.compiled.parent / RELEASED
+    wrong = releases.mistakes(contracts, released_root, may_be_new=not options.check)
     if options.check:
-        stale = stale_files(texts, options.compiled)
-        for phrase in stale:
-            print(f"{options.compiled.name}: {phrase}; run `make contracts`", file=sys.stderr)
-        return 1 if stale else 0
-    for phrase in write_compiled(texts, options.compiled) or ["all compiled contracts were current"]:
+        stale = [
+            f"{options.compiled.name}: {phrase}; run `make contracts`"
+            for phrase in stale_files(texts, options.compiled)
+        ]
+        return _failed([*stale, *wrong])
+    if wrong:
+        return _failed(wrong)
+    done = [*write_compiled(texts, options.compiled), *releases.write_releases(contracts, released_root)]
+    for phrase in done or ["all compiled contracts were current"]:
         print(phrase)
     return 0
+
+
+def _failed(sentences: Iterable[str]) -> int:
+    """Print what is wrong; 1 unless that is nothing."""
+    said = list(sentences)
+    for sentence in said:
+        print(sentence, file=sys.stderr)
+    return 1 if said else 0
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from decimal import Decimal
 from pathlib import Path as FilePath
 
 from contracts import model
-from contracts.authoring.parsed import ParsedColumn, ParsedContract, ParsedRule, ParsedTable
-from contracts.authoring.profile import CuratedProperties, Odcs, ProcessedProperties
+from contracts.authoring.parsed import ParsedColumn, ParsedContract, ParsedRule, ParsedTable, ParsedTableRule
+from contracts.authoring.profile import CuratedProperties, Odcs, ProcessedProperties, TableImplementation
 from contracts.authoring.sql import expression_columns
 
 HOURS = {"h": 1, "d": 24}
@@ -43,10 +43,13 @@ def compile_contract(contract: ParsedContract, folder: FilePath) -> model.Contra
         columns=tuple(_column(column) for column in table.columns),
         key=_key(table.columns),
         rules=tuple(_rule(rule, table.names) for rule in table.rules),
+        table_rules=tuple(_table_rule(rule) for rule in table.table_rules),
+        schema_change=custom.schema_change,
         partition_column=partition.spec.name,
         partition_transform=transform,
         table_format=custom.table_format,
         retention=_retention(custom),
+        maintenance=model.Maintenance(**custom.maintenance.model_dump()),
         max_quarantined_share=str(custom.max_quarantined_share),
         curated=tuple(_curated(item, folder) for item in contract.curated),
     )
@@ -119,7 +122,8 @@ def _column(column: ParsedColumn) -> model.Column:
         max_length=options.max_length,
         allowed=tuple(value for check in spec.quality for value in check.arguments.valid_values),
         control_total=column.custom.control_total,
-        pii="pii" if spec.classification == "pii" else None,
+        pii=column.pii,
+        data_subject=column.custom.data_subject,
     )
 
 
@@ -137,3 +141,27 @@ def _rule(rule: ParsedRule, names: list[str]) -> model.Rule:
         columns=tuple(name for name in names if name in used),
         action=rule.spec.implementation.action,
     )
+
+
+def _table_rule(rule: ParsedTableRule) -> model.TableRule:
+    found = rule.spec.implementation
+    kind, columns = _kind_and_columns(found)
+    return model.TableRule(
+        id=rule.spec.id,
+        description=rule.spec.description,
+        kind=kind,
+        action=found.action,
+        columns=columns,
+        minimum=found.row_count.minimum if found.row_count else None,
+        maximum=found.row_count.maximum if found.row_count else None,
+        max_age_hours=found.freshness.max_age_hours if found.freshness else None,
+        reference=found.reference.to if found.reference else None,
+    )
+
+
+def _kind_and_columns(found: TableImplementation) -> tuple[model.TableRuleKind, tuple[str, ...]]:
+    if found.unique:
+        return "unique", tuple(found.unique)
+    if found.freshness:
+        return "freshness", (found.freshness.column,)
+    return ("reference", (found.reference.column,)) if found.reference else ("row_count", ())

@@ -7,10 +7,10 @@ left, so that one run reports both kinds.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from contracts.authoring import structure
-from contracts.authoring.problems import Path
+from contracts.authoring.problems import Path, did_you_mean
 from contracts.authoring.profile import (
     ColumnProperties,
     CuratedProperties,
@@ -20,9 +20,12 @@ from contracts.authoring.profile import (
     RowRule,
     SchemaObject,
     Strict,
+    TableCheck,
 )
 from contracts.authoring.yaml_lines import Document
+from contracts.model import PiiTreatment
 
+TABLE_RULES = ("rowCount", "unique", "freshness", "reference")
 Properties = TypeVar("Properties", bound=Strict)
 
 
@@ -35,6 +38,18 @@ class ParsedColumn:
     custom: ColumnProperties
     custom_paths: dict[str, Path]
 
+    @property
+    def pii(self) -> PiiTreatment | None:
+        """How the column is protected; of a column that says so and is no personal data, nothing."""
+        return self.custom.pii_treatment if self.spec.classification == "pii" else None
+
+    @property
+    def stored_type(self) -> str | None:
+        """Type in the processed table, None for a column that is dropped before it."""
+        if self.pii == "drop":
+            return None
+        return "string" if self.pii else self.spec.physical_type
+
 
 @dataclass(frozen=True, kw_only=True)
 class ParsedRule:
@@ -42,6 +57,14 @@ class ParsedRule:
 
     path: Path
     spec: RowRule
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParsedTableRule:
+    """A table rule."""
+
+    path: Path
+    spec: TableCheck
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +77,7 @@ class ParsedTable(Generic[Properties]):
     custom_paths: dict[str, Path]
     columns: list[ParsedColumn]
     rules: list[ParsedRule]
+    table_rules: list[ParsedTableRule]
     names: list[str]
 
     @property
@@ -69,6 +93,11 @@ class ParsedTable(Generic[Properties]):
     def types(self) -> dict[str, str]:
         """Type by column name."""
         return {column.spec.name: column.spec.physical_type for column in self.columns}
+
+    @property
+    def stored_types(self) -> dict[str, str]:
+        """Type by name of the columns that the processed table keeps."""
+        return {column.spec.name: kind for column in self.columns if (kind := column.stored_type)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +130,7 @@ def _table(model: type[Properties], data: Any, document: Document, path: Path) -
     custom, paths = structure.parse_custom(model, spec.custom_properties, document, path) if spec else (None, {})
     items = _items(data, "properties")
     columns = [_column(item, document, (*path, "properties", index)) for index, item in enumerate(items)]
-    rules = [
-        ParsedRule(path=inner, spec=rule)
-        for index, item in enumerate(_items(data, "quality"))
-        if (rule := structure.parse(RowRule, item, document, inner := (*path, "quality", index)))
-    ]
+    rules, table_rules = _rules(data, document, path)
     return ParsedTable(
         path=path,
         spec=spec,
@@ -113,8 +138,42 @@ def _table(model: type[Properties], data: Any, document: Document, path: Path) -
         custom_paths=paths,
         columns=[column for column in columns if column],
         rules=rules,
+        table_rules=table_rules,
         names=[str(item.get("name")) for item in items if isinstance(item, dict)],
     )
+
+
+def _rules(data: Any, document: Document, owner: Path) -> tuple[list[ParsedRule], list[ParsedTableRule]]:
+    row_rules: list[ParsedRule] = []
+    table_rules: list[ParsedTableRule] = []
+    for index, item in enumerate(_items(data, "quality")):
+        path = (*owner, "quality", index)
+        kind = _kind_of_rule(item, document, path)
+        if kind == "row" and (row := structure.parse(RowRule, item, document, path)):
+            row_rules.append(ParsedRule(path=path, spec=row))
+        if kind == "table" and (check := structure.parse(TableCheck, item, document, path)):
+            table_rules.append(ParsedTableRule(path=path, spec=check))
+    return row_rules, table_rules
+
+
+def _kind_of_rule(item: Any, document: Document, path: Path) -> Literal["row", "table"] | None:
+    """What the implementation makes of a rule; None after recording that it is neither or several."""
+    implementation = item.get("implementation") if isinstance(item, dict) else None
+    if not isinstance(implementation, dict):
+        return "row"  # whose model says what is missing
+    kinds = [name for name in implementation if name in ("expression", *TABLE_RULES)]
+    where = (*path, "implementation")
+    if len(kinds) == 1:
+        return "row" if kinds == ["expression"] else "table"
+    if kinds:
+        document.problem(where, f"found {' and '.join(kinds)}; write one rule for each")
+        return None
+    known = f"expression (a row rule), {', '.join(TABLE_RULES)} (table rules)"
+    others = [name for name in implementation if name != "action"]
+    hint = did_you_mean(others[0], ("expression", *TABLE_RULES)) if others else ""
+    near = f"; {hint}" if hint.startswith("did") else ""
+    document.problem(where, f"found {', '.join(others) or 'no rule'}; expected one of {known}{near}")
+    return None
 
 
 def _column(data: Any, document: Document, path: Path) -> ParsedColumn | None:

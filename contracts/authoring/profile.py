@@ -70,18 +70,60 @@ class Implementation(Strict):
     action: Literal["warn", "quarantine", "halt"]
 
 
-class RowRule(Strict):
+class CustomQuality(Strict):
     """A quality check of type custom, engine slipway."""
 
     id: Text
     type: Literal["custom"]
     engine: Literal["slipway"]
     description: Text
-    implementation: Implementation
     name: str | None = None
     dimension: str | None = None
     severity: str | None = None
     business_impact: str | None = None
+
+
+class RowRule(CustomQuality):
+    """A check of each row."""
+
+    implementation: Implementation
+
+
+class RowCount(Strict):
+    """Rows that the table has after a run, inclusive."""
+
+    minimum: int | None = Field(None, ge=1)
+    maximum: int | None = Field(None, ge=1)
+
+
+class Freshness(Strict):
+    """How old the newest value of a date or timestamp may be."""
+
+    column: Text
+    max_age_hours: int = Field(ge=1)
+
+
+class Reference(Strict):
+    """Whose values those of a column must be: `to` is <dataset>.<column>."""
+
+    column: Text
+    to: Text
+
+
+class TableImplementation(Strict):
+    """A table rule: one of the four kinds, and what happens when it does not hold."""
+
+    action: Literal["warn", "halt"]
+    row_count: RowCount | None = None
+    unique: Annotated[list[Text], Field(min_length=1)] | None = None
+    freshness: Freshness | None = None
+    reference: Reference | None = None
+
+
+class TableCheck(CustomQuality):
+    """A check of the whole table."""
+
+    implementation: TableImplementation
 
 
 class Property(Strict):
@@ -205,6 +247,15 @@ class RetentionProperty(Strict):
     processed_days: int | None = Field(None, ge=1)
 
 
+class MaintenanceProperty(Strict):
+    """Custom property `maintenance`: what contracts.model.Maintenance says, with its usual values."""
+
+    target_file_mb: int = Field(128, ge=1, le=1024)
+    snapshot_days: int = Field(7, ge=1)
+    least_snapshots: int = Field(5, ge=1)
+    orphan_days: int = 3
+
+
 class ProcessedProperties(Strict):
     """Custom properties of the dataset's own table."""
 
@@ -213,6 +264,8 @@ class ProcessedProperties(Strict):
     table_format: Literal["iceberg"]
     max_quarantined_share: Number
     retention: RetentionProperty
+    schema_change: Literal["reject", "strict", "evolve"] = "evolve"
+    maintenance: MaintenanceProperty = Field(default_factory=lambda: MaintenanceProperty.model_validate({}))
 
 
 class CuratedProperties(Strict):
@@ -231,3 +284,5 @@ class ColumnProperties(Strict):
 
     control_total: bool = False
     partition_transform: Literal["day", "month", "year"] | None = None
+    pii_treatment: Literal["hash", "mask", "drop"] | None = None
+    data_subject: bool = False

@@ -1,4 +1,4 @@
-"""The only module that knows sqlglot: what is wrong with a row rule or a curated model.
+"""What is wrong with a row rule or a curated model; only this module and `arithmetic` know sqlglot.
 
 Both must mean the same in Spark and DuckDB. So a rule may use only constructs on which the two agree, and a model must
 cast every computed column; what neither grammar can show is compared in tests, with both engines.
@@ -7,7 +7,7 @@ cast every computed column; what neither grammar can show is compared in tests, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import sqlglot
@@ -16,15 +16,17 @@ from sqlglot.errors import OptimizeError, SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
+from contracts.authoring import arithmetic
 from contracts.authoring.problems import did_you_mean
 
-# What a rule may be made of. Left out on purpose: / and % (a zero raises in Spark and gives NULL in DuckDB), casts of
-# values (raise in Spark), rlike (other regular expressions), all that depends on the clock, chance or other rows.
+# What a rule may be made of. Left out on purpose: / and % (a zero raises in Spark and gives NULL in DuckDB), casts that
+# may fail (`arithmetic` tells), rlike (other regular expressions), all that depends on the clock, chance or other rows.
 RULE_NODES = (
     exp.Abs, exp.Add, exp.And, exp.Between, exp.Boolean, exp.Case, exp.Cast, exp.Coalesce, exp.Column, exp.DataType,
     exp.DataTypeParam, exp.Day, exp.EQ, exp.GT, exp.GTE, exp.Greatest, exp.Identifier, exp.If, exp.In, exp.Is, exp.LT,
     exp.LTE, exp.Least, exp.Length, exp.Like, exp.Literal, exp.Lower, exp.Month, exp.Mul, exp.NEQ, exp.Neg, exp.Not,
-    exp.Null, exp.Nullif, exp.Or, exp.Paren, exp.Quarter, exp.Sub, exp.Trim, exp.TsOrDsToDate, exp.Upper, exp.Year,
+    exp.Null, exp.Nullif, exp.Or, exp.Paren, exp.Quarter, exp.Sub, exp.Trim, exp.TryCast, exp.TsOrDsToDate, exp.Upper,
+    exp.Year,
 )  # fmt: skip
 UNREPEATABLE = (
     exp.CurrentDate, exp.CurrentDatetime, exp.CurrentTime, exp.CurrentTimestamp, exp.CurrentUser, exp.Localtime,
@@ -59,13 +61,21 @@ def expression_mistakes(expression: str, columns: Mapping[str, str]) -> list[str
         mistakes.append("Spark and DuckDB read different columns; quote text with single quotes: 'text', not \"text\"")
     if not mistakes and not _columns(spark):
         mistakes.append("the expression reads no column, so it says nothing about a row")
-    return mistakes or _not_boolean(spark, columns)
+    return mistakes or arithmetic.mistakes(spark, columns) or _not_boolean(spark, columns)
 
 
 def select_mistakes(
-    sql: str, relation: str, columns: Mapping[str, str], outputs: Mapping[str, str]
+    sql: str,
+    relation: str,
+    columns: Mapping[str, str],
+    outputs: Mapping[str, str],
+    *,
+    dropped: Collection[str] = (),
 ) -> list[SqlMistake]:
-    """Why `sql` cannot be a curated model over `relation`, which has `columns`, giving `outputs` (types by name)."""
+    """Why `sql` cannot be a curated model over `relation`, which has `columns`, giving `outputs` (types by name).
+
+    `dropped` are columns of the files that `relation` does not have, since they are personal data.
+    """
     try:
         statements = [tree for tree in sqlglot.parse(sql, read="spark") if tree is not None]
         sqlglot.parse(sql, read="duckdb")
@@ -75,7 +85,12 @@ def select_mistakes(
         found = ", ".join(type(tree).__name__.upper() for tree in statements) or "nothing"
         return [SqlMistake(1, f"found {found}; expected exactly one SELECT")]
     select = statements[0]
-    mistakes = [*_foreign_tables(select, relation), *_unrepeatable(select), *_wrong_outputs(select, outputs)]
+    mistakes = [
+        *_foreign_tables(select, relation),
+        *_unrepeatable(select),
+        *_wrong_outputs(select, outputs),
+        *_dropped_columns(select, dropped),
+    ]
     return mistakes or _wrong_types(select, relation, columns, outputs)
 
 
@@ -110,8 +125,7 @@ def _forbidden_nodes(tree: exp.Expr) -> list[str]:
 
 
 def _is_forbidden(node: exp.Expr) -> bool:
-    casts_a_value = isinstance(node, exp.Cast) and not isinstance(node.this, exp.Literal)
-    return casts_a_value or type(node) not in RULE_NODES
+    return type(node) not in RULE_NODES
 
 
 def _shown(node: exp.Expr) -> str:
@@ -140,6 +154,13 @@ def _unrepeatable(select: exp.Select) -> Iterator[SqlMistake]:
             yield SqlMistake(_node_line(node), f"unknown function {node.name!r}")
         if isinstance(node, exp.Limit):
             yield SqlMistake(_node_line(node), "LIMIT drops rows at random; remove it")
+
+
+def _dropped_columns(select: exp.Select, dropped: Collection[str]) -> Iterator[SqlMistake]:
+    for column in select.find_all(exp.Column):
+        if column.name in dropped:
+            message = f"reads {column.name!r}, which is dropped as personal data before the processed table; remove it"
+            yield SqlMistake(_node_line(column), message)
 
 
 def _wrong_outputs(select: exp.Select, outputs: Mapping[str, str]) -> Iterator[SqlMistake]:
@@ -209,4 +230,6 @@ def _line(error: SqlglotError) -> int:
 def _reason(error: SqlglotError) -> str:
     details = getattr(error, "errors", None) or [{}]
     text = details[0].get("description") or str(error)
+    if found := re.match(r"Required keyword: '\w+' missing for <class '.*\.(\w+)'>", text):
+        return f"an operand of {found.group(1)} is missing"
     return _ANSI_COLOUR.sub("", text).splitlines()[0]

@@ -7,16 +7,26 @@ from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
 from contracts import naming
-from contracts.authoring import column_checks, sql, values
+from contracts.authoring import column_checks, privacy_checks, rule_checks, sql, values
 from contracts.authoring.parsed import ParsedContract, ParsedTable
 from contracts.authoring.problems import Problem, did_you_mean
-from contracts.authoring.profile import CuratedProperties, IntakeProperty, Odcs, ProcessedProperties
+from contracts.authoring.profile import (
+    CuratedProperties,
+    IntakeProperty,
+    MaintenanceProperty,
+    Odcs,
+    ProcessedProperties,
+)
 from contracts.authoring.yaml_lines import Document
 from contracts.model import normalized_header
 
 DELIMITERS = (",", ";", "|", "\t")
 MAX_FILE_BYTES = 5 * 1024**3  # what one CopyObject call can copy (Amazon S3 user guide, copying objects)
 MAX_DAYS = 100 * 366
+# Iceberg takes three days for orphan files by default, and warns of less than what a write may last: files of a running
+# job are in no snapshot yet (Iceberg documentation, Maintenance, delete orphan files).
+LEAST_ORPHAN_DAYS = 3
+OWN_ENDINGS = {naming.quarantine_table(""): "quarantine", naming.quality_table(""): "quality"}
 _FOLDER = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
 _SUFFIX = re.compile(r"^\.[a-z0-9]+(\.gz)?$")
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
@@ -58,8 +68,9 @@ def _check_table_names(contract: ParsedContract) -> None:
             continue
         name = spec.name
         message = f"duplicate table {name!r}; choose another name" if name in seen else values.wrong_name(name)
-        if name.endswith(naming.quarantine_table("")):
-            message = f"found {name!r}; names that end with {naming.quarantine_table('')} belong to quarantine tables"
+        for ending, owner in OWN_ENDINGS.items():
+            if name.endswith(ending):
+                message = f"found {name!r}; names that end with {ending} belong to {owner} tables"
         if message:
             document.problem((*path, "name"), message)
         seen.add(name)
@@ -71,12 +82,14 @@ def _check_processed(table: ParsedTable[ProcessedProperties], dataset: str, docu
         document.problem((*table.path, "name"), message)
     column_checks.check_columns(table.columns, document)
     column_checks.check_processed(table.columns, document)
+    privacy_checks.check_personal_data(table.columns, document)
     if table.custom:
         _check_intake(table, table.custom.intake, document)
         _check_retention(table, table.custom, document)
+        _check_maintenance(table, table.custom.maintenance, document)
     if table.whole:
         _check_counts(table, document)
-    _check_rules(table, document)
+    rule_checks.check_rules(table, document)
 
 
 def _check_counts(table: ParsedTable[ProcessedProperties], document: Document) -> None:
@@ -131,30 +144,21 @@ def _check_retention(table: ParsedTable[ProcessedProperties], custom: ProcessedP
         document.problem((*path, "rawArchiveAfterDays"), message)
 
 
-def _check_rules(table: ParsedTable[ProcessedProperties], document: Document) -> None:
-    seen: set[str] = set()
-    for rule in table.rules:
-        message = values.wrong_name(rule.spec.id)
-        if rule.spec.id in seen:
-            message = f"duplicate rule {rule.spec.id!r}; choose another id"
-        if message:
-            document.problem((*rule.path, "id"), message)
-        seen.add(rule.spec.id)
-        known = dict.fromkeys(table.names, "string") | _known_types(table)
-        for mistake in sql.expression_mistakes(rule.spec.implementation.expression, known):
-            document.problem((*rule.path, "implementation", "expression"), mistake)
-
-
-def _known_types(table: ParsedTable[ProcessedProperties]) -> dict[str, str]:
-    return {name: kind for name, kind in table.types.items() if values.wrong_type(kind) is None}
+def _check_maintenance(
+    table: ParsedTable[ProcessedProperties], maintenance: MaintenanceProperty, document: Document
+) -> None:
+    path = table.custom_paths.get("maintenance", table.path)
+    if maintenance.orphan_days < LEAST_ORPHAN_DAYS:
+        message = f"found {maintenance.orphan_days}; files of a running job must not be taken for orphans"
+        document.problem((*path, "orphanDays"), f"{message}: expected at least {LEAST_ORPHAN_DAYS}")
 
 
 def _check_curated(table: ParsedTable[CuratedProperties], contract: ParsedContract, folder: FilePath) -> None:
     document = contract.document
     column_checks.check_columns(table.columns, document)
     column_checks.check_curated(table.columns, document)
-    for rule in table.rules:
-        document.problem(rule.path, "row rules are enforced on the first table only; remove it")
+    for path in (*(rule.path for rule in table.rules), *(rule.path for rule in table.table_rules)):
+        document.problem(path, "rules are enforced on the first table only; remove it")
     if table.whole and not any(column.spec.primary_key for column in table.columns):
         document.problem((*table.path, "properties"), "no column has primaryKey: true; the key is the grain of a model")
     if table.custom and contract.processed:
@@ -176,7 +180,7 @@ def _check_period(
         path = table.custom_paths[field]
         if name not in owner.names:
             document.problem(path, f"unknown column {name!r}; {did_you_mean(name, owner.names)}")
-        elif (column := owner.column(name)) and not (column.spec.physical_type == "date" and column.spec.required):
+        elif (column := owner.column(name)) and not (column.stored_type == "date" and column.spec.required):
             document.problem(path, f"column {name!r} must be a required date, since periods are replaced by it")
 
 
@@ -191,8 +195,9 @@ def _check_conserves(
         for name, owner, what in ((target, table, "of this model"), (origin, source, "of the dataset")):
             if name not in owner.names:
                 document.problem(path, f"unknown column {name!r} {what}; {did_you_mean(name, owner.names)}")
-            elif (column := owner.column(name)) and not column.spec.physical_type.startswith("decimal"):
-                document.problem(path, f"column {name!r} {what} is {column.spec.physical_type}; expected a decimal")
+            elif (column := owner.column(name)) and not (column.stored_type or "").startswith("decimal"):
+                found = column.stored_type or "dropped"
+                document.problem(path, f"column {name!r} {what} is {found}; expected a decimal")
 
 
 def _check_sql(
@@ -211,7 +216,8 @@ def _check_sql(
     if not (table.whole and source.whole and source.spec) or any(map(values.wrong_type, types)):
         return  # without every column and its type, what is said about the SQL would be a guess
     text = file.read_text(encoding="utf-8")
-    mistakes = sql.select_mistakes(text, source.spec.name, source.types, table.types)
+    dropped = source.types.keys() - source.stored_types.keys()
+    mistakes = sql.select_mistakes(text, source.spec.name, source.stored_types, table.types, dropped=dropped)
     shown = f"{folder.parent.name}/{folder.name}/{custom.sql_file}"
     name = table.spec.name if table.spec else "(model)"
     document.problems += [Problem(file=shown, line=item.line, field=name, message=item.message) for item in mistakes]

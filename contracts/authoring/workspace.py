@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from contracts import model
+from contracts.authoring import releases
 from contracts.authoring.checks import check_file
 from contracts.authoring.compiler import to_json
 from contracts.authoring.problems import Problem
+from contracts.authoring.references import check_references
 from contracts.errors import ContractInvalid
 
 CONTRACT_FILE = "contract.yaml"
+RELEASED = "released"  # folder beside that of the compiled contracts
 
 
 def check(datasets_root: Path) -> list[Problem]:
@@ -31,15 +34,21 @@ def compile_all(datasets_root: Path) -> dict[str, str]:
 
 
 def require_current(datasets_root: Path, compiled_root: Path) -> tuple[model.Contract, ...]:
-    """The contracts, provided that they are valid and that `compiled_root` holds exactly their compiled form.
+    """The contracts, provided that they are valid, compiled, and released under their version.
 
-    Raises ContractInvalid with all mistakes, or naming each compiled file that is missing, stale or left over.
+    `compiled_root` must hold exactly their compiled form, and the folder `released` beside it each of them.
+    Raises ContractInvalid with all mistakes, or naming each compiled file that is missing, stale or left over, or each
+    contract whose version does not fit its changes.
     """
     texts = compile_all(datasets_root)
     stale = stale_files(texts, compiled_root)
     if stale:
         raise ContractInvalid(f"compiled contracts are stale: run `make contracts` ({'; '.join(stale)})")
-    return tuple(model.from_json(text, origin=f"contracts/compiled/{name}.json") for name, text in texts.items())
+    contracts = tuple(model.from_json(text, origin=f"contracts/compiled/{name}.json") for name, text in texts.items())
+    wrong = releases.mistakes(contracts, compiled_root.parent / RELEASED, may_be_new=False)
+    if wrong:
+        raise ContractInvalid("\n  ".join(["contracts cannot be deployed under their versions", *wrong]))
+    return contracts
 
 
 def stale_files(texts: dict[str, str], compiled_root: Path) -> list[str]:
@@ -74,20 +83,18 @@ def _compiled(datasets_root: Path) -> tuple[list[Problem], list[model.Contract]]
     if not folders:
         message = "holds no <dataset>/contract.yaml"
         return [Problem(file=datasets_root.name, line=1, field="(folder)", message=message)], []
-    problems: list[Problem] = []
-    contracts: list[model.Contract] = []
-    for folder in folders:
-        file = folder / CONTRACT_FILE
-        if not file.is_file():
-            message = f"holds no {CONTRACT_FILE}; add it or remove the folder"
-            shown = f"{datasets_root.name}/{folder.name}"
-            problems.append(Problem(file=shown, line=1, field="(folder)", message=message))
-            continue
-        found, contract = check_file(file)
-        problems.extend(found)
-        if contract is not None:
-            contracts.append(contract)
-    return sorted([*problems, *_clashes(contracts, datasets_root)]), contracts
+    files = [folder / CONTRACT_FILE for folder in folders]
+    checked = [check_file(file) for file in files if file.is_file()]
+    check_references({item.folder.name: item.parsed for item in checked})
+    contracts = [contract for item in checked if (contract := item.compiled())]
+    problems = [problem for item in checked for problem in item.document.problems]
+    missing = [_without_contract(file.parent) for file in files if not file.is_file()]
+    return sorted([*problems, *missing, *_clashes(contracts, datasets_root)]), contracts
+
+
+def _without_contract(folder: Path) -> Problem:
+    message = f"holds no {CONTRACT_FILE}; add it or remove the folder"
+    return Problem(file=f"{folder.parent.name}/{folder.name}", line=1, field="(folder)", message=message)
 
 
 def _clashes(contracts: list[model.Contract], datasets_root: Path) -> Iterator[Problem]:

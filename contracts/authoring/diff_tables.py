@@ -1,0 +1,159 @@
+"""Changes of rules and of curated tables.
+
+What recomputes a curated table by itself is its SQL, its columns and types, and its periods: the fingerprint that the
+job keeps with each snapshot (glue_jobs/curating.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from contracts.authoring.changes import Change, Impact, dotted, safe, shown
+from contracts.authoring.diff_columns import LOOSER, OTHERWISE, STRICTER, widens
+from contracts.model import Column, Contract, CuratedModel, Rule, TableRule
+
+Named = TypeVar("Named", Rule, TableRule)
+BY_ITSELF = "the next run recomputes every period by itself"
+RECOMPUTING: dict[str, Impact] = {
+    "sql": "needs backfill",
+    "source_date": "needs backfill",
+    "grain": "breaking",
+    "period": "breaking",
+}
+KEEPS_OUT = ("quarantine", "halt")
+
+
+def rule_changes(old: Contract, new: Contract) -> Iterator[Change]:
+    """Every difference between the row rules and table rules of two contracts."""
+    before, after = _by_id(old.rules), _by_id(new.rules)
+    for name in sorted(before.keys() | after.keys()):
+        yield from _row_rule(f"rules.{name}", before.get(name), after.get(name))
+    checks, now = _by_id(old.table_rules), _by_id(new.table_rules)
+    for name in sorted(checks.keys() | now.keys()):
+        if checks.get(name) != now.get(name):
+            why = "it judges the table at the next run, and says nothing about single rows"
+            texts = [_check(item) for item in (checks.get(name), now.get(name))]
+            yield Change(field=f"table_rules.{name}", old=texts[0], new=texts[1], impact="safe", why=why)
+
+
+def _by_id(rules: Sequence[Named]) -> dict[str, Named]:
+    return {rule.id: rule for rule in rules}
+
+
+def _check(rule: TableRule | None) -> str | None:
+    """What a table rule wants, in short."""
+    if rule is None:
+        return None
+    limits = {"minimum": rule.minimum, "maximum": rule.maximum, "hours": rule.max_age_hours, "in": rule.reference}
+    given = [f"{name} {value}" for name, value in limits.items() if value is not None]
+    return " ".join([rule.kind, *rule.columns, *given, rule.action])
+
+
+def _row_rule(field: str, old: Rule | None, new: Rule | None) -> Iterator[Change]:
+    if old is None or new is None:
+        existing = new or old
+        if existing is not None:
+            yield _whole_rule(field, old, new, existing)
+        return
+    yield from safe(field, "description", old, new, "only people read it")
+    if old.action != new.action:
+        yield _action(field, old, new)
+    if old.expression != new.expression:
+        keeps_out = old.action in KEEPS_OUT or new.action in KEEPS_OUT
+        yield Change(
+            field=dotted(field, "expression"),
+            old=old.expression,
+            new=new.expression,
+            impact="needs backfill" if keeps_out else "safe",
+            why=OTHERWISE if keeps_out else "a warning keeps no row out; it counts from the next run on",
+            effect="backfill" if keeps_out else "none",
+        )
+
+
+def _whole_rule(field: str, old: Rule | None, new: Rule | None, existing: Rule) -> Change:
+    keeps_out = existing.action in KEEPS_OUT
+    texts = [f"{rule.expression} ({rule.action})" if rule else None for rule in (old, new)]
+    why = (STRICTER if new else LOOSER) if keeps_out else "a warning keeps no row out"
+    impact: Impact = "needs backfill" if keeps_out else "safe"
+    return Change(
+        field=field, old=texts[0], new=texts[1], impact=impact, why=why, effect="backfill" if keeps_out else "none"
+    )
+
+
+def _action(field: str, old: Rule, new: Rule) -> Change:
+    name = dotted(field, "action")
+    if (old.action in KEEPS_OUT) == (new.action in KEEPS_OUT):
+        why = "rows that break it stay out as before; only the fate of the run differs"
+        return Change(field=name, old=old.action, new=new.action, impact="safe", why=why)
+    why = STRICTER if new.action in KEEPS_OUT else LOOSER
+    return Change(field=name, old=old.action, new=new.action, impact="needs backfill", why=why, effect="backfill")
+
+
+def curated_changes(old: Contract, new: Contract) -> Iterator[Change]:
+    """Every difference between the curated tables of two contracts."""
+    before, after = ({item.name: item for item in contract.curated} for contract in (old, new))
+    for name in sorted(before.keys() - after.keys()):
+        why = "readers lose the table, which stays as it is and is not updated"
+        yield Change(field=f"curated.{name}", old="table", new=None, impact="breaking", why=why)
+    for name in sorted(after.keys() - before.keys()):
+        why = "the next run fills it from every processed row"
+        yield Change(
+            field=f"curated.{name}", old=None, new="table", impact="safe", why=why, effect="recompute", table=name
+        )
+    for name in sorted(before.keys() & after.keys()):
+        yield from _model(before[name], after[name])
+
+
+def _model(old: CuratedModel, new: CuratedModel) -> Iterator[Change]:
+    owner = f"curated.{old.name}"
+    yield from safe(owner, "description", old, new, "only people read it")
+    yield from safe(owner, "conserves", old, new, "totals are compared from the next run on")
+    for name, impact in RECOMPUTING.items():
+        before, after = getattr(old, name), getattr(new, name)
+        why = BY_ITSELF if impact == "needs backfill" else "a row means something else to its readers"
+        if before != after:
+            yield _recomputed(new.name, dotted(owner, name), before, after, impact, why)
+    if old.period_column != new.period_column:
+        why = "the table is partitioned by it and does not take another in place"
+        yield _rebuilt(new.name, dotted(owner, "period_column"), old.period_column, new.period_column, why)
+    yield from _model_columns(owner, old, new)
+
+
+def _model_columns(owner: str, old: CuratedModel, new: CuratedModel) -> Iterator[Change]:
+    before, after = ({column.name: column for column in item.columns} for item in (old, new))
+    for name in sorted(before.keys() | after.keys()):
+        yield from _model_column(new.name, dotted(owner, name), before.get(name), after.get(name))
+    if before.keys() == after.keys() and list(before) != list(after):
+        why = f"values are found by name; {BY_ITSELF}"
+        yield _recomputed(new.name, dotted(owner, "columns"), tuple(before), tuple(after), "safe", why)
+
+
+def _model_column(table: str, field: str, old: Column | None, new: Column | None) -> Iterator[Change]:
+    if new is None or old is None:
+        was, now = (item.type if item else None for item in (old, new))
+        if new is None:
+            yield _rebuilt(table, field, was, now, "readers of the table lose the column")
+        elif new.required:
+            why = "the table does not take a required column in place; leave out required: true"
+            yield _rebuilt(table, field, was, now, why)
+        else:
+            yield _recomputed(table, field, was, now, "needs backfill", BY_ITSELF)
+        return
+    yield from safe(field, "description", old, new, "only people read it")
+    yield from safe(field, "required", old, new, "it says what the SQL gives, and changes no row")
+    if old.type != new.type and widens(old.type, new.type):
+        yield _recomputed(table, dotted(field, "type"), old.type, new.type, "safe", f"it widens; {BY_ITSELF}")
+    elif old.type != new.type:
+        why = "values would be lost or read otherwise, so the table does not take it in place"
+        yield _rebuilt(table, dotted(field, "type"), old.type, new.type, why)
+
+
+def _recomputed(table: str, field: str, old: object, new: object, impact: Impact, why: str) -> Change:
+    return Change(field=field, old=shown(old), new=shown(new), impact=impact, why=why, effect="recompute", table=table)
+
+
+def _rebuilt(table: str, field: str, old: object, new: object, why: str) -> Change:
+    return Change(
+        field=field, old=shown(old), new=shown(new), impact="breaking", why=why, effect="rebuild", table=table
+    )

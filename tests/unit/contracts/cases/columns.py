@@ -1,0 +1,87 @@
+"""Mistakes in names, types, keys and the partition of columns."""
+
+from __future__ import annotations
+
+from tests.unit.contracts.cases.base import C
+
+P = "schema[0].properties"
+CASES = {
+    "unknown_type": C("physicalType: bigint", "physicalType: long", f"{P}[0].physicalType", "'long'; write 'bigint'"),
+    "unknown_type_of_a_model": C(
+        "physicalType: decimal(12,2)", "physicalType: foo", "schema[1].properties[2].physicalType", "unknown type 'foo'"
+    ),
+    "type_with_blank": C("decimal(8,2)", "decimal(8, 2)", f"{P}[5].physicalType", "write 'decimal(8,2)'"),
+    "too_many_digits": C("decimal(8,2)", "decimal(39,2)", f"{P}[5].physicalType", "p at most 38"),
+    "logical_type_differs": C(
+        "logicalType: integer",
+        "logicalType: string",
+        f"{P}[0].logicalType",
+        "expected 'integer'",
+    ),
+    "logical_type_missing": C(
+        "        logicalType: integer\n",
+        "",
+        f"{P}[0].logicalType",
+        "'logicalType' is missing",
+        at="      - name: visit_id",
+    ),
+    "name_of_slipway": C("name: visitor", "name: _visitor", f"{P}[3].name", "belong to Slipway's own columns"),
+    "name_not_snake_case": C("name: visitor", "name: Visitor", f"{P}[3].name", "expected snake_case"),
+    "reserved_name": C("name: visitor", "name: order", f"{P}[3].name", "reserved word in SQL"),
+    "duplicate_column": C(
+        "name: kind",
+        "name: visitor",
+        f"{P}[4].name",
+        "duplicate column 'visitor', first on",
+        at="name: visitor\n        logicalType: string\n        physicalType: string\n        description: Why",
+    ),
+    "headers_that_look_alike": C(
+        "Visited At (UTC)",
+        "Visit-Date",
+        f"{P}[2].name",
+        "duplicate header 'visitdate'",
+        at="name: visit_date",
+    ),
+    "no_key": C(
+        "        required: true\n        primaryKey: true\n      - name: visited_at",
+        "        required: true\n      - name: visited_at",
+        "schema[0].properties",
+        "a dataset needs a key",
+        at="    properties:",
+    ),
+    "key_not_required": C(
+        "        required: true\n        primaryKey: true\n      - name: visited_at",
+        "        primaryKey: true\n      - name: visited_at",
+        f"{P}[0].primaryKey",
+        "must have required: true",
+        at="        primaryKey: true",
+    ),
+    "key_position_without_key": C(
+        "name: visitor\n",
+        "name: visitor\n        primaryKeyPosition: 2\n",
+        f"{P}[3].primaryKeyPosition",
+        "without primaryKey: true",
+        at="primaryKeyPosition: 2",
+    ),
+    "no_partition": C(
+        "        partitioned: true\n",
+        "",
+        "schema[0].properties",
+        "exactly one column must have it",
+        at="    properties:",
+    ),
+    "partition_by_text": C(
+        "name: visitor\n",
+        "name: visitor\n        partitioned: true\n",
+        f"{P}[3].partitioned",
+        "must be a required date or timestamp",
+        at="partitioned: true\n        logicalType: string",
+    ),
+    "partition_without_transform": C(
+        "        customProperties:\n          - property: partitionTransform\n            value: day\n",
+        "",
+        f"{P}[2].partitioned",
+        "needs the custom property partitionTransform",
+        at="partitioned: true",
+    ),
+}

@@ -1,0 +1,86 @@
+"""Mistakes in the head of a contract, in how files arrive, and in the YAML itself."""
+
+from __future__ import annotations
+
+from tests.unit.contracts.cases.base import C
+
+CASES = {
+    "wrong_version_of_the_standard": C("apiVersion: v3.2.0", "apiVersion: v2.0.0", "apiVersion", "expected 'v3.2.0'"),
+    "version_is_not_semantic": C("version: 0.1.0", "version: '1'", "version", "found '1'"),
+    "missing_owner": C("team:\n  name: Shop\n", "", "team", "'team' is missing; add it", at="apiVersion"),
+    "unknown_field": C("status: draft", "status: draft\nstate: x", "state", "unknown field 'state'", at="state: x"),
+    "misspelt_field": C(
+        "        required: true\n        primaryKey",
+        "        requird: true\n        primaryKey",
+        "schema[0].properties[0].requird",
+        "did you mean 'required'?",
+        at="requird",
+    ),
+    "name_is_not_the_folder": C("\nname: visits", "\nname: visit", "name", "expected 'visits'", at="name: visit"),
+    "alert_address_is_not_one": C("mailto:shop@example.com", "shop@example.com", "support[0].url", "expected mailto:"),
+    "freshness_without_number": C("value: 2\n", "value: two\n", "slaProperties[0].value", "found 'two'"),
+    "unknown_custom_property": C(
+        "property: tableFormat",
+        "property: tableFromat",
+        "schema[0].customProperties[2].property",
+        "unknown custom property 'tableFromat'; did you mean 'tableFormat'?",
+    ),
+    "missing_custom_property": C(
+        "      - property: tableFormat\n        value: iceberg\n",
+        "",
+        "schema[0].customProperties.tableFormat",
+        "'tableFormat' is missing",
+        at="    customProperties:",
+    ),
+    "table_format_unknown": C("value: iceberg", "value: hudi", "schema[0].customProperties[2].value", "found 'hudi'"),
+    "share_above_one": C("value: 0.50", "value: 50", "schema[0].customProperties[3].value", "expected a share from 0"),
+    "archived_after_deleted": C(
+        "rawArchiveAfterDays: 30",
+        "rawArchiveAfterDays: 400",
+        "schema[0].customProperties[4].value.rawArchiveAfterDays",
+        "must be archived before rawDays (365)",
+    ),
+    "unknown_retention_zone": C(
+        "quarantineDays: 90",
+        "quarantinDays: 90",
+        "schema[0].customProperties[4].value.quarantinDays",
+        "did you mean 'quarantineDays'?",
+    ),
+    "file_larger_than_a_copy": C(
+        "maxBytes: 1000000",
+        "maxBytes: 9000000000",
+        "schema[0].customProperties[1].value.maxBytes",
+        "S3 copies at most",
+    ),
+    "suffix_of_partial_uploads": C(
+        "suffixes: [.csv]",
+        "suffixes: [.part]",
+        "schema[0].customProperties[1].value.suffixes[0]",
+        "found '.part'",
+    ),
+    "delimiter_of_two_characters": C(
+        'delimiter: ";"',
+        'delimiter: "||"',
+        "schema[0].customProperties[1].value.delimiter",
+        "found '||'",
+    ),
+    "ignored_header_is_a_column": C(
+        "maxBytes: 1000000}",
+        "maxBytes: 1000000, ignoredColumns: [Visit-ID]}",
+        "schema[0].customProperties[1].value.ignoredColumns[0]",
+        "'Visit-ID', which is the header of a column",
+    ),
+    "duplicate_yaml_key": C(
+        "status: draft",
+        "status: draft\nstatus: active",
+        "status",
+        "duplicate key 'status', first on line",
+        at="status: active",
+    ),
+    "yaml_does_not_parse": C(
+        "kind: DataContract", "kind: [DataContract", "(document)", "not valid YAML", at="id: visits"
+    ),
+    "yaml_alias": C(
+        "  name: Shop", "  name: &n Shop\n  id: *n", "(document)", "alias *n is not supported", at="id: *n"
+    ),
+}

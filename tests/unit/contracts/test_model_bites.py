@@ -1,0 +1,73 @@
+"""The compiled contract as runtimes load it: every list is frozen, and what is wrong names the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from contracts import model
+from contracts.errors import ContractInvalid
+
+COMPILED = Path(model.__file__).parent / "compiled"
+VISITS = (Path(__file__).parent / "fixtures" / "tiny" / "compiled" / "visits.json").read_text(encoding="utf-8")
+
+
+def as_json(value: object) -> object:
+    """A frozen value as JSON would hold it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    assert not isinstance(value, list | dict), f"{value!r} is not frozen"
+    return [as_json(entry) for entry in value] if isinstance(value, tuple) else value
+
+
+@pytest.mark.parametrize("dataset", model.datasets())
+def test_a_contract_holds_every_word_of_its_json_and_nothing_that_can_change(dataset: str) -> None:
+    text = (COMPILED / f"{dataset}.json").read_text(encoding="utf-8")
+    assert as_json(model.load(dataset)) == json.loads(text)
+
+
+def test_the_second_contract_holds_every_word_of_its_json_too() -> None:
+    assert as_json(model.from_json(VISITS, origin="visits.json")) == json.loads(VISITS)
+
+
+def test_datasets_are_the_compiled_files_in_order() -> None:
+    assert list(model.datasets()) == sorted(file.stem for file in COMPILED.glob("*.json"))
+
+
+def test_an_unknown_dataset_is_told_with_those_that_are_known() -> None:
+    known = ", ".join(model.datasets())
+    with pytest.raises(ContractInvalid, match=f"^no compiled contract for dataset 'sails'; known: {known}$"):
+        model.load("sails")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "JSONDecodeError"),
+        ("[]", "TypeError"),
+        (json.dumps({**json.loads(VISITS), "more": 1}), "more"),
+        (json.dumps({name: value for name, value in json.loads(VISITS).items() if name != "key"}), "KeyError('key')"),
+    ],
+)
+def test_what_is_no_compiled_contract_is_refused_with_its_origin_and_the_command(text: str, told: str) -> None:
+    with pytest.raises(ContractInvalid) as caught:
+        model.from_json(text, origin="somewhere.json")
+    message = str(caught.value)
+    assert message.startswith("somewhere.json is not a compiled contract: ")
+    assert told in message
+    assert message.endswith("; run `make contracts`")
+
+
+def test_headers_are_compared_by_their_letters_and_digits_alone() -> None:
+    assert model.normalized_header('\ufeff"Units_Sold - (2)"') == "unitssold2"
+    assert model.normalized_header("STRASSE") == model.normalized_header("straße")
+
+
+def test_a_column_is_found_by_its_name_only() -> None:
+    visits = model.from_json(VISITS, origin="visits.json")
+    assert [visits.column(column.name) for column in visits.columns] == list(visits.columns)
+    with pytest.raises(KeyError, match="nothing"):
+        visits.column("nothing")
