@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
-from contracts import naming
+from contracts import model, naming
 from contracts.errors import PermanentError
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobArguments:
-    """What both jobs need to know about a run."""
+    """What every job needs to know about a run."""
 
     dataset: str
     run_id: str
@@ -44,18 +45,42 @@ class JobArguments:
         return f"s3://{self.processed_bucket}/{naming.result_key(self.dataset, self.run_id, 'processed_to_curated')}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoadingArguments(JobArguments):
+    """What raw_to_processed needs beside: what the environment allows, and the secret of tokens (empty: none)."""
+
+    schema_change: model.SchemaChange
+    pii_secret_arn: str
+
+
 def parse(argv: Sequence[str]) -> JobArguments:
     """Read the arguments of a run.
 
     Raises PermanentError when a required argument is missing, naming all that are.
     """
+    return JobArguments(**_required(_pairs(argv), tuple(JobArguments.__dataclass_fields__)))
+
+
+def parse_loading(argv: Sequence[str]) -> LoadingArguments:
+    """Read the arguments of raw_to_processed.
+
+    Raises PermanentError when a required argument is missing, naming all that are, or --schema_change is unknown.
+    """
     given = _pairs(argv)
-    names = tuple(JobArguments.__dataclass_fields__)
+    found = _required(given, (*JobArguments.__dataclass_fields__, "schema_change"))
+    known = get_args(model.SchemaChange)
+    if found["schema_change"] not in known:
+        raise PermanentError(f"job argument --schema_change is {found['schema_change']!r}, none of {', '.join(known)}")
+    # Glue drops an argument with an empty value, so a missing one is the same as an empty one.
+    return LoadingArguments(**found, pii_secret_arn=given.get("pii_secret_arn", ""))  # type: ignore[arg-type] # checked
+
+
+def _required(given: dict[str, str], names: Sequence[str]) -> dict[str, str]:
     missing = [f"--{name}" for name in names if not given.get(name)]
     if missing:
         known = ", ".join(sorted(given)) or "none"
         raise PermanentError(f"job arguments missing: {', '.join(missing)}; given: {known}")
-    return JobArguments(**{name: given[name] for name in names})
+    return {name: given[name] for name in names}
 
 
 def _pairs(argv: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ Publication and crashes: everything is computed and checked on branches first. T
 processed table, the quarantine, and each curated table. A crash in between leaves curated tables that remember an older
 processed snapshot, so a retry of the run, or any later run, recomputes exactly what is missing; tables already
 published are recognised and left alone. A new model, a changed model, or a processed snapshot that has expired means
-all periods.
+all periods. Periods whose rows have passed their retention stay as they are (docs/decisions/0014).
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts import model, naming
@@ -32,6 +33,8 @@ from glue_jobs.transforms import aggregation, figures
 
 SOURCE_SNAPSHOT = "slipway.processed-snapshot"
 FINGERPRINT = "slipway.model"
+RUN, BEFORE = "slipway.run", "slipway.before"  # who made the snapshot, on top of which one (empty: the first)
+RETAINED_FROM = "slipway.retained-from"  # property of the processed table: rows of earlier dates have left it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,16 @@ class Curating:
     def source_snapshot(self) -> int:
         """The processed snapshot that this run publishes."""
         return self.after[self.processed.name]
+
+    @cached_property
+    def retained_from(self) -> date | None:
+        """Periods that begin before this day are history: their rows may have left the processed table."""
+        day = self.tables.table_property(self.processed, RETAINED_FROM)
+        return date.fromisoformat(day) if day else None
+
+    def memory(self, curated_model: model.CuratedModel) -> dict[str, str]:
+        """What a snapshot of the curated table remembers of what it was computed from."""
+        return {SOURCE_SNAPSHOT: str(self.source_snapshot), FINGERPRINT: _fingerprint(curated_model)}
 
 
 def run(curating: Curating) -> dict[str, Any]:
@@ -94,20 +107,24 @@ def _source(curating: Curating) -> DataFrame:
 
 def _recompute(curating: Curating, curated_model: model.CuratedModel, source: DataFrame) -> dict[str, Any]:
     table = curating.curated[curated_model.name]
-    curating.tables.ensure(table)
-    touched = _touched(curating, curated_model, table, source)
-    document = {"name": curated_model.name, "periods": [], "rows": 0, "totals": {}, "snapshot": None}
+    curating.tables.ensure(table, may_evolve=True)  # a changed model is computed from all rows again
+    changed = _touched(curating, curated_model, source)
+    touched = _retained(curating, curated_model, changed)
+    kept = [day.isoformat() for day in changed or [] if day not in (touched or [])]
+    document = {
+        "name": curated_model.name,
+        "periods": [],
+        "kept_periods": kept,
+        "rows": 0,
+        "totals": {},
+        "snapshot": None,
+    }
     if touched == []:
-        return document
-    rows = (
-        source
-        if touched is None
-        else source.where(periods.within(curated_model.source_date, touched, curated_model.period))
-    )
-    scope = F.lit(True) if touched is None else F.col(curated_model.period_column).isin(touched)
-    curating.tables.start_branch(table, curating.branch)
-    memory = {SOURCE_SNAPSHOT: str(curating.source_snapshot), FINGERPRINT: _fingerprint(curated_model)}
+        return {**document, **_as_published(curating, table)}
+    rows, scope = _scope(curating, curated_model, source, touched)
+    before = curating.tables.start_branch(table, curating.branch)
     computed = aggregation.of_model(rows, curating.contract.dataset, curated_model)
+    memory = {**curating.memory(curated_model), RUN: curating.run_id, BEFORE: str(before or "")}
     curating.tables.replace(table, curating.branch, computed, scope, memory)
     committed = curating.tables.read(table, branch=curating.branch).where(scope)
     found = aggregation.comparison(committed, rows, curated_model).collect()[0].asDict()
@@ -116,15 +133,58 @@ def _recompute(curating: Curating, curated_model: model.CuratedModel, source: Da
         "periods": [day.isoformat() for day in (found["periods"] if touched is None else touched)],
         "rows": found["rows"],
         "totals": _reconciled(curating, curated_model, found),
+        "before": before,
         "snapshot": curating.tables.head(table, curating.branch),
     }
 
 
-def _touched(
-    curating: Curating, curated_model: model.CuratedModel, table: Table, source: DataFrame
-) -> list[date] | None:
-    """First days of the periods to recompute; None for all of them."""
-    memory = curating.tables.last_properties(table, SOURCE_SNAPSHOT)
+def _as_published(curating: Curating, table: Table) -> dict[str, int | None]:
+    """Snapshots of a table that needs nothing: as it is, or as an earlier attempt of this run has published it."""
+    memory, head = curating.tables.last_properties(table, SOURCE_SNAPSHOT), curating.tables.head(table)
+    if memory.get(RUN) != curating.run_id:
+        return {"before": head, "snapshot": None}
+    return {"before": int(memory[BEFORE]) if memory[BEFORE] else None, "snapshot": head}
+
+
+def _scope(
+    curating: Curating, curated_model: model.CuratedModel, source: DataFrame, touched: list[date] | None
+) -> tuple[DataFrame, Column]:
+    """The processed rows to compute from, and which rows of the curated table the result replaces."""
+    if touched is not None:
+        within = periods.within(curated_model.source_date, touched, curated_model.period)
+        return source.where(within), F.col(curated_model.period_column).isin(touched)
+    if curating.retained_from is None:
+        return source, F.lit(True)
+    retained = [
+        F.col(name) >= F.lit(first_retained(curating, curated_model))
+        for name in (curated_model.source_date, curated_model.period_column)
+    ]
+    return source.where(retained[0]), retained[1]
+
+
+def to_recompute(curating: Curating, curated_model: model.CuratedModel, source: DataFrame) -> list[date] | None:
+    """First days of the periods in which the curated table is behind `source`; None for all that are retained.
+
+    The curated table must exist.
+    """
+    return _retained(curating, curated_model, _touched(curating, curated_model, source))
+
+
+def _retained(curating: Curating, curated_model: model.CuratedModel, touched: list[date] | None) -> list[date] | None:
+    first = first_retained(curating, curated_model)
+    return touched if touched is None or first is None else [day for day in touched if day >= first]
+
+
+def first_retained(curating: Curating, curated_model: model.CuratedModel) -> date | None:
+    """First day of the first period all of whose rows are retained; None when no row ever left."""
+    day, unit = curating.retained_from, curated_model.period
+    if day is None or periods.first_day(day, unit) == day:
+        return day
+    return periods.next_first_day(periods.first_day(day, unit), unit)
+
+
+def _touched(curating: Curating, curated_model: model.CuratedModel, source: DataFrame) -> list[date] | None:
+    memory = curating.tables.last_properties(curating.curated[curated_model.name], SOURCE_SNAPSHOT)
     if memory.get(FINGERPRINT) != _fingerprint(curated_model):
         return None
     since, until = int(memory[SOURCE_SNAPSHOT]), curating.source_snapshot

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pyspark.sql import SparkSession
 
 from contracts import model
-from glue_jobs import arguments, batch, loading, session, storage
+from glue_jobs import arguments, batch, loading, pii_key, session, storage
 from glue_jobs.tables import of_contract
 from glue_jobs.tables.iceberg import IcebergTables
 
 
 def main(argv: Sequence[str]) -> None:
     """Load the files of a run on its branches and write the result for the gate."""
-    given = arguments.parse(argv)
+    given = arguments.parse_loading(argv)
     contract = model.load(given.dataset)
     files = batch.from_manifest(storage.read_json(given.manifest_uri))
     spark = SparkSession.builder.appName(f"raw_to_processed {given.dataset} {given.run_id}").getOrCreate()
@@ -27,8 +27,11 @@ def main(argv: Sequence[str]) -> None:
             batch=files,
             processed=of_contract.processed(contract, given.environment, given.processed_bucket),
             quarantine=of_contract.quarantine(contract, given.environment, given.processed_bucket),
+            quality=of_contract.quality(contract, given.environment, given.processed_bucket),
             tables=IcebergTables(spark),
             staged_uri=given.staged_uri,
+            schema_change=given.schema_change,
+            pii_key=pii_key.key_of(contract, given.pii_secret_arn),
         )
     )
     storage.write_json(given.loaded_uri, result)

@@ -8,6 +8,8 @@ from pyspark.sql import SparkSession
 
 SHUFFLE_BYTES = 64 * 1024 * 1024  # of raw text per shuffle partition; adaptive execution joins small ones
 MOST_SHUFFLE_PARTITIONS = 2000
+# Warns for every file that its header is not the names of the fields that are read, which the manifest has checked.
+HEADER_LOGGER = "org.apache.spark.sql.catalyst.csv.CSVHeaderChecker"
 
 
 def prepare(spark: SparkSession, input_bytes: int) -> None:
@@ -15,5 +17,12 @@ def prepare(spark: SparkSession, input_bytes: int) -> None:
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     spark.conf.set("spark.sql.ansi.enabled", "true")  # the default of Spark 4, which an environment could have changed
     spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
+    _only_errors(spark, HEADER_LOGGER)
     wanted = max(spark.sparkContext.defaultParallelism, math.ceil(input_bytes / SHUFFLE_BYTES))
     spark.conf.set("spark.sql.shuffle.partitions", str(min(wanted, MOST_SHUFFLE_PARTITIONS)))
+
+
+def _only_errors(spark: SparkSession, logger: str) -> None:
+    """Quiet one logger of the driver; PySpark itself can only set the level of all."""
+    log4j = spark.sparkContext._jvm.org.apache.logging.log4j  # type: ignore[union-attr] # classic Spark has a JVM
+    log4j.core.config.Configurator.setLevel(logger, log4j.Level.ERROR)

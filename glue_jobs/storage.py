@@ -1,6 +1,6 @@
-"""Small JSON documents in S3: the manifest of a run and the results of its jobs.
+"""What a run keeps beside the tables: its manifest and results as JSON in S3, and the staged rows of its one pass.
 
-The only module of the jobs that uses boto3. `AWS_ENDPOINT_URL` points it at the embedded AWS.
+`AWS_ENDPOINT_URL` points boto3 at the embedded AWS.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.exceptions import ClientError
+from pyspark.sql import DataFrame
 
 
 def read_json(uri: str) -> dict[str, Any]:
@@ -18,6 +20,16 @@ def read_json(uri: str) -> dict[str, Any]:
     found = boto3.client("s3").get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
     document: dict[str, Any] = json.loads(found["Body"].read())
     return document
+
+
+def find_json(uri: str) -> dict[str, Any] | None:
+    """The document at s3://bucket/key, or None when there is none."""
+    try:
+        return read_json(uri)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        return None
 
 
 def write_json(uri: str, document: dict[str, Any]) -> None:
@@ -29,3 +41,10 @@ def write_json(uri: str, document: dict[str, Any]) -> None:
         Body=json.dumps(document, indent=2).encode(),
         ContentType="application/json",
     )
+
+
+def write_rows(rows: DataFrame, uri: str) -> None:
+    """Write rows as Parquet to a folder, replacing what is there."""
+    # Version 2 moves files into place as tasks commit. Only this run reads the folder, and only after the job ended.
+    writer = rows.write.mode("overwrite").option("mapreduce.fileoutputcommitter.algorithm.version", "2")
+    writer.parquet(uri)

@@ -7,7 +7,7 @@ Conditions are evaluated for every row and never null; sentences only for rows t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
@@ -19,6 +19,7 @@ from contracts import model
 from glue_jobs.transforms import parsing
 
 FIELD_COUNT = "row.field_count"
+ERASED = "subject.erased"
 DAMAGED = "_damaged"  # the row as written, where its number of fields is not the header's
 
 BROKEN_TYPE = "array<struct<rule_id: string, reason: string>>"
@@ -26,12 +27,16 @@ BROKEN_TYPE = "array<struct<rule_id: string, reason: string>>"
 
 @dataclass(frozen=True)
 class Check:
-    """One rule: `broken` is TRUE or FALSE, `reason` a sentence to be evaluated only where it is TRUE."""
+    """One rule: `broken` is TRUE or FALSE, `reason` a sentence to be evaluated only where it is TRUE.
+
+    A row that breaks a rule of `needs` cannot be judged by this one.
+    """
 
     rule_id: str
     broken: Column
     reason: Column
     action: model.RuleAction = "quarantine"
+    needs: tuple[str, ...] = ()
 
 
 def text_name(name: str) -> str:
@@ -39,12 +44,20 @@ def text_name(name: str) -> str:
     return f"_text_{name}"
 
 
-def of_contract(contract: model.Contract, field_count: int) -> list[Check]:
+def kept_name(name: str) -> str:
+    """Column that holds what is kept of the personal data in the contract column `name`."""
+    return f"_kept_{name}"
+
+
+def of_contract(contract: model.Contract, field_count: int, erased: Sequence[str] = ()) -> list[Check]:
     """Every check of the contract, in the order in which reasons are written.
 
-    Works on a frame with the typed columns, their texts (`text_name`) and DAMAGED; `field_count` is the header's.
+    Works on a frame with the typed columns, their texts (`text_name`), what is kept of personal data (`kept_name`) and
+    DAMAGED; `field_count` is the header's, `erased` are tokens of data subjects whose records are refused.
     """
     found = [_fields(contract.intake.delimiter, field_count)]
+    if contract.subject_column:
+        found.append(_erased(contract.subject_column, erased))
     for column in contract.columns:
         found += _of_column(column, is_required(contract, column))
     return found + [_of_rule(contract, rule) for rule in contract.rules]
@@ -78,28 +91,40 @@ def _fields(delimiter: str, field_count: int) -> Check:
     return Check(FIELD_COUNT, row.isNotNull(), reason)
 
 
+def _erased(subject: model.Column, erased: Sequence[str]) -> Check:
+    broken = _true(F.col(kept_name(subject.name)).isin(*erased)) if erased else F.lit(False)
+    reason = F.lit(f"{subject.name}: this person's records were erased and are not taken again")
+    return Check(ERASED, broken, reason, needs=(FIELD_COUNT,))
+
+
 def _of_column(column: model.Column, required: bool) -> Iterator[Check]:
     text, value = F.col(text_name(column.name)), F.col(column.name)
     if required:
         empty = F.col(DAMAGED).isNull() & text.isNull()
-        yield Check(f"{column.name}.required", empty, F.lit(f"{column.name}: no value, but the contract requires one"))
+        reason = F.lit(f"{column.name}: no value, but the contract requires one")
+        yield Check(f"{column.name}.required", empty, reason, needs=(FIELD_COUNT,))
     if column.type != "string":
-        yield Check(f"{column.name}.type", _did_not_parse(column), _sentence(column, parsing.complaint(column, text)))
+        reason = _sentence(column, parsing.complaint(column, text))
+        yield Check(f"{column.name}.type", _did_not_parse(column), reason, needs=(FIELD_COUNT,))
+    needs = _value_of(column)
     limits = {"minimum": (column.minimum, value.__lt__, "below"), "maximum": (column.maximum, value.__gt__, "above")}
     for name, (limit, beyond, side) in limits.items():
         if limit is not None:
             broken = _true(beyond(F.lit(limit).cast(column.type)))
-            yield Check(f"{column.name}.{name}", broken, _sentence(column, F.lit(f"is {side} the {name} {limit}")))
+            reason = _sentence(column, F.lit(f"is {side} the {name} {limit}"))
+            yield Check(f"{column.name}.{name}", broken, reason, needs=needs)
     if column.allowed:
         choice = F.lit(f"is not one of {', '.join(column.allowed)}")
-        yield Check(f"{column.name}.allowed", _true(~text.isin(*column.allowed)), _sentence(column, choice))
+        refused = _true(~text.isin(*column.allowed))
+        yield Check(f"{column.name}.allowed", refused, _sentence(column, choice), needs=needs)
     if column.pattern:
         wrong = _true(~text.rlike(rf"\A(?:{column.pattern})\z"))
-        yield Check(f"{column.name}.pattern", wrong, _sentence(column, F.lit(f"does not match {column.pattern}")))
+        reason = _sentence(column, F.lit(f"does not match {column.pattern}"))
+        yield Check(f"{column.name}.pattern", wrong, reason, needs=needs)
     if column.max_length is not None:
         too_long = _true(F.length(text) > column.max_length)
         size = F.lit(f"has more than {column.max_length} characters")
-        yield Check(f"{column.name}.max_length", too_long, _sentence(column, size))
+        yield Check(f"{column.name}.max_length", too_long, _sentence(column, size), needs=needs)
 
 
 def _of_rule(contract: model.Contract, rule: model.Rule) -> Check:
@@ -111,7 +136,13 @@ def _of_rule(contract: model.Contract, rule: model.Rule) -> Check:
         for column in columns
     ]
     reason = F.concat(F.lit(f"{rule.description.rstrip('.')}; found "), F.concat_ws(", ", *values))
-    return Check(rule.id, parsed & ~holds, reason, rule.action)
+    needs = dict.fromkeys(rule_id for column in columns for rule_id in _value_of(column))
+    return Check(rule.id, parsed & ~holds, reason, rule.action, tuple(needs))
+
+
+def _value_of(column: model.Column) -> tuple[str, ...]:
+    """Rules without which a row has no value in this column that another rule could judge."""
+    return FIELD_COUNT, f"{column.name}.required", f"{column.name}.type"
 
 
 def _is_parsed(contract: model.Contract, column: model.Column) -> Column:

@@ -17,11 +17,12 @@ Transform = Literal["identity", "day", "month", "year"]
 
 @dataclass(frozen=True, kw_only=True)
 class TableColumn:
-    """Name, Spark type and description of a column."""
+    """Name, Spark type and description of a column; `is_required` when no row may lack a value."""
 
     name: str
     type: str
     comment: str
+    is_required: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +44,15 @@ class Table:
 class Tables(Protocol):
     """The operations a table format must offer."""
 
-    def ensure(self, table: Table) -> None:
-        """Create the table, or add the columns it lacks.
+    def ensure(self, table: Table, *, may_evolve: bool) -> list[str]:
+        """Create the table, or evolve it by what loses nothing, and tell what was changed, in sentences.
 
-        Raises ContractInvalid when a column has another type than the contract says, or is not in the contract.
+        Raises ContractInvalid when it differs in another way, or in any way without `may_evolve`; nothing is changed
+        then.
         """
+
+    def exists(self, table: Table) -> bool:
+        """Whether the catalog knows the table."""
 
     def start_branch(self, table: Table, branch: str) -> int | None:
         """Open a fresh branch from the published state, whose snapshot id is returned (None: it has no snapshot yet).
@@ -70,16 +75,29 @@ class Tables(Protocol):
     def merge(self, table: Table, branch: str, rows: DataFrame, *, on: str, newer: str) -> None:
         """Update what matches `on` where `newer` holds, insert what does not match; `t` is the table, `s` the rows."""
 
+    def update(self, table: Table, branch: str, rows: DataFrame, *, on: str, when: str, values: dict[str, str]) -> None:
+        """Set columns to SQL `values` where a row matches `on` and `when` holds; `t` is the table, `s` the rows."""
+
+    def record(self, table: Table, rows: DataFrame, *, run_id: str) -> None:
+        """Publish what a run noted down, in a table with the column `run_id`; its earlier rows are replaced."""
+
     def replace(
         self, table: Table, branch: str, rows: DataFrame, condition: Column, properties: dict[str, str]
     ) -> None:
         """Replace whole partitions, those for which the condition holds; `properties` are kept with the snapshot."""
 
     def changed_partitions(self, table: Table, since: int, until: int) -> list[date] | None:
-        """First days of the partitions in which two snapshots differ; None when `since` is no longer known."""
+        """First days of the partitions whose rows may differ between two snapshots, of which `until` builds on `since`.
+
+        A compaction in between changes no row and counts for nothing. None when `since` is no longer known, or was
+        rolled back.
+        """
 
     def last_properties(self, table: Table, marker: str) -> dict[str, str]:
         """Properties of the newest published snapshot that has `marker` among them; empty when none has."""
+
+    def table_property(self, table: Table, name: str) -> str | None:
+        """A property of the table itself, which no rollback takes back; None when it is not set."""
 
     def publish(self, table: Table, branch: str, snapshot: int) -> None:
         """Make `snapshot`, the head of the branch, the published state and drop the branch; again is harmless.

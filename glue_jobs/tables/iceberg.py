@@ -13,16 +13,19 @@ from typing import Any
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped] # py4j has no types
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.errors import ContractInvalid, RetryableError
-from glue_jobs.tables import Table, TableColumn
+from glue_jobs.tables import Table, TableColumn, evolution
 
 CATALOG = "glue_catalog"
 MAIN = "main"
 RUN_BRANCHES = "run_"  # prefix of contracts.naming.branch
 UNIX_EPOCH = date(1970, 1, 1)
+# Source: Iceberg table spec, "Snapshots" (operation) and "Manifests" (status of an entry).
+REWRITTEN = "replace"
+UNTOUCHED = 0
 
 PROPERTIES = {
     "format-version": "2",
@@ -43,7 +46,7 @@ class IcebergTables:
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
 
-    def ensure(self, table: Table) -> None:
+    def ensure(self, table: Table, *, may_evolve: bool) -> list[str]:
         columns = ", ".join(_definition(column) for column in table.columns)
         location = f"LOCATION {_text(table.location)}" if table.location else ""
         properties = ", ".join(f"{_text(name)} = {_text(value)}" for name, value in PROPERTIES.items())
@@ -52,7 +55,10 @@ class IcebergTables:
             f"PARTITIONED BY ({_partitioning(table)}) {location} "
             f"COMMENT {_text(table.comment)} TBLPROPERTIES ({properties})"
         )
-        self._add_missing_columns(table)
+        return self._evolve(table, may_evolve=may_evolve)
+
+    def exists(self, table: Table) -> bool:
+        return self._spark.catalog.tableExists(_name(table))
 
     def start_branch(self, table: Table, branch: str) -> int | None:
         refs = self._refs(table)
@@ -85,6 +91,21 @@ class IcebergTables:
             f"WHEN MATCHED AND {newer} THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
         )
 
+    def update(self, table: Table, branch: str, rows: DataFrame, *, on: str, when: str, values: dict[str, str]) -> None:
+        view = f"updates_of_{table.name}"
+        rows.createOrReplaceTempView(view)
+        assignments = ", ".join(f"t.`{name}` = {value}" for name, value in values.items())
+        self._spark.sql(
+            f"MERGE INTO {_name(table, branch)} t USING {view} s ON {on} "
+            f"WHEN MATCHED AND {when} THEN UPDATE SET {assignments}"
+        )
+
+    def record(self, table: Table, rows: DataFrame, *, run_id: str) -> None:
+        mine = f"run_id = {_text(run_id)}"
+        if self.read(table).where(mine).take(1):  # of an earlier attempt; seldom, so most runs make one commit
+            self._spark.sql(f"DELETE FROM {_name(table)} WHERE {mine}")
+        self._in_order(table, rows).writeTo(_name(table)).append()
+
     def replace(
         self, table: Table, branch: str, rows: DataFrame, condition: Column, properties: dict[str, str]
     ) -> None:
@@ -94,27 +115,33 @@ class IcebergTables:
         writer.overwrite(condition)
 
     def changed_partitions(self, table: Table, since: int, until: int) -> list[date] | None:
-        if since == until:
-            return []
-        if not self._spark.sql(f"SELECT 1 FROM {_name(table)}.snapshots WHERE snapshot_id = {since}").take(1):
+        ancestry = self._ancestry(table, until)
+        known = [step["snapshot_id"] for step in ancestry]
+        if since not in known:
             return None
-        files = " UNION ALL ".join(
-            f"SELECT file_path, partition.`{_partition_field(table)}` AS value "
-            f"FROM {_name(table)}.files VERSION AS OF {snapshot}"
-            for snapshot in (since, until)
+        # A compaction replaces files without changing a row, so what it did is not looked at.
+        steps = [step["snapshot_id"] for step in ancestry[: known.index(since)] if step["operation"] != REWRITTEN]
+        if not steps:
+            return []
+        changes = " UNION ALL ".join(
+            f"SELECT data_file.partition.`{_partition_field(table)}` AS value "
+            f"FROM {_name(table)}.entries VERSION AS OF {step} WHERE snapshot_id = {step} AND status <> {UNTOUCHED}"
+            for step in steps
         )
-        # Data files never change, so two snapshots differ exactly where one has a file that the other has not.
-        once = f"SELECT any_value(value) AS value FROM ({files}) GROUP BY file_path HAVING count(*) = 1"
-        rows = self._spark.sql(f"SELECT DISTINCT value FROM ({once})").collect()
+        rows = self._spark.sql(f"SELECT DISTINCT value FROM ({changes})").collect()
         return sorted(_first_day(table, row["value"]) for row in rows)
 
     def last_properties(self, table: Table, marker: str) -> dict[str, str]:
-        found = self._spark.sql(
-            f"SELECT s.summary FROM {_name(table)}.snapshots s JOIN {_name(table)}.history h USING (snapshot_id) "
-            f"WHERE h.is_current_ancestor AND s.summary[{_text(marker)}] IS NOT NULL "
-            "ORDER BY s.committed_at DESC LIMIT 1"
-        ).collect()
-        return dict(found[0][0]) if found else {}
+        ancestry = self._ancestry(table, self.head(table))
+        return next((dict(step["summary"]) for step in ancestry if marker in (step["summary"] or {})), {})
+
+    def ancestors(self, table: Table) -> list[int]:
+        """The published snapshot and those it was built on, newest first, as far back as they are kept."""
+        return [step["snapshot_id"] for step in self._ancestry(table, self.head(table))]
+
+    def table_property(self, table: Table, name: str) -> str | None:
+        found = self._spark.sql(f"SHOW TBLPROPERTIES {_name(table)}").where(F.col("key") == name).collect()
+        return str(found[0]["value"]) if found else None
 
     def publish(self, table: Table, branch: str, snapshot: int) -> None:
         refs = self._refs(table)
@@ -140,8 +167,17 @@ class IcebergTables:
             ) from error
 
     def _is_published(self, table: Table, snapshot: int) -> bool:
-        known = f"SELECT 1 FROM {_name(table)}.history WHERE is_current_ancestor AND snapshot_id = {snapshot}"
-        return bool(self._spark.sql(known).take(1))
+        return snapshot in self.ancestors(table)
+
+    def _ancestry(self, table: Table, snapshot: int | None) -> list[Row]:
+        """The snapshot and those it was built on, newest first, as far back as they are kept."""
+        columns = "snapshot_id, parent_id, operation, summary"
+        rows = self._spark.sql(f"SELECT {columns} FROM {_name(table)}.snapshots").collect()
+        known, found = {row["snapshot_id"]: row for row in rows}, []
+        while snapshot in known:
+            found.append(known[snapshot])
+            snapshot = known[snapshot]["parent_id"]
+        return found
 
     def _refs(self, table: Table) -> dict[str, int]:
         rows = self._spark.sql(f"SELECT name, snapshot_id FROM {_name(table)}.refs WHERE type = 'BRANCH'").collect()
@@ -153,18 +189,34 @@ class IcebergTables:
     def _in_order(self, table: Table, rows: DataFrame) -> DataFrame:
         return rows.select(*(F.col(column.name) for column in table.columns))
 
-    def _add_missing_columns(self, table: Table) -> None:
+    def _evolve(self, table: Table, *, may_evolve: bool) -> list[str]:
+        self._require_partitioning(table)
         existing = {field.name: field.dataType.simpleString() for field in self._spark.table(_name(table)).schema}
-        wanted = {column.name: column.type for column in table.columns}
-        wrong = [f"{name} {kind}" for name, kind in existing.items() if wanted.get(name) != kind]
-        if wrong:
+        found = evolution.differences(existing, table)
+        evolution.require_safe(_name(table), found, may_evolve=may_evolve)
+        for column in table.columns:
+            if column.name not in existing:
+                self._alter(table, f"ADD COLUMN {_definition(column)}")
+            elif existing[column.name] != column.type:
+                self._alter(table, f"ALTER COLUMN `{column.name}` TYPE {column.type}")
+        if found:
+            names = self._spark.table(_name(table)).columns
+            for name, before in evolution.moves(names, table):
+                self._alter(table, f"ALTER COLUMN `{name}` {f'AFTER `{before}`' if before else 'FIRST'}")
+        return [difference.sentence for difference in found]
+
+    def _alter(self, table: Table, change: str) -> None:
+        self._spark.sql(f"ALTER TABLE {_name(table)} {change}")
+
+    def _require_partitioning(self, table: Table) -> None:
+        """Raises ContractInvalid when the table is partitioned otherwise: what to recompute is told by partitions."""
+        found = self._spark.table(_name(table)).select("_partition.*").columns
+        wanted = _partition_field(table)
+        if found != [wanted]:
             raise ContractInvalid(
-                f"{_name(table)} has {', '.join(wrong)}, which the contract has not or has with another type; "
-                "a breaking change needs a new table and a backfill"
+                f"{_name(table)} is partitioned by {', '.join(found)}, and the contract wants {wanted}; a table keeps "
+                "its partitioning: give the dataset another name and load its files there"
             )
-        missing = [_definition(column) for column in table.columns if column.name not in existing]
-        if missing:
-            self._spark.sql(f"ALTER TABLE {_name(table)} ADD COLUMNS ({', '.join(missing)})")
 
 
 def _name(table: Table, branch: str | None = None) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from contracts import model, naming
+from glue_jobs.quality import checks
 from glue_jobs.tables import Table, TableColumn
 
 ORIGIN = (
@@ -16,8 +19,25 @@ ORIGIN = (
 VERDICT = (
     TableColumn(name="rule_ids", type="array<string>", comment="Rules that the record breaks."),
     TableColumn(name="reasons", type="array<string>", comment="What is wrong, one sentence per rule."),
-    TableColumn(name="raw_text", type="string", comment="The record as a line of its file."),
+    TableColumn(name="raw_text", type="string", comment="The record as a line of its file, without personal data."),
+    TableColumn(name="_subject", type="string", comment="Token of the person that the record is about, if it is."),
+    TableColumn(name="resolved_by", type="string", comment="Content hash of the file that corrected it; null: open."),
+    TableColumn(name="resolved_at", type="timestamp_ntz", comment="When the run with that file began, in UTC."),
 )
+QUALITY = (
+    TableColumn(name="run_id", type="string", comment="The run that checked."),
+    TableColumn(name="rule_id", type="string", comment="Rule of the contract, or check that a column implies."),
+    TableColumn(name="scope", type="string", comment="row or table."),
+    TableColumn(name="action", type="string", comment="warn, quarantine or halt."),
+    TableColumn(name="status", type="string", comment="passed, failed, or unproven where no row could be checked."),
+    TableColumn(name="rows_checked", type="bigint", comment="Rows that the rule could be put to."),
+    TableColumn(name="rows_failed", type="bigint", comment="Rows that broke it."),
+    TableColumn(name="measured", type="string", comment="What was found."),
+    TableColumn(name="expected", type="string", comment="What the contract wants."),
+    TableColumn(name="contract_version", type="string", comment="Contract version that was checked against."),
+    TableColumn(name="checked_at", type="timestamp_ntz", comment="When it was checked, in UTC."),
+)
+PROTECTED = {"hash": "a token in place of the value", "mask": "its first character only"}
 
 
 def processed(contract: model.Contract, environment: str, bucket: str | None) -> Table:
@@ -25,7 +45,7 @@ def processed(contract: model.Contract, environment: str, bucket: str | None) ->
     return Table(
         database=naming.database(environment, "processed"),
         name=contract.dataset,
-        columns=(*map(_column, contract.columns), *ORIGIN),
+        columns=(*(_stored(contract, column) for column in contract.stored_columns), *ORIGIN),
         partition_column=contract.partition_column,
         partition_transform=contract.partition_transform,
         comment=contract.description,
@@ -47,6 +67,20 @@ def quarantine(contract: model.Contract, environment: str, bucket: str | None) -
     )
 
 
+def quality(contract: model.Contract, environment: str, bucket: str | None) -> Table:
+    """The table of what each run checked, and how it ended."""
+    name = naming.quality_table(contract.dataset)
+    return Table(
+        database=naming.database(environment, "processed"),
+        name=name,
+        columns=QUALITY,
+        partition_column="checked_at",
+        partition_transform="month",
+        comment=f"Results of the rules of {contract.dataset}, one row per run and rule.",
+        location=_location(bucket, name),
+    )
+
+
 def curated(curated_model: model.CuratedModel, environment: str, bucket: str | None) -> Table:
     """The table of one curated model."""
     return Table(
@@ -58,6 +92,15 @@ def curated(curated_model: model.CuratedModel, environment: str, bucket: str | N
         comment=curated_model.description,
         location=_location(bucket, curated_model.name),
     )
+
+
+def _stored(contract: model.Contract, column: model.Column) -> TableColumn:
+    """What the processed table keeps of a column."""
+    found = _column(column)
+    if column.pii:
+        comment = f"{column.description.rstrip('.')} (personal data: {PROTECTED[column.pii]})."
+        found = replace(found, type=column.stored_type or "", comment=comment)
+    return replace(found, is_required=checks.is_required(contract, column))
 
 
 def _column(column: model.Column) -> TableColumn:

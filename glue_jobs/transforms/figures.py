@@ -53,11 +53,10 @@ def by_file(rows: DataFrame, contract: model.Contract) -> DataFrame:
     return rows.groupBy(SOURCE).agg(*of_source(contract))
 
 
-def by_rule(staged: DataFrame) -> DataFrame:
-    """Per rule id: how many rows break it, refused or warned."""
-    ids = F.concat(F.coalesce(RULE_IDS, F.array()), F.coalesce(WARNINGS, F.array()))
-    affected = staged.where(F.col(RULE_IDS).isNotNull() | F.col(WARNINGS).isNotNull())
-    return affected.select(F.explode(ids).alias("rule_id")).groupBy("rule_id").agg(F.count(F.lit(1)).alias(ROWS))
+def by_verdict(rows: DataFrame) -> DataFrame:
+    """Per combination of broken and warning rules that occurs: how many rows have it. Rows without any are left out."""
+    affected = rows.where(F.col(RULE_IDS).isNotNull() | F.col(WARNINGS).isNotNull())
+    return affected.groupBy(RULE_IDS, WARNINGS).agg(F.count(F.lit(1)).alias(ROWS))
 
 
 def totals(row: Mapping[str, Any], contract: model.Contract) -> Totals:

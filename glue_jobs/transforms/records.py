@@ -6,10 +6,21 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts import model
-from glue_jobs.transforms.staging import RAW_TEXT, REASONS, RULE_IDS, SOURCE, SPLIT_ROW, SPLIT_START
+from glue_jobs.transforms.staging import (
+    ORIGIN_ROW,
+    RAW_TEXT,
+    REASONS,
+    RULE_IDS,
+    SOURCE,
+    SPLIT_ROW,
+    SPLIT_START,
+    WARNINGS,
+)
 
 FILE_NAME, RECEIVED_AT, ROW, ROWS_BEFORE = "_source_file", "_received_at", "_source_row", "_rows_before"
 ORDER = (RECEIVED_AT, SOURCE, ROW)  # the greater wins
+PLACE = [SOURCE, ROW]  # identifies a record of a file
+RESOLVED_BY, RESOLVED_AT = "resolved_by", "resolved_at"
 
 
 def numbered(staged: DataFrame, splits: DataFrame, run_id: str, contract_version: str) -> DataFrame:
@@ -20,6 +31,8 @@ def numbered(staged: DataFrame, splits: DataFrame, run_id: str, contract_version
             ROW: F.col(ROWS_BEFORE) + F.col(SPLIT_ROW) + 1,
             "_run_id": F.lit(run_id),
             "_contract_version": F.lit(contract_version),
+            RESOLVED_BY: F.lit(None).cast("string"),
+            RESOLVED_AT: F.lit(None).cast("timestamp_ntz"),
         }
     )
 
@@ -29,10 +42,49 @@ def valid(rows: DataFrame) -> DataFrame:
     return rows.where(F.col(RULE_IDS).isNull())
 
 
-def quarantined(rows: DataFrame) -> DataFrame:
+def quarantined(rows: DataFrame, contract: model.Contract) -> DataFrame:
     """The rows that break one, named as the quarantine table names their columns."""
     broken = rows.where(F.col(RULE_IDS).isNotNull())
-    return broken.withColumnsRenamed({RULE_IDS: "rule_ids", REASONS: "reasons", RAW_TEXT: "raw_text"})
+    subject = contract.subject_column
+    person = F.col(subject.name) if subject else F.lit(None).cast("string")
+    named = broken.withColumnsRenamed({RULE_IDS: "rule_ids", REASONS: "reasons", RAW_TEXT: "raw_text"})
+    return named.withColumn("_subject", person)
+
+
+def still_resolved(rows: DataFrame, resolved: DataFrame) -> DataFrame:
+    """Rows with the verdicts of `resolved`, records of the quarantine that a corrected record has replaced.
+
+    They stay refused whatever the contract says now, or record and correction would both be loaded.
+    """
+    verdicts = {RULE_IDS: "rule_ids", REASONS: "reasons", RAW_TEXT: "raw_text"}
+    old = {name: f"_old_{name}" for name in (*verdicts.values(), RESOLVED_BY, RESOLVED_AT)}
+    theirs = resolved.select(*PLACE, *(F.col(name).alias(alias) for name, alias in old.items()))
+    both = rows.join(theirs, PLACE, "left")
+    is_resolved = F.col(old[RESOLVED_BY]).isNotNull()
+    kept = {ours: F.when(is_resolved, F.col(old[name])).otherwise(F.col(ours)) for ours, name in verdicts.items()}
+    found = {name: F.col(old[name]) for name in (RESOLVED_BY, RESOLVED_AT)}
+    return both.withColumns({**kept, WARNINGS: F.when(~is_resolved, F.col(WARNINGS)), **found}).drop(*old.values())
+
+
+def standing(rows: DataFrame, held: DataFrame) -> DataFrame:
+    """Rows, but those that the table holds as it holds them: a replay does not judge these again."""
+    others = rows.join(held.select(*PLACE), PLACE, "left_anti")
+    return others.unionByName(held, allowMissingColumns=True)
+
+
+def corrections(rows: DataFrame, replays: dict[str, str]) -> DataFrame:
+    """Per corrected record (`origin`, `origin_row`), the hash of the newest file that corrects it (`replay`).
+
+    `replays`: hash of each file of corrections, with the hash of the file that they correct.
+    """
+    pairs = [F.lit(text) for pair in replays.items() for text in pair]
+    named = rows.where(F.col(ORIGIN_ROW).isNotNull()).select(
+        F.create_map(*pairs)[F.col(SOURCE)].alias("origin"),
+        F.col(ORIGIN_ROW).alias("origin_row"),
+        F.struct(RECEIVED_AT, SOURCE).alias("_by"),
+    )
+    newest = named.groupBy("origin", "origin_row").agg(F.max("_by").alias("_by"))
+    return newest.select("origin", "origin_row", F.col("_by")[SOURCE].alias("replay"))
 
 
 def order(*, of: str = "") -> Column:

@@ -1,21 +1,26 @@
 """One pass over the raw records: text, typed values, and what is wrong with each.
 
 Every record is kept, in the order and number in which it was read, so that all later figures can be checked against
-this frame. Sentences and raw text are built only for rows that need them.
+this frame. Sentences and raw text are built only for rows that need them. Rules judge the values as they came; only
+what is kept of personal data leaves this pass.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts import model
 from glue_jobs.quality import checks
-from glue_jobs.transforms import parsing
+from glue_jobs.transforms import parsing, protection
 from glue_jobs.transforms.layout import Layout
 
 SOURCE, SPLIT_START, SPLIT_ROW = "_source_sha256", "_split_start", "_split_row"
 RULE_IDS, REASONS, RAW_TEXT, WARNINGS = "_rule_ids", "_reasons", "_raw_text", "_warnings"
+ORIGIN_ROW = "_origin_row"  # of a corrected record: the number of the one that it corrects
+WITHHELD = "(withheld: it may show personal data; the record itself is in the raw zone)"
 
 
 def parsed(raw: DataFrame, contract: model.Contract, layout: Layout) -> DataFrame:
@@ -26,33 +31,72 @@ def parsed(raw: DataFrame, contract: model.Contract, layout: Layout) -> DataFram
         checks.text_name(name): parsing.trimmed(F.when(intact, _one_break(place) if layout.has_quotes else place))
         for name, place in places.items()
     }
-    filled = {name: parsing.present(F.col(name)) for name in texts}
+    lacking = {checks.text_name(column.name) for column in contract.columns} - texts.keys()
+    filled = {
+        **{name: parsing.present(F.col(name)) for name in texts},
+        **{name: F.lit(None).cast("string") for name in lacking},
+    }
     values = {column.name: parsing.value(column, F.col(checks.text_name(column.name))) for column in contract.columns}
     return raw.withColumns(texts).withColumns(filled).withColumns(values)
 
 
-def checked(rows: DataFrame, contract: model.Contract, layout: Layout) -> DataFrame:
-    """Replace texts and fields by the verdict: rule ids, reasons, raw text and warnings; null where there is none."""
-    found = checks.of_contract(contract, len(layout.columns))
+def checked(
+    rows: DataFrame, contract: model.Contract, layout: Layout, *, key_pads: DataFrame | None, erased: Sequence[str]
+) -> DataFrame:
+    """Replace texts and fields by the verdict, and personal data by what is kept of it.
+
+    The verdict: rule ids, reasons, raw text and warnings; null where there is none. `key_pads`: transforms.protection;
+    `erased`: tokens of data subjects whose records are refused.
+    """
+    found = checks.of_contract(contract, len(layout.columns), erased)
     refusing = [check for check in found if check.action != "warn"]
     warning = [check for check in found if check.action == "warn"]
-    judged = rows.withColumns(
+    judged = protection.protected(rows, contract, key_pads).withColumns(
         {
             "_broken": F.when(checks.any_broken(refusing), checks.broken(refusing)),
             WARNINGS: F.when(checks.any_broken(warning), checks.broken(warning)["rule_id"]),
         }
     )
-    written = F.coalesce(F.col(checks.DAMAGED), _as_csv(contract, layout))
     return judged.select(
-        *(column.name for column in contract.columns),
+        *(_kept(column).alias(column.name) for column in contract.stored_columns),
         SOURCE,
         SPLIT_START,
         SPLIT_ROW,
+        _origin_row(layout).alias(ORIGIN_ROW),
         F.col("_broken")["rule_id"].alias(RULE_IDS),
         F.col("_broken")["reason"].alias(REASONS),
-        F.when(F.col("_broken").isNotNull(), written).alias(RAW_TEXT),
+        F.when(F.col("_broken").isNotNull(), _written(contract, layout)).alias(RAW_TEXT),
         WARNINGS,
     )
+
+
+def _kept(column: model.Column) -> Column:
+    return F.col(checks.kept_name(column.name) if column.pii else column.name)
+
+
+def _origin_row(layout: Layout) -> Column:
+    if layout.origin_position is None:
+        return F.lit(None).cast("bigint")
+    text = F.col(layout.field_names[layout.origin_position])
+    return F.when(F.col(checks.DAMAGED).isNull(), parsing.trimmed(text).try_cast("bigint"))
+
+
+def _written(contract: model.Contract, layout: Layout) -> Column:
+    """The record as the quarantine shows it: as written, but without personal data."""
+    if not contract.protected_columns:
+        return F.coalesce(F.col(checks.DAMAGED), _as_csv(contract, [F.col(name) for name in layout.field_names]))
+    is_erased = F.array_contains(F.col("_broken")["rule_id"], checks.ERASED)
+    fields = zip(layout.field_names, layout.columns, strict=True)
+    shown = [_shown(contract, field, name).alias(field) for field, name in fields]
+    withheld = F.when(F.col(checks.DAMAGED).isNotNull() | is_erased, F.lit(WITHHELD))
+    return withheld.otherwise(_as_csv(contract, shown))
+
+
+def _shown(contract: model.Contract, field: str, name: str | None) -> Column:
+    """A field of a record with personal data; nobody has classified one that the contract ignores."""
+    if name is None or contract.column(name).pii == "drop":
+        return F.lit(None).cast("string")
+    return F.col(checks.kept_name(name) if contract.column(name).pii else field)
 
 
 def _one_break(text: Column) -> Column:
@@ -60,7 +104,7 @@ def _one_break(text: Column) -> Column:
     return F.regexp_replace(text, "\r\n?", "\n")
 
 
-def _as_csv(contract: model.Contract, layout: Layout) -> Column:
+def _as_csv(contract: model.Contract, fields: Sequence[Column]) -> Column:
     """The record as a line of the same file: same fields, same order, quoted where needed."""
     options = {
         "sep": contract.intake.delimiter,
@@ -68,4 +112,4 @@ def _as_csv(contract: model.Contract, layout: Layout) -> Column:
         "ignoreLeadingWhiteSpace": "false",
         "ignoreTrailingWhiteSpace": "false",
     }
-    return F.to_csv(F.struct(*layout.field_names), options)
+    return F.to_csv(F.struct(*fields), options)

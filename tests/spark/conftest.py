@@ -23,7 +23,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     jars = [str(jar) for jar in (ROOT / ".slipway" / "jars").glob(ICEBERG)]
     if not jars:
         pytest.fail(f"no {ICEBERG} in .slipway/jars; run `make setup`")
-    home = tmp_path_factory.mktemp("spark")
+    home, events = tmp_path_factory.mktemp("spark"), tmp_path_factory.mktemp("events")
     session = (
         SparkSession.builder.master("local[2]")
         .config("spark.jars", ",".join(jars))
@@ -33,6 +33,10 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # short jobs
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.eventLog.enabled", "true")  # which must never show a key
+        .config("spark.eventLog.dir", f"file://{events}")
+        .config("spark.eventLog.compress", "false")
+        .config("spark.sql.debug.maxToStringFields", "10000")  # nothing of a plan is left out
         .config("spark.local.dir", str(home / "local"))
         .config("spark.sql.warehouse.dir", str(home / "unused"))
         .config("spark.sql.extensions", "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions")

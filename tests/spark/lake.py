@@ -14,7 +14,7 @@ from typing import Any
 
 from pyspark.sql import Row, SparkSession
 
-from contracts.model import Contract
+from contracts.model import Contract, SchemaChange
 from glue_jobs import batch, curating, loading
 from glue_jobs.tables import Table, of_contract
 from glue_jobs.tables.iceberg import IcebergTables
@@ -34,6 +34,9 @@ class Lake:
     folder: Path
     environment: str
     contract: Contract = ORDERS
+    schema_change: SchemaChange = "evolve"
+    pii_key: bytes | None = None
+    erased: Sequence[str] = ()
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -47,6 +50,11 @@ class Lake:
         return of_contract.processed(self.contract, self.environment, None)
 
     @property
+    def quality(self) -> Table:
+        """What its runs checked."""
+        return of_contract.quality(self.contract, self.environment, None)
+
+    @property
     def quarantine(self) -> Table:
         """Its quarantine."""
         return of_contract.quarantine(self.contract, self.environment, None)
@@ -56,7 +64,9 @@ class Lake:
         (found,) = (curated for curated in self.contract.curated if curated.name == name)
         return of_contract.curated(found, self.environment, None)
 
-    def put(self, content: bytes, name: str = "orders.csv", minute: int = 0) -> dict[str, Any]:
+    def put(
+        self, content: bytes, name: str = "orders.csv", minute: int = 0, replay_of: str | None = None
+    ) -> dict[str, Any]:
         """Lay a file into the raw zone; its entry for a manifest, received at that minute."""
         sha256 = hashlib.sha256(content).hexdigest()
         place = self.folder / "raw" / "ingest_date=2024-05-01" / sha256 / name
@@ -72,11 +82,17 @@ class Lake:
             "size_bytes": len(content),
             "header": records[0],
             "has_quotes": any(set("\r\n") & set(value) for record in records for value in record),
+            "replay_of": replay_of,
         }
 
-    def load(self, *files: dict[str, Any], run_id: str = "20240501T100000-00000001") -> dict[str, Any]:
+    def load(
+        self, *files: dict[str, Any], run_id: str = "20240501T100000-00000001", mode: str = "load"
+    ) -> dict[str, Any]:
         """Run raw_to_processed."""
-        manifest = {"dataset": self.contract.dataset, "run_id": run_id, "files": files}
+        manifest = {
+            "dataset": self.contract.dataset, "run_id": run_id, "mode": mode, "erased_subjects": self.erased,
+            "files": files,
+        }  # fmt: skip
         self.results[run_id] = loading.run(
             loading.Loading(
                 spark=self.spark,
@@ -84,8 +100,11 @@ class Lake:
                 batch=batch.from_manifest(manifest),
                 processed=self.processed,
                 quarantine=self.quarantine,
+                quality=self.quality,
                 tables=self.tables,
                 staged_uri=str(self.folder / "runs" / run_id / "staged"),
+                schema_change=self.schema_change,
+                pii_key=self.pii_key,
             )
         )
         return self.results[run_id]
@@ -106,9 +125,11 @@ class Lake:
             )
         )
 
-    def run(self, *files: dict[str, Any], run_id: str = "20240501T100000-00000001") -> dict[str, Any]:
+    def run(
+        self, *files: dict[str, Any], run_id: str = "20240501T100000-00000001", mode: str = "load"
+    ) -> dict[str, Any]:
         """Both jobs; the result of the first."""
-        result = self.load(*files, run_id=run_id)
+        result = self.load(*files, run_id=run_id, mode=mode)
         self.curate(run_id)
         return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from contracts.model import Column, Contract, CuratedModel, Intake, Retention, Rule
+from contracts.model import Column, Contract, CuratedModel, Intake, Maintenance, Retention, Rule
 
 HEADER = "Order ID,Order Date,Status,Quantity,Amount,Note"
 
@@ -14,7 +14,7 @@ def column(name: str, kind: str = "string", **changes: Any) -> Column:
     """A column with nothing special about it, but for `changes`."""
     plain = Column(
         name=name, type=kind, description=f"The {name}.", source_name=name, required=False, format=None, minimum=None,
-        maximum=None, pattern=None, max_length=None, allowed=(), control_total=False, pii=None,
+        maximum=None, pattern=None, max_length=None, allowed=(), control_total=False, pii=None, data_subject=False,
     )  # fmt: skip
     return replace(plain, **changes)
 
@@ -68,10 +68,13 @@ ORDERS = Contract(
         Rule(id="amount_is_plausible", description="No order is above 900000.", action="halt",
              expression="amount <= 900000", columns=("amount",)),
     ),
+    table_rules=(),
+    schema_change="evolve",
     partition_column="order_date",
     partition_transform="month",
     table_format="iceberg",
     retention=Retention(raw_days=1, raw_archive_after_days=1, processed_days=None, quarantine_days=1),
+    maintenance=Maintenance(target_file_mb=128, snapshot_days=7, least_snapshots=5, orphan_days=3),
     max_quarantined_share="0.5",
     curated=(
         curated("orders_by_month", "month", "month_start"),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from contracts import model
 from contracts.errors import PermanentError
-from glue_jobs import arguments, storage
+from glue_jobs import arguments, pii_key, storage
+from tests.spark.orders import ORDERS, column
 
 GIVEN = {
     "dataset": "orders",
@@ -45,6 +48,43 @@ def test_what_glue_adds_for_itself_is_ignored() -> None:
 def test_all_missing_arguments_are_named_at_once() -> None:
     with pytest.raises(PermanentError, match=r"missing: --run_id, --processed_bucket, --curated_bucket; given:"):
         arguments.parse(["--dataset=orders", "--environment", "dev", "--run_id", "--verbose"])
+
+
+def test_what_only_loading_needs_is_read_with_it() -> None:
+    words = [f"--{name}={value}" for name, value in {**GIVEN, "schema_change": "strict"}.items()]
+    found = arguments.parse_loading([*words, "--pii_secret_arn", "arn:aws:secret"])
+    assert (found.schema_change, found.pii_secret_arn) == ("strict", "arn:aws:secret")
+    assert arguments.parse_loading([*words, "--pii_secret_arn", ""]).pii_secret_arn == ""
+    assert arguments.parse_loading(words).pii_secret_arn == ""
+
+
+def test_an_environment_that_allows_something_unknown_is_refused() -> None:
+    words = [f"--{name}={value}" for name, value in GIVEN.items()]
+    with pytest.raises(PermanentError, match="--schema_change is 'lax', none of reject, strict, evolve"):
+        arguments.parse_loading([*words, "--schema_change=lax"])
+    with pytest.raises(PermanentError, match="missing: --schema_change"):
+        arguments.parse_loading(words)
+
+
+def contract_of(treatment: model.PiiTreatment) -> model.Contract:
+    """A contract with one column of personal data."""
+    return replace(ORDERS, columns=(column("email", pii=treatment),))
+
+
+@pytest.mark.usefixtures("_bucket")
+def test_the_key_is_read_only_for_a_contract_that_makes_tokens() -> None:
+    secrets = boto3.client("secretsmanager")
+    arn = secrets.create_secret(Name="key", SecretString="kéy")["ARN"]
+    assert pii_key.key_of(contract_of("hash"), arn) == "kéy".encode()
+    binary = secrets.create_secret(Name="binary", SecretBinary=b"\x00\xff")["ARN"]
+    assert pii_key.key_of(contract_of("hash"), binary) == b"\x00\xff"
+    for treatment in ("mask", "drop"):
+        assert pii_key.key_of(contract_of(treatment), "no such secret") is None
+
+
+def test_tokens_without_a_named_secret_are_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(PermanentError, match=r"orders keeps email as tokens, but .* --pii_secret_arn is empty; deploy"):
+        pii_key.key_of(contract_of("hash"), "")
 
 
 @pytest.mark.usefixtures("_bucket")

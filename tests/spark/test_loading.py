@@ -92,6 +92,10 @@ def test_rows_and_money_of_each_file_are_accounted_for(lake: Lake) -> None:
     ]
     assert result["observed"] == {"rows_read": 6, "totals": {"amount": "96.55"}}
     assert result["touched_dates"] == {"min": "2024-01-02", "max": "2024-02-02"}
+    assert result["bytes_read"] == sum(file["size_bytes"] for file in (first, second, empty))
+    assert {name: result[name] for name in ("mode", "table_rules", "schema_changes", "quarantine_resolved")} == {
+        "mode": "load", "table_rules": [], "schema_changes": [], "quarantine_resolved": 0,
+    }  # fmt: skip
     assert [amount for (amount,) in lake.rows(lake.processed, "amount")] == [Decimal(10), Decimal(21), Decimal(40)]
     name = f"glue_catalog.{lake.processed.database}.{lake.processed.name}"
     assert lake.spark.sql(f"SELECT count(*) FROM {name}.files").collect()[0][0] == 2  # one file per month

@@ -92,7 +92,7 @@ def test_blanks_around_a_text_do_not_count_and_nothing_but_blanks_is_null(spark:
 
 
 def test_a_shown_value_is_quoted_and_shortened_and_personal_data_is_hidden(spark: SparkSession) -> None:
-    hidden = column("mail", pii="email")
+    hidden = column("mail", pii="hash")
     found = spark.range(1).select(
         parsing.shown(TEXT, F.lit("abc")), parsing.shown(TEXT, F.lit("x" * 61)), parsing.shown(hidden, F.lit("a@b.c"))
     )

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.errors import FileRejected
-from glue_jobs import batch, reading
+from glue_jobs import batch, reading, session
 from glue_jobs.quality.checks import DAMAGED
 from glue_jobs.transforms import layout
 from glue_jobs.transforms.staging import SOURCE, SPLIT_ROW, SPLIT_START
@@ -22,11 +22,18 @@ from tests.spark.lake import Lake, lines
 from tests.spark.orders import HEADER, ORDERS
 
 
+def manifest(*files: dict[str, Any]) -> batch.Batch:
+    """A batch of these files."""
+    return batch.from_manifest(
+        {"dataset": "orders", "run_id": "r", "mode": "load", "erased_subjects": [], "files": files}
+    )
+
+
 def records(lake: Lake, *files: dict[str, Any], split_bytes: int = 1 << 20) -> list[tuple[str, int, str]]:
     """(file, record number, note) of every record."""
-    found = batch.from_manifest({"dataset": "orders", "run_id": "r", "files": files})
+    found = manifest(*files)
     rows: list[tuple[str, int, int, str]] = []
-    for shape, members in layout.by_layout(ORDERS, found.files).items():
+    for shape, members in layout.by_layout(ORDERS, found.files, "strict").items():
         note = shape.field_names[shape.columns.index("note")]
         frame: DataFrame = reading.text_fields(lake.spark, ORDERS, shape, members)
         with reading.one_split_per_partition(lake.spark, split_bytes):
@@ -93,10 +100,8 @@ def test_a_gzip_file_is_read_like_the_file_inside(lake: Lake) -> None:
 
 def test_a_record_with_another_number_of_fields_is_kept_as_written(lake: Lake) -> None:
     short, long = "1,1/2/2024,open", "2,1/2/2024,open,1,1.00,a,b"
-    (found,) = batch.from_manifest(
-        {"dataset": "orders", "run_id": "r", "files": [lake.put(lines(short, long, "3,1/2/2024,open,1,1.00,c"))]}
-    ).files
-    ((shape, _),) = layout.by_layout(ORDERS, [found]).items()
+    (found,) = manifest(lake.put(lines(short, long, "3,1/2/2024,open,1,1.00,c"))).files
+    ((shape, _),) = layout.by_layout(ORDERS, [found], "strict").items()
     rows = reading.text_fields(lake.spark, ORDERS, shape, [found]).orderBy(SPLIT_ROW).collect()
     assert [row[DAMAGED] for row in rows] == [short, long, None]
 
@@ -104,7 +109,7 @@ def test_a_record_with_another_number_of_fields_is_kept_as_written(lake: Lake) -
 def test_headers_are_matched_in_any_order_and_spelling_and_ignored_ones_are_skipped(lake: Lake) -> None:
     header = "row-id,NOTE,amount,Quantity,status,order_date,Order Id"
     file = lake.put(lines("9,a,1.00,1,open,1/2/2024,1", header=header))
-    (shape,) = layout.by_layout(ORDERS, batch.from_manifest({"dataset": "o", "run_id": "r", "files": [file]}).files)
+    (shape,) = layout.by_layout(ORDERS, manifest(file).files, "strict")
     assert shape.columns == (None, "note", "amount", "quantity", "status", "order_date", "order_id")
     assert [text for _, _, text in records(lake, file)] == ["a"]
 
@@ -118,12 +123,19 @@ def test_headers_are_matched_in_any_order_and_spelling_and_ignored_ones_are_skip
     ],
 )
 def test_a_header_that_does_not_fit_the_contract_is_refused(lake: Lake, header: str, detail: str) -> None:
-    (file,) = batch.from_manifest({"dataset": "o", "run_id": "r", "files": [lake.put(lines(header=header))]}).files
+    (file,) = manifest(lake.put(lines(header=header))).files
     with pytest.raises(FileRejected, match=detail):
-        layout.by_layout(ORDERS, [file])
+        layout.by_layout(ORDERS, [file], "strict")
+
+
+def test_spark_does_not_warn_of_every_header_that_the_manifest_has_checked(spark: SparkSession) -> None:
+    session.prepare(spark, 0)
+    log4j: Any = spark.sparkContext._jvm.org.apache.logging.log4j  # type: ignore[union-attr]
+    logger = log4j.LogManager.getContext(False).getConfiguration().getLoggerConfig(session.HEADER_LOGGER)
+    assert (logger.getName(), logger.getLevel().toString()) == (session.HEADER_LOGGER, "ERROR")
 
 
 def test_files_that_need_no_quotes_are_read_apart_from_those_that_do(lake: Lake) -> None:
-    (file,) = batch.from_manifest({"dataset": "o", "run_id": "r", "files": [lake.put(lines())]}).files
-    groups = layout.by_layout(ORDERS, [file, replace(file, has_quotes=True), file])
+    (file,) = manifest(lake.put(lines())).files
+    groups = layout.by_layout(ORDERS, [file, replace(file, has_quotes=True), file], "strict")
     assert [(shape.has_quotes, len(files)) for shape, files in groups.items()] == [(False, 2), (True, 1)]

@@ -1,0 +1,50 @@
+"""Entry script of the job care: wiring only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pyspark.sql import SparkSession
+
+from contracts import model, naming
+from glue_jobs import arguments, caring, session, storage
+from glue_jobs.caring.work import Caring
+from glue_jobs.tables import of_contract
+from glue_jobs.tables.care import IcebergCare
+from glue_jobs.tables.iceberg import IcebergTables
+
+
+def main(argv: Sequence[str]) -> None:
+    """Carry out the request of a care run and write what was done."""
+    given = arguments.parse(argv)
+    contract = model.load(given.dataset)
+    bucket = f"s3://{given.processed_bucket}/"
+    request = storage.read_json(bucket + naming.request_key(given.dataset, given.run_id))
+    spark = SparkSession.builder.appName(f"care {given.dataset} {given.run_id}").getOrCreate()
+    session.prepare(spark, 0)
+    result = caring.run(
+        Caring(
+            spark=spark,
+            contract=contract,
+            run_id=given.run_id,
+            request=request,
+            processed=of_contract.processed(contract, given.environment, given.processed_bucket),
+            quarantine=of_contract.quarantine(contract, given.environment, given.processed_bucket),
+            quality=of_contract.quality(contract, given.environment, given.processed_bucket),
+            curated={
+                curated_model.name: of_contract.curated(curated_model, given.environment, given.curated_bucket)
+                for curated_model in contract.curated
+            },
+            tables=IcebergTables(spark),
+            care=IcebergCare(spark),
+            runs_uri=f"{bucket}{naming.RUNS_PREFIX}{given.dataset}/",
+            now=datetime.now(UTC),
+        )
+    )
+    storage.write_json(bucket + naming.result_key(given.dataset, given.run_id, "care"), result)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,84 @@
+"""The rules of a run: how each ended, row rules from the staged verdicts and table rules on the branch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from pyspark.sql import DataFrame, Row
+
+from contracts import model
+from glue_jobs.loading.work import Loading
+from glue_jobs.quality import checks, results, table_checks
+from glue_jobs.quality.results import RuleResult, Verdict
+from glue_jobs.transforms import figures
+from glue_jobs.transforms.figures import ROWS
+from glue_jobs.transforms.staging import RULE_IDS, SPLIT_START, WARNINGS
+
+
+def verdicts(rows: DataFrame, splits: list[Row]) -> list[Verdict]:
+    """The combinations of rules that rows break, refused or warned; rows without any are not looked at again."""
+    if not any(split["refused"] or split["warned"] for split in splits):
+        return []
+    return [
+        Verdict(rule_ids=frozenset((row[RULE_IDS] or []) + (row[WARNINGS] or [])), rows=row[ROWS])
+        for row in figures.by_verdict(rows).collect()
+    ]
+
+
+def row_rules(loading: Loading, found: list[Verdict], splits: list[Row]) -> list[RuleResult]:
+    """The result of every check that the contract implies, over the rows that this run judged."""
+    judged = sum(split[ROWS] for split in splits if split[SPLIT_START] is not None)
+    return results.of_row_rules(checks.of_contract(loading.contract, 0), found, judged)
+
+
+def table_rules(loading: Loading, brought: DataFrame, brought_rows: int) -> list[RuleResult]:
+    """The result of every table rule, over the table as the run would publish it.
+
+    `brought` are the rows of this run's files in it. Values of the others were looked up when they came, so that a
+    reference is looked up for these, and for all only when the run brought none.
+    """
+    rules = loading.contract.table_rules
+    table = loading.tables.read(loading.processed, branch=loading.branch)
+    if not rules:
+        return []
+    statistics = table.agg(*table_checks.statistics(rules)).collect()[0]
+    scope = brought if brought_rows else table
+    return [_table_rule(loading, rule, table, scope, statistics) for rule in rules]
+
+
+def record(loading: Loading, found: list[RuleResult]) -> None:
+    """Note the results down in the quality table, in place of those of an earlier attempt of this run."""
+    common: dict[str, str | datetime] = {
+        "run_id": loading.batch.run_id,
+        "contract_version": loading.contract.version,
+        "checked_at": datetime.now(UTC).replace(tzinfo=None),
+    }
+    columns = loading.quality.columns
+    rows = [results.quality_row(result, common) for result in found]
+    frame = loading.spark.createDataFrame(
+        [tuple(row[column.name] for column in columns) for row in rows],
+        ", ".join(f"{column.name} {column.type}" for column in columns),
+    )
+    loading.tables.ensure(loading.quality, may_evolve=True)
+    loading.tables.record(loading.quality, frame.coalesce(1), run_id=loading.batch.run_id)
+
+
+def _table_rule(
+    loading: Loading, rule: model.TableRule, table: DataFrame, scope: DataFrame, statistics: Row
+) -> RuleResult:
+    if rule.kind == "row_count":
+        return table_checks.row_count(rule, statistics)
+    if rule.kind == "freshness":
+        return table_checks.freshness(rule, statistics, loading.batch.started_at)
+    if rule.kind == "unique":
+        return table_checks.unique(rule, table_checks.repeated(table, rule.columns).collect()[0])
+    return table_checks.reference(rule, _unmatched(loading, rule, scope))
+
+
+def _unmatched(loading: Loading, rule: model.TableRule, scope: DataFrame) -> Row | None:
+    dataset, _, column = (rule.reference or "").partition(".")
+    other = loading.processed_of(dataset)
+    if not loading.tables.exists(other):
+        return None
+    known = loading.tables.read(other)
+    return table_checks.unmatched(scope, rule.columns[0], known, column).collect()[0]

@@ -1,0 +1,73 @@
+"""Rows and money of each file, each figure as it was measured: read, loaded, quarantined, deduplicated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+from typing import Any
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from contracts import model
+from glue_jobs import periods
+from glue_jobs.loading.work import Loading
+from glue_jobs.transforms import figures, staging
+from glue_jobs.transforms.deduplication import FATE, SUPERSEDED
+from glue_jobs.transforms.figures import ROWS
+
+Committed = dict[tuple[str, str], Row]  # (table, file) -> rows and totals
+PROCESSED, QUARANTINE = "processed", "quarantine"
+
+
+def loaded(loading: Loading, splits: list[Row]) -> DataFrame:
+    """The rows of the run's files on the processed branch as committed."""
+    contract = loading.contract
+    partitions = [day for split in splits for day in split["partitions"]]
+    touched = periods.within(contract.partition_column, partitions, contract.partition_transform)
+    return loading.tables.read(loading.processed, branch=loading.branch).where(loading.of_files & touched)
+
+
+def committed(loading: Loading, splits: list[Row]) -> Committed:
+    """What the tables hold of these files, on the branch as committed."""
+    refused = loading.tables.read(loading.quarantine, branch=loading.branch)
+    parts = [
+        figures.by_file(rows, loading.contract).withColumn("table", F.lit(name))
+        for name, rows in (
+            (PROCESSED, loaded(loading, splits)),
+            (QUARANTINE, refused.where(loading.of_files & F.expr(loading.received_sql))),
+        )
+    ]
+    return {(row["table"], row[staging.SOURCE]): row for row in reduce(DataFrame.unionByName, parts).collect()}
+
+
+def by_file(loading: Loading, read: list[Row], fates: list[Row], found: Committed) -> list[dict[str, Any]]:
+    """The documents of the files. `read` are the figures of the staged rows by split."""
+    documents = []
+    for file in loading.batch.files:
+        measured = {
+            "read": [split for split in read if split[staging.SOURCE] == file.sha256],
+            "loaded": [row for row in [found.get((PROCESSED, file.sha256))] if row],
+            "quarantined": [row for row in [found.get((QUARANTINE, file.sha256))] if row],
+            "deduplicated": [row for row in fates if row[staging.SOURCE] == file.sha256 and row[FATE] == SUPERSEDED],
+        }
+        documents.append(
+            {
+                "sha256": file.sha256,
+                "file_name": file.file_name,
+                **{f"rows_{name}": sum(row[ROWS] for row in rows) for name, rows in measured.items()},
+                "totals": {name: _totals(rows, loading.contract) for name, rows in measured.items()},
+            }
+        )
+    return documents
+
+
+def touched_dates(splits: list[Row]) -> dict[str, str | None]:
+    """First and last day of the valid rows."""
+    days = [split[name] for split in splits for name in ("first_day", "last_day") if split[name] is not None]
+    return {name: best(days).isoformat() if days else None for name, best in (("min", min), ("max", max))}
+
+
+def _totals(rows: Iterable[Row], contract: model.Contract) -> dict[str, str]:
+    parts = (figures.totals(row.asDict(), contract) for row in rows)
+    return figures.written(figures.added(parts, contract), contract)

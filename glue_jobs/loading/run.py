@@ -1,0 +1,106 @@
+"""The steps of raw_to_processed, in their order, and the document that tells what they did."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pyspark.sql import Row
+
+from contracts import model
+from contracts.errors import ContractInvalid
+from glue_jobs.loading import judging, measuring, modes, staged, writing
+from glue_jobs.loading.staged import Observed
+from glue_jobs.loading.work import Loading
+from glue_jobs.quality import results
+from glue_jobs.quality.results import RuleResult, Verdict
+from glue_jobs.transforms import figures
+from glue_jobs.transforms.figures import ROWS
+
+
+def run(loading: Loading) -> dict[str, Any]:
+    """Load the batch on the run's branches and return the result document (docs/architecture.md).
+
+    Raises ContractInvalid when a table cannot become what the contract says, FileRejected when a header does not fit.
+    """
+    started = time.monotonic()
+    _require_subject(loading)
+    changes = _ensure(loading)
+    tables, branch = (loading.processed, loading.quarantine), loading.branch
+    before = {table.name: loading.tables.start_branch(table, branch) for table in tables}
+    rows, observed = staged.stage(loading)
+    read = figures.by_split(rows, loading.contract).collect()
+    rows, splits = modes.judged(loading, staged.numbered(loading, rows, read), read, before)
+    writing.quarantine(loading, rows, splits, before[loading.quarantine.name])
+    resolved = writing.resolve(loading, rows)
+    fates = writing.merge(loading, rows, splits, modes.clear(loading, before))
+    committed = measuring.committed(loading, splits)
+    verdicts = judging.verdicts(rows, splits)
+    row_rules, table_rules = _rules(loading, verdicts, splits, committed)
+    judging.record(loading, [*row_rules, *table_rules])
+    return {
+        **_identity(loading),
+        "snapshots": {
+            table.name: {"before": before[table.name], "after": loading.tables.head(table, branch)} for table in tables
+        },
+        "observed": _observed(observed, loading.contract),
+        "files": measuring.by_file(loading, read, fates, committed),
+        **_by_action(loading.contract, verdicts),
+        "row_rules": [results.row_document(result) for result in row_rules],
+        "table_rules": [results.table_document(result) for result in table_rules],
+        "touched_dates": measuring.touched_dates(splits),
+        "schema_changes": changes,
+        "bytes_read": loading.batch.size_bytes,
+        "quarantine_resolved": resolved,
+        "duration_seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def _require_subject(loading: Loading) -> None:
+    erased = len(loading.batch.erased_subjects)
+    if erased and loading.contract.subject_column is None:
+        raise ContractInvalid(
+            f"{erased} data subjects of {loading.contract.dataset} were erased, but its contract marks no column with "
+            "dataSubject any more, so that their records could not be refused; mark the column again"
+        )
+
+
+def _ensure(loading: Loading) -> list[str]:
+    """Tables as the contract wants them; what was changed about those that people read."""
+    changes = loading.tables.ensure(loading.processed, may_evolve=loading.may_evolve)
+    # Its columns are the pipeline's own, and money columns that the processed table has accepted.
+    loading.tables.ensure(loading.quarantine, may_evolve=True)
+    return [f"{loading.processed.name}: {change}" for change in changes]
+
+
+def _identity(loading: Loading) -> dict[str, Any]:
+    return {
+        "dataset": loading.contract.dataset,
+        "run_id": loading.batch.run_id,
+        "mode": loading.batch.mode,
+        "contract_version": loading.contract.version,
+        "engine": "spark",
+        "branch": loading.branch,
+    }
+
+
+def _observed(observed: Observed, contract: model.Contract) -> dict[str, Any]:
+    return {"rows_read": observed.rows, "totals": figures.written(observed.totals, contract)}
+
+
+def _rules(
+    loading: Loading, verdicts: list[Verdict], splits: list[Row], committed: measuring.Committed
+) -> tuple[list[RuleResult], list[RuleResult]]:
+    brought = sum(row[ROWS] for (table, _), row in committed.items() if table == measuring.PROCESSED)
+    row_rules = judging.row_rules(loading, verdicts, splits)
+    return row_rules, judging.table_rules(loading, measuring.loaded(loading, splits), brought)
+
+
+def _by_action(contract: model.Contract, verdicts: list[Verdict]) -> dict[str, dict[str, int]]:
+    """Rows by rule: refused, warned, and of the refused those that halt the run."""
+    by_rule = results.by_rule(verdicts)
+    action = {rule.id: rule.action for rule in contract.rules}
+    warned = {name: count for name, count in by_rule.items() if action.get(name) == "warn"}
+    halting = {name: count for name, count in by_rule.items() if action.get(name) == "halt"}
+    refused = {name: count for name, count in by_rule.items() if name not in warned}
+    return {"quarantine_by_rule": refused, "warnings_by_rule": warned, "halted_by_rule": halting}

@@ -1,0 +1,88 @@
+"""What a run writes on its branches: refused records, corrections of earlier ones, and the rows that are new."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from glue_jobs import periods
+from glue_jobs.loading.work import Loading
+from glue_jobs.transforms import deduplication, figures, records
+from glue_jobs.transforms.deduplication import FATE, REPLACING
+from glue_jobs.transforms.figures import ROWS
+
+
+def quarantine(loading: Loading, rows: DataFrame, splits: list[Row], before: int | None) -> None:
+    """Put the refused records of the files in place of those that the table holds of them."""
+    if before is not None:  # an earlier attempt, or another run with these files, may have published some
+        condition = f"{loading.received_sql} AND {loading.of_files_sql}"
+        loading.tables.delete(loading.quarantine, loading.branch, condition)
+    if any(split["refused"] for split in splits):
+        refused = records.quarantined(rows, loading.contract)
+        loading.tables.append(loading.quarantine, loading.branch, refused)
+
+
+def resolve(loading: Loading, rows: DataFrame) -> int:
+    """Mark the records that files of this run correct; how many records these files have resolved, with earlier runs.
+
+    A record keeps the first file that corrected it.
+    """
+    replays = loading.batch.replays
+    if not replays:
+        return 0
+    origins = ", ".join(f"'{sha256}'" for sha256 in sorted(set(replays.values())))
+    loading.tables.update(
+        loading.quarantine,
+        loading.branch,
+        records.corrections(rows, replays),
+        on=f"t._source_sha256 = s.origin AND t._source_row = s.origin_row AND t._source_sha256 IN ({origins})",
+        when=f"t.{records.RESOLVED_BY} IS NULL",
+        values={
+            records.RESOLVED_BY: "s.replay",
+            records.RESOLVED_AT: f"TIMESTAMP_NTZ '{loading.batch.started_at}'",
+        },
+    )
+    committed = loading.tables.read(loading.quarantine, branch=loading.branch)
+    return committed.where(F.col(records.RESOLVED_BY).isin(sorted(replays))).count()
+
+
+def merge(loading: Loading, rows: DataFrame, splits: list[Row], before: int | None) -> list[Row]:
+    """Write what is new to the processed branch; per file and fate the rows that were not simply new.
+
+    `before` is the snapshot that the rows are compared with.
+    """
+    valid_rows = sum(split[ROWS] - split["refused"] for split in splits)
+    if not valid_rows:
+        return []
+    contract, valid = loading.contract, records.valid(rows)
+    judged = deduplication.not_new(valid, _held(loading, splits, before), contract).persist()
+    fates = figures.by_fate(judged, contract).collect()
+    dropped = sum(row[ROWS] for row in fates if row[FATE] != REPLACING)
+    kept = deduplication.without(valid, judged.where(F.col(FATE) != REPLACING)) if dropped else valid
+    if any(row[FATE] == REPLACING for row in fates):
+        on, newer = _match(loading, fates)
+        loading.tables.merge(loading.processed, loading.branch, kept, on=on, newer=newer)
+    elif dropped < valid_rows:
+        loading.tables.append(loading.processed, loading.branch, kept)
+    judged.unpersist()
+    return fates
+
+
+def _held(loading: Loading, splits: list[Row], before: int | None) -> DataFrame:
+    """Rows of the table before the run that can share a key with the batch; file statistics skip the others."""
+    held = loading.tables.read(loading.processed, snapshot=before)
+    if not loading.contract.key:
+        return held
+    spans = [split for split in splits if split["least_key"] is not None]
+    least, greatest = min(span["least_key"] for span in spans), max(span["greatest_key"] for span in spans)
+    return held.where(F.col(loading.contract.key[0]).between(F.lit(least), F.lit(greatest)))
+
+
+def _match(loading: Loading, fates: list[Row]) -> tuple[str, str]:
+    """Conditions of the merge: same key, within the partitions where keys were found to match; and newer."""
+    contract = loading.contract
+    partitions = [day for row in fates if row[FATE] == REPLACING for day in row["partitions"]]
+    same = [f"t.`{name}` = s.`{name}`" for name in records.key(contract)]
+    within = periods.within_sql(f"t.`{contract.partition_column}`", partitions, contract.partition_transform)
+    mine, theirs = (", ".join(f"{side}.{name}" for name in records.ORDER) for side in "st")
+    return f"{' AND '.join(same)} AND {within}", f"struct({mine}) > struct({theirs})"

@@ -1,0 +1,172 @@
+"""A lake for the tests of care: rows go straight into the tables, so that no file has to be read for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import functions as F
+
+from contracts import naming
+from contracts.model import Contract
+from glue_jobs import caring, storage
+from glue_jobs.caring.work import Caring
+from glue_jobs.tables import Table
+from glue_jobs.tables.care import IcebergCare
+from tests.spark.lake import Lake
+from tests.spark.orders import ORDERS, column
+
+CUSTOMER = column("customer", pii="hash", data_subject=True)
+ORDERS_OF_CUSTOMERS = replace(ORDERS, columns=(*ORDERS.columns, CUSTOMER))
+ANNA, BERTA = "a" * 64, "b" * 64  # tokens
+MOMENT = datetime(2024, 5, 1, 10)
+NOW = datetime(2024, 5, 2, tzinfo=UTC)
+FIRST, SECOND, THIRD, CARE = (f"20240501T10000{n}-0000000{n}" for n in range(1, 5))
+
+Order = tuple[int, str, str]  # order id, day as ISO 8601, amount
+
+
+@dataclass
+class KeptLake(Lake):
+    """`documents` stands for the JSON documents in S3."""
+
+    contract: Contract = ORDERS_OF_CUSTOMERS
+    documents: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def runs_uri(self) -> str:
+        """The folder of all runs."""
+        return f"file://{self.folder}/runs/orders/"
+
+    @property
+    def care(self) -> IcebergCare:
+        """The upkeep of the real tables."""
+        return IcebergCare(self.spark)
+
+    def keep_documents_here(self, patch: pytest.MonkeyPatch) -> None:
+        """Put a dictionary in the place of S3."""
+        patch.setattr(storage, "write_json", lambda uri, document: self.documents.update({uri: json.dumps(document)}))
+        patch.setattr(storage, "find_json", lambda uri: json.loads(self.documents.get(uri, "null")))
+
+    def fill(self, run_id: str, *orders: Order, customer: str = ANNA, refused: int = 0) -> dict[str, int | None]:
+        """A run that publishes these orders, and so many refused records; the snapshots before it, by table."""
+        every = [self.processed, self.quarantine, *(self.curated(model.name) for model in self.contract.curated)]
+        before = {table.name: self.tables.head(table) if self.tables.exists(table) else None for table in every}
+        rows = (
+            (number, date.fromisoformat(day), "open", 1, Decimal(amount), None, customer,
+             run_id, "0.csv", number, MOMENT, run_id, "1.0.0") for number, day, amount in orders
+        )  # fmt: skip
+        broken = (
+            (run_id, "0.csv", 100 + number, MOMENT, run_id, "1.0.0", ["r"], ["."], "x", customer, None, None, None)
+            for number in range(refused)
+        )
+        after = {}
+        for table, values in ((self.processed, list(rows)), (self.quarantine, list(broken))):
+            self.tables.ensure(table, may_evolve=True)
+            self.tables.start_branch(table, naming.branch(run_id))
+            if values:
+                schema = ", ".join(f"`{one.name}` {one.type}" for one in table.columns)
+                self.tables.append(table, naming.branch(run_id), self.spark.createDataFrame(values, schema))
+            after[table.name] = self.tables.head(table, naming.branch(run_id))
+        self.results[run_id] = {"snapshots": {name: {"after": head} for name, head in after.items()}}
+        self.last = self.curate(run_id)
+        return before
+
+    def scatter(self, *orders: Order) -> None:
+        """Put each order into a file of its own, as many small runs would have done."""
+        self.tables.ensure(self.processed, may_evolve=True)
+        for number, day, amount in orders:
+            self.spark.sql(
+                f"INSERT INTO {self.name(self.processed)} SELECT {number}, DATE '{day}', 'open', 1, {amount}BD, "
+                f"NULL, 'c', 'f', 'f.csv', {number}, TIMESTAMP_NTZ '2024-05-01 10:00:00', 'r', '1.0.0'"
+            )
+
+    def caring(self, mode: str, *, now: datetime = NOW, run_id: str = CARE, **request: Any) -> Caring:
+        """A care run."""
+        return Caring(
+            spark=self.spark,
+            contract=self.contract,
+            run_id=run_id,
+            request={"mode": mode, **request},
+            processed=self.processed,
+            quarantine=self.quarantine,
+            quality=self.quality,
+            curated={model.name: self.curated(model.name) for model in self.contract.curated},
+            tables=self.tables,
+            care=self.care,
+            runs_uri=self.runs_uri,
+            now=now,
+        )
+
+    def maintain(self, now: datetime = NOW) -> dict[str, Any]:
+        """A care run of mode maintenance."""
+        self.documents.clear()
+        return caring.run(self.caring("maintenance", now=now))
+
+    def roll_back(self, tables: dict[str, int | None], *runs: str) -> dict[str, Any]:
+        """A care run of mode rollback."""
+        return caring.run(self.caring("rollback", rollback={"runs": list(runs), "tables": tables}))
+
+    def erase(self, subject: str = ANNA) -> dict[str, Any]:
+        """A care run of mode erasure."""
+        return caring.run(self.caring("erasure", erasure={"subject": subject}))
+
+    def orders(self) -> list[int]:
+        """Order ids as published."""
+        return [number for (number,) in self.rows(self.processed, "order_id")]
+
+    @property
+    def every(self) -> list[Table]:
+        """All tables of the dataset, as far as they exist."""
+        tables = (self.processed, self.quarantine, self.quality, *map(self.curated, self.models))
+        return [table for table in tables if self.tables.exists(table)]
+
+    def content(self, of_runs: Sequence[str] = ()) -> dict[str, list[tuple[Any, ...]]]:
+        """Every published row of every table, but for which run wrote it and when; quality only of these runs."""
+        transient, found = {"_run_id", "run_id", "resolved_at", "checked_at"}, {}
+        for table in self.every:
+            rows = self.tables.read(table)
+            if table == self.quality:
+                rows = rows.where(F.col("run_id").isin(*of_runs))
+            names = [one.name for one in table.columns if one.name not in transient]
+            found[table.name] = [tuple(row) for row in rows.select(*names).orderBy(*names).collect()]
+        return found
+
+    def unpublished(self) -> list[tuple[str, str]]:
+        """Tables and branches that hold what readers do not see."""
+        found = []
+        for table in self.every:
+            refs = self.spark.sql(f"SELECT name, snapshot_id FROM {self.name(table)}.refs").collect()
+            published = self.tables.ancestors(table)
+            found += [(table.name, row["name"]) for row in refs if row["snapshot_id"] not in published]
+        return found
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the curated models."""
+        return [model.name for model in self.contract.curated]
+
+    def recomputed(self) -> dict[str, list[str]]:
+        """Periods that the last run computed, by model."""
+        return {model["name"]: model["periods"] for model in self.last["models"]}
+
+    def files(self, table: Table) -> list[Path]:
+        """Every data file below the table's location, known to a snapshot or not."""
+        known = self.spark.sql(f"SELECT file_path FROM {self.name(table)}.all_data_files LIMIT 1").collect()
+        folder = Path(known[0][0].removeprefix("file:")).parents[1]
+        return sorted(folder.rglob("*.parquet"))
+
+    def name(self, table: Table) -> str:
+        """Full name in SQL."""
+        return f"glue_catalog.{table.database}.{table.name}"
+
+    def in_files(self, table: Table, text: str, name: str) -> int:
+        """Rows with this text in that column, over all data files that still exist."""
+        files = [f"file://{file}" for file in self.files(table)]
+        return self.spark.read.parquet(*files).where(F.col(name) == text).count()
