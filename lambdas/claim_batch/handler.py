@@ -12,28 +12,33 @@ import boto3
 from contracts import model
 from contracts.aws_errors import retryable
 from contracts.ledger import FileLedger, RunLedger
-from lambdas.claim_batch.service import ClaimBatch, Request
+from contracts.locking import DatasetLock
+from lambdas.claim_batch import requests
+from lambdas.claim_batch.resuming import Resumption
+from lambdas.claim_batch.selection import Selector
+from lambdas.claim_batch.service import ClaimBatch
 from lambdas.claim_batch.settings import Settings
 
 
 @retryable
 def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """`event`: {dataset, trigger, execution_arn}."""
-    request = Request(dataset=event["dataset"], trigger=event["trigger"], execution_arn=event["execution_arn"])
+    """`event`: {dataset, request, execution_arn}; `request` is the execution's input."""
+    request = requests.parse(event)
     return _service().claim(request, model.load(request.dataset))
 
 
 @functools.cache
 def _service() -> ClaimBatch:
     settings = Settings.read(os.environ)
-    dynamodb = boto3.resource("dynamodb")
+    dynamodb, s3 = boto3.resource("dynamodb"), boto3.client("s3")
+    files, runs = FileLedger(dynamodb.Table(settings.file_ledger)), RunLedger(dynamodb.Table(settings.run_ledger))
     return ClaimBatch(
-        files=FileLedger(dynamodb.Table(settings.file_ledger)),
-        runs=RunLedger(dynamodb.Table(settings.run_ledger)),
-        s3=boto3.client("s3"),
+        lock=DatasetLock(
+            files=files, runs=runs, lease_seconds=settings.claim_lease_seconds, now=lambda: datetime.now(UTC)
+        ),
+        selector=Selector(files=files, s3=s3, raw_bucket=settings.raw_bucket, max_files=settings.max_files_per_run),
+        resumption=Resumption(runs=runs, s3=s3, processed_bucket=settings.processed_bucket),
+        s3=s3,
         raw_bucket=settings.raw_bucket,
         processed_bucket=settings.processed_bucket,
-        max_files=settings.max_files_per_run,
-        lease_seconds=settings.claim_lease_seconds,
-        now=lambda: datetime.now(UTC),
     )

@@ -1,143 +1,166 @@
-"""One run per dataset at a time, over a batch of waiting files.
+"""One run per dataset at a time, over a batch of files.
 
 The lock is taken first, then the run is written with the files it means to claim, then each file is claimed, then the
 manifest is written. Every step may be repeated by the same execution, which so gets its own run back after a crash.
-A lock whose lease is over belongs to a dead run: its files return to waiting before the lock changes hands.
+A load that finds the dataset held leaves its files to the holder; what an operator asked for waits (DatasetBusy).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from contracts import naming
-from contracts.ledger import FileLedger, Item, RunLedger, new_run_id, timestamp
+from contracts.errors import DatasetBusy, PermanentError
+from contracts.ledger import HELD_STATUS, Item, timestamp
+from contracts.locking import DatasetLock
 from contracts.logs import Log
 from contracts.model import Contract
+from lambdas.claim_batch.manifest import manifest
+from lambdas.claim_batch.requests import FIRST_STEP, Request, Resume
+from lambdas.claim_batch.resuming import Resumption
+from lambdas.claim_batch.selection import Left, Selector
 
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """Who asks for a batch of which dataset, and why."""
-
-    dataset: str
-    trigger: str
-    execution_arn: str
+MOST_NAMED = 20  # of the files that are left, in the answer; the log has all
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimBatch:
     """Claims batches."""
 
-    files: FileLedger
-    runs: RunLedger
+    lock: DatasetLock
+    selector: Selector
+    resumption: Resumption
     s3: Any
     raw_bucket: str
     processed_bucket: str
-    max_files: int
-    lease_seconds: int
-    now: Callable[[], datetime]
 
     def claim(self, request: Request, contract: Contract) -> dict[str, Any]:
-        """The answer to the state machine: {dataset, run_id, claimed, file_count, reason}."""
-        lock = self.runs.lock(request.dataset)
-        if lock and lock["execution_arn"] == request.execution_arn:
-            if self._has_ended(request.dataset, lock["run_id"]):
-                self.runs.release_lock(request.dataset, lock["run_id"])
-                return self.claim(request, contract)
-            return self._fill(request, contract, lock["run_id"])
-        if lock and lock["expires_at"] > self.now().timestamp():
-            return _nothing(request, f"run {lock['run_id']} is working on this dataset")
-        if lock:
-            self._bury(request.dataset, lock)
-        run_id = new_run_id(self.now())
-        expires_at = int(self.now().timestamp()) + self.lease_seconds
-        taken = self.runs.take_lock(
-            request.dataset, run_id=run_id, execution_arn=request.execution_arn, expires_at=expires_at, dead=lock
-        )
-        if not taken:
-            return _nothing(request, "another execution was faster")
+        """The answer to the state machine: {dataset, run_id, claimed, from, file_count, reason, left}.
+
+        Raises DatasetBusy when an operator's request must wait, PermanentError when it cannot be done as asked.
+        """
+        if request.resume is not None:
+            return self._resume(request, request.resume, contract)
+        try:
+            run_id = self.lock.take(request.dataset, request.execution_arn)
+        except DatasetBusy as busy:
+            if request.is_from_operator:
+                raise
+            return _nothing(request, str(busy), [])
         return self._fill(request, contract, run_id)
 
-    def _has_ended(self, dataset: str, run_id: str) -> bool:
-        run = self.runs.get(dataset, run_id)
-        return run is not None and run["status"] != "running"
-
-    def _bury(self, dataset: str, lock: Item) -> None:
-        """Give the files of a run whose lease is over back, and say in the ledger what became of it."""
-        dead = self.runs.get(dataset, lock["run_id"])
-        hashes = dead["file_hashes"] if dead else []
-        returned = [sha256 for sha256 in hashes if self.files.give_back(dataset, sha256, lock["run_id"])]
-        if dead:
-            cause = "the run did not end before its lease did; another run took its files"
-            ending = {"ended_at": timestamp(self.now()), "error": "LeaseExpired", "cause": cause}
-            self.runs.finish(dataset, lock["run_id"], "failed", ending)
-        Log({"dataset": dataset, "run_id": lock["run_id"]}).warning("lease over, lock taken over", files=len(returned))
-
     def _fill(self, request: Request, contract: Contract, run_id: str) -> dict[str, Any]:
-        hashes = self._planned(request, contract, run_id)
-        claims = [self.files.claim(request.dataset, sha256, run_id) for sha256 in hashes]
-        claimed = [item for item in claims if item is not None]
+        hashes, left = self._planned(request, contract, run_id)
+        claimed = self._claimed(request.dataset, run_id, hashes, request.mode)
         if not claimed:
-            self.runs.forget(request.dataset, run_id)
-            self.runs.release_lock(request.dataset, run_id)
-            return _nothing(request, "no file is waiting")
-        self.s3.put_object(
-            Bucket=self.processed_bucket,
-            Key=naming.manifest_key(request.dataset, run_id),
-            Body=json.dumps(manifest(contract, run_id, self.raw_bucket, claimed), indent=2).encode(),
-            ContentType="application/json",
-        )
-        Log({"dataset": request.dataset, "run_id": run_id}).info("batch claimed", files=len(claimed))
-        answer = {"dataset": request.dataset, "run_id": run_id, "claimed": True}
-        return {**answer, "file_count": len(claimed), "reason": None}
+            self.lock.runs.forget(request.dataset, run_id)
+            self.lock.runs.release_lock(request.dataset, run_id)
+            if request.files is not None:
+                raise PermanentError(f"none of the files to {request.mode} can be taken: {_named(left)}")
+            return _nothing(request, f"no file is {HELD_STATUS[request.mode]}", left)
+        self._write_manifest(contract, run_id, request.mode, claimed)
+        return _answer(request.dataset, run_id, FIRST_STEP, len(claimed), left)
 
-    def _planned(self, request: Request, contract: Contract, run_id: str) -> list[str]:
+    def _resume(self, request: Request, resume: Resume, contract: Contract) -> dict[str, Any]:
+        """A failure from here on is cleaned up by fail_run, which finds the run by the lock of this execution."""
+        run = self.resumption.failed_run(request, resume)
+        self.lock.take(request.dataset, request.execution_arn, run_id=resume.run_id)
+        hashes = list(run["file_hashes"])
+        if resume.step != FIRST_STEP:
+            earlier = self.resumption.manifest(request, resume, contract)
+            hashes = [file["sha256"] for file in earlier["files"]]
+        if not self.lock.runs.reopen(request.dataset, resume.run_id, execution_arn=request.execution_arn):
+            raise PermanentError(f"run {resume.run_id} of {request.dataset} was resumed by somebody else meanwhile")
+        claimed = self._claimed(request.dataset, resume.run_id, hashes, run["mode"])
+        left = self._left(resume, hashes, claimed)
+        if resume.step == FIRST_STEP:
+            self._write_manifest(contract, resume.run_id, run["mode"], claimed)
+        return _answer(request.dataset, resume.run_id, resume.step, len(claimed), left)
+
+    def _left(self, resume: Resume, hashes: list[str], claimed: list[Item]) -> list[Left]:
+        """The files that a run resumed from its first step goes on without; a later step needs every one."""
+        taken = {item["sha256"] for item in claimed}
+        left = [
+            Left(sha256=sha256, why="it was set aside, or another run has it")
+            for sha256 in hashes
+            if sha256 not in taken
+        ]
+        if left and (resume.step != FIRST_STEP or not claimed):
+            raise PermanentError(
+                f"run {resume.run_id} cannot go on at {resume.step}: {len(left)} of its {len(hashes)} files were set"
+                f" aside or belong to another run now, for example {left[0].sha256};"
+                f" slipway files show {left[0].sha256}"
+            )
+        if resume.step == FIRST_STEP and (gone := self.selector.missing(claimed)):
+            raise PermanentError(f"run {resume.run_id} cannot be resumed: {', '.join(gone[:MOST_NAMED])} left raw")
+        return left
+
+    def _claimed(self, dataset: str, run_id: str, hashes: list[str], mode: str) -> list[Item]:
+        claims = (self.lock.files.claim(dataset, sha256, run_id, held=HELD_STATUS[mode]) for sha256 in hashes)
+        return [item for item in claims if item is not None]
+
+    def _planned(self, request: Request, contract: Contract, run_id: str) -> tuple[list[str], list[Left]]:
         """Hashes that the run means to claim; written to the run before the first file is claimed."""
-        run = self.runs.get(request.dataset, run_id)
-        if run is None:
-            hashes = self.files.waiting(request.dataset, self.max_files)
-            if not hashes:
-                return []
-            self.runs.start(
+        runs = self.lock.runs
+        run = runs.get(request.dataset, run_id)
+        if run is not None:
+            return list(run["file_hashes"]), []
+        chosen = self.selector.select(request)
+        for left in chosen.left:
+            Log({"dataset": request.dataset, "run_id": run_id}).warning("file left", sha256=left.sha256, why=left.why)
+        if chosen.hashes:
+            runs.start(
                 request.dataset,
                 run_id,
                 trigger=request.trigger,
                 execution_arn=request.execution_arn,
-                started_at=timestamp(self.now()),
+                started_at=timestamp(self.lock.now()),
                 contract_version=contract.version,
-                file_hashes=hashes,
+                file_hashes=chosen.hashes,
+                mode=request.mode,
             )
-            run = self.runs.get(request.dataset, run_id)
-        return list(run["file_hashes"]) if run else []
+        return chosen.hashes, chosen.left
+
+    def _write_manifest(self, contract: Contract, run_id: str, mode: str, claimed: list[Item]) -> None:
+        erased = self.lock.runs.erased_subjects(contract.dataset)
+        content = manifest(
+            contract, run_id, mode=mode, raw_bucket=self.raw_bucket, erased_subjects=erased, items=claimed
+        )
+        self.s3.put_object(
+            Bucket=self.processed_bucket,
+            Key=naming.manifest_key(contract.dataset, run_id),
+            Body=json.dumps(content, indent=2).encode(),
+            ContentType="application/json",
+        )
 
 
-def manifest(contract: Contract, run_id: str, raw_bucket: str, items: list[Item]) -> dict[str, Any]:
-    """What the jobs work on. The order of its files decides which row wins: later wins."""
-    ordered = sorted(items, key=lambda item: (item["received_at"], item["sha256"]))
+def _answer(dataset: str, run_id: str, step: str, file_count: int, left: list[Left]) -> dict[str, Any]:
+    Log({"dataset": dataset, "run_id": run_id}).info("batch claimed", files=file_count, begins_at=step, left=len(left))
     return {
-        "dataset": contract.dataset,
+        "dataset": dataset,
         "run_id": run_id,
-        "contract_version": contract.version,
-        "files": [
-            {
-                "sha256": item["sha256"],
-                "raw_uri": f"s3://{raw_bucket}/{item['raw_key']}",
-                "file_name": item["file_name"],
-                "received_at": item["received_at"],
-                "size_bytes": int(item["size_bytes"]),
-                "row_count": int(item["row_count"]),
-                "header": list(item["header"]),
-                "has_quotes": bool(item["has_quotes"]),
-            }
-            for item in ordered
-        ],
+        "claimed": True,
+        "from": step,
+        "file_count": file_count,
+        "reason": None,
+        "left": [f"{item.sha256}: {item.why}" for item in left[:MOST_NAMED]],
     }
 
 
-def _nothing(request: Request, reason: str) -> dict[str, Any]:
+def _nothing(request: Request, reason: str, left: list[Left]) -> dict[str, Any]:
     Log({"dataset": request.dataset}).info("nothing claimed", reason=reason)
-    return {"dataset": request.dataset, "run_id": None, "claimed": False, "file_count": 0, "reason": reason}
+    return {
+        "dataset": request.dataset,
+        "run_id": None,
+        "claimed": False,
+        "from": FIRST_STEP,
+        "file_count": 0,
+        "reason": reason,
+        "left": [f"{item.sha256}: {item.why}" for item in left[:MOST_NAMED]],
+    }
+
+
+def _named(left: list[Left]) -> str:
+    return "; ".join(f"{item.sha256} {item.why}" for item in left[:MOST_NAMED]) or "another run took them first"

@@ -9,18 +9,23 @@ from typing import Any
 
 import boto3
 
-from contracts import documents, model, naming
+from contracts import costs, documents, model, naming
+from contracts.alerts import Announcer
 from contracts.aws_errors import retryable
 from contracts.ledger import FileLedger, RunLedger
-from lambdas.close_run.service import CloseRun, Written
+from lambdas.close_run.comparison import Written
+from lambdas.close_run.service import CloseRun
 from lambdas.close_run.settings import Settings
+
+JOBS = ("raw_to_processed", "processed_to_curated")
 
 
 @retryable
 def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """`event`: {dataset, run_id}."""
+    """`event`: {dataset, run_id, state}; `state` has what the jobs cost."""
     dataset, run_id = event["dataset"], event["run_id"]
-    return _service().close(dataset, run_id, _written(dataset, run_id), model.load(dataset))
+    jobs = costs.of_steps(event["state"], JOBS)
+    return _service().close(dataset, run_id, _written(dataset, run_id), model.load(dataset), worker_seconds=jobs)
 
 
 def _written(dataset: str, run_id: str) -> Written:
@@ -52,9 +57,10 @@ def _service() -> CloseRun:
     dynamodb = boto3.resource("dynamodb")
     return CloseRun(
         environment=settings.environment,
-        topic_arn=settings.run_succeeded_topic_arn,
         files=FileLedger(dynamodb.Table(settings.file_ledger)),
         runs=RunLedger(dynamodb.Table(settings.run_ledger)),
-        sns=boto3.client("sns"),
+        announcer=Announcer(
+            stepfunctions=boto3.client("stepfunctions"), machine_arn=settings.announce_state_machine_arn
+        ),
         now=lambda: datetime.now(UTC),
     )

@@ -16,7 +16,7 @@ class Settings:
     file_ledger: str
     run_ledger: str
     processed_bucket: str
-    run_succeeded_topic_arn: str
+    announce_state_machine_arn: str
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -26,5 +26,5 @@ class Settings:
             file_ledger=required(environment, "FILE_LEDGER"),
             run_ledger=required(environment, "RUN_LEDGER"),
             processed_bucket=required(environment, "PROCESSED_BUCKET"),
-            run_succeeded_topic_arn=required(environment, "RUN_SUCCEEDED_TOPIC_ARN"),
+            announce_state_machine_arn=required(environment, "ANNOUNCE_STATE_MACHINE_ARN"),
         )

@@ -1,6 +1,6 @@
 """What failed, from either of the two ways in which fail_run hears of it.
 
-The state machine's Catch hands over its whole state: the first step without a result is the one that failed.
+The Catch of a state machine hands over its whole state: the first step without a result is the one that failed.
 EventBridge tells of executions that ended FAILED, TIMED_OUT or ABORTED, since no Catch runs on a time-out, an abort or
 States.Runtime.
 """
@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from contracts import costs
 from contracts.alerts import shortened
-from contracts.errors import PermanentError
+from contracts.errors import PermanentError, QuarantineLimitExceeded
 from contracts.ledger import UNKNOWN_DATASET
 
-# State name -> where the state machine keeps its result (ResultPath in dataset_run.asl.json), in order.
+# State machine -> state -> where it keeps its result (ResultPath in state_machines/*.asl.json), in order.
 STEPS = {
-    "ClaimBatch": "claim",
-    "RawToProcessed": "raw_to_processed",
-    "Gate": "gate",
-    "ProcessedToCurated": "processed_to_curated",
-    "CloseRun": "close",
+    "dataset_run": {
+        "ClaimBatch": "claim",
+        "RawToProcessed": "raw_to_processed",
+        "Gate": "gate",
+        "ProcessedToCurated": "processed_to_curated",
+        "CloseRun": "close",
+    },
+    "dataset_care": {"Hold": "hold", "Care": "care", "Release": "release"},
 }
 STATUS_CHANGE = "Step Functions Execution Status Change"
 ENDED_BADLY = {
@@ -35,7 +39,10 @@ CAUSE_LENGTH = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """One failed execution. `step` is None when it is not known, `run_id` when it had no run or does not say."""
+    """One failed execution. `step` is None when it is not known, `run_id` when it had no run or does not say.
+
+    `request` is the input of the execution, `worker_seconds` what its jobs cost, also the one that failed.
+    """
 
     dataset: str
     execution_arn: str
@@ -43,6 +50,13 @@ class Failure:
     step: str | None
     error: str
     cause: str
+    request: Mapping[str, Any] = field(default_factory=dict)
+    worker_seconds: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_too_bad(self) -> bool:
+        """Whether the gate found nothing wrong but too many bad rows, and set their files aside."""
+        return self.error == QuarantineLimitExceeded.__name__
 
 
 def parse(event: Mapping[str, Any]) -> Failure:
@@ -55,16 +69,31 @@ def parse(event: Mapping[str, Any]) -> Failure:
 
 
 def _from_catch(event: Mapping[str, Any]) -> Failure:
-    state = event["state"]
+    state, steps = event["state"], STEPS[event["machine"]]
     caught = state.get("failure") or {}
+    held = state.get("claim") or state.get("hold") or {}
+    step = _first_without_result(state, steps, held.get("from"))
+    jobs = costs.of_steps(state, tuple(steps.values()))
+    failed = _as_object(caught.get("Cause") or "")
+    if step and failed and (seconds := costs.worker_seconds(failed)) is not None:
+        jobs |= {steps[step]: seconds}
     return Failure(
         dataset=event["dataset"],
         execution_arn=event["execution_arn"],
-        run_id=(state.get("claim") or {}).get("run_id"),
-        step=next((step for step, result in STEPS.items() if result not in state), None),
+        run_id=held.get("run_id"),
+        step=step,
         error=caught.get("Error") or "Unknown",
         cause=readable(caught.get("Cause") or "no cause was given"),
+        request=state.get("request") or {},
+        worker_seconds=jobs,
     )
+
+
+def _first_without_result(state: Mapping[str, Any], steps: Mapping[str, str], began_at: str | None) -> str | None:
+    """The step that failed. A resumed run has no results of the steps before the one it `began_at`."""
+    order = list(steps)
+    skipped = order[1 : order.index(began_at)] if began_at in order else []
+    return next((step for step in order if step not in skipped and steps[step] not in state), None)
 
 
 def _from_status_change(detail: Mapping[str, Any]) -> Failure:
@@ -72,31 +101,30 @@ def _from_status_change(detail: Mapping[str, Any]) -> Failure:
     if status not in ENDED_BADLY:
         raise PermanentError(f"execution {detail['executionArn']} is {status}, which is no failure; correct the rule")
     given = detail.get("cause")
+    # EventBridge leaves the input out when it is very large.
+    request = _as_object(detail.get("input") or "") or {}
     return Failure(
-        dataset=_dataset(detail.get("input")),
+        dataset=str(request.get("dataset", UNKNOWN_DATASET)),
         execution_arn=detail["executionArn"],
         run_id=None,
         step=None,
         error=detail.get("error") or f"Execution.{status}",
         cause=readable(given) if given else ENDED_BADLY[status],
+        request=request,
     )
 
 
-def _dataset(execution_input: str | None) -> str:
-    """The dataset in an execution's input; EventBridge leaves the input out when it is very large."""
+def _as_object(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(execution_input or "{}")
+        found = json.loads(text)
     except ValueError:
-        return UNKNOWN_DATASET
-    return str(found.get("dataset", UNKNOWN_DATASET)) if isinstance(found, dict) else UNKNOWN_DATASET
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def readable(cause: str) -> str:
     """What went wrong in words: Glue gives its JobRun as JSON, Lambda its error object, others plain text."""
-    try:
-        found = json.loads(cause)
-    except ValueError:
-        found = None
-    if isinstance(found, dict):
+    found = _as_object(cause)
+    if found is not None:
         cause = str(found.get("ErrorMessage") or found.get("errorMessage") or cause)
     return shortened(cause.strip(), CAUSE_LENGTH)

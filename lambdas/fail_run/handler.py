@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 
+from contracts.alerts import Announcer
 from contracts.aws_errors import retryable
 from contracts.ledger import FileLedger, RunLedger
 from lambdas.fail_run.failures import parse
@@ -18,7 +19,7 @@ from lambdas.fail_run.settings import Settings
 
 @retryable
 def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """`event`: {dataset, execution_arn, state} from a Catch, or an execution status change from EventBridge."""
+    """`event`: {dataset, execution_arn, machine, state} from a Catch, or an execution's status change."""
     return _service().fail(parse(event))
 
 
@@ -28,9 +29,10 @@ def _service() -> FailRun:
     dynamodb = boto3.resource("dynamodb")
     return FailRun(
         environment=settings.environment,
-        topic_arn=settings.run_failed_topic_arn,
         files=FileLedger(dynamodb.Table(settings.file_ledger)),
         runs=RunLedger(dynamodb.Table(settings.run_ledger)),
-        sns=boto3.client("sns"),
+        announcer=Announcer(
+            stepfunctions=boto3.client("stepfunctions"), machine_arn=settings.announce_state_machine_arn
+        ),
         now=lambda: datetime.now(UTC),
     )

@@ -15,7 +15,7 @@ class Settings:
     environment: str
     file_ledger: str
     run_ledger: str
-    run_failed_topic_arn: str
+    announce_state_machine_arn: str
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -24,5 +24,5 @@ class Settings:
             environment=required(environment, "ENVIRONMENT"),
             file_ledger=required(environment, "FILE_LEDGER"),
             run_ledger=required(environment, "RUN_LEDGER"),
-            run_failed_topic_arn=required(environment, "RUN_FAILED_TOPIC_ARN"),
+            announce_state_machine_arn=required(environment, "ANNOUNCE_STATE_MACHINE_ARN"),
         )

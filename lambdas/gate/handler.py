@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 
 from contracts import documents, model, naming
 from contracts.aws_errors import retryable
-from contracts.errors import ReconciliationFailed
+from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
+from contracts.ledger import FileLedger
 from contracts.logs import Log
-from lambdas.gate.service import reconcile
+from lambdas.gate.aside import set_aside
+from lambdas.gate.service import reconcile, too_bad
 from lambdas.gate.settings import Settings
 
 
@@ -21,15 +24,20 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
     """`event`: {dataset, run_id}. Raises ReconciliationFailed when the figures do not add up."""
     dataset, run_id = event["dataset"], event["run_id"]
     log = Log({"dataset": dataset, "run_id": run_id})
-    bucket, s3 = _bucket_and_client()
+    bucket, s3 = _settings().processed_bucket, _s3()
     manifest = documents.read_json(
         s3, bucket=bucket, key=naming.manifest_key(dataset, run_id), written_by="claim_batch"
     )
     result = documents.read_json(
         s3, bucket=bucket, key=naming.result_key(dataset, run_id, "raw_to_processed"), written_by="raw_to_processed"
     )
+    contract = model.load(dataset)
     try:
-        summary = reconcile(manifest, result, model.load(dataset))
+        summary = reconcile(manifest, result, contract)
+    except QuarantineLimitExceeded as failure:
+        log.error("too many rows are bad", detail=str(failure))
+        told = set_aside(_files(), manifest, too_bad(manifest, result, contract), now=datetime.now(UTC))
+        raise QuarantineLimitExceeded("\n".join([str(failure), *told])) from failure
     except ReconciliationFailed as failure:
         log.error("the figures do not add up", detail=str(failure))
         raise
@@ -38,5 +46,15 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
 
 
 @functools.cache
-def _bucket_and_client() -> tuple[str, Any]:
-    return Settings.read(os.environ).processed_bucket, boto3.client("s3")
+def _settings() -> Settings:
+    return Settings.read(os.environ)
+
+
+@functools.cache
+def _s3() -> Any:
+    return boto3.client("s3")
+
+
+@functools.cache
+def _files() -> FileLedger:
+    return FileLedger(boto3.resource("dynamodb").Table(_settings().file_ledger))

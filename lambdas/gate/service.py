@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from contracts.errors import ReconciliationFailed
+from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from contracts.model import Contract
 
 PARTS = ("loaded", "quarantined", "deduplicated")
@@ -22,22 +22,39 @@ Document = Mapping[str, Any]
 def reconcile(manifest: Document, result: Document, contract: Contract) -> dict[str, Any]:
     """Counts and totals of the whole run, once everything adds up.
 
-    Raises ReconciliationFailed with every discrepancy: which file, which figure, both values and the difference.
+    Raises ReconciliationFailed with every discrepancy: which file, which figure, both values and the difference; and
+    its kind QuarantineLimitExceeded when there is nothing but too many bad rows.
     """
     problems = [*_identity(manifest, result, contract), *_files(manifest, result, contract)]
     if not problems:
-        problems = [*_observed(result, contract), *_limits(result, contract)]
+        problems = [*_observed(result, contract), *_halts(result, contract)]
+    excess = [] if problems else list(_share(manifest, result, contract))
+    if not problems:
+        problems = [*excess, *_table_rules(result, contract)]
     if problems:
-        heading = (
-            f"{len(problems)} discrepancies in run {manifest['run_id']} of {contract.dataset}; nothing is published"
-        )
-        raise ReconciliationFailed("\n".join([heading, *(f"- {problem}" for problem in problems)]))
+        # The table rules judge a table that lacks the bad rows: they are judged again once these files are out.
+        kind = QuarantineLimitExceeded if excess else ReconciliationFailed
+        heading = f"{problems[0]} ({len(problems)} discrepancies in run {manifest['run_id']}; nothing is published)"
+        raise kind("\n".join([heading, *(f"- {problem}" for problem in problems)]))
     return _summary(result, contract)
+
+
+def too_bad(manifest: Document, result: Document, contract: Contract) -> dict[str, str]:
+    """The files whose own share of bad rows is above the limit, by hash, and how bad each is.
+
+    Never empty when the share of the batch is above it: not all files can be better than their mean.
+    """
+    return {
+        file["sha256"]: "{rows_quarantined} of {rows_read} rows of {file_name} were quarantined".format_map(file)
+        for file in _sent(manifest, result)
+        if _is_above(file["rows_quarantined"], file["rows_read"], contract)
+    }
 
 
 def _identity(manifest: Document, result: Document, contract: Contract) -> Iterator[str]:
     """The result is about this run, this contract and exactly these files."""
-    for name, expected in (("dataset", contract.dataset), ("run_id", manifest["run_id"])):
+    about = (("dataset", contract.dataset), ("run_id", manifest["run_id"]), ("mode", manifest["mode"]))
+    for name, expected in about:
         if result[name] != expected:
             yield f"result: {name} is {result[name]!r}, the run's is {expected!r}"
     versions = {"manifest": manifest["contract_version"], "job": result["contract_version"], "gate": contract.version}
@@ -83,10 +100,12 @@ def _money(name: str, totals: Document, contract: Contract) -> Iterator[str]:
 
 
 def _observed(result: Document, contract: Contract) -> Iterator[str]:
-    """What was observed while reading equals the sum over the files."""
+    """What was observed while reading equals the sum over the files, and is something."""
     observed = result["observed"]
     rows = sum(file["rows_read"] for file in result["files"])
     yield from _compare("all files", "rows", "observed", observed["rows_read"], "sum of the files", rows)
+    if rows == 0:
+        yield "UNPROVEN: 0 rows were read, so that nothing is shown by the sums being equal"
     for column in contract.control_columns:
         amount = _amount(observed["totals"].get(column.name))
         if amount is None:
@@ -96,24 +115,62 @@ def _observed(result: Document, contract: Contract) -> Iterator[str]:
         yield from _compare("all files", column.name, "observed", amount, "sum of the files", total)
 
 
-def _limits(result: Document, contract: Contract) -> Iterator[str]:
-    """Something was read, not too much of it was quarantined, and no halt rule was broken."""
-    read = sum(file["rows_read"] for file in result["files"])
-    quarantined = sum(file["rows_quarantined"] for file in result["files"])
-    if read == 0:
-        yield "UNPROVEN: 0 rows were read, so that nothing is shown by the sums being equal"
-    elif quarantined == read:
-        yield f"all {read} rows were quarantined"
-    elif Decimal(quarantined) / Decimal(read) > Decimal(contract.max_quarantined_share):
+def _share(manifest: Document, result: Document, contract: Contract) -> Iterator[str]:
+    """Not too much of what partners sent was quarantined."""
+    sent = _sent(manifest, result)
+    read = sum(file["rows_read"] for file in sent)
+    quarantined = sum(file["rows_quarantined"] for file in sent)
+    if not _is_above(quarantined, read, contract):
+        return
+    rules = ", ".join(f"{rule} {rows}" for rule, rows in result["quarantine_by_rule"].items())
+    if quarantined == read:
+        yield f"all {read} rows were quarantined; rows by rule: {rules}"
+    else:
         share = Decimal(quarantined) / Decimal(read)
         yield (
             f"quarantined share is {share:.4f} ({quarantined} of {read} rows), the contract allows"
-            f" {contract.max_quarantined_share}; see the rules in the quarantine table"
+            f" {contract.max_quarantined_share}; rows by rule: {rules}"
         )
-    for rule in contract.rules:
-        broken = result["quarantine_by_rule"].get(rule.id, 0) + result["warnings_by_rule"].get(rule.id, 0)
-        if rule.action == "halt" and broken:
-            yield f"halt rule {rule.id!r} was broken by {broken} rows: {rule.description}"
+
+
+def _sent(manifest: Document, result: Document) -> list[Any]:
+    """What partners sent. A correction does not count: it has few rows, all of them refused before."""
+    corrections = {file["sha256"] for file in manifest["files"] if file["replay_of"]}
+    return [file for file in result["files"] if file["sha256"] not in corrections]
+
+
+def _is_above(quarantined: int, read: int, contract: Contract) -> bool:
+    """More than the contract allows, or everything, whatever it allows."""
+    return bool(read) and (
+        quarantined == read or Decimal(quarantined) / Decimal(read) > Decimal(contract.max_quarantined_share)
+    )
+
+
+def _halts(result: Document, contract: Contract) -> Iterator[str]:
+    """Row rules whose action is halt, whether the job says so or only counts their rows."""
+    descriptions = {rule.id: rule.description for rule in contract.rules}
+    counted = {
+        rule.id: result["quarantine_by_rule"].get(rule.id, 0) + result["warnings_by_rule"].get(rule.id, 0)
+        for rule in contract.rules
+        if rule.action == "halt"
+    }
+    for rule_id, rows in sorted({**counted, **result["halted_by_rule"]}.items()):
+        if rows or rule_id in result["halted_by_rule"]:
+            yield f"halt rule {rule_id!r} was broken by {rows} rows: {descriptions.get(rule_id, 'built in')}"
+
+
+def _table_rules(result: Document, contract: Contract) -> Iterator[str]:
+    """Every table rule of the contract was evaluated, and those with action halt passed; unproven is not passed."""
+    results = {found["rule_id"]: found for found in result["table_rules"]}
+    for rule in contract.table_rules:
+        found = results.get(rule.id)
+        if found is None:
+            yield f"table rule {rule.id!r}: the job says nothing of it"
+        elif rule.action == "halt" and found["status"] != "passed":
+            yield (
+                f"table rule {rule.id!r} {found['status'].upper()}: measured {found['measured']},"
+                f" expected {found['expected']}: {rule.description}"
+            )
 
 
 def _compare(

@@ -7,13 +7,16 @@ would turn `a+b.csv` into `a b.csv`. Source: S3 user guide, "EventBridge event m
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from contracts.errors import FileRejected, PermanentError
 from contracts.model import Contract
-from contracts.naming import LANDING_PREFIX, PARTIAL_SUFFIXES
+from contracts.naming import LANDING_PREFIX, PARTIAL_SUFFIXES, REPLAY_PARTNER
+
+DATE_FOLDERS = re.compile(r"([0-9]{4}(/[0-9]{2}){0,2})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,11 @@ class Arrival:
     def file_name(self) -> str:
         """The last part of the key."""
         return self.key.rpartition("/")[2]
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether an operator sends corrected records: no SFTP user may have this name."""
+        return self.key.startswith(f"{LANDING_PREFIX}{REPLAY_PARTNER}/")
 
     @property
     def is_no_delivery(self) -> bool:
@@ -60,16 +68,18 @@ def parse(body: str) -> Arrival:
 
 
 def contract_of(key: str, contracts: Iterable[Contract]) -> Contract | None:
-    """The contract whose folder the key is in, by `partners/<partner>/<folder>/<file>`."""
-    parts = key.split("/")
-    folder = parts[2] if len(parts) == 4 else None
-    return next((contract for contract in contracts if contract.intake.folder == folder), None)
+    """The contract whose folder the key is in, by `partners/<partner>/<folder>/[<yyyy>/[<mm>/[<dd>/]]]<file>`."""
+    folders = key.split("/")[2:-1]
+    if not folders or not DATE_FOLDERS.fullmatch("/".join(folders[1:])):
+        return None
+    return next((contract for contract in contracts if contract.intake.folder == folders[0]), None)
 
 
 def unowned(key: str, contracts: Iterable[Contract]) -> FileRejected:
     """The rejection of a file outside every contract's folder."""
     folders = ", ".join(sorted(contract.intake.folder for contract in contracts))
-    detail = f"no dataset takes files at {key!r}; files go directly into one of these folders: {folders}"
+    detail = f"no dataset takes files at {key!r}; files go directly into one of these folders: {folders}; or below"
+    detail += " it into folders of a date: <yyyy>, <yyyy>/<mm> or <yyyy>/<mm>/<dd>"
     return FileRejected("not_in_contract", detail)
 
 

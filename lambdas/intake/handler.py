@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 
 from contracts import model
+from contracts.alerts import Announcer
 from contracts.ledger import FileLedger
 from lambdas.intake.registration import Registration
 from lambdas.intake.rejection import Rejection
@@ -18,9 +19,16 @@ from lambdas.intake.settings import Settings
 from lambdas.intake.storage import Storage
 
 
-def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+class Context(Protocol):
+    """The part of Lambda's context that is used here."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Until Lambda ends the function."""
+
+
+def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """Source: Lambda developer guide, "Reporting batch item failures for Lambda functions with an SQS trigger"."""
-    failed = _intake().handle_batch(event["Records"])
+    failed = _intake().handle_batch(event["Records"], context.get_remaining_time_in_millis)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
@@ -28,17 +36,17 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
 def _intake() -> Intake:
     settings = Settings.read(os.environ)
     files = FileLedger(boto3.resource("dynamodb").Table(settings.file_ledger))
-    storage = Storage(boto3.client("s3"))
+    storage, stepfunctions = Storage(boto3.client("s3")), boto3.client("stepfunctions")
     return Intake(
         contracts=[model.load(dataset) for dataset in model.datasets()],
+        schema_change=settings.schema_change,
         storage=storage,
         registration=Registration(raw_bucket=settings.raw_bucket, files=files, storage=storage),
         rejection=Rejection(
             environment=settings.environment,
-            topic_arn=settings.file_rejected_topic_arn,
             files=files,
             storage=storage,
-            sns=boto3.client("sns"),
+            announcer=Announcer(stepfunctions=stepfunctions, machine_arn=settings.announce_state_machine_arn),
         ),
-        runs=RunStarter(stepfunctions=boto3.client("stepfunctions"), state_machine_arn=settings.state_machine_arn),
+        runs=RunStarter(stepfunctions=stepfunctions, state_machine_arn=settings.state_machine_arn),
     )

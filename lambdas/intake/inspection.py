@@ -11,16 +11,19 @@ import csv
 import hashlib
 import io
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from contracts.errors import FileRejected
-from contracts.model import Contract, normalized_header
+from lambdas.intake.headers import HeaderRule
 
 CHUNK_BYTES = 1024 * 1024
+MOST_BLANK_LINES = 1_000_000  # a gzip of 1 MB holds a thousand times as many, and reading those takes minutes
 MOST_FIELDS = 20_000  # Spark gives up beyond 20,480 (its option maxColumns)
 LONGEST_LINE = 1024 * 1024  # characters; also what keeps a file without any line break out of memory
+LONGEST_RECORD = 4 * LONGEST_LINE  # characters over all its lines; a quoted value may span as many as it likes
+LONGEST_FIELD = 128 * 1024  # characters; the default of Python's csv.field_size_limit, which nothing here changes
 GZIP_FORMAT = 31  # zlib: 16 for a gzip header, 15 for its largest window
 BYTE_ORDER_MARK = "\ufeff"
 BLANKS = "".join(chr(code) for code in range(ord(" ") + 1))  # what Java's trim removes, so that Spark agrees
@@ -48,16 +51,19 @@ class Inspection:
     spans_lines: bool
 
 
-def inspect(chunks: Iterable[bytes], contract: Contract, *, gzipped: bool) -> Inspection:
+def inspect(chunks: Iterable[bytes], rule: HeaderRule, *, gzipped: bool) -> Inspection:
     """Read all of `chunks`, the bytes of a file as it was delivered.
+
+    The contract's `max_bytes` limits them both as delivered and, of a gzip file, as decompressed: reading stops there.
 
     Raises FileRejected with reason empty_file, too_large, bad_gzip, nul_byte, not_utf8, malformed_csv, header_mismatch
     or no_rows.
     """
+    contract = rule.contract
     delivered = _Delivered(contract.intake.max_bytes)
     plain = _gunzipped(delivered.watch(chunks), contract.intake.max_bytes) if gzipped else delivered.watch(chunks)
     records = _Records(_readline_of(_Text().watch(plain)), contract.intake.delimiter)
-    header, row_count = _count(records, contract)
+    header, row_count = _count(records, rule)
     return Inspection(
         sha256=delivered.digest.hexdigest(),
         size_bytes=delivered.size_bytes,
@@ -189,12 +195,12 @@ def _readline_of(chunks: Iterator[bytes]) -> Callable[[int], str]:
     return io.TextIOWrapper(io.BufferedReader(stream, CHUNK_BYTES), encoding="utf-8", newline="").readline
 
 
-def _count(records: _Records, contract: Contract) -> tuple[tuple[str, ...], int]:
+def _count(records: _Records, rule: HeaderRule) -> tuple[tuple[str, ...], int]:
     every = iter(records)
     header = next(every, None)
     if header is None:
         raise FileRejected("empty_file", "the file has only blank lines")
-    _check_header(header, contract)
+    rule.require(header)
     row_count = sum(1 for _ in every)
     if row_count == 0:
         raise FileRejected("no_rows", "the file has a header and no rows")
@@ -213,13 +219,17 @@ class _Records:
         self._readline = readline
         self._delimiter = delimiter
         self._line = ""
+        self._record_line = 1
+        self._record_characters = 0
         self._line_ends: dict[str, int] = {}  # line end -> first line that has it
         self._white_line: int | None = None  # first line of white space only that is not empty
+        self._blank_lines = 0
 
     def __iter__(self) -> Iterator[list[str]]:
         reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
         before = 0
         while True:
+            self._record_line, self._record_characters = before + 1, 0
             try:
                 record = next(reader, None)
             except csv.Error as error:
@@ -232,6 +242,9 @@ class _Records:
             if lines == 1 and not self._line.strip(BLANKS):
                 if self._line.strip("\r\n"):
                     self._white_line = self._white_line or before
+                self._blank_lines += 1
+                if self._blank_lines > MOST_BLANK_LINES:
+                    _malformed(before, f"is blank, as are {MOST_BLANK_LINES} before it")
                 continue
             if len(record) > MOST_FIELDS:
                 _malformed(before, f"has {len(record)} fields, more than {MOST_FIELDS}")
@@ -257,25 +270,14 @@ class _Records:
             number += 1
             if len(line) == LONGEST_LINE and not line.endswith(("\n", "\r")):
                 _malformed(number, f"has more than {LONGEST_LINE} characters in a line")
+            self._record_characters += len(line)
+            if self._record_characters > LONGEST_RECORD:
+                _malformed(
+                    self._record_line, f"goes on for more than {LONGEST_RECORD} characters; a quote may not be closed"
+                )
             self._line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
             yield self._line
 
 
 def _malformed(line: int, problem: str) -> NoReturn:
     raise FileRejected("malformed_csv", f"the record at line {line} {problem}")
-
-
-def _check_header(names: Sequence[str], contract: Contract) -> None:
-    """Raises FileRejected, naming every missing, unknown and repeated column at once."""
-    wanted = {normalized_header(column.source_name): column.source_name for column in contract.columns}
-    ignored = {normalized_header(name) for name in contract.intake.ignored_headers}
-    found = [normalized_header(name) for name in names]
-    missing = [name for form, name in wanted.items() if form not in found]
-    unknown = [name for form, name in zip(found, names, strict=True) if form not in wanted and form not in ignored]
-    repeated = sorted(
-        {name for form, name in zip(found, names, strict=True) if found.count(form) > 1 and form in wanted}
-    )
-    lists = (("missing", missing), ("unknown", unknown), ("repeated", repeated))
-    problems = [f"{what}: {', '.join(repr(name) for name in columns)}" for what, columns in lists if columns]
-    if problems:
-        raise FileRejected("header_mismatch", f"the header does not fit the contract; {'; '.join(problems)}")

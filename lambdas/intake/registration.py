@@ -7,18 +7,22 @@ the same content half registered finishes that work too: its first deliverer may
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from contracts import naming
+from contracts.errors import FileRejected
 from contracts.ledger import FileLedger, Item, duplicate_entry, file_entry, timestamp
 from lambdas.intake.arrivals import Arrival
 from lambdas.intake.inspection import Inspection
 from lambdas.intake.storage import Source, Storage, copy_source
 
 LONGEST_STEM = 150
+REPLAY_METADATA = "replay-of"  # written by `slipway quarantine replay`
 # Spark reads *, ?, [ and { in a path as patterns, and S3 wants other characters encoded: none of them in raw keys.
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+HIDDEN, SHOWN = ("_", "."), "f"  # Hadoop 3.4, FileInputFormat.HIDDEN_FILE_FILTER
 
 Registered = Literal["waiting", "taken", "duplicate"]
 
@@ -32,14 +36,24 @@ class Registration:
     storage: Storage
 
     def register(
-        self, dataset: str, arrival: Arrival, source: Source, found: Inspection, suffix: str
+        self,
+        dataset: str,
+        arrival: Arrival,
+        source: Source,
+        found: Inspection,
+        suffix: str,
+        *,
+        replay_of: str | None = None,
     ) -> tuple[Registered, Item]:
         """What became of the delivery, and the entry of its content.
 
         `waiting`: a run has yet to take it. `taken`: a run has it already (a repeated event). `duplicate`: the same
-        content came before as another delivery, which is recorded.
+        content came before as another delivery, which is recorded. `replay_of` is the hash of the file that a replay
+        corrects.
         """
-        item = _entry(dataset, arrival, source, found, suffix)
+        item = delivery = _entry(dataset, arrival, source, found, suffix)
+        if replay_of is not None:
+            item["replay_of"] = replay_of
         if not self.files.add(item):
             item = self.files.get(dataset, item["entry"]) or item
         if item["status"] == "registering":
@@ -47,33 +61,63 @@ class Registration:
             self.storage.copy(version, size_bytes=source.size_bytes, bucket=self.raw_bucket, key=item["raw_key"])
             self.files.mark_waiting(dataset, found.sha256)
             item = self.files.get(dataset, item["entry"]) or item
-        if (item["landing_key"], item["sequencer"]) != (arrival.key, arrival.sequencer):
-            self._record_duplicate(dataset, arrival, source, found, item)
+        item = self._in_order_of_upload(item, delivery)
+        for displaced in item.get("displaced", []):
+            self._record_duplicate(item, displaced)
+        if not _is_of(item, delivery):
+            self._record_duplicate(item, delivery)
             return "duplicate", item
         return ("waiting" if item["status"] == "waiting" else "taken"), item
 
-    def _record_duplicate(
-        self, dataset: str, arrival: Arrival, source: Source, found: Inspection, original: Item
-    ) -> None:
+    def _in_order_of_upload(self, item: Item, delivery: Item) -> Item:
+        """The entry, for which the earliest upload stands: events come in any order. A run that has it keeps it."""
+        while item["status"] == "waiting" and _order(delivery) < _order(item):
+            item = self.files.precede(item, delivery) or self.files.get(item["dataset"], item["entry"]) or item
+        return item
+
+    def origin_of(self, dataset: str, source: Source) -> str:
+        """Hash of the file that a replay corrects. Raises FileRejected unless it names one that was loaded."""
+        sha256 = source.metadata.get(REPLAY_METADATA, "")
+        origin = self.files.get(dataset, file_entry(sha256)) if sha256 else None
+        if origin is None or origin["status"] != "loaded":
+            status = f"is {origin['status']}" if origin else "is not in the file ledger"
+            raise FileRejected(
+                "replay_origin", f"the S3 metadata {REPLAY_METADATA!r} is {sha256!r}, and no loaded file: it {status}"
+            )
+        return sha256
+
+    def _record_duplicate(self, item: Item, delivery: Mapping[str, Any]) -> None:
         self.files.add(
             {
-                "dataset": dataset,
-                "entry": duplicate_entry(found.sha256, arrival.sequencer),
+                "dataset": item["dataset"],
+                "entry": duplicate_entry(item["sha256"], delivery["sequencer"]),
                 "status": "duplicate",
-                "sha256": found.sha256,
-                "file_name": arrival.file_name,
-                "landing_key": arrival.key,
-                "size_bytes": found.size_bytes,
-                "received_at": timestamp(source.uploaded_at),
-                "duplicate_of": original["landing_key"],
+                "sha256": item["sha256"],
+                "file_name": delivery["file_name"],
+                "landing_key": delivery["landing_key"],
+                "size_bytes": item["size_bytes"],
+                "received_at": delivery["received_at"],
+                "duplicate_of": item["landing_key"],
             }
         )
 
 
+def _is_of(item: Item, delivery: Item) -> bool:
+    return all(item[name] == delivery[name] for name in ("landing_key", "sequencer"))
+
+
+def _order(delivery: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Uploads of one second are told apart by their keys, so that every order of events has one outcome."""
+    return delivery["received_at"], delivery["landing_key"], delivery["sequencer"]
+
+
 def raw_name(file_name: str, suffix: str) -> str:
-    """A name for raw that every reader takes literally; it ends with `suffix`, by which Spark knows gzip."""
+    """A name for raw that every reader takes literally; it ends with `suffix`, by which Spark knows gzip.
+
+    It begins with neither `_` nor `.`: Hadoop takes such files for hidden, and Spark would read none of their rows.
+    """
     stem = UNSAFE.sub("_", file_name[: -len(suffix)])[:LONGEST_STEM]
-    return stem + suffix
+    return (SHOWN if stem.startswith(HIDDEN) else "") + stem + suffix
 
 
 def _entry(dataset: str, arrival: Arrival, source: Source, found: Inspection, suffix: str) -> Item:

@@ -2,15 +2,16 @@
 
 The ledger entry is written first and holds everything that the later steps need, so a crash anywhere is finished by the
 redelivered event without reading the file again. `alerted_at` is the last write and means: all of it is done.
+Two events at once both do all of it; the name of the message lets one tell.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from contracts import alerts
+from contracts.alerts import Announcer, rejection_name
 from contracts.errors import FileRejected
 from contracts.ledger import FileLedger, Item, rejected_entry, timestamp
 from contracts.naming import LANDING_PREFIX, REJECTED_PREFIX
@@ -23,8 +24,13 @@ NEXT_STEP = {
     "empty_file": "Ask the partner to upload the file again, with its content.",
     "no_rows": "If a day without rows is normal, nothing; otherwise ask the partner for the complete file.",
     "header_mismatch": "Ask the partner for the agreed columns, or change the contract and upload the file again.",
+    "replay_origin": "Send it again with: slipway quarantine replay FILE --origin SHA",
     "too_large": "Ask the partner to split the file, or raise maxBytes in the contract and upload it again.",
 }
+LONGEST_KEY_BYTES = 1024  # Source: S3 user guide, "Naming Amazon S3 objects"
+REASON_SUFFIX = ".reason.json"
+HASH_CHARACTERS = 32
+LONGEST_TAIL_BYTES = 900
 OTHER_NEXT_STEP = "Ask the partner to correct the file and upload it again."
 
 
@@ -33,10 +39,9 @@ class Rejection:
     """Records and announces rejected files."""
 
     environment: str
-    topic_arn: str
     files: FileLedger
     storage: Storage
-    sns: Any
+    announcer: Announcer
 
     def unfinished_or_done(self, dataset: str, arrival: Arrival) -> Item | None:
         """The entry of an earlier rejection of this very delivery, or None."""
@@ -67,9 +72,9 @@ class Rejection:
         if "alerted_at" in item:
             return
         self._move_aside(item)
-        alerts.publish(
-            self.sns,
-            topic_arn=self.topic_arn,
+        self.announcer.tell(
+            rejection_name(item["dataset"], item["entry"]),
+            topic="rejected",
             subject=f"[{self.environment}] file rejected: {item['file_name']} ({item['reason']})",
             body=alert_body(item),
             attributes={"dataset": item["dataset"], "severity": "warning", "reason": item["reason"]},
@@ -83,13 +88,22 @@ class Rejection:
         reason = {
             name: item[name] for name in ("dataset", "file_name", "landing_key", "received_at", "reason", "detail")
         }
-        self.storage.write_json(bucket=bucket, key=f"{target}.reason.json", content=reason)
+        self.storage.write_json(bucket=bucket, key=target + REASON_SUFFIX, content=reason)
         self.storage.remove_if_current(bucket=bucket, key=key, version_id=item["version_id"])
 
 
 def rejected_key(landing_key: str, date: str) -> str:
-    """Where a rejected file goes, in the same bucket, outside what raises events."""
-    return f"{REJECTED_PREFIX}{date}/{landing_key.removeprefix(LANDING_PREFIX)}"
+    """Where a rejected file goes, in the same bucket, outside what raises events.
+
+    A key so long that S3 would not take what is added to it keeps its end, below a hash of the whole.
+    """
+    tail = landing_key.removeprefix(LANDING_PREFIX)
+    key = f"{REJECTED_PREFIX}{date}/{tail}"
+    if len(key.encode()) <= LONGEST_KEY_BYTES - len(REASON_SUFFIX):
+        return key
+    whole = hashlib.sha256(landing_key.encode()).hexdigest()[:HASH_CHARACTERS]
+    end = tail.encode()[-LONGEST_TAIL_BYTES:].decode(errors="ignore")
+    return f"{REJECTED_PREFIX}{date}/{whole}/{end}"
 
 
 def alert_body(item: Item) -> str:

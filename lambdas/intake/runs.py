@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +20,13 @@ class RunStarter:
     stepfunctions: Any
     state_machine_arn: str
 
-    def start(self, dataset: str, first_sha256: str) -> str:
-        """Start a run for the batch that begins with `first_sha256`; the execution's name, also if it was there."""
-        name = execution_name(dataset, first_sha256)
+    def start(self, dataset: str, hashes: Sequence[str]) -> str:
+        """Start one run for a batch: the execution's name, also if one of this name was there.
+
+        Only the same files together count as the same batch: an event that comes again beside a new file must not make
+        the new one share an execution that may be about to end. One too many finds nothing to do.
+        """
+        name = execution_name(dataset, hashes)
         try:
             self.stepfunctions.start_execution(
                 stateMachineArn=self.state_machine_arn,
@@ -32,6 +38,8 @@ class RunStarter:
         return name
 
 
-def execution_name(dataset: str, first_sha256: str) -> str:
-    """<dataset>-<first 32 characters of the hash>."""
-    return f"{dataset[: LONGEST_NAME - HASH_CHARACTERS - 1]}-{first_sha256[:HASH_CHARACTERS]}"
+def execution_name(dataset: str, hashes: Sequence[str]) -> str:
+    """<dataset>-<32 characters of the file's hash, or of the hash of all hashes>."""
+    batch = sorted(set(hashes))
+    digest = batch[0] if len(batch) == 1 else hashlib.sha256(",".join(batch).encode()).hexdigest()
+    return f"{dataset[: LONGEST_NAME - HASH_CHARACTERS - 1]}-{digest[:HASH_CHARACTERS]}"

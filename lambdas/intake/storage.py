@@ -31,6 +31,7 @@ class Source:
     version_id: str | None
     size_bytes: int
     uploaded_at: datetime
+    metadata: Mapping[str, str]
     body: Any
 
     def chunks(self, chunk_bytes: int) -> Iterator[bytes]:
@@ -64,6 +65,7 @@ class Storage:
             version_id=arrival.version_id or found.get("VersionId"),
             size_bytes=found["ContentLength"],
             uploaded_at=found["LastModified"],
+            metadata=found["Metadata"],
             body=found["Body"],
         )
 
@@ -81,16 +83,20 @@ class Storage:
 
     def remove_if_current(self, *, bucket: str, key: str, version_id: str | None) -> bool:
         """Plain delete, so that versions stay; False when a newer version is there or the key is gone already."""
+        if not self.is_current(bucket=bucket, key=key, version_id=version_id):
+            return False
+        self.s3.delete_object(Bucket=bucket, Key=key)
+        return True
+
+    def is_current(self, *, bucket: str, key: str, version_id: str | None) -> bool:
+        """Whether this version is what the key shows now."""
         try:
             current = self.s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             if code(error) in GONE:
                 return False
             raise
-        if current.get("VersionId") != version_id:
-            return False
-        self.s3.delete_object(Bucket=bucket, Key=key)
-        return True
+        return bool(current.get("VersionId") == version_id)
 
 
 def copy_source(bucket: str, key: str, version_id: str | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A small account in memory (moto): buckets, ledgers, topics that deliver to a queue, a state machine."""
+"""A small account in memory (moto): buckets, ledgers, and two state machines, of runs and of what people are told."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ import pytest
 from moto import mock_aws
 
 from contracts import model
+from contracts.alerts import Announcer
 from contracts.ledger import FileLedger, RunLedger
 
 EVENTS = Path(__file__).parents[2] / "events"
 BUCKETS = ("landing", "raw", "processed")
 WRITES = frozenset(
     {
-        "put_item", "update_item", "delete_item", "copy_object", "put_object", "delete_object", "publish",
+        "put_item", "update_item", "delete_item", "copy_object", "put_object", "delete_object",
         "start_execution",
     }
 )  # fmt: skip
@@ -31,16 +32,23 @@ class Crash(Exception):
 
 @dataclass
 class Fuse:
-    """Lets `writes` writes happen and crashes right after the last of them; None never crashes."""
+    """Lets `writes` writes happen and crashes right after the last of them; None never crashes.
+
+    With an `action` that is done instead, once: what somebody else does between two writes.
+    """
 
     writes: int | None = None
+    action: Callable[[], object] | None = None
 
     def burn(self) -> None:
         if self.writes is None:
             return
         self.writes -= 1
-        if self.writes == 0:
+        if self.writes == 0 and self.action is None:
             raise Crash
+        if self.writes == 0 and self.action is not None:
+            self.writes = None
+            self.action()
 
 
 class Fused:
@@ -68,14 +76,12 @@ class Account:
     """The pieces, and views of what happened."""
 
     s3: Any
-    sns: Any
-    sqs: Any
     stepfunctions: Any
     file_table: Any
     run_table: Any
-    topic_arn: str
-    queue_url: str
     machine_arn: str
+    announce_arn: str
+    read: set[str] = field(default_factory=set)
     fuse: Fuse = field(default_factory=Fuse)
 
     def files(self) -> FileLedger:
@@ -87,9 +93,11 @@ class Account:
     def fused(self, name: str) -> Any:
         return Fused(getattr(self, name), self.fuse)
 
-    def upload(self, key: str, body: bytes, *, sequencer: str = "01") -> dict[str, Any]:
+    def upload(
+        self, key: str, body: bytes, *, sequencer: str = "01", metadata: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         """Put an object into landing; the SQS record that tells of it."""
-        put = self.s3.put_object(Bucket="landing", Key=key, Body=body)
+        put = self.s3.put_object(Bucket="landing", Key=key, Body=body, Metadata=metadata or {})
         event = json.loads((EVENTS / "object_created.json").read_text())
         event["detail"]["object"] |= {
             "key": key,
@@ -110,19 +118,34 @@ class Account:
         """All entries of a ledger, by dataset and entry."""
         return {f"{item['dataset']}/{item['entry']}": item for item in getattr(self, table).scan()["Items"]}
 
+    def announcer(self) -> Announcer:
+        return Announcer(stepfunctions=self.fused("stepfunctions"), machine_arn=self.announce_arn)
+
     def messages(self) -> list[dict[str, Any]]:
-        """What was published since the last call."""
-        received = []
-        while batch := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
-            for item in batch:
-                received.append(json.loads(item["Body"]))
-                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=item["ReceiptHandle"])
-        return received
+        """What people were told since the last call: topic, subject, message, and attributes as plain text."""
+        listed = self.stepfunctions.list_executions(stateMachineArn=self.announce_arn)["executions"]
+        new = [item["executionArn"] for item in listed if item["executionArn"] not in self.read]
+        self.read.update(new)
+        told = [json.loads(self.stepfunctions.describe_execution(executionArn=arn)["input"]) for arn in new]
+        for message in told:
+            message["attributes"] = {name: value["StringValue"] for name, value in message["attributes"].items()}
+        return told
 
     def executions(self) -> list[str]:
         """Names of all executions."""
         listed = self.stepfunctions.list_executions(stateMachineArn=self.machine_arn)["executions"]
         return sorted(item["name"] for item in listed)
+
+    def clear(self) -> None:
+        """Forget all files: objects with their versions, entries, messages and executions."""
+        for bucket in BUCKETS:
+            listed = self.s3.list_object_versions(Bucket=bucket)
+            for item in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
+                self.s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
+        for item in self.file_table.scan()["Items"]:
+            self.file_table.delete_item(Key={name: item[name] for name in ("dataset", "entry")})
+        self.announce_arn = _machine(self.stepfunctions, "announce-again")
+        self.machine_arn = _machine(self.stepfunctions, "dataset-run-again")
 
     def event(self, name: str) -> dict[str, Any]:
         """A recorded event."""
@@ -140,31 +163,26 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 
 def _account() -> Account:
-    s3, sns, sqs = boto3.client("s3"), boto3.client("sns"), boto3.client("sqs")
-    stepfunctions, dynamodb = boto3.client("stepfunctions"), boto3.resource("dynamodb")
+    s3, stepfunctions, dynamodb = boto3.client("s3"), boto3.client("stepfunctions"), boto3.resource("dynamodb")
     for bucket in BUCKETS:
         s3.create_bucket(Bucket=bucket)
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    topic_arn = sns.create_topic(Name="alerts")["TopicArn"]
-    queue_url = sqs.create_queue(QueueName="alerts")["QueueUrl"]
-    queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn)
-    machine = stepfunctions.create_state_machine(
-        name="dataset-run",
-        definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}',
-        roleArn="arn:aws:iam::123456789012:role/machine",
-    )
     return Account(
         s3=s3,
-        sns=sns,
-        sqs=sqs,
         stepfunctions=stepfunctions,
         file_table=_table(dynamodb, "files", indexed=True),
         run_table=_table(dynamodb, "runs", indexed=False),
-        topic_arn=topic_arn,
-        queue_url=queue_url,
-        machine_arn=machine["stateMachineArn"],
+        machine_arn=_machine(stepfunctions, "dataset-run"),
+        announce_arn=_machine(stepfunctions, "announce"),
     )
+
+
+def _machine(stepfunctions: Any, name: str) -> str:
+    definition = '{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}'
+    made = stepfunctions.create_state_machine(
+        name=name, definition=definition, roleArn="arn:aws:iam::123456789012:role/machine"
+    )
+    return str(made["stateMachineArn"])
 
 
 def _table(dynamodb: Any, name: str, *, indexed: bool) -> Any:

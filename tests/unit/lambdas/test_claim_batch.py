@@ -2,74 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from contracts import model
-from contracts.ledger import file_entry
 from lambdas.claim_batch import handler
-from lambdas.claim_batch.service import ClaimBatch, Request
-
-DATASET = "sales_records"
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-LEASE_SECONDS = 3600
-
-
-def service(account: Any, *, at: datetime = NOON, max_files: int = 10) -> ClaimBatch:
-    return ClaimBatch(
-        files=account.files(),
-        runs=account.runs(),
-        s3=account.fused("s3"),
-        raw_bucket="raw",
-        processed_bucket="processed",
-        max_files=max_files,
-        lease_seconds=LEASE_SECONDS,
-        now=lambda: at,
-    )
-
-
-def request(execution: str = "one") -> Request:
-    return Request(dataset=DATASET, trigger="file_arrived", execution_arn=f"arn:aws:states:::execution:m:{execution}")
-
-
-def wait(account: Any, *hashes: str) -> None:
-    """Put waiting files into the ledger; the first is the oldest."""
-    for position, sha256 in enumerate(hashes):
-        account.files().add(
-            {
-                "dataset": DATASET,
-                "entry": file_entry(sha256),
-                "status": "waiting",
-                "sha256": sha256,
-                "file_name": f"{sha256}.csv",
-                "landing_key": f"partners/acme/sales_records/{sha256}.csv",
-                "raw_key": f"{DATASET}/ingest_date=2026-11-20/{sha256}/{sha256}.csv",
-                "size_bytes": 10,
-                "received_at": f"2026-11-20T08:00:0{position}.000000Z",
-                "row_count": 3,
-                "header": ["Region"],
-                "has_quotes": False,
-            }
-        )
-
-
-def statuses(account: Any) -> dict[str, str]:
-    return {item["sha256"]: item["status"] for item in account.entries().values()}
+from tests.unit.lambdas.claiming import DATASET, LEASE_SECONDS, NOON, manifest, request, service, statuses, wait
 
 
 def test_a_claim_takes_the_oldest_files_and_writes_the_manifest(account: Any, contract: model.Contract) -> None:
     wait(account, "b", "a", "c")
     answer = service(account, max_files=2).claim(request(), contract)
     run_id = answer["run_id"]
-    assert answer == {"dataset": DATASET, "run_id": run_id, "claimed": True, "file_count": 2, "reason": None}
+    assert answer == {
+        "dataset": DATASET,
+        "run_id": run_id,
+        "claimed": True,
+        "from": "RawToProcessed",
+        "file_count": 2,
+        "reason": None,
+        "left": [],
+    }
     assert run_id.startswith("20261120T120000-")
     assert statuses(account) == {"a": "claimed", "b": "claimed", "c": "waiting"}
-    manifest = json.loads(account.objects("processed")[f"runs/{DATASET}/{run_id}/manifest.json"])
-    assert [file["sha256"] for file in manifest["files"]] == ["b", "a"]
-    assert manifest["files"][0] == {
+    written = manifest(account, run_id)
+    assert [file["sha256"] for file in written["files"]] == ["b", "a"]
+    assert written["files"][0] == {
         "sha256": "b",
         "raw_uri": f"s3://raw/{DATASET}/ingest_date=2026-11-20/b/b.csv",
         "file_name": "b.csv",
@@ -78,8 +38,15 @@ def test_a_claim_takes_the_oldest_files_and_writes_the_manifest(account: Any, co
         "row_count": 3,
         "header": ["Region"],
         "has_quotes": False,
+        "replay_of": None,
     }
-    assert (manifest["run_id"], manifest["contract_version"]) == (run_id, contract.version)
+    assert {name: written[name] for name in written if name != "files"} == {
+        "dataset": DATASET,
+        "run_id": run_id,
+        "mode": "load",
+        "contract_version": contract.version,
+        "erased_subjects": [],
+    }
     runs = account.entries("run_table")
     assert runs[f"{DATASET}/claim"]["expires_at"] == int(NOON.timestamp()) + LEASE_SECONDS
     assert (runs[f"{DATASET}/run#{run_id}"]["status"], runs[f"{DATASET}/run#{run_id}"]["trigger"]) == (
@@ -110,10 +77,14 @@ def test_of_two_executions_that_both_saw_a_free_lock_one_gets_it(
 ) -> None:
     wait(account, "a")
     slow = service(account)
-    monkeypatch.setattr(type(slow.runs), "lock", lambda *_: None)
+    monkeypatch.setattr(type(slow.lock.runs), "lock", lambda *_: None)
     winner = service(account).claim(request("two"), contract)
     loser = slow.claim(request("one"), contract)
-    assert (winner["claimed"], loser["claimed"], loser["reason"]) == (True, False, "another execution was faster")
+    assert (winner["claimed"], loser["claimed"], loser["reason"]) == (
+        True,
+        False,
+        "another execution was faster to take sales_records",
+    )
 
 
 def test_the_same_execution_asking_again_gets_its_own_run_back(account: Any, contract: model.Contract) -> None:
@@ -139,8 +110,7 @@ def test_a_crash_after_any_write_is_healed_by_the_retry(
     answer = service(account).claim(request(), contract)
     run_id = answer["run_id"]
     taken = {sha256 for sha256, status in statuses(account).items() if status == "claimed"}
-    manifest = json.loads(account.objects("processed")[f"runs/{DATASET}/{run_id}/manifest.json"])
-    assert {file["sha256"] for file in manifest["files"]} == taken
+    assert {file["sha256"] for file in manifest(account, run_id)["files"]} == taken
     assert {"a", "b"} <= taken
     runs = account.entries("run_table")
     assert set(runs) == {f"{DATASET}/claim", f"{DATASET}/run#{run_id}"}
@@ -196,7 +166,7 @@ def test_a_file_that_the_lagging_index_still_calls_waiting_is_not_claimed_twice(
     account.files().claim(DATASET, "loaded", "earlier")
     account.files().close(DATASET, "loaded", "earlier", {"rows_loaded": 3})
     lagging = service(account)
-    monkeypatch.setattr(type(lagging.files), "waiting", lambda *_: ["loaded", "fresh"])
+    monkeypatch.setattr(type(lagging.lock.files), "waiting", lambda *_: ["loaded", "fresh"])
     assert lagging.claim(request(), contract)["file_count"] == 1
     assert statuses(account) == {"loaded": "loaded", "fresh": "claimed"}
 
@@ -213,6 +183,7 @@ def test_the_handler_reads_its_environment(account: Any, monkeypatch: pytest.Mon
         monkeypatch.setenv(name, value)
     wait(account, "a")
     handler._service.cache_clear()
-    answer = handler.handle({"dataset": DATASET, "trigger": "operator", "execution_arn": "arn:x"}, None)
+    event = {"dataset": DATASET, "request": {"dataset": DATASET, "trigger": "operator"}, "execution_arn": "arn:x"}
+    answer = handler.handle(event, None)
     handler._service.cache_clear()
     assert (answer["claimed"], answer["file_count"]) == (True, 1)

@@ -23,12 +23,16 @@ def money(amount: str) -> dict[str, str]:
     return dict.fromkeys(MONEY, amount)
 
 
+def passed(rule: model.TableRule) -> dict[str, Any]:
+    return {"rule_id": rule.id, "kind": rule.kind, "action": rule.action, "status": "passed"}
+
+
 def documents(contract: model.Contract) -> tuple[dict[str, Any], dict[str, Any]]:
     """A manifest and a result that add up: 100 + 50 rows, 1 quarantined, 2 deduplicated."""
-    common = {"dataset": contract.dataset, "run_id": "r", "contract_version": contract.version}
+    common = {"dataset": contract.dataset, "run_id": "r", "mode": "load", "contract_version": contract.version}
     files = [
-        {"sha256": "a", "file_name": "a.csv", "row_count": 100},
-        {"sha256": "b", "file_name": "b.csv", "row_count": 50},
+        {"sha256": "a", "file_name": "a.csv", "row_count": 100, "replay_of": None},
+        {"sha256": "b", "file_name": "b.csv", "row_count": 50, "replay_of": None},
     ]
     first = {
         "sha256": "a", "file_name": "a.csv",
@@ -48,6 +52,8 @@ def documents(contract: model.Contract) -> tuple[dict[str, Any], dict[str, Any]]
         "files": [first, second],
         "quarantine_by_rule": {"shipped_on_or_after_order": 1},
         "warnings_by_rule": {},
+        "halted_by_rule": {},
+        "table_rules": [passed(rule) for rule in contract.table_rules],
     }
     return copy.deepcopy({**common, "files": files}), copy.deepcopy(result)
 
@@ -107,6 +113,7 @@ DISCREPANCIES: dict[str, tuple[Change, list[str]]] = {
     "a file too many": (lambda m, _: m["files"].pop(), ["b.csv: 0 times in the manifest, 1 in the result"]),
     "a file twice": (lambda _, r: r["files"].append(first(r)), ["a.csv: 1 times in the manifest, 2 in the result"]),
     "another run's result": (lambda _, r: r.update(run_id="q"), ["run_id is 'q', the run's is 'r'"]),
+    "another mode": (lambda _, r: r.update(mode="backfill"), ["mode is 'backfill', the run's is 'load'"]),
     "another contract": (lambda _, r: r.update(contract_version="0.9.0"), ["contract versions differ"]),
     "several at once": (
         lambda _, r: (first(r).update(rows_loaded=96), r["files"][1]["totals"]["read"].update(total_cost="49.00")),
@@ -137,6 +144,18 @@ def test_the_quarantined_share_may_reach_the_limit_and_not_pass_it(contract: mod
     assert reconcile(manifest, result, tenth)["rows_quarantined"] == 15
     quarantine(result, 16)
     with pytest.raises(ReconciliationFailed, match=r"quarantined share is 0\.1067 \(16 of 150 rows\).* allows 0\.10"):
+        reconcile(manifest, result, tenth)
+
+
+def test_rows_of_corrections_do_not_count_for_the_share(contract: model.Contract) -> None:
+    """One of nine corrected rows that is still wrong would otherwise stop a dataset with a limit of a tenth."""
+    tenth = replace(contract, max_quarantined_share="0.10")
+    manifest, result = documents(contract)
+    quarantine(result, 98)
+    manifest["files"][0]["replay_of"] = "b"
+    assert reconcile(manifest, result, tenth)["rows_quarantined"] == 98
+    manifest["files"][0]["replay_of"], manifest["files"][1]["replay_of"] = None, "a"
+    with pytest.raises(ReconciliationFailed, match=r"98 of 100 rows"):
         reconcile(manifest, result, tenth)
 
 
@@ -180,11 +199,74 @@ def test_a_broken_halt_rule_stops_the_run(contract: model.Contract, where: str) 
     assert reconcile(manifest, result, contract)["rows_read"] == 150
 
 
+def test_a_halt_that_the_job_tells_stops_the_run_also_when_the_rule_is_built_in(contract: model.Contract) -> None:
+    manifest, result = documents(contract)
+    result["halted_by_rule"] = {"subject.erased": 2}
+    with pytest.raises(ReconciliationFailed, match=r"halt rule 'subject\.erased' was broken by 2 rows: built in"):
+        reconcile(manifest, result, contract)
+
+
+TABLE_RULE = model.TableRule(
+    id="enough_rows",
+    description="There are at least 10 rows.",
+    kind="row_count",
+    action="halt",
+    columns=(),
+    minimum=10,
+    maximum=None,
+    max_age_hours=None,
+    reference=None,
+)
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "refused"),
+    [
+        ("halt", "passed", False),
+        ("halt", "failed", True),
+        ("halt", "unproven", True),
+        ("warn", "failed", False),
+        ("warn", "unproven", False),
+    ],
+)
+def test_a_table_rule_that_halts_must_have_passed(
+    contract: model.Contract, action: Any, status: str, refused: bool
+) -> None:
+    ruled = replace(contract, table_rules=(replace(TABLE_RULE, action=action),))
+    manifest, result = documents(ruled)
+    found = {"rule_id": "enough_rows", "kind": "row_count", "action": action, "status": status}
+    result["table_rules"] = [{**found, "measured": "3 rows", "expected": "at least 10 rows"}]
+    if not refused:
+        assert reconcile(manifest, result, ruled)["rows_read"] == 150
+        return
+    told = f"table rule 'enough_rows' {status.upper()}: measured 3 rows, expected at least 10 rows: There are at least"
+    with pytest.raises(ReconciliationFailed, match=told):
+        reconcile(manifest, result, ruled)
+
+
+@pytest.mark.parametrize("action", ["halt", "warn"])
+def test_a_table_rule_that_nobody_evaluated_stops_the_run(contract: model.Contract, action: Any) -> None:
+    ruled = replace(contract, table_rules=(replace(TABLE_RULE, action=action),))
+    with pytest.raises(ReconciliationFailed, match="'enough_rows': the job says nothing of it"):
+        reconcile(*documents(contract), ruled)
+
+
+def test_the_first_line_of_a_refusal_is_its_cause_in_one_sentence(contract: model.Contract) -> None:
+    manifest, result = documents(contract)
+    quarantine(result, 90)
+    with pytest.raises(ReconciliationFailed) as caught:
+        reconcile(manifest, result, contract)
+    first_line = str(caught.value).splitlines()[0]
+    assert first_line.startswith("quarantined share is 0.6000 (90 of 150 rows)")
+    assert first_line.endswith("(1 discrepancies in run r; nothing is published)")
+
+
 def test_the_handler_reads_what_the_steps_wrote(
     account: Any, contract: model.Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROCESSED_BUCKET", "processed")
-    handler._bucket_and_client.cache_clear()
+    monkeypatch.setenv("FILE_LEDGER", account.file_table.name)
+    handler._settings.cache_clear()
     manifest, result = documents(contract)
     event = {"dataset": contract.dataset, "run_id": "r"}
     prefix = f"runs/{contract.dataset}/r/"
@@ -193,4 +275,4 @@ def test_the_handler_reads_what_the_steps_wrote(
         handler.handle(event, None)
     account.s3.put_object(Bucket="processed", Key=prefix + "raw_to_processed.json", Body=json.dumps(result))
     assert handler.handle(event, None)["rows_loaded"] == 147
-    handler._bucket_and_client.cache_clear()
+    handler._settings.cache_clear()

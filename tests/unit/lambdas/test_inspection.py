@@ -13,6 +13,7 @@ import pytest
 from contracts import model
 from contracts.errors import FileRejected
 from lambdas.intake import inspection
+from lambdas.intake.headers import HeaderRule
 from lambdas.intake.inspection import Inspection, inspect
 
 COLUMNS = ("Region", "Item Type", "Order ID")
@@ -34,7 +35,10 @@ def pieces(body: bytes, size: int) -> Iterator[bytes]:
 
 def look(body: bytes, contract: model.Contract, *, gzipped: bool = False) -> Inspection:
     """The finding, which must not depend on where the stream is cut."""
-    findings = [inspect(pieces(body, size), contract, gzipped=gzipped) for size in (1, 2, 7, 1_000_000)]
+    findings = [
+        inspect(pieces(body, size), HeaderRule(contract=contract, change="evolve"), gzipped=gzipped)
+        for size in (1, 2, 7, 1_000_000)
+    ]
     assert len(set(findings)) == 1
     return findings[0]
 
@@ -43,7 +47,7 @@ def refusal(body: bytes, contract: model.Contract, *, gzipped: bool = False) -> 
     found = set()
     for size in (2, 3, 1_000_000):
         with pytest.raises(FileRejected) as caught:
-            inspect(pieces(body, size), contract, gzipped=gzipped)
+            inspect(pieces(body, size), HeaderRule(contract=contract, change="evolve"), gzipped=gzipped)
         found.add((caught.value.reason, caught.value.detail))
     assert len(found) == 1, found
     return caught.value
@@ -176,7 +180,7 @@ def test_memory_does_not_grow_with_the_file_nor_with_what_a_gzip_bomb_unpacks_to
     large = replace(small, intake=replace(small.intake, max_bytes=64 * 1024 * 1024))
     bomb = gzip.compress(b"Region,Item Type,Order ID\n" + (b"a" * 40 + b",b,1\n") * 400_000)
     tracemalloc.start()
-    found = inspect(pieces(bomb, inspection.CHUNK_BYTES), large, gzipped=True)
+    found = inspect(pieces(bomb, inspection.CHUNK_BYTES), HeaderRule(contract=large, change="evolve"), gzipped=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert found.row_count == 400_000
@@ -189,3 +193,65 @@ def test_a_file_without_line_breaks_is_refused_before_it_fills_the_memory(
     monkeypatch.setattr(inspection, "LONGEST_LINE", 500)
     why = refusal(b"x" * 600, small)
     assert (why.reason, "line 1 " in why.detail) == ("malformed_csv", True)
+
+
+def test_a_quote_that_is_never_closed_is_refused_before_it_fills_the_memory(small: model.Contract) -> None:
+    large = replace(small, intake=replace(small.intake, max_bytes=64 * 1024 * 1024))
+    body = GOOD + b'Asia,"' + b"x" * 100 + b"\n" + b"a,b,1\n" * 5_000_000
+    tracemalloc.start()
+    with pytest.raises(FileRejected, match="the record at line 3 is not CSV: field larger than field limit"):
+        inspect(pieces(body, inspection.CHUNK_BYTES), HeaderRule(contract=large, change="evolve"), gzipped=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 1024 * 1024
+
+
+def test_a_record_of_many_quoted_lines_is_refused_at_its_limit_with_its_line(
+    small: model.Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspection, "LONGEST_RECORD", 60)
+    lines = b'"a\n","b\n","c\n"'
+    assert look(GOOD + lines + b"\n" + lines + b"\n", small).row_count == 3  # the limit is per record
+    why = refusal(GOOD + lines * 9 + b"\n", small)
+    assert why.reason == "malformed_csv"
+    assert "goes on for more than 60 characters; a quote may not be closed" in why.detail
+    assert "the record at line 3 " in why.detail
+
+
+def test_more_fields_than_spark_reads_are_refused_with_their_line(small: model.Contract) -> None:
+    large = replace(small, intake=replace(small.intake, max_bytes=1_000_000))
+    why = refusal(GOOD + b"," * inspection.MOST_FIELDS + b"\n", large)
+    assert (why.reason, "the record at line 3 has 20001 fields" in why.detail) == ("malformed_csv", True)
+
+
+def test_a_field_of_the_stated_size_is_read_and_one_character_more_is_not(small: model.Contract) -> None:
+    large = replace(small, intake=replace(small.intake, max_bytes=1_000_000))
+    longest = b"x" * inspection.LONGEST_FIELD
+    assert look(GOOD + b"a,b," + longest + b"\n", large).row_count == 2
+    assert "line 3 is not CSV: field larger" in refusal(GOOD + b"a,b,x" + longest + b"\n", large).detail
+
+
+@pytest.mark.parametrize("first", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("second", ["\n", "\r\n", "\r"])
+def test_mixed_line_ends_are_counted_alike_where_no_value_spans_lines(
+    small: model.Contract, first: str, second: str
+) -> None:
+    found = look(f"Region,Item Type,Order ID{first}a,b,1{second}c,d,2{first}".encode(), small)
+    assert (found.row_count, found.spans_lines) == (2, False)
+
+
+def test_a_small_bomb_of_many_members_stops_at_the_limit(small: model.Contract) -> None:
+    why = refusal(
+        gzip.compress(GOOD, mtime=1) * 500, replace(small, intake=replace(small.intake, max_bytes=15_000)), gzipped=True
+    )
+    assert why.reason == "too_large"
+
+
+def test_a_file_of_nothing_but_line_ends_is_left_after_so_many(
+    small: model.Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspection, "MOST_BLANK_LINES", 10)
+    assert look(GOOD + b"\n" * 10, small).row_count == 1
+    why = refusal(GOOD + b"\n" * 11, small)
+    assert why.reason == "malformed_csv"
+    assert "line 13 is blank, as are 10 before it" in why.detail

@@ -2,46 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
-import pytest
-from moto import mock_aws
-
 from contracts.ledger import FileLedger, RunLedger, file_entry
-
-DATASET = "sales"
-
-
-@pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        names = ("dataset", "entry", "dataset_status", "received_at")
-        yield boto3.resource("dynamodb").create_table(
-            TableName="ledger",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-            KeySchema=[{"AttributeName": "dataset", "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"}],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "by_status",
-                    "KeySchema": [
-                        {"AttributeName": "dataset_status", "KeyType": "HASH"},
-                        {"AttributeName": "received_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
-            ],
-        )
-
-
-def item(sha256: str, status: str = "registering", received_at: str = "1") -> dict[str, Any]:
-    return {"dataset": DATASET, "entry": file_entry(sha256), "status": status, "received_at": received_at}
+from tests.unit.ledger.entries import DATASET, item, start
 
 
 def test_a_content_is_registered_once(table: Any) -> None:
@@ -105,18 +69,6 @@ def test_of_two_heirs_of_a_dead_lock_one_gets_it(table: Any) -> None:
     dead = runs.lock(DATASET)
     assert runs.take_lock(DATASET, run_id="heir", execution_arn="e1", expires_at=9, dead=dead) is True
     assert runs.take_lock(DATASET, run_id="late", execution_arn="e2", expires_at=9, dead=dead) is False
-
-
-def start(runs: RunLedger, run_id: str, execution_arn: str) -> bool:
-    return runs.start(
-        DATASET,
-        run_id,
-        trigger="operator",
-        execution_arn=execution_arn,
-        started_at="now",
-        contract_version="1",
-        file_hashes=["a"],
-    )
 
 
 def test_a_run_ends_once(table: Any) -> None:

@@ -78,4 +78,35 @@ def test_entries_are_named_as_documented() -> None:
     assert ledger.duplicate_entry("abc", "01") == "duplicate#abc#01"
     assert ledger.rejected_entry("partners/a/b/c.csv", "01") == "rejected#partners/a/b/c.csv#01"
     assert ledger.run_entry("r") == "run#r"
-    assert ledger.failure_entry("arn:aws:states:r:1:execution:m:name") == "failure#name"
+
+
+def test_a_message_is_named_after_what_it_tells_within_the_length_that_step_functions_takes() -> None:
+    assert alerts.success_name("sales", "20260101T000000-0a1b2c3d") == "succeeded-sales-20260101T000000-0a1b2c3d"
+    names = [
+        alerts.success_name("d" * 90, "20260101T000000-0a1b2c3d"),
+        alerts.failure_name("arn:aws:states:r:1:execution:m:" + "n" * 80),
+        alerts.rejection_name("d", "rejected#" + "k" * 900),
+    ]
+    assert [len(name) <= 80 for name in names] == [True] * 3
+    assert alerts.failure_name("arn:one") != alerts.failure_name("arn:two")
+    assert alerts.rejection_name("a", "b") != alerts.rejection_name("b", "b")
+
+
+def test_the_longest_message_fits_the_input_of_an_execution_whatever_its_characters() -> None:
+    started: list[dict[str, str]] = []
+
+    class StepFunctions:
+        class exceptions:  # noqa: N801 - as boto3 names it
+            ExecutionAlreadyExists = KeyError
+
+        def start_execution(self, **given: str) -> None:
+            started.append(given)
+
+    announcer = alerts.Announcer(stepfunctions=StepFunctions(), machine_arn="arn")
+    for character in ("\x1f", "\U0001f600", '"'):
+        announcer.tell("n", topic="failed", subject="s", body=character * 90_000, attributes={"a": "x" * 900, "b": ""})
+    for given in started:
+        assert len(given["input"].encode()) < 262_144  # Step Functions quotas
+        content = json.loads(given["input"])
+        assert content["message"].endswith("...")
+        assert content["attributes"] == {"a": {"DataType": "String", "StringValue": "x" * 256}}

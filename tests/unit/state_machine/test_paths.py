@@ -13,10 +13,24 @@ from ministack.services import stepfunctions
 
 from lambdas.fail_run.failures import parse
 
-TEXT = (Path(__file__).parents[3] / "state_machines" / "dataset_run.asl.json").read_text()
-CLAIMED = {"dataset": "d", "run_id": "r1", "claimed": True, "file_count": 1, "reason": None}
-NOTHING = {"dataset": "d", "run_id": None, "claimed": False, "file_count": 0, "reason": "no file is waiting"}
+MACHINES = Path(__file__).parents[3] / "state_machines"
+CLAIMED = {
+    "dataset": "d", "run_id": "r1", "claimed": True, "from": "RawToProcessed", "file_count": 1, "reason": None,
+}  # fmt: skip
+NOTHING = {**CLAIMED, "run_id": None, "claimed": False, "file_count": 0, "reason": "no file is waiting"}
 WHOLE_RUN = ["ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun"]
+ANSWERS = {
+    "dataset_run": {
+        "ClaimBatch": CLAIMED,
+        "RawToProcessed": {"Id": "jr_1", "ExecutionTime": 97},
+        "Gate": {"rows_loaded": 5},
+        "ProcessedToCurated": {"Id": "jr_2"},
+        "CloseRun": {"waiting": 0},
+    },
+    "dataset_care": {"HoldDataset": {"run_id": "r1"}, "Care": {"Id": "jr_1"}, "ReleaseDataset": {"started": False}},
+    "announce": {},
+}
+INPUT = {"dataset": "d", "trigger": "operator"}
 
 Walk = Callable[..., dict[str, Any]]
 
@@ -30,20 +44,14 @@ def failure(error: str, **cause: str) -> Exception:
 def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
     """Runs one execution; `answers` maps a task to its answer, an error, or a list of them, one per call."""
 
-    def run(**answers: Any) -> dict[str, Any]:
-        given = {
-            "ClaimBatch": CLAIMED,
-            "RawToProcessed": {"Id": "jr_1"},
-            "Gate": {"rows_loaded": 5},
-            "ProcessedToCurated": {"Id": "jr_2"},
-            "CloseRun": {"waiting": 0},
-            **answers,
-        }
-        seen: dict[str, Any] = {"calls": [], "failure": None}
+    def run(machine: str = "dataset_run", given_input: dict[str, Any] = INPUT, **answers: Any) -> dict[str, Any]:
+        given = {**ANSWERS[machine], **answers}
+        seen: dict[str, Any] = {"calls": [], "payloads": [], "failure": None}
 
         def invoke(resource: str, task: dict[str, Any]) -> Any:
-            name = re.sub("(FunctionArn|JobName)$", "", task.get("FunctionName") or task["JobName"])
+            name = re.sub("(FunctionArn|JobName)$", "", task.get("FunctionName") or task.get("JobName") or "Publish")
             seen["calls"].append(name)
+            seen["payloads"].append(task.get("Payload", task))
             if name == "FailRun" and name not in given:
                 seen["failure"] = parse(task["Payload"])
                 return {"Payload": {"error": seen["failure"].error, "cause": seen["failure"].cause}}
@@ -52,10 +60,11 @@ def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
                 raise answer
             return {"Payload": answer} if "lambda" in resource else answer
 
-        filled = re.sub(r"\$\{(\w+)\}", lambda found: "1" if found[1] == "SettleSeconds" else found[1], TEXT)
+        text = (MACHINES / f"{machine}.asl.json").read_text()
+        filled = re.sub(r"\$\{(\w+)\}", lambda found: "1" if found[1] == "SettleSeconds" else found[1], text)
         execution = {
             "executionArn": "arn:e", "stateMachineArn": "machine", "name": "e", "status": "RUNNING", "events": [],
-            "input": '{"dataset": "d", "trigger": "operator"}', "startDate": "2026-01-01T00:00:00Z",
+            "input": json.dumps(given_input), "startDate": "2026-01-01T00:00:00Z",
         }  # fmt: skip
         monkeypatch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
         monkeypatch.setattr(stepfunctions, "_invoke_resource", invoke)
@@ -114,3 +123,87 @@ def test_a_failure_that_cannot_be_recorded_says_so(walk: Walk) -> None:
     ended = walk(Gate=failure("KeyError"), FailRun=failure("AccessDeniedException"))
     assert ended["calls"].count("FailRun") == 1 + 4
     assert (ended["status"], ended["error"]) == ("FAILED", "FailRunFailed")
+
+
+RESUMES = {"RawToProcessed": 1, "Gate": 2, "ProcessedToCurated": 3, "CloseRun": 4}
+
+
+@pytest.mark.parametrize("step", RESUMES)
+def test_a_resumed_run_goes_on_at_its_step_and_a_failure_there_names_it(walk: Walk, step: str) -> None:
+    request = {**INPUT, "resume": {"run_id": "r1", "from": step}}
+    claim = {**CLAIMED, "from": step}
+    ended = walk(given_input=request, ClaimBatch=claim)
+    assert (ended["calls"], ended["status"]) == (["ClaimBatch", *WHOLE_RUN[RESUMES[step] :]], "SUCCEEDED")
+    assert ended["payloads"][0]["request"] == request
+    failed = walk(given_input=request, ClaimBatch=claim, **{step: failure("KeyError")})
+    assert (failed["failure"].step, failed["failure"].run_id) == (step, "r1")
+
+
+def test_an_operators_request_is_carried_out_once_and_what_waits_is_then_loaded(walk: Walk) -> None:
+    request = {**INPUT, "mode": "backfill", "files": ["a" * 64]}
+    ended = walk(given_input=request, CloseRun=[{"waiting": 2}, {"waiting": 0}], ClaimBatch=[CLAIMED, CLAIMED])
+    claims = [payload["request"] for payload in ended["payloads"] if "request" in payload and "state" not in payload]
+    assert claims == [request, INPUT]
+    assert ended["status"] == "SUCCEEDED"
+
+
+def test_a_busy_dataset_is_asked_for_again(walk: Walk) -> None:
+    ended = walk(ClaimBatch=[failure("DatasetBusy")] * 30 + [CLAIMED])
+    assert (ended["calls"][:31], ended["status"]) == (["ClaimBatch"] * 31, "SUCCEEDED")
+
+
+def test_closing_gets_what_the_jobs_cost(walk: Walk) -> None:
+    ended = walk()
+    assert ended["payloads"][-1]["state"]["raw_to_processed"] == {"Id": "jr_1", "ExecutionTime": 97}
+
+
+def test_care_holds_works_and_releases(walk: Walk) -> None:
+    request = {**INPUT, "mode": "rollback", "run_id": "r0", "with_later": True}
+    ended = walk("dataset_care", request, HoldDataset=[failure("DatasetBusy"), {"run_id": "r1"}])
+    assert ended["calls"] == ["HoldDataset", "HoldDataset", "Care", "ReleaseDataset"]
+    assert ended["status"] == "SUCCEEDED"
+    hold, care, release = ended["payloads"][1:]
+    assert (hold["request"], hold["execution_arn"]) == (request, "arn:e")
+    assert care["Arguments"] == {"--dataset": "d", "--run_id": "r1"}
+    assert (release["run_id"], release["execution_arn"]) == ("r1", "arn:e")
+
+
+@pytest.mark.parametrize(
+    ("step", "name", "again"),
+    [("Hold", "HoldDataset", {}), ("Care", "Care", {}), ("Release", "ReleaseDataset", {"started": True})],
+)
+def test_failed_care_is_undone_and_waiting_files_are_started(
+    walk: Walk, step: str, name: str, again: dict[str, Any]
+) -> None:
+    broken = failure("KeyError", errorMessage="'x'")
+    ended = walk("dataset_care", {**INPUT, "mode": "maintenance"}, **{name: [broken, again] if again else broken})
+    assert ended["calls"][-2:] == ["FailRun", "ReleaseDataset"]
+    assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "KeyError", "'x'")
+    assert (ended["failure"].step, ended["failure"].request["mode"]) == (step, "maintenance")
+    assert ended["payloads"][-1] == {"dataset": "d", "run_id": None, "execution_arn": "arn:e"}
+
+
+def test_failed_care_ends_as_failed_also_when_waiting_files_cannot_be_started(walk: Walk) -> None:
+    ended = walk("dataset_care", INPUT, Care=failure("E1", ErrorMessage="c1"), ReleaseDataset=failure("E2"))
+    assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "E1", "c1")
+
+
+TOLD = {"subject": "s", "message": "m", "attributes": {"dataset": {"DataType": "String", "StringValue": "d"}}}
+
+
+@pytest.mark.parametrize(
+    ("topic", "arn"), [("failed", "FailedTopicArn"), ("succeeded", "SuccessTopicArn"), ("rejected", "RejectedTopicArn")]
+)
+def test_a_message_goes_to_its_topic_with_its_attributes_and_again_only_when_sns_failed(
+    walk: Walk, topic: str, arn: str
+) -> None:
+    ended = walk("announce", {"topic": topic, **TOLD}, Publish=[failure("SNS.ThrottledException"), {"MessageId": "1"}])
+    assert (ended["calls"], ended["status"]) == (["Publish", "Publish"], "SUCCEEDED")
+    assert ended["payloads"][1] == {
+        "TopicArn": arn, "Subject": "s", "Message": "m", "MessageAttributes": TOLD["attributes"],
+    }  # fmt: skip
+
+
+def test_a_message_for_an_unknown_topic_is_a_failure(walk: Walk) -> None:
+    ended = walk("announce", {"topic": "else", **TOLD})
+    assert (ended["calls"], ended["status"], ended["error"]) == ([], "FAILED", "UnknownTopic")

@@ -1,0 +1,91 @@
+"""Whether a failed run can go on at a step: what that step reads must be there, and still be true.
+
+A step after the first builds on a branch of the tables as they were. If another run has changed them since, if the
+contract or the list of erased people has changed, only the first step gives a right result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contracts import documents, naming
+from contracts.errors import PermanentError
+from contracts.ledger import Item, RunLedger
+from contracts.model import Contract
+from lambdas.claim_batch.requests import FIRST_STEP, Request, Resume, Step
+
+# Which results of jobs a step reads, beside the manifest.
+READS: dict[Step, tuple[Any, ...]] = {
+    "RawToProcessed": (),
+    "Gate": ("raw_to_processed",),
+    "ProcessedToCurated": ("raw_to_processed",),
+    "CloseRun": ("raw_to_processed", "processed_to_curated"),
+}
+ON_A_BRANCH = frozenset({"Gate", "ProcessedToCurated"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumption:
+    """Looks whether a failed run can go on."""
+
+    runs: RunLedger
+    s3: Any
+    processed_bucket: str
+
+    def failed_run(self, request: Request, resume: Resume) -> Item:
+        """The run to resume. Raises PermanentError when it is not one that failed."""
+        run = self.runs.get(request.dataset, resume.run_id)
+        status = run["status"] if run else "not in the run ledger"
+        reopened = run is not None and status == "running" and run["execution_arn"] == request.execution_arn
+        if run is None or not (status == "failed" or reopened):
+            raise PermanentError(
+                f"run {resume.run_id!r} of {request.dataset} is {status}; only a failed run can be resumed"
+                f" (if it is dead, first: slipway runs release --dataset {request.dataset})"
+            )
+        if "file_hashes" not in run or not run["file_hashes"]:
+            raise PermanentError(f"run {resume.run_id!r} of {request.dataset} has no files; start its care anew")
+        return run
+
+    def manifest(self, request: Request, resume: Resume, contract: Contract) -> dict[str, Any]:
+        """The run's manifest, to be used as it is by a step after the first.
+
+        Raises PermanentError, naming every reason at once and the step to resume from, when the step cannot go on.
+        """
+        dataset, run_id = request.dataset, resume.run_id
+        manifest_key = naming.manifest_key(dataset, run_id)
+        found: dict[str, dict[str, Any]] = {}
+        missing: list[str] = []
+        for key in (manifest_key, *(naming.result_key(dataset, run_id, job) for job in READS[resume.step])):
+            try:
+                found[key] = documents.read_json(
+                    self.s3, bucket=self.processed_bucket, key=key, written_by="the failed run"
+                )
+            except PermanentError as error:
+                missing.append(str(error))
+        problems = missing or list(self._changes(dataset, resume, found[manifest_key], contract))
+        if problems:
+            raise PermanentError(
+                f"run {run_id} cannot go on at {resume.step}: {'; '.join(problems)};"
+                f" resume it from the first step: slipway runs retry {run_id} --from {FIRST_STEP}"
+            )
+        return found[manifest_key]
+
+    def _changes(self, dataset: str, resume: Resume, manifest: Mapping[str, Any], contract: Contract) -> Iterator[str]:
+        if manifest["contract_version"] != contract.version:
+            yield f"it was begun under contract {manifest['contract_version']}, which is {contract.version} now"
+        if manifest["erased_subjects"] != self.runs.erased_subjects(dataset):
+            yield "a data subject was erased since"
+        if resume.step in ON_A_BRANCH:
+            changed = [str(run["run_id"]) for run in self._ended_since(dataset, resume.run_id)]
+            if changed:
+                yield f"the tables were changed since by {', '.join(changed)}"
+
+    def _ended_since(self, dataset: str, run_id: str) -> Iterator[Item]:
+        """Runs of any mode that changed tables after the failed one began; a resumed one may have an older id."""
+        every = self.runs.since(dataset, "")
+        began = next(run["started_at"] for run in every if run["run_id"] == run_id)
+        for run in every:
+            if run["status"] in ("succeeded", "rolled_back") and run["ended_at"] > began:
+                yield run

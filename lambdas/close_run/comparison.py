@@ -1,0 +1,54 @@
+"""The last comparison, after publishing: files, processed and curated must still say the same, row for row and cent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from contracts.errors import ReconciliationFailed
+from contracts.model import Contract
+
+PARTS = ("loaded", "quarantined", "deduplicated")
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What the earlier steps of the run wrote down."""
+
+    manifest: Document
+    processed: Document
+    curated: Document
+
+
+def verify(written: Written, contract: Contract) -> None:
+    """Raises ReconciliationFailed with every figure in which files, processed and curated differ."""
+    problems = list(_differences(written, contract))
+    if problems:
+        raise ReconciliationFailed("\n".join([f"{len(problems)} discrepancies after publishing:", *problems]))
+
+
+def _differences(written: Written, contract: Contract) -> Iterator[str]:
+    if written.curated.get("published") is not True:
+        yield "- processed_to_curated ended without publishing"
+    planned = {file["sha256"]: int(file["row_count"]) for file in written.manifest["files"]}
+    done = {file["sha256"]: sum(int(file[f"rows_{part}"]) for part in PARTS) for file in written.processed["files"]}
+    if planned != done:
+        yield f"- rows per file: intake counted {planned}, loaded + quarantined + deduplicated are {done}"
+    models = {model["name"]: model for model in written.curated["models"]}
+    for wanted in contract.curated:
+        model = models.get(wanted.name)
+        if model is None:
+            yield f"- {wanted.name}: processed_to_curated says nothing of it"
+            continue
+        if not model["periods"] and not model["rows"]:
+            continue  # no processed row changed, so there was nothing to recompute
+        for column, _source in wanted.conserves:
+            pair = model["totals"].get(column)
+            if pair is None:
+                yield f"- {wanted.name}.{column}: no totals"
+            elif Decimal(pair["processed"]) != Decimal(pair["curated"]):
+                yield f"- {wanted.name}.{column}: processed {pair['processed']}, curated {pair['curated']}"

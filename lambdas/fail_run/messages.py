@@ -1,0 +1,149 @@
+"""What people are told of a failed run: the cause in one sentence, what was not touched, and what to type.
+
+Commands are written in the grammar of slipway/grammar.py; a test reads them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from contracts import naming
+from contracts.ledger import HELD_STATUS, Item, file_entry
+from lambdas.fail_run.failures import Failure
+
+QUALITY_OF_RUN = (
+    "select rule_id, status, rows_failed, measured, expected from processed.{table} where run_id = '{run_id}'"
+)
+COMMANDS_SHOWN = 3  # the list names the others
+UNTOUCHED = "No table was changed: processed and curated are as before the run."
+TABLES = {
+    "ClaimBatch": UNTOUCHED,
+    "RawToProcessed": UNTOUCHED,
+    "Gate": UNTOUCHED,
+    "ProcessedToCurated": (
+        "Tables are published at the very end of this step, one by one. If it failed before, none was changed; if while"
+        " publishing, some show this run's data, and a retry makes them agree."
+    ),
+    "CloseRun": "The tables were published with this run's data; a retry or the next run has the same effect.",
+    "Hold": "No table was changed.",
+    "Care": (
+        "Each table is changed by commits of its own, and no row that the request did not name; which are done is in"
+        " the job's log. The same request again does the rest."
+    ),
+    "Release": "The tables were changed as asked; only the record of it failed. Asked again, nothing more changes.",
+}
+CLOSED = "The tables are as asked and the ledger says so; only what follows the closing failed."
+UNKNOWN_STEP = {
+    "load": (
+        "Tables change only at the end of ProcessedToCurated: if the execution's history does not show that step as"
+        " succeeded, processed and curated are as before the run."
+    ),
+    "care": "Tables change only in the step Care: if the execution's history does not show it, they are as before.",
+}
+
+
+def subject(environment: str, failure: Failure) -> str:
+    """One line: where, which dataset, which step, which error."""
+    place = f" at {failure.step}" if failure.step else ""
+    return f"[{environment}] {failure.dataset}: {mode_of(failure, None)} failed{place} ({failure.error})"
+
+
+def body(failure: Failure, run: Item | None, *, files_waiting: int, set_aside: Sequence[Item] = ()) -> str:
+    """The whole message; `run` is None when none had begun, `set_aside` what the gate took out of it."""
+    sentence, *details = failure.cause.splitlines() or [failure.cause]
+    lines = [
+        f"Dataset:   {failure.dataset}",
+        f"Run:       {run['run_id'] if run else 'none had begun'} ({mode_of(failure, run)})",
+        f"Step:      {failure.step or 'not known; see the history of the execution'}",
+        f"Error:     {failure.error}",
+        f"Cause:     {sentence}",
+        f"Tables:    {_tables(failure, run)}",
+        f"Files:     {_files(failure, run, files_waiting, len(set_aside))}",
+        f"Next:      {'; then: '.join(next_commands(failure, run, set_aside))}",
+        f"Execution: {failure.execution_arn}",
+    ]
+    aside = [f"{item['file_name']}: {item['set_aside_reason']} ({item['landing_key']})" for item in set_aside]
+    return "\n".join(
+        [*lines, *(["", "Set aside:", *aside] if aside else []), *(["", "Details:", *details] if details else [])]
+    )
+
+
+def mode_of(failure: Failure, run: Item | None) -> str:
+    """What the run is for: load, backfill, replay, maintenance, rollback or erasure."""
+    return str(run["mode"] if run else failure.request.get("mode", "load"))
+
+
+def is_closed(run: Item | None) -> bool:
+    """Whether the ledger says that the run ended well."""
+    return run is not None and run["status"] in ("succeeded", "rolled_back")
+
+
+def files_given_back(run: Item | None) -> int:
+    """How many files the run no longer holds because it failed."""
+    return 0 if run is None or is_closed(run) else len(run["file_hashes"])
+
+
+def _tables(failure: Failure, run: Item | None) -> str:
+    if is_closed(run):
+        return CLOSED
+    if run is None:
+        return UNTOUCHED
+    if failure.step:
+        return TABLES[failure.step]
+    return UNKNOWN_STEP["load" if mode_of(failure, run) in HELD_STATUS else "care"]
+
+
+def _files(failure: Failure, run: Item | None, files_waiting: int, set_aside: int) -> str:
+    given_back = files_given_back(run) - set_aside
+    status = HELD_STATUS.get(mode_of(failure, run), "waiting")
+    held = f"{given_back} files are {status} again." if given_back else "None was held by this run."
+    waiting = f"{files_waiting} files of {failure.dataset} wait for the next run"
+    if set_aside:
+        return f"{set_aside} files were set aside. {held} {waiting}, which starts by itself."
+    return f"{held} {waiting}."
+
+
+def next_commands(failure: Failure, run: Item | None, set_aside: Sequence[Item] = ()) -> list[str]:
+    """What to type: first to see, then to go on once the cause is removed."""
+    look = list(_looks(failure, run))
+    if set_aside:
+        hashes = [str(item["entry"]).removeprefix(file_entry("")) for item in set_aside]
+        released = [f"slipway files release {sha256} --dataset {failure.dataset}" for sha256 in hashes[:COMMANDS_SHOWN]]
+        return [*look, f"slipway files list --status set_aside --dataset {failure.dataset}", *released]
+    return look if is_closed(run) else [*look, _again(failure, run)]
+
+
+def _looks(failure: Failure, run: Item | None) -> Iterator[str]:
+    told, dataset = f"{failure.error} {failure.cause}", failure.dataset
+    if run:
+        yield f"slipway runs show {run['run_id']} --dataset {dataset}"
+    if "DatasetBusy" in told:
+        yield f"slipway runs list --dataset {dataset}"
+        yield f"slipway runs release --dataset {dataset}"
+    if "ContractInvalid" in told or "contract versions differ" in told:
+        yield "slipway contract check"
+        yield f"slipway backfill --dataset {dataset} --plan"
+    if run and (failure.is_too_bad or "halt rule" in told):
+        # The rows of a run that published nothing are in no table, but what its rules found is.
+        yield f'slipway query "{QUALITY_OF_RUN.format(table=naming.quality_table(dataset), run_id=run["run_id"])}"'
+    if failure.error == "FailRunFailed" or (run is None and "DatasetBusy" not in told):
+        yield "slipway doctor"
+
+
+def _again(failure: Failure, run: Item | None) -> str:
+    mode, dataset = mode_of(failure, run), failure.dataset
+    request = failure.request
+    rollback = f"slipway runs rollback {request.get('run_id', 'RUN_ID')} --dataset {dataset}"
+    care = {
+        "maintenance": f"slipway maintain --dataset {dataset}",
+        "rollback": rollback + (" --with-later" if request.get("with_later") else ""),
+        "erasure": f"slipway erase --dataset {dataset} --subject-file FILE",
+    }
+    if mode in care:
+        return care[mode]
+    if run:
+        return f"slipway runs retry {run['run_id']} --dataset {dataset}"
+    return {
+        "backfill": f"slipway backfill --dataset {dataset}",
+        "replay": f"slipway quarantine replay --all --dataset {dataset}",
+    }.get(mode, f"slipway runs start --dataset {dataset}")

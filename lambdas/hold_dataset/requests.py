@@ -1,0 +1,55 @@
+"""What care is asked for, read from the execution's input; what makes no sense is refused before any write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+from contracts.errors import PermanentError
+
+Mode = Literal["maintenance", "rollback", "erasure"]
+
+TOKEN = re.compile(r"[0-9a-f]{64}")  # contracts.personal_data.token
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Who asks for which care. `rollback_to` is the run to roll back, `subject` the token of the person to erase."""
+
+    dataset: str
+    trigger: str
+    execution_arn: str
+    mode: Mode
+    rollback_to: str | None
+    with_later: bool
+    subject: str | None
+
+
+def parse(event: Mapping[str, Any]) -> Request:
+    """`event`: {dataset, request, execution_arn}. Raises PermanentError, naming the field and what it must be."""
+    request = event["request"]
+    mode, run_id, subject = request.get("mode"), request.get("run_id"), request.get("subject")
+    if mode not in get_args(Mode):
+        raise _wrong("mode", mode, f"one of {', '.join(get_args(Mode))}")
+    if (mode == "rollback") != isinstance(run_id, str):
+        raise _wrong("run_id", run_id, "the run to roll back" if mode == "rollback" else "left out")
+    if mode != "erasure" and subject is not None:
+        raise _wrong("subject", subject, "left out")
+    if mode == "erasure" and not (isinstance(subject, str) and TOKEN.fullmatch(subject)):
+        # Never shown: somebody may have put the person's own name or address there.
+        raise PermanentError("the execution's input has no 'subject' of 64 hex digits; use: slipway erase")
+    return Request(
+        dataset=event["dataset"],
+        trigger=str(request.get("trigger", "operator")),
+        execution_arn=event["execution_arn"],
+        mode=cast(Mode, mode),
+        rollback_to=run_id,
+        with_later=request.get("with_later") is True,
+        subject=subject,
+    )
+
+
+def _wrong(field: str, value: object, wanted: str) -> PermanentError:
+    return PermanentError(f"the execution's input has {field} {value!r}; it must be {wanted}")

@@ -1,0 +1,74 @@
+"""Entry point: last task of care that succeeded.
+
+After care that failed it only starts the files that wait; and after a run whose gate set files aside, the others.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from contracts import costs, documents, naming
+from contracts.alerts import Announcer
+from contracts.aws_errors import retryable
+from contracts.ledger import FileLedger, RunLedger
+from lambdas.release_dataset.service import ReleaseDataset
+from lambdas.release_dataset.settings import Settings
+from lambdas.release_dataset.waiting import WaitingFiles
+
+
+@retryable
+def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """`event`: {dataset, run_id, execution_arn, state}; `run_id` is null when the care failed, and `state` left out.
+
+    Or the status change of an execution that failed with QuarantineLimitExceeded.
+    """
+    if "detail" in event:
+        return _go_on(event["detail"])
+    dataset, run_id, execution_arn = event["dataset"], event["run_id"], event["execution_arn"]
+    if run_id is None:
+        return {"dataset": dataset, "run_id": None, "started": _service().waiting.start(dataset, execution_arn)}
+    bucket, s3 = _settings().processed_bucket, _s3()
+    return _service().release(
+        documents.read_json(s3, bucket=bucket, key=naming.request_key(dataset, run_id), written_by="hold_dataset"),
+        documents.read_json(s3, bucket=bucket, key=naming.result_key(dataset, run_id, "care"), written_by="care"),
+        execution_arn=execution_arn,
+        worker_seconds=costs.of_steps(event["state"], ("care",)),
+    )
+
+
+def _go_on(detail: dict[str, Any]) -> dict[str, Any]:
+    """Load what the gate left waiting. This ends: each such failure takes at least one file out of the queue."""
+    dataset = json.loads(detail["input"])["dataset"]
+    _service().waiting.start_anyway(dataset, detail["executionArn"])
+    return {"dataset": dataset, "run_id": None, "started": True}
+
+
+@functools.cache
+def _settings() -> Settings:
+    return Settings.read(os.environ)
+
+
+@functools.cache
+def _s3() -> Any:
+    return boto3.client("s3")
+
+
+@functools.cache
+def _service() -> ReleaseDataset:
+    settings = _settings()
+    dynamodb, stepfunctions = boto3.resource("dynamodb"), boto3.client("stepfunctions")
+    files = FileLedger(dynamodb.Table(settings.file_ledger))
+    return ReleaseDataset(
+        environment=settings.environment,
+        files=files,
+        runs=RunLedger(dynamodb.Table(settings.run_ledger)),
+        announcer=Announcer(stepfunctions=stepfunctions, machine_arn=settings.announce_state_machine_arn),
+        waiting=WaitingFiles(files=files, stepfunctions=stepfunctions, state_machine_arn=settings.state_machine_arn),
+        now=lambda: datetime.now(UTC),
+    )

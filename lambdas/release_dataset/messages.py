@@ -1,0 +1,39 @@
+"""What people are told of care that succeeded: what was done to which table, what became of files, what to type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from contracts.ledger import Item
+
+
+def subject(environment: str, run: Item) -> str:
+    """One line."""
+    return f"[{environment}] {run['dataset']}: {run['mode']} succeeded"
+
+
+def body(run: Item, care: Mapping[str, Any], undone: Sequence[str]) -> str:
+    """The job's own report, each table, and the next command."""
+    lines = [
+        f"Run {run['run_id']} of {run['dataset']}: {run['mode']} succeeded in {run['duration_seconds']} seconds.",
+        *care["report"],
+        *([f"Rolled back: {', '.join(undone)}. Files that they loaded are set aside."] if undone else []),
+        "",
+        f"Next: {next_command(run, undone)}",
+        "",
+        "table: action, rows deleted, files, bytes",
+    ]
+    for table in care["tables"]:
+        lines.append(
+            f"{table['table']}: {table['action']}, {table['rows_deleted']},"
+            f" {table['files_before']} to {table['files_after']}, {table['bytes_before']} to {table['bytes_after']}"
+        )
+    return "\n".join(lines)
+
+
+def next_command(run: Item, undone: Sequence[str]) -> str:
+    """After a rollback the files are to be looked at; otherwise the record of the run."""
+    if undone:
+        return f"slipway files list --dataset {run['dataset']} --status set_aside; then: slipway files release SHA"
+    return f"slipway runs show {run['run_id']} --dataset {run['dataset']}"

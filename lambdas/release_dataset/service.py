@@ -1,0 +1,97 @@
+"""Ends care that succeeded. Each step may be repeated: runs and files undone, run closed, told, lock, waiting files.
+
+The lock goes before the waiting files are started, so that their run does not find the dataset held.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from contracts import costs
+from contracts.alerts import Announcer, success_name
+from contracts.errors import PermanentError
+from contracts.ledger import FileLedger, Item, RunLedger, timestamp
+from contracts.locking import run_to_close
+from contracts.logs import Log
+from lambdas.release_dataset import messages
+from lambdas.release_dataset.waiting import WaitingFiles
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseDataset:
+    """Releases datasets."""
+
+    environment: str
+    files: FileLedger
+    runs: RunLedger
+    announcer: Announcer
+    waiting: WaitingFiles
+    now: Callable[[], datetime]
+
+    def release(
+        self, request: Document, care: Document, *, execution_arn: str, worker_seconds: Mapping[str, int]
+    ) -> dict[str, Any]:
+        """The answer to the state machine: {dataset, run_id, started, told}.
+
+        `request` is what hold_dataset wrote, `care` what the job did. Raises PermanentError when the run is not this
+        dataset's current one any more.
+        """
+        dataset, run_id = request["dataset"], request["run_id"]
+        run = run_to_close(self.runs, dataset, run_id)
+        undone = list((request["rollback"] or {}).get("runs", []))
+        if run["status"] == "running":
+            for earlier in undone:
+                self._undo(dataset, earlier, by_run=run_id)
+            self.runs.finish(dataset, run_id, "succeeded", self._ending(run, care, worker_seconds))
+            run = self.runs.get(dataset, run_id) or run
+        told = self._tell(run, care, undone)
+        self.runs.release_lock(dataset, run_id)
+        started = self.waiting.start(dataset, execution_arn)
+        Log({"dataset": dataset, "run_id": run_id}).info("dataset released", mode=run["mode"], started=started)
+        return {"dataset": dataset, "run_id": run_id, "started": started, "told": told}
+
+    def _undo(self, dataset: str, run_id: str, *, by_run: str) -> None:
+        """Mark a run rolled back; the files that it loaded are in no table any more, and must not look so.
+
+        Files of a backfill or replay stay loaded: the tables are as before it, when they were loaded already.
+        """
+        run = self.runs.get(dataset, run_id)
+        if run is None or not self.runs.mark_rolled_back(dataset, run_id, by_run=by_run, moment=timestamp(self.now())):
+            status = run["status"] if run else "not in the ledger"
+            raise PermanentError(f"run {run_id!r} of {dataset}, rolled back by {by_run}, is {status} in the ledger")
+        if run["mode"] != "load":
+            return
+        reason = f"run {run_id} was rolled back by {by_run}"
+        for sha256 in run["file_hashes"]:
+            self.files.set_aside(dataset, sha256, held="loaded", reason=reason, moment=timestamp(self.now()))
+
+    def _ending(self, run: Item, care: Document, worker_seconds: Mapping[str, int]) -> dict[str, Any]:
+        ended_at = self.now()
+        return {
+            "ended_at": timestamp(ended_at),
+            "duration_seconds": int((ended_at - datetime.fromisoformat(run["started_at"])).total_seconds()),
+            "care": json.loads(json.dumps(care["tables"]), parse_float=Decimal),  # DynamoDB takes no floats
+            "report": list(care["report"]),
+            "worker_seconds": costs.added(run.get("worker_seconds", {}), worker_seconds),
+        }
+
+    def _tell(self, run: Item, care: Document, undone: list[str]) -> bool:
+        return self.announcer.tell(
+            success_name(run["dataset"], run["run_id"]),
+            topic="succeeded",
+            subject=messages.subject(self.environment, run),
+            body=messages.body(run, care, undone),
+            attributes={
+                "dataset": run["dataset"],
+                "severity": "info",
+                "run_id": run["run_id"],
+                "mode": run["mode"],
+            },
+        )

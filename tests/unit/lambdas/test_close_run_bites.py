@@ -1,0 +1,108 @@
+"""What a changed line in close_run's figures could do unseen, found by a mutation run (docs/mutants.md)."""
+
+from __future__ import annotations
+
+import copy
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from contracts import model
+from contracts.errors import ReconciliationFailed
+from lambdas.close_run.comparison import Written, verify
+from lambdas.close_run.figures import ending
+from tests.unit.lambdas.ending import DATASET, JOBS, MONEY, NOON, written
+
+
+@pytest.fixture
+def contract() -> model.Contract:
+    return model.load(DATASET)
+
+
+def differences(documents: Written, contract: model.Contract) -> list[str]:
+    """What is told, after the heading with the number of discrepancies."""
+    with pytest.raises(ReconciliationFailed) as caught:
+        verify(documents, contract)
+    heading, *told = str(caught.value).splitlines()
+    assert heading == f"{len(told)} discrepancies after publishing:"
+    return told
+
+
+def test_documents_that_add_up_are_accepted(contract: model.Contract) -> None:
+    verify(written(contract), contract)
+
+
+@pytest.mark.parametrize("part", ["loaded", "quarantined", "deduplicated"])
+def test_each_part_of_a_files_rows_counts(contract: model.Contract, part: str) -> None:
+    documents = written(contract)
+    documents.processed["files"][0][f"rows_{part}"] += 1
+    [told] = differences(documents, contract)
+    counted, done = {"a": 10, "b": 5}, {"a": 11, "b": 5}
+    assert told == f"- rows per file: intake counted {counted}, loaded + quarantined + deduplicated are {done}"
+
+
+def test_every_model_that_differs_is_told_also_after_one_that_is_missing_or_untouched(contract: model.Contract) -> None:
+    documents = written(contract)
+    first, second = documents.curated["models"]
+    second["totals"]["cost"]["curated"] = "100.51"
+    told = [f"- {second['name']}.cost: processed 100.50, curated 100.51"]
+    first |= {"periods": [], "rows": 0, "totals": {}}
+    assert differences(documents, contract) == told
+    documents.curated["models"].remove(first)
+    missing = f"- {first['name']}: processed_to_curated says nothing of it"
+    assert differences(documents, contract) == [missing, *told]
+
+
+@pytest.mark.parametrize("touched", [{"periods": ["2026-11-01"], "rows": 0}, {"periods": [], "rows": 3}])
+def test_a_model_that_touched_anything_must_show_totals(contract: model.Contract, touched: dict[str, Any]) -> None:
+    documents = written(contract)
+    documents.curated["models"][0] |= {**touched, "totals": {}}
+    name, columns = contract.curated[0].name, [column for column, _ in contract.curated[0].conserves]
+    assert differences(documents, contract) == [f"- {name}.{column}: no totals" for column in columns]
+
+
+@pytest.mark.parametrize("said", [False, None, 1, "true"])
+def test_only_the_word_true_means_published(contract: model.Contract, said: object) -> None:
+    documents = written(contract)
+    documents.curated["published"] = said
+    assert differences(documents, contract) == ["- processed_to_curated ended without publishing"]
+
+
+def test_the_ledger_keeps_exactly_these_attributes_of_a_run(contract: model.Contract) -> None:
+    documents = written(contract)
+    files = copy.deepcopy(documents.processed["files"])
+    files[0]["rows_deduplicated"], files[1]["rows_quarantined"] = 3, 2
+    processed = {**documents.processed, "files": files, "table_rules": [{"rule_id": "t"}]}
+    run = {"started_at": "2026-11-20T12:00:00.000000Z", "worker_seconds": {"raw_to_processed": 6}}
+    kept = ending(
+        run,
+        Written(manifest=documents.manifest, processed=processed, curated=documents.curated),
+        contract,
+        ended_at=NOON + timedelta(seconds=90, microseconds=900_000),
+        worker_seconds=JOBS,
+    )
+    totals = {"read": "15.00", "loaded": "14.50", "quarantined": "0.50", "deduplicated": "0.00"}
+    assert kept == {
+        "ended_at": "2026-11-20T12:01:30.900000Z",
+        "duration_seconds": 90,
+        "file_count": 2,
+        "rows_read": 15, "rows_loaded": 14, "rows_quarantined": 3, "rows_deduplicated": 3,
+        "totals": {part: dict.fromkeys(MONEY, amount) for part, amount in totals.items()},
+        "snapshots": {
+            DATASET: {"before": 11, "after": 12},
+            f"{DATASET}_quarantine": {"before": None, "after": 22},
+            **{wanted.name: {"before": 31, "after": 32} for wanted in contract.curated},
+        },
+        "engine": "spark 4.1.1",
+        "bytes_read": 4321,
+        "worker_seconds": {"raw_to_processed": 200, "processed_to_curated": 120},
+        "row_rules": [{"rule_id": "r", "action": "warn", "rows_checked": 15, "rows_failed": 0}],
+        "table_rules": [{"rule_id": "t"}],
+    }  # fmt: skip
+    assert not any(isinstance(value, float) for value in kept.values())
+
+
+def test_a_run_that_was_never_resumed_costs_what_its_jobs_cost(contract: model.Contract) -> None:
+    run = {"started_at": "2026-11-20T12:00:00.000000Z"}
+    assert ending(run, written(contract), contract, ended_at=NOON, worker_seconds=JOBS)["worker_seconds"] == JOBS

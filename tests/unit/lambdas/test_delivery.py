@@ -1,0 +1,246 @@
+"""Delivery as it really is: events repeated, reordered and delayed, two at once, uploads interrupted and resumed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from contracts import model
+from contracts.ledger import file_entry
+from tests.unit.lambdas.taking import FOLDER, Sales, intake, sha
+
+Uploads = list[tuple[str, bytes]]
+
+
+def deliveries(sales: Sales) -> Uploads:
+    """12 uploads of 7 contents: new ones, the same content again, equal names with other content, and bad ones."""
+    contents = [sales(first_order=100 * number) for number in range(5)]
+    return [
+        (f"{FOLDER}/a.csv", contents[0]),
+        (f"{FOLDER}/b.csv", contents[1]),
+        ("partners/other/sales_records/a.csv", contents[2]),
+        (f"{FOLDER}/a.csv", contents[3]),
+        (f"{FOLDER}/copy_of_b.csv", contents[1]),
+        (f"{FOLDER}/bad.csv", b"caf\xe9\n"),
+        (f"{FOLDER}/unfinished.csv.part", contents[4][:40]),
+        (f"{FOLDER}/empty.csv", b""),
+        ("partners/other/sales_records/third_b.csv", contents[1]),
+        (f"{FOLDER}/c.csv", contents[4]),
+        (f"{FOLDER}/c.csv", contents[4]),
+        ("partners/acme/unknown/d.csv", contents[0]),
+    ]
+
+
+def ends(account: Any) -> Mapping[str, Any]:
+    """What must not depend on how events come; times of notes do, and which copy of a content came to raw first."""
+    ledger = account.entries()
+    for item in ledger.values():
+        for name in ("alerted_at", "raw_key", "duplicate_of", "displaced", "received_at", "version_id", "rejected_key"):
+            item.pop(name, None)
+    return {
+        "ledger": ledger,
+        "raw": sorted(account.objects("raw").values()),
+        "told": sorted(message["subject"] for message in account.messages()),
+    }
+
+
+@pytest.fixture
+def undisturbed(account: Any, contract: model.Contract, sales: Sales) -> Mapping[str, Any]:
+    """How it ends when each event comes once, in order; the account is empty again afterwards."""
+    service = intake(account, contract)
+    for number, (key, body) in enumerate(deliveries(sales)):
+        assert service.handle_batch([account.upload(key, body, sequencer=f"{number:04}")]) == []
+    found = ends(account)
+    account.clear()
+    return found
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_events_repeated_up_to_five_times_in_any_order_end_like_each_once_in_order(
+    account: Any, contract: model.Contract, sales: Sales, undisturbed: Mapping[str, Any], seed: int
+) -> None:
+    chance = random.Random(seed)
+    records = [
+        account.upload(key, body, sequencer=f"{number:04}") for number, (key, body) in enumerate(deliveries(sales))
+    ]
+    events = [record for record in records for _ in range(chance.randint(1, 5))]
+    chance.shuffle(events)
+    service = intake(account, contract)
+    while events:
+        batch, events = events[:4], events[4:]
+        assert service.handle_batch(batch) == []
+    assert ends(account) == undisturbed
+
+
+def test_the_earliest_upload_stands_for_a_content_in_whatever_order_the_events_come(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    keys = [f"{FOLDER}/{name}.csv" for name in "abc"]
+    records = [account.upload(key, sales(), sequencer=f"0{number}") for number, key in enumerate(keys)]
+    for record in (records[2], records[1], records[0], records[2]):
+        assert intake(account, contract).handle_batch([record]) == []
+    entries = list(account.entries().values())
+    [file] = [item for item in entries if item["status"] == "waiting"]
+    assert (file["landing_key"], file["file_name"]) == (keys[0], "a.csv")
+    assert sorted(item["landing_key"] for item in entries if item["status"] == "duplicate") == keys[1:]
+    assert len(account.executions()) == 1
+
+
+def test_a_file_that_a_run_has_keeps_its_delivery_when_an_earlier_one_is_heard_of(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    early, late = (account.upload(f"{FOLDER}/{name}.csv", sales(), sequencer=name) for name in "ab")
+    intake(account, contract).handle_batch([late])
+    account.files().claim("sales_records", sha(sales()), "run")
+    intake(account, contract).handle_batch([early])
+    file = account.files().get("sales_records", file_entry(sha(sales())))
+    assert (file["file_name"], file["status"]) == ("b.csv", "claimed")
+    assert [i["file_name"] for i in account.entries().values() if i["status"] == "duplicate"] == ["a.csv"]
+
+
+@pytest.mark.parametrize("crash_after", [1, 2])
+def test_a_crash_while_an_earlier_upload_takes_over_loses_no_delivery(
+    account: Any, contract: model.Contract, sales: Sales, crash_after: int
+) -> None:
+    early, late = (account.upload(f"{FOLDER}/{name}.csv", sales(), sequencer=name) for name in "ab")
+    intake(account, contract).handle_batch([late])
+    account.fuse.writes = crash_after  # taken over, the other recorded
+    assert intake(account, contract).handle_batch([early]) == [early["messageId"]]
+    account.fuse.writes = None
+    assert intake(account, contract).handle_batch([early]) == []
+    fates = {item["file_name"]: item["status"] for item in account.entries().values()}
+    assert fates == {"a.csv": "waiting", "b.csv": "duplicate"}
+
+
+@pytest.mark.parametrize("body", ["good", "bad"])
+@pytest.mark.parametrize("after_write", [1, 2, 3, 4, 5, 6])
+def test_the_same_event_taken_by_two_at_once_between_any_two_writes_counts_once(
+    account: Any, contract: model.Contract, sales: Sales, after_write: int, body: str
+) -> None:
+    record = account.upload(f"{FOLDER}/a.csv", sales() if body == "good" else b"caf\xe9\n")
+    account.fuse.writes = after_write
+    account.fuse.action = lambda: intake(account, contract).handle_batch([record])
+    assert intake(account, contract).handle_batch([record]) == []
+    [entry] = account.entries().values()
+    assert entry["status"] == ("waiting" if body == "good" else "rejected")
+    assert len(account.executions()) == (1 if body == "good" else 0)
+    assert len(account.messages()) == (0 if body == "good" else 1)
+
+
+@pytest.mark.parametrize("after_write", [1, 2, 3, 4])
+def test_two_users_who_send_the_same_content_at_once_make_one_file_and_one_duplicate(
+    account: Any, contract: model.Contract, sales: Sales, after_write: int
+) -> None:
+    first = account.upload(f"{FOLDER}/a.csv", sales(), sequencer="01")
+    second = account.upload("partners/other/sales_records/a.csv", sales(), sequencer="02")
+    account.fuse.writes = after_write
+    account.fuse.action = lambda: intake(account, contract).handle_batch([second])
+    assert intake(account, contract).handle_batch([first]) == []
+    fates = {item["landing_key"].split("/")[1]: item["status"] for item in account.entries().values()}
+    assert fates == {"acme": "waiting", "other": "duplicate"}
+    assert list(account.objects("raw").values()) == [sales()]
+
+
+def test_two_users_with_one_name_and_different_content_are_two_files(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    records = [
+        account.upload(f"{FOLDER}/a.csv", sales(rows=1)),
+        account.upload("partners/other/sales_records/a.csv", sales(rows=2)),
+    ]
+    assert intake(account, contract).handle_batch(records) == []
+    assert sorted(int(item["row_count"]) for item in account.entries().values()) == [1, 2]
+    assert len(account.objects("raw")) == 2
+
+
+def test_the_same_content_for_two_datasets_is_a_file_of_each(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    other = replace(contract, dataset="returns", intake=replace(contract.intake, folder="returns"))
+    records = [account.upload(f"partners/acme/{folder}/a.csv", sales()) for folder in ("sales_records", "returns")]
+    assert intake(account, contract, other).handle_batch(records) == []
+    assert {item["dataset"]: item["status"] for item in account.entries().values()} == {
+        "sales_records": "waiting",
+        "returns": "waiting",
+    }
+    assert len(account.objects("raw")) == 2
+    assert len(account.executions()) == 2
+
+
+def test_an_object_overwritten_between_event_and_read_is_each_version_by_its_own_event(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    old = account.upload(f"{FOLDER}/a.csv", sales(rows=1), sequencer="01")
+    new = account.upload(f"{FOLDER}/a.csv", sales(rows=2), sequencer="02")
+    assert intake(account, contract).handle_batch([new, old]) == []
+    assert sorted(int(item["row_count"]) for item in account.entries().values()) == [1, 2]
+
+
+def test_an_upload_that_is_interrupted_resumed_and_renamed_is_one_file_and_no_alarm(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    body = sales()
+    records = [
+        account.upload(f"{FOLDER}/a.csv.filepart", body[:50], sequencer="01"),
+        account.upload(f"{FOLDER}/a.csv.filepart", body, sequencer="02"),
+        account.upload(f"{FOLDER}/a.csv", b"", sequencer="03"),  # created empty, then written
+        account.upload(f"{FOLDER}/a.csv", body, sequencer="04"),
+    ]
+    account.s3.delete_object(Bucket="landing", Key=f"{FOLDER}/a.csv.filepart")
+    assert intake(account, contract).handle_batch(records) == []
+    [entry] = account.entries().values()
+    assert (entry["status"], entry["sequencer"]) == ("waiting", "04")
+    assert account.messages() == []
+
+
+REPLAY = "partners/slipway-replay/sales_records/fixed.csv"
+
+
+def corrected(sales: Sales) -> bytes:
+    header, *rows = sales(rows=2).decode().splitlines()
+    return "\n".join([f"{header},_source_row,_reasons", *(f"{row},{n},why" for n, row in enumerate(rows, 1))]).encode()
+
+
+def test_a_replay_names_its_origin_and_may_have_the_headers_of_an_export(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    origin = sales(rows=9)
+    intake(account, contract).handle_batch([account.upload(f"{FOLDER}/a.csv", origin)])
+    account.files().claim("sales_records", sha(origin), "r")
+    account.files().close("sales_records", sha(origin), "r", {"rows_loaded": 7})
+    body = corrected(sales)
+    record = account.upload(REPLAY, body, metadata={"replay-of": sha(origin)})
+    assert intake(account, contract).handle_batch([record]) == []
+    entry = account.files().get("sales_records", file_entry(sha(body)))
+    assert (entry["status"], entry["replay_of"], int(entry["row_count"])) == ("waiting", sha(origin), 2)
+    assert entry["header"][-2:] == ["_source_row", "_reasons"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ({}, "'replay-of' is '', and no loaded file"),
+        ({"replay-of": "f" * 64}, "it is not in the file ledger"),
+        ({"replay-of": "origin"}, "it is waiting"),
+    ],
+)
+def test_a_replay_without_a_loaded_origin_is_rejected(
+    account: Any, contract: model.Contract, sales: Sales, metadata: dict[str, str], told: str
+) -> None:
+    origin = sales(rows=9)
+    intake(account, contract).handle_batch([account.upload(f"{FOLDER}/a.csv", origin)])
+    given = {name: sha(origin) if value == "origin" else value for name, value in metadata.items()}
+    intake(account, contract).handle_batch([account.upload(REPLAY, corrected(sales), metadata=given)])
+    [entry] = [item for item in account.entries().values() if item["status"] == "rejected"]
+    assert (entry["reason"], told in entry["detail"]) == ("replay_origin", True)
+
+
+def test_a_partner_cannot_make_a_replay(account: Any, contract: model.Contract, sales: Sales) -> None:
+    record = account.upload(f"{FOLDER}/a.csv", corrected(sales), metadata={"replay-of": "f" * 64})
+    intake(account, contract).handle_batch([record])
+    [entry] = account.entries().values()
+    assert (entry["status"], entry["reason"]) == ("rejected", "header_mismatch")

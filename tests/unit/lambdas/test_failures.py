@@ -1,0 +1,73 @@
+"""What failed and why, read from a Catch or from a status change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contracts.errors import PermanentError
+from lambdas.fail_run.failures import STEPS, parse
+from tests.unit.lambdas.ending import caught
+
+
+@pytest.mark.parametrize("machine", STEPS)
+def test_the_step_that_failed_is_the_first_without_a_result(account: Any, machine: str) -> None:
+    done: dict[str, Any] = {}
+    for step, result in STEPS[machine].items():
+        event = {**caught(account, machine), "state": {**done, "failure": {"Error": "E", "Cause": "c"}}}
+        assert parse(event).step == step
+        done[result] = {}
+
+
+@pytest.mark.parametrize("began_at", ["RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun"])
+def test_the_step_at_which_a_resumed_run_failed_is_not_one_that_it_left_out(account: Any, began_at: str) -> None:
+    state = {"claim": {"run_id": "r", "from": began_at}, "failure": {"Error": "E", "Cause": "c"}}
+    assert parse({**caught(account), "state": state}).step == began_at
+
+
+def test_what_the_jobs_cost_is_read_also_from_the_one_that_failed(account: Any) -> None:
+    event = caught(account)
+    job = '{"ErrorMessage": "lost", "ExecutionTime": 97, "NumberOfWorkers": 2, "WorkerType": "G.1X"}'
+    event["state"]["failure"]["Cause"] = job
+    assert parse(event).worker_seconds == {"raw_to_processed": 194}
+    event["state"] |= {
+        "raw_to_processed": {"ExecutionTime": 10, "NumberOfWorkers": 3, "WorkerType": "G.1X"},
+        "gate": {},
+    }
+    assert parse(event).worker_seconds == {"raw_to_processed": 30, "processed_to_curated": 194}
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        (
+            '{"errorMessage": "2 discrepancies", "errorType": "ReconciliationFailed", "stackTrace": []}',
+            "2 discrepancies",
+        ),
+        ("plain words", "plain words"),
+        ('"quoted"', '"quoted"'),
+        ("", "no cause was given"),
+        ("x" * 5000, "x" * 1997 + "..."),
+    ],
+)
+def test_causes_are_told_in_words(account: Any, cause: str, told: str) -> None:
+    event = caught(account)
+    event["state"]["failure"]["Cause"] = cause
+    assert parse(event).cause == told
+
+
+def test_what_is_no_failure_is_refused(account: Any) -> None:
+    event = account.event("execution_timed_out")
+    event["detail"]["status"] = "SUCCEEDED"
+    with pytest.raises(PermanentError, match="is SUCCEEDED, which is no failure"):
+        parse(event)
+    with pytest.raises(PermanentError, match="neither"):
+        parse({"something": "else"})
+
+
+def test_an_execution_with_unreadable_input_is_told_as_of_an_unknown_dataset(account: Any) -> None:
+    event = account.event("execution_timed_out")
+    for given in ("[]", None, "no json"):
+        event["detail"]["input"] = given
+        assert parse(event).dataset == "unknown"

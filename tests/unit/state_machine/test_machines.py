@@ -1,0 +1,164 @@
+"""The state machine files: every task guarded, every state reachable, every substitution given a use and documented."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts import errors
+from lambdas.fail_run.failures import CAUSE_LENGTH, STEPS
+
+ROOT = Path(__file__).parents[3]
+FILES = sorted((ROOT / "state_machines").glob("*.asl.json"))
+MACHINES: dict[str, dict[str, Any]] = {
+    file.name.removesuffix(".asl.json"): json.loads(file.read_text()) for file in FILES
+}
+RUN, CARE, ANNOUNCE = (MACHINES[name]["States"] for name in ("dataset_run", "dataset_care", "announce"))
+WORKING = [(name, state) for name in ("dataset_run", "dataset_care") for state in MACHINES[name]["States"]]
+TASKS = [(name, state) for name, state in WORKING if MACHINES[name]["States"][state]["Type"] == "Task"]
+
+
+def successors(state: dict[str, Any]) -> Iterator[str]:
+    yield from (target for target in (state.get("Next"), state.get("Default")) if target)
+    yield from (rule["Next"] for rule in [*state.get("Choices", []), *state.get("Catch", [])])
+
+
+def repeated(task: dict[str, Any]) -> set[str]:
+    return {error for retry in task["Retry"] for error in retry["ErrorEquals"]}
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_state_can_be_reached_and_every_target_exists(name: str) -> None:
+    reached, open_ends = set(), [MACHINES[name]["StartAt"]]
+    while open_ends:
+        state = open_ends.pop()
+        if state not in reached:
+            reached.add(state)
+            open_ends += successors(MACHINES[name]["States"][state])
+    assert reached == set(MACHINES[name]["States"])
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_only_succeed_and_fail_states_end_an_execution(name: str) -> None:
+    states = MACHINES[name]["States"]
+    ends = {state: given["Type"] for state, given in states.items() if not list(successors(given))}
+    assert set(ends.values()) == {"Succeed", "Fail"}
+    assert not any("End" in given for given in states.values())
+
+
+@pytest.mark.parametrize(("name", "state"), TASKS)
+def test_every_task_has_a_time_limit_retries_with_jitter_and_a_catch_for_everything(name: str, state: str) -> None:
+    task = MACHINES[name]["States"][state]
+    assert 0 < task["TimeoutSeconds"] < MACHINES[name]["TimeoutSeconds"]
+    for retry in task["Retry"]:
+        busy = retry["ErrorEquals"] == ["DatasetBusy"]
+        assert (retry["MaxAttempts"], retry["BackoffRate"]) == ((80, 1.5) if busy else (4, 2))
+        assert retry["JitterStrategy"] == "FULL"
+        assert retry["IntervalSeconds"] < retry["MaxDelaySeconds"]
+    assert [rule["ErrorEquals"] for rule in task["Catch"]] == [["States.ALL"]]
+    assert task["ResultPath"].startswith("$.")  # a result beside the state, never in its place
+
+
+@pytest.mark.parametrize(("name", "state"), TASKS)
+def test_a_failing_task_leads_to_fail_run_with_its_error_and_that_to_failed(name: str, state: str) -> None:
+    [rule] = MACHINES[name]["States"][state]["Catch"]
+    wanted = {
+        "FailRun": ("$.fail_run_failure", "FailRunFailed"),
+        "StartWaiting": ("$.start_waiting_failure", "Failed"),
+    }
+    assert (rule["ResultPath"], rule["Next"]) == wanted.get(state, ("$.failure", "FailRun"))
+
+
+@pytest.mark.parametrize("states", [RUN, CARE], ids=["dataset_run", "dataset_care"])
+def test_a_failed_execution_ends_with_the_error_and_cause_of_what_failed(states: dict[str, Any]) -> None:
+    assert states["FailRun"]["Next"] == ("StartWaiting" if states is CARE else "Failed")
+    assert states["Failed"] == {"Type": "Fail", "ErrorPath": "$.failed.error", "CausePath": "$.failed.cause"}
+    assert states["FailRunFailed"]["Error"] == "FailRunFailed"
+
+
+def test_jobs_are_waited_for_and_not_repeated_once_they_may_have_written() -> None:
+    jobs = {
+        state: MACHINES[name]["States"][state]
+        for name, state in TASKS
+        if "glue" in MACHINES[name]["States"][state]["Resource"]
+    }
+    assert set(jobs) == {"RawToProcessed", "ProcessedToCurated", "Care"}
+    for state, task in jobs.items():
+        assert task["Resource"] == "arn:aws:states:::glue:startJobRun.sync"
+        assert not repeated(task) & {"States.ALL", "States.TaskFailed", "States.Timeout"}
+        assert "Glue.ConcurrentRunsExceededException" in repeated(task)
+        held = "hold" if state == "Care" else "claim"
+        assert task["Parameters"]["Arguments"] == {"--dataset.$": "$.dataset", "--run_id.$": f"$.{held}.run_id"}
+        assert "ResultSelector" not in task  # a path to a field that a JobRun lacks would fail a run that went well
+
+
+def test_functions_are_retried_on_the_error_they_raise_for_it_and_never_on_a_permanent_one() -> None:
+    assert issubclass(errors.RetryableError, errors.SlipwayError)
+    for name, state in TASKS:
+        task = MACHINES[name]["States"][state]
+        if "lambda" in task["Resource"] and state != "FailRun":
+            assert errors.RetryableError.__name__ in repeated(task)
+            assert "Lambda.TooManyRequestsException" in repeated(task)
+            assert not repeated(task) & {"States.ALL", "States.TaskFailed", errors.ReconciliationFailed.__name__}
+
+
+def test_only_the_tasks_that_take_the_lock_wait_for_a_busy_dataset() -> None:
+    waiting = {state for name, state in TASKS if "DatasetBusy" in repeated(MACHINES[name]["States"][state])}
+    assert waiting == {"ClaimBatch", "Hold"}
+    assert issubclass(errors.DatasetBusy, errors.RetryableError)
+
+
+def test_the_gate_stands_between_loading_and_publishing() -> None:
+    assert RUN["RawToProcessed"]["Next"] == "Gate"
+    assert RUN["Gate"]["Next"] == "ProcessedToCurated"
+    into = {name for name, state in RUN.items() if "ProcessedToCurated" in successors(state)}
+    assert into == {"Gate", "WhereToBegin"}  # the latter only for a run that passed the gate before it failed
+
+
+@pytest.mark.parametrize("name", ["dataset_run", "dataset_care"])
+def test_fail_run_knows_where_each_step_keeps_its_result(name: str) -> None:
+    tasks = {state: MACHINES[name]["States"][state] for machine, state in TASKS if machine == name}
+    assert {state: f"$.{result}" for state, result in STEPS[name].items()} == {
+        state: task["ResultPath"] for state, task in tasks.items() if state not in ("FailRun", "StartWaiting")
+    }
+
+
+def test_a_next_batch_is_a_plain_load_without_the_results_of_the_last() -> None:
+    request = {"dataset.$": "$.dataset", "trigger.$": "$.request.trigger"}
+    assert RUN["NextBatch"]["Parameters"] == {"dataset.$": "$.dataset", "request": request}
+    assert RUN["NextBatch"]["Next"] == "ClaimBatch"
+
+
+@pytest.mark.parametrize("file", FILES, ids=list(MACHINES))
+def test_substitutions_are_the_documented_ones(file: Path) -> None:
+    used = set(re.findall(r"\$\{(\w+)\}", file.read_text()))
+    documented = re.search(rf"^\| `{file.name}` \| ([A-Za-z ]+)", (ROOT / "docs" / "architecture.md").read_text(), re.M)
+    assert documented is not None
+    assert set(documented[1].split()) == used
+
+
+def test_the_number_of_seconds_becomes_a_number() -> None:
+    assert RUN["Prepare"]["Parameters"]["settle_seconds.$"] == "States.StringToJson('${SettleSeconds}')"
+    assert RUN["SettleUploads"]["SecondsPath"] == "$.settle_seconds"
+
+
+def test_announcing_publishes_once_per_execution_and_has_no_time_limit_that_could_send_twice() -> None:
+    tasks = {name: state for name, state in ANNOUNCE.items() if state["Type"] == "Task"}
+    assert {name: task["Parameters"]["TopicArn"] for name, task in tasks.items()} == {
+        "AnnounceFailure": "${FailedTopicArn}",
+        "AnnounceSuccess": "${SuccessTopicArn}",
+        "AnnounceRejection": "${RejectedTopicArn}",
+    }
+    for task in tasks.values():
+        assert task["Resource"] == "arn:aws:states:::sns:publish"
+        assert "TimeoutSeconds" not in task
+        assert "Catch" not in task
+
+
+def test_a_caught_cause_of_any_length_fits_what_the_fail_state_takes() -> None:
+    assert CAUSE_LENGTH <= 32_768  # Source: Step Functions API reference, SendTaskFailure "cause"
