@@ -1,7 +1,8 @@
-"""Athena: a workgroup that cannot be talked out of its limits, views, and sample queries.
+"""Athena: workgroups that cannot be talked out of their limits, views, and sample queries.
 
 A sample query is a file sql/athena/<dataset>/<name>.sql whose first comment line describes it; `{processed}` and
-`{curated}` stand for the databases of the environment.
+`{curated}` stand for the databases of the environment. Views come from the contracts (`views`) and from files
+(`view_files`).
 """
 
 from __future__ import annotations
@@ -14,44 +15,51 @@ from constructs import Construct
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs.athena_view import athena_view
 from stacks.processing import ProcessingStack
+from stacks.setting_values import ANALYSTS
 from stacks.storage import StorageStack
+from stacks.view_files import views_in
 from stacks.views import views_of
 
 GIB = 1024**3
 
 
 class AnalyticsStack(PipelineStack):
-    """Workgroup, named queries and views."""
+    """Workgroups, named queries and views."""
 
     def __init__(
         self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack, processing: ProcessingStack
     ) -> None:
-        super().__init__(scope, "Analytics", blueprint=blueprint, description="Athena workgroup, queries and views")
+        super().__init__(scope, "Analytics", blueprint=blueprint, description="Athena workgroups, queries and views")
         self._blueprint = blueprint
         self.add_stack_dependency(processing, reason="views live in its databases")
-        workgroup = self._workgroup(storage)
+        limits = blueprint.settings.athena
+        workgroup = self._workgroup(ANALYSTS, limits.scan_limit_gib, storage)
+        for team, limit_gib in limits.teams.items():
+            self._workgroup(team, limit_gib, storage)
         for contract in blueprint.contracts:
             self._queries(contract.dataset, workgroup)
-            for view in views_of(contract, blueprint.settings.environment):
+            environment = blueprint.settings.environment
+            files = views_in(blueprint.root, contract.dataset, environment)
+            for view in (*views_of(contract, environment), *files):
                 construct_id = "View" + view.name.title().replace("_", "")
                 athena_view(self, construct_id, catalog_id=self.account, view=view)
         self.publish(WorkgroupName=workgroup.name)
 
-    def _workgroup(self, storage: StorageStack) -> athena.CfnWorkGroup:
+    def _workgroup(self, team: str, scan_limit_gib: int, storage: StorageStack) -> athena.CfnWorkGroup:
         kinds = athena.CfnWorkGroup
         return kinds(
             self,
-            "Analysts",
-            name=f"slipway-{self._blueprint.settings.environment}-analysts",
-            description="Analysts of the lakehouse",
+            "".join(word.capitalize() for word in team.split("-")),
+            name=f"slipway-{self._blueprint.settings.environment}-{team}",
+            description=f"Queries of {team}, at most {scan_limit_gib} GiB each",
             recursive_delete_option=self._blueprint.deletes_data,
             work_group_configuration=kinds.WorkGroupConfigurationProperty(
                 enforce_work_group_configuration=True,
                 publish_cloud_watch_metrics_enabled=True,
-                bytes_scanned_cutoff_per_query=self._blueprint.settings.athena.scan_limit_gib * GIB,
+                bytes_scanned_cutoff_per_query=scan_limit_gib * GIB,
                 engine_version=kinds.EngineVersionProperty(selected_engine_version="Athena engine version 3"),
                 result_configuration=kinds.ResultConfigurationProperty(
-                    output_location=f"s3://{storage.results.bucket_name}/analysts/",
+                    output_location=f"s3://{storage.results.bucket_name}/{team}/",
                     encryption_configuration=kinds.EncryptionConfigurationProperty(
                         encryption_option="SSE_KMS", kms_key=storage.data_key.key_arn
                     ),
@@ -76,7 +84,7 @@ class AnalyticsStack(PipelineStack):
             name=f"{dataset}: {file.stem.replace('_', ' ')}",
             description=first_line.removeprefix("-- "),
             database=self._blueprint.database("curated"),
-            work_group=f"slipway-{self._blueprint.settings.environment}-analysts",
+            work_group=f"slipway-{self._blueprint.settings.environment}-{ANALYSTS}",
             query_string=text.replace("{processed}", self._blueprint.database("processed")).replace(
                 "{curated}", self._blueprint.database("curated")
             ),

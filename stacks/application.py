@@ -1,25 +1,33 @@
 """The whole application: every stack of one environment, and the way references run between them.
 
 Storage <- Alerts <- Processing <- Orchestration <- Intake <- Monitoring
-                          ^- Analytics
+       ^                  ^- Analytics
+       |- Network <- Warehouse, only with features.warehouse
+       |- QuickSight, only with features.quicksight
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from aws_cdk import App
 
 from contracts.authoring import require_current
 from contracts.model import Contract
+from dashboards.authoring import DASHBOARD_FILE, load
+from dashboards.model import Dashboard
 from stacks.alerts import AlertsStack
 from stacks.analytics import AnalyticsStack
 from stacks.base import Blueprint
 from stacks.intake import IntakeStack
 from stacks.monitoring import MonitoringStack
+from stacks.network import NetworkStack
 from stacks.orchestration import OrchestrationStack
 from stacks.processing import ProcessingStack
+from stacks.quicksight import QuickSightStack
 from stacks.storage import StorageStack
+from stacks.warehouse import WarehouseStack
 
 
 def compose(app: App, blueprint: Blueprint) -> None:
@@ -28,11 +36,27 @@ def compose(app: App, blueprint: Blueprint) -> None:
     alerts = AlertsStack(app, blueprint=blueprint, key=storage.operations_key)
     processing = ProcessingStack(app, blueprint=blueprint, storage=storage)
     orchestration = OrchestrationStack(app, blueprint=blueprint, storage=storage, alerts=alerts, processing=processing)
-    intake = IntakeStack(app, blueprint=blueprint, storage=storage, alerts=alerts, machine=orchestration.machine)
+    intake = IntakeStack(app, blueprint=blueprint, storage=storage, orchestration=orchestration)
     AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
+    if blueprint.settings.features.warehouse:
+        network = NetworkStack(app, blueprint=blueprint, storage=storage)
+        WarehouseStack(app, blueprint=blueprint, storage=storage, network=network)
+    if blueprint.settings.features.quicksight:
+        QuickSightStack(
+            app, blueprint=blueprint, storage=storage, dashboards=dashboards_of(blueprint.root, blueprint.contracts)
+        )
     MonitoringStack(
         app, blueprint=blueprint, alerts=alerts, processing=processing, orchestration=orchestration, intake=intake
     )
+
+
+def dashboards_of(root: Path, contracts: Sequence[Contract]) -> list[Dashboard]:
+    """The dashboards of the datasets that describe one.
+
+    Raises DashboardInvalid with all mistakes of the first description that has any.
+    """
+    described = [c for c in contracts if (root / "datasets" / c.dataset / DASHBOARD_FILE).is_file()]
+    return [load(root / "datasets", contract) for contract in described]
 
 
 def current_contracts(root: Path) -> tuple[Contract, ...]:

@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from contracts import naming
-from contracts.model import Contract
+from contracts.model import Contract, SchemaChange
 from stacks.settings import Settings
 
 
@@ -35,6 +35,11 @@ class Blueprint:
     def removal_policy(self) -> RemovalPolicy:
         """What happens to data, keys and logs when their stack is destroyed."""
         return RemovalPolicy.DESTROY if self.deletes_data else RemovalPolicy.RETAIN
+
+    @property
+    def schema_change(self) -> SchemaChange:
+        """What the environment allows; without a choice the laxest, since the contract's own may only be stricter."""
+        return self.settings.runs.schema_change or "evolve"
 
     @property
     def log_days(self) -> logs.RetentionDays:

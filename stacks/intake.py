@@ -6,19 +6,18 @@ from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_transfer as transfer
 from constructs import Construct
 
 from contracts import naming
-from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.sftp_user import SftpUser
+from stacks.orchestration import OrchestrationStack
 from stacks.settings import Settings, SftpVpc
 from stacks.storage import StorageStack
 
@@ -39,8 +38,7 @@ class IntakeStack(PipelineStack):
         *,
         blueprint: Blueprint,
         storage: StorageStack,
-        alerts: AlertsStack,
-        machine: sfn.StateMachine,
+        orchestration: OrchestrationStack,
     ) -> None:
         super().__init__(scope, "Intake", blueprint=blueprint, description="SFTP and acceptance of files")
         self._blueprint = blueprint
@@ -54,12 +52,16 @@ class IntakeStack(PipelineStack):
                 public_keys=user.public_keys,
                 server=self.server,
                 bucket=storage.landing,
-                key=storage.data_key,
+                key=storage.originals_key,
             )
         self.dead_letters, self.queue = self._queues()
         self._route_landing_events()
-        self.function = self._function(alerts, machine)
-        self.publish(TransferServerId=self.server.attr_server_id, IntakeDeadLetterQueueUrl=self.dead_letters.queue_url)
+        self.function = self._function(orchestration)
+        self.publish(
+            TransferServerId=self.server.attr_server_id,
+            IntakeQueueUrl=self.queue.queue_url,
+            IntakeDeadLetterQueueUrl=self.dead_letters.queue_url,
+        )
 
     def _server(self, settings: Settings) -> transfer.CfnServer:
         log = logs.LogGroup(
@@ -148,7 +150,7 @@ class IntakeStack(PipelineStack):
         )
         rule.add_target(targets.SqsQueue(self.queue))
 
-    def _function(self, alerts: AlertsStack, machine: sfn.StateMachine) -> PythonFunction:
+    def _function(self, orchestration: OrchestrationStack) -> PythonFunction:
         settings = self._blueprint.settings
         part = PythonFunction(
             self,
@@ -159,10 +161,10 @@ class IntakeStack(PipelineStack):
             environment={
                 "ENVIRONMENT": settings.environment,
                 "FILE_LEDGER": self._storage.file_ledger.table_name,
-                "LANDING_BUCKET": self._storage.landing.bucket_name,
                 "RAW_BUCKET": self._storage.raw.bucket_name,
-                "STATE_MACHINE_ARN": machine.state_machine_arn,
-                "FILE_REJECTED_TOPIC_ARN": alerts.file_rejected.topic_arn,
+                "STATE_MACHINE_ARN": orchestration.run.arn,
+                "ANNOUNCE_STATE_MACHINE_ARN": orchestration.announce.arn,
+                "SCHEMA_CHANGE": self._blueprint.schema_change,
             },
             timeout_seconds=INTAKE_TIMEOUT_SECONDS,
             memory_mb=INTAKE_MEMORY_MB,
@@ -170,36 +172,42 @@ class IntakeStack(PipelineStack):
             log_key=self._storage.operations_key,
             removal_policy=self._blueprint.removal_policy,
         )
-        part.function.add_event_source(
-            sources.SqsEventSource(
-                self.queue,
-                batch_size=settings.intake.batch_size,
-                max_batching_window=Duration.seconds(settings.intake.batching_window_seconds),
-                max_concurrency=settings.intake.max_concurrency,
-                report_batch_item_failures=True,
-            )
-        )
-        self._allow_intake(part, alerts, machine)
+        self._allow_intake(part, orchestration)
+        self._drain_queue(part)
         return part
 
-    def _allow_intake(self, part: PythonFunction, alerts: AlertsStack, machine: sfn.StateMachine) -> None:
+    def _drain_queue(self, part: PythonFunction) -> None:
+        settings = self._blueprint.settings.intake
+        # What Lambda needs and no more, unlike CDK's event source.
+        # Source: Lambda developer guide, "Configuring an Amazon SQS queue for use with Lambda", execution role.
+        actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        permissions.allow(part.role, actions=actions, resources=[self.queue.queue_arn])
+        mapping = lambda_.EventSourceMapping(
+            self,
+            "LandingEventsToIntake",
+            target=part.function,
+            event_source_arn=self.queue.queue_arn,
+            batch_size=settings.batch_size,
+            max_batching_window=Duration.seconds(settings.batching_window_seconds),
+            max_concurrency=settings.max_concurrency,
+            report_batch_item_failures=True,
+        )
+        mapping.node.add_dependency(part.role)
+
+    def _allow_intake(self, part: PythonFunction, orchestration: OrchestrationStack) -> None:
         role, storage = part.role, self._storage
         datasets = [f"{contract.dataset}/" for contract in self._blueprint.contracts]
-        permissions.allow_s3_read(role, bucket=storage.landing, prefixes=[naming.LANDING_PREFIX])
+        # by version: a partner may overwrite a file while it is read
+        permissions.allow_s3_read(role, bucket=storage.landing, prefixes=[naming.LANDING_PREFIX], versions=True)
         permissions.allow_s3_list(role, bucket=storage.landing)
-        permissions.allow(
-            role,
-            actions=["s3:DeleteObject"],
-            resources=[storage.landing.arn_for_objects(f"{naming.LANDING_PREFIX}*")],
-            wildcard_reason="objects below this prefix are named by partners",
-        )
+        permissions.allow_s3_delete(role, bucket=storage.landing, prefixes=[naming.LANDING_PREFIX])
         permissions.allow_s3_read(role, bucket=storage.landing, prefixes=[naming.REJECTED_PREFIX])
         permissions.allow_s3_write(role, bucket=storage.landing, prefixes=[naming.REJECTED_PREFIX])
         permissions.allow_s3_read(role, bucket=storage.raw, prefixes=datasets)
         permissions.allow_s3_write(role, bucket=storage.raw, prefixes=datasets)
         permissions.allow_s3_list(role, bucket=storage.raw)
         permissions.allow_table(role, table=storage.file_ledger, actions=["GetItem", "PutItem", "UpdateItem"])
-        permissions.allow_key(role, key=storage.data_key, services=["s3", "dynamodb"], write=True)
-        permissions.allow(role, actions=["states:StartExecution"], resources=[machine.state_machine_arn])
-        permissions.allow(role, actions=["sns:Publish"], resources=[alerts.file_rejected.topic_arn])
-        permissions.allow_key(role, key=storage.operations_key, services=["sns"], write=True)
+        permissions.allow_key(role, key=storage.originals_key, services=["s3"], write=True)
+        permissions.allow_key(role, key=storage.data_key, services=["dynamodb"], write=True)
+        machines = [orchestration.run.arn, orchestration.announce.arn]
+        permissions.allow(role, actions=["states:StartExecution"], resources=machines)

@@ -47,17 +47,8 @@ class MonitoringStack(PipelineStack):
         self._alerts = alerts
         self._action = actions.SnsAction(alerts.alarms)
         self._dead_letters({"Intake": intake.dead_letters, **orchestration.dead_letters})
-        self._alarm(
-            "FailedRuns",
-            orchestration.machine.metric_failed(period=FIVE_MINUTES),
-            "A run failed. The run-failed message names cause and next step; `slipway runs` shows it",
-        )
-        self._alarm(
-            "TimedOutRuns",
-            orchestration.machine.metric_timed_out(period=FIVE_MINUTES),
-            "A run took longer than the state machine allows and was ended",
-        )
-        self._failed_jobs([processing.raw_to_processed.name, processing.processed_to_curated.name])
+        self._failed_executions(orchestration)
+        self._failed_jobs([job.name for job in processing.jobs])
         self._count_successes(orchestration.close_run.log_group)
         for contract in blueprint.contracts:
             self._stale_data(contract)
@@ -75,6 +66,24 @@ class MonitoringStack(PipelineStack):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         ).add_alarm_action(self._action)
+
+    def _failed_executions(self, orchestration: OrchestrationStack) -> None:
+        kinds = {
+            "Runs": (orchestration.run, "A run", "`slipway runs list` shows it"),
+            "Care": (orchestration.care, "Maintenance, rollback or erasure", "`slipway runs list` shows it"),
+            "Announcements": (
+                orchestration.announce,
+                "A message about a run",
+                "the input of the execution holds it; a redrive of the execution sends it",
+            ),
+        }
+        for name, (part, what, where) in kinds.items():
+            self._alarm(f"Failed{name}", part.machine.metric_failed(period=FIVE_MINUTES), f"{what} failed: {where}")
+            self._alarm(
+                f"TimedOut{name}",
+                part.machine.metric_timed_out(period=FIVE_MINUTES),
+                f"{what} took longer than the state machine allows and was ended: {where}",
+            )
 
     def _dead_letters(self, queues: Mapping[str, sqs.Queue]) -> None:
         for name, queue in queues.items():
@@ -118,7 +127,12 @@ class MonitoringStack(PipelineStack):
             assumed_by=iam.ServicePrincipal("events.amazonaws.com"),
             description="Lets the rule for failed jobs publish alarms",
         )
-        permissions.allow(role, actions=["sns:Publish"], resources=[self._alerts.alarms.topic_arn])
+        permissions.allow(
+            role,
+            actions=["sns:Publish"],
+            resources=[self._alerts.alarms.topic_arn],
+            rarely_used="tells of a Spark job that failed",
+        )
         permissions.allow_key(role, key=self._alerts.key, services=["sns"], write=True)
         return role
 
@@ -157,11 +171,14 @@ class MonitoringStack(PipelineStack):
         ).add_alarm_action(self._action)
 
     def _dashboard(self, blueprint: Blueprint, orchestration: OrchestrationStack, intake: IntakeStack) -> None:
-        machine, function = orchestration.machine, intake.function.function
+        machine, care, function = orchestration.run.machine, orchestration.care.machine, intake.function.function
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=f"Slipway-{self._environment.capitalize()}")
         dashboard.add_widgets(
             self._graph("Runs", [machine.metric_started(), machine.metric_succeeded(), machine.metric_failed()]),
-            self._graph("Duration of runs", [machine.metric_time(statistic="Maximum")]),
+            self._graph("Care of tables", [care.metric_started(), care.metric_succeeded(), care.metric_failed()]),
+        )
+        dashboard.add_widgets(
+            self._graph("Longest run and care", [m.metric_time(statistic="Maximum") for m in (machine, care)]),
         )
         dashboard.add_widgets(
             self._graph(

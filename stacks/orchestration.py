@@ -1,33 +1,40 @@
-"""The state machine of a run, and what starts or ends it from outside: schedules, and the rule for silent ends.
-
-The machine is an ASL file with substitutions, so that it can be read, linted and run by a local interpreter as it is.
-"""
+"""The state machines, and what starts or ends their executions from outside: schedules, the rule for silent ends."""
 
 from __future__ import annotations
 
 import json
-import re
+from dataclasses import dataclass
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
+from stacks.constructs.dataset_machine import DatasetMachine, Offer
 from stacks.processing import ProcessingStack
 from stacks.run_functions import RunFunctions
 from stacks.storage import StorageStack
 
 
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """An execution that begins by itself; `expression` is one of EventBridge Scheduler, in UTC."""
+
+    construct_id: str
+    description: str
+    expression: str
+    machine: DatasetMachine
+    request: dict[str, str]
+
+
 class OrchestrationStack(PipelineStack):
-    """Functions, state machine, schedules and the rule for runs that end without telling."""
+    """Functions, state machines, schedules and the rule for executions that end without telling."""
 
     def __init__(
         self,
@@ -38,83 +45,71 @@ class OrchestrationStack(PipelineStack):
         alerts: AlertsStack,
         processing: ProcessingStack,
     ) -> None:
-        super().__init__(scope, "Orchestration", blueprint=blueprint, description="the state machine of a run")
+        super().__init__(scope, "Orchestration", blueprint=blueprint, description="the state machines of datasets")
         self._blueprint = blueprint
         self._storage = storage
-        self._processing = processing
         self.dead_letters: dict[str, sqs.Queue] = {}
-        functions = RunFunctions(scope=self, blueprint=blueprint, storage=storage, alerts=alerts)
-        self.claim_batch = functions.claim_batch()
-        self.gate = functions.gate()
-        self.close_run = functions.close_run()
-        self.fail_run = functions.fail_run()
-        self.machine = self._machine()
+        self.announce = self._announce(alerts)
+        functions = RunFunctions(scope=self, blueprint=blueprint, storage=storage, announce=self.announce)
+        self.close_run, self.fail_run = functions.close_run(), functions.fail_run()
+        self.run = self._run(functions, processing)
+        self.release_dataset = functions.release_dataset(self.run)
+        self.care = self._care(functions, processing)
         self._report_silent_ends()
+        self._go_on_without_bad_files()
         self._schedules()
-        self.publish(StateMachineArn=self.machine.state_machine_arn)
+        self.publish(
+            StateMachineArn=self.run.arn,
+            CareStateMachineArn=self.care.arn,
+            AnnounceStateMachineArn=self.announce.arn,
+            FailRunFunctionName=self.fail_run.function.function_name,
+            **{f"{name}DeadLetterQueueUrl": queue.queue_url for name, queue in self.dead_letters.items()},
+        )
 
-    def _machine(self) -> sfn.StateMachine:
-        file = self._blueprint.root / "state_machines" / "dataset_run.asl.json"
-        substitutions = {
-            "SettleSeconds": str(self._blueprint.settings.runs.settle_seconds),
-            "ClaimBatchFunctionArn": self.claim_batch.function.function_arn,
-            "GateFunctionArn": self.gate.function.function_arn,
-            "CloseRunFunctionArn": self.close_run.function.function_arn,
-            "FailRunFunctionArn": self.fail_run.function.function_arn,
-            "RawToProcessedJobName": self._processing.raw_to_processed.name,
-            "ProcessedToCuratedJobName": self._processing.processed_to_curated.name,
+    def _announce(self, alerts: AlertsStack) -> DatasetMachine:
+        topics = {
+            "SuccessTopicArn": alerts.run_succeeded,
+            "FailedTopicArn": alerts.run_failed,
+            "RejectedTopicArn": alerts.file_rejected,
         }
-        definition = file.read_text(encoding="utf-8")
-        _require_equal(set(re.findall(r"\$\{(\w+)\}", definition)), set(substitutions), file.name)
-        return sfn.StateMachine(
-            self,
-            "DatasetRun",
-            comment="One run of one dataset",
-            definition_body=sfn.DefinitionBody.from_string(json.dumps(json.loads(definition), indent=1)),
-            definition_substitutions=substitutions,
-            role=self._machine_role(),
-            logs=sfn.LogOptions(
-                destination=logs.LogGroup(
-                    self,
-                    "DatasetRunLog",
-                    # Step Functions writes to log groups of this prefix without growing a resource policy of limited
-                    # size. Source: Step Functions developer guide, "Logging in CloudWatch Logs".
-                    log_group_name=f"/aws/vendedlogs/states/slipway-{self._blueprint.settings.environment}-dataset-run",
-                    retention=self._blueprint.log_days,
-                    encryption_key=self._storage.operations_key,
-                    removal_policy=RemovalPolicy.DESTROY,  # its name is fixed; the run ledger keeps the history
-                ),
-                level=sfn.LogLevel.ALL,
-                include_execution_data=True,
-            ),
-            tracing_enabled=True,
-        )
+        return self._machine("announce", "Tells people of one run or one rejected file, once", Offer(topics=topics))
 
-    def _machine_role(self) -> iam.Role:
-        role = iam.Role(
-            self,
-            "DatasetRunRole",
-            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
-            description="What the state machine of a run may do",
+    def _run(self, functions: RunFunctions, processing: ProcessingStack) -> DatasetMachine:
+        offer = Offer(
+            values={"SettleSeconds": str(self._blueprint.settings.runs.settle_seconds)},
+            functions={
+                "ClaimBatchFunctionArn": functions.claim_batch(),
+                "GateFunctionArn": functions.gate(),
+                "CloseRunFunctionArn": self.close_run,
+                "FailRunFunctionArn": self.fail_run,
+            },
+            jobs={
+                "RawToProcessedJobName": processing.raw_to_processed,
+                "ProcessedToCuratedJobName": processing.processed_to_curated,
+            },
         )
-        parts = (self.claim_batch, self.gate, self.close_run, self.fail_run)
-        functions = [part.function.function_arn for part in parts]
-        permissions.allow(role, actions=["lambda:InvokeFunction"], resources=functions)
-        jobs = [self._processing.raw_to_processed.arn, self._processing.processed_to_curated.arn]
-        # Source: Step Functions developer guide, "IAM policies for calling AWS Glue", run a job (.sync).
-        permissions.allow(
-            role,
-            actions=["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
-            resources=jobs,
-        )
-        self._acknowledge_log_delivery(role)
-        return role
+        return self._machine("dataset_run", "One run of one dataset", offer)
 
-    def _acknowledge_log_delivery(self, role: iam.Role) -> None:
-        permissions.acknowledge(
-            role,
-            "AwsSolutions-IAM5[Resource::*]",
-            "Log delivery and X-Ray have no resource types; CDK adds exactly the actions that Step Functions documents",
+    def _care(self, functions: RunFunctions, processing: ProcessingStack) -> DatasetMachine:
+        offer = Offer(
+            functions={
+                "HoldDatasetFunctionArn": functions.hold_dataset(),
+                "ReleaseDatasetFunctionArn": self.release_dataset,
+                "FailRunFunctionArn": self.fail_run,
+            },
+            jobs={"CareJobName": processing.care},
+        )
+        return self._machine("dataset_care", "Maintenance, rollback or erasure of one dataset", offer)
+
+    def _machine(self, name: str, comment: str, offer: Offer) -> DatasetMachine:
+        return DatasetMachine(
+            self,
+            "".join(word.capitalize() for word in name.split("_")),
+            blueprint=self._blueprint,
+            name=name,
+            comment=comment,
+            offer=offer,
+            operations_key=self._storage.operations_key,
         )
 
     def _report_silent_ends(self) -> None:
@@ -129,7 +124,7 @@ class OrchestrationStack(PipelineStack):
                 detail_type=["Step Functions Execution Status Change"],
                 detail={
                     "status": ["FAILED", "TIMED_OUT", "ABORTED"],
-                    "stateMachineArn": [self.machine.state_machine_arn],
+                    "stateMachineArn": [self.run.arn, self.care.arn],
                 },
             ),
         )
@@ -142,37 +137,101 @@ class OrchestrationStack(PipelineStack):
             )
         )
 
+    def _go_on_without_bad_files(self) -> None:
+        """When the gate has set files aside, the others of their batch are loaded by a run of their own.
+
+        Should it not start, they are loaded with the next file or schedule, so nothing undelivered is kept.
+        """
+        rule = events.Rule(
+            self,
+            "FilesSetAside",
+            description="Runs that failed because of single files, which were set aside: the others are loaded",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={
+                    "status": ["FAILED"],
+                    "error": ["QuarantineLimitExceeded"],
+                    "stateMachineArn": [self.run.arn],
+                },
+            ),
+        )
+        rule.add_target(
+            targets.LambdaFunction(self.release_dataset.function, max_event_age=Duration.hours(6), retry_attempts=20)
+        )
+
     def _schedules(self) -> None:
-        wanted = {c.dataset: self._blueprint.settings.schedules.of(c.dataset) for c in self._blueprint.contracts}
-        if not any(wanted.values()):
+        starts = self._starts()
+        if not starts:
             return
+        undelivered = self._dead_letters("Schedule")
+        role = self._schedule_role(starts, undelivered)
+        for start in starts:
+            self._schedule(start, role, undelivered).node.add_dependency(role)
+
+    def _starts(self) -> list[Start]:
+        """What begins by itself, for each dataset."""
+        schedules, starts = self._blueprint.settings.schedules, []
+        for dataset in (contract.dataset for contract in self._blueprint.contracts):
+            name = dataset.title().replace("_", "")
+            if expression := schedules.runs.of(dataset):
+                starts.append(
+                    Start(
+                        construct_id=f"Schedule{name}",
+                        description=f"Starts a run of {dataset}, even if no file arrived",
+                        expression=expression,
+                        machine=self.run,
+                        request={"dataset": dataset, "trigger": "schedule"},
+                    )
+                )
+            if expression := schedules.maintenance.of(dataset):
+                starts.append(
+                    Start(
+                        construct_id=f"Maintenance{name}",
+                        description=f"Starts the maintenance of the tables of {dataset}",
+                        expression=expression,
+                        machine=self.care,
+                        request={"dataset": dataset, "trigger": "schedule", "mode": "maintenance"},
+                    )
+                )
+        return starts
+
+    def _schedule_role(self, starts: list[Start], undelivered: sqs.Queue) -> iam.Role:
         role = iam.Role(
             self,
             "ScheduleRole",
             assumed_by=iam.ServicePrincipal(
                 "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
             ),
-            description="Lets the scheduler start runs",
+            description="Lets the scheduler start executions",
         )
-        undelivered = self._dead_letters("Schedule")
-        permissions.allow(role, actions=["states:StartExecution"], resources=[self.machine.state_machine_arn])
-        permissions.allow(role, actions=["sqs:SendMessage"], resources=[undelivered.queue_arn])
-        for dataset, expression in wanted.items():
-            if expression:
-                self._schedule(dataset, expression, role, undelivered).node.add_dependency(role)
+        machines = sorted({start.machine.node.path: start.machine.arn for start in starts}.items())
+        permissions.allow(
+            role,
+            actions=["states:StartExecution"],
+            resources=[arn for _, arn in machines],
+            rarely_used="used when the time of a schedule has come",
+        )
+        permissions.allow(
+            role,
+            actions=["sqs:SendMessage"],
+            resources=[undelivered.queue_arn],
+            rarely_used="keeps a start that could not be delivered",
+        )
+        return role
 
-    def _schedule(self, dataset: str, expression: str, role: iam.Role, undelivered: sqs.Queue) -> scheduler.CfnSchedule:
+    def _schedule(self, start: Start, role: iam.Role, undelivered: sqs.Queue) -> scheduler.CfnSchedule:
         return scheduler.CfnSchedule(
             self,
-            f"Schedule{dataset.title().replace('_', '')}",
-            description=f"Starts a run of {dataset}, even if no file arrived",
-            schedule_expression=expression,
+            start.construct_id,
+            description=start.description,
+            schedule_expression=start.expression,
             schedule_expression_timezone="UTC",
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
-                arn=self.machine.state_machine_arn,
+                arn=start.machine.arn,
                 role_arn=role.role_arn,
-                input=json.dumps({"dataset": dataset, "trigger": "schedule"}),
+                input=json.dumps(start.request),
                 dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=undelivered.queue_arn),
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                     maximum_event_age_in_seconds=60 * 60, maximum_retry_attempts=10
@@ -191,11 +250,3 @@ class OrchestrationStack(PipelineStack):
         permissions.acknowledge(queue, "AwsSolutions-SQS3", "This queue is itself where undelivered messages end")
         self.dead_letters[name] = queue
         return queue
-
-
-def _require_equal(in_file: set[str], given: set[str], file: str) -> None:
-    if in_file != given:
-        raise ValueError(
-            f"state_machines/{file}: substitutions {sorted(in_file - given)} are not given, "
-            f"{sorted(given - in_file)} are not used; align it with stacks/orchestration.py"
-        )

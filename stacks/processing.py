@@ -1,4 +1,4 @@
-"""The catalog and the Spark jobs that fill it.
+"""The catalog and the Spark jobs that fill it and care for it.
 
 Only the raw zone is crawled: tables of the other zones are written by the jobs from the contract, and a crawler over
 Iceberg files invents tables that do not exist.
@@ -7,23 +7,29 @@ Iceberg files invents tables that do not exist.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from contracts import naming
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
-from stacks.constructs.spark_job import SparkJob, allow_glue_runtime
+from stacks.constructs.spark_job import SparkJob, SparkPlatform, allow_glue_runtime
 from stacks.storage import StorageStack
 
-ICEBERG_READ = ("glue:GetDatabase", "glue:GetTable", "glue:GetTables")
-ICEBERG_WRITE = (*ICEBERG_READ, "glue:CreateTable", "glue:UpdateTable")
+TABLES_PREFIX = "tables/"
+ICEBERG_READ = ("glue:GetDatabase", "glue:GetTable")
+ICEBERG_COMMIT = (*ICEBERG_READ, "glue:UpdateTable")
+ICEBERG_WRITE = (*ICEBERG_COMMIT, "glue:CreateTable")
+CRAWLER = (*ICEBERG_WRITE, "glue:GetTables")
 PARTITIONS = ("glue:GetPartitions", "glue:BatchGetPartition", "glue:BatchCreatePartition", "glue:UpdatePartition")
+
+BY_CRAWLER = "used when the crawler runs, which no run of a dataset waits for"
 
 # One table per dataset folder; level 1 is the bucket. Source: Glue developer guide, crawler configuration options.
 CRAWLER_GROUPING = {
@@ -33,7 +39,7 @@ CRAWLER_GROUPING = {
 
 
 class ProcessingStack(PipelineStack):
-    """Databases, the raw crawler and the two jobs."""
+    """Databases, the raw crawler and the three jobs."""
 
     def __init__(self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack) -> None:
         super().__init__(scope, "Processing", blueprint=blueprint, description="catalog and Spark jobs")
@@ -46,13 +52,23 @@ class ProcessingStack(PipelineStack):
         self._database("curated", storage.curated.s3_url_for_object("tables"))
         self._log_groups()
         self._security = self._security_configuration()
+        self._platform = SparkPlatform(
+            root=blueprint.root,
+            size=blueprint.settings.glue,
+            spark_settings=self._spark_settings(),
+            security=self._security,
+            log_group_prefix=self._log_group_prefix,
+            log_key=storage.operations_key,
+        )
         self.raw_to_processed = self._raw_to_processed()
         self.processed_to_curated = self._processed_to_curated()
+        self.care = self._care()
         if blueprint.settings.features.raw_crawler:
             self._raw_crawler()
         self.publish(
             RawToProcessedJobName=self.raw_to_processed.name,
             ProcessedToCuratedJobName=self.processed_to_curated.name,
+            CareJobName=self.care.name,
         )
 
     def _database(self, zone: naming.Zone, location: str) -> None:
@@ -99,42 +115,86 @@ class ProcessingStack(PipelineStack):
             ),
         )
 
+    @property
+    def jobs(self) -> tuple[SparkJob, ...]:
+        """All jobs, in the order of the way that data goes."""
+        return self.raw_to_processed, self.processed_to_curated, self.care
+
     def _raw_to_processed(self) -> SparkJob:
-        job = self._job("raw_to_processed", "Parses, checks, deduplicates and merges raw files into processed tables")
+        secret = self._storage.pii_secret
+        job = self._job(
+            "raw_to_processed",
+            "Parses, checks, deduplicates and merges raw files into processed tables",
+            {
+                "schema_change": self._blueprint.schema_change,
+                "pii_secret_arn": secret.secret_arn if secret else "",
+            },
+        )
         permissions.allow_s3_read(job.role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
         permissions.allow_s3_list(job.role, bucket=self._storage.raw)
-        self._allow_workspace(job.role)
-        self._allow_tables(job.role, "processed", ICEBERG_WRITE, self._processed_tables())
+        services = ["s3"]
+        if secret:
+            permissions.allow(
+                job.role,
+                actions=["secretsmanager:GetSecretValue"],
+                resources=[secret.secret_arn],
+                rarely_used="read only for a dataset that hashes personal data",
+            )
+            services.append("secretsmanager")
+        permissions.allow_key(job.role, key=self._storage.originals_key, services=services, write=False)
+        self._allow_files(job.role, self._storage.processed, [naming.RUNS_PREFIX, TABLES_PREFIX])
+        self._allow_tables(job.role, "processed", ICEBERG_WRITE, [*self._processed_tables(), *self._quality_tables()])
         return job
 
     def _processed_to_curated(self) -> SparkJob:
         job = self._job("processed_to_curated", "Recomputes the touched periods of curated tables, then publishes all")
-        self._allow_workspace(job.role)
-        self._allow_tables(job.role, "processed", ICEBERG_WRITE, self._processed_tables())
-        permissions.allow_s3_read(job.role, bucket=self._storage.curated, prefixes=["tables/"])
-        permissions.allow_s3_write(job.role, bucket=self._storage.curated, prefixes=["tables/"], delete=True)
-        permissions.allow_s3_list(job.role, bucket=self._storage.curated)
+        undo = "Iceberg removes the files of a commit that failed"
+        self._allow_files(job.role, self._storage.processed, [naming.RUNS_PREFIX, TABLES_PREFIX], deletes_rarely=undo)
+        self._allow_tables(job.role, "processed", ICEBERG_COMMIT, self._processed_tables())
+        self._allow_files(job.role, self._storage.curated, [TABLES_PREFIX], deletes_rarely=undo)
         self._allow_tables(job.role, "curated", ICEBERG_WRITE, self._curated_tables())
         return job
 
-    def _job(self, name: str, description: str) -> SparkJob:
+    def _care(self) -> SparkJob:
+        """No way to raw or landing: what it removes or computes anew comes from the tables."""
+        job = self._job("care", "Maintains tables, rolls runs back, and erases one person's rows")
+        runs, processed = naming.RUNS_PREFIX, self._storage.processed
+        permissions.allow_s3_read(job.role, bucket=processed, prefixes=[runs])
+        permissions.allow_s3_write(job.role, bucket=processed, prefixes=[f"{runs}*/found.json", f"{runs}*/care.json"])
+        permissions.allow_s3_delete(job.role, bucket=processed, prefixes=[f"{runs}*/staged/"])
+        self._allow_files(job.role, processed, [TABLES_PREFIX])
+        self._allow_tables(job.role, "processed", ICEBERG_COMMIT, [*self._processed_tables(), *self._quality_tables()])
+        self._allow_files(job.role, self._storage.curated, [TABLES_PREFIX])
+        self._allow_tables(
+            job.role,
+            "curated",
+            ICEBERG_WRITE,
+            self._curated_tables(),
+            rarely_used={
+                **dict.fromkeys(
+                    ("glue:GetDatabase", "glue:CreateTable"),
+                    "an erasure also computes a model that was added since the last run",
+                ),
+                **dict.fromkeys(
+                    ("glue:UpdateTable", "s3:DeleteObject"), "a table in which nothing is due is left as it is"
+                ),
+            },
+        )
+        return job
+
+    def _job(self, name: str, description: str, arguments: Mapping[str, str] | None = None) -> SparkJob:
         job = SparkJob(
             self,
             "".join(word.capitalize() for word in name.split("_")),
-            root=self._blueprint.root,
+            platform=self._platform,
             name=name,
             description=description,
-            size=self._blueprint.settings.glue,
             arguments={
                 "environment": self._blueprint.settings.environment,
-                "raw_bucket": self._storage.raw.bucket_name,
                 "processed_bucket": self._storage.processed.bucket_name,
                 "curated_bucket": self._storage.curated.bucket_name,
+                **(arguments or {}),
             },
-            spark_settings=self._spark_settings(),
-            security=self._security,
-            log_group_prefix=self._log_group_prefix,
-            log_key=self._storage.operations_key,
         )
         permissions.allow_key(job.role, key=self._storage.data_key, services=["s3"], write=True)
         return job
@@ -150,14 +210,22 @@ class ProcessingStack(PipelineStack):
             "spark.sql.session.timeZone": "UTC",
         }
 
-    def _allow_workspace(self, role: iam.Role) -> None:
-        """The processed bucket: run folders, and the processed tables on whose branch both jobs work."""
-        bucket, prefixes = self._storage.processed, [naming.RUNS_PREFIX, "tables/"]
+    def _allow_files(
+        self, role: iam.Role, bucket: s3.IBucket, prefixes: Sequence[str], deletes_rarely: str | None = None
+    ) -> None:
         permissions.allow_s3_read(role, bucket=bucket, prefixes=prefixes)
-        permissions.allow_s3_write(role, bucket=bucket, prefixes=prefixes, delete=True)
+        permissions.allow_s3_write(role, bucket=bucket, prefixes=prefixes)
+        permissions.allow_s3_delete(role, bucket=bucket, prefixes=prefixes, rarely_used=deletes_rarely)
         permissions.allow_s3_list(role, bucket=bucket)
 
-    def _allow_tables(self, role: iam.Role, zone: naming.Zone, actions: Sequence[str], tables: Sequence[str]) -> None:
+    def _allow_tables(
+        self,
+        role: iam.Role,
+        zone: naming.Zone,
+        actions: Sequence[str],
+        tables: Sequence[str],
+        rarely_used: Mapping[str, str] | None = None,
+    ) -> None:
         database = self._blueprint.database(zone)
         permissions.allow(
             role,
@@ -171,6 +239,7 @@ class ProcessingStack(PipelineStack):
                 ),
             ],
         )
+        permissions.note_rarely_used(role, rarely_used or {})
 
     def _raw_crawler(self) -> None:
         role = iam.Role(
@@ -181,13 +250,17 @@ class ProcessingStack(PipelineStack):
         )
         permissions.allow_s3_read(role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
         permissions.allow_s3_list(role, bucket=self._storage.raw)
-        permissions.allow_key(role, key=self._storage.data_key, services=["s3"], write=False)
+        permissions.allow_key(role, key=self._storage.originals_key, services=["s3"], write=False)
         allow_glue_runtime(role, log_groups="/aws-glue/crawlers", log_key=self._storage.operations_key)
         self._allow_tables(
             role,
             "raw",
-            (*ICEBERG_WRITE, *PARTITIONS),
+            (*CRAWLER, *PARTITIONS),
             [contract.dataset for contract in self._blueprint.contracts],
+            rarely_used=dict.fromkeys(
+                (*CRAWLER, *PARTITIONS, "s3:GetObject"),
+                "used when the crawler runs, which no run of a dataset waits for",
+            ),
         )
         crawler = glue.CfnCrawler(
             self,
@@ -220,6 +293,9 @@ class ProcessingStack(PipelineStack):
     def _processed_tables(self) -> list[str]:
         names = [contract.dataset for contract in self._blueprint.contracts]
         return [table for name in names for table in (name, naming.quarantine_table(name))]
+
+    def _quality_tables(self) -> list[str]:
+        return [naming.quality_table(contract.dataset) for contract in self._blueprint.contracts]
 
     def _curated_tables(self) -> list[str]:
         return [model.name for contract in self._blueprint.contracts for model in contract.curated]

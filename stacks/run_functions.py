@@ -1,17 +1,19 @@
-"""The four small functions of a run, each with its own role that can do what its code does and nothing else."""
+"""The small functions of a run and of care, each with its own role that can do what its code does and nothing else.
+
+docs/architecture.md lists what each reads and needs (Environment variables of the Lambdas).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from contracts import naming
-from stacks.alerts import AlertsStack
 from stacks.base import Blueprint
 from stacks.constructs import permissions
+from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.constructs.python_function import PythonFunction
 from stacks.storage import LEDGER_INDEX, StorageStack
 
@@ -20,36 +22,43 @@ SPARE_SECONDS = 60 * 60  # starts of jobs, waits between retries and the functio
 
 @dataclass(frozen=True, kw_only=True)
 class RunFunctions:
-    """Builds the functions in `scope`; one method each."""
+    """Builds the functions in `scope`; one method each. `announce` is the machine that tells people.
+
+    A function ends before its task does (TimeoutSeconds in state_machines/), so that none works on unseen.
+    """
 
     scope: Construct
     blueprint: Blueprint
     storage: StorageStack
-    alerts: AlertsStack
+    announce: DatasetMachine
 
     def claim_batch(self) -> PythonFunction:
-        """Locks a dataset and claims its waiting files."""
-        settings, storage = self.blueprint.settings, self.storage
-        # A round of a run is two jobs, each at most as long as its timeout.
-        lease_seconds = 2 * settings.glue.timeout_minutes * 60 + SPARE_SECONDS
+        """Locks a dataset and claims its files."""
+        storage, datasets = self.storage, [f"{contract.dataset}/" for contract in self.blueprint.contracts]
         part = self._function(
             "claim_batch",
-            "Takes a dataset's lock and its waiting files, and writes the manifest of the run",
+            "Takes a dataset's lock and its files, and writes the manifest of the run",
             {
                 **self._ledgers(),
                 "RAW_BUCKET": storage.raw.bucket_name,
                 "PROCESSED_BUCKET": storage.processed.bucket_name,
-                "MAX_FILES_PER_RUN": str(settings.runs.max_files_per_run),
-                "CLAIM_LEASE_SECONDS": str(lease_seconds),
+                "MAX_FILES_PER_RUN": str(self.blueprint.settings.runs.max_files_per_run),
+                "CLAIM_LEASE_SECONDS": str(self._lease_seconds),
             },
+            timeout_seconds=540,
         )
-        role = part.role
-        permissions.allow_table(role, table=storage.file_ledger, actions=["UpdateItem"], index=LEDGER_INDEX)
-        permissions.allow_table(
-            role, table=storage.run_ledger, actions=["GetItem", "PutItem", "UpdateItem", "DeleteItem"]
+        self._allow_ledgers(part, files=["GetItem", "UpdateItem"], runs=["PutItem", "DeleteItem", "Query"])
+        # Only to see whether files of a backfill are still there (HeadObject). It cannot read one, since it may not use
+        # the key of originals. Source: S3 API reference, HeadObject, ChecksumMode.
+        permissions.allow_s3_read(
+            part.role,
+            bucket=storage.raw,
+            prefixes=datasets,
+            rarely_used="a backfill or replay asks for raw files, a resume reads what the failed run wrote",
         )
-        permissions.allow_s3_write(role, bucket=storage.processed, prefixes=[naming.RUNS_PREFIX])
-        permissions.allow_key(role, key=storage.data_key, services=["dynamodb", "s3"], write=True)
+        permissions.note_rarely_used(part.role, {"dynamodb:DeleteItem": "forgets a run that had nothing to do"})
+        permissions.allow_s3_list(part.role, bucket=storage.raw)
+        self._allow_runs(part, write=True)
         return part
 
     def gate(self) -> PythonFunction:
@@ -57,63 +66,117 @@ class RunFunctions:
         part = self._function(
             "gate",
             "Refuses to go on unless rows and money add up",
-            {"PROCESSED_BUCKET": self.storage.processed.bucket_name},
+            {
+                "PROCESSED_BUCKET": self.storage.processed.bucket_name,
+                "FILE_LEDGER": self.storage.file_ledger.table_name,
+            },
         )
-        self._allow_results(part)
-        permissions.allow_key(part.role, key=self.storage.data_key, services=["s3"], write=False)
+        self._allow_runs(part)
+        permissions.allow_table(part.role, table=self.storage.file_ledger, actions=["UpdateItem"])
+        permissions.note_rarely_used(
+            part.role, {"dynamodb:UpdateItem": "sets files aside that have more bad rows than the contract allows"}
+        )
+        permissions.allow_key(part.role, key=self.storage.data_key, services=["dynamodb", "s3"], write=True)
         return part
 
     def close_run(self) -> PythonFunction:
         """Ends a run that succeeded."""
-        storage, topic = self.storage, self.alerts.run_succeeded
         part = self._function(
             "close_run",
-            "Closes both ledgers, releases the lock and announces success",
+            "Closes both ledgers, has success announced and releases the lock",
             {
+                **self._environment(),
                 **self._ledgers(),
-                "PROCESSED_BUCKET": storage.processed.bucket_name,
-                "RUN_SUCCEEDED_TOPIC_ARN": topic.topic_arn,
+                "PROCESSED_BUCKET": self.storage.processed.bucket_name,
+                **self._announcing(),
             },
+            timeout_seconds=240,
         )
-        self._allow_results(part)
-        permissions.allow_table(part.role, table=storage.file_ledger, actions=["UpdateItem"], index=LEDGER_INDEX)
-        permissions.allow_table(part.role, table=storage.run_ledger, actions=["GetItem", "UpdateItem", "DeleteItem"])
-        permissions.allow_key(part.role, key=storage.data_key, services=["dynamodb", "s3"], write=True)
-        self._allow_publish(part, topic)
+        self._allow_ledgers(part, files=["UpdateItem"], runs=["DeleteItem"])
+        self._allow_runs(part)
+        self._allow_start(part, self.announce)
         return part
 
     def fail_run(self) -> PythonFunction:
         """Ends a run that failed."""
-        storage, topic = self.storage, self.alerts.run_failed
         part = self._function(
             "fail_run",
-            "Gives the files back, releases the lock and alerts with the cause",
-            {**self._ledgers(), "RUN_FAILED_TOPIC_ARN": topic.topic_arn},
+            "Gives the files back, has the failure announced and releases the lock",
+            {**self._environment(), **self._ledgers(), **self._announcing()},
+            timeout_seconds=240,
         )
-        permissions.allow_table(part.role, table=storage.file_ledger, actions=["UpdateItem"])
-        permissions.allow_table(
-            part.role,
-            table=storage.run_ledger,
-            actions=["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"],
-        )
-        permissions.allow_key(part.role, key=storage.data_key, services=["dynamodb"], write=True)
-        self._allow_publish(part, topic)
+        self._allow_ledgers(part, files=["GetItem", "UpdateItem"], runs=["DeleteItem", "Query"])
+        self._allow_start(part, self.announce)
         return part
 
-    def _function(self, name: str, description: str, environment: Mapping[str, str]) -> PythonFunction:
+    def hold_dataset(self) -> PythonFunction:
+        """Locks a dataset for the care of its tables."""
+        part = self._function(
+            "hold_dataset",
+            "Takes a dataset's lock and writes down what shall be done with its tables",
+            {
+                **self._ledgers(),
+                "PROCESSED_BUCKET": self.storage.processed.bucket_name,
+                "CLAIM_LEASE_SECONDS": str(self._lease_seconds),
+            },
+            timeout_seconds=240,
+        )
+        self._allow_ledgers(part, files=["UpdateItem"], runs=["PutItem", "Query"], index=False)
+        permissions.note_rarely_used(
+            part.role,
+            {
+                "dynamodb:Query": "a rollback looks for later runs",
+                "dynamodb:UpdateItem": "a run that died with the lock is ended and its files are given back",
+            },
+        )
+        permissions.allow_s3_write(part.role, bucket=self.storage.processed, prefixes=[naming.RUNS_PREFIX])
+        return part
+
+    def release_dataset(self, run: DatasetMachine) -> PythonFunction:
+        """Ends the care of a dataset's tables; `run` is the machine that takes files which waited meanwhile."""
+        part = self._function(
+            "release_dataset",
+            "Writes what was done to the ledgers, releases the lock and starts a run if files wait",
+            {
+                **self._environment(),
+                **self._ledgers(),
+                "PROCESSED_BUCKET": self.storage.processed.bucket_name,
+                "STATE_MACHINE_ARN": run.arn,
+                **self._announcing(),
+            },
+        )
+        self._allow_ledgers(part, files=["UpdateItem"], runs=["DeleteItem"])
+        self._allow_runs(part)
+        self._allow_start(part, self.announce, run)
+        return part
+
+    @property
+    def _lease_seconds(self) -> int:
+        """A round of a run is two jobs, each at most as long as its timeout."""
+        return 2 * self.blueprint.settings.glue.timeout_minutes * 60 + SPARE_SECONDS
+
+    def _function(
+        self, name: str, description: str, environment: Mapping[str, str], *, timeout_seconds: int = 110
+    ) -> PythonFunction:
         return PythonFunction(
             self.scope,
             "".join(word.capitalize() for word in name.split("_")),
             root=self.blueprint.root,
             name=name,
             description=description,
-            environment={"ENVIRONMENT": self.blueprint.settings.environment, **environment},
-            timeout_seconds=120,
+            environment=environment,
+            timeout_seconds=timeout_seconds,
             memory_mb=512,  # Lambda gives processor time by memory; less makes the start of boto3 slow
             log_days=self.blueprint.log_days,
             log_key=self.storage.operations_key,
             removal_policy=self.blueprint.removal_policy,
         )
+
+    def _environment(self) -> dict[str, str]:
+        return {"ENVIRONMENT": self.blueprint.settings.environment}
+
+    def _announcing(self) -> dict[str, str]:
+        return {"ANNOUNCE_STATE_MACHINE_ARN": self.announce.arn}
 
     def _ledgers(self) -> dict[str, str]:
         return {
@@ -121,10 +184,24 @@ class RunFunctions:
             "RUN_LEDGER": self.storage.run_ledger.table_name,
         }
 
-    def _allow_results(self, part: PythonFunction) -> None:
-        permissions.allow_s3_read(part.role, bucket=self.storage.processed, prefixes=[naming.RUNS_PREFIX])
-        permissions.allow_s3_list(part.role, bucket=self.storage.processed)
+    def _allow_ledgers(
+        self, part: PythonFunction, *, files: Sequence[str], runs: Sequence[str], index: bool = True
+    ) -> None:
+        """`files` on the file ledger; on the run ledger GetItem, UpdateItem and `runs`."""
+        storage = self.storage
+        permissions.allow_table(
+            part.role, table=storage.file_ledger, actions=files, index=LEDGER_INDEX if index else None
+        )
+        permissions.allow_table(part.role, table=storage.run_ledger, actions=["GetItem", "UpdateItem", *runs])
+        permissions.allow_key(part.role, key=storage.data_key, services=["dynamodb", "s3"], write=True)
 
-    def _allow_publish(self, part: PythonFunction, topic: sns.Topic) -> None:
-        permissions.allow(part.role, actions=["sns:Publish"], resources=[topic.topic_arn])
-        permissions.allow_key(part.role, key=self.storage.operations_key, services=["sns"], write=True)
+    def _allow_runs(self, part: PythonFunction, *, write: bool = False) -> None:
+        """Documents of runs; listing, since a document that is missing must not look like one that is forbidden."""
+        processed, prefixes = self.storage.processed, [naming.RUNS_PREFIX]
+        permissions.allow_s3_read(part.role, bucket=processed, prefixes=prefixes)
+        permissions.allow_s3_list(part.role, bucket=processed)
+        if write:
+            permissions.allow_s3_write(part.role, bucket=processed, prefixes=prefixes)
+
+    def _allow_start(self, part: PythonFunction, *machines: DatasetMachine) -> None:
+        permissions.allow(part.role, actions=["states:StartExecution"], resources=[machine.arn for machine in machines])

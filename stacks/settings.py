@@ -6,53 +6,31 @@ stands. Nothing is read from environment variables, so the same file gives the s
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from contracts.errors import ContractInvalid
+from contracts.model import SchemaChange
+from stacks.setting_values import (
+    Email,
+    Expression,
+    LogDays,
+    Partner,
+    PartnerNetwork,
+    PrivateNetwork,
+    PublicKey,
+    QuickSightPrincipal,
+    Rpus,
+    ScanLimit,
+    Team,
+    Zones,
+)
 
 ENVIRONMENTS = ("dev", "prod", "local")
-
-# RFC 4253 and RFC 5656 names of the key types that Transfer Family accepts for service-managed users.
-# Source: Transfer Family user guide, "Managing SSH and PGP keys".
-PUBLIC_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{60,}={0,3}( \S.*)?")
-
-# The retention periods that CloudWatch Logs accepts. Source: PutRetentionPolicy API reference.
-LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
-
-
-def _public_key(value: str) -> str:
-    if not PUBLIC_KEY.fullmatch(value):
-        raise ValueError("is not an OpenSSH public key: expected one line like 'ssh-ed25519 AAAA... comment'")
-    return value
-
-
-def _network(value: str) -> str:
-    try:
-        network = ipaddress.ip_network(value)
-    except ValueError as error:
-        raise ValueError(f"is not a network in CIDR notation ({error}): expected one like 203.0.113.0/24") from error
-    if network.prefixlen == 0:
-        raise ValueError("allows everybody: leave allowed_networks empty if that is meant")
-    return value
-
-
-def _log_days(value: int) -> int:
-    if value not in LOG_RETENTION_DAYS:
-        raise ValueError(f"is not a period that CloudWatch Logs knows: {', '.join(map(str, LOG_RETENTION_DAYS))}")
-    return value
-
-
-Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-PublicKey = Annotated[str, AfterValidator(_public_key)]
-Network = Annotated[str, AfterValidator(_network)]
-Schedule = Annotated[str, Field(pattern=r"^(cron|rate)\(.+\)$")]
 
 
 class _Section(BaseModel):
@@ -71,8 +49,7 @@ class Alerts(_Section):
 class SftpUser(_Section):
     """A partner who may log in. The name is also the partner's folder in the landing bucket."""
 
-    # Source: Transfer Family CreateUser, UserName pattern; lower case, because it becomes part of object keys.
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{2,99}$")]
+    name: Partner
     public_keys: list[PublicKey]
 
 
@@ -88,7 +65,7 @@ class Sftp(_Section):
     """The SFTP server and its users."""
 
     users: list[SftpUser]
-    allowed_networks: list[Network]
+    allowed_networks: list[PartnerNetwork]
     vpc: SftpVpc | None
 
     @model_validator(mode="after")
@@ -123,17 +100,25 @@ class Runs(_Section):
 
     settle_seconds: Annotated[int, Field(ge=0, le=3600)]
     max_files_per_run: Annotated[int, Field(ge=1, le=1000)]
+    schema_change: SchemaChange | None
 
 
-class Schedules(_Section):
-    """When a run starts without a file arriving; `null` means never. UTC."""
+class Schedule(_Section):
+    """When something starts by itself, in UTC: for every dataset, and exceptions by dataset. `null` means never."""
 
-    default: Schedule | None
-    datasets: dict[str, Schedule | None]
+    default: Expression | None
+    datasets: dict[str, Expression | None]
 
     def of(self, dataset: str) -> str | None:
         """The schedule of one dataset."""
         return self.datasets.get(dataset, self.default)
+
+
+class Schedules(_Section):
+    """Runs although no file arrived, and maintenance of tables."""
+
+    runs: Schedule
+    maintenance: Schedule
 
 
 class Glue(_Section):
@@ -141,16 +126,44 @@ class Glue(_Section):
 
     worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"]
     max_workers: Annotated[int, Field(ge=2, le=299)]
-    # The state machine waits 14,400 s for a job (state_machines/dataset_run.asl.json); the job must end before that.
-    timeout_minutes: Annotated[int, Field(ge=5, le=230)]
-    raw_crawler_schedule: Schedule | None
+    # The state machines wait 7,200 s for a job (state_machines/*.asl.json); it must have started and ended before that.
+    timeout_minutes: Annotated[int, Field(ge=5, le=110)]
+    raw_crawler_schedule: Expression | None
 
 
 class Athena(_Section):
-    """Guard rails of the workgroup."""
+    """Guard rails of the workgroups: the analysts' own, and one for each team by name."""
 
-    # Athena's smallest limit is 10 MB. Source: AWS::Athena::WorkGroup BytesScannedCutoffPerQuery.
-    scan_limit_gib: Annotated[int, Field(ge=1, le=10240)]
+    scan_limit_gib: ScanLimit
+    teams: dict[Team, ScanLimit]
+
+
+class Network(_Section):
+    """The private network, built only if a feature needs it."""
+
+    cidr: PrivateNetwork
+    zones: Zones
+
+
+class Warehouse(_Section):
+    """Size and limit of the warehouse, if it is switched on, in Redshift processing units (RPU)."""
+
+    base_rpus: Rpus
+    max_rpus: Rpus
+    monthly_rpu_hours: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _grows_only(self) -> Warehouse:
+        if self.max_rpus < self.base_rpus:
+            raise ValueError(f"max_rpus {self.max_rpus} is below base_rpus {self.base_rpus}; give at least as many")
+        return self
+
+
+class QuickSight(_Section):
+    """The people of QuickSight, if it is switched on: ARNs of users or groups."""
+
+    authors: list[QuickSightPrincipal]
+    readers: list[QuickSightPrincipal]
 
 
 class RawRetention(_Section):
@@ -168,7 +181,7 @@ class Retention(_Section):
     results_days: Annotated[int, Field(ge=1)]
     runs_days: Annotated[int, Field(ge=1)]
     access_logs_days: Annotated[int, Field(ge=1)]
-    logs_days: Annotated[int, AfterValidator(_log_days)]
+    logs_days: LogDays
     datasets: dict[str, RawRetention]
 
 
@@ -177,6 +190,8 @@ class Features(_Section):
 
     dashboard: bool
     raw_crawler: bool
+    warehouse: bool
+    quicksight: bool
 
 
 class Settings(_Section):
@@ -192,6 +207,9 @@ class Settings(_Section):
     schedules: Schedules
     glue: Glue
     athena: Athena
+    network: Network
+    warehouse: Warehouse
+    quicksight: QuickSight
     retention: Retention
     features: Features
     allow_data_deletion: bool
@@ -237,6 +255,8 @@ def _require_consistent(settings: Settings, environment: str) -> None:
 def _cross_field_mistakes(settings: Settings, environment: str) -> Iterable[str]:
     if settings.environment != environment:
         yield f"environment: is {settings.environment!r}, but the file is named for {environment!r}"
+    if settings.features.quicksight and not settings.quicksight.authors:
+        yield "quicksight.authors: names nobody, so nobody could change or mend a dashboard; name a user or group"
     if settings.environment != "local":
         for user in settings.sftp.users:
             if not user.public_keys:

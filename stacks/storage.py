@@ -1,7 +1,8 @@
-"""Where everything rests: two keys, the zone buckets, and the two ledgers.
+"""Where everything rests: three keys, the zone buckets, the two ledgers, and the secret behind personal data's tokens.
 
-Data is encrypted with one key, messages and logs with another, because the policy of the second must name AWS services
-(alarms, logs), which must never be able to open the first.
+What partners sent (landing, raw, and the secret that makes tokens of it) has a key of its own, so that leave to read
+the lake never opens it (docs/decisions/0021-a-key-for-originals.md). Messages and logs have another, because its policy
+must name AWS services (alarms, logs), which must never be able to open the others.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from contracts import naming
 from contracts.model import Contract
 from stacks.base import Blueprint, PipelineStack
+from stacks.constructs import permissions
 from stacks.constructs.data_bucket import DataBucket, housekeeping
 
 LEDGER_INDEX = "by_status"
+# Of 62 letters and digits: 381 bits, above the 256 that HMAC-SHA256 can use. Source: RFC 2104, section 3, Keys.
+PII_KEY_CHARACTERS = 64
 COOL_AFTER_DAYS = 30  # Intelligent-Tiering then follows how a table is read
 
 
@@ -30,16 +35,11 @@ class StorageStack(PipelineStack):
     def __init__(self, scope: Construct, *, blueprint: Blueprint) -> None:
         super().__init__(scope, "Storage", blueprint=blueprint, description="keys, zone buckets and ledgers")
         self._blueprint = blueprint
-        days = blueprint.settings.retention
-        self.data_key = self._key("DataKey", "data", "Buckets and ledgers")
+        self.data_key = self._key("DataKey", "data", "Tables, results and ledgers")
+        self.originals_key = self._key("OriginalsKey", "originals", "Files as partners sent them, secret of tokens")
         self.operations_key = self._key("OperationsKey", "operations", "Messages and logs")
         _open_to_services(self.operations_key, self)
-        self.access_logs = self._access_logs_bucket(days.access_logs_days)
-        self.landing = self._bucket("Landing", expiry_days=days.landing_days, events=True)
-        self.raw = self._bucket("Raw", rules=self._raw_rules())
-        self.processed = self._bucket("Processed", rules=[_end_of_runs(days.runs_days), _cooler_tables()])
-        self.curated = self._bucket("Curated", rules=[_cooler_tables()])
-        self.results = self._bucket("Results", expiry_days=days.results_days)
+        self._buckets()
         self.file_ledger = self._ledger("FileLedger")
         self.file_ledger.add_global_secondary_index(
             index_name=LEDGER_INDEX,
@@ -47,6 +47,19 @@ class StorageStack(PipelineStack):
             sort_key=dynamodb.Attribute(name="received_at", type=dynamodb.AttributeType.STRING),
         )
         self.run_ledger = self._ledger("RunLedger")
+        self.pii_secret = self._pii_secret() if any(c.protected_columns for c in blueprint.contracts) else None
+        self._publish()
+
+    def _buckets(self) -> None:
+        days = self._blueprint.settings.retention
+        self.access_logs = self._access_logs_bucket(days.access_logs_days)
+        self.landing = self._bucket("Landing", key=self.originals_key, expiry_days=days.landing_days, events=True)
+        self.raw = self._bucket("Raw", key=self.originals_key, rules=self._raw_rules())
+        self.processed = self._bucket("Processed", rules=[_end_of_runs(days.runs_days), _cooler_tables()])
+        self.curated = self._bucket("Curated", rules=[_cooler_tables()])
+        self.results = self._bucket("Results", expiry_days=days.results_days)
+
+    def _publish(self) -> None:
         self.publish(
             LandingBucketName=self.landing.bucket_name,
             RawBucketName=self.raw.bucket_name,
@@ -56,6 +69,8 @@ class StorageStack(PipelineStack):
             FileLedgerName=self.file_ledger.table_name,
             RunLedgerName=self.run_ledger.table_name,
         )
+        if self.pii_secret:
+            self.publish(PiiKeySecretArn=self.pii_secret.secret_arn)
 
     def _key(self, construct_id: str, name: str, what: str) -> kms.Key:
         return kms.Key(
@@ -87,6 +102,7 @@ class StorageStack(PipelineStack):
         self,
         construct_id: str,
         *,
+        key: kms.Key | None = None,
         expiry_days: int | None = None,
         rules: Sequence[s3.LifecycleRule] = (),
         events: bool = False,
@@ -94,7 +110,7 @@ class StorageStack(PipelineStack):
         return DataBucket(
             self,
             construct_id,
-            key=self.data_key,
+            key=key or self.data_key,
             access_logs=self.access_logs,
             noncurrent_days=self._blueprint.settings.retention.noncurrent_days,
             removal_policy=self._blueprint.removal_policy,
@@ -118,6 +134,25 @@ class StorageStack(PipelineStack):
             deletion_protection=not self._blueprint.deletes_data,
             removal_policy=self._blueprint.removal_policy,
         )
+
+    def _pii_secret(self) -> secretsmanager.Secret:
+        """The key under which values of persons become tokens (contracts/personal_data.py)."""
+        secret = secretsmanager.Secret(
+            self,
+            "PiiKey",
+            description="Key of the tokens that stand for personal data; a new one would make every token another",
+            encryption_key=self.originals_key,
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=PII_KEY_CHARACTERS, exclude_punctuation=True
+            ),
+            removal_policy=self._blueprint.removal_policy,
+        )
+        permissions.acknowledge(
+            secret,
+            "AwsSolutions-SMG4",
+            "Another key would give every person another token: tables could no longer be joined nor subjects erased",
+        )
+        return secret
 
     def _raw_rules(self) -> list[s3.LifecycleRule]:
         return [self._raw_rule(contract) for contract in self._blueprint.contracts]

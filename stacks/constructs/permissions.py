@@ -2,6 +2,7 @@
 
 CDK's grant methods use wildcard actions (s3:GetObject*) and hide which resources they touch. Here an action with a
 wildcard is refused, and a wildcard in a resource needs its reason on the spot, which is also what cdk-nag is told.
+An action that a run in good health never uses says why it is there, in the role's metadata `SlipwayRarelyUsed`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,22 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import IConstruct, IValidation
 
-S3_READ = ("s3:GetObject", "s3:GetObjectVersion")
+S3_READ = ("s3:GetObject",)
 S3_WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
-KMS_READ = ("kms:Decrypt", "kms:DescribeKey")
+KMS_READ = ("kms:Decrypt",)
 KMS_WRITE = (*KMS_READ, "kms:GenerateDataKey")
 # DynamoDB and Glue ask for these on behalf of the caller. Source: DynamoDB developer guide, "Authorizing use of your
 # AWS KMS key"; Glue developer guide, "Setting up encryption".
-KMS_ENCRYPT = ("kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo")
+KMS_ENCRYPT = ("kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey")
+
+RARELY_USED = "SlipwayRarelyUsed"  # metadata of a role: {action: why it stays although an ordinary run never uses it}
+# What is true of every role; the reasons of one role stand where the action is allowed.
+RARELY_USED_ANYWHERE = {
+    "s3:AbortMultipartUpload": "an upload in parts that fails midway must be able to take its parts back",
+    "kms:Decrypt": "S3, DynamoDB, SNS and Secrets Manager ask KMS in the caller's name, no line of code does",
+    "kms:GenerateDataKey": "S3, DynamoDB and SNS ask KMS in the caller's name, no line of code does",
+    **dict.fromkeys(KMS_ENCRYPT, "DynamoDB and Glue ask KMS in the caller's name, no line of code does"),
+}
 
 
 def allow(
@@ -34,8 +44,9 @@ def allow(
     resources: Sequence[str],
     conditions: Mapping[str, Mapping[str, Any]] | None = None,
     wildcard_reason: str | None = None,
+    rarely_used: str | None = None,
 ) -> None:
-    """Let `role` do `actions` on `resources`.
+    """Let `role` do `actions` on `resources`; `rarely_used` says why although an ordinary run uses none of them.
 
     Raises ValueError for an action with a wildcard, and for a resource with one but without `wildcard_reason`.
     """
@@ -50,6 +61,17 @@ def allow(
     )
     for resource in wildcards:
         role.node.add_validation(_WildcardReason(role, resource, str(wildcard_reason)))
+    note_rarely_used(role, {action: rarely_used or RARELY_USED_ANYWHERE.get(action) for action in actions})
+
+
+def note_rarely_used(role: iam.Role, reasons: Mapping[str, str | None]) -> None:
+    """Write down why `role` keeps actions that an ordinary run never uses; None is no reason and is left out."""
+    resource = role.node.default_child
+    if not isinstance(resource, iam.CfnRole):
+        raise TypeError(f"{role.node.path}: expected a role of CDK's own, found {resource!r}")
+    noted = resource.get_metadata(RARELY_USED) or {}
+    if new := {action: reason for action, reason in reasons.items() if reason}:
+        resource.add_metadata(RARELY_USED, {**noted, **new})
 
 
 def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
@@ -57,14 +79,29 @@ def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
     Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))
 
 
-def allow_s3_read(role: iam.Role, *, bucket: s3.IBucket, prefixes: Sequence[str]) -> None:
-    """Let `role` read objects below `prefixes`."""
-    _allow_objects(role, S3_READ, bucket, prefixes)
+def allow_s3_read(
+    role: iam.Role,
+    *,
+    bucket: s3.IBucket,
+    prefixes: Sequence[str],
+    versions: bool = False,
+    rarely_used: str | None = None,
+) -> None:
+    """Let `role` read objects below `prefixes`; with `versions` also one that was overwritten or deleted."""
+    actions = (*S3_READ, "s3:GetObjectVersion") if versions else S3_READ
+    _allow_objects(role, actions, bucket, prefixes, rarely_used)
 
 
-def allow_s3_write(role: iam.Role, *, bucket: s3.IBucket, prefixes: Sequence[str], delete: bool = False) -> None:
-    """Let `role` write objects below `prefixes`, and remove them if `delete`."""
-    _allow_objects(role, (*S3_WRITE, "s3:DeleteObject") if delete else S3_WRITE, bucket, prefixes)
+def allow_s3_write(role: iam.Role, *, bucket: s3.IBucket, prefixes: Sequence[str]) -> None:
+    """Let `role` write objects below `prefixes`."""
+    _allow_objects(role, S3_WRITE, bucket, prefixes)
+
+
+def allow_s3_delete(
+    role: iam.Role, *, bucket: s3.IBucket, prefixes: Sequence[str], rarely_used: str | None = None
+) -> None:
+    """Let `role` remove objects below `prefixes`; their versions stay until the bucket's own rules end them."""
+    _allow_objects(role, ("s3:DeleteObject",), bucket, prefixes, rarely_used)
 
 
 def allow_s3_list(role: iam.Role, *, bucket: s3.IBucket, prefix: str | None = None) -> None:
@@ -78,15 +115,23 @@ def allow_s3_list(role: iam.Role, *, bucket: s3.IBucket, prefix: str | None = No
         actions=["s3:ListBucket"],
         resources=[bucket.bucket_arn],
         conditions={"StringLike": {"s3:prefix": [prefix, f"{prefix}*"]}} if prefix else None,
+        rarely_used=None if prefix else "S3 asks for it only when an object is missing, to say so",
     )
 
 
-def _allow_objects(role: iam.Role, actions: Sequence[str], bucket: s3.IBucket, prefixes: Sequence[str]) -> None:
+def _allow_objects(
+    role: iam.Role,
+    actions: Sequence[str],
+    bucket: s3.IBucket,
+    prefixes: Sequence[str],
+    rarely_used: str | None = None,
+) -> None:
     allow(
         role,
         actions=actions,
         resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
         wildcard_reason="objects below this prefix are named by file, hash and run at run time",
+        rarely_used=rarely_used,
     )
 
 

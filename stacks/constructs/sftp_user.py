@@ -14,6 +14,8 @@ from constructs import Construct
 from contracts import naming
 from stacks.constructs import permissions
 
+DOCUMENTED = "in the role that Transfer Family documents; which requests the service makes is up to it"
+
 
 class SftpUser(Construct):
     """User `name` of `server`, locked to `partners/<name>/` of `bucket` in two ways: by role and by home directory."""
@@ -30,29 +32,18 @@ class SftpUser(Construct):
         key: kms.IKey,
     ) -> None:
         super().__init__(scope, construct_id)
-        stack = Stack.of(self)
         home = f"{naming.LANDING_PREFIX}{name}"
-        self.role = iam.Role(
-            self,
-            "Role",
-            # Source: Transfer Family user guide, "Create an IAM role and policy", confused deputy prevention.
-            assumed_by=iam.ServicePrincipal(
-                "transfer.amazonaws.com",
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": stack.account},
-                    "ArnLike": {
-                        "aws:SourceArn": stack.format_arn(
-                            service="transfer", resource="user", resource_name=f"{server.attr_server_id}/*"
-                        )
-                    },
-                },
-            ),
-            description=f"What partner {name} may do over SFTP",
-        )
+        self.role = self._role(name, server)
         permissions.allow_s3_list(self.role, bucket=bucket, prefix=f"{home}/")
-        permissions.allow(self.role, actions=["s3:GetBucketLocation"], resources=[bucket.bucket_arn])
-        permissions.allow_s3_read(self.role, bucket=bucket, prefixes=[f"{home}/"])
-        permissions.allow_s3_write(self.role, bucket=bucket, prefixes=[f"{home}/"], delete=True)
+        permissions.allow(
+            self.role, actions=["s3:GetBucketLocation"], resources=[bucket.bucket_arn], rarely_used=DOCUMENTED
+        )
+        # Versions and location as in the role that the service documents.
+        # Source: Transfer Family user guide, "Create an IAM role and policy".
+        permissions.allow_s3_read(self.role, bucket=bucket, prefixes=[f"{home}/"], versions=True)
+        permissions.note_rarely_used(self.role, {"s3:GetObjectVersion": DOCUMENTED})
+        permissions.allow_s3_write(self.role, bucket=bucket, prefixes=[f"{home}/"])
+        permissions.allow_s3_delete(self.role, bucket=bucket, prefixes=[f"{home}/"])
         permissions.allow_key(self.role, key=key, services=["s3"], write=True)
         user = transfer.CfnUser(
             self,
@@ -67,3 +58,17 @@ class SftpUser(Construct):
             ssh_public_keys=list(public_keys),
         )
         user.node.add_dependency(self.role)
+
+    def _role(self, name: str, server: transfer.CfnServer) -> iam.Role:
+        stack = Stack.of(self)
+        # Source: Transfer Family user guide, "Create an IAM role and policy", confused deputy prevention.
+        users = stack.format_arn(service="transfer", resource="user", resource_name=f"{server.attr_server_id}/*")
+        return iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                "transfer.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": users}},
+            ),
+            description=f"What partner {name} may do over SFTP",
+        )

@@ -6,7 +6,8 @@ docs/decisions/0012-permissions-written-out.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from aws_cdk import ArnFormat, IgnoreMode, Stack
@@ -21,7 +22,28 @@ from stacks.constructs.python_function import CONTRACTS
 from stacks.settings import Glue
 
 GLUE_VERSION = "6.0"  # Spark 4.1, Python 3.13, Iceberg 1.11. Source: AWS Glue release notes
+GLUE_ARGUMENTS = {
+    "--job-language": "python",
+    "--datalake-formats": "iceberg",
+    "--enable-auto-scaling": "true",
+    "--enable-metrics": "true",
+    "--enable-observability-metrics": "true",
+    "--enable-job-insights": "true",
+    "--enable-continuous-cloudwatch-log": "true",
+}
 PACKAGES = ["*", *CONTRACTS, "!glue_jobs", "!glue_jobs/**/", "!glue_jobs/**/*.py"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkPlatform:
+    """What all jobs of an environment share. `root` is the repository that code assets are cut out of."""
+
+    root: Path
+    size: Glue
+    spark_settings: Mapping[str, str]
+    security: glue.CfnSecurityConfiguration
+    log_group_prefix: str
+    log_key: kms.IKey
 
 
 class SparkJob(Construct):
@@ -32,33 +54,15 @@ class SparkJob(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        root: Path,
+        platform: SparkPlatform,
         name: str,
         description: str,
-        size: Glue,
         arguments: Mapping[str, str],
-        spark_settings: Mapping[str, str],
-        security: glue.CfnSecurityConfiguration,
-        log_group_prefix: str,
-        log_key: kms.IKey,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
-            description=f"What the {name} job may do",
-        )
-        script = assets.Asset(self, "Script", path=str(root / "glue_jobs" / f"{name}.py"))
-        packages = assets.Asset(self, "Packages", path=str(root), exclude=PACKAGES, ignore_mode=IgnoreMode.GIT)
-        for asset in (script, packages):
-            allow(
-                self.role,
-                actions=["s3:GetObject"],
-                resources=[asset.bucket.arn_for_objects(asset.s3_object_key)],
-            )
-        # not only below log_group_prefix: job insights and encrypted logs go to groups that Glue names
-        allow_glue_runtime(self.role, log_groups="/aws-glue/jobs/", log_key=log_key)
+        script = assets.Asset(self, "Script", path=str(platform.root / "glue_jobs" / f"{name}.py"))
+        packages = assets.Asset(self, "Packages", path=str(platform.root), exclude=PACKAGES, ignore_mode=IgnoreMode.GIT)
+        self.role = self._role(name, (script, packages), platform)
         self.job = glue.CfnJob(
             self,
             "Job",
@@ -69,26 +73,33 @@ class SparkJob(Construct):
                 name="glueetl", python_version="3", script_location=script.s3_object_url
             ),
             default_arguments={
-                "--job-language": "python",
+                **GLUE_ARGUMENTS,
                 "--extra-py-files": packages.s3_object_url,
-                "--datalake-formats": "iceberg",
-                "--conf": as_conf(spark_settings),
-                "--enable-auto-scaling": "true",
-                "--enable-metrics": "true",
-                "--enable-observability-metrics": "true",
-                "--enable-job-insights": "true",
-                "--enable-continuous-cloudwatch-log": "true",
-                "--custom-logGroup-prefix": log_group_prefix,
+                "--conf": as_conf(platform.spark_settings),
+                "--custom-logGroup-prefix": platform.log_group_prefix,
                 **{f"--{key}": value for key, value in arguments.items()},
             },
-            worker_type=size.worker_type,
-            number_of_workers=size.max_workers,  # with auto-scaling this is the upper bound
-            timeout=size.timeout_minutes,
+            worker_type=platform.size.worker_type,
+            number_of_workers=platform.size.max_workers,  # with auto-scaling this is the upper bound
+            timeout=platform.size.timeout_minutes,
             max_retries=0,  # one place retries: the state machine
             execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=10),
-            security_configuration=security.ref,
+            security_configuration=platform.security.ref,
         )
         self.job.node.add_dependency(self.role)
+
+    def _role(self, name: str, code: Sequence[assets.Asset], platform: SparkPlatform) -> iam.Role:
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
+            description=f"What the {name} job may do",
+        )
+        for asset in code:
+            allow(role, actions=["s3:GetObject"], resources=[asset.bucket.arn_for_objects(asset.s3_object_key)])
+        # not only below log_group_prefix: job insights and encrypted logs go to groups that Glue names
+        allow_glue_runtime(role, log_groups="/aws-glue/jobs/", log_key=platform.log_key)
+        return role
 
     @property
     def name(self) -> str:
@@ -99,6 +110,9 @@ class SparkJob(Construct):
     def arn(self) -> str:
         """ARN of the job, for policies."""
         return Stack.of(self).format_arn(service="glue", resource="job", resource_name=self.name)
+
+
+BY_GLUE = "Glue logs and measures with the role of the job or crawler; no line of code does"
 
 
 def as_conf(settings: Mapping[str, str]) -> str:
@@ -124,6 +138,7 @@ def allow_glue_runtime(role: iam.Role, *, log_groups: str, log_key: kms.IKey) ->
             )
         ],
         wildcard_reason="Glue adds role, security configuration, kind of log and run to the name it is given",
+        rarely_used=BY_GLUE,
     )
     allow(
         role,
@@ -131,5 +146,6 @@ def allow_glue_runtime(role: iam.Role, *, log_groups: str, log_key: kms.IKey) ->
         resources=["*"],
         conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}},
         wildcard_reason="PutMetricData has no resource type; the condition limits it to Glue's namespace",
+        rarely_used=BY_GLUE,
     )
-    allow(role, actions=(*KMS_WRITE, "kms:Encrypt"), resources=[log_key.key_arn])
+    allow(role, actions=(*KMS_WRITE, "kms:Encrypt", "kms:DescribeKey"), resources=[log_key.key_arn])

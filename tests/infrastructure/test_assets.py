@@ -15,7 +15,7 @@ from aws_cdk import aws_s3_assets as assets
 from stacks.constructs.python_function import code_of
 from tests.infrastructure.support import ROOT, Assembly, new_app
 
-FUNCTIONS = ("intake", "claim_batch", "gate", "close_run", "fail_run")
+FUNCTIONS = ("intake", "claim_batch", "gate", "close_run", "fail_run", "hold_dataset", "release_dataset")
 LARGEST_ZIP_BYTES = 200 * 1024
 
 
@@ -61,7 +61,7 @@ def test_the_jobs_ship_their_packages_and_the_shared_domain(prod: Assembly) -> N
 
 
 def test_the_script_of_a_job_is_the_file_of_its_name(prod: Assembly) -> None:
-    for name in ("raw_to_processed", "processed_to_curated"):
+    for name in ("raw_to_processed", "processed_to_curated", "care"):
         [job] = [
             job["Properties"]
             for place, job in prod.resources("AWS::Glue::Job").items()

@@ -58,7 +58,7 @@ def test_a_partner_role_is_assumed_for_this_server_only(comprehensive: Assembly)
 def test_allowed_networks_close_the_port_to_everybody_else(comprehensive: Assembly) -> None:
     server = comprehensive.only("AWS::Transfer::Server")
     assert server["EndpointType"] == "VPC"
-    [group] = comprehensive.resources("AWS::EC2::SecurityGroup").items()
+    [group] = comprehensive.resources("AWS::EC2::SecurityGroup", "Intake").items()
     assert server["EndpointDetails"]["SecurityGroupIds"] == [{"Fn::GetAtt": [group[0].partition("/")[2], "GroupId"]}]
     ingress = group[1]["Properties"]["SecurityGroupIngress"]
     assert {(rule.get("CidrIp") or rule.get("CidrIpv6"), rule["FromPort"], rule["ToPort"]) for rule in ingress} == {

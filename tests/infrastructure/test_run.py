@@ -1,14 +1,22 @@
-"""A run: jobs, state machine, functions, and what starts it or notices that it ended."""
+"""Runs and care of datasets: jobs, state machines, functions, and who notices that one ended."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
+from pathlib import Path
 from typing import Any
 
+import annotated_types
+import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_kms as kms
 
+from stacks.constructs.dataset_machine import DatasetMachine, Offer
 from stacks.constructs.spark_job import as_conf
-from tests.infrastructure.support import ROOT, Assembly, actions_of, flat, resources_of
+from stacks.settings import Glue
+from tests.infrastructure.support import ROOT, Assembly, actions_of, blueprint, flat, resources_of
 
 
 def job(assembly: Assembly, name: str) -> dict[str, Any]:
@@ -16,7 +24,7 @@ def job(assembly: Assembly, name: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["RawToProcessed", "ProcessedToCurated"])
+@pytest.mark.parametrize("name", ["RawToProcessed", "ProcessedToCurated", "Care"])
 def test_jobs_are_glue_6_with_an_end_and_without_retries_of_their_own(comprehensive: Assembly, name: str) -> None:
     properties = job(comprehensive, name)
     assert properties["GlueVersion"] == "6.0"
@@ -30,7 +38,7 @@ def test_jobs_are_glue_6_with_an_end_and_without_retries_of_their_own(comprehens
     for switch in ("--enable-auto-scaling", "--enable-metrics", "--enable-observability-metrics"):
         assert arguments[switch] == "true"
     assert arguments["--environment"] == "prod"
-    assert {"--raw_bucket", "--processed_bucket", "--curated_bucket"} <= set(arguments)
+    assert {"--processed_bucket", "--curated_bucket"} <= set(arguments)
     assert properties["SecurityConfiguration"]
 
 
@@ -66,28 +74,95 @@ def test_only_raw_is_crawled_one_target_per_dataset(comprehensive: Assembly) -> 
     assert crawler["SchemaChangePolicy"]["DeleteBehavior"] == "LOG"
 
 
-def test_the_machine_is_the_file_with_every_placeholder_filled(prod: Assembly) -> None:
-    machine = prod.only("AWS::StepFunctions::StateMachine")
-    file = json.loads((ROOT / "state_machines" / "dataset_run.asl.json").read_text(encoding="utf-8"))
-    assert json.loads(machine["DefinitionString"]) == file
-    assert machine["DefinitionSubstitutions"]["SettleSeconds"] == "60"
-    assert all(machine["DefinitionSubstitutions"].values())
+def machine(assembly: Assembly, name: str) -> dict[str, Any]:
+    machines = assembly.resources("AWS::StepFunctions::StateMachine")
+    [found] = [r["Properties"] for place, r in machines.items() if place.startswith(f"Orchestration/{name}")]
+    return found
 
 
-def test_every_step_of_a_run_is_logged_and_traced(prod: Assembly) -> None:
-    machine = prod.only("AWS::StepFunctions::StateMachine")
-    assert machine["LoggingConfiguration"]["Level"] == "ALL"
-    assert machine["LoggingConfiguration"]["IncludeExecutionData"] is True
-    assert machine["TracingConfiguration"] == {"Enabled": True}
+MACHINES = {"DatasetRun": "dataset_run", "DatasetCare": "dataset_care", "Announce": "announce"}
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_machine_is_the_file_with_every_placeholder_filled(prod: Assembly, name: str) -> None:
+    properties = machine(prod, name)
+    file = json.loads((ROOT / "state_machines" / f"{MACHINES[name]}.asl.json").read_text(encoding="utf-8"))
+    assert json.loads(properties["DefinitionString"]) == file
+    assert all(properties["DefinitionSubstitutions"].values())
+
+
+def test_the_wait_for_a_burst_is_the_one_of_the_settings(prod: Assembly) -> None:
+    assert machine(prod, "DatasetRun")["DefinitionSubstitutions"]["SettleSeconds"] == "60"
+
+
+def test_a_placeholder_that_nobody_fills_fails_the_synth(tmp_path: Path) -> None:
+    folder = tmp_path / "state_machines"
+    folder.mkdir()
+    (folder / "announce.asl.json").write_text('{"StartAt": "${Where}"}', encoding="utf-8")
+    plan = dataclasses.replace(blueprint(), root=tmp_path)
+    stack = cdk.Stack(cdk.App(), "S")
+    with pytest.raises(ValueError, match=r"announce\.asl\.json: substitutions \['Where'\] are not given"):
+        DatasetMachine(
+            stack,
+            "Machine",
+            blueprint=plan,
+            name="announce",
+            comment="none",
+            offer=Offer(),
+            operations_key=kms.Key(stack, "Key"),
+        )
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_step_of_a_machine_is_logged_and_traced(prod: Assembly, name: str) -> None:
+    properties = machine(prod, name)
+    assert properties["LoggingConfiguration"]["Level"] == "ALL"
+    assert properties["LoggingConfiguration"]["IncludeExecutionData"] is True
+    assert properties["TracingConfiguration"] == {"Enabled": True}
+
+
+def tasks(assembly: Assembly, name: str) -> list[dict[str, Any]]:
+    states = json.loads(machine(assembly, name)["DefinitionString"])["States"].values()
+    return [state for state in states if state["Type"] == "Task"]
+
+
+@pytest.mark.parametrize("name", ["DatasetRun", "DatasetCare"])
+def test_a_function_ends_before_its_task_is_given_up(prod: Assembly, name: str) -> None:
+    """Else it would go on writing while the machine already calls it again."""
+    seconds = {
+        place.partition("/")[2]: function["Properties"]["Timeout"]
+        for place, function in prod.resources("AWS::Lambda::Function", "Orchestration").items()
+    }
+    functions = machine(prod, name)["DefinitionSubstitutions"]
+    for task in tasks(prod, name):
+        placeholder = str(task["Parameters"].get("FunctionName", "")).strip("${}")
+        if placeholder:
+            assert seconds[functions[placeholder]["Fn::GetAtt"][0]] < task["TimeoutSeconds"], placeholder
+
+
+@pytest.mark.parametrize("name", ["DatasetRun", "DatasetCare"])
+def test_a_job_may_take_as_long_as_any_settings_allow(prod: Assembly, name: str) -> None:
+    minutes = Glue.model_fields["timeout_minutes"].metadata
+    longest = next(limit.le for limit in minutes if isinstance(limit, annotated_types.Le)) * 60
+    start_seconds = 10 * 60
+    for task in tasks(prod, name):
+        if "glue:startJobRun" in task["Resource"]:
+            assert task["TimeoutSeconds"] >= longest + start_seconds
 
 
 def test_the_machine_may_start_its_two_jobs_and_four_functions_only(prod: Assembly) -> None:
     statements = prod.statements_of_role("Orchestration", "DatasetRunRole")
     [invoked] = [resources_of(s) for s in statements if "lambda:InvokeFunction" in actions_of(s)]
     [started] = [resources_of(s) for s in statements if "glue:StartJobRun" in actions_of(s)]
-    assert len(invoked) == 4
-    assert len(started) == 2
-    assert not any("*" in resource for resource in [*invoked, *started])
+    assert names(invoked) == ["ClaimBatch", "CloseRun", "FailRun", "Gate"]
+    assert names(started) == ["ProcessedToCurated", "RawToProcessed"]
+    assert not any(action.startswith("sns:") for s in statements for action in actions_of(s))
+
+
+def names(resources: list[str]) -> list[str]:
+    """What functions and jobs are called, from flattened ARNs like <GateFunction12AB34CD.Arn>."""
+    found = [re.search(r"([A-Z]\w*?)(Function|Job)[0-9A-F]{8}", resource) for resource in resources]
+    return sorted(name.group(1).removeprefix("PublishOutputRef") for name in found if name)
 
 
 def test_the_lease_of_a_claim_outlives_two_jobs(comprehensive: Assembly) -> None:
@@ -104,34 +179,43 @@ def test_a_run_that_ends_without_telling_is_reported(prod: Assembly) -> None:
     [rule] = [r["Properties"] for p, r in prod.resources("AWS::Events::Rule").items() if "SilentEnds" in p]
     assert rule["EventPattern"]["detail-type"] == ["Step Functions Execution Status Change"]
     assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+    machines = [flat(arn) for arn in rule["EventPattern"]["detail"]["stateMachineArn"]]
+    assert [name.rstrip("0123456789ABCDEF>").removesuffix("Machine") for name in machines] == [
+        "<DatasetRun",
+        "<DatasetCare",
+    ]
     [target] = rule["Targets"]
     assert target["Arn"]["Fn::GetAtt"][0].startswith("FailRun")
     assert "InputTransformer" not in target  # the function reads the event as EventBridge sends it
     assert target["DeadLetterConfig"]
 
 
-def test_each_dataset_has_its_schedule_unless_settings_say_none(comprehensive: Assembly) -> None:
-    [schedule] = comprehensive.resources("AWS::Scheduler::Schedule").values()
-    target = schedule["Properties"]["Target"]
-    assert json.loads(target["Input"]) == {"dataset": "sales_records", "trigger": "schedule"}
-    assert schedule["Properties"]["ScheduleExpression"] == "cron(15 4 * * ? *)"
-    assert target["DeadLetterConfig"]
-
-
 def test_functions_run_on_arm_with_their_own_log(prod: Assembly) -> None:
     functions = prod.resources("AWS::Lambda::Function")
-    assert len(functions) == 5
+    assert len(functions) == 7
     for function in functions.values():
         properties = function["Properties"]
         assert properties["Runtime"] == "python3.13"
         assert properties["Architectures"] == ["arm64"]
         assert properties["LoggingConfig"]["LogGroup"]["Ref"]
-        assert properties["Environment"]["Variables"]["ENVIRONMENT"] == "prod"
+
+
+@pytest.mark.parametrize(
+    "name", ["intake", "claim_batch", "gate", "close_run", "fail_run", "hold_dataset", "release_dataset"]
+)
+def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly, name: str) -> None:
+    [given] = [
+        set(r["Properties"]["Environment"]["Variables"])
+        for r in prod.resources("AWS::Lambda::Function").values()
+        if r["Properties"]["Handler"] == f"lambdas.{name}.handler.handle"
+    ]
+    source = (ROOT / "lambdas" / name / "settings.py").read_text(encoding="utf-8")
+    assert given == set(re.findall(r'environment, "([A-Z_]+)"', source))
 
 
 def test_every_log_ends_some_day_and_is_encrypted(prod: Assembly) -> None:
     groups = prod.resources("AWS::Logs::LogGroup")
-    assert len(groups) == 9  # five functions, the machine, SFTP, output and error of the jobs
+    assert len(groups) == 13  # seven functions, three machines, SFTP, output and error of the jobs
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == 180
         assert "OperationsKey" in flat(group["Properties"]["KmsKeyId"])

@@ -14,14 +14,24 @@ from tests.infrastructure.support import ROOT, Assembly, flat
 Alarms = dict[str, dict[str, Any]]
 
 
-def test_the_workgroup_cannot_be_talked_out_of_its_limits(comprehensive: Assembly) -> None:
-    configuration = comprehensive.only("AWS::Athena::WorkGroup")["WorkGroupConfiguration"]
+@pytest.mark.parametrize(("team", "limit_gib"), [("analysts", 50), ("finance", 20), ("marketing", 5)])
+def test_no_workgroup_can_be_talked_out_of_its_limits(comprehensive: Assembly, team: str, limit_gib: int) -> None:
+    [workgroup] = [
+        r["Properties"]
+        for r in comprehensive.resources("AWS::Athena::WorkGroup").values()
+        if r["Properties"]["Name"] == f"slipway-prod-{team}"
+    ]
+    configuration = workgroup["WorkGroupConfiguration"]
     assert configuration["EnforceWorkGroupConfiguration"] is True
-    assert configuration["BytesScannedCutoffPerQuery"] == 50 * 1024**3
+    assert configuration["BytesScannedCutoffPerQuery"] == limit_gib * 1024**3
     assert configuration["EngineVersion"] == {"SelectedEngineVersion": "Athena engine version 3"}
     result = configuration["ResultConfiguration"]
-    assert flat(result["OutputLocation"]).endswith(">/analysts/")
+    assert flat(result["OutputLocation"]).endswith(f">/{team}/")
     assert result["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
+
+
+def test_without_teams_there_is_the_workgroup_of_analysts_alone(prod: Assembly) -> None:
+    assert prod.only("AWS::Athena::WorkGroup")["Name"] == "slipway-prod-analysts"
 
 
 def test_sample_queries_are_athena_sql_on_this_environment(prod: Assembly) -> None:
@@ -56,6 +66,17 @@ def test_every_dataset_gets_its_views(comprehensive: Assembly) -> None:
         "sales_records_quarantine_by_rule",
         "tiny_by_quarter_latest",
         "tiny_quarantine_by_rule",
+    ]
+
+
+def test_views_of_a_dataset_stand_beside_those_of_its_sql_files(prod: Assembly) -> None:
+    assert sorted(name for name in views(prod) if name.startswith("superstore")) == [
+        "superstore_customer_value",
+        "superstore_customers_by_month_latest",
+        "superstore_discounts_by_month_latest",
+        "superstore_quarantine_by_rule",
+        "superstore_sales_by_month_latest",
+        "superstore_shipping_by_month_latest",
     ]
 
 
@@ -141,6 +162,15 @@ def test_a_failed_run_is_noticed(alarms: Alarms) -> None:
     assert alarm(alarms, "TimedOutRuns")["MetricName"] == "ExecutionsTimedOut"
 
 
+@pytest.mark.parametrize(
+    ("name", "machine"), [("Runs", "DatasetRun"), ("Care", "DatasetCare"), ("Announcements", "Announce")]
+)
+def test_every_machine_has_its_own_alarms(alarms: Alarms, name: str, machine: str) -> None:
+    for kind in ("Failed", "TimedOut"):
+        [dimension] = alarm(alarms, kind + name)["Dimensions"]
+        assert machine in flat(dimension["Value"])
+
+
 def test_stale_data_is_noticed_even_if_nothing_ever_ran(alarms: Alarms) -> None:
     properties = alarm(alarms, "StaleSalesRecords")
     assert properties["TreatMissingData"] == "breaching"
@@ -150,15 +180,15 @@ def test_stale_data_is_noticed_even_if_nothing_ever_ran(alarms: Alarms) -> None:
 
 
 def test_the_freshness_metric_counts_the_line_that_close_run_logs(prod: Assembly) -> None:
-    pattern = prod.only("AWS::Logs::MetricFilter")["FilterPattern"]
-    message = pattern.partition('"')[2].partition('"')[0]
+    filters = prod.resources("AWS::Logs::MetricFilter").values()
+    [message] = {one["Properties"]["FilterPattern"].partition('"')[2].partition('"')[0] for one in filters}
     assert f'log.info("{message}"' in (ROOT / "lambdas" / "close_run" / "service.py").read_text(encoding="utf-8")
 
 
 def test_a_failed_job_is_told_in_words(comprehensive: Assembly) -> None:
     [rule] = [r["Properties"] for p, r in comprehensive.resources("AWS::Events::Rule").items() if "FailedJobs" in p]
     assert rule["EventPattern"]["detail"]["state"] == ["FAILED", "TIMEOUT", "ERROR"]
-    assert len(rule["EventPattern"]["detail"]["jobName"]) == 2
+    assert len(rule["EventPattern"]["detail"]["jobName"]) == 3
     [target] = rule["Targets"]
     assert "detail-message" in target["InputTransformer"]["InputTemplate"]
     assert target["RoleArn"]

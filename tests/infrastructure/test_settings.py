@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from contracts import naming
 from contracts.errors import ContractInvalid
 from stacks.base import RETENTION
-from stacks.settings import ENVIRONMENTS, LOG_RETENTION_DAYS, load
+from stacks.setting_values import LOG_RETENTION_DAYS
+from stacks.settings import ENVIRONMENTS, load
 from tests.infrastructure.conftest import PUBLIC_KEY
 from tests.infrastructure.support import COMPREHENSIVE, ROOT
 
@@ -89,6 +91,43 @@ def test_all_mistakes_are_reported_at_once_with_their_line(edited: Edit) -> None
     for (line, field, word), message in zip(expected, reported, strict=True):
         assert message.startswith(f"config/prod.yaml:{line}: {field}: ")
         assert word in message.lower() or word in message
+
+
+def test_the_name_below_which_operators_replay_is_no_partner(edited: Edit) -> None:
+    with pytest.raises(ContractInvalid, match=r"sftp\.users\.1\.name: is reserved: .*'slipway-replay'"):
+        load(edited(("name: globex", f"name: {naming.REPLAY_PARTNER}")), "prod")
+
+
+def test_a_schema_change_is_one_of_the_three_or_left_to_the_contract(edited: Edit) -> None:
+    with pytest.raises(ContractInvalid, match=r"runs\.schema_change: .*'lax'"):
+        load(edited(("schema_change: strict", "schema_change: lax")), "prod")
+    assert load(edited(("schema_change: strict", "schema_change: null")), "prod").runs.schema_change is None
+
+
+@pytest.mark.parametrize(
+    ("given", "instead", "message"),
+    [
+        ("10.90.0.0/20", "10.90.0.0/24", r"network\.cidr: is not a private network between /16 and /22"),
+        ("10.90.0.0/20", "198.18.0.0/33", r"network\.cidr: is not a network in CIDR notation"),
+        ("10.90.0.0/20", "8.8.0.0/20", r"network\.cidr: is not a private network"),
+        ("[0, 2, 3]", "[0, 0, 3]", r"network\.zones: names not 3 different zones"),
+        ("base_rpus: 8", "base_rpus: 12", r"warehouse\.base_rpus: is no capacity that Redshift Serverless offers"),
+        ("base_rpus: 8", "base_rpus: 128", r"warehouse: max_rpus 64 is below base_rpus 128"),
+        ("finance: 20", "finance: 0", r"athena\.teams\.finance: .*greater than or equal to 1"),
+        ("finance: 20", "analysts: 20", r"athena\.teams\.analysts.*is the workgroup that always exists"),
+    ],
+)
+def test_a_value_that_aws_would_refuse_is_refused_here(edited: Edit, given: str, instead: str, message: str) -> None:
+    with pytest.raises(ContractInvalid, match=message):
+        load(edited((given, instead)), "prod")
+
+
+def test_dashboards_that_nobody_may_mend_are_refused(edited: Edit) -> None:
+    with pytest.raises(ContractInvalid, match=r"quicksight\.authors: names nobody"):
+        load(
+            edited(('authors: ["arn:aws:quicksight:eu-central-1:111122223333:group/default/analysts"]', "authors: []")),
+            "prod",
+        )
 
 
 def test_an_unknown_field_is_refused(edited: Edit) -> None:

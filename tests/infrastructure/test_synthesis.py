@@ -17,6 +17,7 @@ from cfnlint.core import get_rules
 
 import app as entry_point
 from contracts.errors import ContractInvalid
+from stacks.application import current_contracts
 from tests.infrastructure.support import CONTEXT, ROOT, Assembly, new_app
 
 # CDK always writes the dependency of a function on its role, although the reference implies it.
@@ -112,16 +113,26 @@ def test_an_invalid_contract_refuses_synthesis(repository: Path, tmp_path: Path)
 def test_the_stacks_are_the_ones_that_the_documentation_lists(prod: Assembly) -> None:
     assert {name: sorted(template.get("Outputs", {})) for name, template in documented(prod).items()} == {
         "Storage": [
-            *("CuratedBucketName", "FileLedgerName", "LandingBucketName", "ProcessedBucketName"),
-            *("RawBucketName", "ResultsBucketName", "RunLedgerName"),
+            *("CuratedBucketName", "FileLedgerName", "LandingBucketName"),
+            *(["PiiKeySecretArn"] if any(c.protected_columns for c in current_contracts(ROOT)) else []),
+            *("ProcessedBucketName", "RawBucketName", "ResultsBucketName", "RunLedgerName"),
         ],
-        "Intake": ["IntakeDeadLetterQueueUrl", "TransferServerId"],
-        "Processing": ["ProcessedToCuratedJobName", "RawToProcessedJobName"],
-        "Orchestration": ["StateMachineArn"],
+        "Intake": ["IntakeDeadLetterQueueUrl", "IntakeQueueUrl", "TransferServerId"],
+        "Processing": ["CareJobName", "ProcessedToCuratedJobName", "RawToProcessedJobName"],
+        "Orchestration": [
+            *("AnnounceStateMachineArn", "CareStateMachineArn", "FailRunDeadLetterQueueUrl", "FailRunFunctionName"),
+            *("ScheduleDeadLetterQueueUrl", "StateMachineArn"),
+        ],
         "Analytics": ["WorkgroupName"],
         "Alerts": ["AlarmsTopicArn", "FileRejectedTopicArn", "RunFailedTopicArn", "RunSucceededTopicArn"],
         "Monitoring": [],
     }
+
+
+def test_optional_features_bring_their_own_stacks(comprehensive: Assembly) -> None:
+    outputs = {name: sorted(template["Outputs"]) for name, template in documented(comprehensive).items()}
+    assert outputs["Network"] == outputs["QuickSight"] == []
+    assert outputs["Warehouse"] == ["WarehouseDatabaseName", "WarehouseReaderRoleArn", "WarehouseWorkgroupName"]
 
 
 def documented(assembly: Assembly) -> dict[str, dict[str, list[str]]]:

@@ -1,4 +1,4 @@
--- The newest hundred rows in quarantine, with their reasons and the text as it came
+-- The newest hundred rows in quarantine that nobody has corrected yet, with their reasons and the text as it came
 SELECT
     _received_at,
     _source_file,
@@ -7,5 +7,6 @@ SELECT
     array_join(reasons, '; ') AS reasons,
     raw_text
 FROM {processed}.sales_records_quarantine
+WHERE resolved_by IS NULL
 ORDER BY _received_at DESC, _source_file, _source_row
 LIMIT 100

@@ -1,0 +1,151 @@
+"""One state machine: an ASL file with substitutions, and a role that may use exactly what the file names.
+
+A file rather than CDK's chains, so that it can be read, linted and run by a local interpreter as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from stacks.base import Blueprint
+from stacks.constructs import permissions
+from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.spark_job import SparkJob
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What a definition names, by the name of the substitution: plain values, and what its role may therefore use."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    functions: Mapping[str, PythonFunction] = field(default_factory=dict)
+    jobs: Mapping[str, SparkJob] = field(default_factory=dict)
+    topics: Mapping[str, sns.Topic] = field(default_factory=dict)
+
+    def substitutions(self) -> dict[str, str]:
+        """The text for each name."""
+        return {
+            **self.values,
+            **{name: part.function.function_arn for name, part in self.functions.items()},
+            **{name: job.name for name, job in self.jobs.items()},
+            **{name: topic.topic_arn for name, topic in self.topics.items()},
+        }
+
+
+class DatasetMachine(Construct):
+    """The machine `state_machines/<name>.asl.json`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        blueprint: Blueprint,
+        name: str,
+        comment: str,
+        offer: Offer,
+        operations_key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        file = blueprint.root / "state_machines" / f"{name}.asl.json"
+        definition = file.read_text(encoding="utf-8")
+        _require_equal(set(re.findall(r"\$\{(\w+)\}", definition)), set(offer.substitutions()), file.name)
+        self.machine = sfn.StateMachine(
+            self,
+            "Machine",
+            comment=comment,
+            definition_body=sfn.DefinitionBody.from_string(json.dumps(json.loads(definition), indent=1)),
+            definition_substitutions=offer.substitutions(),
+            role=self._role(comment, offer, operations_key),
+            logs=sfn.LogOptions(
+                destination=self._log_group(blueprint, name, operations_key),
+                level=sfn.LogLevel.ALL,
+                include_execution_data=True,
+            ),
+            tracing_enabled=True,
+        )
+
+    @property
+    def arn(self) -> str:
+        """ARN of the machine."""
+        return self.machine.state_machine_arn
+
+    def _log_group(self, blueprint: Blueprint, name: str, key: kms.IKey) -> logs.LogGroup:
+        environment = blueprint.settings.environment
+        return logs.LogGroup(
+            self,
+            "Log",
+            # Step Functions writes to log groups of this prefix without growing a resource policy of limited
+            # size. Source: Step Functions developer guide, "Logging in CloudWatch Logs".
+            log_group_name=f"/aws/vendedlogs/states/slipway-{environment}-{name.replace('_', '-')}",
+            retention=blueprint.log_days,
+            encryption_key=key,
+            removal_policy=RemovalPolicy.DESTROY,  # its name is fixed; the run ledger keeps the history
+        )
+
+    def _role(self, comment: str, offer: Offer, operations_key: kms.IKey) -> iam.Role:
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+            description=f"What the state machine may do: {comment}",
+        )
+        if functions := [part.function.function_arn for part in offer.functions.values()]:
+            permissions.allow(role, actions=["lambda:InvokeFunction"], resources=functions)
+        if jobs := [job.arn for job in offer.jobs.values()]:
+            _allow_jobs(role, jobs)
+        if topics := [topic.topic_arn for topic in offer.topics.values()]:
+            permissions.allow(role, actions=["sns:Publish"], resources=topics)
+            permissions.allow_key(role, key=operations_key, services=["sns"], write=True)
+        permissions.acknowledge(
+            role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "Log delivery and X-Ray have no resource types; CDK adds exactly the actions that Step Functions documents",
+        )
+        permissions.note_rarely_used(role, dict.fromkeys(LOGS_AND_TRACES, "Step Functions logs and traces by itself"))
+        return role
+
+
+# What CDK adds for logging and tracing. Source: Step Functions developer guide, "Logging in CloudWatch Logs" and
+# "Tracing with AWS X-Ray".
+LOGS_AND_TRACES = (
+    *("logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery"),
+    *("logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"),
+    *("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
+)
+
+
+def _allow_jobs(role: iam.Role, jobs: list[str]) -> None:
+    # Source: Step Functions developer guide, "IAM policies for calling AWS Glue", run a job (.sync).
+    permissions.allow(role, actions=["glue:StartJobRun", "glue:GetJobRun"], resources=jobs)
+    permissions.allow(
+        role,
+        actions=["glue:GetJobRuns"],
+        resources=jobs,
+        rarely_used="documented for .sync tasks; which of the two calls waits for the job is up to the service",
+    )
+    permissions.allow(
+        role,
+        actions=["glue:BatchStopJobRun"],
+        resources=jobs,
+        rarely_used="ends the job of an execution that was aborted or ran out of time",
+    )
+
+
+def _require_equal(in_file: set[str], given: set[str], file: str) -> None:
+    if in_file != given:
+        raise ValueError(
+            f"state_machines/{file}: substitutions {sorted(in_file - given)} are not given, "
+            f"{sorted(given - in_file)} are not used; align it with stacks/orchestration.py"
+        )

@@ -1,0 +1,173 @@
+"""Dashboards in QuickSight, from the same descriptions as the local page, over Athena and kept in SPICE.
+
+Optional: it needs a QuickSight subscription in the account, and its users are the company's, so the settings name them.
+Data is taken under a role of ours, not under the one that QuickSight shares between everything in the account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_quicksight as quicksight
+from constructs import Construct
+
+from contracts.model import Column, CuratedModel
+from dashboards.model import Dashboard
+from stacks.base import Blueprint, PipelineStack
+from stacks.constructs import permissions
+from stacks.dashboard_definition import definition
+from stacks.setting_values import ANALYSTS
+from stacks.storage import StorageStack
+
+# The sets of actions that QuickSight accepts: who may change a resource, and who may look at a dashboard.
+# Source: QuickSight API reference, ResourcePermission; console roles "owner" and "viewer".
+OWN_SOURCE = ("Describe{0}", "Describe{0}Permissions", "Pass{0}", "Update{0}", "Delete{0}", "Update{0}Permissions")
+OWN_DATASET = (*OWN_SOURCE, "DescribeIngestion", "ListIngestions", "CreateIngestion", "CancelIngestion")
+OWN_ANALYSIS = (
+    *("RestoreAnalysis", "UpdateAnalysisPermissions", "DeleteAnalysis", "DescribeAnalysisPermissions"),
+    *("QueryAnalysis", "DescribeAnalysis", "UpdateAnalysis"),
+)
+VIEW_DASHBOARD = ("DescribeDashboard", "ListDashboardVersions", "QueryDashboard")
+OWN_DASHBOARD = (
+    *VIEW_DASHBOARD,
+    *("UpdateDashboard", "DeleteDashboard", "DescribeDashboardPermissions", "UpdateDashboardPermissions"),
+    "UpdateDashboardPublishedVersion",
+)
+ATHENA = (
+    *("athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"),
+    *("athena:GetQueryResultsStream", "athena:GetWorkGroup"),
+)
+INPUT_TYPES = {"string": "STRING", "int": "INTEGER", "bigint": "INTEGER", "boolean": "BOOLEAN"}
+
+
+class QuickSightStack(PipelineStack):
+    """Data source, a SPICE dataset per table that is shown, and an analysis and a dashboard per description."""
+
+    def __init__(
+        self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack, dashboards: Sequence[Dashboard]
+    ) -> None:
+        super().__init__(scope, "QuickSight", blueprint=blueprint, description="dashboards in QuickSight")
+        self._blueprint = blueprint
+        self._storage = storage
+        self._people = blueprint.settings.quicksight
+        self._name = f"slipway-{blueprint.settings.environment}"
+        shown = {source for dashboard in dashboards for source in dashboard.sources}
+        tables = [m for contract in blueprint.contracts for m in contract.curated if m.name in shown]
+        self._source = self._data_source(self._reader([table.name for table in tables]))
+        arns = {table.name: self._data_set(table).attr_arn for table in tables}
+        for dashboard in dashboards:
+            self._show(dashboard, definition(dashboard, arns))
+
+    def _reader(self, tables: Sequence[str]) -> iam.Role:
+        # Source: QuickSight user guide, "Running queries as an IAM role in Amazon QuickSight".
+        role = iam.Role(
+            self,
+            "ReaderRole",
+            assumed_by=iam.ServicePrincipal("quicksight.amazonaws.com"),
+            description="What dashboards may read of the lake",
+        )
+        storage, database = self._storage, self._blueprint.database("curated")
+        workgroup = self.format_arn(service="athena", resource="workgroup", resource_name=f"{self._name}-{ANALYSTS}")
+        permissions.allow(role, actions=ATHENA, resources=[workgroup])
+        permissions.allow_s3_read(role, bucket=storage.curated, prefixes=["tables/"])
+        permissions.allow_s3_list(role, bucket=storage.curated)
+        permissions.allow_s3_read(role, bucket=storage.results, prefixes=[f"{ANALYSTS}/"])
+        permissions.allow_s3_write(role, bucket=storage.results, prefixes=[f"{ANALYSTS}/"])
+        permissions.allow_s3_list(role, bucket=storage.results)
+        buckets = [storage.curated.bucket_arn, storage.results.bucket_arn]
+        permissions.allow(role, actions=["s3:GetBucketLocation"], resources=buckets)
+        permissions.allow_key(role, key=storage.data_key, services=["s3"], write=True)
+        permissions.allow(
+            role,
+            actions=["glue:GetDatabase", "glue:GetTable", "glue:GetTables"],
+            resources=[
+                self.format_arn(service="glue", resource="catalog"),
+                self.format_arn(service="glue", resource="database", resource_name=database),
+                *(self.format_arn(service="glue", resource="table", resource_name=f"{database}/{t}") for t in tables),
+            ],
+        )
+        return role
+
+    def _data_source(self, reader: iam.Role) -> quicksight.CfnDataSource:
+        source = quicksight.CfnDataSource(
+            self,
+            "Lake",
+            aws_account_id=self.account,
+            data_source_id=self._name,
+            name=f"Slipway {self._blueprint.settings.environment}",
+            type="ATHENA",
+            data_source_parameters=quicksight.CfnDataSource.DataSourceParametersProperty(
+                athena_parameters=quicksight.CfnDataSource.AthenaParametersProperty(
+                    work_group=f"{self._name}-{ANALYSTS}", role_arn=reader.role_arn
+                )
+            ),
+            permissions=self._owned(quicksight.CfnDataSource.ResourcePermissionProperty, "DataSource", OWN_SOURCE),
+        )
+        source.node.add_dependency(reader)
+        return source
+
+    def _data_set(self, table: CuratedModel) -> quicksight.CfnDataSet:
+        kinds = quicksight.CfnDataSet
+        return kinds(
+            self,
+            "Data" + table.name.title().replace("_", ""),
+            aws_account_id=self.account,
+            data_set_id=f"{self._name}-{table.name.replace('_', '-')}",
+            name=f"{table.name} ({self._blueprint.settings.environment})",
+            import_mode="SPICE",
+            physical_table_map={
+                table.name.replace("_", "-"): kinds.PhysicalTableProperty(
+                    relational_table=kinds.RelationalTableProperty(
+                        data_source_arn=self._source.attr_arn,
+                        catalog="AwsDataCatalog",
+                        schema=self._blueprint.database("curated"),
+                        name=table.name,
+                        input_columns=[_input_column(column) for column in table.columns],
+                    )
+                )
+            },
+            permissions=self._owned(kinds.ResourcePermissionProperty, "DataSet", OWN_DATASET),
+        )
+
+    def _show(self, dashboard: Dashboard, content: dict[str, Any]) -> None:
+        name = dashboard.dataset.title().replace("_", "")
+        kept = f"{self._name}-{dashboard.dataset.replace('_', '-')}"
+        analysis = quicksight.CfnAnalysis(
+            self,
+            f"Analysis{name}",
+            aws_account_id=self.account,
+            analysis_id=kept,
+            name=dashboard.title,
+            permissions=self._owned(quicksight.CfnAnalysis.ResourcePermissionProperty, "Analysis", OWN_ANALYSIS),
+        )
+        viewers = quicksight.CfnDashboard.ResourcePermissionProperty
+        shown = quicksight.CfnDashboard(
+            self,
+            f"Dashboard{name}",
+            aws_account_id=self.account,
+            dashboard_id=kept,
+            name=dashboard.title,
+            permissions=[
+                *self._owned(viewers, "Dashboard", OWN_DASHBOARD),
+                *_granted(viewers, self._people.readers, "Dashboard", VIEW_DASHBOARD),
+            ],
+        )
+        for resource in (analysis, shown):
+            resource.add_property_override("Definition", content)
+
+    def _owned(self, kind: Any, resource: str, actions: Sequence[str]) -> list[Any]:
+        return _granted(kind, self._people.authors, resource, actions)
+
+
+def _granted(kind: Any, principals: Sequence[str], resource: str, actions: Sequence[str]) -> list[Any]:
+    named = [f"quicksight:{action.format(resource)}" for action in actions]
+    return [kind(principal=principal, actions=named) for principal in principals]
+
+
+def _input_column(column: Column) -> quicksight.CfnDataSet.InputColumnProperty:
+    """FIXED, because a decimal that became a float would not add up to the cent."""
+    if column.precision_and_scale:
+        return quicksight.CfnDataSet.InputColumnProperty(name=column.name, type="DECIMAL", sub_type="FIXED")
+    return quicksight.CfnDataSet.InputColumnProperty(name=column.name, type=INPUT_TYPES.get(column.type, "DATETIME"))

@@ -1,0 +1,147 @@
+"""The warehouse: Redshift Serverless, which costs by the second while it computes and only storage while it does not.
+
+All its traffic goes through the private network (enhanced VPC routing), whose endpoints refuse other accounts. Nobody
+connects to it: statements come through the Redshift Data API.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_redshiftserverless as redshift
+from constructs import Construct
+
+from stacks.base import Blueprint, PipelineStack
+from stacks.constructs import permissions
+from stacks.constructs.usage_limit import UsageLimit
+from stacks.network import NetworkStack
+from stacks.storage import StorageStack
+
+DATABASE = "slipway"
+ADMIN = "slipway_admin"
+# Source: Redshift database developer guide, "IAM policies for Amazon Redshift Spectrum", policy for AWS Glue.
+CATALOG_READ = (
+    *("glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables"),
+    *("glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition"),
+)
+# Source: Redshift Serverless API reference, CreateWorkgroup, ConfigParameters.
+PARAMETERS = {"require_ssl": "true", "enable_user_activity_logging": "true", "max_query_execution_time": "3600"}
+
+
+AUDIT_LOGS = ("userlog", "connectionlog", "useractivitylog")
+
+
+class WarehouseStack(PipelineStack):
+    """Namespace, workgroup, usage limit, and the role with which the warehouse reads the lake."""
+
+    def __init__(self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack, network: NetworkStack) -> None:
+        super().__init__(scope, "Warehouse", blueprint=blueprint, description="Redshift Serverless")
+        self._blueprint = blueprint
+        self._storage = storage
+        self._name = f"slipway-{blueprint.settings.environment}"
+        self.reader = self._reader()
+        self.namespace = self._namespace()
+        self.workgroup = self._workgroup(network)
+        UsageLimit(
+            self,
+            "UsageLimit",
+            workgroup_arn=self.workgroup.attr_workgroup_workgroup_arn,
+            monthly_rpu_hours=blueprint.settings.warehouse.monthly_rpu_hours,
+            log_days=blueprint.log_days,
+            log_key=storage.operations_key,
+        )
+        self.publish(
+            WarehouseWorkgroupName=self._name,
+            WarehouseDatabaseName=DATABASE,
+            WarehouseReaderRoleArn=self.reader.role_arn,
+        )
+
+    def _reader(self) -> iam.Role:
+        """What COPY and external schemas may see: the curated zone, read only."""
+        storage, blueprint = self._storage, self._blueprint
+        users = self.format_arn(service="redshift", resource=f"dbuser:{self._name}", resource_name="*")
+        role = iam.Role(
+            self,
+            "ReaderRole",
+            # Both principals, and only users of this workgroup. Source: Redshift management guide, "Authorizing Amazon
+            # Redshift to access AWS services" and "Restricting access to IAM roles".
+            assumed_by=iam.CompositePrincipal(
+                *(
+                    iam.ServicePrincipal(f"{name}.amazonaws.com", conditions={"StringLike": {"sts:ExternalId": users}})
+                    for name in ("redshift-serverless", "redshift")
+                )
+            ),
+            description="What the warehouse may read of the lake",
+        )
+        permissions.allow_s3_read(role, bucket=storage.curated, prefixes=["tables/"])
+        permissions.allow_s3_list(role, bucket=storage.curated)
+        permissions.allow_key(role, key=storage.data_key, services=["s3"], write=False)
+        database = blueprint.database("curated")
+        tables = [f"{database}/{model.name}" for contract in blueprint.contracts for model in contract.curated]
+        permissions.allow(
+            role,
+            actions=CATALOG_READ,
+            resources=[
+                self.format_arn(service="glue", resource="catalog"),
+                self.format_arn(service="glue", resource="database", resource_name=database),
+                *(self.format_arn(service="glue", resource="table", resource_name=name) for name in tables),
+            ],
+        )
+        return role
+
+    def _namespace(self) -> redshift.CfnNamespace:
+        namespace = redshift.CfnNamespace(
+            self,
+            "Namespace",
+            namespace_name=self._name,
+            db_name=DATABASE,
+            admin_username=ADMIN,
+            manage_admin_password=True,  # Redshift keeps it in Secrets Manager and rotates it
+            admin_password_secret_kms_key_id=self._storage.data_key.key_id,
+            kms_key_id=self._storage.data_key.key_id,
+            default_iam_role_arn=self.reader.role_arn,
+            iam_roles=[self.reader.role_arn],
+            log_exports=list(AUDIT_LOGS),
+        )
+        for group in self._audit_logs():
+            namespace.node.add_dependency(group)
+        namespace.apply_removal_policy(self._blueprint.removal_policy)
+        namespace.node.add_dependency(self.reader)
+        return namespace
+
+    def _audit_logs(self) -> list[logs.LogGroup]:
+        """Made before Redshift would make them, so that they end some day and are encrypted."""
+        return [
+            logs.LogGroup(
+                self,
+                f"Audit{kind.capitalize()}",
+                # Source: Redshift management guide, "Audit logging for Amazon Redshift Serverless".
+                log_group_name=f"/aws/redshift/{self._name}/{kind}",
+                retention=self._blueprint.log_days,
+                encryption_key=self._storage.operations_key,
+                removal_policy=RemovalPolicy.DESTROY,  # their names are fixed
+            )
+            for kind in AUDIT_LOGS
+        ]
+
+    def _workgroup(self, network: NetworkStack) -> redshift.CfnWorkgroup:
+        size = self._blueprint.settings.warehouse
+        workgroup = redshift.CfnWorkgroup(
+            self,
+            "Workgroup",
+            workgroup_name=self._name,
+            namespace_name=self._name,
+            base_capacity=size.base_rpus,
+            max_capacity=size.max_rpus,
+            config_parameters=[
+                redshift.CfnWorkgroup.ConfigParameterProperty(parameter_key=key, parameter_value=value)
+                for key, value in PARAMETERS.items()
+            ],
+            enhanced_vpc_routing=True,
+            publicly_accessible=False,
+            security_group_ids=[network.warehouse_group.attr_group_id],
+            subnet_ids=[subnet.attr_subnet_id for subnet in network.subnets],
+        )
+        workgroup.add_resource_dependency(self.namespace)
+        return workgroup

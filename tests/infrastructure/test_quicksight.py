@@ -1,0 +1,138 @@
+"""QuickSight: the same figures as the local page, read under a role of ours, shown to whom the settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dashboards.authoring import load
+from dashboards.model import Dashboard
+from stacks.dashboard_definition import GRID_COLUMNS, definition
+from tests.infrastructure.support import ROOT, Assembly, actions_of, flat, resources_of, sales_records
+
+Json = dict[str, Any]
+CONTRACT = sales_records()
+COLUMNS = {model.name: {column.name for column in model.columns} for model in CONTRACT.curated}
+
+
+@pytest.fixture(scope="module")
+def dashboard() -> Dashboard:
+    return load(ROOT / "datasets", CONTRACT)
+
+
+@pytest.fixture(scope="module")
+def content(dashboard: Dashboard) -> Json:
+    return definition(dashboard, {source: f"arn:{source}" for source in dashboard.sources})
+
+
+def found(node: Any, key: str) -> Iterator[Any]:
+    """Every value under `key`, at any depth."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if name == key:
+                yield value
+            yield from found(value, key)
+    elif isinstance(node, list):
+        for item in node:
+            yield from found(item, key)
+
+
+def test_every_visual_of_the_description_is_drawn_once_in_its_order(dashboard: Dashboard, content: Json) -> None:
+    [sheet] = content["Sheets"]
+    drawn = [(kind, chart["VisualId"]) for visual in sheet["Visuals"] for kind, chart in visual.items()]
+    kinds = {"line": "LineChartVisual", "bar": "BarChartVisual", "table": "TableVisual"}
+    assert drawn == [
+        *(("KPIVisual", f"kpi_{name}") for name in dashboard.kpis.measures),
+        *((kinds[visual.kind], visual.id) for visual in dashboard.visuals),
+    ]
+    placed = sheet["Layouts"][0]["Configuration"]["GridLayout"]["Elements"]
+    assert [element["ElementId"] for element in placed] == [visual_id for _, visual_id in drawn]
+    assert all(element["ColumnSpan"] <= GRID_COLUMNS for element in placed)
+
+
+def test_every_column_is_one_of_its_table_or_calculated_for_it(content: Json) -> None:
+    calculated = {(field["DataSetIdentifier"], field["Name"]) for field in content["CalculatedFields"]}
+    used = {(column["DataSetIdentifier"], column["ColumnName"]) for column in found(content, "Column")}
+    unknown = {(source, name) for source, name in used if name not in COLUMNS[source]} - calculated
+    assert used
+    assert unknown == set()
+
+
+def test_a_ratio_is_computed_from_sums_and_not_from_ratios_of_rows(content: Json) -> None:
+    ratios = {
+        field["DataSetIdentifier"]: field["Expression"]
+        for field in content["CalculatedFields"]
+        if field["Name"] == "ratio_margin"
+    }
+    assert ratios == dict.fromkeys(COLUMNS, "sum({profit}) / sum({revenue})")
+
+
+def test_a_filter_acts_on_every_table_that_has_its_dimension(dashboard: Dashboard, content: Json) -> None:
+    fields = {(field["DataSetIdentifier"], field["Name"]) for field in content["CalculatedFields"]}
+    for name in dashboard.filters:
+        tables = set(dashboard.dimension(name).columns) & set(dashboard.sources)
+        assert {(table, f"filter_{name}") for table in tables} <= fields
+    assert all(group["CrossDataset"] == "ALL_DATASETS" for group in content["FilterGroups"])
+    controls = [control["Dropdown"]["SourceFilterId"] for control in content["Sheets"][0]["FilterControls"]]
+    assert controls == [next(found(group, "FilterId")) for group in content["FilterGroups"]]
+
+
+def test_bars_are_sorted_and_limited_as_described(content: Json) -> None:
+    bars = {chart["VisualId"]: chart["ChartConfiguration"] for chart in found(content, "BarChartVisual")}
+    worst = bars["bottom_countries"]["SortConfiguration"]
+    assert worst["CategorySort"] == [{"FieldSort": {"FieldId": "bottom_countries.profit", "Direction": "ASC"}}]
+    assert worst["CategoryItemsLimit"] == {"ItemsLimit": 10, "OtherCategories": "EXCLUDE"}
+
+
+def test_year_over_year_is_a_line_per_year(content: Json) -> None:
+    lines = {chart["VisualId"]: chart["ChartConfiguration"] for chart in found(content, "LineChartVisual")}
+    wells = lines["year_over_year"]["FieldWells"]["LineChartAggregatedFieldWells"]
+    assert wells["Colors"][0]["DateDimensionField"]["DateGranularity"] == "YEAR"
+    assert wells["Category"][0]["NumericalDimensionField"]["Column"]["ColumnName"] == "part_month_of_year"
+
+
+def test_it_is_not_there_unless_it_is_wanted(prod: Assembly) -> None:
+    assert "QuickSight" not in prod.templates
+
+
+def test_analysis_and_dashboard_show_the_same(comprehensive: Assembly, dashboard: Dashboard) -> None:
+    [analysis] = comprehensive.resources("AWS::QuickSight::Analysis").values()
+    [shown] = comprehensive.resources("AWS::QuickSight::Dashboard").values()
+    assert analysis["Properties"]["Definition"] == shown["Properties"]["Definition"]
+    declared = shown["Properties"]["Definition"]["DataSetIdentifierDeclarations"]
+    assert [item["Identifier"] for item in declared] == list(dashboard.sources)
+
+
+def test_money_is_kept_as_fixed_decimals(comprehensive: Assembly) -> None:
+    for data_set in comprehensive.resources("AWS::QuickSight::DataSet").values():
+        assert data_set["Properties"]["ImportMode"] == "SPICE"
+        [table] = data_set["Properties"]["PhysicalTableMap"].values()
+        types = {column["Name"]: column for column in table["RelationalTable"]["InputColumns"]}
+        assert types["revenue"] == {"Name": "revenue", "Type": "DECIMAL", "SubType": "FIXED"}
+        assert table["RelationalTable"]["Schema"] == "slipway_prod_curated"
+
+
+def test_readers_may_look_and_authors_may_change(comprehensive: Assembly) -> None:
+    shown = comprehensive.only("AWS::QuickSight::Dashboard")
+    rights = {item["Principal"].rpartition("/")[2]: item["Actions"] for item in shown["Permissions"]}
+    assert set(rights["board"]) == {
+        f"quicksight:{action}" for action in ("DescribeDashboard", "ListDashboardVersions", "QueryDashboard")
+    }
+    assert "quicksight:UpdateDashboard" in rights["analysts"]
+    for kind in ("DataSource", "DataSet", "Analysis"):
+        for resource in comprehensive.resources(f"AWS::QuickSight::{kind}").values():
+            people = {item["Principal"].rpartition("/")[2] for item in resource["Properties"]["Permissions"]}
+            assert people == {"analysts"}, kind
+
+
+def test_data_is_read_under_a_role_that_sees_the_shown_tables_only(comprehensive: Assembly) -> None:
+    source = comprehensive.only("AWS::QuickSight::DataSource")["DataSourceParameters"]["AthenaParameters"]
+    assert source["WorkGroup"] == "slipway-prod-analysts"
+    assert flat(source["RoleArn"]).startswith("<ReaderRole")
+    statements = comprehensive.statements_of_role("QuickSight", "ReaderRole")
+    resources = {r for s in statements for r in resources_of(s)}
+    assert {r.rpartition("/")[2] for r in resources if ":table/" in r} == set(COLUMNS)
+    written = [r for s in statements for r in resources_of(s) if "s3:PutObject" in actions_of(s)]
+    assert all("Results" in r and r.endswith("/analysts/*") for r in written)
