@@ -1,4 +1,4 @@
-"""How the command line looks: one console, plain tables, figures to the right."""
+"""How the command line looks and asks: one console, plain tables, figures to the right, a word before what is final."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+
+from contracts.errors import PermanentError
 
 PIPED_WIDTH = 140  # a log file has no width; without one, rich would fold tables at 80
 
@@ -23,9 +26,43 @@ def table(title: str, headers: Sequence[str], rows: Iterable[Sequence[object]], 
         whole = is_figure or position == 0
         view.add_column(header, justify="right" if is_figure else "left", no_wrap=whole, overflow="fold")
     for row in rows:
-        view.add_row(*("" if cell is None else str(cell) for cell in row))
+        view.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     console.print(view)
     console.print()
+
+
+class NotConfirmed(PermanentError):
+    """Nobody agreed to what cannot be taken back."""
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def say(text: str) -> None:
+    """Print a line exactly as it is; brackets in it are no markup."""
+    console.print(escape(text), soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Print a line to standard error, so that it is seen although the output is piped."""
+    print(f"warning: {text}", file=sys.stderr)
+
+
+def confirm(word: str, what: str, *, yes: bool) -> None:
+    """Ask the operator to type `word` before `what` is done; `yes` stands for an answer given before.
+
+    Raises NotConfirmed on any other answer, and when nobody is there to answer.
+    """
+    if yes:
+        return
+    try:
+        answer = input(f"{what} Type {word!r} to go on: ")
+    except EOFError as error:
+        raise NotConfirmed(f"nobody answered, so nothing was done; type {word!r} when asked, or give --yes") from error
+    if answer.strip() != word:
+        raise NotConfirmed(f"{answer!r} is not {word!r}, so nothing was done")
 
 
 class Stopwatch:
@@ -41,4 +78,4 @@ class Stopwatch:
 
     def say(self, text: str) -> None:
         """Print one line of progress with its time."""
-        console.print(f"[dim]{self.seconds:6.1f} s[/dim]  {text}")
+        console.print(f"[dim]{self.seconds:6.1f} s[/dim]  {escape(text)}")

@@ -1,13 +1,31 @@
-"""Follow state machine executions step by step."""
+"""Start state machine executions and follow them step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+from contracts.errors import PermanentError
 from slipway.deployment import Deployment
+
+Machine = Literal["run", "care", "announce"]
+OUTPUT_OF = {"run": "StateMachineArn", "care": "CareStateMachineArn", "announce": "AnnounceStateMachineArn"}
+POLL_SECONDS = 1.0
+PATIENCE_SECONDS = 4 * 60 * 60  # longer than two Glue jobs may take by config/*.yaml
+WORTH_A_LINE_SECONDS = 0.05
+LARGEST_INPUT_BYTES = 256 * 1024  # Step Functions service quotas: input of an execution
+
+
+class NotEnded(PermanentError):
+    """An execution was still running when patience ran out."""
+
+
+class TooLarge(PermanentError):
+    """A request does not fit into the input of an execution."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,15 +37,32 @@ class Step:
     entered_at: datetime
     seconds: float | None
 
+    @property
+    def takes_time(self) -> bool:
+        """Choices and other states that only steer take no time worth a line."""
+        return (self.seconds or 0.0) >= WORTH_A_LINE_SECONDS
 
-def executions(deployment: Deployment) -> list[dict[str, Any]]:
-    """All executions, oldest first."""
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How an execution ended; `output` is what its last state gave, empty unless it succeeded."""
+
+    execution: str
+    status: str
+    output: dict[str, Any]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it went through to its end."""
+        return self.status == "SUCCEEDED"
+
+
+def executions(deployment: Deployment, *, machine: Machine = "run", status: str | None = None) -> list[dict[str, Any]]:
+    """Executions of a state machine, oldest first; all of them, or those with this status."""
     pages = deployment.client("stepfunctions").get_paginator("list_executions")
-    found = [
-        item
-        for page in pages.paginate(stateMachineArn=deployment.output("StateMachineArn"))
-        for item in page["executions"]
-    ]
+    wanted = {"stateMachineArn": deployment.output(OUTPUT_OF[machine])}
+    wanted |= {"statusFilter": status} if status else {}
+    found = [item for page in pages.paginate(**wanted) for item in page["executions"]]
     return sorted(found, key=lambda item: item["startDate"])
 
 
@@ -49,3 +84,60 @@ def _steps(execution_arn: str, events: list[dict[str, Any]]) -> Iterator[Step]:
             entered = None
     if entered:
         yield Step(execution=execution_arn, name=entered[0], entered_at=entered[1], seconds=None)
+
+
+def start(deployment: Deployment, machine: Machine, request: dict[str, Any]) -> str:
+    """Start an execution on behalf of an operator; its ARN.
+
+    Raises TooLarge when the request does not fit.
+    """
+    text = json.dumps({"trigger": "operator", **request})
+    if len(text.encode()) > LARGEST_INPUT_BYTES:
+        raise TooLarge(
+            f"the request has {len(text.encode())} bytes, Step Functions takes {LARGEST_INPUT_BYTES}; name fewer files"
+        )
+    answer = deployment.client("stepfunctions").start_execution(
+        stateMachineArn=deployment.output(OUTPUT_OF[machine]), input=text
+    )
+    return str(answer["executionArn"])
+
+
+def wait(deployment: Deployment, arn: str, on_step: Callable[[Step], None]) -> Ending:
+    """Block until the execution has ended, telling each step once it is over.
+
+    Raises NotEnded after PATIENCE_SECONDS; the execution goes on.
+    """
+    client = deployment.client("stepfunctions")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    told = 0
+    while True:
+        found = client.describe_execution(executionArn=arn)
+        done = [step for step in steps(deployment, arn) if step.seconds is not None]
+        for step in done[told:]:
+            on_step(step)
+        told = len(done)
+        if found["status"] != "RUNNING":
+            return Ending(execution=arn, status=found["status"], output=json.loads(found.get("output") or "{}"))
+        if time.monotonic() > deadline:
+            raise NotEnded(
+                f"{arn} still runs after {PATIENCE_SECONDS // 60} minutes; `slipway runs list` shows its end"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def is_running(deployment: Deployment, arn: str) -> bool:
+    """Whether the execution is at work; one that Step Functions has forgotten (after 90 days) is not."""
+    found = describe(deployment, arn)
+    return found is not None and found["status"] == "RUNNING"
+
+
+def describe(deployment: Deployment, arn: str) -> dict[str, Any] | None:
+    """What Step Functions knows of an execution, or None when it has forgotten it.
+
+    Source: Step Functions service quotas: the history of an execution is kept for 90 days after its end.
+    """
+    client = deployment.client("stepfunctions")
+    try:
+        return dict(client.describe_execution(executionArn=arn))
+    except client.exceptions.ExecutionDoesNotExist:
+        return None

@@ -1,7 +1,7 @@
 """Wait until uploaded files have met their fate, telling each step of the runs as it ends.
 
-A file has met its fate when the ledger says loaded, duplicate or rejected. A failed run puts its files back to waiting,
-so the second way to stop is: an execution failed, and none is running.
+A file has met its fate when the ledger says loaded, duplicate, rejected or set aside. A failed run puts its files back
+to waiting, so the second way to stop is: an execution failed, and none is running.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from contracts.errors import PermanentError
 from slipway import executions, ledgers
+from slipway.console import Stopwatch
 from slipway.deployment import Deployment
 
 POLL_SECONDS = 1.0
@@ -71,6 +72,12 @@ def begin(deployment: Deployment, on_step: Callable[[executions.Step], None]) ->
     """Start watching; call it before the upload, so that earlier executions are not taken for new ones."""
     before = frozenset(item["executionArn"] for item in executions.executions(deployment))
     return Watch(deployment=deployment, on_step=on_step, before=before)
+
+
+def tell(step: executions.Step, watch: Stopwatch) -> None:
+    """Print a step that took time."""
+    if step.takes_time:
+        watch.say(f"{step.name} took {step.seconds:.1f} s")
 
 
 def until_fates(watch: Watch, *, dataset: str, awaited: Collection[str], known: Collection[str]) -> Outcome:

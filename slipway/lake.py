@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from numbers import Number
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contracts import naming
 from contracts.errors import PermanentError
@@ -13,7 +14,9 @@ from slipway.deployment import Deployment
 if TYPE_CHECKING:
     import pandas
 
-ZONE_REFERENCE = re.compile(r"\b(raw|processed|curated)\.(?=[A-Za-z_\"])")
+# A text literal is matched first, as a whole, so that nothing inside it is taken for a table.
+ZONE_REFERENCE = re.compile(r"'(?:[^']|'')*'|\b(raw|processed|curated)\.(?=[A-Za-z_\"])")
+NO_TABLE = "TABLE_NOT_FOUND"  # begins Athena's reason; Trino documentation, StandardErrorCode
 
 
 class QueryFailed(PermanentError):
@@ -21,8 +24,23 @@ class QueryFailed(PermanentError):
 
 
 def with_databases(sql: str, environment: str) -> str:
-    """Spell out the zone shorthands: `curated.t` becomes `slipway_<environment>_curated.t`."""
-    return ZONE_REFERENCE.sub(lambda found: naming.database(environment, found.group(1)) + ".", sql)  # type: ignore[arg-type] # the pattern admits only zones
+    """Spell out the zone shorthands: `curated.t` becomes `slipway_<environment>_curated.t`, but not inside a text."""
+
+    def spelled(found: re.Match[str]) -> str:
+        zone: Any = found.group(1)  # one of naming.Zone by the pattern, or nothing for a text literal
+        return f"{naming.database(environment, zone)}." if zone else found.group()
+
+    return ZONE_REFERENCE.sub(spelled, sql)
+
+
+def literal(text: str) -> str:
+    """`text` as a text literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def texts(values: Iterable[str]) -> str:
+    """Text literals for an `in (...)`; an empty list matches nothing."""
+    return ", ".join(literal(value) for value in values) or "null"
 
 
 def query(deployment: Deployment, sql: str) -> pandas.DataFrame:
@@ -42,6 +60,27 @@ def query(deployment: Deployment, sql: str) -> pandas.DataFrame:
         )
     except awswrangler.exceptions.QueryFailed as error:
         raise QueryFailed(str(error)) from error
+
+
+def rows(deployment: Deployment, sql: str) -> list[tuple[Any, ...]]:
+    """The answer as plain tuples, null as None."""
+    return plain(query(deployment, sql))
+
+
+def rows_if_loaded(deployment: Deployment, sql: str) -> list[tuple[Any, ...]]:
+    """The answer as plain tuples; none when the table is not there, as before a dataset's first run."""
+    try:
+        return rows(deployment, sql)
+    except QueryFailed as error:
+        if NO_TABLE not in str(error):
+            raise
+        return []
+
+
+def plain(answer: pandas.DataFrame) -> list[tuple[Any, ...]]:
+    """The rows of an answer as plain tuples, null as None."""
+    frame = answer.astype(object)
+    return list(frame.where(frame.notna(), None).itertuples(index=False, name=None))
 
 
 def is_figure(values: pandas.Series) -> bool:

@@ -1,18 +1,28 @@
-"""Read-only views of the two ledgers, for people."""
+"""The two ledgers as people see them, and how an operator names a dataset, a run or a file in them."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from boto3.dynamodb.conditions import Key
 
+from contracts import model
+from contracts.errors import PermanentError
+from contracts.ledger import RUN_PREFIX, UNKNOWN_DATASET, Item, RunLedger, file_entry
+from contracts.model import Contract
 from slipway.deployment import Deployment
 
-UNKNOWN_DATASET = "unknown"
-ENDED = frozenset({"loaded", "duplicate", "rejected"})
+ENDED = frozenset({"loaded", "duplicate", "rejected", "set_aside"})
+SHORT_HASH = 12  # characters by which people are shown a content; any unique beginning names it
+SHORTEST_HASH = 6
+
+
+class NotFound(PermanentError):
+    """No dataset, run or file, or more than one, is called what the operator typed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +30,7 @@ class FileFate:
     """What became of one delivery of one file. Counts are None until a run has closed over it."""
 
     entry: str
+    dataset: str
     file_name: str
     landing_key: str
     status: str
@@ -41,13 +52,64 @@ def sha256_of(file: Path) -> str:
 
 def files(deployment: Deployment, dataset: str) -> list[FileFate]:
     """Every file entry of a dataset, and those that no dataset accepted, oldest first."""
-    items = _entries(deployment.file_ledger, dataset) + _entries(deployment.file_ledger, UNKNOWN_DATASET)
+    return fates(entries(deployment, dataset) + entries(deployment, UNKNOWN_DATASET))
+
+
+def entries(deployment: Deployment, dataset: str) -> list[Item]:
+    """Every entry of a dataset in the file ledger, as stored."""
+    return _entries(deployment.file_ledger, dataset)
+
+
+def fates(items: Iterable[Item]) -> list[FileFate]:
+    """File entries as people see them, oldest first."""
     return sorted((_fate(item) for item in items), key=lambda fate: (fate.received_at, fate.file_name))
 
 
-def runs(deployment: Deployment, dataset: str) -> list[dict[str, Any]]:
+def runs(deployment: Deployment, dataset: str) -> list[Item]:
     """Every run of a dataset, oldest first, as stored."""
-    return _entries(deployment.run_ledger, dataset, prefix="run#")
+    return _entries(deployment.run_ledger, dataset, prefix=RUN_PREFIX)
+
+
+def contracts_of(dataset: str | None) -> list[Contract]:
+    """The contract of the dataset that was named, or of every dataset."""
+    return [model.load(name) for name in ([dataset] if dataset else model.datasets())]
+
+
+def one_contract(dataset: str | None) -> Contract:
+    """The contract of the dataset that was named, or of the only one.
+
+    Raises NotFound when none was named and there are several.
+    """
+    found = contracts_of(dataset)
+    if len(found) != 1:
+        raise NotFound(f"name the dataset with --dataset; there are: {', '.join(model.datasets()) or 'none'}")
+    return found[0]
+
+
+def one_run(deployment: Deployment, run_id: str, dataset: str | None) -> Item:
+    """The run with this id, of the dataset that was named or of any. Raises NotFound."""
+    for contract in contracts_of(dataset):
+        if item := RunLedger(deployment.run_ledger).get(contract.dataset, run_id):
+            return item
+    place = dataset or "any dataset"
+    raise NotFound(f"no run {run_id!r} of {place}; `slipway runs list` shows all")
+
+
+def one_file(deployment: Deployment, sha256: str, dataset: str | None) -> Item:
+    """The one content whose hash begins with `sha256`, of the dataset that was named or of any. Raises NotFound."""
+    if len(sha256) < SHORTEST_HASH:
+        raise NotFound(f"{sha256!r} is too short for a hash; give at least {SHORTEST_HASH} characters")
+    found = [
+        item
+        for contract in contracts_of(dataset)
+        for item in _entries(deployment.file_ledger, contract.dataset, prefix=file_entry(sha256.lower()))
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NotFound(f"no accepted file has a hash that begins with {sha256!r}; `slipway files list` shows all")
+    places = ", ".join(f"{item['dataset']} {item['sha256']} ({item['file_name']})" for item in found)
+    raise NotFound(f"{sha256!r} names {len(found)} files: {places}; give more characters, or --dataset")
 
 
 def _entries(table: Any, dataset: str, *, prefix: str = "") -> list[dict[str, Any]]:
@@ -65,11 +127,9 @@ def _entries(table: Any, dataset: str, *, prefix: str = "") -> list[dict[str, An
 
 
 def _fate(item: dict[str, Any]) -> FileFate:
-    explanation = item.get("detail", "")
-    if item["status"] == "duplicate":
-        explanation = f"same content as {item.get('duplicate_of', 'an earlier file')}"
     return FileFate(
         entry=item["entry"],
+        dataset=item["dataset"],
         file_name=item["file_name"],
         landing_key=item["landing_key"],
         status=item["status"],
@@ -80,8 +140,18 @@ def _fate(item: dict[str, Any]) -> FileFate:
         rows_quarantined=_whole(item.get("rows_quarantined")),
         rows_deduplicated=_whole(item.get("rows_deduplicated")),
         run_id=item.get("run_id"),
-        explanation=explanation,
+        explanation=_explanation(item),
     )
+
+
+def _explanation(item: dict[str, Any]) -> str:
+    if item["status"] == "duplicate":
+        return f"same content as {item.get('duplicate_of', 'an earlier file')}"
+    if item["status"] == "set_aside":
+        return str(item.get("set_aside_reason", ""))
+    if item.get("replay_of"):
+        return f"replay of {item['replay_of'][:SHORT_HASH]}"
+    return str(item.get("detail", ""))
 
 
 def _whole(value: Any) -> int | None:

@@ -49,6 +49,7 @@ def _records(file: Path) -> Iterator[dict[str, str]]:
 
 def _amount(text: str | None, column: Column) -> Decimal:
     precision, scale = column.precision_and_scale or (38, 0)
-    plain = rf"[+-]?[0-9]{{1,{precision - scale}}}(\.[0-9]{{1,{scale}}})?"
+    fraction = rf"(\.[0-9]{{1,{scale}}})?" if scale else ""
+    plain = rf"[+-]?[0-9]{{1,{precision - scale}}}{fraction}"
     value = (text or "").strip()
     return Decimal(value) if re.fullmatch(plain, value) else Decimal(0)

@@ -12,11 +12,12 @@ from pathlib import Path
 from contracts import model, naming
 from contracts.errors import PermanentError
 from sample_data import generate
-from slipway import executions, follow, lake, partner, reconciliation, views
+from slipway import follow, lake, partner, reconciliation, report, views
 from slipway.commands import quarantine, up
-from slipway.console import Stopwatch, console, table
+from slipway.console import Stopwatch, console, say, table
 from slipway.deployment import LOCAL, Deployment, connect, state_directory
 from slipway.inbox import Inbox
+from slipway.refused import Selection
 
 DATASET = "sales_records"
 PARTNER = "acme"
@@ -70,7 +71,7 @@ def _deliver(deployment: Deployment, watch: Stopwatch, options: argparse.Namespa
     watch.say(
         f"generated {len(sample.files)} files, {sum(file.rows for file in sample.files):,} rows, seed {options.seed}"
     )
-    following = follow.begin(deployment, lambda step: _tell(step, watch))
+    following = follow.begin(deployment, lambda step: follow.tell(step, watch))
     with partner.connected(partner.endpoint(deployment, user=PARTNER, identity=None)) as sftp:
         for file in sample.files:
             partner.send(sftp, file.path, folder=folder)
@@ -78,16 +79,6 @@ def _deliver(deployment: Deployment, watch: Stopwatch, options: argparse.Namespa
     keys = {naming.landing_folder(PARTNER, folder) + file.path.name for file in sample.files}
     outcome = follow.until_fates(following, dataset=DATASET, awaited=keys, known=())
     return Delivery(sample=sample, outcome=outcome)
-
-
-def _takes_time(step: executions.Step) -> bool:
-    """Choices and other states that only steer take no time worth a line."""
-    return (step.seconds or 0.0) >= 0.05
-
-
-def _tell(step: executions.Step, watch: Stopwatch) -> None:
-    if _takes_time(step):
-        watch.say(f"{step.name} took {step.seconds:.1f} s")
 
 
 def _report(deployment: Deployment, delivery: Delivery, inbox: Inbox, watch: Stopwatch) -> int:
@@ -106,6 +97,8 @@ def _report(deployment: Deployment, delivery: Delivery, inbox: Inbox, watch: Sto
         console.print(f"[bold red]does not agree:[/bold red] {problem}")
     if not problems:
         console.print("[bold green]every file, row and cent is accounted for[/bold green]")
+    written = report.write(deployment, DATASET, state_directory() / "demo" / f"report-{DATASET}.html")
+    say(f"all of it as a page, for any browser: {written.as_uri()}")
     return int(bool(problems))
 
 
@@ -137,7 +130,8 @@ def _figure(value: object) -> str:
 
 def _show_quarantine(deployment: Deployment) -> None:
     _show_query(deployment, "quarantine by rule", QUARANTINE_BY_RULE)
-    table("two of them", quarantine.COLUMNS, quarantine.refused(deployment, DATASET, limit=2), right=[1])
+    two = quarantine.lines(deployment, DATASET, Selection(), limit=2)
+    table("two of them", quarantine.COLUMNS, [line[: len(quarantine.COLUMNS)] for line in two], right=[2])
 
 
 def _show_query(deployment: Deployment, title: str, sql: str) -> None:
@@ -155,7 +149,7 @@ def _show_alerts(inbox: Inbox) -> None:
 
 def _show_seconds(delivery: Delivery, watch: Stopwatch) -> None:
     seconds: dict[str, float] = {}
-    for step in filter(_takes_time, delivery.outcome.steps):
+    for step in (step for step in delivery.outcome.steps if step.takes_time):
         seconds[step.name] = seconds.get(step.name, 0.0) + (step.seconds or 0.0)
     rows = [(name, f"{spent:.1f}") for name, spent in seconds.items()]
     table("seconds per step", ("step", "seconds"), [*rows, ("whole demo", f"{watch.seconds:.1f}")], right=[1])

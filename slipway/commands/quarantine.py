@@ -1,31 +1,181 @@
-"""`slipway quarantine list`: refused rows with file, record number, rules and reasons."""
+"""`slipway quarantine`: refused records, one with all its reasons, out as files to correct, and back in again."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from pathlib import Path
 
-from contracts import model, naming
-from slipway import lake
-from slipway.console import table
+from contracts import naming
+from contracts.alerts import shortened
+from contracts.errors import PermanentError
+from contracts.ledger import Item
+from contracts.model import Contract
+from slipway import export, follow, ledgers, operations, refused, replay, views
+from slipway.console import Stopwatch, counted, say, table, warn
 from slipway.deployment import Deployment, connect
+from slipway.ledgers import SHORT_HASH
+from slipway.refused import Selection
 
-COLUMNS = ("file", "record", "rules", "reasons", "raw text")
+TEXT_SHOWN = 60  # characters; `quarantine show` has all of them
+COLUMNS = ("file", "hash", "record", "rules", "reasons", "text")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print at most `--limit` rows, newest file first."""
-    model.load(options.dataset)
-    rows = refused(connect(options.environment), options.dataset, limit=options.limit)
-    table(f"{len(rows)} rows in quarantine", COLUMNS, rows, right=[1])
+    """0 when it was done, 1 when a replay was rejected or its run failed."""
+    ledgers.contracts_of(options.dataset)  # an unknown dataset is told before anything is asked
+    actions = {"list": _list, "show": _show, "export": _export, "replay": _replay}
+    return actions[options.action](connect(options.environment), options)
+
+
+def lines(deployment: Deployment, dataset: str, selection: Selection, *, limit: int) -> list[tuple[object, ...]]:
+    """Refused records as they are listed, with as many cells as COLUMNS and who resolved them."""
+    found = refused.listed(deployment, dataset, selection, limit=limit)
+    return [
+        (name, sha256[:SHORT_HASH], *cells, shortened(str(text or ""), TEXT_SHOWN), (by or "")[:SHORT_HASH])
+        for name, sha256, *cells, text, by in found
+    ]
+
+
+def _list(deployment: Deployment, options: argparse.Namespace) -> int:
+    for contract in ledgers.contracts_of(options.dataset):
+        selection = _selection(deployment, options, resolved=options.all)
+        total = refused.count(deployment, contract.dataset, selection)
+        rows = lines(deployment, contract.dataset, selection, limit=options.limit)
+        headers = (*COLUMNS, "resolved by") if options.all else COLUMNS
+        shown = f", the newest {len(rows)}" if len(rows) < total else ""
+        title = f"{counted(total, 'row')} of {contract.dataset} in quarantine{shown}"
+        table(title, headers, [row[: len(headers)] for row in rows], right=[2])
+    if options.run:
+        _tell_unpublished(deployment, options.run, options.dataset)
     return 0
 
 
-def refused(deployment: Deployment, dataset: str, *, limit: int) -> list[tuple[object, ...]]:
-    """(file, record number, rules, reasons, raw text) of quarantined rows."""
-    sql = f"""
-        select _source_file, _source_row, array_join(rule_ids, ', '), array_join(reasons, '; '), raw_text
-        from processed.{naming.quarantine_table(dataset)}
-        order by _received_at desc, _source_file, _source_row
-        limit {int(limit)}
-    """  # noqa: S608 - the table name comes from a validated contract, the limit is an int
-    return list(lake.query(deployment, sql).itertuples(index=False, name=None))
+def _tell_unpublished(deployment: Deployment, run_id: str, dataset: str | None) -> None:
+    """A run that failed published nothing, its refused rows included; its figures are in the quality table."""
+    item = ledgers.one_run(deployment, run_id, dataset)
+    if item["status"] != "failed":
+        return
+    columns = "rule_id, status, rows_failed, measured, expected"
+    sql = f"select {columns} from processed.{naming.quality_table(item['dataset'])} where run_id = '{run_id}'"  # noqa: S608 - to be shown
+    say(f'run {run_id} failed, so what it refused was not published. Its figures: slipway query "{sql}"')
+
+
+def _selection(deployment: Deployment, options: argparse.Namespace, *, resolved: bool) -> Selection:
+    files = None
+    if options.file:
+        files = [ledgers.one_file(deployment, options.file, options.dataset)["sha256"]]
+    return Selection(files=files, run_id=options.run, rule=options.rule, resolved=resolved)
+
+
+def _show(deployment: Deployment, options: argparse.Namespace) -> int:
+    item = ledgers.one_file(deployment, options.sha256, options.dataset)
+    found = refused.record(deployment, item["dataset"], item["sha256"], options.record)
+    if not found:
+        raise PermanentError(f"record {options.record} of {item['file_name']} ({item['sha256']}) is not in quarantine")
+    _, _, text, run_id, version, resolved_by, resolved_at = found[0]
+    table(
+        f"record {options.record} of {item['file_name']}",
+        ("field", "value"),
+        [
+            ("dataset", item["dataset"]),
+            ("file", item["sha256"]),
+            ("run", run_id),
+            ("contract version", version),
+            ("resolved", f"by {resolved_by} at {resolved_at}" if resolved_by else "no, it is open"),
+        ],
+    )
+    table("reasons", ("rule", "reason"), [line[:2] for line in found])
+    say(str(text))
+    return 0
+
+
+def _export(deployment: Deployment, options: argparse.Namespace) -> int:
+    selection = _selection(deployment, options, resolved=False)
+    written = [
+        path
+        for contract in ledgers.contracts_of(options.dataset)
+        for path in _export_of(deployment, contract, selection, Path(options.output))
+    ]
+    if written:
+        say("Correct the records, keep `_source_row`, then: slipway quarantine replay FILE")
+    else:
+        say("no open record fits; nothing was written")
+    return 0
+
+
+def _export_of(deployment: Deployment, contract: Contract, selection: Selection, folder: Path) -> Iterator[Path]:
+    by_file = refused.references(deployment, contract.dataset, selection)
+    if not by_file:
+        return
+    _warn_of_personal_data(contract)
+    folder.mkdir(parents=True, exist_ok=True)
+    for sha256, references in by_file.items():
+        item = ledgers.one_file(deployment, sha256, contract.dataset)
+        path = export.write(deployment, contract, item, references, folder)
+        say(f"{counted(len(references), 'record')} of {item['file_name']} to {path}")
+        yield path
+
+
+def _contract(deployment: Deployment, dataset: str | None, file: str | None) -> Contract:
+    """The contract of the dataset that was named, of the file that was named, or of the only dataset."""
+    named = ledgers.one_file(deployment, file, dataset)["dataset"] if file else dataset
+    return ledgers.one_contract(named)
+
+
+def _warn_of_personal_data(contract: Contract) -> None:
+    if contract.protected_columns:
+        names = ", ".join(column.name for column in contract.protected_columns)
+        warn(f"these files hold personal data of {contract.dataset} in clear ({names}); delete them once replayed")
+
+
+def _replay(deployment: Deployment, options: argparse.Namespace) -> int:
+    anew = bool(options.file or options.all)
+    if anew == bool(options.files):
+        raise PermanentError("name corrected files, or --file SHA, or --all")
+    return _judge_anew(deployment, options) if anew else _send_corrections(deployment, options)
+
+
+def _judge_anew(deployment: Deployment, options: argparse.Namespace) -> int:
+    contract = _contract(deployment, options.dataset, options.file[0] if options.file else None)
+    wanted = options.file or list(refused.open_by_file(deployment, contract.dataset))
+    items = [ledgers.one_file(deployment, sha256, contract.dataset) for sha256 in wanted]
+    if not items:
+        say(f"no record of {contract.dataset} is open; nothing to replay")
+        return 0
+    request: dict[str, object] = {"mode": "replay", "files": operations.hashes(items)}
+    ended = operations.run(deployment, contract.dataset, request, no_wait=options.no_wait)
+    if not options.no_wait:
+        _tell_open(deployment, contract.dataset, items)
+    return ended
+
+
+def _send_corrections(deployment: Deployment, options: argparse.Namespace) -> int:
+    given = [Path(name) for name in options.files]
+    corrections = [
+        replay.correction(deployment, path, origin=options.origin, dataset=options.dataset) for path in given
+    ]
+    watch = Stopwatch()
+    known = {fate.entry for each in corrections for fate in ledgers.files(deployment, each.dataset)}
+    following = follow.begin(deployment, lambda step: follow.tell(step, watch))
+    for each in corrections:
+        replay.send(deployment, each)
+        watch.say(f"sent {counted(len(each.rows), 'record')} for {each.origin['file_name']} as {each.landing_key}")
+    if options.no_wait:
+        return 0
+    return max([_fate(deployment, following, each, known) for each in corrections])
+
+
+def _fate(deployment: Deployment, watch: follow.Watch, sent: replay.Correction, known: set[str]) -> int:
+    outcome = follow.until_fates(watch, dataset=sent.dataset, awaited={sent.landing_key}, known=known)
+    own = [fate for fate in outcome.fates if fate.landing_key == sent.landing_key]
+    views.files(own)
+    views.failures(deployment, outcome.failed_executions)
+    _tell_open(deployment, sent.dataset, [sent.origin])
+    return int(bool(outcome.failed_executions) or any(fate.status == "rejected" for fate in own))
+
+
+def _tell_open(deployment: Deployment, dataset: str, origins: list[Item]) -> None:
+    for origin in origins:
+        left = refused.count(deployment, dataset, Selection(files=[origin["sha256"]]))
+        say(f"{origin['file_name']}: {counted(left, 'record')} still open")

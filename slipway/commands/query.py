@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from slipway import lake
-from slipway.console import table
+from slipway.console import counted, table
 from slipway.deployment import connect
 
 
@@ -16,5 +16,5 @@ def run(options: argparse.Namespace) -> int:
         print(answer.to_csv(index=False), end="")
         return 0
     numeric = [position for position, name in enumerate(answer.columns) if lake.is_figure(answer[name])]
-    table(f"{len(answer)} rows", list(answer.columns), answer.itertuples(index=False), right=numeric)
+    table(counted(len(answer), "row"), list(answer.columns), lake.plain(answer), right=numeric)
     return 0

@@ -1,39 +1,131 @@
-"""`slipway runs`: list runs, show one with its files, or start one by hand."""
+"""`slipway runs`: list, show and start runs; go on with a failed one; undo one; free a dataset that one left locked."""
 
 from __future__ import annotations
 
 import argparse
-import json
 
 from contracts import model
 from contracts.errors import PermanentError
-from slipway import ledgers, views
-from slipway.console import console
+from contracts.ledger import HELD_STATUS, Item, file_entry
+from slipway import claims, executions, ledgers, operations, views
+from slipway.console import confirm, counted, say, table
 from slipway.deployment import Deployment, connect
+from slipway.grammar import RESUMABLE
+
+GATE_REFUSALS = ("ReconciliationFailed", "QuarantineLimitExceeded")  # the same figures would be refused again
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 unless the run asked for does not exist."""
-    model.load(options.dataset)  # an unknown dataset is told before anything is asked
-    deployment = connect(options.environment)
-    if options.action == "start":
-        return _start(deployment, options.dataset)
-    runs = ledgers.runs(deployment, options.dataset)
-    if options.action == "list":
-        views.runs(runs)
-        return 0
-    chosen = [item for item in runs if item["entry"] == f"run#{options.run_id}"]
-    if not chosen:
-        raise PermanentError(f"no run {options.run_id!r} of {options.dataset}; `slipway runs list` shows all")
-    views.run(chosen[0])
-    views.files([fate for fate in ledgers.files(deployment, options.dataset) if fate.run_id == options.run_id])
+    """0 when it was done, 1 when what was started failed."""
+    ledgers.contracts_of(options.dataset)  # an unknown dataset is told before anything is asked
+    actions = {"list": _list, "show": _show, "start": _start, "retry": _retry, "release": _release}
+    return {**actions, "rollback": _rollback}[options.action](connect(options.environment), options)
+
+
+def _list(deployment: Deployment, options: argparse.Namespace) -> int:
+    for contract in ledgers.contracts_of(options.dataset):
+        views.runs(contract.dataset, ledgers.runs(deployment, contract.dataset)[-options.limit :])
     return 0
 
 
-def _start(deployment: Deployment, dataset: str) -> int:
-    started = deployment.client("stepfunctions").start_execution(
-        stateMachineArn=deployment.output("StateMachineArn"),
-        input=json.dumps({"dataset": dataset, "trigger": "operator"}),
-    )
-    console.print(f"started {started['executionArn']}")
+def _show(deployment: Deployment, options: argparse.Namespace) -> int:
+    item = ledgers.one_run(deployment, options.run_id, options.dataset)
+    views.run(item)
+    held = {file_entry(sha256) for sha256 in item.get("file_hashes", [])}
+    views.files(fate for fate in ledgers.files(deployment, item["dataset"]) if fate.entry in held)
     return 0
+
+
+def _start(deployment: Deployment, options: argparse.Namespace) -> int:
+    dataset = ledgers.one_contract(options.dataset).dataset
+    say(f"started {executions.start(deployment, 'run', {'dataset': dataset})}")
+    return 0
+
+
+def _retry(deployment: Deployment, options: argparse.Namespace) -> int:
+    item = ledgers.one_run(deployment, options.run_id, options.dataset)
+    if item["status"] != "failed":
+        raise PermanentError(f"run {options.run_id} is {item['status']}; only a failed run can be retried")
+    if not _works_on_files(item):
+        raise PermanentError(f"run {options.run_id} is care of mode {item['mode']!r}; {_AGAIN[item['mode']]}")
+    step = options.step or _failed_step(deployment, item)
+    say(f"run {options.run_id} goes on from {step}")
+    resume = {"run_id": options.run_id, "from": step}
+    return operations.run(deployment, item["dataset"], {"resume": resume}, no_wait=options.no_wait)
+
+
+def _works_on_files(item: Item) -> bool:
+    return item.get("mode", "load") in HELD_STATUS
+
+
+_AGAIN = {
+    "maintenance": "type `slipway maintain` again",
+    "rollback": "type `slipway runs rollback` again with the id of the run to undo",
+    "erasure": "type `slipway erase` again",
+}
+
+
+def _failed_step(deployment: Deployment, item: Item) -> str:
+    """Where to go on: at the step that failed, or at the first when what that step judged must be made anew."""
+    judged_anew = str(item.get("error")) in GATE_REFUSALS
+    changed = item.get("contract_version") != model.load(item["dataset"]).version
+    arn = str(item["execution_arn"])
+    if judged_anew or changed or executions.describe(deployment, arn) is None:
+        return RESUMABLE[0]
+    names = [step.name for step in executions.steps(deployment, arn)]
+    begun = len(names) - names[::-1].index("ClaimBatch") if "ClaimBatch" in names else 0  # of an earlier batch before
+    entered = [name for name in names[begun:] if name in RESUMABLE]
+    return entered[-1] if entered else RESUMABLE[0]
+
+
+def _release(deployment: Deployment, options: argparse.Namespace) -> int:
+    dataset = ledgers.one_contract(options.dataset).dataset
+    say(claims.release(deployment, dataset))
+    return 0
+
+
+def _rollback(deployment: Deployment, options: argparse.Namespace) -> int:
+    item = ledgers.one_run(deployment, options.run_id, options.dataset)
+    undone = _undone(deployment, item, with_later=options.with_later)
+    views.runs(item["dataset"], undone)
+    _show_snapshots(undone)
+    files = sum(int(each.get("file_count", 0)) for each in undone)
+    say(f"{counted(files, 'file')} will be set aside; `slipway files release SHA` lets one be loaded again.")
+    confirm(options.run_id, "Every table goes back to its snapshot before this run.", yes=options.yes)
+    request = {"mode": "rollback", "run_id": options.run_id, "with_later": options.with_later}
+    return operations.care(deployment, item["dataset"], request, no_wait=options.no_wait)
+
+
+def _undone(deployment: Deployment, item: Item, *, with_later: bool) -> list[Item]:
+    """The runs that a rollback would undo, oldest first. Refuses what hold_dataset would refuse, before asking."""
+    if item["status"] != "succeeded" or not _works_on_files(item):
+        raise PermanentError(
+            f"run {item['run_id']} is {item['status']}, of mode {item.get('mode')!r}; only a load, backfill or replay"
+            " that succeeded can be rolled back"
+        )
+    # Later is what ended later: a run that was retried has an old id and a late end (lambdas/hold_dataset/rollback.py).
+    every = [each for each in ledgers.runs(deployment, item["dataset"]) if each["status"] == "succeeded"]
+    since = sorted((each for each in every if each["ended_at"] >= item["ended_at"]), key=_ended_at)
+    if erasures := [str(each["run_id"]) for each in since if each["mode"] == "erasure"]:
+        raise PermanentError(
+            f"a person was erased by {', '.join(erasures)} since {item['run_id']}; the snapshots before are gone."
+            f" Correct the data instead: `slipway backfill --dataset {item['dataset']}`"
+        )
+    undone = [each for each in since if _works_on_files(each)]
+    if len(undone) > 1 and not with_later:
+        later = ", ".join(str(each["run_id"]) for each in undone if each["run_id"] != item["run_id"])
+        raise PermanentError(f"later runs built on {item['run_id']}: {later}; --with-later rolls them back, too")
+    return undone
+
+
+def _ended_at(item: Item) -> str:
+    return str(item["ended_at"])
+
+
+def _show_snapshots(undone: list[Item]) -> None:
+    """Each table as the last of the runs left it, and as it was before the first of them that changed it."""
+    changes = [(name, pair) for each in undone for name, pair in each.get("snapshots", {}).items()]
+    before = {name: pair["before"] for name, pair in reversed(changes)}
+    after = {name: pair["after"] for name, pair in changes}
+    rows = [(name, after[name], before[name] or "empty") for name in sorted(before)]
+    table("tables and snapshots", ("table", "is at", "goes back to"), rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 from contracts import model, naming
 from contracts.errors import PermanentError
 from slipway import follow, ledgers, partner, views
-from slipway.console import Stopwatch
+from slipway.console import Stopwatch, counted, say
 from slipway.deployment import connect
 
 
@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     deployment = connect(options.environment)
     watch = Stopwatch()
     known = {fate.entry for fate in ledgers.files(deployment, options.dataset)}
-    following = follow.begin(deployment, lambda step: watch.say(f"{step.name}  {step.seconds:.1f} s"))
+    following = follow.begin(deployment, lambda step: follow.tell(step, watch))
     to = partner.endpoint(deployment, user=options.partner, identity=options.identity)
     with partner.connected(to) as sftp:
         for file in files:
@@ -30,9 +30,15 @@ def run(options: argparse.Namespace) -> int:
     keys = {naming.landing_folder(options.partner, folder) + file.name for file in files}
     outcome = follow.until_fates(following, dataset=options.dataset, awaited=keys, known=known)
     views.files(outcome.fates)
-    if outcome.failed_executions:
-        views.failures(deployment, outcome.failed_executions)
+    views.failures(deployment, outcome.failed_executions)
+    _hint(outcome, options.dataset)
     return int(bool(outcome.failed_executions) or any(fate.status == "rejected" for fate in outcome.fates))
+
+
+def _hint(outcome: follow.Outcome, dataset: str) -> None:
+    refused = sum(fate.rows_quarantined or 0 for fate in outcome.fates)
+    if refused:
+        say(f"{counted(refused, 'row')} in quarantine; next: slipway quarantine list --dataset {dataset}")
 
 
 def _existing(file: Path) -> Path:

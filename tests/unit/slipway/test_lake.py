@@ -13,3 +13,13 @@ def test_zones_are_spelled_out() -> None:
 def test_a_full_name_or_a_longer_word_stays() -> None:
     sql = "select uncurated.x, 'raw 1.5' from slipway_dev_curated.a uncurated"
     assert lake.with_databases(sql, "dev") == sql
+
+
+def test_nothing_inside_a_text_is_taken_for_a_table() -> None:
+    sql = "select 'raw.csv', 'it''s processed.x' from raw.a"
+    assert lake.with_databases(sql, "dev") == "select 'raw.csv', 'it''s processed.x' from slipway_dev_raw.a"
+
+
+def test_a_text_with_quotes_stays_one_literal() -> None:
+    assert lake.literal("o'clock' or '1' = '1") == "'o''clock'' or ''1'' = ''1'"
+    assert lake.texts([]) == "null"

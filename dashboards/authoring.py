@@ -1,0 +1,84 @@
+"""`datasets/<name>/dashboard.yaml`: read, checked against the contract, and turned into the model.
+
+There is no compiled form as contracts have one: no runtime in AWS reads a dashboard, only synth and the command line,
+which both have the file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from contracts.authoring import yaml_lines
+from contracts.authoring.problems import Problem
+from contracts.errors import ContractInvalid
+from contracts.model import Contract
+from dashboards import model, profile
+from dashboards.checks import check_meaning
+from dashboards.parsed import ParsedDashboard, take_apart
+
+DASHBOARD_FILE = "dashboard.yaml"
+
+
+class DashboardInvalid(ContractInvalid):
+    """A dashboard description is wrong or missing."""
+
+
+def check_file(file: Path, contract: Contract) -> tuple[list[Problem], model.Dashboard | None]:
+    """All mistakes of a dashboard file, sorted by line, or the dashboard."""
+    shown = f"{file.parent.parent.name}/{file.parent.name}/{file.name}"
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start} is not UTF-8; save the file as UTF-8"
+        return [Problem(file=shown, line=1, field="(document)", message=message)], None
+    document = yaml_lines.read(text, file=shown)
+    if document.problems:
+        return sorted(document.problems), None
+    parsed = take_apart(document)
+    check_meaning(parsed, contract)
+    if document.problems or parsed.spec is None or parsed.kpis is None:
+        return sorted(document.problems), None
+    return [], _dashboard(contract.dataset, parsed, parsed.spec, parsed.kpis)
+
+
+def load(datasets_root: Path, contract: Contract) -> model.Dashboard:
+    """The dashboard of a dataset.
+
+    Raises DashboardInvalid when there is no file for it, or with all its mistakes, one per line.
+    """
+    file = datasets_root / contract.dataset / DASHBOARD_FILE
+    if not file.is_file():
+        raise DashboardInvalid(f"dataset {contract.dataset!r} has no dashboard; write {file} (docs/dashboards.md)")
+    problems, dashboard = check_file(file, contract)
+    if dashboard is None:
+        count = f"{len(problems)} mistake{'s' if len(problems) > 1 else ''} in a dashboard"
+        raise DashboardInvalid("\n".join([count, *(f"  {problem}" for problem in problems)]))
+    return dashboard
+
+
+def _dashboard(
+    dataset: str, parsed: ParsedDashboard, spec: profile.DashboardSpec, kpis: profile.KpisSpec
+) -> model.Dashboard:
+    return model.Dashboard(
+        dataset=dataset,
+        title=spec.title,
+        description=spec.description,
+        measures=tuple(model.Measure(name=name, **dict(item)) for name, item in parsed.measures.items()),
+        dimensions=tuple(model.Dimension(name=name, **dict(item)) for name, item in parsed.dimensions.items()),
+        filters=tuple(spec.filters),
+        kpis=model.Kpis(source=kpis.source, measures=tuple(kpis.measures), period=kpis.period),
+        sections=tuple(
+            model.Section(title=section.title, visuals=tuple(_visual(visual.spec) for visual in section.visuals))
+            for section in parsed.sections
+        ),
+    )
+
+
+def _visual(spec: profile.VisualSpec) -> model.Visual:
+    fields = {**dict(spec), "measures": tuple(spec.measures)}
+    if isinstance(spec, profile.LineSpec):
+        return model.Line(**fields)
+    fields["sort"] = model.Sort(**dict(spec.sort))
+    if isinstance(spec, profile.BarSpec):
+        return model.Bar(**fields)
+    return model.Table(**{**fields, "dimensions": tuple(spec.dimensions)})

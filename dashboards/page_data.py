@@ -1,0 +1,108 @@
+"""Everything a page shows, as plain values: the dashboard, its figures, and how the pipeline fares.
+
+Who collects it (slipway.report) asks AWS; who draws it (dashboards.page) asks nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from dashboards.cube import Cube
+from dashboards.model import Dashboard
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run. Counts are None until it has ended; `explanation` is empty unless it failed."""
+
+    run_id: str
+    status: str
+    mode: str
+    trigger: str
+    started_at: datetime
+    ended_at: datetime | None
+    files: int
+    rows_read: int | None
+    rows_loaded: int | None
+    rows_quarantined: int | None
+    rows_deduplicated: int | None
+    explanation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One delivery of a file and its fate. Counts are None where the file was not loaded."""
+
+    name: str
+    status: str
+    received_at: datetime
+    rows: int | None
+    rows_loaded: int | None
+    rows_quarantined: int | None
+    rows_deduplicated: int | None
+    explanation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """How many records in quarantine broke a rule, and the reason of one of them."""
+
+    rule: str
+    rows: int
+    example: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """One account of the same money: rows and one total per money column, None where it has no such figure."""
+
+    label: str
+    rows: int | None
+    totals: tuple[Decimal | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciliation:
+    """Accounts that must agree, and every sentence on where they do not. Without accounts nothing was proven."""
+
+    columns: tuple[str, ...]
+    accounts: tuple[Account, ...]
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """How the pipeline of the dataset fares. Runs and files are the newest ones, newest first.
+
+    `fates` counts all deliveries by status; `last_loaded_at` is None before the first success; data is expected at
+    least every `freshness_hours`.
+    """
+
+    runs: tuple[Run, ...]
+    files: tuple[File, ...]
+    fates: Mapping[str, int]
+    refusals: tuple[Refusal, ...]
+    refused_rows: int
+    reconciliation: Reconciliation
+    last_loaded_at: datetime | None
+    freshness_hours: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageData:
+    """The content of one page. Moments are UTC. `data_through` is the newest date in the data, None without data."""
+
+    dashboard: Dashboard
+    cubes: tuple[Cube, ...]
+    data_through: date | None
+    written_at: datetime
+    environment: str
+    health: Health
+
+    @property
+    def has_data(self) -> bool:
+        """Whether any table holds a row."""
+        return any(cube.groups for cube in self.cubes)

@@ -1,0 +1,25 @@
+"""`slipway contract`: what a change of a contract means (diff), and whether its version says so (check)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from contracts.authoring import __main__ as authoring
+from contracts.authoring.sources import open_contract
+from slipway import contract_diff
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(options: argparse.Namespace) -> int:
+    """0; for `check` 1 when a contract has a mistake, is not compiled, or its version does not fit its changes."""
+    if options.action == "check":
+        return authoring.main(["--check"])
+    old, new = (open_contract(name, root=ROOT) for name in (options.old, options.new))
+    comparison = contract_diff.compare(old, new)
+    if options.format == "json":
+        contract_diff.show_json(comparison)
+    else:
+        contract_diff.show_table(comparison)
+    return 0

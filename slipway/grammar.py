@@ -1,0 +1,217 @@
+"""The words of the command line, one function per command; nothing heavy is imported to parse them.
+
+Whoever carries a command out lives in slipway/commands, under the command's name (`set-aside` is an action, not a
+module). The runbook, README and every alert are tested to be written in this grammar.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+RESUMABLE = ("RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun")
+FILE_STATUSES = ("waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected", "registering")
+QUEUES = ("intake", "fail-run", "schedule", "announcements")
+DATASET_HELP = "needed only when there is more than one"
+
+Commands = Any  # argparse keeps the type of add_subparsers private
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; `command` names the module that carries it out."""
+    parser = argparse.ArgumentParser(prog="slipway", description="Run, feed, question and repair a Slipway pipeline.")
+    parser.add_argument(
+        "--environment",
+        default="local",
+        help="settings in config/<environment>.yaml (default: local, the embedded AWS)",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (
+        *(_demo, _up_and_down, _upload, _query, _report),
+        *(_files, _runs, _quarantine, _backfill, _contract),
+        *(_redrive, _maintain, _erase, _doctor),
+    ):
+        add(commands)
+    return parser
+
+
+def _demo(commands: Commands) -> None:
+    demo = commands.add_parser("demo", help="start, deploy, upload sample files, and show every row and cent")
+    demo.add_argument("--rows", type=int, default=100_000, help="rows in all (default: 100000)")
+    demo.add_argument("--months", type=int, default=24, help="monthly files (default: 24)")
+    demo.add_argument("--seed", type=int, default=7, help="seed of the generator (default: 7)")
+    demo.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards")
+
+
+def _up_and_down(commands: Commands) -> None:
+    commands.add_parser("up", help="start the embedded AWS and deploy the application into it")
+    commands.add_parser("down", help="stop the embedded AWS and everything that runs in it")
+
+
+def _upload(commands: Commands) -> None:
+    upload = commands.add_parser("upload", help="send files as a partner would, by SFTP, and follow them")
+    upload.add_argument("files", nargs="+", metavar="FILE")
+    upload.add_argument("--dataset", required=True)
+    upload.add_argument("--no-wait", action="store_true", help="return once the files are sent")
+    upload.add_argument("--partner", default="acme", help="SFTP user (default: acme)")
+    upload.add_argument("--identity", help="private key file; the embedded AWS makes its own")
+
+
+def _query(commands: Commands) -> None:
+    query = commands.add_parser("query", help="ask Athena; tables: processed.<dataset>, curated.<model>")
+    query.add_argument("sql")
+    query.add_argument("--format", choices=("table", "csv"), default="table")
+
+
+def _report(commands: Commands) -> None:
+    report = commands.add_parser("report", help="a dataset's dashboard as one HTML file that opens anywhere")
+    report.add_argument("--dataset", help="default: every dataset that has a dashboard")
+    report.add_argument("--output", metavar="FILE", help="where to write it")
+    report.add_argument("--open", action="store_true", help="open it in the browser")
+
+
+def _files(commands: Commands) -> None:
+    actions = Group(commands, "files", "files that partners sent: list, whole history, set aside, release")
+    listing = actions.action("list", "files with their fate and counts")
+    listing.add_argument("--status", choices=FILE_STATUSES)
+    show = actions.action("show", "whole history of one content: deliveries, runs, replays, counts")
+    _add_hash(show)
+    aside = actions.action("set-aside", "keep a waiting file out of every run")
+    _add_hash(aside)
+    aside.add_argument("--reason", required=True, help="why; shown wherever the file is")
+    release = actions.action("release", "let a file that was set aside wait for the next run")
+    _add_hash(release)
+    actions.default("list", listing)
+
+
+def _runs(commands: Commands) -> None:
+    actions = Group(commands, "runs", "runs: list, show, start, retry, release a stuck claim, roll back")
+    listing = actions.action("list", "runs, oldest first")
+    listing.add_argument("--limit", type=int, default=20, help="newest runs per dataset (default: 20)")
+    _add_run(actions.action("show", "everything the ledger holds on one run, and its files"))
+    actions.action("start", "start a run now; it takes the files that wait")
+    retry = actions.action("retry", "go on with a failed run under its id")
+    _add_run(retry)
+    retry.add_argument("--from", dest="step", choices=RESUMABLE, help="default: the step that failed")
+    _add_no_wait(retry)
+    actions.action("release", "free a dataset whose run died without giving it back")
+    rollback = actions.action("rollback", "put every table back to its snapshot before a run")
+    _add_run(rollback)
+    rollback.add_argument("--with-later", action="store_true", help="roll later runs back, too")
+    _add_yes(rollback)
+    _add_no_wait(rollback)
+    actions.default("list", listing)
+
+
+def _quarantine(commands: Commands) -> None:
+    actions = Group(commands, "quarantine", "rows that were refused: list, show, export, replay")
+    listing = actions.action("list", "open records, newest file first")
+    _add_selection(listing)
+    listing.add_argument("--all", action="store_true", help="resolved records, too")
+    listing.add_argument("--limit", type=int, default=20)
+    show = actions.action("show", "one record: every reason, and its line as it was sent")
+    _add_hash(show)
+    show.add_argument("record", type=int, metavar="RECORD", help="number of the record in its file; the first is 1")
+    export = actions.action("export", "open records as one CSV per file, to be corrected and replayed")
+    export.add_argument("--output", required=True, metavar="DIR")
+    _add_selection(export)
+    _replay(actions)
+    actions.default("list", listing)
+
+
+def _replay(actions: Group) -> None:
+    replay = actions.action("replay", "load corrected files, or judge refused records anew")
+    replay.add_argument("files", nargs="*", metavar="FILE", help="corrected files, as `export` wrote them")
+    replay.add_argument("--origin", metavar="SHA", help="hash of the file that the records come from")
+    anew = replay.add_mutually_exclusive_group()
+    anew.add_argument("--file", action="append", metavar="SHA", help="judge the refused records of this file anew")
+    anew.add_argument("--all", action="store_true", help="judge the open records of all files anew")
+    _add_no_wait(replay)
+
+
+def _backfill(commands: Commands) -> None:
+    backfill = commands.add_parser("backfill", help="load files from raw again, under the contract as it is now")
+    _add_dataset(backfill)
+    backfill.add_argument("--files", nargs="+", metavar="SHA", help="only these (default: every loaded file)")
+    backfill.add_argument("--plan", action="store_true", help="show what would be rewritten, and stop")
+    _add_no_wait(backfill)
+
+
+def _contract(commands: Commands) -> None:
+    contract = commands.add_parser("contract", help="what a change of a contract means")
+    actions = contract.add_subparsers(dest="action", required=True, metavar="ACTION")
+    diff = actions.add_parser("diff", help="each change: safe, needs a backfill, or breaking")
+    diff.add_argument("old", metavar="OLD")
+    diff.add_argument("new", metavar="NEW")
+    diff.add_argument("--format", choices=("table", "json"), default="table")
+    actions.add_parser("check", help="fail when a contract changed in a breaking way under the same version")
+
+
+def _redrive(commands: Commands) -> None:
+    redrive = commands.add_parser("redrive", help="give every dead letter another try, and say what it was about")
+    redrive.add_argument("--queue", choices=QUEUES, help="only these (default: all)")
+    redrive.add_argument("--plan", action="store_true", help="show the messages and leave them as they are")
+
+
+def _maintain(commands: Commands) -> None:
+    maintain = commands.add_parser("maintain", help="join small files, expire snapshots, remove orphans, by contract")
+    _add_dataset(maintain)
+    _add_no_wait(maintain)
+
+
+def _erase(commands: Commands) -> None:
+    erase = commands.add_parser("erase", help="erase the rows of one data subject from every table")
+    _add_dataset(erase)
+    erase.add_argument(
+        "--subject-file", required=True, metavar="FILE", help="file with the subject's value; - reads standard input"
+    )
+    _add_yes(erase)
+    _add_no_wait(erase)
+
+
+def _doctor(commands: Commands) -> None:
+    commands.add_parser("doctor", help="what is stuck, unread or unconfirmed, and what to type")
+
+
+class Group:
+    """A command with actions, each of which may be limited to a dataset."""
+
+    def __init__(self, commands: Commands, name: str, text: str) -> None:
+        self._parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
+        self._actions = self._parser.add_subparsers(dest="action", metavar="ACTION")
+
+    def action(self, name: str, text: str) -> argparse.ArgumentParser:
+        """The parser of a further action."""
+        parser: argparse.ArgumentParser = self._actions.add_parser(name, help=text)
+        _add_dataset(parser)
+        return parser
+
+    def default(self, name: str, parser: argparse.ArgumentParser) -> None:
+        """What the command does when no action is named."""
+        self._parser.set_defaults(**vars(parser.parse_args([])), action=name)
+
+
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", help=DATASET_HELP)
+
+
+def _add_hash(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sha256", metavar="SHA", help="hash of the file, or its first characters")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_id", metavar="RUN_ID")
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", metavar="RUN_ID", help="only records that this run refused")
+    parser.add_argument("--rule", metavar="RULE", help="only records that broke this rule, e.g. order_date.type")
+    parser.add_argument("--file", metavar="SHA", help="only records of this file")
+
+
+def _add_yes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+
+
+def _add_no_wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-wait", action="store_true", help="return once it is started")

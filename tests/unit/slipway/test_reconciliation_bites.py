@@ -1,0 +1,143 @@
+"""The three accounts as they are really asked for, and each limit of plain numbers; found by a mutation run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+
+from contracts import model
+from slipway import lake, ledgers, proof, reconciliation
+from slipway.reconciliation import Line, Reconciliation
+
+CONTRACT = model.load("sales_records")
+NAMES = ("total_revenue", "total_cost", "total_profit")
+HEADER = ",".join(column.source_name for column in CONTRACT.columns)
+DEPLOYMENT: Any = object()
+Reconcile = Callable[..., Reconciliation]
+
+
+def run(status: str, loaded: int, amount: str) -> dict[str, Any]:
+    """A run that loaded `loaded` rows worth `amount`, refused one of 1.00 and gave up one of 0.50."""
+    parts = {"loaded": (loaded, amount), "quarantined": (1, "1.00"), "deduplicated": (1, "0.50")}
+    totals = {part: dict.fromkeys(NAMES, money) for part, (_, money) in parts.items()}
+    return {"status": status, "totals": totals, **{f"rows_{part}": Decimal(rows) for part, (rows, _) in parts.items()}}
+
+
+def delivery(folder: Path, amounts: list[str]) -> Path:
+    """A file with one row per amount, which stands in all money columns."""
+    values = [[amount if column.name in NAMES else "x" for column in CONTRACT.columns] for amount in amounts]
+    file = folder / "sales.csv"
+    file.write_text("\n".join([HEADER, *(",".join(row) for row in values)]) + "\n", encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def reconcile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reconcile:
+    """Reconciles two runs that loaded 2 + 1 rows of 1.00 with what was delivered, as Athena answers."""
+
+    def asked(amounts: list[str], answers: dict[str, list[Any]]) -> Reconciliation:
+        runs = [run("succeeded", 2, "2.00"), run("failed", 9, "9.00"), run("succeeded", 1, "1.00")]
+        known = {(DEPLOYMENT, sql): pandas.DataFrame([answer], dtype=object) for sql, answer in answers.items()}
+        monkeypatch.setattr(ledgers, "runs", lambda *asked: {(DEPLOYMENT, "sales_records"): runs}[asked])
+        monkeypatch.setattr(lake, "query", lambda *asked: known[asked])
+        return reconciliation.reconcile(DEPLOYMENT, CONTRACT, [delivery(tmp_path, amounts)])
+
+    return asked
+
+
+def answers(rows: int, amount: str | None) -> dict[str, list[Any]]:
+    """What Athena says, by the very query that it is asked; the second model conserves its columns in another order."""
+    money = None if amount is None else Decimal(amount)
+    curated = "select sum(revenue), sum(cost), sum(profit) from curated."
+    return {
+        "select count(*), sum(total_revenue), sum(total_cost), sum(total_profit) from processed.sales_records": [
+            rows, money, money, money
+        ],
+        curated + "sales_by_region_quarter": [money, money, money],
+        curated + "sales_by_month_item": [money, money, money],
+    }  # fmt: skip
+
+
+def test_three_equal_accounts_are_shown_line_by_line(reconcile: Reconcile) -> None:
+    found = reconcile(["1.00"] * 5 + ["0.50", "0.50"], answers(3, "3.00"))
+    assert found.differences == ()
+    assert found.lines == tuple(
+        Line(label=label, rows=rows, totals=(Decimal(amount),) * 3)
+        for label, rows, amount in (
+            ("files, as delivered", 7, "6.00"),
+            ("ledger: loaded", 3, "3.00"),
+            ("ledger: quarantined", 2, "2.00"),
+            ("ledger: deduplicated", 2, "1.00"),
+            ("Athena: processed sales_records", 3, "3.00"),
+            ("Athena: curated sales_by_region_quarter", None, "3.00"),
+            ("Athena: curated sales_by_month_item", None, "3.00"),
+        )
+    )
+
+
+def test_an_empty_table_has_nothing_and_differs_in_every_figure(reconcile: Reconcile) -> None:
+    found = reconcile(["1.00"] * 5 + ["0.50", "0.50"], answers(0, None))
+    assert found.differences[0] == "the ledger says 3 rows loaded, Athena: processed sales_records has 0"
+    assert found.differences[1:] == tuple(
+        f"{name}: the ledger says 3.00, Athena: {table} has 0"
+        for name in NAMES
+        for table in ("processed sales_records", "curated sales_by_region_quarter", "curated sales_by_month_item")
+    )
+
+
+def test_a_model_is_compared_in_the_columns_that_it_conserves_only(
+    reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = replace(CONTRACT.curated[0], name="costs", conserves=(("spent", "total_cost"),))
+    monkeypatch.setattr("tests.unit.slipway.test_reconciliation_bites.CONTRACT", replace(CONTRACT, curated=(one,)))
+    asked = {**answers(3, "3.00"), "select sum(spent) from curated.costs": [Decimal("2.99")]}
+    found = reconcile(["1.00"] * 5 + ["0.50", "0.50"], asked)
+    assert found.lines[-1].totals == (None, Decimal("2.99"), None)
+    assert found.differences == ("total_cost: the ledger says 3.00, Athena: curated costs has 2.99",)
+
+
+def test_an_account_of_nothing_adds_nothing() -> None:
+    """Whoever reads 0 as missing would add a row or a unit of money for it."""
+    files, loaded, nothing = (
+        Line(label=label, rows=rows, totals=(Decimal(money),))
+        for label, rows, money in (("files", 5, "5.00"), ("loaded", 5, "5.00"), ("deduplicated", 0, "0.00"))
+    )
+    assert list(reconciliation._differences(["money"], files, [loaded, nothing], [])) == []
+
+
+def amount(text: str | None, kind: str) -> Decimal:
+    return proof._amount(text, replace(CONTRACT.column("total_cost"), type=kind))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("999.99", "decimal(5,2)", "999.99"),
+        ("1000.00", "decimal(5,2)", "0"),
+        ("1.999", "decimal(5,2)", "0"),
+        ("+1.5", "decimal(5,2)", "1.5"),
+        (" -2 ", "decimal(5,2)", "-2"),
+        ("1.", "decimal(5,2)", "0"),
+        (".5", "decimal(5,2)", "0"),
+        ("", "decimal(5,2)", "0"),
+        (None, "decimal(5,2)", "0"),
+        ("12", "decimal(2,0)", "12"),
+        ("1.0", "decimal(2,0)", "0"),
+        ("9" * 38, "bigint", "9" * 38),
+        ("9" * 39, "bigint", "0"),
+    ],
+)
+def test_a_plain_amount_has_the_digits_of_its_column_and_no_more(text: str | None, kind: str, value: str) -> None:
+    assert amount(text, kind) == Decimal(value)
+
+
+def test_a_value_over_lines_is_one_value_as_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "lines.csv"
+    file.write_bytes(b'name,text\r\na,"1\r\n2"\r\n')
+    assert list(proof._records(file)) == [{"name": "a", "text": "1\r\n2"}]

@@ -1,0 +1,247 @@
+"""`slipway runs`: what is started has the agreed input; what must not be done is refused before anything changes."""
+
+import argparse
+from typing import Any
+
+import pytest
+
+from contracts.ledger import RunLedger
+from lambdas.fail_run.failures import Failure
+from tests.unit.slipway.conftest import DATASET, RUN, Account
+
+LATER = "20260102T000000-0000000b"
+SNAPSHOTS = {DATASET: {"before": "11", "after": "12"}}
+
+
+def test_runs_are_listed_with_their_mode_and_only_the_newest(account: Account, capsys: Any) -> None:
+    account.put_run()
+    account.put_run(LATER, mode="backfill")
+    assert account.slipway("runs", "list", "--limit", "1") == 0
+    shown = capsys.readouterr().out
+    assert LATER in shown
+    assert "backfill" in shown
+    assert RUN not in shown
+
+
+def test_a_run_is_found_without_its_dataset_and_shown_with_its_files_and_each_figure(
+    account: Account, capsys: Any
+) -> None:
+    account.put_file("a" * 64, file_name="mine.csv")
+    account.put_file("b" * 64, file_name="other.csv")
+    account.put_run(file_hashes=["a" * 64], totals={"loaded": {"revenue": "1.50"}})
+    assert account.slipway("runs", "show", RUN) == 0
+    shown = capsys.readouterr().out
+    assert "totals.loaded.revenue  1.50" in shown
+    assert "mine.csv" in shown
+    assert "other.csv" not in shown
+
+
+def test_an_unknown_run_is_told(account: Account, capsys: Any) -> None:
+    assert account.slipway("runs", "show", "nope") == 1
+    assert "no run 'nope'" in capsys.readouterr().err
+
+
+def test_a_run_is_started_by_hand(account: Account) -> None:
+    assert account.slipway("runs", "start") == 0
+    assert account.stepfunctions.started == [("dataset-run", {"trigger": "operator", "dataset": DATASET})]
+
+
+def test_a_failed_run_goes_on_from_the_step_that_failed(account: Account, capsys: Any) -> None:
+    account.put_run(status="failed", execution_arn="arn:failed")
+    account.stepfunctions.known["arn:failed"] = {"status": "FAILED"}
+    account.stepfunctions.histories["arn:failed"] = ["ClaimBatch", "RawToProcessed", "Gate", "FailRun"]
+    account.stepfunctions.carry_out = lambda arn, _request: account.put_run(status="succeeded", execution_arn=arn)
+    assert account.slipway("runs", "retry", RUN) == 0
+    request = {"trigger": "operator", "dataset": DATASET, "resume": {"run_id": RUN, "from": "Gate"}}
+    assert account.stepfunctions.started == [("dataset-run", request)]
+    assert "succeeded" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("entered", "attributes", "step"),
+    [
+        (["ClaimBatch", "RawToProcessed", "Gate"], {"error": "ReconciliationFailed"}, "RawToProcessed"),
+        (["ClaimBatch", "RawToProcessed", "Gate"], {"contract_version": "0.0.1"}, "RawToProcessed"),
+        (["ClaimBatch", "RawToProcessed", "Gate", "CloseRun", "ClaimBatch"], {}, "RawToProcessed"),
+        (["ClaimBatch", "CloseRun", "ClaimBatch", "RawToProcessed", "ProcessedToCurated"], {}, "ProcessedToCurated"),
+    ],
+    ids=["refused by the gate", "another contract", "failed before its first step", "an earlier batch went through"],
+)
+def test_a_step_that_would_only_fail_again_is_no_place_to_go_on(
+    account: Account, entered: list[str], attributes: dict[str, str], step: str
+) -> None:
+    account.put_run(status="failed", execution_arn="arn:failed", **attributes)
+    account.stepfunctions.known["arn:failed"] = {"status": "FAILED"}
+    account.stepfunctions.histories["arn:failed"] = entered
+    account.slipway("runs", "retry", RUN, "--no-wait")
+    assert account.stepfunctions.started[0][1]["resume"]["from"] == step
+
+
+def test_the_operator_may_choose_the_step(account: Account) -> None:
+    account.put_run(status="failed")
+    account.slipway("runs", "retry", RUN, "--from", "ProcessedToCurated", "--no-wait")
+    assert account.stepfunctions.started[0][1]["resume"]["from"] == "ProcessedToCurated"
+
+
+def test_a_run_whose_history_is_forgotten_goes_on_from_the_first_step(account: Account) -> None:
+    account.put_run(status="failed", execution_arn="arn:forgotten")
+    account.slipway("runs", "retry", RUN, "--no-wait")
+    assert account.stepfunctions.started[0][1]["resume"]["from"] == "RawToProcessed"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [({"status": "succeeded"}, "is succeeded"), ({"status": "failed", "mode": "erasure"}, "`slipway erase` again")],
+)
+def test_what_cannot_be_retried_is_refused(
+    account: Account, capsys: Any, attributes: dict[str, str], told: str
+) -> None:
+    account.put_run(**attributes)
+    assert account.slipway("runs", "retry", RUN) == 1
+    assert told in capsys.readouterr().err
+    assert account.stepfunctions.started == []
+
+
+def test_a_retry_that_did_nothing_or_failed_ends_with_1_and_the_reason(account: Account, capsys: Any) -> None:
+    account.put_run(status="failed")
+    account.stepfunctions.carry_out = lambda _arn, _request: {"claim": {"claimed": False, "reason": "held by another"}}
+    assert account.slipway("runs", "retry", RUN) == 1
+    assert "nothing was done: held by another" in capsys.readouterr().out
+    account.stepfunctions.ends = "FAILED"
+    assert account.slipway("runs", "retry", RUN) == 1
+    assert "run failed  FAILED" in capsys.readouterr().out
+
+
+def free(account: Account, failure: Failure) -> None:
+    lock = RunLedger(account.deployment.run_ledger).lock(failure.dataset)
+    assert lock is not None
+    assert lock["execution_arn"] == failure.execution_arn
+    RunLedger(account.deployment.run_ledger).release_lock(failure.dataset, lock["run_id"])
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED", None])
+def test_a_dead_holder_loses_the_claim_as_if_its_end_were_reported(
+    account: Account, capsys: Any, status: str | None
+) -> None:
+    account.lock("arn:aws:states:::execution:dataset-run:dead")
+    if status:
+        given = {"status": status, "input": f'{{"dataset": "{DATASET}"}}'}
+        account.stepfunctions.known["arn:aws:states:::execution:dataset-run:dead"] = given
+    account.fail_run.handle = lambda failure: free(account, failure)
+    assert account.slipway("runs", "release", "--dataset", DATASET) == 0
+    assert "released sales_records" in capsys.readouterr().out
+    assert [failure.dataset for failure in account.fail_run.asked] == [DATASET]
+
+
+def test_a_claim_of_a_running_execution_stays(account: Account, capsys: Any) -> None:
+    account.lock("arn:alive")
+    account.stepfunctions.known["arn:alive"] = {"status": "RUNNING"}
+    assert account.slipway("runs", "release") == 1
+    assert "stop-execution --execution-arn arn:alive" in capsys.readouterr().err
+    assert account.fail_run.asked == []
+
+
+def test_a_claim_that_fail_run_did_not_free_is_told(account: Account, capsys: Any) -> None:
+    account.lock("arn:dead")
+    assert account.slipway("runs", "release") == 1
+    assert "still holds" in capsys.readouterr().err
+    account.fail_run.error = "out of memory"
+    assert account.slipway("runs", "release") == 1
+    assert "out of memory" in capsys.readouterr().err
+
+
+def test_a_free_dataset_needs_no_release(account: Account, capsys: Any) -> None:
+    assert account.slipway("runs", "release") == 0
+    assert "nothing to release" in capsys.readouterr().out
+
+
+def rolled_back(account: Account, *arguments: str) -> tuple[int, list[Any]]:
+    return account.slipway("runs", "rollback", RUN, "--no-wait", *arguments), account.stepfunctions.started
+
+
+def test_a_rollback_shows_its_tables_and_starts_care_once_confirmed(
+    account: Account, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.put_run(snapshots=SNAPSHOTS, file_count=2)
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or RUN)
+    request = {"mode": "rollback", "run_id": RUN, "with_later": False}
+    expected = [("dataset-care", {"trigger": "operator", "dataset": DATASET, **request})]
+    assert rolled_back(account) == (0, expected)
+    shown = capsys.readouterr().out
+    assert "2 files will be set aside" in shown
+    assert ["sales_records", "12", "11"] in [line.split() for line in shown.splitlines()]
+    assert RUN in asked[0]
+
+
+@pytest.mark.parametrize("answer", ["yes", ""])
+def test_a_rollback_without_the_agreed_word_does_nothing(
+    account: Account, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    account.put_run()
+    monkeypatch.setattr("builtins.input", lambda _prompt: answer)
+    assert rolled_back(account) == (1, [])
+
+
+def test_nobody_there_to_answer_is_no_consent(account: Account, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def nobody(_prompt: str) -> str:
+        raise EOFError
+
+    account.put_run()
+    monkeypatch.setattr("builtins.input", nobody)
+    assert rolled_back(account) == (1, [])
+    assert "--yes" in capsys.readouterr().err
+
+
+def test_a_rollback_under_later_runs_needs_a_word_for_them(account: Account, capsys: Any) -> None:
+    account.put_run()
+    account.put_run(LATER)
+    account.put_run("20260103T000000-0000000c", mode="maintenance")  # changes no row, so it is no obstacle
+    assert rolled_back(account, "--yes") == (1, [])
+    assert f"built on {RUN}: {LATER}; --with-later" in capsys.readouterr().err
+    code, started = rolled_back(account, "--yes", "--with-later")
+    assert (code, started[0][1]["with_later"]) == (0, True)
+
+
+def test_later_is_what_ended_later_not_what_began_later(account: Account) -> None:
+    account.put_run(ended_at="2026-02-01T00:00:00.000000Z")  # retried after the other had ended
+    account.put_run(LATER)
+    assert rolled_back(account, "--yes")[0] == 0
+
+
+def test_no_snapshot_with_an_erased_person_comes_back(account: Account, capsys: Any) -> None:
+    account.put_run()
+    account.put_run(LATER, mode="erasure")
+    assert rolled_back(account, "--yes", "--with-later") == (1, [])
+    assert "a person was erased" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("attributes", [{"status": "failed"}, {"mode": "maintenance"}, {"status": "rolled_back"}])
+def test_only_a_run_that_published_can_be_rolled_back(account: Account, attributes: dict[str, str]) -> None:
+    account.put_run(**attributes)
+    assert rolled_back(account, "--yes") == (1, [])
+
+
+def test_care_that_ended_shows_what_it_did(account: Account, capsys: Any) -> None:
+    account.put_run()
+    account.stepfunctions.carry_out = lambda arn, _request: care_run(account, arn)
+    assert account.slipway("runs", "rollback", RUN, "--yes") == 0
+    shown = capsys.readouterr().out
+    assert "sales_records went back to snapshot 11." in shown
+
+
+def care_run(account: Account, arn: str) -> None:
+    account.put_run("20260109T000000-0000000f", mode="rollback", execution_arn=arn)
+    body = (
+        '{"mode": "rollback", "tables": [{"table": "sales_records", "action": "set_snapshot", "rows_deleted": 5}],'
+        ' "report": ["sales_records went back to snapshot 11."]}'
+    )
+    key = f"runs/{DATASET}/20260109T000000-0000000f/care.json"
+    account.deployment.client("s3").put_object(Bucket="processed", Key=key, Body=body.encode())
+
+
+def test_options_of_a_namespace_are_complete() -> None:
+    from slipway.grammar import build_parser
+
+    parsed = build_parser().parse_args(["runs"])
+    assert parsed == argparse.Namespace(environment="local", command="runs", action="list", dataset=None, limit=20)
