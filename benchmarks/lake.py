@@ -61,8 +61,11 @@ def load(spark: SparkSession, folder: Path, file: Path, run_id: str) -> dict[str
             batch=files,
             processed=of_contract.processed(contract, ENVIRONMENT, None),
             quarantine=of_contract.quarantine(contract, ENVIRONMENT, None),
+            quality=of_contract.quality(contract, ENVIRONMENT, None),
             tables=IcebergTables(spark),
             staged_uri=str(folder / "staged" / run_id),
+            schema_change="evolve",
+            pii_key=None,
         )
     )
 
@@ -104,5 +107,6 @@ def _manifest(folder: Path, file: Path, run_id: str) -> dict[str, Any]:
         "size_bytes": file.stat().st_size,
         "header": list(COLUMNS),
         "has_quotes": False,  # values are quoted, but none spans lines
+        "replay_of": None,
     }
-    return {"dataset": DATASET, "run_id": run_id, "files": [entry]}
+    return {"dataset": DATASET, "run_id": run_id, "mode": "load", "erased_subjects": [], "files": [entry]}

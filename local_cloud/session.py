@@ -6,6 +6,8 @@ What a later command needs to find it again is in `<state>/cloud/state.json`, re
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -14,10 +16,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -140,12 +143,13 @@ def start(
     (directory / "logs").mkdir(parents=True)
     keys.make(directory)
     token = secrets.token_hex(32)
-    port, sftp_port = _free_port(PREFERRED_PORT), _free_port(PREFERRED_SFTP_PORT)
     started = time.monotonic()
     flags = [name for name, wanted in (("--owned", owned), ("--record-classes", record_classes)) if wanted]
-    process = _spawn(directory, port, sftp_port, token, flags)
-    cloud = LocalCloud(pid=process.pid, port=port, sftp_port=sftp_port, directory=str(directory), token=token)
-    _wait_until_healthy(cloud, process)
+    with _one_at_a_time():
+        port, sftp_port = _free_port(PREFERRED_PORT), _free_port(PREFERRED_SFTP_PORT)
+        process = _spawn(directory, port, sftp_port, token, flags)
+        cloud = LocalCloud(pid=process.pid, port=port, sftp_port=sftp_port, directory=str(directory), token=token)
+        _wait_until_healthy(cloud, process)
     _write_state(cloud)
     on_progress(f"the embedded AWS answers at {cloud.endpoint} after {time.monotonic() - started:.1f} s")
     return cloud
@@ -234,6 +238,14 @@ def _write_state(cloud: LocalCloud) -> None:
     state_file = cloud.path / "state.json"
     state_file.touch(mode=0o600)
     state_file.write_text(json.dumps(asdict(cloud), indent=1))
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two that start at once would both find the preferred ports free, and the second would talk to the first."""
+    with (Path(tempfile.gettempdir()) / f"slipway-ports-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # goes with the file, however this process ends
+        yield
 
 
 def _free_port(preferred: int) -> int:

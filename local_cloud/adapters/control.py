@@ -9,13 +9,15 @@ docs/decisions/0001-loopback-counts-as-secure-transport.md.
 from __future__ import annotations
 
 import contextvars
+import functools
 import hmac
 import ipaddress
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from local_cloud.adapters import cfn_types
+from local_cloud.adapters import cfn_types, crashes, usage
 from local_cloud.adapters.patching import replace
 from local_cloud.settings import LOOPBACK, ServerSettings
 
@@ -32,17 +34,29 @@ OPEN = ("/_ministack/health", "/_ministack/ready", "/_ministack/cfn-response/", 
 _origin_inside: contextvars.ContextVar[tuple[str, bool]] = contextvars.ContextVar(
     "slipway_request_origin", default=(LOOPBACK, True)
 )
-_denials: list[dict[str, str]] = []
-DENIALS_KEPT = 1000
 
 
 def install(settings: ServerSettings) -> None:
-    """Put the guard in front of the whole application, and listen to the policy evaluator."""
+    """Put the guard in front of the whole application."""
     replace("ministack.app", "app", lambda app: guarded(app, settings.control_token))
     replace("ministack.app", "pin_request_origin", _secure_on_loopback)
     # what the emulator does without a request (a scheduled call, a worker thread) never leaves the process
     replace("ministack.core.iam_evaluator", "_request_origin", lambda _: _origin_inside)
-    replace("ministack.core.iam_evaluator", "enforce", _recording_denials)
+    replace("ministack.core.iam_evaluator", "_fnmatch_compile", _of_any_character)
+
+
+def _of_any_character(compile_pattern: Any) -> Any:
+    """`*` of a policy matches any characters, and an object key may hold a line feed.
+
+    Source: IAM user guide, "IAM JSON policy elements: Resource", wildcards.
+    """
+
+    @functools.lru_cache(maxsize=10_000)
+    def compiled(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+        found: re.Pattern[str] = compile_pattern(pattern, ignore_case)
+        return re.compile(found.pattern.removesuffix("$") + r"\Z", found.flags | re.DOTALL)
+
+    return compiled
 
 
 def guarded(app: Any, token: str) -> Any:
@@ -65,16 +79,21 @@ def guarded(app: Any, token: str) -> Any:
 
 
 async def _control(command: str, send: Send) -> None:
-    answers: dict[str, Callable[[], Any]] = {
+    answers: dict[str, Callable[..., Any]] = {
         "enforce-policies": _enforce_policies,
-        "denials": lambda: _denials,
+        "denials": lambda: usage.denials,
+        "used-permissions": usage.used,
         "recorded-types": lambda: sorted(cfn_types.recorded),
+        "crash-at": crashes.arm,  # crash-at/<role>/<action>/<call>
+        "no-crash": crashes.disarm,
+        "crashes": crashes.struck,
     }
-    answer = answers.get(command)
+    name, *arguments = command.split("/")
+    answer = answers.get(name)
     if answer is None:
-        await _answer(send, 404, {"message": f"no such command {command!r}; there is {', '.join(answers)}"})
+        await _answer(send, 404, {"message": f"no such command {name!r}; there is {', '.join(answers)}"})
     else:
-        await _answer(send, 200, answer())
+        await _answer(send, 200, answer(*arguments))
 
 
 def _enforce_policies() -> dict[str, bool]:
@@ -93,15 +112,3 @@ def _secure_on_loopback(pin: Any) -> Any:
         pin(source_ip, secure_transport or ipaddress.ip_address(source_ip).is_loopback)
 
     return pin_request_origin
-
-
-def _recording_denials(enforce: Any) -> Any:
-    def recorded(access_key_id: str, iam_action: str, *args: Any, **kwargs: Any) -> Any:
-        denied = enforce(access_key_id, iam_action, *args, **kwargs)
-        if denied is not None and len(_denials) < DENIALS_KEPT:
-            principal = str(getattr(denied, "principal_arn", "") or getattr(denied, "code", ""))
-            resource = str(kwargs.get("resource_arn", "*"))
-            _denials.append({"principal": principal, "action": iam_action, "resource": resource})
-        return denied
-
-    return recorded

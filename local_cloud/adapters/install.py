@@ -8,10 +8,14 @@ from local_cloud.adapters import (
     control,
     glue_gaps,
     glue_permissions,
+    lambda_errors,
+    secrets_of_stacks,
     service_roles,
     spark_jobs,
     step_functions_glue,
+    step_functions_sns,
     transfer_events,
+    usage,
 )
 from local_cloud.settings import ServerSettings
 
@@ -20,10 +24,14 @@ def install_all(settings: ServerSettings) -> None:
     """Close every gap, or stop the start with the name that has moved."""
     spark_jobs.install(settings)
     step_functions_glue.install()
+    step_functions_sns.install()
     service_roles.install()
     transfer_events.install()
     cfn_types.install()
     glue_gaps.install()
     glue_permissions.install()
     athena.install(settings)
+    lambda_errors.install()
+    secrets_of_stacks.install()
+    usage.install()
     control.install(settings)

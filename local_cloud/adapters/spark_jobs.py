@@ -68,6 +68,13 @@ def stop(run_id: str, state: str = "STOPPED") -> None:
             active.process.terminate()  # its lifeline kills Spark with it
 
 
+def processes_of(role: str) -> list[int]:
+    """Lifelines of the Spark runs that go on under a role, by its name."""
+    jobs = original(GLUE, "_jobs")
+    going = (active for active in list(_active.values()) if active.process is not None and not active.ended.is_set())
+    return [a.process.pid for a in going if a.process and jobs[a.record["JobName"]]["Role"].endswith(f"/{role}")]
+
+
 def start_job_run(settings: ServerSettings, data: dict[str, Any]) -> Any:
     """Glue's StartJobRun."""
     name = str(data.get("JobName"))

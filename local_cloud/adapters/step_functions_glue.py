@@ -77,7 +77,11 @@ def _stopping_glue(invoke_with_timeout: Any) -> Any:
 
 
 def _as_step_functions_shows(record: dict[str, Any]) -> dict[str, Any]:
-    """The JobRun with times in epoch milliseconds, and no ErrorMessage when there is none."""
+    """The JobRun with times in epoch milliseconds, and no ErrorMessage when there is none.
+
+    ExecutionTime, NumberOfWorkers and WorkerType are there as Glue gives them (API reference, JobRun). DPUSeconds, that
+    Glue adds where auto-scaling counted workers as they came and went, is not: here nothing scales.
+    """
     shown = {key: value for key, value in record.items() if value not in (None, "")}
     times = {key: record[key] * MILLIS for key in ("StartedOn", "LastModifiedOn", "CompletedOn") if record.get(key)}
     return shown | times

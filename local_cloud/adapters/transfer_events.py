@@ -120,8 +120,28 @@ def _with_identified_sessions(ensure: Any) -> Any:
             for operation in SESSION_OPERATIONS:
                 setattr(session, operation, _identified(getattr(session, operation), operation))
             session.scandir = _listed(session.scandir)
+            session._resolve = _within_home(session._resolve)
 
     return ensure_sftp_runtime
+
+
+def _within_home(resolve: Callable[..., Any]) -> Callable[..., Any]:
+    """The emulator takes a path above the root for the root; Transfer Family blocks it.
+
+    Source: Transfer Family user guide, "Using logical directories to simplify your Transfer Family directory
+    structures": paths with relative elements that leave the logical root are not resolved.
+    """
+
+    @functools.wraps(resolve)
+    def checked(self: Any, path: bytes | str) -> Any:
+        depth = 0
+        for part in (path.decode("utf-8", "replace") if isinstance(path, bytes) else path).split("/"):
+            depth += {"": 0, ".": 0, "..": -1}.get(part, 1)
+            if depth < 0:
+                raise _failure("SFTPPermissionDenied", f"{path!r} leaves the home directory")
+        return resolve(self, path)
+
+    return checked
 
 
 def _identified(method: Callable[..., Any], operation: str) -> Callable[..., Any]:

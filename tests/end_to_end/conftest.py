@@ -1,4 +1,7 @@
-"""One embedded AWS for the whole suite, deployed once from the application that `cdk deploy` ships."""
+"""One embedded AWS per file of tests, deployed from the application that `cdk deploy` ships.
+
+A file is a story that begins with empty tables, so that files may run beside each other and in any order.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from slipway.inbox import Inbox
 from tests.end_to_end.pipeline import Pipeline
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[session.LocalCloud]:
     """The embedded AWS with the application deployed and IAM enforced."""
     started = session.start(tmp_path_factory.mktemp("cloud"), owned=True, on_progress=print)
@@ -23,7 +26,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[session.LocalClo
         started.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pipeline(cloud: session.LocalCloud) -> Iterator[Pipeline]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLIPWAY_STATE", str(cloud.path.parent))

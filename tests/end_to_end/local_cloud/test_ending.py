@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,14 @@ def _failing_server(directory: Path, *_: object, **__: object) -> subprocess.Pop
     with (directory / "logs" / "server.log").open("wb") as log:
         command = [sys.executable, "-c", "raise SystemExit('no such adapter')"]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)
+
+
+def test_two_that_start_at_once_get_ports_of_their_own(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        started = list(pool.map(lambda name: session.start(tmp_path / name, owned=True), ("one", "other")))
+    try:
+        assert len({cloud.port for cloud in started} | {cloud.sftp_port for cloud in started}) == 4
+        assert [cloud.control("denials") for cloud in started] == [[], []]  # each knows its own token
+    finally:
+        for cloud in started:
+            cloud.stop()

@@ -1,0 +1,178 @@
+"""Events repeated and out of order: the tables and the ledger are those of in-order, single delivery.
+
+The landing bucket's own rule is switched off, and events as S3 sends them through EventBridge go straight to the intake
+queue: each one to five times, shuffled, in portions, so that runs begin while others are under way. The full form
+compares with a second embedded AWS to which every event came once and in order; both forms compare with what Python
+computes from the files.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from chaos.batches import SmallFile, batch, expected
+from chaos.outcome import Outcome, differences, left_open
+from chaos.world import FOLDER, Landed, World, of, started
+
+SEED = 20261121
+FULL, SHORT = 200, 20
+WAVES = 4
+MOST_COPIES = 5
+PORTIONS = 4
+PORTION_SECONDS = 6
+SECONDS_BETWEEN_WAVES = 1.1  # upload times have whole seconds
+MESSAGES_PER_CALL = 10  # SQS API reference, SendMessageBatch
+# Which run a file met decides whether its replaced rows count as deduplicated or as loaded and replaced later.
+BY_BATCHING = frozenset({"rows_loaded", "rows_deduplicated"})
+BY_DELIVERY = frozenset({"run_id", "sequencer", "version_id"})
+Entry = dict[str, Any]
+
+
+def run(world: World, *, short: bool) -> Outcome:
+    """Deliver a batch with replacements among its files, shuffled and repeated."""
+    files = batch("shuffled", count=SHORT if short else FULL, waves=WAVES, first=10_000)
+    problems: list[str] = []
+    if not short:
+        with started(lambda _: None) as reference:
+            _deliver(reference, files, copies=[1] * len(files), portions=1, shuffled=False)
+            tables, ledger = reference.tables(), _ledger(reference, files)
+        world = of(world.cloud)  # the SDK's settings pointed at the reference
+    before = {name: set(rows) for name, rows in world.tables().items()}
+    random = Random(SEED)  # noqa: S311 - a repeatable experiment
+    copies = [random.randint(1, MOST_COPIES) for _ in files]
+    starts = world.spark_starts()
+    _deliver(world, files, copies=copies, portions=2 if short else PORTIONS, shuffled=True)
+    found = world.tables()
+    if short:
+        problems += _rows_of(files, found, before)
+    else:
+        problems += differences(expected(files), found) + differences(tables, found)
+        problems += [f"ledger: {line}" for line in _unlike(ledger, _ledger(world, files))]
+    problems += _entries_once(world, files) + left_open(world)
+    return Outcome(
+        figures={
+            "files": len(files),
+            "events delivered": sum(copies),
+            "most copies of one event": max(copies),
+            "Spark starts": world.spark_starts() - starts,
+            "compared with": "Python's own computation" if short else "in-order single delivery, and Python's",
+        },
+        problems=problems,
+    )
+
+
+def event(landed: Landed, bucket: str, *, sequence: int, seed: int = SEED) -> str:
+    """An "Object Created" event as EventBridge puts it into SQS; a copy of it is the same text.
+
+    Source: S3 user guide, "EventBridge event message structure".
+    """
+    body = {
+        "version": "0",
+        "id": str(UUID(int=Random(f"{seed}/{landed.key}").getrandbits(128), version=4)),  # noqa: S311 - no secret
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "000000000000",
+        "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "region": "us-east-1",
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": {
+                "key": landed.key,
+                "size": landed.size,
+                "etag": landed.etag,
+                "version-id": landed.version_id,
+                "sequencer": f"{sequence:018X}",
+            },
+            "request-id": "N4N7GDK58NMKJ12R",
+            "requester": "000000000000",
+            "source-ip-address": "127.0.0.1",
+            "reason": "PutObject",
+        },
+    }
+    return json.dumps(body)
+
+
+def _deliver(world: World, files: Sequence[SmallFile], *, copies: Sequence[int], portions: int, shuffled: bool) -> None:
+    rule = world.physical_id("Intake", "FileLanded", "AWS::Events::Rule").rpartition("|")[2]
+    world.client("events").disable_rule(Name=rule)
+    try:
+        bodies = _upload(world, files)
+        events = [body for body, count in zip(bodies, copies, strict=True) for _ in range(count)]
+        if shuffled:
+            Random(SEED).shuffle(events)  # noqa: S311 - a repeatable experiment
+        size = -(-len(events) // portions)
+        for begin in range(0, len(events), size):
+            _send(world, events[begin : begin + size])
+            time.sleep(PORTION_SECONDS if portions > 1 else 0)
+        world.wait_until_quiet()
+    finally:
+        world.client("events").enable_rule(Name=rule)
+
+
+def _upload(world: World, files: Sequence[SmallFile]) -> list[str]:
+    bucket = world.deployment.output("LandingBucketName")
+    bodies = []
+    for number, file in enumerate(files):
+        if number and file.wave > files[number - 1].wave:
+            time.sleep(SECONDS_BETWEEN_WAVES)
+        bodies.append(event(world.put(file.key, file.body), bucket, sequence=0x5F8 << 48 | number))
+    return bodies
+
+
+def _send(world: World, events: Sequence[str]) -> None:
+    sqs = world.client("sqs")
+    for begin in range(0, len(events), MESSAGES_PER_CALL):
+        entries = [
+            {"Id": str(index), "MessageBody": body}
+            for index, body in enumerate(events[begin : begin + MESSAGES_PER_CALL])
+        ]
+        answer = sqs.send_message_batch(QueueUrl=world.intake_queue, Entries=entries)
+        if answer.get("Failed"):
+            raise RuntimeError(f"SQS refused {answer['Failed']}")
+
+
+def _rows_of(files: Sequence[SmallFile], found: dict[str, list[Any]], before: dict[str, set[Any]]) -> list[str]:
+    """The rows that these files should have added to processed, in a pipeline that held other files before."""
+    processed = "processed.sales_records"
+    new = {processed: [row for row in found[processed] if row not in before.get(processed, set())]}
+    return differences({processed: expected(files)[processed]}, new)
+
+
+def _ledger(world: World, files: Sequence[SmallFile]) -> dict[str, Entry]:
+    """The entries of these files by entry name, without what differs from delivery to delivery."""
+    keys = {file.key for file in files}
+    return {item["entry"]: _comparable(item) for item in world.file_entries() if item["landing_key"] in keys}
+
+
+def _comparable(item: Entry) -> Entry:
+    kept = {
+        name: value
+        for name, value in item.items()
+        if not name.endswith("_at") and name not in BY_DELIVERY | BY_BATCHING
+    }
+    return kept | {"rows_not_quarantined": sum(int(item.get(name, 0)) for name in BY_BATCHING)}
+
+
+def _unlike(left: dict[str, Entry], right: dict[str, Entry]) -> list[str]:
+    return [
+        f"{entry}: {left.get(entry)} and {right.get(entry)}"
+        for entry in sorted({*left, *right})
+        if left.get(entry) != right.get(entry)
+    ]
+
+
+def _entries_once(world: World, files: Sequence[SmallFile]) -> list[str]:
+    """Each file has the one entry of its content, and no repeated event became a duplicate or a rejection."""
+    found = sorted(
+        item["entry"] for item in world.file_entries() if item["landing_key"].startswith(f"{FOLDER}shuffled")
+    )
+    wanted = sorted(f"file#{file.sha256}" for file in files)
+    return [] if found == wanted else [f"ledger: {len(found)} entries for {len(wanted)} files, or others than theirs"]

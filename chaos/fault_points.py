@@ -1,0 +1,80 @@
+"""Where a run can be broken: every call of every task that changes something, and every state it can be stopped in.
+
+The points are not written down but counted: an undisturbed run is watched, and each change that a role made in it is a
+place to die. A task that changes nothing dies at its first call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from chaos.world import World
+
+FUNCTIONS = ("ClaimBatch", "Gate", "CloseRun", "FailRun")
+JOBS = {"RawToProcessed": "RawToProcessedJobName", "ProcessedToCurated": "ProcessedToCuratedJobName"}
+# In the order of the state machine; FailRun only runs where another task failed.
+TASKS = ("ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun")
+STOPPED_IN = ("SettleUploads", "RawToProcessed", "ProcessedToCurated")  # the others are over within moments
+CHANGES = ("Put", "Update", "Delete", "Create", "Publish", "Send", "Start")
+# Of one action in a job, the first and the last call: tests/spark kills the jobs at every write, in one Spark.
+SPARK_CALLS = 2
+Counts = Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """Call number `call` (from 1) of `action` by the role of `task`."""
+
+    task: str
+    role: str
+    action: str
+    call: int
+
+    def __str__(self) -> str:
+        return f"{self.task}, {self.action} number {self.call}"
+
+
+def roles(world: World) -> dict[str, str]:
+    """Role name of each task of the state machine."""
+    glue, functions = world.client("glue"), world.client("lambda")
+    found = {
+        task: glue.get_job(JobName=world.deployment.output(output))["Job"]["Role"] for task, output in JOBS.items()
+    }
+    for task in FUNCTIONS:
+        name = world.physical_id("Orchestration", f"{task}Function", "AWS::Lambda::Function")
+        found[task] = functions.get_function_configuration(FunctionName=name)["Role"]
+    return {task: arn.rsplit("/", 1)[-1] for task, arn in found.items()}
+
+
+def counted(world: World) -> dict[str, Counts]:
+    """{role: {action: allowed calls so far}}."""
+    used = world.cloud.control("used-permissions")
+    return {role: {action: found["allowed"] for action, found in actions.items()} for role, actions in used.items()}
+
+
+def points(
+    before: Mapping[str, Counts],
+    after: Mapping[str, Counts],
+    roles: Mapping[str, str],
+    tasks: Sequence[str] = TASKS,
+) -> list[Point]:
+    """Every point of the tasks that a run between the two counts went through, in their order."""
+    return [
+        Point(task=task, role=roles[task], action=action, call=call)
+        for task in tasks
+        for action, calls in _changes(before.get(roles[task], {}), after.get(roles[task], {}))
+        for call in (_spread(calls) if task in JOBS else range(1, calls + 1))
+    ]
+
+
+def _changes(before: Counts, after: Counts) -> Iterator[tuple[str, int]]:
+    made = {action: calls - before.get(action, 0) for action, calls in after.items()}
+    called = {action: calls for action, calls in made.items() if calls > 0}
+    changes = {action: calls for action, calls in called.items() if action.split(":")[1].startswith(CHANGES)}
+    yield from changes.items() if changes else [(action, 1) for action in list(called)[:1]]
+
+
+def _spread(calls: int) -> list[int]:
+    """The first and the last call."""
+    return list(range(1, calls + 1)) if calls <= SPARK_CALLS else [1, calls]

@@ -1,0 +1,183 @@
+"""Kill every task at every change it makes, stop executions in every state that lasts, and look what is left.
+
+Each fault hits the work that the one before left undone. After each: the failure was announced exactly once, nothing
+holds the lock, no file is claimed. In the end one run is let through, and the tables must be those that Python computes
+from the files, so those of an undisturbed run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from chaos import fault_points
+from chaos.batches import SmallFile, batch, expected
+from chaos.fault_points import Point
+from chaos.outcome import Outcome, differences, left_open
+from chaos.world import DATASET, Row, World
+from slipway.inbox import Alert
+
+FIRST_NUMBER = 20_000  # of the orders, apart from the other experiments'
+LOOK_SECONDS = 0.1
+ALERT_SECONDS = 20
+# The points of the short form: one per kind of task, each known to be reached by any run.
+SHORT_POINTS = (("ClaimBatch", "s3:PutObject"), ("RawToProcessed", "s3:PutObject"), ("CloseRun", "dynamodb:DeleteItem"))
+SHORT_FAIL_RUN = "dynamodb:UpdateItem"
+
+
+@dataclass(kw_only=True)
+class Breaking:
+    """The experiment under way."""
+
+    world: World
+    roles: dict[str, str]
+    files: list[SmallFile] = field(default_factory=list)
+    tried: int = 0
+    survived: int = 0
+    told: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def waiting(self) -> bool:
+        """Whether a file waits for a run."""
+        return any(item["status"] == "waiting" for item in self.world.file_entries())
+
+    def begin(self) -> str:
+        """An execution that has work to do; its ARN."""
+        if self.waiting():
+            return self.world.start_run()
+        known = {item["executionArn"] for item in self.world.executions()}
+        file = batch("faults", count=1, first=FIRST_NUMBER + len(self.files), seed=len(self.files))[0]
+        key = file.key.replace("_0000", f"_{len(self.files):04d}")
+        file = SmallFile(wave=len(self.files), key=key, records=file.records)
+        self.files.append(file)
+        self.world.put(file.key, file.body)
+        while not (new := [arn for arn in self._arns() if arn not in known]):
+            time.sleep(LOOK_SECONDS)
+        return new[0]
+
+    def crash(self, *points: Point) -> None:
+        """Let a run die at the first point, and what handles its failure at the others."""
+        for point in points:
+            self.world.cloud.control(f"crash-at/{point.role}/{point.action}/{point.call}")
+        execution = self.begin()
+        self.world.wait_for(execution)
+        self._look(execution, " then ".join(map(str, points)))
+        missed = self.world.cloud.control("no-crash")["not_struck"]
+        self.problems += [f"{crash} was never reached after {points[0]}" for crash in missed]
+
+    def stop_in(self, state: str) -> None:
+        """Stop an execution once it is in `state`."""
+        execution = self.begin()
+        client = self.world.client("stepfunctions")
+        while self._state_of(execution) != state:
+            if client.describe_execution(executionArn=execution)["status"] != "RUNNING":
+                self.problems.append(f"{execution} ended before it was in {state}")
+                return
+            time.sleep(LOOK_SECONDS)
+        client.stop_execution(executionArn=execution, error="Chaos", cause=f"stopped in {state}")
+        self._look(execution, f"stopped in {state}")
+
+    def finish(self) -> None:
+        """Let everything that waits through."""
+        if self.waiting():
+            self.world.wait_for(self.world.start_run())
+        self.world.wait_until_quiet()
+
+    def _arns(self) -> list[str]:
+        return [item["executionArn"] for item in self.world.executions()]
+
+    def _state_of(self, execution: str) -> str:
+        history = self.world.client("stepfunctions").get_execution_history(executionArn=execution, reverseOrder=True)
+        entered = (event for event in history["events"] if event["type"].endswith("StateEntered"))
+        return str(next((event["stateEnteredEventDetails"]["name"] for event in entered), ""))
+
+    def _look(self, execution: str, fault: str) -> None:
+        """What a failure must leave: one alert, no lock, no claimed file. A run may also have survived the fault."""
+        self.tried += 1
+        status = self.world.wait_for(execution)
+        if status == "SUCCEEDED":
+            self.survived += 1
+            wanted = 0
+        else:
+            wanted = 1
+        alerts = self._alerts(wanted)
+        self.told += len(alerts)
+        if len(alerts) != wanted:
+            subjects = [alert.subject for alert in alerts]
+            self.problems.append(
+                f"{fault}: {status}, {len(alerts)} alerts of failed runs, expected {wanted}: {subjects}"
+            )
+        held = [item for item in self.world.run_entries() if item["entry"] == "claim"]
+        held += [item for item in self.world.file_entries() if item["status"] == "claimed"]
+        self.problems += [f"{fault}: still held: {item['entry']}" for item in held]
+
+    def _alerts(self, wanted: int) -> list[Alert]:
+        """Alerts of failed runs: what came once `wanted` were there and nothing moved any more, or time is over."""
+        deadline = time.monotonic() + ALERT_SECONDS
+        found: list[Alert] = []
+        while True:
+            self.world.wait_until_quiet()
+            found += [alert for alert in self.world.inbox.read() if alert.topic == "RunFailed"]
+            if len(found) >= wanted or time.monotonic() > deadline:
+                return found
+
+
+def run(world: World, *, short: bool) -> Outcome:
+    """Break runs at every point, or in the short form at some."""
+    breaking = Breaking(world=world, roles=fault_points.roles(world))
+    world.inbox.read()
+    before = world.tables()
+    sequence = _short(breaking) if short else _full(breaking)
+    for points in sequence:
+        breaking.crash(*points)
+    for state in fault_points.STOPPED_IN[1:2] if short else fault_points.STOPPED_IN:
+        breaking.stop_in(state)
+    breaking.finish()
+    problems = breaking.problems + left_open(world) + _tables(world, breaking.files, before)
+    return Outcome(
+        figures={
+            "runs broken": breaking.tried,
+            "processes killed with SIGKILL at a call to AWS": len(world.cloud.control("crashes")),
+            "of the runs, survived by a retry of the task": breaking.survived,
+            "failures announced": breaking.told,
+            "files": len(breaking.files),
+        },
+        problems=problems,
+    )
+
+
+def _short(breaking: Breaking) -> Iterator[tuple[Point, ...]]:
+    """One crash per kind of task, and one of FailRun while it handles the first."""
+    for task, action in SHORT_POINTS:
+        point = Point(task=task, role=breaking.roles[task], action=action, call=1)
+        handling = Point(task="FailRun", role=breaking.roles["FailRun"], action=SHORT_FAIL_RUN, call=1)
+        yield (point, handling) if task == "RawToProcessed" else (point,)
+
+
+def _full(breaking: Breaking) -> Iterator[tuple[Point, ...]]:
+    """Every point that an undisturbed run goes through, then FailRun at each of its changes while it handles one."""
+    before = fault_points.counted(breaking.world)
+    breaking.world.wait_for(breaking.begin())
+    breaking.world.wait_until_quiet()
+    found = fault_points.points(before, fault_points.counted(breaking.world), breaking.roles)
+    killed_job = next(point for point in found if point.task in fault_points.JOBS)  # which no retry heals
+    handling: list[Point] = []
+    for point in found:
+        before = fault_points.counted(breaking.world)
+        yield (point,)
+        if point == killed_job:
+            after = fault_points.counted(breaking.world)
+            handling = fault_points.points(before, after, breaking.roles, tasks=["FailRun"])
+    for point in handling:
+        yield killed_job, point
+
+
+def _tables(world: World, files: list[SmallFile], before: dict[str, list[Row]]) -> list[str]:
+    """Against what Python computes; in a pipeline that held other files, only the rows that are new in processed."""
+    found, wanted = world.tables(), expected(files)
+    if not any(before.values()):
+        return differences(wanted, found)
+    name = f"processed.{DATASET}"
+    known = set(before[name])
+    return differences({name: wanted[name]}, {name: [row for row in found[name] if row not in known]})

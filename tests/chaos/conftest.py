@@ -1,0 +1,29 @@
+"""One embedded AWS for the short forms of all experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from chaos.world import World, started
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with pytest.MonkeyPatch.context() as patch, started(_watching(patch)) as deployed:
+        yield deployed
+
+
+def _watching(patch: pytest.MonkeyPatch):  # noqa: ANN202 - a progress callback
+    """Progress to the test's output; what the experiments set in this process is put back afterwards."""
+    for name in (
+        "SLIPWAY_STATE",
+        "AWS_ENDPOINT_URL",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ):
+        patch.setenv(name, "")
+        patch.delenv(name)
+    return print

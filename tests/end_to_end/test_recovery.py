@@ -1,0 +1,172 @@
+"""What an operator types after something went wrong, and that it is over then; told as one story, in order.
+
+Events that ended as dead letters are redriven; a run is rolled back and its file loaded again; a job is killed and its
+run retried; the claim of a dead run is released.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts import model, naming
+from contracts.ledger import FileLedger, RunLedger, file_entry
+from local_cloud.session import LocalCloud
+from sample_data.sales_rows import Span, write_file
+from slipway import __main__ as command_line
+from slipway import dead_letters, executions, follow, ledgers
+from tests.end_to_end.pipeline import DATASET, PARTNER, Pipeline, sha256_of
+
+FIRST_SERIAL = 450_000_000  # orders that no other test of the session has
+POISON = "no event at all"
+STUCK_RUN = "20200101T000000-0badcafe"
+STUCK_FILE = "0badcafe" * 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """One file per misfortune."""
+
+    killed: Path
+    undelivered: Path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("recovery")
+    made = Files(killed=folder / "killed.csv", undelivered=folder / "undelivered.csv")
+    for number, path in enumerate((made.killed, made.undelivered)):
+        span = Span(first=date(2032, 1 + number, 1))
+        write_file(path, rows=40, span=span, seed=path.name, first_serial=FIRST_SERIAL + 1000 * number)
+    return made
+
+
+def role_of_job(pipeline: Pipeline, output: str) -> str:
+    job = pipeline.deployment.client("glue").get_job(JobName=pipeline.deployment.output(output))
+    return str(job["Job"]["Role"].rpartition("/")[2])
+
+
+def newest_run(pipeline: Pipeline) -> dict[str, Any]:
+    return ledgers.runs(pipeline.deployment, DATASET)[-1]
+
+
+def lock(pipeline: Pipeline) -> dict[str, Any] | None:
+    return RunLedger(pipeline.deployment.run_ledger).lock(DATASET)
+
+
+def undelivered(pipeline: Pipeline, file: Path) -> dict[str, Any]:
+    """Put a file into landing while its event is lost; the event as EventBridge would have sent it."""
+    events = pipeline.deployment.client("events")
+    bucket = pipeline.deployment.output("LandingBucketName")
+    key = naming.landing_folder(PARTNER, model.load(DATASET).intake.folder) + file.name
+    (rule,) = [rule["Name"] for rule in events.list_rules()["Rules"] if "FileLanded" in rule["Name"]]
+    events.disable_rule(Name=rule)
+    try:
+        put = pipeline.deployment.client("s3").put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
+    finally:
+        events.enable_rule(Name=rule)
+    landed = {"key": key, "etag": put["ETag"].strip('"'), "version-id": put["VersionId"], "sequencer": "0A"}
+    detail = {"bucket": {"name": bucket}, "object": {**landed, "size": file.stat().st_size}}
+    return {"id": "lost", "source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+
+
+def test_dead_letters_are_redriven_and_a_poisoned_one_stops_nobody(
+    pipeline: Pipeline, files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sqs, url = pipeline.deployment.client("sqs"), pipeline.deployment.output("IntakeDeadLetterQueueUrl")
+    event = undelivered(pipeline, files.undelivered)
+    for body in (POISON, json.dumps(event)):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    assert command_line.main(["doctor"]) == 1
+    assert "2 dead letters of intake" in capsys.readouterr().out
+    watch = follow.begin(pipeline.deployment, lambda _step: None)
+    assert command_line.main(["redrive"]) == 0
+    assert "intake: 2 messages redriven" in capsys.readouterr().out
+    key = event["detail"]["object"]["key"]
+    outcome = follow.until_fates(watch, dataset=DATASET, awaited={key}, known=())
+    assert outcome.failed_executions == []
+    assert pipeline.file(sha256_of(files.undelivered)).status == "loaded"
+    assert dead_letters.peek(pipeline.deployment, url).left == []
+    sqs.purge_queue(QueueUrl=pipeline.deployment.output("IntakeQueueUrl"))  # of the poison, for who comes after
+
+
+def test_a_run_is_rolled_back_and_its_file_can_be_loaded_again(pipeline: Pipeline, files: Files) -> None:
+    loaded = pipeline.tables()
+    run, sha256 = newest_run(pipeline), sha256_of(files.undelivered)
+    assert command_line.main(["runs", "rollback", run["run_id"], "--yes"]) == 0
+    assert newest_run(pipeline)["mode"] == "rollback"
+    tables = pipeline.tables()
+    assert tables["processed"][0][0] == loaded["processed"][0][0] - 40
+    february = f"select count(*) from processed.{DATASET} where order_date >= date '2032-02-01'"
+    assert pipeline.ask(february) == [(0,)]
+    assert pipeline.file(sha256).status == "set_aside"
+    assert command_line.main(["runs", "show", run["run_id"]]) == 0
+    assert command_line.main(["files", "release", sha256]) == 0
+    assert pipeline.start_run(sha256) == "SUCCEEDED"
+    again = pipeline.tables()
+    curated = {curated.name for curated in model.load(DATASET).curated}
+    assert {name: again[name] for name in curated} == {name: loaded[name] for name in curated}
+    assert again["processed"][0][:5] == loaded["processed"][0][:5]
+
+
+def test_a_failed_run_goes_on_at_the_step_that_was_killed(pipeline: Pipeline, cloud: LocalCloud, files: Files) -> None:
+    before = pipeline.tables()
+    pipeline.new_alerts()
+    role = role_of_job(pipeline, "ProcessedToCuratedJobName")
+    cloud.control(f"crash-at/{role}/s3:PutObject/2")
+    assert len(pipeline.deliver(files.killed).failed_executions) == 1
+    assert cloud.control("no-crash")["not_struck"] == []
+    assert pipeline.tables() == before
+    (alert,) = pipeline.new_alerts()
+    failed = newest_run(pipeline)
+    assert f"slipway runs retry {failed['run_id']} --dataset {DATASET}" in alert.body
+    assert lock(pipeline) is None
+    assert command_line.main(["runs", "retry", failed["run_id"]]) == 0
+    ended = newest_run(pipeline)
+    assert (ended["run_id"], ended["status"]) == (failed["run_id"], "succeeded")
+    entered = {step.name for step in executions.steps(pipeline.deployment, ended["execution_arn"])}
+    assert {"ProcessedToCurated", "CloseRun"} < entered
+    assert "RawToProcessed" not in entered
+    assert pipeline.file(sha256_of(files.killed)).status == "loaded"
+    assert pipeline.tables()["processed"][0][0] == before["processed"][0][0] + 40
+
+
+def left_behind(pipeline: Pipeline, execution_arn: str) -> None:
+    """A claim as a run leaves it whose function and whose report of the end were both lost."""
+    runs, items = RunLedger(pipeline.deployment.run_ledger), FileLedger(pipeline.deployment.file_ledger)
+    moment = "2020-01-01T00:00:00.000000Z"
+    item = {"dataset": DATASET, "entry": file_entry(STUCK_FILE), "sha256": STUCK_FILE, "status": "waiting"}
+    items.add({**item, "file_name": "stuck.csv", "landing_key": "partners/acme/stuck.csv", "received_at": moment})
+    assert runs.take_lock(DATASET, run_id=STUCK_RUN, execution_arn=execution_arn, expires_at=2**31)
+    assert runs.start(
+        DATASET,
+        STUCK_RUN,
+        trigger="operator",
+        execution_arn=execution_arn,
+        started_at=moment,
+        contract_version=model.load(DATASET).version,
+        file_hashes=[STUCK_FILE],
+    )
+    assert items.claim(DATASET, STUCK_FILE, STUCK_RUN)
+
+
+def test_a_claim_that_a_dead_run_left_is_released_and_its_file_waits_again(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline.new_alerts()
+    left_behind(pipeline, str(newest_run(pipeline)["execution_arn"]))
+    assert command_line.main(["doctor"]) == 1
+    assert f"slipway runs release --dataset {DATASET}" in capsys.readouterr().out
+    assert command_line.main(["runs", "release", "--dataset", DATASET]) == 0
+    assert lock(pipeline) is None
+    assert ledgers.one_run(pipeline.deployment, STUCK_RUN, DATASET)["status"] == "failed"
+    assert pipeline.file(STUCK_FILE).status == "waiting"
+    (alert,) = pipeline.new_alerts()
+    assert STUCK_RUN in alert.body
+    assert command_line.main(["files", "set-aside", STUCK_FILE, "--reason", "it never was"]) == 0
+    assert pipeline.file(STUCK_FILE).status == "set_aside"

@@ -1,0 +1,198 @@
+"""Monthly files with personal data, from a partner's folders of dates to segments of customers, and one customer's
+erasure; told as one story, in order. Expected figures come from plain Python over the files that were sent.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from contracts import model, naming, personal_data
+from glue_jobs.transforms.staging import WITHHELD
+from local_cloud.session import LocalCloud
+from sample_data import superstore
+from sample_data.superstore import MonthFile, Record
+from slipway import __main__ as command_line
+from slipway import follow, ledgers, partner
+from tests.end_to_end.pipeline import PARTNER, Pipeline
+from tests.unit.sample_data import superstore_figures
+from tests.unit.sample_data.superstore_figures import ROOT, Line
+
+DATASET = "superstore"
+ROWS, REFUSED = 150, 2
+VIEW = "superstore_customer_value"
+CONTRACT = model.load(DATASET)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """Three months of which two records break a rule, and the customer who will want to be forgotten."""
+
+    months: list[MonthFile]
+    subject: Record
+    refused: frozenset[int]
+
+    @property
+    def records(self) -> list[Record]:
+        return superstore_figures.records(month.path for month in self.months)
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Sent:
+    folder = tmp_path_factory.mktemp("superstore")
+    whole = superstore.generate(folder / "whole", seed=2, months=3, rows=ROWS)
+    records = superstore_figures.records(month.path for month in whole)
+    subject = records[0]
+    another = next(record for record in records if record["Customer ID"] != subject["Customer ID"])
+    theirs = [record for record in records if record["Customer ID"] == subject["Customer ID"]]
+    assert len(theirs) > 1  # one is refused, so at least one is loaded
+    for record in (theirs[-1], another):
+        record["Profit"] = "100000"
+    refused = frozenset(int(record["Row ID"]) for record in (theirs[-1], another))
+    return Sent(months=superstore.write_months(folder / "sent", records), subject=subject, refused=refused)
+
+
+@pytest.fixture(scope="module")
+def key(pipeline: Pipeline) -> bytes:
+    secret = pipeline.deployment.output("PiiKeySecretArn")
+    answer = pipeline.deployment.client("secretsmanager").get_secret_value(SecretId=secret)
+    return str(answer["SecretString"]).encode()
+
+
+def expected(sent: Sent, key: bytes, *, without: str | None = None) -> list[Line]:
+    """The lines that the tables must hold; `without` is a customer's number."""
+    lines = superstore_figures.read((month.path for month in sent.months), lambda text: personal_data.token(key, text))
+    gone = personal_data.token(key, without) if without else None
+    return [line for line in lines if line.row_id not in sent.refused and line.customer != gone]
+
+
+def curated(pipeline: Pipeline) -> dict[str, list[tuple[Any, ...]]]:
+    return {one.name: sorted(pipeline.ask(f"select * from curated.{one.name}")) for one in CONTRACT.curated}
+
+
+def customers(pipeline: Pipeline) -> list[tuple[Any, ...]]:
+    return sorted(pipeline.ask(f"select * from curated.{VIEW}"))
+
+
+def test_monthly_files_in_folders_of_dates_become_aggregates_and_segments(
+    pipeline: Pipeline, sent: Sent, key: bytes
+) -> None:
+    watch = follow.begin(pipeline.deployment, lambda _step: None)
+    folder = CONTRACT.intake.folder
+    with partner.connected(partner.endpoint(pipeline.deployment, user=PARTNER, identity=None)) as sftp:
+        for month in sent.months:
+            partner.send(sftp, month.path, folder=f"{folder}/{month.folder}")
+    awaited = {naming.landing_folder(PARTNER, folder) + f"{month.folder}/{month.path.name}" for month in sent.months}
+    outcome = follow.until_fates(watch, dataset=DATASET, awaited=awaited, known=())
+    assert outcome.failed_executions == []
+    assert {fate.status for fate in outcome.fates} == {"loaded"}
+    assert sum(fate.rows_loaded or 0 for fate in outcome.fates) == ROWS - REFUSED
+    lines = expected(sent, key)
+    assert curated(pipeline) == superstore_figures.curated(lines)
+    assert customers(pipeline) == superstore_figures.customers(lines)
+
+
+@pytest.mark.parametrize("query", sorted((ROOT / "sql" / "athena" / DATASET).glob("*.sql")), ids=lambda file: file.stem)
+def test_every_sample_query_answers(pipeline: Pipeline, query: Path) -> None:
+    sql = query.read_text(encoding="utf-8").replace("{curated}", "curated").replace("{processed}", "processed")
+    assert pipeline.ask(sql)
+
+
+def test_its_schedule_starts_runs_of_this_dataset(pipeline: Pipeline) -> None:
+    scheduler = pipeline.deployment.client("scheduler")
+    inputs = []
+    for listed in scheduler.list_schedules()["Schedules"]:
+        target = scheduler.get_schedule(Name=listed["Name"], GroupName=listed["GroupName"])["Target"]
+        if target["Arn"] == pipeline.deployment.output("StateMachineArn"):
+            inputs.append(json.loads(target["Input"]))
+    assert {"dataset": DATASET, "trigger": "schedule"} in inputs
+
+
+def objects(pipeline: Pipeline, *, of_partners: bool = False) -> Iterator[tuple[str, str, bytes]]:
+    """Every object (bucket, key, content): of landing and raw, which must hold what partners sent, or of the others."""
+    s3 = pipeline.deployment.client("s3")
+    originals = {pipeline.deployment.output(name) for name in ("LandingBucketName", "RawBucketName")}
+    every = {one["Name"] for one in s3.list_buckets()["Buckets"]}
+    for bucket in originals if of_partners else every - originals:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for item in page.get("Contents", []):
+                yield bucket, item["Key"], s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+
+
+def text_of(name: str, content: bytes) -> str:
+    """What can be read in an object: the values of Parquet, the characters of everything else."""
+    if name.endswith(".parquet"):
+        return repr(pq.read_table(io.BytesIO(content)).to_pylist())
+    return content.decode("utf-8", "replace")
+
+
+def ledger_text(pipeline: Pipeline) -> str:
+    entries = ledgers.entries(pipeline.deployment, DATASET)
+    return repr([*entries, *ledgers.runs(pipeline.deployment, DATASET)])
+
+
+def test_nothing_but_landing_and_raw_shows_who_the_customers_are(
+    pipeline: Pipeline, cloud: LocalCloud, sent: Sent
+) -> None:
+    private = {record[name] for record in sent.records for name in ("Customer ID", "Customer Name")}
+    places = {f"s3://{bucket}/{name}": text_of(name, content) for bucket, name, content in objects(pipeline)}
+    logs = [file for file in (cloud.path / "logs").rglob("*") if file.is_file()]
+    places |= {str(file): file.read_text("utf-8", "replace") for file in logs}
+    places["ledgers"] = ledger_text(pipeline)
+    places["alerts"] = repr(pipeline.new_alerts())
+    shown = {(place, text) for place, content in places.items() for text in private if text in content}
+    assert shown == set()
+    originals = "".join(text_of(name, content) for _, name, content in objects(pipeline, of_partners=True))
+    assert [text for text in private if text not in originals] == []  # what is searched for can be found
+    assert any(f"/tables/{DATASET}/" in place and place.endswith(".parquet") for place in places)
+    assert any("/staged/" in place and f"/{DATASET}/" in place for place in places)
+    assert any(file.stat().st_size for file in logs)
+
+
+def data_files_with(pipeline: Pipeline, token: str) -> list[str]:
+    files = ((name, content) for _, name, content in objects(pipeline) if name.endswith(".parquet"))
+    return [name for name, content in files if token in text_of(name, content)]
+
+
+def test_an_erased_customer_leaves_every_table_and_file(
+    pipeline: Pipeline, sent: Sent, key: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = sent.subject["Customer ID"]
+    token = personal_data.token(key, number)
+    assert {"processed", "quarantine"} <= {
+        "quarantine" if "quarantine" in name else "processed" for name in data_files_with(pipeline, token)
+    }
+    (tmp_path / "subject.txt").write_text(number, encoding="utf-8")
+    arguments = ["--dataset", DATASET, "--subject-file", str(tmp_path / "subject.txt"), "--yes"]
+    assert command_line.main(["erase", *arguments]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    loaded = len(expected(sent, key)) - len(expected(sent, key, without=number))
+    assert f"{DATASET}: {loaded} rows of the subject left." in told.replace("1 row ", "1 rows ")
+    assert "refused when a file is loaded again" in told
+    assert number not in told
+    assert data_files_with(pipeline, token) == []
+    lines = expected(sent, key, without=number)
+    assert curated(pipeline) == superstore_figures.curated(lines)
+    assert customers(pipeline) == superstore_figures.customers(lines)
+
+
+def test_a_backfill_refuses_the_erased_customer_and_changes_nothing_else(
+    pipeline: Pipeline, sent: Sent, key: bytes
+) -> None:
+    number = sent.subject["Customer ID"]
+    before = curated(pipeline)
+    assert command_line.main(["backfill", "--dataset", DATASET]) == 0
+    assert curated(pipeline) == before
+    theirs = [int(record["Row ID"]) for record in sent.records if record["Customer ID"] == number]
+    quarantine = f"processed.{naming.quarantine_table(DATASET)}"
+    is_theirs = f"_subject = '{personal_data.token(key, number)}'"
+    refused = pipeline.ask(f"select rule_ids[1], raw_text, count(*) from {quarantine} where {is_theirs} group by 1, 2")
+    assert refused == [("subject.erased", WITHHELD, len(theirs))]
+    assert pipeline.ask(f"select count(*) from {quarantine} where not {is_theirs}") == [(REFUSED - 1,)]

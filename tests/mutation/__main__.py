@@ -1,0 +1,62 @@
+"""`make mutants`: each group in a copy below .slipway/mutation; figures and survivors at the end."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.mutation import prepare, report
+from tests.mutation.groups import GROUPS
+
+HERE = Path(__file__).parent
+WORK = prepare.ROOT / ".slipway" / "mutation"
+
+
+def main() -> None:
+    """Judge the mutants of the groups that are named; `--all` instead of the samples."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("groups", nargs="*", choices=[[], *GROUPS], help="default: every group")
+    parser.add_argument("--all", action="store_true", help="every mutant, also where a group has a sample")
+    asked = parser.parse_args()
+    names = asked.groups or list(GROUPS)
+    for name in names:
+        began = time.monotonic()
+        _judge(name, whole=asked.all)
+        print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
+    print(report.HEADING, *(line for name in names for line in report.lines(WORK / name)), sep="\n")
+    for name in names:
+        with contextlib.chdir(WORK / name):
+            found = "\n".join(report.survivors(WORK / name))
+        (WORK / f"{name}.diff").write_text(found, encoding="utf-8")
+    print(f"what survived, as diffs: {WORK.relative_to(prepare.ROOT)}/*.diff")
+
+
+def _judge(name: str, *, whole: bool) -> None:
+    group, folder = GROUPS[name], WORK / name
+    prepare.tree(group, folder)
+    _run("generate.py", folder)
+    prepare.link(folder)
+    sample = [f"--sample={group.sample}"] if group.sample and not whole else []
+    _run("runner.py", folder / "mutants", *sample, *group.tests)
+
+
+def _run(script: str, folder: Path, *arguments: str) -> None:
+    """Run a script of this folder in a mutated tree, which must come before the installed packages."""
+    path = os.pathsep.join([str(folder), str(WORK / "site")])
+    done = subprocess.run(
+        [sys.executable, HERE / script, *arguments],
+        cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(
+            f"{script} in {folder} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
+
+
+if __name__ == "__main__":
+    main()

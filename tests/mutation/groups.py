@@ -1,0 +1,74 @@
+"""What is mutated, and which tests judge it: by room, so that no mutant waits for the tests of another one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Modules (glob patterns of files), the tests that judge them, and how many mutants are judged (None: all)."""
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    sample: int | None = None
+
+
+MEASURED = ("glue_jobs/quality/table_checks.py", "glue_jobs/transforms/figures.py")
+# Not test_compiled, which starts a process of its own: that would need mutmut there too.
+JUDGES = ("broken_contracts", "diff", "diff_reasons", "mistakes_together", "people", "quality_queries", "releases")
+LAMBDAS, SLIPWAY = "tests/unit/lambdas", "tests/unit/slipway"
+CHECKS = ("rule_checks", "privacy_checks", "column_checks", "table_checks", "values", "diff*", "releases")
+GROUPS = {
+    "ledger": Group(
+        modules=("contracts/ledger.py", "contracts/locking.py", "contracts/personal_data.py"),
+        tests=("tests/unit/ledger",),
+    ),
+    "gate": Group(
+        modules=("lambdas/gate/service.py",),
+        tests=tuple(f"{LAMBDAS}/test_{name}.py" for name in ("gate", "gate_bites", "bad_files")),
+    ),
+    "close_run": Group(
+        modules=("lambdas/close_run/comparison.py", "lambdas/close_run/figures.py"),
+        tests=(f"{LAMBDAS}/test_close_run_bites.py",),
+    ),
+    "reconciliation": Group(
+        modules=("slipway/reconciliation.py", "slipway/proof.py"),
+        tests=tuple(
+            f"tests/unit/slipway/test_{name}.py" for name in ("reconciliation", "reconciliation_bites", "proof")
+        ),
+    ),
+    "model": Group(
+        modules=("contracts/model.py",),
+        tests=("tests/unit/contracts/test_model_bites.py",),
+    ),
+    "authoring": Group(
+        modules=tuple(
+            f"contracts/authoring/{name}.py"
+            for name in (
+                "rule_checks",
+                "privacy_checks",
+                "column_checks",
+                "table_checks",
+                "values",
+                "diff*",
+                "releases",
+            )
+        ),
+        tests=tuple(f"tests/unit/contracts/test_{name}.py" for name in JUDGES),
+        sample=200,
+    ),
+    "verdicts": Group(
+        modules=(
+            "glue_jobs/quality/results.py",
+            "glue_jobs/quality/table_checks.py",
+            "glue_jobs/transforms/figures.py",
+        ),
+        tests=("tests/spark/test_verdicts_bites.py",),
+    ),
+    "spark": Group(
+        modules=("glue_jobs/quality/*.py", "glue_jobs/transforms/figures.py"),
+        tests=tuple(f"tests/spark/test_{name}.py" for name in ("verdicts_bites", "table_rules", "parsing", "loading")),
+        sample=60,
+    ),
+}
