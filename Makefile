@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports contracts synth bench lock clean test-unit test-spark test-infrastructure test-end-to-end
+.PHONY: help setup demo test check lint types imports contracts synth bench lock clean test-unit test-page test-spark test-infrastructure test-end-to-end chromium chaos test-chaos mutants
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ $(STATE)/python.done: requirements.txt pyproject.toml | $(STATE)/tools.done
 	@touch $@
 
 $(STATE)/node.done: package.json package-lock.json | $(STATE)/tools.done
-	@echo "setup 2/4  CDK command line"
+	@echo "setup 2/4  CDK command line, axe-core"
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
@@ -51,12 +51,12 @@ $(STATE)/spark.done: $(STATE)/jars.done
 demo: setup ## run the whole pipeline on the embedded AWS and show every file, row and cent
 	@$(BIN)/slipway demo
 
-test: setup lint types test-unit test-spark test-infrastructure test-end-to-end ## every check and every test
+test: setup lint types test-unit test-page test-spark test-infrastructure test-end-to-end test-chaos ## every check and every test
 
 check: lint types imports ## static checks only: style, types, import rules, contracts
 
 lint: setup
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/python -m contracts.authoring --check
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/python -m contracts.authoring --check && $(BIN)/python -m dashboards
 
 types: setup
 	@$(BIN)/mypy
@@ -67,14 +67,40 @@ imports: setup
 test-unit: setup ## Lambdas, contracts, ledger, command line, architecture
 	@$(BIN)/pytest -q -n 2 tests/unit tests/architecture
 
+test-page: setup chromium ## the local page in a real Chromium: figures, accessibility, size, speed, no network
+	@$(BIN)/pytest -q tests/page
+
+# Debian's packages, because Playwright's and Chrome's own downloads are no part of any package list.
+chromium:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "The page tests need chromium and chromedriver on PATH; on Debian: sudo apt-get install chromium chromium-driver"; exit 1; }; \
+	  echo "installing chromium and chromium-driver (about 400 MB)"; \
+	  apt-get update --quiet=2 && apt-get install --quiet=2 --yes --no-install-recommends chromium chromium-driver >/dev/null; }
+
 test-spark: setup ## transforms and tables on a local Spark
-	@$(BIN)/pytest -q tests/spark
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/spark
 
 test-infrastructure: setup ## templates: nag, lint, policies, assets, determinism
 	@$(BIN)/pytest -q tests/infrastructure
 
-test-end-to-end: setup ## the synthesized application on the embedded AWS, under its own roles
-	@$(BIN)/pytest -q tests/end_to_end
+test-end-to-end: setup chromium ## the synthesized application on the embedded AWS, under its own roles
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/end_to_end
+
+test-chaos: setup ## short forms of the experiments that break things, on one embedded AWS
+	@$(BIN)/pytest -q tests/chaos
+
+EXPERIMENT ?= all
+chaos: setup ## break things and count what is lost: make chaos EXPERIMENT=hostile (care, delivery, faults, load, permissions)
+	@$(BIN)/python -m chaos $(EXPERIMENT)
+
+# In a folder of its own, so that the product's packages stay as they are locked.
+$(STATE)/mutation/site: tests/mutation/requirements.txt $(STATE)/python.done
+	@rm -rf $@ && $(BIN)/uv pip install --quiet --python $(BIN)/python --target $@ --no-deps -r $<
+	@touch $@
+
+GROUP ?=
+mutants: setup $(STATE)/mutation/site ## change the code line by line in a copy and see which tests notice: make mutants GROUP=gate
+	@PYTHONPATH=$(STATE)/mutation/site nice -n 15 $(BIN)/python -m tests.mutation $(GROUP)
 
 contracts: setup ## compile datasets/*/contract.yaml to contracts/compiled
 	@$(BIN)/python -m contracts.authoring
