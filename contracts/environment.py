@@ -1,23 +1,36 @@
-"""Settings of a function come from its environment, once, and a missing one is named before any work is done."""
+"""Settings of a function come from its environment, once, and what is missing is named before any work is done."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from contracts.errors import ContractInvalid
 
+Settings = TypeVar("Settings")
 
-def required(environment: Mapping[str, str], name: str) -> str:
-    """The value of `name`. Raises ContractInvalid when it is missing or empty."""
+
+def read_settings(kind: type[Settings], environment: Mapping[str, str]) -> Settings:
+    """The dataclass `kind`, each field from the variable of its name in capitals.
+
+    A field is a text that is not empty, a positive whole number (`int`) or one of some words (`Literal`).
+    Raises ContractInvalid, naming the first variable that is missing or is none of these.
+    """
+    types = get_type_hints(kind)
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # TypeVar cannot say "a dataclass"
+    return kind(**{name: _value(environment, name.upper(), types[name]) for name in names})
+
+
+def _value(environment: Mapping[str, str], name: str, kind: Any) -> str | int:
     value = environment.get(name, "")
     if not value:
         raise ContractInvalid(f"environment variable {name} is not set; the stack of this function must set it")
+    if kind is int:
+        if not value.isdecimal() or int(value) == 0:
+            raise ContractInvalid(f"environment variable {name} is {value!r}; it must be a positive whole number")
+        return int(value)
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        known = ", ".join(get_args(kind))
+        raise ContractInvalid(f"environment variable {name} is {value!r}; it must be one of: {known}")
     return value
-
-
-def required_int(environment: Mapping[str, str], name: str) -> int:
-    """The value of `name` as a positive whole number. Raises ContractInvalid otherwise."""
-    value = required(environment, name)
-    if not value.isdecimal() or int(value) == 0:
-        raise ContractInvalid(f"environment variable {name} is {value!r}; it must be a positive whole number")
-    return int(value)

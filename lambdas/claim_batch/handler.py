@@ -11,6 +11,7 @@ import boto3
 
 from contracts import model
 from contracts.aws_errors import retryable
+from contracts.environment import read_settings
 from contracts.ledger import FileLedger, RunLedger
 from contracts.locking import DatasetLock
 from lambdas.claim_batch import requests
@@ -29,7 +30,7 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
 
 @functools.cache
 def _service() -> ClaimBatch:
-    settings = Settings.read(os.environ)
+    settings = read_settings(Settings, os.environ)
     dynamodb, s3 = boto3.resource("dynamodb"), boto3.client("s3")
     files, runs = FileLedger(dynamodb.Table(settings.file_ledger)), RunLedger(dynamodb.Table(settings.run_ledger))
     return ClaimBatch(

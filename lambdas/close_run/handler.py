@@ -12,6 +12,7 @@ import boto3
 from contracts import costs, documents, model, naming
 from contracts.alerts import Announcer
 from contracts.aws_errors import retryable
+from contracts.environment import read_settings
 from contracts.ledger import FileLedger, RunLedger
 from lambdas.close_run.comparison import Written
 from lambdas.close_run.service import CloseRun
@@ -43,7 +44,7 @@ def _written(dataset: str, run_id: str) -> Written:
 
 @functools.cache
 def _settings() -> Settings:
-    return Settings.read(os.environ)
+    return read_settings(Settings, os.environ)
 
 
 @functools.cache

@@ -11,6 +11,7 @@ import boto3
 
 from contracts.alerts import Announcer
 from contracts.aws_errors import retryable
+from contracts.environment import read_settings
 from contracts.ledger import FileLedger, RunLedger
 from lambdas.fail_run.failures import parse
 from lambdas.fail_run.service import FailRun
@@ -25,7 +26,7 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
 
 @functools.cache
 def _service() -> FailRun:
-    settings = Settings.read(os.environ)
+    settings = read_settings(Settings, os.environ)
     dynamodb = boto3.resource("dynamodb")
     return FailRun(
         environment=settings.environment,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-from contracts.environment import required
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,13 +13,3 @@ class Settings:
     file_ledger: str
     run_ledger: str
     announce_state_machine_arn: str
-
-    @classmethod
-    def read(cls, environment: Mapping[str, str]) -> Settings:
-        """Raises ContractInvalid, naming the first variable that is missing."""
-        return cls(
-            environment=required(environment, "ENVIRONMENT"),
-            file_ledger=required(environment, "FILE_LEDGER"),
-            run_ledger=required(environment, "RUN_LEDGER"),
-            announce_state_machine_arn=required(environment, "ANNOUNCE_STATE_MACHINE_ARN"),
-        )

@@ -11,6 +11,7 @@ import boto3
 
 from contracts import documents, model, naming
 from contracts.aws_errors import retryable
+from contracts.environment import read_settings
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from contracts.ledger import FileLedger
 from contracts.logs import Log
@@ -47,7 +48,7 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
 
 @functools.cache
 def _settings() -> Settings:
-    return Settings.read(os.environ)
+    return read_settings(Settings, os.environ)
 
 
 @functools.cache

@@ -11,6 +11,7 @@ import boto3
 
 from contracts import model
 from contracts.aws_errors import retryable
+from contracts.environment import read_settings
 from contracts.ledger import FileLedger, RunLedger
 from contracts.locking import DatasetLock
 from lambdas.hold_dataset import requests
@@ -27,7 +28,7 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
 
 @functools.cache
 def _service() -> HoldDataset:
-    settings = Settings.read(os.environ)
+    settings = read_settings(Settings, os.environ)
     dynamodb = boto3.resource("dynamodb")
     return HoldDataset(
         lock=DatasetLock(

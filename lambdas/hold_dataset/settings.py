@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-from contracts.environment import required, required_int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,13 +13,3 @@ class Settings:
     run_ledger: str
     processed_bucket: str
     claim_lease_seconds: int
-
-    @classmethod
-    def read(cls, environment: Mapping[str, str]) -> Settings:
-        """Raises ContractInvalid, naming the first variable that is missing or no positive number."""
-        return cls(
-            file_ledger=required(environment, "FILE_LEDGER"),
-            run_ledger=required(environment, "RUN_LEDGER"),
-            processed_bucket=required(environment, "PROCESSED_BUCKET"),
-            claim_lease_seconds=required_int(environment, "CLAIM_LEASE_SECONDS"),
-        )

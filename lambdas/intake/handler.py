@@ -10,6 +10,7 @@ import boto3
 
 from contracts import model
 from contracts.alerts import Announcer
+from contracts.environment import read_settings
 from contracts.ledger import FileLedger
 from lambdas.intake.registration import Registration
 from lambdas.intake.rejection import Rejection
@@ -34,7 +35,7 @@ def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 @functools.cache
 def _intake() -> Intake:
-    settings = Settings.read(os.environ)
+    settings = read_settings(Settings, os.environ)
     files = FileLedger(boto3.resource("dynamodb").Table(settings.file_ledger))
     storage, stepfunctions = Storage(boto3.client("s3")), boto3.client("stepfunctions")
     return Intake(

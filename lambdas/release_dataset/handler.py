@@ -16,6 +16,7 @@ import boto3
 from contracts import costs, documents, naming
 from contracts.alerts import Announcer
 from contracts.aws_errors import retryable
+from contracts.environment import read_settings
 from contracts.ledger import FileLedger, RunLedger
 from lambdas.release_dataset.service import ReleaseDataset
 from lambdas.release_dataset.settings import Settings
@@ -51,7 +52,7 @@ def _go_on(detail: dict[str, Any]) -> dict[str, Any]:
 
 @functools.cache
 def _settings() -> Settings:
-    return Settings.read(os.environ)
+    return read_settings(Settings, os.environ)
 
 
 @functools.cache

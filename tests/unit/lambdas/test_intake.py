@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from contracts import model
+from contracts.environment import read_settings
 from contracts.errors import ContractInvalid, PermanentError
 from contracts.ledger import rejected_entry
 from lambdas.intake import arrivals, handler
@@ -259,4 +260,4 @@ def test_a_new_file_in_a_batch_with_a_repeated_event_still_gets_a_run(
 def test_an_unknown_schema_change_stops_the_function_at_its_start() -> None:
     names = ("ENVIRONMENT", "FILE_LEDGER", "RAW_BUCKET", "STATE_MACHINE_ARN", "ANNOUNCE_STATE_MACHINE_ARN")
     with pytest.raises(ContractInvalid, match="SCHEMA_CHANGE is 'lax'; it must be one of: reject, strict, evolve"):
-        Settings.read({**dict.fromkeys(names, "x"), "SCHEMA_CHANGE": "lax"})
+        read_settings(Settings, {**dict.fromkeys(names, "x"), "SCHEMA_CHANGE": "lax"})

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Literal
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from contracts import alerts, aws_errors, environment, ledger, logs
+from contracts import alerts, aws_errors, ledger, logs
+from contracts.environment import read_settings
 from contracts.errors import ContractInvalid, ReconciliationFailed, RetryableError
 
 
@@ -54,13 +57,23 @@ def test_a_subject_is_what_sns_accepts() -> None:
     assert len(alerts.subject_line("x" * 300)) == 99
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    file_ledger: str
+    max_files: int
+    schema_change: Literal["reject", "strict"]
+
+
 def test_missing_and_wrong_settings_are_named() -> None:
+    right = {"FILE_LEDGER": "files", "MAX_FILES": "7", "SCHEMA_CHANGE": "strict", "OTHER": "ignored"}
+    assert read_settings(Settings, right) == Settings(file_ledger="files", max_files=7, schema_change="strict")
     with pytest.raises(ContractInvalid, match="FILE_LEDGER is not set"):
-        environment.required({}, "FILE_LEDGER")
+        read_settings(Settings, {**right, "FILE_LEDGER": ""})
     for wrong in ("0", "-1", "ten"):
-        with pytest.raises(ContractInvalid, match=f"MAX_FILES is '{wrong}'"):
-            environment.required_int({"MAX_FILES": wrong}, "MAX_FILES")
-    assert environment.required_int({"MAX_FILES": "7"}, "MAX_FILES") == 7
+        with pytest.raises(ContractInvalid, match=f"MAX_FILES is '{wrong}'; it must be a positive whole number"):
+            read_settings(Settings, {**right, "MAX_FILES": wrong})
+    with pytest.raises(ContractInvalid, match="SCHEMA_CHANGE is 'lax'; it must be one of: reject, strict"):
+        read_settings(Settings, {**right, "SCHEMA_CHANGE": "lax"})
 
 
 def test_run_ids_sort_by_start_and_times_are_utc() -> None:
