@@ -19,6 +19,7 @@ from contracts.errors import PermanentError
 
 LOCAL = "local"
 STACKS = ("Storage", "Alerts", "Intake", "Processing", "Orchestration", "Analytics")
+OPTIONAL_STACKS = ("Warehouse",)  # of features that an environment may leave out
 
 
 class NotDeployed(PermanentError):
@@ -83,11 +84,24 @@ def _point_at_local_cloud() -> None:
 def _outputs(environment: str, region: str) -> dict[str, str]:
     cloudformation = boto3.client("cloudformation", region_name=region)
     outputs: dict[str, str] = {}
-    for part in STACKS:
+    for part in (*STACKS, *OPTIONAL_STACKS):
         name = naming.stack(environment, part)
         try:
             stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         except (ClientError, BotoCoreError) as error:
+            if part in OPTIONAL_STACKS and _is_missing(error):
+                continue
             raise NotDeployed(f"stack {name} cannot be read in {region}: {error}") from error
         outputs |= {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
     return outputs
+
+
+def _is_missing(error: Exception) -> bool:
+    """Whether CloudFormation has no such stack, which it tells as a ValidationError.
+
+    Source: CloudFormation API reference, DescribeStacks.
+    """
+    if not isinstance(error, ClientError):
+        return False
+    told = error.response["Error"]
+    return told["Code"] == "ValidationError" and "does not exist" in told["Message"]

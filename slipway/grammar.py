@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-RESUMABLE = ("RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun")
+RESUMABLE = ("RawToProcessed", "Gate", "ProcessedToCurated", "Serve", "CloseRun")
 FILE_STATUSES = ("waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected", "registering")
 QUEUES = ("intake", "fail-run", "schedule", "announcements")
 DATASET_HELP = "needed only when there is more than one"
@@ -58,9 +58,13 @@ def _upload(commands: Commands) -> None:
 
 
 def _query(commands: Commands) -> None:
-    query = commands.add_parser("query", help="ask Athena; tables: processed.<dataset>, curated.<model>")
-    query.add_argument("sql")
-    query.add_argument("--format", choices=("table", "csv"), default="table")
+    query = commands.add_parser("query", help="ask Athena or the warehouse: a SELECT, or a sample query by its name")
+    query.add_argument("sql", nargs="?", metavar="SQL|NAME", help="tables: processed.<dataset>, curated.<model>")
+    query.add_argument("--list", action="store_true", help="the sample queries, and what each answers")
+    query.add_argument("--warehouse", action="store_true", help="ask Redshift instead of Athena")
+    query.add_argument("--rows", type=int, default=50, help="how many to show; 0 shows all (default: 50)")
+    query.add_argument("--format", choices=("table", "csv"), default="table", help="csv always has every row")
+    query.add_argument("--output", metavar="FILE", help="write every row to a .csv or .parquet file instead")
 
 
 def _report(commands: Commands) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts import naming
 from contracts.errors import PermanentError
+from slipway.answers import Answer, Column
 from slipway.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ NO_TABLE = "TABLE_NOT_FOUND"  # begins Athena's reason; Trino documentation, Sta
 
 
 class QueryFailed(PermanentError):
-    """Athena refused or failed a query."""
+    """Athena refused, failed or cancelled a query."""
 
 
 def with_databases(sql: str, environment: str) -> str:
@@ -60,6 +61,25 @@ def query(deployment: Deployment, sql: str) -> pandas.DataFrame:
         )
     except awswrangler.exceptions.QueryFailed as error:
         raise QueryFailed(str(error)) from error
+    except awswrangler.exceptions.QueryCancelled as error:
+        raise QueryFailed(f"cancelled: {error}; ask for fewer columns or a shorter period") from error
+
+
+def answer(deployment: Deployment, sql: str) -> Answer:
+    """Rows of one SELECT with the types that Athena declares.
+
+    Raises QueryFailed with Athena's own reason.
+    """
+    found = query(deployment, sql)
+    execution = found.query_metadata["QueryExecutionId"]  # awswrangler's attribute
+    described = deployment.client("athena").get_query_results(QueryExecutionId=execution, MaxResults=1)
+    columns = described["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+    return Answer(columns=tuple(_column(column) for column in columns), rows=plain(found))
+
+
+def _column(info: dict[str, Any]) -> Column:
+    kind = f"decimal({info['Precision']},{info['Scale']})" if info["Type"] == "decimal" else info["Type"]
+    return Column(name=info["Name"], type=kind)
 
 
 def rows(deployment: Deployment, sql: str) -> list[tuple[Any, ...]]:
