@@ -19,7 +19,10 @@ from constructs import Construct
 from stacks.constructs.permissions import acknowledge, allow
 
 # contracts.authoring is left out: it needs pydantic and YAML, and runtimes read only the compiled JSON.
-CONTRACTS = ("!contracts", "!contracts/*.py", "!contracts/compiled", "!contracts/compiled/*.json")
+CONTRACTS = (
+    *("!contracts", "!contracts/*.py", "!contracts/ledger", "!contracts/ledger/*.py"),
+    *("!contracts/compiled", "!contracts/compiled/*.json"),
+)
 
 
 class PythonFunction(Construct):

@@ -16,6 +16,7 @@ from stacks.constructs.python_function import code_of
 from tests.infrastructure.support import ROOT, Assembly, new_app
 
 FUNCTIONS = ("intake", "claim_batch", "gate", "close_run", "fail_run", "hold_dataset", "release_dataset")
+SHARED = ("contracts/*.py", "contracts/ledger/*.py", "contracts/compiled/*.json")
 LARGEST_ZIP_BYTES = 200 * 1024
 
 
@@ -39,9 +40,7 @@ def sources(*patterns: str) -> set[str]:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_ships_its_own_code_and_the_shared_domain(prod: Assembly, name: str) -> None:
-    assert files_of(asset_of_function(prod, name)) == sources(
-        "contracts/*.py", "contracts/compiled/*.json", "lambdas/__init__.py", f"lambdas/{name}/*.py"
-    )
+    assert files_of(asset_of_function(prod, name)) == sources(*SHARED, "lambdas/__init__.py", f"lambdas/{name}/*.py")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -57,7 +56,7 @@ def test_the_jobs_ship_their_packages_and_the_shared_domain(prod: Assembly) -> N
     jobs = prod.resources("AWS::Glue::Job").values()
     [packages] = {json.dumps(job["Properties"]["DefaultArguments"]["--extra-py-files"]) for job in jobs}
     folder = prod.folder / ("asset." + packages.rpartition("/")[2].partition(".zip")[0])
-    assert files_of(folder) == sources("contracts/*.py", "contracts/compiled/*.json", "glue_jobs/**/*.py")
+    assert files_of(folder) == sources(*SHARED, "glue_jobs/**/*.py")
 
 
 def test_the_script_of_a_job_is_the_file_of_its_name(prod: Assembly) -> None:

@@ -21,7 +21,7 @@ LAMBDAS, SLIPWAY = "tests/unit/lambdas", "tests/unit/slipway"
 CHECKS = ("rule_checks", "privacy_checks", "column_checks", "table_checks", "values", "diff*", "releases")
 GROUPS = {
     "ledger": Group(
-        modules=("contracts/ledger.py", "contracts/locking.py", "contracts/personal_data.py"),
+        modules=("contracts/ledger/*.py", "contracts/locking.py", "contracts/personal_data.py"),
         tests=("tests/unit/ledger",),
     ),
     "gate": Group(

@@ -1,0 +1,63 @@
+"""What an entry of a ledger is called, and which states a file and a run have."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+FileStatus = Literal["registering", "waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected"]
+RunStatus = Literal["running", "succeeded", "failed", "rolled_back"]
+# The first three work on files (state machine dataset_run), the others on tables (dataset_care).
+RunMode = Literal["load", "backfill", "replay", "maintenance", "rollback", "erasure"]
+Item = dict[str, Any]
+
+LOCK_ENTRY = "claim"
+RUN_PREFIX = "run#"
+ERASED_PREFIX = "erased#"
+# Where the files of a run are taken from, and go back to when it fails: a backfill or replay works on loaded files.
+HELD_STATUS: dict[str, FileStatus] = {"load": "waiting", "backfill": "loaded", "replay": "loaded"}
+UNKNOWN_DATASET = "unknown"  # owner of a file that no contract accepts
+# DynamoDB allows a sort key 1,024 bytes, S3 an object key as many (service quotas): a long key is cut at its front.
+LONGEST_KEY_IN_ENTRY_BYTES = 900
+
+
+def file_entry(sha256: str) -> str:
+    """Entry of the one claim on a content per dataset."""
+    return f"file#{sha256}"
+
+
+def duplicate_entry(sha256: str, sequencer: str) -> str:
+    """Entry of a delivery whose content was already there."""
+    return f"duplicate#{sha256}#{sequencer}"
+
+
+def rejected_entry(landing_key: str, sequencer: str) -> str:
+    """Entry of a delivery that was not accepted; found without reading the file again."""
+    tail = landing_key.encode()[-LONGEST_KEY_IN_ENTRY_BYTES:].decode(errors="ignore")
+    return f"rejected#{tail}#{sequencer}"
+
+
+def run_entry(run_id: str) -> str:
+    """Entry of a run."""
+    return RUN_PREFIX + run_id
+
+
+def erased_entry(token: str) -> str:
+    """Entry that says a data subject was erased; `token` as contracts.personal_data makes it."""
+    return ERASED_PREFIX + token
+
+
+def dataset_status(dataset: str, status: FileStatus) -> str:
+    """Partition key of the index `by_status`."""
+    return f"{dataset}#{status}"
+
+
+def new_run_id(now: datetime) -> str:
+    """An identifier that sorts by start time: YYYYMMDDTHHMMSS-<8 hex>."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
+def timestamp(moment: datetime) -> str:
+    """ISO 8601 in UTC with microseconds and Z, so that text order is time order."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

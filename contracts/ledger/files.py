@@ -1,0 +1,184 @@
+"""The file ledger: each content once per dataset, and the only writes that move it from state to state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.ledger import items
+from contracts.ledger.entries import FileStatus, Item, dataset_status, file_entry
+
+BY_STATUS = "by_status"
+# What tells one delivery of a content from another.
+DELIVERY = ("file_name", "landing_key", "sequencer", "received_at")
+
+
+@dataclass(frozen=True)
+class FileLedger:
+    """Operations on the file ledger table."""
+
+    table: Any
+
+    def get(self, dataset: str, entry: str) -> Item | None:
+        """The entry as it is now (strongly consistent), or None."""
+        return items.get(self.table, dataset, entry)
+
+    def add(self, item: Mapping[str, Any]) -> bool:
+        """Write a new entry; False when there is one already."""
+        status: FileStatus = item["status"]
+        full = {**item, "dataset_status": dataset_status(item["dataset"], status)}
+        return items.put(self.table, full, "attribute_not_exists(entry)")
+
+    def mark_waiting(self, dataset: str, sha256: str) -> bool:
+        """registering -> waiting; False when it was past that already."""
+        return bool(
+            self._move(dataset, sha256, "waiting", condition="#status = :from", values={":from": "registering"})
+        )
+
+    def precede(self, known: Item, earlier: Mapping[str, Any]) -> Item | None:
+        """Let an `earlier` delivery of the same content stand for it: the entry as it is then.
+
+        Events come in any order, and which row wins over another depends on `received_at`. `known` is the entry as it
+        was read, `earlier` has the attributes named in DELIVERY; the delivery that gives way is kept in `displaced`.
+        None when the entry has changed since, or no longer waits.
+        """
+        displaced = {name: known[name] for name in DELIVERY}
+        return self._move(
+            known["dataset"],
+            known["sha256"],
+            "waiting",
+            condition=" AND ".join(["#status = :to", *(f"{name} = :was_{name}" for name in DELIVERY)]),
+            values={
+                **{f":{name}": earlier[name] for name in DELIVERY},
+                **{f":was_{name}": displaced[name] for name in DELIVERY},
+                ":none": [],
+                ":displaced": [displaced],
+            },
+            sets=", ".join(
+                [
+                    *(f"{name} = :{name}" for name in DELIVERY),
+                    "displaced = list_append(if_not_exists(displaced, :none), :displaced)",
+                ]
+            ),
+        )
+
+    def claim(self, dataset: str, sha256: str, run_id: str, *, held: FileStatus = "waiting") -> Item | None:
+        """`held` -> claimed by `run_id`: the whole entry, also when the run holds it already; None when it cannot."""
+        return self._move(
+            dataset,
+            sha256,
+            "claimed",
+            condition="#status = :from OR (#status = :to AND run_id = :run)",
+            values={":from": held, ":run": run_id},
+            sets="run_id = :run",
+        )
+
+    def give_back(self, dataset: str, sha256: str, run_id: str, *, held: FileStatus = "waiting") -> bool:
+        """claimed by `run_id` -> `held`, where the run took it from; False when this run does not hold it."""
+        return bool(
+            self._move(
+                dataset,
+                sha256,
+                held,
+                condition="#status = :from AND run_id = :run",
+                values={":from": "claimed", ":run": run_id},
+                removes="run_id",
+            )
+        )
+
+    def close(self, dataset: str, sha256: str, run_id: str, counts: Mapping[str, int]) -> bool:
+        """claimed by `run_id` -> loaded with `counts`, also when repeated; False when the run does not hold it."""
+        return bool(
+            self._move(
+                dataset,
+                sha256,
+                "loaded",
+                condition="(#status = :from OR #status = :to) AND run_id = :run",
+                values={":from": "claimed", ":run": run_id, **{f":{name}": count for name, count in counts.items()}},
+                sets=", ".join(f"{name} = :{name}" for name in counts),
+            )
+        )
+
+    def set_aside(
+        self, dataset: str, sha256: str, *, held: FileStatus, reason: str, moment: str, run_id: str | None = None
+    ) -> bool:
+        """waiting, loaded or claimed (`held`) -> set aside with `reason`, also when repeated: no run takes it any more.
+
+        A run that takes a file out of its own batch gives its `run_id`. False when the file is in another state.
+        """
+        ours = " AND run_id = :run" if run_id else ""
+        return bool(
+            self._move(
+                dataset,
+                sha256,
+                "set_aside",
+                condition=f"(#status = :from{ours}) OR #status = :to",
+                values={":from": held, ":reason": reason, ":moment": moment, **({":run": run_id} if run_id else {})},
+                sets="set_aside_reason = :reason, set_aside_at = :moment",
+                removes="run_id",
+            )
+        )
+
+    def release(self, dataset: str, sha256: str) -> bool:
+        """set aside -> waiting; False when it was not set aside."""
+        return bool(
+            self._move(
+                dataset,
+                sha256,
+                "waiting",
+                condition="#status = :from",
+                values={":from": "set_aside"},
+                removes="set_aside_reason, set_aside_at",
+            )
+        )
+
+    def mark_alerted(self, dataset: str, entry: str, moment: str) -> None:
+        """Remember that people were told about this entry."""
+        self.table.update_item(
+            Key={"dataset": dataset, "entry": entry},
+            UpdateExpression="SET alerted_at = :moment",
+            ExpressionAttributeValues={":moment": moment},
+        )
+
+    def waiting(self, dataset: str, limit: int) -> list[str]:
+        """Hashes of waiting files, oldest first, at most `limit`. Eventually consistent: claim() decides."""
+        page = self.table.query(**_with_status(dataset, "waiting"), ScanIndexForward=True, Limit=limit)
+        return [item["entry"].removeprefix(file_entry("")) for item in page["Items"]]
+
+    def with_status(self, dataset: str, status: FileStatus) -> Iterator[Item]:
+        """Every entry in a status, oldest first, over all pages. Eventually consistent: claim() decides."""
+        return items.every(self.table, {**_with_status(dataset, status), "ScanIndexForward": True})
+
+    def count_waiting(self, dataset: str) -> int:
+        """How many files wait, up to one page of the index (1 MB of entries); eventually consistent."""
+        return int(self.table.query(**_with_status(dataset, "waiting"), Select="COUNT")["Count"])
+
+    def _move(
+        self,
+        dataset: str,
+        sha256: str,
+        status: FileStatus,
+        *,
+        condition: str,
+        values: Mapping[str, Any],
+        sets: str = "",
+        removes: str = "",
+    ) -> Item | None:
+        assignments = ["#status = :to", "dataset_status = :dataset_status", *([sets] if sets else [])]
+        return items.update(
+            self.table,
+            dataset,
+            file_entry(sha256),
+            change=f"SET {', '.join(assignments)}" + (f" REMOVE {removes}" if removes else ""),
+            condition=condition,
+            values={":to": status, ":dataset_status": dataset_status(dataset, status), **values},
+        )
+
+
+def _with_status(dataset: str, status: FileStatus) -> dict[str, Any]:
+    return {
+        "IndexName": BY_STATUS,
+        "KeyConditionExpression": "dataset_status = :dataset_status",
+        "ExpressionAttributeValues": {":dataset_status": dataset_status(dataset, status)},
+    }
