@@ -19,6 +19,7 @@ TableRuleKind = Literal["row_count", "unique", "freshness", "reference"]
 PiiTreatment = Literal["hash", "mask", "drop"]
 SchemaChange = Literal["reject", "strict", "evolve"]
 Period = Literal["month", "quarter", "year"]
+Distribution = Literal["auto", "all", "even", "key"]
 
 DECIMAL = re.compile(r"^decimal\((\d+),(\d+)\)$")
 
@@ -141,13 +142,26 @@ class Retention:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Warehouse:
+    """A curated table is loaded into Redshift, and is laid out there so.
+
+    `distribution` says which slices hold a row: auto (Redshift decides and changes it), all (a copy on every node),
+    even, or key (by the value of `distribution_key`, which is None otherwise). `sort_keys` are a compound sort key.
+    """
+
+    distribution: Distribution
+    distribution_key: str | None
+    sort_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CuratedModel:
     """An aggregate with a declared grain, recomputed period by period.
 
     `sql` selects from a relation named like the dataset, which holds only the processed rows of the periods to be
     recomputed. `period_column` is the column of this model with the first day of each period; `source_date` the
     processed column it derives from. `conserves` maps a column of this model to the processed column whose sum it must
-    equal to the cent.
+    equal to the cent. `warehouse` is None for a table that stays in the lake.
     """
 
     name: str
@@ -159,6 +173,7 @@ class CuratedModel:
     period_column: str
     source_date: str
     conserves: tuple[tuple[str, str], ...]
+    warehouse: Warehouse | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,5 +295,10 @@ def _curated(data: dict[str, Any]) -> CuratedModel:
         "columns": _columns(data["columns"]),
         "grain": tuple(data["grain"]),
         "conserves": tuple((pair[0], pair[1]) for pair in data["conserves"]),
+        "warehouse": _warehouse(data["warehouse"]),
     }
     return CuratedModel(**known)
+
+
+def _warehouse(data: dict[str, Any] | None) -> Warehouse | None:
+    return Warehouse(**{**data, "sort_keys": tuple(data["sort_keys"])}) if data else None

@@ -37,11 +37,15 @@ def check_processed(columns: list[ParsedColumn], document: Document) -> None:
     _check_partition(columns, document)
 
 
-def check_curated(columns: list[ParsedColumn], document: Document) -> None:
-    """Mistakes in columns of an aggregate, where nothing is parsed and so nothing of it can be enforced."""
+def check_curated(columns: list[ParsedColumn], document: Document, *, in_warehouse: bool) -> None:
+    """Mistakes in columns of an aggregate, where nothing is parsed and so nothing of it can be enforced.
+
+    But for the length of a text: a table in the warehouse has it in its DDL.
+    """
     for column in columns:
         spec = column.spec
-        options = spec.logical_type_options.model_dump(exclude_none=True)
+        enforced = {"max_length"} if in_warehouse else set()
+        options = spec.logical_type_options.model_dump(exclude_none=True, exclude=enforced)
         set_here = {
             "logicalTypeOptions": bool(options),
             "quality": bool(spec.quality),
@@ -53,6 +57,8 @@ def check_curated(columns: list[ParsedColumn], document: Document) -> None:
         }
         for field in (name for name, given in set_here.items() if given):
             document.problem((*column.path, field), f"{field} is not enforced on a curated column; remove it")
+        if in_warehouse:
+            _check_text_options(column, document)
 
 
 def _report(document: Document, path: Path, message: str | None) -> None:

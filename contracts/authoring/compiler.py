@@ -13,7 +13,13 @@ from pathlib import Path as FilePath
 
 from contracts import model
 from contracts.authoring.parsed import ParsedColumn, ParsedContract, ParsedRule, ParsedTable, ParsedTableRule
-from contracts.authoring.profile import CuratedProperties, Odcs, ProcessedProperties, TableImplementation
+from contracts.authoring.profile import (
+    CuratedProperties,
+    Odcs,
+    ProcessedProperties,
+    TableImplementation,
+    WarehouseProperty,
+)
 from contracts.authoring.sql import expression_columns
 
 HOURS = {"h": 1, "d": 24}
@@ -79,6 +85,17 @@ def _curated(table: ParsedTable[CuratedProperties], folder: FilePath) -> model.C
         period_column=custom.period_column,
         source_date=custom.source_date,
         conserves=tuple(custom.conserves.items()),
+        warehouse=_warehouse(custom.warehouse),
+    )
+
+
+def _warehouse(mark: WarehouseProperty | None) -> model.Warehouse | None:
+    if mark is None:
+        return None
+    return model.Warehouse(
+        distribution=mark.distribution,
+        distribution_key=mark.distribution_key,
+        sort_keys=tuple(mark.sort_keys),
     )
 
 

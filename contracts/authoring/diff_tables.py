@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from contracts.authoring.changes import Change, Impact, dotted, safe, shown
 from contracts.authoring.diff_columns import LOOSER, OTHERWISE, STRICTER, widens
-from contracts.model import Column, Contract, CuratedModel, Rule, TableRule
+from contracts.model import Column, Contract, CuratedModel, Rule, TableRule, Warehouse
 
 Named = TypeVar("Named", Rule, TableRule)
 BY_ITSELF = "the next run recomputes every period by itself"
@@ -109,6 +109,7 @@ def _model(old: CuratedModel, new: CuratedModel) -> Iterator[Change]:
     owner = f"curated.{old.name}"
     yield from safe(owner, "description", old, new, "only people read it")
     yield from safe(owner, "conserves", old, new, "totals are compared from the next run on")
+    yield from _warehouse(dotted(owner, "warehouse"), old.warehouse, new.warehouse)
     for name, impact in RECOMPUTING.items():
         before, after = getattr(old, name), getattr(new, name)
         why = BY_ITSELF if impact == "needs backfill" else "a row means something else to its readers"
@@ -118,6 +119,27 @@ def _model(old: CuratedModel, new: CuratedModel) -> Iterator[Change]:
         why = "the table is partitioned by it and does not take another in place"
         yield _rebuilt(new.name, dotted(owner, "period_column"), old.period_column, new.period_column, why)
     yield from _model_columns(owner, old, new)
+
+
+def _warehouse(field: str, old: Warehouse | None, new: Warehouse | None) -> Iterator[Change]:
+    if old == new:
+        return
+    if old is None:
+        why = "the next load copies the whole table into the warehouse; the lake is as before"
+    elif new is None:
+        why = "the table in the warehouse stays as it is and is not loaded any more; drop it there by hand"
+    else:
+        why = "the next load makes the table in the warehouse anew; the lake is as before"
+    yield Change(field=field, old=_layout(old), new=_layout(new), impact="safe", why=why)
+
+
+def _layout(warehouse: Warehouse | None) -> str | None:
+    """How a table is laid out in the warehouse, in short."""
+    if warehouse is None:
+        return None
+    by = f" by {warehouse.distribution_key}" if warehouse.distribution_key else ""
+    order = f", sorted by {', '.join(warehouse.sort_keys)}" if warehouse.sort_keys else ""
+    return f"distribution {warehouse.distribution}{by}{order}"
 
 
 def _model_columns(owner: str, old: CuratedModel, new: CuratedModel) -> Iterator[Change]:
@@ -142,6 +164,7 @@ def _model_column(table: str, field: str, old: Column | None, new: Column | None
         return
     yield from safe(field, "description", old, new, "only people read it")
     yield from safe(field, "required", old, new, "it says what the SQL gives, and changes no row")
+    yield from safe(field, "max_length", old, new, "the next load makes the table in the warehouse anew")
     if old.type != new.type and widens(old.type, new.type):
         yield _recomputed(table, dotted(field, "type"), old.type, new.type, "safe", f"it widens; {BY_ITSELF}")
     elif old.type != new.type:

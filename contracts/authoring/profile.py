@@ -268,6 +268,14 @@ class ProcessedProperties(Strict):
     maintenance: MaintenanceProperty = Field(default_factory=lambda: MaintenanceProperty.model_validate({}))
 
 
+class WarehouseProperty(Strict):
+    """Custom property `warehouse`: what contracts.model.Warehouse says."""
+
+    distribution: Literal["auto", "all", "even", "key"] = "auto"
+    distribution_key: Text | None = None
+    sort_keys: list[Text] = []
+
+
 class CuratedProperties(Strict):
     """Custom properties of an aggregate."""
 
@@ -277,6 +285,7 @@ class CuratedProperties(Strict):
     period_column: Text
     source_date: Text
     conserves: dict[str, str] = Field(min_length=1)
+    warehouse: WarehouseProperty | None = None
 
 
 class ColumnProperties(Strict):

@@ -80,6 +80,8 @@ def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"{loc[-1]!r} is missing; add it"
     if detail["type"] == "extra_forbidden":
         return f"unknown field {loc[-1]!r}; {did_you_mean(str(loc[-1]), _fields(_model_at(model, loc[:-1])))}"
+    if detail["type"] == "model_type":
+        return f"found {detail['input']!r}; expected a mapping"
     expected = detail["msg"].replace("Input should be ", "expected ", 1)
     return f"found {detail['input']!r}; {expected[0].lower()}{expected[1:]}"
 

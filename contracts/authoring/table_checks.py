@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
 from contracts import naming
-from contracts.authoring import column_checks, privacy_checks, rule_checks, sql, values
+from contracts.authoring import column_checks, privacy_checks, rule_checks, sql, values, warehouse_checks
 from contracts.authoring.parsed import ParsedContract, ParsedTable
 from contracts.authoring.problems import Problem, did_you_mean
 from contracts.authoring.profile import (
@@ -41,6 +41,7 @@ def check_meaning(contract: ParsedContract, folder: FilePath) -> None:
         _check_processed(contract.processed, folder.name, document)
     for table in contract.curated:
         _check_curated(table, contract, folder)
+    warehouse_checks.check_count(contract)
     _check_table_names(contract)
     _check_unused_sql(contract, folder)
 
@@ -156,7 +157,8 @@ def _check_maintenance(
 def _check_curated(table: ParsedTable[CuratedProperties], contract: ParsedContract, folder: FilePath) -> None:
     document = contract.document
     column_checks.check_columns(table.columns, document)
-    column_checks.check_curated(table.columns, document)
+    column_checks.check_curated(table.columns, document, in_warehouse="warehouse" in table.custom_paths)
+    warehouse_checks.check_table(table, document)
     for path in (*(rule.path for rule in table.rules), *(rule.path for rule in table.table_rules)):
         document.problem(path, "rules are enforced on the first table only; remove it")
     if table.whole and not any(column.spec.primary_key for column in table.columns):

@@ -40,6 +40,7 @@ def curated(name: str, period: str, period_column: str) -> CuratedModel:
         period_column=period_column,
         source_date="order_date",
         conserves=(("amount", "amount"),),
+        warehouse=None,
     )
 
 

@@ -28,6 +28,7 @@ BY_CUSTOMER = CuratedModel(
     period_column="month_start",
     source_date="order_date",
     conserves=(("amount", "amount"),),
+    warehouse=None,
 )
 
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from contracts.authoring import check
-from tests.unit.contracts.cases import columns, head, models, privacy, rules, table_rules, values
+from tests.unit.contracts.cases import columns, head, models, privacy, rules, table_rules, values, warehouse
 from tests.unit.contracts.cases.base import Case, copy_fixtures
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "contract_mistakes.md"
@@ -19,6 +19,7 @@ SECTIONS = {
     "Row rules": rules.CASES,
     "Table rules, references, maintenance": table_rules.CASES,
     "Aggregates and SQL": models.CASES,
+    "Warehouse": warehouse.CASES,
 }
 ALL_CASES = {name: case for cases in SECTIONS.values() for name, case in cases.items()}
 HEAD = f"""# What a broken contract is told

@@ -1,0 +1,253 @@
+"""Statements of a warehouse load, filled from the contract into the files of sql/redshift/load."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from contracts.errors import ContractInvalid, PermanentError
+from contracts.model import Column, Contract, CuratedModel, Warehouse
+from contracts.warehouse_sql import identifier, literal, quoted, statement, text
+
+Mode = Literal["periods", "everything"]
+
+TABLES, LAKE, OPERATIONS = "curated", "lake", "operations"  # schemas
+_LOADS = f"{quoted(OPERATIONS)}.{quoted('loads')}"
+_CHECKS = f"{quoted(OPERATIONS)}.{quoted('load_checks')}"
+BY_HAND = "by-hand"  # run_id of a load that no run asked for
+# Source: Redshift Data API reference, BatchExecuteStatement, Sqls: at most 40 items, which are one transaction.
+MOST_STATEMENTS = 40
+STATEMENTS_PER_TABLE = 7  # drop, create, stage table, stage rows, merge, compare, record
+MOST_TABLES = (MOST_STATEMENTS - 1) // STATEMENTS_PER_TABLE  # the last one selects the figures
+MOST_PERIODS = 2_000  # 19 bytes each, twice in difference.sql; more are loaded as everything
+# VARCHAR counts bytes, a character of UTF-8 has up to four, and 65,535 is the most (Redshift database developer guide,
+# "Character types"). Without a maxLength 256 characters: sorts and joins reserve memory for the declared length, so the
+# guide advises against the maximum, and a longer text stops the load rather than being cut.
+MOST_TEXT_BYTES = 65_535
+USUAL_TEXT_BYTES = 1_024
+BYTES_PER_CHARACTER = 4
+TYPES = {"int": "INTEGER", "bigint": "BIGINT", "date": "DATE", "timestamp": "TIMESTAMP", "boolean": "BOOLEAN"}
+MONEY_DIGITS = 38  # of a SUM over any DECIMAL (guide, "SUM function")
+_RUN_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableLoad:
+    """How one table is loaded: `periods` are first days (YYYY-MM-DD), empty for everything.
+
+    `anew` drops and creates it. `snapshot_id` is the snapshot of the lake that the table then holds, None when nobody
+    can say.
+    """
+
+    model: CuratedModel
+    mode: Mode
+    periods: tuple[str, ...]
+    anew: bool
+    snapshot_id: int | None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a load that would leave rows out: a new table needs all, and no periods mean all."""
+        if (self.mode == "periods") != bool(self.periods) or (self.anew and self.periods):
+            raise ValueError(f"{self.model.name}: mode {self.mode}, {len(self.periods)} periods, anew {self.anew}")
+
+
+def marked(contract: Contract) -> tuple[CuratedModel, ...]:
+    """The curated models that the contract marks for the warehouse."""
+    return tuple(model for model in contract.curated if model.warehouse)
+
+
+def preparation(models: Sequence[CuratedModel], glue_database: str) -> list[str]:
+    """What every load begins with: schemas, the tables that remember loads, and last two queries.
+
+    Those are which tables there are, and the newest load of each of `models`.
+    """
+    return [
+        *(statement("create_schema", name, schema=quoted(name)) for name in (TABLES, OPERATIONS)),
+        statement("create_lake", LAKE, lake=quoted(LAKE), glue_database=literal(identifier(glue_database))),
+        statement("create_loads", "loads", loads=_LOADS),
+        statement("create_load_checks", "load_checks", load_checks=_CHECKS),
+        statement("read_tables", schema_name=literal(TABLES)),
+        statement("read_loads", loads=_LOADS, table_names=_names(models)),
+    ]
+
+
+def loading(models: Sequence[CuratedModel], loads: Iterable[TableLoad], run_id: str) -> list[str]:
+    """The one transaction of a load, its last statement the query for what all of `models` hold then.
+
+    Raises PermanentError when it would be more statements than one transaction takes, or one is too long.
+    """
+    if not _RUN_ID.match(run_id):
+        raise PermanentError(f"run id {run_id!r} cannot be written into SQL; expected letters, digits and hyphens")
+    statements = [filled for item in loads for filled in _of_table(item, run_id)]
+    figures = statement("figures", loads=_LOADS, load_checks=_CHECKS, table_names=_names(models))
+    if len(statements) >= MOST_STATEMENTS:
+        count = len(statements) + 1
+        raise PermanentError(f"a load of {count} statements; the Data API takes {MOST_STATEMENTS} in one transaction")
+    return [*statements, figures]
+
+
+def descriptions(models: Iterable[CuratedModel]) -> list[str]:
+    """COMMENT ON for each table and each column."""
+    return [filled for model in models for filled in _comments(model)]
+
+
+def difference(model: CuratedModel, periods: Sequence[str]) -> str:
+    """The query for the figures on which a load was refused; no `periods` means that it was a load of everything."""
+    return statement(
+        "difference",
+        model.name,
+        table=_table(model),
+        lake_table=_lake_table(model),
+        scope=_scope(model, periods),
+        money=", ".join(quoted(name) for name, _source in model.conserves),
+        measures=_measures(model, warehouse_rows=quoted("after_load")),
+    )
+
+
+def shape(model: CuratedModel) -> str:
+    """Fingerprint of the table's DDL: a table of another shape is made anew. Descriptions are no part of it."""
+    return hashlib.sha256(_create(model).encode()).hexdigest()[:16]
+
+
+def _of_table(load: TableLoad, run_id: str) -> list[str]:
+    model, staged = load.model, quoted(f"staged_{load.model.name}")
+    name, columns = model.name, _columns(model)
+    table, scope = _table(model), _scope(model, load.periods)
+    same_row = "\nAND ".join(f"{staged}.{quoted(key)} = {table}.{quoted(key)}" for key in model.grain)
+    assignments = ",\n".join(f"{quoted(item.name)} = {staged}.{quoted(item.name)}" for item in model.columns)
+    staged_columns = ",\n".join(f"{staged}.{quoted(item.name)}" for item in model.columns)
+    made = [statement("drop_table", name, table=table), _create(model)]
+    gone = [statement("delete_gone", name, table=table, staged=staged, scope=scope, same_row=same_row)]
+    return [
+        *(made if load.anew else []),
+        statement("stage_table", name, staged=staged, table=table),
+        statement("stage_rows", name, staged=staged, columns=columns, lake_table=_lake_table(model), scope=scope),
+        *([] if load.anew else gone),  # a table that was just made has no such rows
+        statement(
+            "merge",
+            name,
+            table=table,
+            staged=staged,
+            same_row=same_row,
+            assignments=assignments,
+            columns=columns,
+            staged_columns=staged_columns,
+        ),
+        statement(
+            "compare",
+            name,
+            load.mode,
+            load_checks=_CHECKS,
+            run_id=literal(run_id),
+            table_name=literal(name),
+            measures=_measures(model, warehouse_rows=table),
+        ),
+        statement(
+            "record",
+            name,
+            load.mode,
+            loads=_LOADS,
+            run_id=literal(run_id),
+            table_name=literal(name),
+            snapshot_id="CAST(NULL AS BIGINT)" if load.snapshot_id is None else str(int(load.snapshot_id)),
+            shape=literal(shape(model)),
+            mode=literal(load.mode),
+            staged=staged,
+        ),
+    ]
+
+
+def _create(model: CuratedModel) -> str:
+    columns = (f"{quoted(item.name)} {_type(item)}{' NOT NULL' if item.required else ''}" for item in model.columns)
+    return statement(
+        "create_table",
+        model.name,
+        table=_table(model),
+        columns=",\n".join(columns),
+        grain=", ".join(map(quoted, model.grain)),
+        distribution=_distribution(_mark(model)),
+    )
+
+
+def _comments(model: CuratedModel) -> list[str]:
+    table = _table(model)
+    columns = (
+        statement(
+            "comment_column",
+            model.name,
+            table=table,
+            column=quoted(item.name),
+            description=literal(item.description),
+        )
+        for item in model.columns
+    )
+    return [statement("comment_table", model.name, table=table, description=literal(model.description)), *columns]
+
+
+def _mark(model: CuratedModel) -> Warehouse:
+    if model.warehouse is None:
+        raise ContractInvalid(f"{model.name} is not marked for the warehouse; add the custom property 'warehouse'")
+    return model.warehouse
+
+
+def _distribution(warehouse: Warehouse) -> str:
+    lines = [f"DISTSTYLE {warehouse.distribution.upper()}"]
+    if warehouse.distribution_key:
+        lines.append(f"DISTKEY ({quoted(warehouse.distribution_key)})")
+    if warehouse.sort_keys:
+        lines.append(f"COMPOUND SORTKEY ({', '.join(map(quoted, warehouse.sort_keys))})")
+    return "\n".join(lines)
+
+
+def _type(column: Column) -> str:
+    if column.type != "string":
+        return TYPES.get(column.type, column.type.upper())
+    if column.max_length is None:
+        return f"VARCHAR({USUAL_TEXT_BYTES})"
+    return f"VARCHAR({min(column.max_length * BYTES_PER_CHARACTER, MOST_TEXT_BYTES)})"
+
+
+def _measures(model: CuratedModel, *, warehouse_rows: str) -> str:
+    """The figures that are compared: `rows`, and each column that conserves money."""
+    figures = {"rows": "COUNT(*)", **{name: _sum(model, name) for name, _source in model.conserves}}
+    return "\nUNION ALL\n".join(
+        text(
+            "measure", measure=literal(name), figure=figure, lake_rows=_lake_table(model), warehouse_rows=warehouse_rows
+        )
+        for name, figure in figures.items()
+    )
+
+
+def _sum(model: CuratedModel, name: str) -> str:
+    column = next(item for item in model.columns if item.name == name)
+    digits = column.precision_and_scale
+    if digits is None:
+        raise ContractInvalid(f"{model.name}.{name} conserves money and is {column.type}; expected a decimal")
+    return f"CAST(COALESCE(SUM({quoted(name)}), 0) AS DECIMAL({MONEY_DIGITS}, {digits[1]}))"
+
+
+def _scope(model: CuratedModel, periods: Sequence[str]) -> str:
+    if not periods:
+        return "TRUE"
+    days = ", ".join(f"DATE '{date.fromisoformat(day).isoformat()}'" for day in periods)
+    return f"{quoted(model.period_column)} IN ({days})"
+
+
+def _columns(model: CuratedModel) -> str:
+    return ",\n".join(quoted(item.name) for item in model.columns)
+
+
+def _table(model: CuratedModel) -> str:
+    return f"{quoted(TABLES)}.{quoted(model.name)}"
+
+
+def _lake_table(model: CuratedModel) -> str:
+    return f"{quoted(LAKE)}.{quoted(model.name)}"
+
+
+def _names(models: Sequence[CuratedModel]) -> str:
+    return ", ".join(literal(model.name) for model in models)
