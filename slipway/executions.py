@@ -15,8 +15,9 @@ from slipway.deployment import Deployment
 Machine = Literal["run", "care", "announce"]
 OUTPUT_OF = {"run": "StateMachineArn", "care": "CareStateMachineArn", "announce": "AnnounceStateMachineArn"}
 POLL_SECONDS = 1.0
-PATIENCE_SECONDS = 4 * 60 * 60  # longer than two Glue jobs may take by config/*.yaml
+PATIENCE_SECONDS = 6 * 60 * 60  # longer than two Glue jobs by config/*.yaml and what is served may take
 WORTH_A_LINE_SECONDS = 0.05
+MAP_ENTERED, MAP_FAILED, MAP_EXITED = "MapStateEntered", "MapStateFailed", "MapStateExited"
 LARGEST_INPUT_BYTES = 256 * 1024  # Step Functions service quotas: input of an execution
 
 
@@ -67,7 +68,7 @@ def executions(deployment: Deployment, *, machine: Machine = "run", status: str 
 
 
 def steps(deployment: Deployment, execution_arn: str) -> list[Step]:
-    """The states that an execution has entered, in order."""
+    """The states that an execution has entered, in order; those within a Map are part of it."""
     pages = deployment.client("stepfunctions").get_paginator("get_execution_history")
     events = [event for page in pages.paginate(executionArn=execution_arn) for event in page["events"]]
     return list(_steps(execution_arn, events))
@@ -75,13 +76,17 @@ def steps(deployment: Deployment, execution_arn: str) -> list[Step]:
 
 def _steps(execution_arn: str, events: list[dict[str, Any]]) -> Iterator[Step]:
     entered: tuple[str, datetime] | None = None
+    in_map = False  # its iterations write their states into the same history. Source: Step Functions guide, Inline Map
     for event in events:
-        if event["type"].endswith("StateEntered"):
-            entered = (event["stateEnteredEventDetails"]["name"], event["timestamp"])
-        elif event["type"].endswith("StateExited") and entered:
+        kind = event["type"]
+        if kind.endswith("StateEntered") and not in_map:
+            entered, in_map = (event["stateEnteredEventDetails"]["name"], event["timestamp"]), kind == MAP_ENTERED
+        elif kind.endswith("StateExited") and entered and (not in_map or kind == MAP_EXITED):
             seconds = (event["timestamp"] - entered[1]).total_seconds()
             yield Step(execution=execution_arn, name=entered[0], entered_at=entered[1], seconds=seconds)
-            entered = None
+            entered, in_map = None, False
+        elif kind == MAP_FAILED:
+            in_map = False
     if entered:
         yield Step(execution=execution_arn, name=entered[0], entered_at=entered[1], seconds=None)
 

@@ -1,9 +1,9 @@
 """The whole application: every stack of one environment, and the way references run between them.
 
 Storage <- Alerts <- Processing <- Orchestration <- Intake <- Monitoring
-       ^                  ^- Analytics
-       |- Network <- Warehouse, only with features.warehouse
-       |- QuickSight, only with features.quicksight
+       ^                  ^- Analytics    |
+       |- Network <- Warehouse <----------| only with features.warehouse
+       |- QuickSight <--------------------| only with features.quicksight
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dashboards.model import Dashboard
 from stacks.alerts import AlertsStack
 from stacks.analytics import AnalyticsStack
 from stacks.base import Blueprint
+from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.intake import IntakeStack
 from stacks.monitoring import MonitoringStack
 from stacks.network import NetworkStack
@@ -35,9 +36,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
     storage = StorageStack(app, blueprint=blueprint)
     alerts = AlertsStack(app, blueprint=blueprint, key=storage.operations_key)
     processing = ProcessingStack(app, blueprint=blueprint, storage=storage)
-    orchestration = OrchestrationStack(app, blueprint=blueprint, storage=storage, alerts=alerts, processing=processing)
-    intake = IntakeStack(app, blueprint=blueprint, storage=storage, orchestration=orchestration)
-    AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
+    serving: list[DatasetMachine] = []  # what a run starts once its tables have changed: one machine of each feature
     if blueprint.settings.features.warehouse:
         network = NetworkStack(app, blueprint=blueprint, storage=storage)
         WarehouseStack(app, blueprint=blueprint, storage=storage, network=network)
@@ -45,6 +44,11 @@ def compose(app: App, blueprint: Blueprint) -> None:
         QuickSightStack(
             app, blueprint=blueprint, storage=storage, dashboards=dashboards_of(blueprint.root, blueprint.contracts)
         )
+    orchestration = OrchestrationStack(
+        app, blueprint=blueprint, storage=storage, alerts=alerts, processing=processing, serving=serving
+    )
+    intake = IntakeStack(app, blueprint=blueprint, storage=storage, orchestration=orchestration)
+    AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
     MonitoringStack(
         app, blueprint=blueprint, alerts=alerts, processing=processing, orchestration=orchestration, intake=intake
     )

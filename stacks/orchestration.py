@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Duration
@@ -34,7 +35,10 @@ class Start:
 
 
 class OrchestrationStack(PipelineStack):
-    """Functions, state machines, schedules and the rule for executions that end without telling."""
+    """Functions, state machines, schedules and the rule for executions that end without telling.
+
+    `serving` are the machines that a run and care start when the tables have changed, all at once.
+    """
 
     def __init__(
         self,
@@ -44,13 +48,17 @@ class OrchestrationStack(PipelineStack):
         storage: StorageStack,
         alerts: AlertsStack,
         processing: ProcessingStack,
+        serving: Sequence[DatasetMachine],
     ) -> None:
         super().__init__(scope, "Orchestration", blueprint=blueprint, description="the state machines of datasets")
         self._blueprint = blueprint
         self._storage = storage
+        self._serving = {"ServingMachineArns": serving}
         self.dead_letters: dict[str, sqs.Queue] = {}
         self.announce = self._announce(alerts)
-        functions = RunFunctions(scope=self, blueprint=blueprint, storage=storage, announce=self.announce)
+        functions = RunFunctions(
+            scope=self, blueprint=blueprint, storage=storage, announce=self.announce, serves=bool(serving)
+        )
         self.close_run, self.fail_run = functions.close_run(), functions.fail_run()
         self.run = self._run(functions, processing)
         self.release_dataset = functions.release_dataset(self.run)
@@ -87,6 +95,7 @@ class OrchestrationStack(PipelineStack):
                 "RawToProcessedJobName": processing.raw_to_processed,
                 "ProcessedToCuratedJobName": processing.processed_to_curated,
             },
+            machines=self._serving,
         )
         return self._machine("dataset_run", "One run of one dataset", offer)
 
@@ -98,6 +107,7 @@ class OrchestrationStack(PipelineStack):
                 "FailRunFunctionArn": self.fail_run,
             },
             jobs={"CareJobName": processing.care},
+            machines=self._serving,
         )
         return self._machine("dataset_care", "Maintenance, rollback or erasure of one dataset", offer)
 

@@ -17,12 +17,14 @@ from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.constructs.python_function import PythonFunction
 from stacks.storage import LEDGER_INDEX, StorageStack
 
+SERVE_SECONDS = 6_000  # TimeoutSeconds of RunServingMachine in state_machines/; all of them run at the same time
 SPARE_SECONDS = 60 * 60  # starts of jobs, waits between retries and the functions themselves
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunFunctions:
-    """Builds the functions in `scope`; one method each. `announce` is the machine that tells people.
+    """Builds the functions in `scope`; one method each. `announce` is the machine that tells people; `serves`: whether
+    any machine serves the tables after a run.
 
     A function ends before its task does (TimeoutSeconds in state_machines/), so that none works on unseen.
     """
@@ -31,6 +33,7 @@ class RunFunctions:
     blueprint: Blueprint
     storage: StorageStack
     announce: DatasetMachine
+    serves: bool
 
     def claim_batch(self) -> PythonFunction:
         """Locks a dataset and claims its files."""
@@ -152,8 +155,9 @@ class RunFunctions:
 
     @property
     def _lease_seconds(self) -> int:
-        """A round of a run is two jobs, each at most as long as its timeout."""
-        return 2 * self.blueprint.settings.glue.timeout_minutes * 60 + SPARE_SECONDS
+        """A round of a run is two jobs, each at most as long as its timeout, and what serves their tables."""
+        jobs = 2 * self.blueprint.settings.glue.timeout_minutes * 60
+        return jobs + (SERVE_SECONDS if self.serves else 0) + SPARE_SECONDS
 
     def _function(
         self, name: str, description: str, environment: Mapping[str, str], *, timeout_seconds: int = 110

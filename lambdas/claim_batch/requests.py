@@ -10,7 +10,7 @@ from typing import Any, Literal, cast, get_args
 from contracts.errors import PermanentError
 
 Mode = Literal["load", "backfill", "replay"]
-Step = Literal["RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun"]
+Step = Literal["RawToProcessed", "Gate", "ProcessedToCurated", "Serve", "CloseRun"]
 
 FIRST_STEP: Step = "RawToProcessed"
 SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -21,9 +21,11 @@ READS: dict[Step, tuple[Any, ...]] = {
     "RawToProcessed": (),
     "Gate": ("raw_to_processed",),
     "ProcessedToCurated": ("raw_to_processed",),
+    "Serve": ("raw_to_processed", "processed_to_curated"),
     "CloseRun": ("raw_to_processed", "processed_to_curated"),
 }
 ON_A_BRANCH = frozenset({"Gate", "ProcessedToCurated"})
+PUBLISHED = frozenset({"Serve", "CloseRun"})  # work on what ProcessedToCurated has published
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,10 @@ class Resumption:
                 )
             except PermanentError as error:
                 missing.append(str(error))
-        problems = missing or list(self._changes(dataset, resume, found[manifest_key], contract))
+        problems = missing or [
+            *_unpublished(resume, found.get(naming.result_key(dataset, run_id, "processed_to_curated"), {})),
+            *self._changes(dataset, resume, found[manifest_key], contract),
+        ]
         if problems:
             raise PermanentError(
                 f"run {run_id} cannot go on at {resume.step}: {'; '.join(problems)};"
@@ -89,3 +94,8 @@ class Resumption:
         for run in every:
             if run["status"] in ("succeeded", "rolled_back") and run["ended_at"] > began:
                 yield run
+
+
+def _unpublished(resume: Resume, curated: Mapping[str, Any]) -> Iterator[str]:
+    if resume.step in PUBLISHED and curated.get("published") is not True:
+        yield "its ProcessedToCurated ended without publishing"

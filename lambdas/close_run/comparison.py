@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -17,11 +17,12 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What the earlier steps of the run wrote down."""
+    """What the earlier steps of the run wrote down; `serve` is None when an earlier attempt did that step."""
 
     manifest: Document
     processed: Document
     curated: Document
+    serve: Sequence[Document] | None = None
 
 
 def verify(written: Written, contract: Contract) -> None:

@@ -1,4 +1,6 @@
-"""What the run ledger keeps of a run that succeeded: counts, totals, snapshots to roll back to, and what it cost."""
+"""What the run ledger keeps of a run that succeeded: counts, totals, snapshots to roll back to, what it cost, and what
+was served.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from contracts import costs
+from contracts import costs, serving
 from contracts.ledger import Item, timestamp
 from contracts.model import Contract
 from lambdas.close_run.comparison import PARTS, Written
@@ -31,6 +33,7 @@ def ending(
         "worker_seconds": costs.added(run.get("worker_seconds", {}), worker_seconds),
         "row_rules": processed["row_rules"],
         "table_rules": processed["table_rules"],
+        "served": serving.kept(written.serve, run.get("served", {})),
     }
 
 

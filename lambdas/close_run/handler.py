@@ -23,13 +23,13 @@ JOBS = ("raw_to_processed", "processed_to_curated")
 
 @retryable
 def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """`event`: {dataset, run_id, state}; `state` has what the jobs cost."""
-    dataset, run_id = event["dataset"], event["run_id"]
-    jobs = costs.of_steps(event["state"], JOBS)
-    return _service().close(dataset, run_id, _written(dataset, run_id), model.load(dataset), worker_seconds=jobs)
+    """`event`: {dataset, run_id, state}; `state` has what the jobs cost and what Serve gave."""
+    dataset, run_id, state = event["dataset"], event["run_id"], event["state"]
+    written = _written(dataset, run_id, state.get("serve"))
+    return _service().close(dataset, run_id, written, model.load(dataset), worker_seconds=costs.of_steps(state, JOBS))
 
 
-def _written(dataset: str, run_id: str) -> Written:
+def _written(dataset: str, run_id: str, serve: list[dict[str, Any]] | None) -> Written:
     bucket, s3 = _settings().processed_bucket, _s3()
 
     def read(key: str, written_by: str) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def _written(dataset: str, run_id: str) -> Written:
         manifest=read(naming.manifest_key(dataset, run_id), "claim_batch"),
         processed=read(naming.result_key(dataset, run_id, "raw_to_processed"), "raw_to_processed"),
         curated=read(naming.result_key(dataset, run_id, "processed_to_curated"), "processed_to_curated"),
+        serve=serve,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from contracts import serving
 from contracts.ledger import Item
 from lambdas.close_run.comparison import PARTS, Written
 
@@ -20,6 +21,7 @@ def body(run: Item, written: Written) -> str:
         f"Run {run['run_id']} of {run['dataset']} ({run['mode']}) loaded {run['rows_loaded']} of {run['rows_read']}"
         f" rows from {run['file_count']} files in {run['duration_seconds']} seconds.",
         f"Quarantined: {run['rows_quarantined']}. Replaced by a newer row of the same key: {run['rows_deduplicated']}.",
+        *serving.sentences(run.get("served", {})),
         "",
         *(f"{column}: {total}" for column, total in run["totals"]["loaded"].items()),
         *(["", "Warnings:", *(f"- {warning}" for warning in warned)] if warned else []),

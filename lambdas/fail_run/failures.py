@@ -8,7 +8,7 @@ States.Runtime.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,9 +24,10 @@ STEPS = {
         "RawToProcessed": "raw_to_processed",
         "Gate": "gate",
         "ProcessedToCurated": "processed_to_curated",
+        "Serve": "serve",
         "CloseRun": "close",
     },
-    "dataset_care": {"Hold": "hold", "Care": "care", "Release": "release"},
+    "dataset_care": {"Hold": "hold", "Care": "care", "Serve": "serve", "Release": "release"},
 }
 STATUS_CHANGE = "Step Functions Execution Status Change"
 ENDED_BADLY = {
@@ -41,7 +42,8 @@ CAUSE_LENGTH = 2000
 class Failure:
     """One failed execution. `step` is None when it is not known, `run_id` when it had no run or does not say.
 
-    `request` is the input of the execution, `worker_seconds` what its jobs cost, also the one that failed.
+    `request` is the input of the execution, `worker_seconds` what its jobs cost, also the one that failed, `serve` what
+    the step Serve gave, if that succeeded.
     """
 
     dataset: str
@@ -52,6 +54,7 @@ class Failure:
     cause: str
     request: Mapping[str, Any] = field(default_factory=dict)
     worker_seconds: Mapping[str, int] = field(default_factory=dict)
+    serve: Sequence[Mapping[str, Any]] | None = None
 
     @property
     def is_too_bad(self) -> bool:
@@ -82,10 +85,11 @@ def _from_catch(event: Mapping[str, Any]) -> Failure:
         execution_arn=event["execution_arn"],
         run_id=held.get("run_id"),
         step=step,
-        error=caught.get("Error") or "Unknown",
+        error=_error_of_machine(failed) or caught.get("Error") or "Unknown",
         cause=readable(caught.get("Cause") or "no cause was given"),
         request=state.get("request") or {},
         worker_seconds=jobs,
+        serve=state.get("serve"),
     )
 
 
@@ -123,8 +127,36 @@ def _as_object(text: str) -> dict[str, Any] | None:
 
 
 def readable(cause: str) -> str:
-    """What went wrong in words: Glue gives its JobRun as JSON, Lambda its error object, others plain text."""
+    """What went wrong in words: Glue gives its JobRun as JSON, Lambda its error object, Step Functions the execution of
+    another machine, others plain text.
+    """
     found = _as_object(cause)
+    if (error := _error_of_machine(found)) is not None:
+        return _of_machine(found or {}, error)
     if found is not None:
         cause = str(found.get("ErrorMessage") or found.get("errorMessage") or cause)
     return shortened(cause.strip(), CAUSE_LENGTH)
+
+
+def _error_of_machine(found: Mapping[str, Any] | None) -> str | None:
+    """The error of another machine's execution; None when `found` is something else.
+
+    Source: Step Functions API reference, DescribeExecution, whose answer is the cause of a failed startExecution.sync.
+    """
+    if found is None or not {"ExecutionArn", "Status"} <= set(found):
+        return None
+    return str(found.get("Error") or f"Execution.{found['Status']}")
+
+
+def _of_machine(found: Mapping[str, Any], error: str) -> str:
+    """One sentence, then which execution it was, then whatever else it said."""
+    cause = found.get("Cause")
+    told = readable(cause) if cause else ENDED_BADLY.get(str(found["Status"]), "it gave no cause")
+    first, *more = told.splitlines() or [told]
+    sentence = f"{_name_of_machine(found)} ended as {found['Status']} with {error}: {first}"
+    return shortened("\n".join([sentence, f"its execution: {found['ExecutionArn']}", *more]), CAUSE_LENGTH)
+
+
+def _name_of_machine(found: Mapping[str, Any]) -> str:
+    """`arn:...:stateMachine:NAME` and `arn:...:execution:NAME:EXECUTION` both carry it."""
+    return str(found.get("StateMachineArn") or found["ExecutionArn"].rpartition(":")[0]).rpartition(":")[2]

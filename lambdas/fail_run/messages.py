@@ -24,6 +24,10 @@ TABLES = {
         "Tables are published at the very end of this step, one by one. If it failed before, none was changed; if while"
         " publishing, some show this run's data, and a retry makes them agree."
     ),
+    "Serve": (
+        "The lake's tables are as this run was to leave them. The warehouse takes a load in one transaction: its tables"
+        " are as before, or show this run whole."
+    ),
     "CloseRun": "The tables were published with this run's data; a retry or the next run has the same effect.",
     "Hold": "No table was changed.",
     "Care": (

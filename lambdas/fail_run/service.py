@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from contracts import costs
+from contracts import costs, serving
 from contracts.alerts import Announcer, failure_name
 from contracts.ledger import HELD_STATUS, FileLedger, Item, RunLedger, file_entry, timestamp
 from contracts.logs import Log
@@ -68,6 +68,7 @@ class FailRun:
             "ended_at": timestamp(self.now()),
             "error": failure.error,
             "cause": failure.cause,
+            "served": serving.kept(failure.serve, run.get("served", {})),
             "worker_seconds": costs.added(run.get("worker_seconds", {}), failure.worker_seconds),
         }
         self.runs.finish(failure.dataset, run_id, "failed", ending)

@@ -40,6 +40,7 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
         documents.read_json(s3, bucket=bucket, key=naming.result_key(dataset, run_id, "care"), written_by="care"),
         execution_arn=execution_arn,
         worker_seconds=costs.of_steps(event["state"], ("care",)),
+        serve=event["state"]["serve"],
     )
 
 

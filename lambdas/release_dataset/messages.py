@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from contracts import serving
 from contracts.ledger import Item
 
 
@@ -18,6 +19,7 @@ def body(run: Item, care: Mapping[str, Any], undone: Sequence[str]) -> str:
     lines = [
         f"Run {run['run_id']} of {run['dataset']}: {run['mode']} succeeded in {run['duration_seconds']} seconds.",
         *care["report"],
+        *serving.sentences(run.get("served", {})),
         *([f"Rolled back: {', '.join(undone)}. Files that they loaded are set aside."] if undone else []),
         "",
         f"Next: {next_command(run, undone)}",

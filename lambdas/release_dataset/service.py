@@ -6,13 +6,13 @@ The lock goes before the waiting files are started, so that their run does not f
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from contracts import costs
+from contracts import costs, serving
 from contracts.alerts import Announcer, success_name
 from contracts.errors import PermanentError
 from contracts.ledger import FileLedger, Item, RunLedger, timestamp
@@ -36,12 +36,18 @@ class ReleaseDataset:
     now: Callable[[], datetime]
 
     def release(
-        self, request: Document, care: Document, *, execution_arn: str, worker_seconds: Mapping[str, int]
+        self,
+        request: Document,
+        care: Document,
+        *,
+        execution_arn: str,
+        worker_seconds: Mapping[str, int],
+        serve: Sequence[Document],
     ) -> dict[str, Any]:
         """The answer to the state machine: {dataset, run_id, started, told}.
 
-        `request` is what hold_dataset wrote, `care` what the job did. Raises PermanentError when the run is not this
-        dataset's current one any more.
+        `request` is what hold_dataset wrote, `care` what the job did, `serve` what the step Serve gave. Raises
+        PermanentError when the run is not this dataset's current one any more.
         """
         dataset, run_id = request["dataset"], request["run_id"]
         run = run_to_close(self.runs, dataset, run_id)
@@ -49,7 +55,7 @@ class ReleaseDataset:
         if run["status"] == "running":
             for earlier in undone:
                 self._undo(dataset, earlier, by_run=run_id)
-            self.runs.finish(dataset, run_id, "succeeded", self._ending(run, care, worker_seconds))
+            self.runs.finish(dataset, run_id, "succeeded", self._ending(run, care, worker_seconds, serve))
             run = self.runs.get(dataset, run_id) or run
         told = self._tell(run, care, undone)
         self.runs.release_lock(dataset, run_id)
@@ -72,7 +78,9 @@ class ReleaseDataset:
         for sha256 in run["file_hashes"]:
             self.files.set_aside(dataset, sha256, held="loaded", reason=reason, moment=timestamp(self.now()))
 
-    def _ending(self, run: Item, care: Document, worker_seconds: Mapping[str, int]) -> dict[str, Any]:
+    def _ending(
+        self, run: Item, care: Document, worker_seconds: Mapping[str, int], serve: Sequence[Document]
+    ) -> dict[str, Any]:
         ended_at = self.now()
         return {
             "ended_at": timestamp(ended_at),
@@ -80,6 +88,7 @@ class ReleaseDataset:
             "care": json.loads(json.dumps(care["tables"]), parse_float=Decimal),  # DynamoDB takes no floats
             "report": list(care["report"]),
             "worker_seconds": costs.added(run.get("worker_seconds", {}), worker_seconds),
+            "served": serving.kept(serve, {}),
         }
 
     def _tell(self, run: Item, care: Document, undone: list[str]) -> bool:

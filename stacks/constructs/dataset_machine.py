@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -23,6 +23,8 @@ from stacks.constructs import permissions
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.spark_job import SparkJob
 
+NOBODY = "none"  # stands for an empty list of machines, since a substitution is a text and must not be empty
+
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
@@ -32,6 +34,7 @@ class Offer:
     functions: Mapping[str, PythonFunction] = field(default_factory=dict)
     jobs: Mapping[str, SparkJob] = field(default_factory=dict)
     topics: Mapping[str, sns.Topic] = field(default_factory=dict)
+    machines: Mapping[str, Sequence[DatasetMachine]] = field(default_factory=dict)  # run as nested executions
 
     def substitutions(self) -> dict[str, str]:
         """The text for each name."""
@@ -40,6 +43,7 @@ class Offer:
             **{name: part.function.function_arn for name, part in self.functions.items()},
             **{name: job.name for name, job in self.jobs.items()},
             **{name: topic.topic_arn for name, topic in self.topics.items()},
+            **{name: ",".join(part.arn for part in parts) or NOBODY for name, parts in self.machines.items()},
         }
 
 
@@ -81,6 +85,16 @@ class DatasetMachine(Construct):
         """ARN of the machine."""
         return self.machine.state_machine_arn
 
+    @property
+    def executions(self) -> str:
+        """ARN of any execution of the machine, for policies; executions are named at run time."""
+        return Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{self.machine.state_machine_name}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
     def _log_group(self, blueprint: Blueprint, name: str, key: kms.IKey) -> logs.LogGroup:
         environment = blueprint.settings.environment
         return logs.LogGroup(
@@ -105,6 +119,8 @@ class DatasetMachine(Construct):
             permissions.allow(role, actions=["lambda:InvokeFunction"], resources=functions)
         if jobs := [job.arn for job in offer.jobs.values()]:
             _allow_jobs(role, jobs)
+        if machines := [part for parts in offer.machines.values() for part in parts]:
+            _allow_machines(role, machines)
         if topics := [topic.topic_arn for topic in offer.topics.values()]:
             permissions.allow(role, actions=["sns:Publish"], resources=topics)
             permissions.allow_key(role, key=operations_key, services=["sns"], write=True)
@@ -140,6 +156,28 @@ def _allow_jobs(role: iam.Role, jobs: list[str]) -> None:
         actions=["glue:BatchStopJobRun"],
         resources=jobs,
         rarely_used="ends the job of an execution that was aborted or ran out of time",
+    )
+
+
+def _allow_machines(role: iam.Role, machines: Sequence[DatasetMachine]) -> None:
+    # Source: Step Functions developer guide, "IAM policies for calling Step Functions workflows", synchronous (.sync).
+    permissions.allow(role, actions=["states:StartExecution"], resources=[part.arn for part in machines])
+    permissions.allow(
+        role,
+        actions=["states:DescribeExecution", "states:StopExecution"],
+        resources=[part.executions for part in machines],
+        wildcard_reason="executions of this machine are named at run time",
+        rarely_used="Step Functions looks for the end of a nested execution, and stops it with the one that waits",
+    )
+    permissions.allow(
+        role,
+        actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+        resources=[
+            Stack.of(role).format_arn(
+                service="events", resource="rule", resource_name="StepFunctionsGetEventsForStepFunctionsExecutionRule"
+            )
+        ],
+        rarely_used="Step Functions keeps a managed rule by which it hears of the end of nested executions",
     )
 
 

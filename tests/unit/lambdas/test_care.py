@@ -24,6 +24,7 @@ from tests.unit.lambdas.claiming import DATASET, LEASE_SECONDS, NOON, digest, lo
 EXECUTION = "arn:aws:states:::execution:care:one"
 TOKEN = "ab" * 32
 A, B = digest("a"), digest("b")
+SERVED = ({"served": "warehouse", "tables": [{"table": "by_item", "loaded_rows": 3}]},)
 
 
 def given(execution_arn: str = EXECUTION, **request: Any) -> requests.Request:
@@ -60,7 +61,7 @@ def done(run_id: str, mode: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def release(account: Any, run_id: str) -> dict[str, Any]:
+def release(account: Any, run_id: str, serve: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
     files = account.files()
     service = ReleaseDataset(
         environment="dev",
@@ -73,7 +74,9 @@ def release(account: Any, run_id: str) -> dict[str, Any]:
         now=lambda: NOON + timedelta(seconds=90),
     )
     asked = wanted(account, run_id)
-    return service.release(asked, done(run_id, asked["mode"]), execution_arn=EXECUTION, worker_seconds={"care": 20})
+    return service.release(
+        asked, done(run_id, asked["mode"]), execution_arn=EXECUTION, worker_seconds={"care": 20}, serve=serve
+    )
 
 
 def loaded_run(account: Any, run_id: str, before: int | None, *, mode: Any = "load", hashes: list[str]) -> None:
@@ -178,13 +181,15 @@ def test_a_rollback_marks_the_runs_and_sets_aside_only_what_they_loaded_first(
     loaded_run(account, "1", None, hashes=[A])
     loaded_run(account, "2", 11, mode="backfill", hashes=[B])
     run_id = hold(account, contract, given(mode="rollback", run_id="1", with_later=True))
-    release(account, run_id)
+    release(account, run_id, SERVED)
+    assert run(account, run_id)["served"] == {"warehouse": {"tables": {"by_item": {"loaded_rows": 3}}}}
     assert [run(account, name)["status"] for name in ("1", "2", run_id)] == ["rolled_back", "rolled_back", "succeeded"]
     assert statuses(account) == {A: "set_aside", B: "loaded"}
     aside = account.files().get(DATASET, file_entry(A))
     assert aside["set_aside_reason"] == f"run 1 was rolled back by {run_id}"
     [message] = account.messages()
     assert "Rolled back: 2, 1." in message["message"]
+    assert "Warehouse: 3 rows merged into by_item." in message["message"]
     assert "slipway files list --dataset sales_records --status set_aside" in message["message"]
 
 
@@ -234,7 +239,7 @@ def test_the_handlers_read_their_environment_and_failed_care_starts_waiting_file
     run_id = hold_handler.handle({"dataset": DATASET, "request": request, "execution_arn": EXECUTION}, None)["run_id"]
     key = f"runs/{DATASET}/{run_id}/care.json"
     account.s3.put_object(Bucket="processed", Key=key, Body=json.dumps(done(run_id, "maintenance")))
-    event = {"dataset": DATASET, "run_id": run_id, "execution_arn": EXECUTION, "state": {"care": {}}}
+    event = {"dataset": DATASET, "run_id": run_id, "execution_arn": EXECUTION, "state": {"care": {}, "serve": []}}
     assert release_handler.handle(event, None)["started"] is False
     assert run(account, run_id)["status"] == "succeeded"
     wait(account, A)

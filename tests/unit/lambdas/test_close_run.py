@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from contracts import model
 from contracts.errors import PermanentError, ReconciliationFailed
 from contracts.ledger import file_entry
 from lambdas.close_run import handler
-from tests.unit.lambdas.ending import DATASET, EXECUTION, JOBS, MONEY, RUN, claim, close, written
+from tests.unit.lambdas.ending import DATASET, EXECUTION, JOBS, MONEY, REVENUE, RUN, SERVE, claim, close, written
 
 
 @pytest.fixture
@@ -138,6 +140,35 @@ def test_a_resumed_run_costs_what_it_cost_before_too(claimed: Any, contract: mod
     assert run["worker_seconds"] == {"raw_to_processed": 200, "processed_to_curated": 120}
 
 
+def test_the_ledger_keeps_what_was_served_and_success_tells_tables_and_rows(
+    claimed: Any, contract: model.Contract
+) -> None:
+    close(claimed, replace(written(contract), serve=SERVE), contract)
+    run = claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]
+    assert run["served"] == {
+        "warehouse": {
+            "tables": {
+                "by_item": {"mode": "periods", "loaded_rows": 3, "rows": 9, "totals": {"revenue": REVENUE}},
+                "by_region": {"mode": "none", "loaded_rows": 0, "rows": 4, "totals": {}},
+            }
+        },
+        "dashboards": {"seconds": Decimal("1.5")},
+    }
+    [message] = claimed.messages()
+    assert "Warehouse: 3 rows merged into by_item, by_region." in message["message"]
+    assert "Dashboards: brought up to date." in message["message"]
+
+
+def test_a_run_resumed_after_serve_keeps_what_its_failed_attempt_had_served(
+    claimed: Any, contract: model.Contract
+) -> None:
+    claimed.runs().finish(DATASET, RUN, "failed", {"error": "E", "served": {"warehouse": {"tables": {}}}})
+    claimed.runs().reopen(DATASET, RUN, execution_arn=EXECUTION)
+    close(claimed, written(contract), contract)  # resumed from CloseRun, so there is no result of Serve
+    run = claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]
+    assert run["served"] == {"warehouse": {"tables": {}}}
+
+
 def test_warnings_unproven_rules_and_schema_changes_are_told(claimed: Any, contract: model.Contract) -> None:
     documents = written(contract)
     result = {"rule_id": "fresh", "kind": "freshness", "action": "warn", "status": "unproven"}
@@ -179,9 +210,11 @@ def test_the_handler_reads_documents_and_costs(
     for cached in (handler._settings, handler._s3, handler._service):
         cached.cache_clear()
     job = {"Id": "jr", "ExecutionTime": 97, "NumberOfWorkers": 2, "WorkerType": "G.1X"}
-    event = {"dataset": DATASET, "run_id": RUN, "state": {"dataset": DATASET, "raw_to_processed": job}}
+    state = {"dataset": DATASET, "raw_to_processed": job, "serve": SERVE[1:]}
+    event = {"dataset": DATASET, "run_id": RUN, "state": state}
     assert handler.handle(event, None)["waiting"] == 0
     for cached in (handler._settings, handler._s3, handler._service):
         cached.cache_clear()
     run = claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]
     assert (run["status"], run["worker_seconds"]) == ("succeeded", {"raw_to_processed": 194})
+    assert set(run["served"]) == {"dashboards"}

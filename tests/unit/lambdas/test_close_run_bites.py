@@ -99,6 +99,7 @@ def test_the_ledger_keeps_exactly_these_attributes_of_a_run(contract: model.Cont
         "worker_seconds": {"raw_to_processed": 200, "processed_to_curated": 120},
         "row_rules": [{"rule_id": "r", "action": "warn", "rows_checked": 15, "rows_failed": 0}],
         "table_rules": [{"rule_id": "t"}],
+        "served": {},
     }  # fmt: skip
     assert not any(isinstance(value, float) for value in kept.values())
 

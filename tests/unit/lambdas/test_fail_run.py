@@ -10,7 +10,7 @@ import pytest
 from contracts import model
 from lambdas.fail_run import handler as fail_handler
 from lambdas.fail_run.failures import parse
-from tests.unit.lambdas.ending import DATASET, EXECUTION, RUN, caught, claim, close, failer, written
+from tests.unit.lambdas.ending import DATASET, EXECUTION, RUN, SERVE, caught, claim, close, failer, written
 
 
 @pytest.fixture
@@ -102,13 +102,25 @@ def test_failing_after_the_run_was_closed_keeps_it_succeeded(claimed: Any, contr
     claimed.fuse.writes = None
     claimed.messages()
     event = caught(claimed)
-    event["state"] |= {step: {} for step in ("raw_to_processed", "gate", "processed_to_curated")}
+    event["state"] |= {step: {} for step in ("raw_to_processed", "gate", "processed_to_curated", "serve")}
+    event["state"]["serve"] = []
     assert failer(claimed).fail(parse(event))["files_given_back"] == 0
     assert {item["status"] for item in claimed.entries().values()} == {"loaded"}
     assert claimed.runs().lock(DATASET) is None
     [message] = claimed.messages()
     assert "the ledger says so" in message["message"]
     assert "runs retry" not in message["message"]
+
+
+def test_a_failure_after_serve_keeps_what_was_served_and_one_before_forgets_nothing(claimed: Any) -> None:
+    event = caught(claimed)
+    event["state"] |= {step: {} for step in ("raw_to_processed", "gate", "processed_to_curated")} | {"serve": SERVE}
+    failer(claimed).fail(parse(event))
+    kept = claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]["served"]
+    assert (set(kept), set(kept["warehouse"]["tables"])) == ({"warehouse", "dashboards"}, {"by_item", "by_region"})
+    claimed.runs().reopen(DATASET, RUN, execution_arn=EXECUTION)
+    failer(claimed).fail(parse({**caught(claimed), "execution_arn": EXECUTION + "-resumed"}))
+    assert claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]["served"] == kept
 
 
 @pytest.mark.parametrize("mode", ["backfill", "replay"])

@@ -102,6 +102,21 @@ def test_the_next_command_fits_the_failure_and_the_command_line_knows_it(case: s
         parser.parse_args(shlex.split(command)[1:])
 
 
+@pytest.mark.parametrize(
+    ("mode", "again"),
+    [
+        ("load", f"slipway runs retry {RUN_ID} --dataset sales_records"),
+        ("rollback", "slipway runs rollback r9 --dataset sales_records"),
+        ("erasure", "slipway erase --dataset sales_records --subject-file FILE"),
+    ],
+)
+def test_a_failed_serve_says_that_the_lake_is_done_and_the_warehouse_whole(mode: str, again: str) -> None:
+    body = messages.body(failure("Serve", mode=mode, run_id="r9"), run(mode), files_waiting=0)
+    assert "The lake's tables are as this run was to leave them." in body
+    assert "in one transaction: its tables are as before, or show this run whole." in body
+    assert commands(body)[-1] == again
+
+
 def test_a_run_that_was_closed_is_not_to_be_repeated() -> None:
     body = messages.body(failure("CloseRun"), run(status="succeeded"), files_waiting=0)
     assert "the ledger says so" in body

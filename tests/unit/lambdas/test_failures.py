@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from contracts.errors import PermanentError
-from lambdas.fail_run.failures import STEPS, parse
+from lambdas.fail_run.failures import CAUSE_LENGTH, STEPS, parse
 from tests.unit.lambdas.ending import caught
 
 
@@ -20,7 +21,7 @@ def test_the_step_that_failed_is_the_first_without_a_result(account: Any, machin
         done[result] = {}
 
 
-@pytest.mark.parametrize("began_at", ["RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun"])
+@pytest.mark.parametrize("began_at", ["RawToProcessed", "Gate", "ProcessedToCurated", "Serve", "CloseRun"])
 def test_the_step_at_which_a_resumed_run_failed_is_not_one_that_it_left_out(account: Any, began_at: str) -> None:
     state = {"claim": {"run_id": "r", "from": began_at}, "failure": {"Error": "E", "Cause": "c"}}
     assert parse({**caught(account), "state": state}).step == began_at
@@ -55,6 +56,52 @@ def test_causes_are_told_in_words(account: Any, cause: str, told: str) -> None:
     event = caught(account)
     event["state"]["failure"]["Cause"] = cause
     assert parse(event).cause == told
+
+
+MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:WarehouseLoad"
+CHILD = MACHINE.replace("stateMachine", "execution") + ":5f2c"
+
+
+@pytest.mark.parametrize(
+    ("child", "error", "told"),
+    [
+        (
+            {"Status": "FAILED", "Error": "WarehouseLoadFailed", "Cause": '{"errorMessage": "by_item: a cent"}'},
+            "WarehouseLoadFailed",
+            "WarehouseLoad ended as FAILED with WarehouseLoadFailed: by_item: a cent",
+        ),
+        (
+            {"Status": "TIMED_OUT", "Error": "States.Timeout", "StateMachineArn": MACHINE},
+            "States.Timeout",
+            "WarehouseLoad ended as TIMED_OUT with States.Timeout: the execution took longer than its TimeoutSeconds"
+            " and was ended by Step Functions",
+        ),
+        (
+            {"Status": "ABORTED"},
+            "Execution.ABORTED",
+            "WarehouseLoad ended as ABORTED with Execution.ABORTED: the execution was stopped by hand or by a call of"
+            " StopExecution",
+        ),
+    ],
+)
+def test_the_failure_of_another_machine_is_told_as_its_own_error_and_cause(
+    account: Any, child: dict[str, str], error: str, told: str
+) -> None:
+    event = caught(account)
+    cause = json.dumps({"ExecutionArn": CHILD, "Input": "{}", "StartDate": 1, **child})
+    event["state"] |= {step: {} for step in ("raw_to_processed", "gate", "processed_to_curated")}
+    event["state"]["failure"] = {"Error": "States.TaskFailed", "Cause": cause}
+    failure = parse(event)
+    assert (failure.step, failure.error, failure.cause) == ("Serve", error, f"{told}\nits execution: {CHILD}")
+
+
+def test_the_cause_of_another_machine_is_cut_but_never_its_execution(account: Any) -> None:
+    event = caught(account)
+    child = {"ExecutionArn": CHILD, "Status": "FAILED", "Error": "E", "Cause": "one\n" + "x" * 5000}
+    event["state"]["failure"]["Cause"] = json.dumps(child)
+    cause = parse(event).cause
+    assert len(cause) == CAUSE_LENGTH
+    assert cause.startswith(f"WarehouseLoad ended as FAILED with E: one\nits execution: {CHILD}\nxxx")
 
 
 def test_what_is_no_failure_is_refused(account: Any) -> None:

@@ -14,7 +14,8 @@ from contracts.ledger import HELD_STATUS, RunLedger
 from tests.unit.lambdas.claiming import DATASET, NOON, digest, load, manifest, request, run, service, statuses, wait
 
 A, B = digest("a"), digest("b")
-STEPS = ("RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun")
+DONE = b'{"published": true}'
+STEPS = ("RawToProcessed", "Gate", "ProcessedToCurated", "Serve", "CloseRun")
 
 
 def failed(account: Any, contract: model.Contract, *, mode: str = "load") -> str:
@@ -22,7 +23,7 @@ def failed(account: Any, contract: model.Contract, *, mode: str = "load") -> str
     given: dict[str, Any] = {} if mode == "load" else {"mode": mode, "files": [A, B]}
     run_id = str(service(account).claim(request("first", **given), contract)["run_id"])
     for name in ("raw_to_processed", "processed_to_curated"):
-        account.s3.put_object(Bucket="processed", Key=f"runs/{DATASET}/{run_id}/{name}.json", Body=b"{}")
+        account.s3.put_object(Bucket="processed", Key=f"runs/{DATASET}/{run_id}/{name}.json", Body=DONE)
     for sha256 in (A, B):
         account.files().give_back(DATASET, sha256, run_id, held=HELD_STATUS[mode])
     account.runs().finish(DATASET, run_id, "failed", {"ended_at": "t", "error": "E", "cause": "C"})
@@ -113,6 +114,7 @@ def test_a_file_that_left_raw_is_named(waiting: Any, contract: model.Contract) -
         ("Gate", "raw_to_processed", False),
         ("ProcessedToCurated", "raw_to_processed", False),
         ("ProcessedToCurated", "processed_to_curated", True),
+        ("Serve", "processed_to_curated", False),
         ("CloseRun", "processed_to_curated", False),
         ("CloseRun", "manifest", False),
         ("RawToProcessed", "manifest", True),
@@ -130,6 +132,26 @@ def test_a_step_whose_input_is_missing_names_it_and_the_step_to_resume_from(
     with pytest.raises(PermanentError, match=told):
         service(waiting).claim(again(run_id, step), contract)
     assert (run(waiting, run_id)["status"], statuses(waiting)) == ("failed", {A: "waiting", B: "waiting"})
+
+
+@pytest.mark.parametrize("step", ["Serve", "CloseRun"])
+def test_what_was_not_published_is_neither_served_nor_closed(waiting: Any, contract: model.Contract, step: str) -> None:
+    run_id = failed(waiting, contract)
+    key = f"runs/{DATASET}/{run_id}/processed_to_curated.json"
+    waiting.s3.put_object(Bucket="processed", Key=key, Body=b'{"published": false}')
+    with pytest.raises(PermanentError, match=f"cannot go on at {step}: its ProcessedToCurated ended without publish"):
+        service(waiting).claim(again(run_id, step), contract)
+
+
+def test_a_run_that_failed_at_serve_gives_its_files_to_the_next_plain_run(
+    waiting: Any, contract: model.Contract
+) -> None:
+    """Which loads the same rows again: they replace themselves, and the warehouse takes all that it lacks."""
+    run_id = failed(waiting, contract)
+    answer = service(waiting).claim(request("plain"), contract)
+    assert (answer["run_id"] != run_id, answer["from"], answer["file_count"]) == (True, "RawToProcessed", 2)
+    with pytest.raises(DatasetBusy):
+        service(waiting).claim(again(run_id, "Serve"), contract)
 
 
 @pytest.mark.parametrize("step", ["Gate", "ProcessedToCurated"])

@@ -64,8 +64,12 @@ def test_a_failed_run_goes_on_from_the_step_that_failed(account: Account, capsys
         (["ClaimBatch", "RawToProcessed", "Gate"], {"contract_version": "0.0.1"}, "RawToProcessed"),
         (["ClaimBatch", "RawToProcessed", "Gate", "CloseRun", "ClaimBatch"], {}, "RawToProcessed"),
         (["ClaimBatch", "CloseRun", "ClaimBatch", "RawToProcessed", "ProcessedToCurated"], {}, "ProcessedToCurated"),
+        (["ClaimBatch", "ProcessedToCurated", "IsAnythingServed", "Serve", "FailRun"], {"error": "X"}, "Serve"),
     ],
-    ids=["refused by the gate", "another contract", "failed before its first step", "an earlier batch went through"],
+    ids=[
+        *("refused by the gate", "another contract", "failed before its first step", "an earlier batch went through"),
+        "what is served failed",
+    ],
 )
 def test_a_step_that_would_only_fail_again_is_no_place_to_go_on(
     account: Account, entered: list[str], attributes: dict[str, str], step: str

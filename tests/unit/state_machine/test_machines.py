@@ -19,6 +19,7 @@ MACHINES: dict[str, dict[str, Any]] = {
     file.name.removesuffix(".asl.json"): json.loads(file.read_text()) for file in FILES
 }
 RUN, CARE, ANNOUNCE = (MACHINES[name]["States"] for name in ("dataset_run", "dataset_care", "announce"))
+SERVE = {"run": RUN["Serve"], "care": CARE["Serve"]}
 WORKING = [(name, state) for name in ("dataset_run", "dataset_care") for state in MACHINES[name]["States"]]
 TASKS = [(name, state) for name, state in WORKING if MACHINES[name]["States"][state]["Type"] == "Task"]
 
@@ -122,15 +123,39 @@ def test_the_gate_stands_between_loading_and_publishing() -> None:
 
 @pytest.mark.parametrize("name", ["dataset_run", "dataset_care"])
 def test_fail_run_knows_where_each_step_keeps_its_result(name: str) -> None:
-    tasks = {state: MACHINES[name]["States"][state] for machine, state in TASKS if machine == name}
-    assert {state: f"$.{result}" for state, result in STEPS[name].items()} == {
-        state: task["ResultPath"] for state, task in tasks.items() if state not in ("FailRun", "StartWaiting")
-    }
+    working = {state: given for state, given in MACHINES[name]["States"].items() if given["Type"] in ("Task", "Map")}
+    assert [(state, f"$.{result}") for state, result in STEPS[name].items()] == [
+        (state, given["ResultPath"]) for state, given in working.items() if state not in ("FailRun", "StartWaiting")
+    ]
+
+
+def test_a_run_that_serves_nothing_has_an_empty_result_in_its_place() -> None:
+    for states in (RUN, CARE):
+        assert (states["NothingServed"]["Result"], states["NothingServed"]["ResultPath"]) == ([], "$.serve")
+        assert states["NothingServed"]["Next"] == states["Serve"]["Next"]
+
+
+@pytest.mark.parametrize("caller", SERVE)
+def test_every_machine_of_the_list_runs_at_once_within_the_lease_and_only_a_start_is_repeated(caller: str) -> None:
+    serve = SERVE[caller]
+    assert (serve["Type"], serve["ItemsPath"]) == ("Map", "$.serving")
+    assert "MaxConcurrency" not in serve  # one after the other would outlive the lease
+    assert serve["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "FailRun"}]
+    [task] = serve["ItemProcessor"]["States"].values()
+    assert task["Resource"] == "arn:aws:states:::states:startExecution.sync:2"
+    assert task["Parameters"]["Input"]["caller"] == caller
+    assert not repeated(task) & {"States.ALL", "States.TaskFailed", "States.Timeout"}
+    assert all(error.startswith("StepFunctions.") for error in repeated(task))
+    assert 0 < task["TimeoutSeconds"] < MACHINES["dataset_run"]["TimeoutSeconds"]
 
 
 def test_a_next_batch_is_a_plain_load_without_the_results_of_the_last() -> None:
     request = {"dataset.$": "$.dataset", "trigger.$": "$.request.trigger"}
-    assert RUN["NextBatch"]["Parameters"] == {"dataset.$": "$.dataset", "request": request}
+    assert RUN["NextBatch"]["Parameters"] == {
+        "dataset.$": "$.dataset",
+        "request": request,
+        "serving.$": "$.serving",
+    }
     assert RUN["NextBatch"]["Next"] == "ClaimBatch"
 
 
@@ -148,11 +173,11 @@ def test_the_number_of_seconds_becomes_a_number() -> None:
 
 
 def test_announcing_publishes_once_per_execution_and_has_no_time_limit_that_could_send_twice() -> None:
-    tasks = {name: state for name, state in ANNOUNCE.items() if state["Type"] == "Task"}
+    tasks = {name: state for name, state in ANNOUNCE.items() if state["Type"] == "Task" and name != "ComposeDigest"}
     assert {name: task["Parameters"]["TopicArn"] for name, task in tasks.items()} == {
         "AnnounceFailure": "${FailedTopicArn}",
         "AnnounceSuccess": "${SuccessTopicArn}",
-        "AnnounceRejection": "${RejectedTopicArn}",
+        "AnnounceRejections": "${RejectedTopicArn}",
     }
     for task in tasks.values():
         assert task["Resource"] == "arn:aws:states:::sns:publish"

@@ -19,18 +19,30 @@ CLAIMED = {
 }  # fmt: skip
 NOTHING = {**CLAIMED, "run_id": None, "claimed": False, "file_count": 0, "reason": "no file is waiting"}
 WHOLE_RUN = ["ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun"]
-ANSWERS = {
+WAREHOUSE = "arn:aws:states:us-east-1:111122223333:stateMachine:WarehouseLoad"
+DASHBOARDS = "arn:aws:states:us-east-1:111122223333:stateMachine:DashboardRefresh"
+SERVED = {name: {"Status": "SUCCEEDED", "Output": {"served": name}} for name in ("warehouse", "dashboards")}
+ATTRIBUTES = {"dataset": {"DataType": "String", "StringValue": "d"}}
+ANSWERS: dict[str, dict[str, Any]] = {
     "dataset_run": {
+        WAREHOUSE: SERVED["warehouse"],
+        DASHBOARDS: SERVED["dashboards"],
         "ClaimBatch": CLAIMED,
         "RawToProcessed": {"Id": "jr_1", "ExecutionTime": 97},
         "Gate": {"rows_loaded": 5},
         "ProcessedToCurated": {"Id": "jr_2"},
         "CloseRun": {"waiting": 0},
     },
-    "dataset_care": {"HoldDataset": {"run_id": "r1"}, "Care": {"Id": "jr_1"}, "ReleaseDataset": {"started": False}},
-    "announce": {},
+    "dataset_care": {
+        WAREHOUSE: SERVED["warehouse"],
+        "HoldDataset": {"run_id": "r1"},
+        "Care": {"Id": "jr_1"},
+        "ReleaseDataset": {"started": False},
+    },
+    "announce": {"TellRejections": {"subject": "s", "message": "m", "attributes": ATTRIBUTES}},
 }
 INPUT = {"dataset": "d", "trigger": "operator"}
+NAMED_BY = ("FunctionName", "JobName", "StateMachineArn")
 
 Walk = Callable[..., dict[str, Any]]
 
@@ -42,14 +54,24 @@ def failure(error: str, **cause: str) -> Exception:
 
 @pytest.fixture
 def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
-    """Runs one execution; `answers` maps a task to its answer, an error, or a list of them, one per call."""
+    """Runs one execution; `answers` maps a task to its answer, an error, or a list of them, one per call.
 
-    def run(machine: str = "dataset_run", given_input: dict[str, Any] = INPUT, **answers: Any) -> dict[str, Any]:
-        given = {**ANSWERS[machine], **answers}
+    `served` are the machines that the step Serve runs, `served_with` their answers.
+    """
+
+    def run(
+        machine: str = "dataset_run",
+        given_input: dict[str, Any] = INPUT,
+        *,
+        served: tuple[str, ...] = (),
+        served_with: dict[str, Any] | None = None,
+        **answers: Any,
+    ) -> dict[str, Any]:
+        given = {**ANSWERS[machine], **(served_with or {}), **answers}
         seen: dict[str, Any] = {"calls": [], "payloads": [], "failure": None}
 
         def invoke(resource: str, task: dict[str, Any]) -> Any:
-            name = re.sub("(FunctionArn|JobName)$", "", task.get("FunctionName") or task.get("JobName") or "Publish")
+            name = re.sub("(FunctionArn|JobName)$", "", next((task[key] for key in NAMED_BY if key in task), "Publish"))
             seen["calls"].append(name)
             seen["payloads"].append(task.get("Payload", task))
             if name == "FailRun" and name not in given:
@@ -61,7 +83,8 @@ def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
             return {"Payload": answer} if "lambda" in resource else answer
 
         text = (MACHINES / f"{machine}.asl.json").read_text()
-        filled = re.sub(r"\$\{(\w+)\}", lambda found: "1" if found[1] == "SettleSeconds" else found[1], text)
+        values = {"SettleSeconds": "1", "ServingMachineArns": ",".join(served) or "none"}
+        filled = re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[1]), text)
         execution = {
             "executionArn": "arn:e", "stateMachineArn": "machine", "name": "e", "status": "RUNNING", "events": [],
             "input": json.dumps(given_input), "startDate": "2026-01-01T00:00:00Z",
@@ -125,17 +148,88 @@ def test_a_failure_that_cannot_be_recorded_says_so(walk: Walk) -> None:
     assert (ended["status"], ended["error"]) == ("FAILED", "FailRunFailed")
 
 
-RESUMES = {"RawToProcessed": 1, "Gate": 2, "ProcessedToCurated": 3, "CloseRun": 4}
+SERVING_RUN = [*WHOLE_RUN[:-1], WAREHOUSE, "CloseRun"]
+CHILD = "arn:aws:states:us-east-1:111122223333:execution:WarehouseLoad:e1"
+
+
+def nested_failure(**child: str) -> Exception:
+    """As a startExecution.sync fails: the answer of DescribeExecution of the child is the cause."""
+    described = {"ExecutionArn": CHILD, "StateMachineArn": WAREHOUSE, "Status": "FAILED", "Input": "{}"}
+    return failure("States.TaskFailed", **{**described, **child})
+
+
+def test_a_run_hands_dataset_and_run_to_every_machine_that_serves_and_keeps_what_they_gave(walk: Walk) -> None:
+    ended = walk(served=(WAREHOUSE, DASHBOARDS))
+    assert ended["status"] == "SUCCEEDED"
+    assert (ended["calls"][:4], set(ended["calls"][4:6])) == (WHOLE_RUN[:4], {WAREHOUSE, DASHBOARDS})
+    given = {"dataset": "d", "run_id": "r1", "caller": "run", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn:e"}
+    assert [payload["Input"] for payload in ended["payloads"][4:6]] == [given, given]
+    assert ended["payloads"][-1]["state"]["serve"] == [{"served": "warehouse"}, {"served": "dashboards"}]
+
+
+def test_a_run_closes_with_an_empty_result_where_nothing_serves(walk: Walk) -> None:
+    ended = walk()
+    assert (ended["calls"], ended["payloads"][-1]["state"]["serve"]) == (WHOLE_RUN, [])
+
+
+def test_the_next_batch_is_served_too(walk: Walk) -> None:
+    ended = walk(served=(WAREHOUSE,), ClaimBatch=[CLAIMED, CLAIMED], CloseRun=[{"waiting": 3}, {"waiting": 0}])
+    assert (ended["calls"], ended["status"]) == (SERVING_RUN * 2, "SUCCEEDED")
+
+
+def test_a_machine_that_failed_fails_the_run_at_serve_with_its_own_error_and_is_not_run_again(walk: Walk) -> None:
+    broken = nested_failure(Error="WarehouseLoadFailed", Cause='{"errorMessage": "one cent\\n- revenue"}')
+    ended = walk(served=(WAREHOUSE, DASHBOARDS), served_with={WAREHOUSE: broken})
+    assert (ended["calls"].count(WAREHOUSE), ended["calls"][-1]) == (1, "FailRun")
+    assert (ended["status"], ended["error"]) == ("FAILED", "WarehouseLoadFailed")
+    sentence = "WarehouseLoad ended as FAILED with WarehouseLoadFailed: one cent"
+    assert ended["cause"].splitlines() == [sentence, f"its execution: {CHILD}", "- revenue"]
+    assert (ended["failure"].step, ended["failure"].run_id) == ("Serve", "r1")
+
+
+def test_a_machine_that_could_not_be_started_is_started_again(walk: Walk) -> None:
+    throttled = failure("StepFunctions.ExecutionLimitExceeded")
+    ended = walk(served=(WAREHOUSE,), served_with={WAREHOUSE: [throttled, throttled, SERVED["warehouse"]]})
+    assert (ended["calls"].count(WAREHOUSE), ended["status"]) == (3, "SUCCEEDED")
+
+
+def test_closing_that_fails_is_not_taken_for_serving_whether_or_not_anything_is_served(walk: Walk) -> None:
+    for served in ((), (WAREHOUSE,)):
+        ended = walk(served=served, CloseRun=failure("KeyError"))
+        assert ended["failure"].step == "CloseRun"
+        assert ended["failure"].serve == [{"served": "warehouse"}] * len(served)
+
+
+@pytest.mark.parametrize(("mode", "serves"), [("rollback", True), ("erasure", True), ("maintenance", False)])
+def test_care_that_changes_figures_is_served_and_maintenance_is_not(walk: Walk, mode: str, *, serves: bool) -> None:
+    ended = walk("dataset_care", {**INPUT, "mode": mode}, served=(WAREHOUSE,))
+    assert ended["calls"] == ["HoldDataset", "Care", *([WAREHOUSE] if serves else []), "ReleaseDataset"]
+    assert ended["payloads"][-1]["state"]["serve"] == ([{"served": "warehouse"}] if serves else [])
+    if serves:
+        assert {**ended["payloads"][2]["Input"], "caller": "care", "run_id": "r1"} == ended["payloads"][2]["Input"]
+
+
+def test_care_whose_serving_fails_is_undone_as_failed_at_serve(walk: Walk) -> None:
+    broken = nested_failure(Status="TIMED_OUT", Error="States.Timeout")
+    request = {**INPUT, "mode": "rollback", "run_id": "r0"}
+    ended = walk("dataset_care", request, served=(WAREHOUSE,), served_with={WAREHOUSE: broken})
+    assert ended["calls"][-2:] == ["FailRun", "ReleaseDataset"]
+    assert (ended["status"], ended["error"], ended["failure"].step) == ("FAILED", "States.Timeout", "Serve")
+    assert "longer than its TimeoutSeconds" in ended["cause"]
+
+
+RESUMES = {"RawToProcessed": 1, "Gate": 2, "ProcessedToCurated": 3, "Serve": 4, "CloseRun": 5}
 
 
 @pytest.mark.parametrize("step", RESUMES)
 def test_a_resumed_run_goes_on_at_its_step_and_a_failure_there_names_it(walk: Walk, step: str) -> None:
     request = {**INPUT, "resume": {"run_id": "r1", "from": step}}
     claim = {**CLAIMED, "from": step}
-    ended = walk(given_input=request, ClaimBatch=claim)
-    assert (ended["calls"], ended["status"]) == (["ClaimBatch", *WHOLE_RUN[RESUMES[step] :]], "SUCCEEDED")
+    ended = walk(given_input=request, ClaimBatch=claim, served=(WAREHOUSE,))
+    assert (ended["calls"], ended["status"]) == (["ClaimBatch", *SERVING_RUN[RESUMES[step] :]], "SUCCEEDED")
     assert ended["payloads"][0]["request"] == request
-    failed = walk(given_input=request, ClaimBatch=claim, **{step: failure("KeyError")})
+    breaking = {WAREHOUSE if step == "Serve" else step: failure("KeyError")}
+    failed = walk(given_input=request, ClaimBatch=claim, served=(WAREHOUSE,), served_with=breaking)
     assert (failed["failure"].step, failed["failure"].run_id) == (step, "r1")
 
 
@@ -188,20 +282,32 @@ def test_failed_care_ends_as_failed_also_when_waiting_files_cannot_be_started(wa
     assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "E1", "c1")
 
 
-TOLD = {"subject": "s", "message": "m", "attributes": {"dataset": {"DataType": "String", "StringValue": "d"}}}
+TOLD = {"subject": "s", "message": "m", "attributes": ATTRIBUTES}
+BURST = {"subject": "files rejected", "dataset": "d", "burst": "b", "tell_at": "2026-01-01T00:00:00.000000Z"}
+PUBLISHED = {"Subject": "s", "Message": "m", "MessageAttributes": ATTRIBUTES}
 
 
-@pytest.mark.parametrize(
-    ("topic", "arn"), [("failed", "FailedTopicArn"), ("succeeded", "SuccessTopicArn"), ("rejected", "RejectedTopicArn")]
-)
+@pytest.mark.parametrize(("topic", "arn"), [("failed", "FailedTopicArn"), ("succeeded", "SuccessTopicArn")])
 def test_a_message_goes_to_its_topic_with_its_attributes_and_again_only_when_sns_failed(
     walk: Walk, topic: str, arn: str
 ) -> None:
     ended = walk("announce", {"topic": topic, **TOLD}, Publish=[failure("SNS.ThrottledException"), {"MessageId": "1"}])
     assert (ended["calls"], ended["status"]) == (["Publish", "Publish"], "SUCCEEDED")
-    assert ended["payloads"][1] == {
-        "TopicArn": arn, "Subject": "s", "Message": "m", "MessageAttributes": TOLD["attributes"],
-    }  # fmt: skip
+    assert ended["payloads"][1] == {"TopicArn": arn, **PUBLISHED}
+
+
+def test_rejected_files_are_told_with_what_was_composed_after_the_wait(walk: Walk) -> None:
+    ended = walk("announce", {"topic": "rejected", **BURST}, Publish={"MessageId": "1"})
+    assert (ended["calls"], ended["status"]) == (["TellRejections", "Publish"], "SUCCEEDED")
+    assert ended["payloads"] == [{"dataset": "d", "burst": "b"}, {"TopicArn": "RejectedTopicArn", **PUBLISHED}]
+
+
+def test_a_burst_is_composed_again_when_its_function_failed_but_not_when_that_cannot_help(walk: Walk) -> None:
+    answers = [failure("Lambda.TooManyRequestsException"), ANSWERS["announce"]["TellRejections"]]
+    ended = walk("announce", {"topic": "rejected", **BURST}, TellRejections=answers, Publish={"MessageId": "1"})
+    assert (ended["calls"], ended["status"]) == (["TellRejections", "TellRejections", "Publish"], "SUCCEEDED")
+    ended = walk("announce", {"topic": "rejected", **BURST}, TellRejections=failure("PermanentError"))
+    assert (ended["calls"], ended["status"], ended["error"]) == (["TellRejections"], "FAILED", "PermanentError")
 
 
 def test_a_message_for_an_unknown_topic_is_a_failure(walk: Walk) -> None:
