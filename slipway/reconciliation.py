@@ -1,19 +1,20 @@
-"""Hold three accounts of the same delivery against each other: the files, the ledger, the tables that Athena reads.
+"""Hold the accounts of one delivery against each other: files, ledger, tables by Athena, tables by the warehouse.
 
 Rows and every control column must agree: delivered = loaded + quarantined + deduplicated, and loaded = processed =
-each curated model.
+each curated model = its copy in the warehouse, if there is one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from contracts.model import Contract
-from slipway import lake, ledgers, proof
+from slipway import curated_sums, lake, ledgers, proof
+from slipway.curated_sums import Sums
 from slipway.deployment import Deployment
 
 
@@ -41,10 +42,19 @@ def reconcile(deployment: Deployment, contract: Contract, accepted: Iterable[Pat
     runs = [item for item in ledgers.runs(deployment, contract.dataset) if item["status"] == "succeeded"]
     parts = [_ledger_line(part, runs, names) for part in ("loaded", "quarantined", "deduplicated")]
     processed = _processed_line(deployment, contract.dataset, names)
-    curated = [_curated_line(deployment, model.name, dict(model.conserves), names) for model in contract.curated]
+    curated = {model.name: curated_sums.in_lake(deployment, model) for model in contract.curated}
+    copies = {
+        model.name: curated_sums.in_warehouse(deployment, model)
+        for model in curated_sums.loaded_models(deployment, contract)
+    }
+    tables = [
+        processed,
+        *(_line(f"Athena: curated {name}", sums, names) for name, sums in curated.items()),
+        *(_line(f"warehouse: curated {name}", sums, names) for name, sums in copies.items()),
+    ]
     files = Line(label="files, as delivered", rows=inputs.rows, totals=tuple(inputs.totals[name] for name in names))
-    lines = (files, *parts, processed, *curated)
-    return Reconciliation(lines=lines, differences=tuple(_differences(names, files, parts, [processed, *curated])))
+    differences = (*_differences(names, files, parts, tables), *_of_copies(curated, copies))
+    return Reconciliation(lines=(files, *parts, *tables), differences=differences)
 
 
 def _ledger_line(part: str, runs: Sequence[dict[str, Any]], names: Sequence[str]) -> Line:
@@ -60,14 +70,8 @@ def _processed_line(deployment: Deployment, dataset: str, names: Sequence[str]) 
     return Line(label=f"Athena: processed {dataset}", rows=int(first[0]), totals=tuple(_money(x) for x in first[1:]))
 
 
-def _curated_line(deployment: Deployment, model: str, conserves: dict[str, str], names: Sequence[str]) -> Line:
-    by_source = {source: column for column, source in conserves.items()}
-    known = [name for name in names if name in by_source]
-    sums = ", ".join(f"sum({by_source[name]})" for name in known)
-    answer = lake.query(deployment, f"select {sums} from curated.{model}")  # noqa: S608 - contract names
-    found = dict(zip(known, answer.iloc[0].tolist(), strict=True))
-    totals = tuple(_money(found[name]) if name in found else None for name in names)
-    return Line(label=f"Athena: curated {model}", rows=None, totals=totals)
+def _line(label: str, sums: Sums, names: Sequence[str]) -> Line:
+    return Line(label=label, rows=None, totals=sums.in_order(names))
 
 
 def _money(value: object) -> Decimal:
@@ -89,3 +93,9 @@ def _differences(names: Sequence[str], files: Line, parts: Sequence[Line], table
         for table in tables:
             if table.totals[position] is not None and table.totals[position] != loaded.totals[position]:
                 yield f"{name}: the ledger says {loaded.totals[position]}, {table.label} has {table.totals[position]}"
+
+
+def _of_copies(curated: Mapping[str, Sums], copies: Mapping[str, Sums]) -> Iterable[str]:
+    for name, copy in copies.items():
+        if copy.rows != curated[name].rows:
+            yield f"{name} has {curated[name].rows} rows in the lake and {copy.rows} in the warehouse"

@@ -17,8 +17,10 @@ from contracts import naming
 from contracts.ledger import Item
 from contracts.model import Contract, CuratedModel
 from dashboards.page_data import Account, File, Health, Reconciliation, Refusal, Run
-from slipway import lake, ledgers, refused
+from slipway import curated_sums, lake, ledgers, refused
+from slipway.curated_sums import Sums
 from slipway.deployment import Deployment
+from slipway.warehouse import StatementFailed
 
 NEWEST_RUNS = 12  # hundreds would be read by nobody; the ledgers keep all
 NEWEST_FILES = 40
@@ -62,8 +64,9 @@ def reconciliation(
     differences = [*_of_runs(loads, names), *_of_files(fates)]
     if contract.retention.processed_days is None:  # else curated periods outlive the rows they were computed from
         differences += _of_tables(processed, curated, names)
-    accounts = (*measured, *([later] if later else []), processed, *curated)
-    return Reconciliation(columns=tuple(names), accounts=accounts, differences=tuple(differences))
+    copies, unequal = _in_warehouse(deployment, contract, names)
+    accounts = (*measured, *([later] if later else []), processed, *curated, *copies)
+    return Reconciliation(columns=tuple(names), accounts=accounts, differences=(*differences, *unequal))
 
 
 def _unproven(contract: Contract) -> Reconciliation:
@@ -96,13 +99,28 @@ def _processed(deployment: Deployment, dataset: str, names: Sequence[str]) -> Ac
 
 
 def _curated(deployment: Deployment, model: CuratedModel, names: Sequence[str]) -> Account:
-    column_of = {source: column for column, source in model.conserves}
-    known = [name for name in names if name in column_of]
-    sums = ", ".join(f"sum({column_of[name]})" for name in known)
-    (answer,) = lake.rows(deployment, f"select {sums} from curated.{model.name}")  # noqa: S608 - contract names
-    found = dict(zip(known, answer, strict=True))
-    totals = tuple(_money(found[name]) if name in found else None for name in names)
-    return Account(label=f"Table: {model.name}", rows=None, totals=totals)
+    sums = curated_sums.in_lake(deployment, model)
+    return Account(label=f"Table: {model.name}", rows=None, totals=sums.in_order(names))
+
+
+def _in_warehouse(deployment: Deployment, contract: Contract, names: Sequence[str]) -> tuple[list[Account], list[str]]:
+    """What the warehouse holds of the curated tables, and each sentence on what is not as in the lake."""
+    accounts, unequal = [], []
+    for model in curated_sums.loaded_models(deployment, contract):
+        try:
+            copy = curated_sums.in_warehouse(deployment, model)
+        except StatementFailed as error:
+            unequal.append(f"Warehouse: {model.name} could not be read: {error}")
+            continue
+        accounts.append(Account(label=f"Warehouse: {model.name}", rows=None, totals=copy.in_order(names)))
+        original = curated_sums.in_lake(deployment, model)
+        if copy != original:
+            unequal.append(f"Warehouse: {model.name} has {_said(copy)}, the table in the lake has {_said(original)}.")
+    return accounts, unequal
+
+
+def _said(sums: Sums) -> str:
+    return ", ".join([f"{sums.rows:,} rows", *(f"{total:,} of {name}" for name, total in sums.totals.items())])
 
 
 def _money(value: Any) -> Decimal:

@@ -59,9 +59,14 @@ def query(deployment: Deployment, sql: str) -> Answer:
     return Answer(columns=columns, rows=rows)
 
 
+def is_there(deployment: Deployment) -> bool:
+    """Whether the deployment has a warehouse."""
+    return WORKGROUP in deployment.outputs
+
+
 def target(deployment: Deployment) -> tuple[str, str]:
     """Workgroup and database of the deployment's warehouse; NoWarehouse says how to get one."""
-    if WORKGROUP not in deployment.outputs:
+    if not is_there(deployment):
         environment = deployment.environment
         raise NoWarehouse(
             f"environment {environment!r} has no warehouse; set features.warehouse in config/{environment}.yaml and "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from contracts.ledger import Item
 from dashboards.page_data import Reconciliation
 from slipway import lake as athena
-from slipway import ledgers, report, report_health
+from slipway import ledgers, report, report_health, warehouse
+from slipway.answers import Answer
 from slipway.deployment import Deployment
 from tests.page import sample_page
 
@@ -109,6 +111,32 @@ def test_a_curated_table_that_lost_a_cent_is_a_difference(tmp_path: Path, monkey
     (difference,) = reconcile([load_run(damaged)]).differences
     assert difference.startswith("Table: sales_by_month_item has ")
     assert " of total_profit, Table: sales_records has " in difference
+
+
+def test_copies_in_the_warehouse_are_accounts_and_any_difference_is_told(
+    lake: sample_page.Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_warehouse = replace(DEPLOYMENT, outputs={warehouse.WORKGROUP: "w", warehouse.DATABASE: "d"})
+    fewer = {"sales_by_month_item": "select 1, 2.00, 3.00, 4.00"}
+
+    def query(_deployment: Deployment, sql: str) -> Answer:
+        table = sql.rpartition(".")[2]
+        if table == "missing":
+            raise warehouse.StatementFailed("relation does not exist")
+        return Answer(columns=(), rows=lake.ask(fewer.get(table, sql)))
+
+    monkeypatch.setattr(warehouse, "query", query)
+    missing = replace(CONTRACT.curated[0], name="missing")
+    contract = replace(CONTRACT, curated=(*CONTRACT.curated, missing))
+    lake.connection.execute("create view if not exists curated.missing as from curated.sales_by_region_quarter")
+    found = report_health.reconciliation(with_warehouse, contract, [load_run(lake)], [])
+    assert [account.label for account in found.accounts[-2:]] == [
+        "Warehouse: sales_by_region_quarter", "Warehouse: sales_by_month_item",
+    ]  # fmt: skip
+    assert found.accounts[-2].totals == tuple(Decimal(total) for total in totals(lake).values())
+    unequal, unread = found.differences
+    assert unequal.startswith("Warehouse: sales_by_month_item has 1 rows, 2.00 of total_revenue, 3.00 of total_cost")
+    assert unread == "Warehouse: missing could not be read: relation does not exist"
 
 
 def test_rows_that_a_later_file_replaced_are_an_account_and_no_difference(lake: sample_page.Lake) -> None:

@@ -1,4 +1,4 @@
-"""The three accounts as they are really asked for, and each limit of plain numbers; found by a mutation run."""
+"""The accounts as they are really asked for, and each limit of plain numbers; found by a mutation run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ import pandas
 import pytest
 
 from contracts import model
-from slipway import lake, ledgers, proof, reconciliation
+from slipway import lake, ledgers, proof, reconciliation, warehouse
+from slipway.answers import Answer
+from slipway.deployment import Deployment
 from slipway.reconciliation import Line, Reconciliation
 
 CONTRACT = model.load("sales_records")
 NAMES = ("total_revenue", "total_cost", "total_profit")
 HEADER = ",".join(column.source_name for column in CONTRACT.columns)
-DEPLOYMENT: Any = object()
+DEPLOYMENT = Deployment(environment="local", region="us-east-1", outputs={})
+WITH_WAREHOUSE = replace(DEPLOYMENT, outputs={warehouse.WORKGROUP: "w", warehouse.DATABASE: "d"})
 Reconcile = Callable[..., Reconciliation]
 
 
@@ -41,12 +44,17 @@ def delivery(folder: Path, amounts: list[str]) -> Path:
 def reconcile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reconcile:
     """Reconciles two runs that loaded 2 + 1 rows of 1.00 with what was delivered, as Athena answers."""
 
-    def asked(amounts: list[str], answers: dict[str, list[Any]]) -> Reconciliation:
+    def asked(
+        amounts: list[str], answers: dict[str, list[Any]], copies: dict[str, list[Any]] | None = None
+    ) -> Reconciliation:
+        deployment = WITH_WAREHOUSE if copies else DEPLOYMENT
         runs = [run("succeeded", 2, "2.00"), run("failed", 9, "9.00"), run("succeeded", 1, "1.00")]
-        known = {(DEPLOYMENT, sql): pandas.DataFrame([answer], dtype=object) for sql, answer in answers.items()}
-        monkeypatch.setattr(ledgers, "runs", lambda *asked: {(DEPLOYMENT, "sales_records"): runs}[asked])
-        monkeypatch.setattr(lake, "query", lambda *asked: known[asked])
-        return reconciliation.reconcile(DEPLOYMENT, CONTRACT, [delivery(tmp_path, amounts)])
+        known = {(id(deployment), sql): pandas.DataFrame([answer], dtype=object) for sql, answer in answers.items()}
+        monkeypatch.setattr(ledgers, "runs", lambda *asked: runs if asked == (deployment, "sales_records") else None)
+        told = {(id(deployment), sql): Answer(columns=(), rows=[tuple(row)]) for sql, row in (copies or {}).items()}
+        monkeypatch.setattr(lake, "query", lambda whom, sql: known[id(whom), sql])
+        monkeypatch.setattr(warehouse, "query", lambda whom, sql: told[id(whom), sql])
+        return reconciliation.reconcile(deployment, CONTRACT, [delivery(tmp_path, amounts)])
 
     return asked
 
@@ -54,14 +62,19 @@ def reconcile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reconcile:
 def answers(rows: int, amount: str | None) -> dict[str, list[Any]]:
     """What Athena says, by the very query that it is asked; the second model conserves its columns in another order."""
     money = None if amount is None else Decimal(amount)
-    curated = "select sum(revenue), sum(cost), sum(profit) from curated."
     return {
         "select count(*), sum(total_revenue), sum(total_cost), sum(total_profit) from processed.sales_records": [
             rows, money, money, money
         ],
-        curated + "sales_by_region_quarter": [money, money, money],
-        curated + "sales_by_month_item": [money, money, money],
+        **of_curated(rows, amount),
     }  # fmt: skip
+
+
+def of_curated(rows: int, amount: str | None) -> dict[str, list[Any]]:
+    """What an engine says of both curated tables, by the very query that it is asked."""
+    money = None if amount is None else Decimal(amount)
+    query = "select count(*), sum(revenue), sum(cost), sum(profit) from curated."
+    return {query + model.name: [rows, money, money, money] for model in CONTRACT.curated}
 
 
 def test_three_equal_accounts_are_shown_line_by_line(reconcile: Reconcile) -> None:
@@ -85,9 +98,31 @@ def test_an_empty_table_has_nothing_and_differs_in_every_figure(reconcile: Recon
     found = reconcile(["1.00"] * 5 + ["0.50", "0.50"], answers(0, None))
     assert found.differences[0] == "the ledger says 3 rows loaded, Athena: processed sales_records has 0"
     assert found.differences[1:] == tuple(
-        f"{name}: the ledger says 3.00, Athena: {table} has 0"
+        f"{name}: the ledger says 3.00, Athena: {table} has {nothing}"
         for name in NAMES
-        for table in ("processed sales_records", "curated sales_by_region_quarter", "curated sales_by_month_item")
+        for table, nothing in (
+            ("processed sales_records", "0"),
+            ("curated sales_by_region_quarter", "0.00"),
+            ("curated sales_by_month_item", "0.00"),
+        )
+    )
+
+
+def test_the_copies_in_the_warehouse_are_accounts_of_their_own(reconcile: Reconcile) -> None:
+    files, equal = ["1.00"] * 5 + ["0.50", "0.50"], of_curated(3, "3.00")
+    found = reconcile(files, answers(3, "3.00"), equal)
+    assert found.differences == ()
+    assert [line.label for line in found.lines[-2:]] == [
+        f"warehouse: curated {model.name}" for model in CONTRACT.curated
+    ]
+    cheap, short = (
+        {**equal, next(iter(equal)): row} for row in ([3, *[Decimal("2.99")] * 3], [2, *[Decimal("3.00")] * 3])
+    )
+    assert reconcile(files, answers(3, "3.00"), cheap).differences == tuple(
+        f"{name}: the ledger says 3.00, warehouse: curated sales_by_region_quarter has 2.99" for name in NAMES
+    )
+    assert reconcile(files, answers(3, "3.00"), short).differences == (
+        "sales_by_region_quarter has 3 rows in the lake and 2 in the warehouse",
     )
 
 
@@ -96,7 +131,7 @@ def test_a_model_is_compared_in_the_columns_that_it_conserves_only(
 ) -> None:
     one = replace(CONTRACT.curated[0], name="costs", conserves=(("spent", "total_cost"),))
     monkeypatch.setattr("tests.unit.slipway.test_reconciliation_bites.CONTRACT", replace(CONTRACT, curated=(one,)))
-    asked = {**answers(3, "3.00"), "select sum(spent) from curated.costs": [Decimal("2.99")]}
+    asked = {**answers(3, "3.00"), "select count(*), sum(spent) from curated.costs": [1, Decimal("2.99")]}
     found = reconcile(["1.00"] * 5 + ["0.50", "0.50"], asked)
     assert found.lines[-1].totals == (None, Decimal("2.99"), None)
     assert found.differences == ("total_cost: the ledger says 3.00, Athena: curated costs has 2.99",)
