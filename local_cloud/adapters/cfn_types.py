@@ -26,6 +26,8 @@ RECORDED_TYPES = {
     "AWS::CloudTrail::Trail": "calls are recorded in memory, no trail is delivered to a bucket",
     "AWS::EC2::SecurityGroupIngress": "the network is not emulated",
     "AWS::EC2::SecurityGroupEgress": "the network is not emulated",
+    "AWS::EC2::FlowLog": "the network is not emulated",
+    "Custom::RedshiftUsageLimit": "nothing is billed; the function that sets the limit is not run",
 }
 # Kept by the emulator itself, but with no effect.
 WITHOUT_EFFECT = ("AWS::Glue::Crawler", "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard")

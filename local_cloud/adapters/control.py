@@ -17,7 +17,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from local_cloud.adapters import cfn_types, crashes, usage
+from local_cloud.adapters import cfn_types, crashes, redshift_crashes, usage
 from local_cloud.adapters.patching import replace
 from local_cloud.settings import LOOPBACK, ServerSettings
 
@@ -87,6 +87,9 @@ async def _control(command: str, send: Send) -> None:
         "crash-at": crashes.arm,  # crash-at/<role>/<action>/<call>
         "no-crash": crashes.disarm,
         "crashes": crashes.struck,
+        "warehouse-crash-at": redshift_crashes.arm,  # warehouse-crash-at/<before|after>/<number or word>
+        "no-warehouse-crash": redshift_crashes.disarm,
+        "warehouse-crashes": redshift_crashes.struck,
     }
     name, *arguments = command.split("/")
     answer = answers.get(name)

@@ -9,10 +9,13 @@ from local_cloud.adapters import (
     glue_gaps,
     glue_permissions,
     lambda_errors,
+    policy_variables,
+    redshift_service,
     secrets_of_stacks,
     service_roles,
     spark_jobs,
     step_functions_glue,
+    step_functions_nested,
     step_functions_sns,
     transfer_events,
     usage,
@@ -25,6 +28,7 @@ def install_all(settings: ServerSettings) -> None:
     spark_jobs.install(settings)
     step_functions_glue.install()
     step_functions_sns.install()
+    step_functions_nested.install()
     service_roles.install()
     transfer_events.install()
     cfn_types.install()
@@ -33,5 +37,7 @@ def install_all(settings: ServerSettings) -> None:
     athena.install(settings)
     lambda_errors.install()
     secrets_of_stacks.install()
+    policy_variables.install()
+    redshift_service.install(settings)
     usage.install()
     control.install(settings)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from local_cloud.adapters import roles
@@ -29,6 +29,9 @@ TARGET_ACTIONS = {
 }
 logger = logging.getLogger("slipway.roles")
 
+Permissions = list[tuple[str, str]]
+# integrations of adapters of their own: from the task's parameters, the actions and resources
+MORE_PERMISSIONS: dict[str, Callable[[dict[str, Any]], Permissions]] = {}
 _execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("slipway_execution", default=None)
 
 
@@ -75,6 +78,8 @@ def task_permissions(resource: str, parameters: dict[str, Any]) -> list[tuple[st
     if ":function:" in resource:
         return known["lambda:invoke"]
     integration = resource.removeprefix("arn:aws:states:::")
+    if integration in MORE_PERMISSIONS:
+        return MORE_PERMISSIONS[integration](parameters)
     if integration not in known:
         raise NotImplementedError(f"the permissions of task {resource!r} are not known to the embedded AWS")
     return known[integration]
@@ -124,6 +129,7 @@ def _checked_task(invoke: Any) -> Any:
 def _denial_name(resource: str) -> str:
     """A denied call is the integration's general error, e.g. Lambda.AWSLambdaException, Glue.AWSGlueException."""
     names = {"lambda": "Lambda.AWSLambdaException", "glue": "Glue.AWSGlueException", "sns": "SNS.AmazonSNSException"}
+    names["states"] = "StepFunctions.AccessDeniedException"
     service = resource.removeprefix("arn:aws:states:::").split(":")[0]
     return names.get(service, "States.Permissions")
 

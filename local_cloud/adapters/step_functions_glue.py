@@ -18,13 +18,20 @@ RESOURCE = "arn:aws:states:::glue:startJobRun"
 LOOK_SECONDS = 0.5  # how often the wait looks whether the execution was stopped
 MILLIS = 1000
 
+STOPPING = [RESOURCE]  # integrations that stop what they started when their task times out
+
 _deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("slipway_task_deadline", default=None)
 
 
 def install() -> None:
     """Register the integration, and let a timed-out task stop what it started."""
     original(STEP_FUNCTIONS, "_SERVICE_DISPATCH")[RESOURCE] = start_job_run
-    replace(STEP_FUNCTIONS, "_invoke_resource_with_timeout", _stopping_glue)
+    replace(STEP_FUNCTIONS, "_invoke_resource_with_timeout", _stopping)
+
+
+def deadline() -> float | None:
+    """When the task that is being carried out times out, on the monotonic clock."""
+    return _deadline.get()
 
 
 def start_job_run(resource: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -51,21 +58,21 @@ def _start(parameters: dict[str, Any]) -> str:
 
 
 def _wait(run_id: str) -> dict[str, Any]:
-    execution, deadline = service_roles.current_execution(), _deadline.get()
+    execution, ends = service_roles.current_execution(), deadline()
     while (record := spark_jobs.wait_for(run_id, LOOK_SECONDS)) is None:
         if execution["status"] != "RUNNING":
             spark_jobs.stop(run_id)
-        elif deadline is not None and time.monotonic() > deadline:
+        elif ends is not None and time.monotonic() > ends:
             spark_jobs.stop(run_id)
             raise _error("States.Timeout", "")
     return record
 
 
-def _stopping_glue(invoke_with_timeout: Any) -> Any:
-    """The emulator abandons a task that takes too long and lets it run on; Step Functions stops the Glue run."""
+def _stopping(invoke_with_timeout: Any) -> Any:
+    """The emulator abandons a task that takes too long and lets it run on; Step Functions stops what it started."""
 
     def invoke(resource: str, parameters: Any, timeout_seconds: float) -> Any:
-        if not resource.startswith(RESOURCE):
+        if not resource.startswith(tuple(STOPPING)):
             return invoke_with_timeout(resource, parameters, timeout_seconds)
         token = _deadline.set(time.monotonic() + timeout_seconds)
         try:

@@ -1,0 +1,283 @@
+"""The Redshift Data API: what botocore's model of `redshift-data` says, over the statements that are kept.
+
+Refused and not emulated: clusters, sessions that outlive a statement, results as CSV, events at a statement's end, and
+the calls that list databases, schemas and tables. Source: Redshift Data API reference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from local_cloud.adapters import redshift_callers, redshift_results, redshift_serverless, redshift_sql
+from local_cloud.adapters.redshift_callers import Caller
+from local_cloud.adapters.redshift_statements import Part, Statement, cancel, statements, submit
+
+MOST_STATEMENTS = 40
+MOST_CHARACTERS = 100_000  # of a statement. Source: Redshift quotas, Data API
+MOST_LISTED = 100
+NOT_EMULATED = ("ClusterIdentifier", "DbUser", "SessionId", "SessionKeepAliveSeconds")
+Answer = tuple[int, dict[str, str], bytes]
+_tokens: dict[tuple[str, str], Statement] = {}
+
+
+class Invalid(Exception):
+    """A request that the Data API refuses as ValidationException."""
+
+
+class Missing(Exception):
+    """There is no such statement for this caller."""
+
+    def __init__(self, statement_id: str) -> None:
+        super().__init__("Query does not exist.")
+        self.statement_id = statement_id
+
+
+async def handle_request(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Answer:  # noqa: ARG001 - the emulator's interface
+    """One call, with JSON in and out."""
+    operation = headers.get("x-amz-target", "").rpartition(".")[2]
+    act = _OPERATIONS.get(operation)
+    if act is None:
+        return _error("ValidationException", f"{operation} is not emulated; there is {', '.join(_OPERATIONS)}")
+    request = json.loads(body or b"{}")
+    try:
+        answer = act(request, redshift_callers.caller_of(headers))
+        waited = statements.get(str(answer.get("Id") or request.get("Id", "")).partition(":")[0])
+        if "WaitTimeSeconds" in request and waited is not None:
+            await asyncio.to_thread(waited.done.wait, int(request["WaitTimeSeconds"]))
+            answer = act(request, redshift_callers.caller_of(headers)) if operation in _LOOKS else _submitted(waited)
+        return _answer(200, answer)
+    except (Invalid, ValueError) as exc:
+        return _error("ValidationException", str(exc))
+    except redshift_serverless.NotFound as exc:
+        return _error("ResourceNotFoundException", str(exc), ResourceId=str(request.get("WorkgroupName")))
+    except Missing as exc:
+        return _error("ResourceNotFoundException", str(exc), ResourceId=exc.statement_id)
+    except redshift_callers.AccessDenied as exc:
+        return _error("AccessDeniedException", str(exc))
+
+
+def _execute(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    return _submit(request, caller, [request.get("Sql", "")], batch=False)
+
+
+def _batch_execute(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    return _submit(request, caller, list(request.get("Sqls", [])), batch=True)
+
+
+def _submit(request: dict[str, Any], caller: Caller, sqls: list[str], *, batch: bool) -> dict[str, Any]:
+    workgroup = redshift_serverless.workgroup_named(_checked(request, sqls))
+    token = (caller.owner, str(request.get("ClientToken")))
+    earlier = _tokens.get(token) if request.get("ClientToken") else None
+    if earlier is not None:
+        if _meaning(earlier.request) != _meaning(request):
+            raise Invalid(f"ClientToken {token[1]!r} was used with other parameters")
+        return _submitted(earlier)
+    user = redshift_callers.log_in(caller, workgroup, request.get("SecretArn"))
+    statement = Statement(
+        parts=[],
+        workgroup=workgroup,
+        database=request["Database"],
+        owner=caller.owner,
+        owner_user_id=caller.user_id,
+        user=user,
+        batch=batch,
+        mode=request.get("ExecutionMode", "TRANSACTION"),
+        parameters={item["name"]: item["value"] for item in request.get("Parameters", [])},
+        request=request,
+    )
+    for number, sql in enumerate(sqls, 1):
+        part_id = f"{statement.statement_id}:{number}" if batch else statement.statement_id
+        statement.parts.append(Part(part_id=part_id, sql=sql))
+    if request.get("ClientToken"):
+        _tokens[token] = statement
+    submit(statement)
+    return _submitted(statement)
+
+
+def _checked(request: dict[str, Any], sqls: list[str]) -> str:
+    """The workgroup's name of a request that is well formed."""
+    for name in NOT_EMULATED:
+        if name in request:
+            raise Invalid(f"{name} is not emulated; send WorkgroupName, Database and, if need be, SecretArn")
+    if request.get("WithEvent") or request.get("ResultFormat", "JSON") != "JSON":
+        raise Invalid("WithEvent and results as CSV are not emulated")
+    if not request.get("WorkgroupName") or not request.get("Database"):
+        raise Invalid("WorkgroupName and Database are needed")
+    if not 1 <= len(sqls) <= MOST_STATEMENTS:
+        raise Invalid(f"Sqls has {len(sqls)} statements; a batch has 1 to {MOST_STATEMENTS}")
+    if any(not sql.strip() or len(sql) > MOST_CHARACTERS for sql in sqls):
+        raise Invalid(f"a statement has 1 to {MOST_CHARACTERS} characters")
+    given = {item["name"] for item in request.get("Parameters", [])}
+    used = set().union(*(redshift_sql.parameter_names(sql) for sql in sqls))
+    if given - used:
+        raise Invalid(f"Parameters list contains unused parameters. Unused parameters: {sorted(given - used)}")
+    if used - given:
+        raise Invalid(f"Parameters are missing: {sorted(used - given)}")
+    return str(request["WorkgroupName"])
+
+
+def _meaning(request: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in request.items() if name != "WaitTimeSeconds"}
+
+
+def _submitted(statement: Statement) -> dict[str, Any]:
+    return {
+        "Id": statement.statement_id,
+        "CreatedAt": statement.parts[0].created_at,
+        "Database": statement.database,
+        "DbUser": statement.user.name,
+        "DbGroups": [],
+        "WorkgroupName": statement.workgroup.name,
+        "Status": statement.status,
+        "RedshiftPid": statement.pid,
+        "HasResultSet": any(part.has_result for part in statement.parts),
+    } | ({"SecretArn": statement.request["SecretArn"]} if "SecretArn" in statement.request else {})
+
+
+def _own(request: dict[str, Any], caller: Caller) -> Statement:
+    """Only the identity that ran a statement sees it. Source: Redshift management guide, Data API considerations."""
+    statement = statements.get(str(request["Id"]).partition(":")[0])
+    if statement is None or statement.owner != caller.owner:
+        raise Missing(str(request["Id"]))
+    return statement
+
+
+def _part(request: dict[str, Any], statement: Statement) -> Part | None:
+    _, _, number = str(request["Id"]).partition(":")
+    if not number:
+        return None if statement.batch else statement.parts[0]
+    found = next((part for part in statement.parts if part.part_id == request["Id"]), None)
+    if found is None:
+        raise Missing(str(request["Id"]))
+    return found
+
+
+def _describe(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    statement = _own(request, caller)
+    part = _part(request, statement)
+    of_all = {
+        "Database": statement.database,
+        "DbUser": statement.user.name,
+        "WorkgroupName": statement.workgroup.name,
+        "RedshiftPid": statement.pid,
+        "ResultFormat": "JSON",
+    } | {key: statement.request[key] for key in ("SecretArn",) if key in statement.request}
+    if "Parameters" in statement.request:
+        of_all["QueryParameters"] = statement.request["Parameters"]
+    if part is not None:
+        return of_all | _described(part)
+    failed = next((found.error for found in statement.parts if found.error), None)
+    return (
+        of_all
+        | {
+            "Id": statement.statement_id,
+            "Status": statement.status,
+            "CreatedAt": statement.parts[0].created_at,
+            "UpdatedAt": max(found.updated_at for found in statement.parts),
+            "Duration": sum(found.duration_nanos for found in statement.parts),
+            "HasResultSet": any(found.has_result for found in statement.parts),
+            "ResultRows": -1,
+            "ResultSize": -1,
+            "ExecutionMode": statement.mode,
+            "SubStatements": [_described(found) for found in statement.parts],
+        }
+        | ({"Error": failed} if failed and statement.status == "FAILED" else {})
+    )
+
+
+def _described(part: Part) -> dict[str, Any]:
+    outcome = part.outcome
+    return {
+        "Id": part.part_id,
+        "Status": part.status,
+        "QueryString": part.sql,
+        "CreatedAt": part.created_at,
+        "UpdatedAt": part.updated_at,
+        "Duration": part.duration_nanos,
+        "HasResultSet": part.has_result,
+        "ResultRows": outcome.row_count if outcome is not None else -1,
+        "ResultSize": len(json.dumps(outcome.rows, default=str)) if outcome is not None and outcome.columns else 0,
+        "RedshiftQueryId": part.query_id,
+    } | ({"Error": part.error} if part.error else {})
+
+
+def _result(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    statement = _own(request, caller)
+    part = _part(request, statement)
+    if part is None:
+        raise Invalid(f"{request['Id']} is a batch; ask for the result of a sub-statement, such as {request['Id']}:1")
+    if part.outcome is None or not part.has_result or not statement.done.is_set():
+        raise Missing(f"{request['Id']}: Query does not have result. It is {part.status}")
+    first = int(request.get("NextToken", 0))
+    rows = part.outcome.rows[first : first + redshift_results.PAGE_ROWS]
+    answer = {
+        "Records": [redshift_results.record(row) for row in rows],
+        "ColumnMetadata": part.columns,
+        "TotalNumRows": len(part.outcome.rows),
+    }
+    after = first + len(rows)
+    return answer | ({"NextToken": str(after)} if after < len(part.outcome.rows) else {})
+
+
+def _cancel(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    statement = _own(request, caller)
+    if not cancel(statement):
+        raise Invalid(f"Could not cancel a query that is already in {statement.status} state with ID: {request['Id']}")
+    return {"Status": True}
+
+
+def _list(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    wanted = request.get("Status", "FINISHED")  # "By default, only finished statements are shown"
+    name = request.get("StatementName", "")
+    session_only = request.get("RoleLevel") is False
+    found = [
+        statement
+        for statement in reversed(statements.values())
+        if statement.owner == caller.owner
+        and (not session_only or statement.owner_user_id == caller.user_id)
+        and wanted in ("ALL", statement.status)
+        and str(statement.request.get("StatementName", "")).startswith(name)
+        and request.get("WorkgroupName", statement.workgroup.name) == statement.workgroup.name
+        and request.get("Database", statement.database) == statement.database
+    ]
+    first, most = int(request.get("NextToken", 0)), int(request.get("MaxResults") or MOST_LISTED)
+    answer: dict[str, Any] = {"Statements": [_listed(statement) for statement in found[first : first + most]]}
+    return answer | ({"NextToken": str(first + most)} if first + most < len(found) else {})
+
+
+def _listed(statement: Statement) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "Id": statement.statement_id,
+        "Status": statement.status,
+        "CreatedAt": statement.parts[0].created_at,
+        "UpdatedAt": max(part.updated_at for part in statement.parts),
+        "IsBatchStatement": statement.batch,
+        "ResultFormat": "JSON",
+    }
+    if "StatementName" in statement.request:
+        shown["StatementName"] = statement.request["StatementName"]
+    if statement.batch:
+        return shown | {"QueryStrings": [part.sql for part in statement.parts]}
+    return shown | {"QueryString": statement.parts[0].sql}
+
+
+def _answer(status: int, body: dict[str, Any]) -> Answer:
+    return status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(body).encode()
+
+
+def _error(code: str, message: str, **more: str) -> Answer:
+    return _answer(400, {"__type": code, "Message": message, "message": message} | more)
+
+
+_OPERATIONS: dict[str, Callable[[dict[str, Any], Caller], dict[str, Any]]] = {
+    "ExecuteStatement": _execute,
+    "BatchExecuteStatement": _batch_execute,
+    "DescribeStatement": _describe,
+    "GetStatementResult": _result,
+    "CancelStatement": _cancel,
+    "ListStatements": _list,
+}
+_LOOKS = ("DescribeStatement",)
