@@ -10,9 +10,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
-Topic = Literal["failed", "succeeded", "rejected"]
+from contracts.ledger import timestamp
+
+Topic = Literal["failed", "succeeded"]  # of a message that is told at once; rejections wait for their burst
+Kind = Literal["success", "failure", "rejection", "quality_warning", "refreshed"]
+Severity = Literal["info", "warning", "error"]
 
 SUBJECT_LENGTH = 99  # SNS Publish: no line breaks or control characters, less than 100 characters
 # Input of an execution and a message of SNS take 262,144 bytes; JSON needs at most 6 of them for a character.
@@ -38,6 +43,23 @@ class Announcer:
             "message": shortened(body, BODY_LENGTH),
             "attributes": message_attributes(attributes),
         }
+        return self._start(name, content)
+
+    def tell_of_burst(self, dataset: str, burst: str, *, environment: str, at: datetime) -> bool:
+        """Have the rejected files of a burst told in one message at a moment; False when that was arranged before.
+
+        What it says is composed then, by tell_rejections. `burst` is that of contracts.bursts.
+        """
+        content = {
+            "topic": "rejected",
+            "subject": subject_line(subject("warning", environment, dataset, "files rejected")),  # until it is composed
+            "dataset": dataset,
+            "burst": burst,
+            "tell_at": timestamp(at),
+        }
+        return self._start(burst_name(dataset, burst), content)
+
+    def _start(self, name: str, content: Mapping[str, Any]) -> bool:
         try:
             self.stepfunctions.start_execution(
                 stateMachineArn=self.machine_arn, name=name, input=json.dumps(content, ensure_ascii=False)
@@ -58,9 +80,34 @@ def failure_name(execution_arn: str) -> str:
     return f"failed-{hashlib.sha256(execution_arn.encode()).hexdigest()[:HASH_CHARACTERS]}"
 
 
-def rejection_name(dataset: str, entry: str) -> str:
-    """Under which the rejection of a file is told; `entry` is that of the file ledger."""
-    return f"rejected-{hashlib.sha256(f'{dataset}/{entry}'.encode()).hexdigest()[:HASH_CHARACTERS]}"
+def burst_name(dataset: str, burst: str) -> str:
+    """Under which the rejected files of a burst are told."""
+    prefix, suffix = "rejected-", f"-{burst}"
+    return prefix + dataset[: LONGEST_NAME - len(prefix) - len(suffix)] + suffix
+
+
+def rejections_of(dataset: str) -> str:
+    """What bursts of rejected files of a dataset are called in the table of bursts."""
+    return f"rejected#{dataset}"
+
+
+def subject(severity: Severity, environment: str, dataset: str, what: str) -> str:
+    """How every subject reads: how bad, where, what of, and what happened with a number."""
+    return f"{severity.upper()} [{environment}] {dataset}: {what}"
+
+
+def facts(
+    *, kind: Kind, severity: Severity, environment: str, dataset: str, run_id: str = "", mode: str = ""
+) -> dict[str, str]:
+    """What every message carries as attributes, so that a subscription can filter by it."""
+    return {
+        "kind": kind,
+        "severity": severity,
+        "environment": environment,
+        "dataset": dataset,
+        "run_id": run_id,
+        "mode": mode,
+    }
 
 
 def message_attributes(attributes: Mapping[str, str]) -> dict[str, dict[str, str]]:

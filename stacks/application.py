@@ -34,12 +34,12 @@ from stacks.warehouse import WarehouseStack
 def compose(app: App, blueprint: Blueprint) -> None:
     """Add every stack of the environment to `app`."""
     storage = StorageStack(app, blueprint=blueprint)
-    alerts = AlertsStack(app, blueprint=blueprint, key=storage.operations_key)
+    alerts = AlertsStack(app, blueprint=blueprint, storage=storage)
     processing = ProcessingStack(app, blueprint=blueprint, storage=storage)
     serving: list[DatasetMachine] = []  # what a run starts once its tables have changed: one machine of each feature
     if blueprint.settings.features.warehouse:
         network = NetworkStack(app, blueprint=blueprint, storage=storage)
-        WarehouseStack(app, blueprint=blueprint, storage=storage, network=network)
+        serving.append(WarehouseStack(app, blueprint=blueprint, storage=storage, network=network).load)
     if blueprint.settings.features.quicksight:
         QuickSightStack(
             app, blueprint=blueprint, storage=storage, dashboards=dashboards_of(blueprint.root, blueprint.contracts)
@@ -47,7 +47,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
     orchestration = OrchestrationStack(
         app, blueprint=blueprint, storage=storage, alerts=alerts, processing=processing, serving=serving
     )
-    intake = IntakeStack(app, blueprint=blueprint, storage=storage, orchestration=orchestration)
+    intake = IntakeStack(app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration)
     AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
     MonitoringStack(
         app, blueprint=blueprint, alerts=alerts, processing=processing, orchestration=orchestration, intake=intake

@@ -13,6 +13,7 @@ from aws_cdk import aws_transfer as transfer
 from constructs import Construct
 
 from contracts import naming
+from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.python_function import PythonFunction
@@ -38,6 +39,7 @@ class IntakeStack(PipelineStack):
         *,
         blueprint: Blueprint,
         storage: StorageStack,
+        alerts: AlertsStack,
         orchestration: OrchestrationStack,
     ) -> None:
         super().__init__(scope, "Intake", blueprint=blueprint, description="SFTP and acceptance of files")
@@ -56,7 +58,7 @@ class IntakeStack(PipelineStack):
             )
         self.dead_letters, self.queue = self._queues()
         self._route_landing_events()
-        self.function = self._function(orchestration)
+        self.function = self._function(alerts, orchestration)
         self.publish(
             TransferServerId=self.server.attr_server_id,
             IntakeQueueUrl=self.queue.queue_url,
@@ -150,7 +152,7 @@ class IntakeStack(PipelineStack):
         )
         rule.add_target(targets.SqsQueue(self.queue))
 
-    def _function(self, orchestration: OrchestrationStack) -> PythonFunction:
+    def _function(self, alerts: AlertsStack, orchestration: OrchestrationStack) -> PythonFunction:
         settings = self._blueprint.settings
         part = PythonFunction(
             self,
@@ -163,8 +165,10 @@ class IntakeStack(PipelineStack):
                 "FILE_LEDGER": self._storage.file_ledger.table_name,
                 "RAW_BUCKET": self._storage.raw.bucket_name,
                 "STATE_MACHINE_ARN": orchestration.run.arn,
-                "ANNOUNCE_STATE_MACHINE_ARN": orchestration.announce.arn,
+                "ANNOUNCE_STATE_MACHINE_ARN": alerts.announce.arn,
                 "SCHEMA_CHANGE": self._blueprint.schema_change,
+                "BURSTS_TABLE": alerts.bursts.table_name,
+                "BURST_SECONDS": str(settings.alerts.burst_seconds),
             },
             timeout_seconds=INTAKE_TIMEOUT_SECONDS,
             memory_mb=INTAKE_MEMORY_MB,
@@ -172,7 +176,7 @@ class IntakeStack(PipelineStack):
             log_key=self._storage.operations_key,
             removal_policy=self._blueprint.removal_policy,
         )
-        self._allow_intake(part, orchestration)
+        self._allow_intake(part, alerts, orchestration)
         self._drain_queue(part)
         return part
 
@@ -194,7 +198,7 @@ class IntakeStack(PipelineStack):
         )
         mapping.node.add_dependency(part.role)
 
-    def _allow_intake(self, part: PythonFunction, orchestration: OrchestrationStack) -> None:
+    def _allow_intake(self, part: PythonFunction, alerts: AlertsStack, orchestration: OrchestrationStack) -> None:
         role, storage = part.role, self._storage
         datasets = [f"{contract.dataset}/" for contract in self._blueprint.contracts]
         # by version: a partner may overwrite a file while it is read
@@ -207,7 +211,8 @@ class IntakeStack(PipelineStack):
         permissions.allow_s3_write(role, bucket=storage.raw, prefixes=datasets)
         permissions.allow_s3_list(role, bucket=storage.raw)
         permissions.allow_table(role, table=storage.file_ledger, actions=["GetItem", "PutItem", "UpdateItem"])
+        permissions.allow_table(role, table=alerts.bursts, actions=["GetItem", "UpdateItem"])
         permissions.allow_key(role, key=storage.originals_key, services=["s3"], write=True)
         permissions.allow_key(role, key=storage.data_key, services=["dynamodb"], write=True)
-        machines = [orchestration.run.arn, orchestration.announce.arn]
+        machines = [orchestration.run.arn, alerts.announce.arn]
         permissions.allow(role, actions=["states:StartExecution"], resources=machines)

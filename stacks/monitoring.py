@@ -72,8 +72,8 @@ class MonitoringStack(PipelineStack):
             "Runs": (orchestration.run, "A run", "`slipway runs list` shows it"),
             "Care": (orchestration.care, "Maintenance, rollback or erasure", "`slipway runs list` shows it"),
             "Announcements": (
-                orchestration.announce,
-                "A message about a run",
+                self._alerts.announce,
+                "A message about a run or files",
                 "the input of the execution holds it; a redrive of the execution sends it",
             ),
         }

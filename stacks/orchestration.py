@@ -55,9 +55,8 @@ class OrchestrationStack(PipelineStack):
         self._storage = storage
         self._serving = {"ServingMachineArns": serving}
         self.dead_letters: dict[str, sqs.Queue] = {}
-        self.announce = self._announce(alerts)
         functions = RunFunctions(
-            scope=self, blueprint=blueprint, storage=storage, announce=self.announce, serves=bool(serving)
+            scope=self, blueprint=blueprint, storage=storage, announce=alerts.announce, serves=bool(serving)
         )
         self.close_run, self.fail_run = functions.close_run(), functions.fail_run()
         self.run = self._run(functions, processing)
@@ -69,18 +68,9 @@ class OrchestrationStack(PipelineStack):
         self.publish(
             StateMachineArn=self.run.arn,
             CareStateMachineArn=self.care.arn,
-            AnnounceStateMachineArn=self.announce.arn,
             FailRunFunctionName=self.fail_run.function.function_name,
             **{f"{name}DeadLetterQueueUrl": queue.queue_url for name, queue in self.dead_letters.items()},
         )
-
-    def _announce(self, alerts: AlertsStack) -> DatasetMachine:
-        topics = {
-            "SuccessTopicArn": alerts.run_succeeded,
-            "FailedTopicArn": alerts.run_failed,
-            "RejectedTopicArn": alerts.file_rejected,
-        }
-        return self._machine("announce", "Tells people of one run or one rejected file, once", Offer(topics=topics))
 
     def _run(self, functions: RunFunctions, processing: ProcessingStack) -> DatasetMachine:
         offer = Offer(

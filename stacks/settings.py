@@ -42,8 +42,10 @@ class Alerts(_Section):
 
     file_rejected: list[Email]
     run_succeeded: list[Email]
+    quality_warning: list[Email]
     run_failed: list[Email]
     alarms: list[Email]
+    burst_seconds: Annotated[int, Field(ge=1, le=3600)]
 
 
 class SftpUser(_Section):
@@ -151,6 +153,7 @@ class Warehouse(_Section):
     base_rpus: Rpus
     max_rpus: Rpus
     monthly_rpu_hours: Annotated[int, Field(ge=1)]
+    look_seconds: Annotated[int, Field(ge=1, le=60)]
 
     @model_validator(mode="after")
     def _grows_only(self) -> Warehouse:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import boto3
 
 from contracts import model
 from contracts.alerts import Announcer
+from contracts.bursts import Bursts
 from contracts.environment import read_settings
 from contracts.ledger import FileLedger
 from lambdas.intake.registration import Registration
@@ -36,7 +38,8 @@ def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
 @functools.cache
 def _intake() -> Intake:
     settings = read_settings(Settings, os.environ)
-    files = FileLedger(boto3.resource("dynamodb").Table(settings.file_ledger))
+    dynamodb = boto3.resource("dynamodb")
+    files = FileLedger(dynamodb.Table(settings.file_ledger))
     storage, stepfunctions = Storage(boto3.client("s3")), boto3.client("stepfunctions")
     return Intake(
         contracts=[model.load(dataset) for dataset in model.datasets()],
@@ -45,8 +48,10 @@ def _intake() -> Intake:
         registration=Registration(raw_bucket=settings.raw_bucket, files=files, storage=storage),
         rejection=Rejection(
             environment=settings.environment,
+            burst_seconds=settings.burst_seconds,
             files=files,
             storage=storage,
+            bursts=Bursts(table=dynamodb.Table(settings.bursts_table), now=lambda: datetime.now(UTC)),
             announcer=Announcer(stepfunctions=stepfunctions, machine_arn=settings.announce_state_machine_arn),
         ),
         runs=RunStarter(stepfunctions=stepfunctions, state_machine_arn=settings.state_machine_arn),

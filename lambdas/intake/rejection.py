@@ -2,45 +2,38 @@
 
 The ledger entry is written first and holds everything that the later steps need, so a crash anywhere is finished by the
 redelivered event without reading the file again. `alerted_at` is the last write and means: all of it is done.
-Two events at once both do all of it; the name of the message lets one tell.
+Two events at once both do all of it: the file is in one burst (contracts/bursts.py), and a burst is told once.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from contracts.alerts import Announcer, rejection_name
+from contracts.alerts import Announcer, rejections_of
+from contracts.bursts import Bursts
 from contracts.errors import FileRejected
 from contracts.ledger import FileLedger, Item, rejected_entry, timestamp
 from contracts.naming import LANDING_PREFIX, REJECTED_PREFIX
 from lambdas.intake.arrivals import Arrival
 from lambdas.intake.storage import Source, Storage, copy_source
 
-NEXT_STEP = {
-    "not_in_contract": "Ask the partner to upload to an agreed folder, or add a contract for this folder.",
-    "invalid_name": "Ask the partner to rename the file and upload it again.",
-    "empty_file": "Ask the partner to upload the file again, with its content.",
-    "no_rows": "If a day without rows is normal, nothing; otherwise ask the partner for the complete file.",
-    "header_mismatch": "Ask the partner for the agreed columns, or change the contract and upload the file again.",
-    "replay_origin": "Send it again with: slipway quarantine replay FILE --origin SHA",
-    "too_large": "Ask the partner to split the file, or raise maxBytes in the contract and upload it again.",
-}
 LONGEST_KEY_BYTES = 1024  # Source: S3 user guide, "Naming Amazon S3 objects"
 REASON_SUFFIX = ".reason.json"
 HASH_CHARACTERS = 32
 LONGEST_TAIL_BYTES = 900
-OTHER_NEXT_STEP = "Ask the partner to correct the file and upload it again."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rejection:
-    """Records and announces rejected files."""
+    """Records rejected files and arranges that people are told; those of one dataset within `burst_seconds` at once."""
 
     environment: str
+    burst_seconds: int
     files: FileLedger
     storage: Storage
+    bursts: Bursts
     announcer: Announcer
 
     def unfinished_or_done(self, dataset: str, arrival: Arrival) -> Item | None:
@@ -68,18 +61,15 @@ class Rejection:
         return self.files.get(dataset, item["entry"]) or item
 
     def finish(self, item: Item) -> None:
-        """Move the file aside and tell people, unless that was done before."""
+        """Move the file aside and arrange that people are told, unless that was done before."""
         if "alerted_at" in item:
             return
         self._move_aside(item)
-        self.announcer.tell(
-            rejection_name(item["dataset"], item["entry"]),
-            topic="rejected",
-            subject=f"[{self.environment}] file rejected: {item['file_name']} ({item['reason']})",
-            body=alert_body(item),
-            attributes={"dataset": item["dataset"], "severity": "warning", "reason": item["reason"]},
-        )
-        self.files.mark_alerted(item["dataset"], item["entry"], timestamp(datetime.now(UTC)))
+        dataset, entry, now = item["dataset"], item["entry"], datetime.now(UTC)
+        burst = self.bursts.join(rejections_of(dataset), entry, item["reason"])
+        tell_at = now + timedelta(seconds=self.burst_seconds)
+        self.announcer.tell_of_burst(dataset, burst, environment=self.environment, at=tell_at)
+        self.files.mark_alerted(dataset, entry, timestamp(now))
 
     def _move_aside(self, item: Item) -> None:
         bucket, key, target = item["landing_bucket"], item["landing_key"], item["rejected_key"]
@@ -104,19 +94,3 @@ def rejected_key(landing_key: str, date: str) -> str:
     whole = hashlib.sha256(landing_key.encode()).hexdigest()[:HASH_CHARACTERS]
     end = tail.encode()[-LONGEST_TAIL_BYTES:].decode(errors="ignore")
     return f"{REJECTED_PREFIX}{date}/{whole}/{end}"
-
-
-def alert_body(item: Item) -> str:
-    """What, which file, why with the place, where it is now, what to do next."""
-    place = f"s3://{item['landing_bucket']}/{item['rejected_key']}"
-    return "\n".join(
-        (
-            f"A file was rejected and none of it was loaded: {item['file_name']}",
-            "",
-            f"Dataset:  {item['dataset']}",
-            f"Uploaded: {item['landing_key']} at {item['received_at']}, {item['size_bytes']} bytes",
-            f"Reason:   {item['reason']}: {item['detail']}",
-            f"Now at:   {place} (reason beside it: .reason.json)",
-            f"Next:     {NEXT_STEP.get(item['reason'], OTHER_NEXT_STEP)}",
-        )
-    )

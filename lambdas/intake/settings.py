@@ -17,3 +17,5 @@ class Settings:
     state_machine_arn: str
     announce_state_machine_arn: str
     schema_change: SchemaChange
+    bursts_table: str
+    burst_seconds: int

@@ -12,6 +12,7 @@ import annotated_types
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_kms as kms
+from aws_cdk.assertions import Match, Template
 
 from stacks.constructs.dataset_machine import DatasetMachine, Offer
 from stacks.constructs.spark_job import as_conf
@@ -76,7 +77,7 @@ def test_only_raw_is_crawled_one_target_per_dataset(comprehensive: Assembly) -> 
 
 def machine(assembly: Assembly, name: str) -> dict[str, Any]:
     machines = assembly.resources("AWS::StepFunctions::StateMachine")
-    [found] = [r["Properties"] for place, r in machines.items() if place.startswith(f"Orchestration/{name}")]
+    [found] = [r["Properties"] for place, r in machines.items() if place.partition("/")[2].startswith(name)]
     return found
 
 
@@ -165,14 +166,86 @@ def names(resources: list[str]) -> list[str]:
     return sorted(name.group(1).removeprefix("PublishOutputRef") for name in found if name)
 
 
-def test_the_lease_of_a_claim_outlives_two_jobs(comprehensive: Assembly) -> None:
-    [claim] = [
+def variables(assembly: Assembly, function: str) -> dict[str, Any]:
+    [found] = [
         r["Properties"]["Environment"]["Variables"]
-        for r in comprehensive.resources("AWS::Lambda::Function").values()
-        if "claim_batch" in r["Properties"]["Handler"]
+        for r in assembly.resources("AWS::Lambda::Function").values()
+        if function in r["Properties"]["Handler"]
     ]
-    assert int(claim["CLAIM_LEASE_SECONDS"]) > 2 * 100 * 60
-    assert claim["MAX_FILES_PER_RUN"] == "50"
+    return dict(found)
+
+
+def longest_serving(assembly: Assembly, name: str) -> int:
+    serve = json.loads(machine(assembly, name)["DefinitionString"])["States"]["Serve"]
+    return int(serve["ItemProcessor"]["States"]["RunServingMachine"]["TimeoutSeconds"])
+
+
+def test_the_lease_of_a_claim_outlives_two_jobs_and_what_is_served(comprehensive: Assembly, prod: Assembly) -> None:
+    for function in ("claim_batch", "hold_dataset"):
+        lease = int(variables(comprehensive, function)["CLAIM_LEASE_SECONDS"])
+        for name in ("DatasetRun", "DatasetCare"):
+            assert lease >= 2 * 100 * 60 + longest_serving(comprehensive, name) + 60 * 60
+    assert int(variables(prod, "claim_batch")["CLAIM_LEASE_SECONDS"]) == 2 * 110 * 60 + 60 * 60  # nothing is served
+    assert variables(comprehensive, "claim_batch")["MAX_FILES_PER_RUN"] == "50"
+
+
+def test_without_optional_features_nothing_is_served_and_nobody_may_start_another_machine(prod: Assembly) -> None:
+    for name in ("DatasetRun", "DatasetCare"):
+        assert machine(prod, name)["DefinitionSubstitutions"]["ServingMachineArns"] == "none"
+        actions = {a for s in prod.statements_of_role("Orchestration", f"{name}Role") for a in actions_of(s)}
+        assert not any(action.startswith(("states:", "events:")) for action in actions)
+
+
+@pytest.fixture(scope="module")
+def serving_stack(tmp_path_factory: pytest.TempPathFactory) -> cdk.Stack:
+    """A stack with two machines that serve, and one that runs them."""
+    root = tmp_path_factory.mktemp("root")
+    folder = root / "state_machines"
+    folder.mkdir()
+    (folder / "serving.asl.json").write_text('{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}')
+    (folder / "parent.asl.json").write_text('{"Comment": "${ServingMachineArns}"}')
+    stack = cdk.Stack(cdk.App(), "S")
+    shared: dict[str, Any] = {
+        "blueprint": dataclasses.replace(blueprint(), root=root),
+        "comment": "none",
+        "operations_key": kms.Key(stack, "Key"),
+    }
+    machines = [DatasetMachine(stack, name, name="serving", offer=Offer(), **shared) for name in ("One", "Two")]
+    DatasetMachine(stack, "Parent", name="parent", offer=Offer(machines={"ServingMachineArns": machines}), **shared)
+    return stack
+
+
+def test_a_machine_gets_the_list_of_those_it_runs_and_exactly_the_documented_leave(serving_stack: cdk.Stack) -> None:
+    """Source: Step Functions developer guide, IAM policies for calling Step Functions workflows, synchronous."""
+    template = Template.from_stack(serving_stack)
+    [parent] = template.find_resources(
+        "AWS::StepFunctions::StateMachine",
+        {"Properties": {"DefinitionSubstitutions": {"ServingMachineArns": Match.any_value()}}},
+    ).values()
+    listed = flat(parent["Properties"]["DefinitionSubstitutions"]["ServingMachineArns"])
+    assert re.fullmatch(r"<OneMachine\w+>,<TwoMachine\w+>", listed)
+    [policy] = [
+        found["Properties"]["PolicyDocument"]["Statement"]
+        for name, found in template.find_resources("AWS::IAM::Policy").items()
+        if name.startswith("ParentRole")
+    ]
+    allowed = {
+        tuple(actions_of(statement)): resources_of(statement)
+        for statement in policy
+        if actions_of(statement)[0].startswith(("states:", "events:"))
+    }
+    one, two = listed.split(",")
+    starting, executions, rule = allowed.values()
+    assert list(allowed) == [
+        ("states:StartExecution",),
+        ("states:DescribeExecution", "states:StopExecution"),
+        ("events:PutTargets", "events:PutRule", "events:DescribeRule"),
+    ]
+    assert starting == [one, two]
+    assert [re.sub(r"^arn:.*:states:.*:execution:", "", resource) for resource in executions] == [
+        f"{name.removesuffix('>')}.Name>:*" for name in (one, two)
+    ]
+    assert rule[0].endswith(":rule/StepFunctionsGetEventsForStepFunctionsExecutionRule")
 
 
 def test_a_run_that_ends_without_telling_is_reported(prod: Assembly) -> None:
@@ -192,7 +265,7 @@ def test_a_run_that_ends_without_telling_is_reported(prod: Assembly) -> None:
 
 def test_functions_run_on_arm_with_their_own_log(prod: Assembly) -> None:
     functions = prod.resources("AWS::Lambda::Function")
-    assert len(functions) == 7
+    assert len(functions) == 8
     for function in functions.values():
         properties = function["Properties"]
         assert properties["Runtime"] == "python3.13"
@@ -201,7 +274,11 @@ def test_functions_run_on_arm_with_their_own_log(prod: Assembly) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["intake", "claim_batch", "gate", "close_run", "fail_run", "hold_dataset", "release_dataset"]
+    "name",
+    [
+        *("intake", "tell_rejections", "claim_batch", "gate", "close_run", "fail_run", "hold_dataset"),
+        "release_dataset",
+    ],
 )
 def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly, name: str) -> None:
     [given] = [
@@ -210,12 +287,13 @@ def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly,
         if r["Properties"]["Handler"] == f"lambdas.{name}.handler.handle"
     ]
     source = (ROOT / "lambdas" / name / "settings.py").read_text(encoding="utf-8")
-    assert given == set(re.findall(r'environment, "([A-Z_]+)"', source))
+    fields = re.findall(r"^    (\w+): ", source, re.M)  # contracts.environment.read_settings takes the names from them
+    assert given == {field.upper() for field in fields}
 
 
 def test_every_log_ends_some_day_and_is_encrypted(prod: Assembly) -> None:
     groups = prod.resources("AWS::Logs::LogGroup")
-    assert len(groups) == 13  # seven functions, three machines, SFTP, output and error of the jobs
+    assert len(groups) == 14  # eight functions, three machines, SFTP, output and error of the jobs
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == 180
         assert "OperationsKey" in flat(group["Properties"]["KmsKeyId"])

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import sqlglot
 
-from tests.infrastructure.support import ROOT, Assembly, flat
+from contracts.bursts import KEPT_DAYS
+from tests.infrastructure.support import ROOT, Assembly, actions_of, flat, policies
 
 Alarms = dict[str, dict[str, Any]]
 
@@ -63,8 +64,10 @@ def test_every_dataset_gets_its_views(comprehensive: Assembly) -> None:
     assert sorted(views(comprehensive)) == [
         "sales_by_month_item_latest",
         "sales_by_region_quarter_latest",
+        "sales_records_quality_latest",
         "sales_records_quarantine_by_rule",
         "tiny_by_quarter_latest",
+        "tiny_quality_latest",
         "tiny_quarantine_by_rule",
     ]
 
@@ -74,6 +77,7 @@ def test_views_of_a_dataset_stand_beside_those_of_its_sql_files(prod: Assembly) 
         "superstore_customer_value",
         "superstore_customers_by_month_latest",
         "superstore_discounts_by_month_latest",
+        "superstore_quality_latest",
         "superstore_quarantine_by_rule",
         "superstore_sales_by_month_latest",
         "superstore_shipping_by_month_latest",
@@ -128,8 +132,26 @@ def test_topics_are_encrypted_and_tell_whom_the_settings_name(comprehensive: Ass
         "on-call@example.com",
         "tiny-owner@example.com",
     }
-    [owner] = {json.dumps(policy) for (_, endpoint), policy in told.items() if endpoint == "tiny-owner@example.com"}
-    assert json.loads(owner) == {"dataset": ["tiny"]}
+    policies = {topic: policy for (topic, endpoint), policy in told.items() if endpoint == "tiny-owner@example.com"}
+    assert policies == {
+        "FileRejected": {"dataset": ["tiny"]},
+        "RunFailed": {"dataset": ["tiny"]},
+        "RunSucceeded": {"dataset": ["tiny"], "severity": ["warning", "error"]},
+    }
+    assert told["RunSucceeded", "sales@example.com"] is None
+    assert told["RunSucceeded", "quality@example.com"] == {"severity": ["warning", "error"]}
+
+
+def test_bursts_are_forgotten_some_day_and_not_before_their_names_are_free_again(prod: Assembly) -> None:
+    table = prod.only("AWS::DynamoDB::Table", "Alerts")
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert KEPT_DAYS > 90  # days for which Step Functions refuses the name of an execution
+    assert "DataKey" in flat(table["SSESpecification"]["KMSMasterKeyId"])
+
+
+def test_only_the_announcing_machine_may_publish_to_people(comprehensive: Assembly) -> None:
+    publishing = [role for role, statement in policies(comprehensive) if "sns:Publish" in actions_of(statement)]
+    assert sorted(role.partition("/")[2][:8] for role in publishing) == ["Announce", "FailedJo"]
 
 
 @pytest.fixture

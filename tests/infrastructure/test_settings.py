@@ -66,7 +66,7 @@ def test_every_field_of_the_shipped_settings_has_a_comment(environment: str) -> 
 def test_all_mistakes_are_reported_at_once_with_their_line(edited: Edit) -> None:
     folder = edited(
         ('account: "111122223333"', "account: 12"),
-        ("on-call@example.com]\n\nsftp", "nobody]\n\nsftp"),
+        ("on-call@example.com]\n  burst_seconds: 120", "nobody]\n  burst_seconds: 0"),
         ("name: globex", "name: G"),
         ("203.0.113.0/24", "203.0.113.7/24"),
         ("worker_type: G.2X", "worker_type: Z.9X"),
@@ -80,6 +80,7 @@ def test_all_mistakes_are_reported_at_once_with_their_line(edited: Edit) -> None
     expected = [
         (line_of(folder, "account: 12"), "account", "12"),
         (line_of(folder, "nobody"), "alerts.alarms.0", "'nobody'"),
+        (line_of(folder, "burst_seconds: 0"), "alerts.burst_seconds", "0"),
         (line_of(folder, "name: G"), "sftp.users.1.name", "'G'"),
         (line_of(folder, "203.0.113.7"), "sftp.allowed_networks.0", "203.0.113.7/24"),
         (line_of(folder, "Z.9X"), "glue.worker_type", "'Z.9X'"),

@@ -120,11 +120,14 @@ def test_the_stacks_are_the_ones_that_the_documentation_lists(prod: Assembly) ->
         "Intake": ["IntakeDeadLetterQueueUrl", "IntakeQueueUrl", "TransferServerId"],
         "Processing": ["CareJobName", "ProcessedToCuratedJobName", "RawToProcessedJobName"],
         "Orchestration": [
-            *("AnnounceStateMachineArn", "CareStateMachineArn", "FailRunDeadLetterQueueUrl", "FailRunFunctionName"),
+            *("CareStateMachineArn", "FailRunDeadLetterQueueUrl", "FailRunFunctionName"),
             *("ScheduleDeadLetterQueueUrl", "StateMachineArn"),
         ],
         "Analytics": ["WorkgroupName"],
-        "Alerts": ["AlarmsTopicArn", "FileRejectedTopicArn", "RunFailedTopicArn", "RunSucceededTopicArn"],
+        "Alerts": [
+            *("AlarmsTopicArn", "AnnounceStateMachineArn", "FileRejectedTopicArn", "RunFailedTopicArn"),
+            "RunSucceededTopicArn",
+        ],
         "Monitoring": [],
     }
 
@@ -132,7 +135,10 @@ def test_the_stacks_are_the_ones_that_the_documentation_lists(prod: Assembly) ->
 def test_optional_features_bring_their_own_stacks(comprehensive: Assembly) -> None:
     outputs = {name: sorted(template["Outputs"]) for name, template in documented(comprehensive).items()}
     assert outputs["Network"] == outputs["QuickSight"] == []
-    assert outputs["Warehouse"] == ["WarehouseDatabaseName", "WarehouseReaderRoleArn", "WarehouseWorkgroupName"]
+    assert outputs["Warehouse"] == [
+        *("WarehouseDatabaseName", "WarehouseLoadStateMachineArn", "WarehouseReaderRoleArn"),
+        "WarehouseWorkgroupName",
+    ]
 
 
 def documented(assembly: Assembly) -> dict[str, dict[str, list[str]]]:

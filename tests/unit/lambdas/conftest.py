@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from moto import mock_aws
 
 from contracts import model
 from contracts.alerts import Announcer
+from contracts.bursts import Bursts
 from contracts.ledger import FileLedger, RunLedger
+from lambdas.tell_rejections.service import TellRejections
 
 EVENTS = Path(__file__).parents[2] / "events"
 BUCKETS = ("landing", "raw", "processed")
@@ -79,6 +82,7 @@ class Account:
     stepfunctions: Any
     file_table: Any
     run_table: Any
+    burst_table: Any
     machine_arn: str
     announce_arn: str
     read: set[str] = field(default_factory=set)
@@ -118,16 +122,31 @@ class Account:
         """All entries of a ledger, by dataset and entry."""
         return {f"{item['dataset']}/{item['entry']}": item for item in getattr(self, table).scan()["Items"]}
 
+    def bursts(self) -> Bursts:
+        return Bursts(table=Fused(self.burst_table, self.fuse), now=lambda: datetime.now(UTC))
+
     def announcer(self) -> Announcer:
         return Announcer(stepfunctions=self.fused("stepfunctions"), machine_arn=self.announce_arn)
 
     def messages(self) -> list[dict[str, Any]]:
-        """What people were told since the last call: topic, subject, message, and attributes as plain text."""
+        """What people were told since the last call: topic, subject, message, and attributes as plain text.
+
+        A burst of rejected files is closed by this, as by the state machine when it has waited.
+        """
         listed = self.stepfunctions.list_executions(stateMachineArn=self.announce_arn)["executions"]
         new = [item["executionArn"] for item in listed if item["executionArn"] not in self.read]
         self.read.update(new)
         told = [json.loads(self.stepfunctions.describe_execution(executionArn=arn)["input"]) for arn in new]
+        rejections = TellRejections(
+            environment="dev",
+            files=FileLedger(self.file_table),
+            bursts=Bursts(table=self.burst_table, now=lambda: datetime.now(UTC)),
+        )
         for message in told:
+            if message["topic"] == "rejected":
+                digest = rejections.compose(message["dataset"], message["burst"])
+                message |= {"subject": digest.subject, "message": digest.body, "attributes": digest.attributes}
+                continue
             message["attributes"] = {name: value["StringValue"] for name, value in message["attributes"].items()}
         return told
 
@@ -144,6 +163,8 @@ class Account:
                 self.s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
         for item in self.file_table.scan()["Items"]:
             self.file_table.delete_item(Key={name: item[name] for name in ("dataset", "entry")})
+        for item in self.burst_table.scan()["Items"]:
+            self.burst_table.delete_item(Key={name: item[name] for name in ("about", "entry")})
         self.announce_arn = _machine(self.stepfunctions, "announce-again")
         self.machine_arn = _machine(self.stepfunctions, "dataset-run-again")
 
@@ -172,6 +193,7 @@ def _account() -> Account:
         stepfunctions=stepfunctions,
         file_table=_table(dynamodb, "files", indexed=True),
         run_table=_table(dynamodb, "runs", indexed=False),
+        burst_table=_table(dynamodb, "bursts", indexed=False, partition="about"),
         machine_arn=_machine(stepfunctions, "dataset-run"),
         announce_arn=_machine(stepfunctions, "announce"),
     )
@@ -185,8 +207,8 @@ def _machine(stepfunctions: Any, name: str) -> str:
     return str(made["stateMachineArn"])
 
 
-def _table(dynamodb: Any, name: str, *, indexed: bool) -> Any:
-    keys = ["dataset", "entry", *(["dataset_status", "received_at"] if indexed else [])]
+def _table(dynamodb: Any, name: str, *, indexed: bool, partition: str = "dataset") -> Any:
+    keys = [partition, "entry", *(["dataset_status", "received_at"] if indexed else [])]
     index = {
         "IndexName": "by_status",
         "KeySchema": [
@@ -199,7 +221,7 @@ def _table(dynamodb: Any, name: str, *, indexed: bool) -> Any:
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        KeySchema=[{"AttributeName": "dataset", "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"}],
+        KeySchema=[{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"}],
         **({"GlobalSecondaryIndexes": [index]} if indexed else {}),
     )
 

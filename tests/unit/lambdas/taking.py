@@ -27,8 +27,10 @@ def intake(account: Any, *contracts: model.Contract) -> Intake:
         registration=Registration(raw_bucket="raw", files=account.files(), storage=storage),
         rejection=Rejection(
             environment="dev",
+            burst_seconds=300,
             files=account.files(),
             storage=storage,
+            bursts=account.bursts(),
             announcer=account.announcer(),
         ),
         runs=RunStarter(stepfunctions=account.fused("stepfunctions"), state_machine_arn=account.machine_arn),

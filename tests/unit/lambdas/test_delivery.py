@@ -117,7 +117,7 @@ def test_a_crash_while_an_earlier_upload_takes_over_loses_no_delivery(
 
 
 @pytest.mark.parametrize("body", ["good", "bad"])
-@pytest.mark.parametrize("after_write", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("after_write", [1, 2, 3, 4, 5, 6, 7, 8, 9])
 def test_the_same_event_taken_by_two_at_once_between_any_two_writes_counts_once(
     account: Any, contract: model.Contract, sales: Sales, after_write: int, body: str
 ) -> None:

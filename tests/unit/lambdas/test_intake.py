@@ -129,7 +129,8 @@ def test_a_rejected_file_is_moved_aside_with_its_reason_and_told_once(
     is_nobodys = case in ("wrong_folder", "no_folder", "too_deep", "no_date", "below_a_day")
     owner = "unknown" if is_nobodys else "sales_records"
     assert message["topic"] == "rejected"
-    assert message["attributes"] == {"dataset": owner, "severity": "warning", "reason": reason}
+    told_of = {name: message["attributes"][name] for name in ("kind", "severity", "environment", "dataset")}
+    assert told_of == {"kind": "rejection", "severity": "warning", "environment": "dev", "dataset": owner}
     versions = account.s3.list_object_versions(Bucket="landing", Prefix=key)
     assert [version["Key"] for version in versions["Versions"]] == [key]  # a plain delete keeps the version
     before = account.entries()
@@ -206,6 +207,8 @@ def test_the_handler_reads_its_environment_and_reports_failed_messages(
         "RAW_BUCKET": "raw",
         "STATE_MACHINE_ARN": account.machine_arn,
         "ANNOUNCE_STATE_MACHINE_ARN": account.announce_arn,
+        "BURSTS_TABLE": "bursts",
+        "BURST_SECONDS": "300",
         "SCHEMA_CHANGE": "evolve",
     }.items():
         monkeypatch.setenv(name, value)

@@ -121,12 +121,12 @@ def test_a_crash_after_any_write_of_an_accepted_file_is_healed_by_the_repeated_e
     assert account.executions() == [execution_name("sales_records", [entry["sha256"]])]
 
 
-@pytest.mark.parametrize("crash_after", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("crash_after", [1, 2, 3, 4, 5, 6, 7, 8, 9])
 def test_a_crash_after_any_write_of_a_rejected_file_is_healed_by_the_repeated_event(
     account: Any, contract: model.Contract, crash_after: int
 ) -> None:
     record = account.upload(f"{FOLDER}/a.csv", b"caf\xe9\n")
-    account.fuse.writes = crash_after  # entry, copy, reason, removal, message, note of the message
+    account.fuse.writes = crash_after  # entry, copy, reason, removal, three of its burst, message, note of the message
     assert intake(account, contract).handle_batch([record]) == [record["messageId"]]
     account.fuse.writes = None
     for _ in range(2):
@@ -140,6 +140,6 @@ def test_a_crash_after_any_write_of_a_rejected_file_is_healed_by_the_repeated_ev
 def test_no_write_of_intake_is_left_out_of_the_crash_tests(
     account: Any, contract: model.Contract, sales: Sales
 ) -> None:
-    for writes, body in ((4, sales()), (6, b"caf\xe9\n")):
+    for writes, body in ((4, sales()), (9, b"caf\xe9\n")):
         account.fuse.writes = writes + 1
         assert intake(account, contract).handle_batch([account.upload(f"{FOLDER}/{writes}.csv", body)]) == []

@@ -98,11 +98,11 @@ def test_a_message_is_named_after_what_it_tells_within_the_length_that_step_func
     names = [
         alerts.success_name("d" * 90, "20260101T000000-0a1b2c3d"),
         alerts.failure_name("arn:aws:states:r:1:execution:m:" + "n" * 80),
-        alerts.rejection_name("d", "rejected#" + "k" * 900),
+        alerts.burst_name("d" * 90, "20260101T000000000000"),
     ]
     assert [len(name) <= 80 for name in names] == [True] * 3
     assert alerts.failure_name("arn:one") != alerts.failure_name("arn:two")
-    assert alerts.rejection_name("a", "b") != alerts.rejection_name("b", "b")
+    assert alerts.burst_name("sales", "20260101T000000000000") == "rejected-sales-20260101T000000000000"
 
 
 def test_the_longest_message_fits_the_input_of_an_execution_whatever_its_characters() -> None:
