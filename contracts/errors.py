@@ -4,10 +4,12 @@
     ├── PermanentError           trying again cannot help
     │   ├── ContractInvalid      a contract, compiled file or setting is wrong
     │   ├── FileRejected         a partner's file cannot be accepted
-    │   └── ReconciliationFailed rows or money do not add up: nothing may be published
-    │       └── QuarantineLimitExceeded  everything adds up, but too many rows are bad: their files are set aside
+    │   ├── ReconciliationFailed rows or money do not add up: nothing may be published
+    │   │   └── QuarantineLimitExceeded  everything adds up, but too many rows are bad: their files are set aside
+    │   └── WarehouseLoadFailed  the warehouse refused a load, and is as before
     └── RetryableError           the same call may succeed later (throttling, lost connection)
-        └── DatasetBusy          another run holds the dataset
+        ├── DatasetBusy          another run holds the dataset
+        └── WarehouseConflict    another transaction was in the way of a load
 
 Step Functions sees the class name as the error name, so renaming one is a change of the state machine too.
 """
@@ -54,3 +56,11 @@ class QuarantineLimitExceeded(ReconciliationFailed):
 
 class DatasetBusy(RetryableError):
     """A run holds the dataset's one lock; the state machine asks again until it has ended."""
+
+
+class WarehouseLoadFailed(PermanentError):
+    """The warehouse refused a statement of a load; the load was one transaction, so the tables are as before."""
+
+
+class WarehouseConflict(RetryableError):
+    """Another transaction was in the way; the failed statement stays failed, so the load must begin anew."""

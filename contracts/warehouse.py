@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from contracts import warehouse_ddl
 from contracts.errors import ContractInvalid, PermanentError
-from contracts.model import Column, Contract, CuratedModel, Warehouse
+from contracts.model import Contract, CuratedModel, Warehouse
 from contracts.warehouse_sql import identifier, literal, quoted, statement, text
 
 Mode = Literal["periods", "everything"]
@@ -19,18 +20,12 @@ TABLES, LAKE, OPERATIONS = "curated", "lake", "operations"  # schemas
 _LOADS = f"{quoted(OPERATIONS)}.{quoted('loads')}"
 _CHECKS = f"{quoted(OPERATIONS)}.{quoted('load_checks')}"
 BY_HAND = "by-hand"  # run_id of a load that no run asked for
+REFUSED = "refused"  # mode of a load that the database refused
 # Source: Redshift Data API reference, BatchExecuteStatement, Sqls: at most 40 items, which are one transaction.
 MOST_STATEMENTS = 40
-STATEMENTS_PER_TABLE = 7  # drop, create, stage table, stage rows, merge, compare, record
+STATEMENTS_PER_TABLE = 7  # drop or delete; create, stage table, stage rows, merge, compare, record
 MOST_TABLES = (MOST_STATEMENTS - 1) // STATEMENTS_PER_TABLE  # the last one selects the figures
 MOST_PERIODS = 2_000  # 19 bytes each, twice in difference.sql; more are loaded as everything
-# VARCHAR counts bytes, a character of UTF-8 has up to four, and 65,535 is the most (Redshift database developer guide,
-# "Character types"). Without a maxLength 256 characters: sorts and joins reserve memory for the declared length, so the
-# guide advises against the maximum, and a longer text stops the load rather than being cut.
-MOST_TEXT_BYTES = 65_535
-USUAL_TEXT_BYTES = 1_024
-BYTES_PER_CHARACTER = 4
-TYPES = {"int": "INTEGER", "bigint": "BIGINT", "date": "DATE", "timestamp": "TIMESTAMP", "boolean": "BOOLEAN"}
 MONEY_DIGITS = 38  # of a SUM over any DECIMAL (guide, "SUM function")
 _RUN_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 
@@ -61,16 +56,13 @@ def marked(contract: Contract) -> tuple[CuratedModel, ...]:
 
 
 def preparation(models: Sequence[CuratedModel], glue_database: str) -> list[str]:
-    """What every load begins with: schemas, the tables that remember loads, and last two queries.
-
-    Those are which tables there are, and the newest load of each of `models`.
-    """
+    """What every load begins with: schemas, the tables that remember loads, and last the newest load of each model."""
     return [
         *(statement("create_schema", name, schema=quoted(name)) for name in (TABLES, OPERATIONS)),
-        statement("create_lake", LAKE, lake=quoted(LAKE), glue_database=literal(identifier(glue_database))),
+        # Without the comment, since tools know this statement by its first words.
+        text("create_lake", lake=quoted(LAKE), glue_database=literal(identifier(glue_database))),
         statement("create_loads", "loads", loads=_LOADS),
         statement("create_load_checks", "load_checks", load_checks=_CHECKS),
-        statement("read_tables", schema_name=literal(TABLES)),
         statement("read_loads", loads=_LOADS, table_names=_names(models)),
     ]
 
@@ -80,9 +72,8 @@ def loading(models: Sequence[CuratedModel], loads: Iterable[TableLoad], run_id: 
 
     Raises PermanentError when it would be more statements than one transaction takes, or one is too long.
     """
-    if not _RUN_ID.match(run_id):
-        raise PermanentError(f"run id {run_id!r} cannot be written into SQL; expected letters, digits and hyphens")
-    statements = [filled for item in loads for filled in _of_table(item, run_id)]
+    valid = _run(run_id)
+    statements = [filled for item in loads for filled in _of_table(item, valid)]
     figures = statement("figures", loads=_LOADS, load_checks=_CHECKS, table_names=_names(models))
     if len(statements) >= MOST_STATEMENTS:
         count = len(statements) + 1
@@ -93,6 +84,19 @@ def loading(models: Sequence[CuratedModel], loads: Iterable[TableLoad], run_id: 
 def descriptions(models: Iterable[CuratedModel]) -> list[str]:
     """COMMENT ON for each table and each column."""
     return [filled for model in models for filled in _comments(model)]
+
+
+def refusal(model: CuratedModel, run_id: str) -> str:
+    """What is kept of a load that the database refused: that nobody can say any more which rows the table has."""
+    return statement(
+        "refuse",
+        model.name,
+        loads=_LOADS,
+        run_id=literal(_run(run_id)),
+        table_name=literal(model.name),
+        shape=literal(shape(model)),
+        mode=literal(REFUSED),
+    )
 
 
 def difference(model: CuratedModel, periods: Sequence[str]) -> str:
@@ -113,6 +117,12 @@ def shape(model: CuratedModel) -> str:
     return hashlib.sha256(_create(model).encode()).hexdigest()[:16]
 
 
+def _run(run_id: str) -> str:
+    if not _RUN_ID.match(run_id):
+        raise PermanentError(f"run id {run_id!r} cannot be written into SQL; expected letters, digits and hyphens")
+    return run_id
+
+
 def _of_table(load: TableLoad, run_id: str) -> list[str]:
     model, staged = load.model, quoted(f"staged_{load.model.name}")
     name, columns = model.name, _columns(model)
@@ -120,10 +130,11 @@ def _of_table(load: TableLoad, run_id: str) -> list[str]:
     same_row = "\nAND ".join(f"{staged}.{quoted(key)} = {table}.{quoted(key)}" for key in model.grain)
     assignments = ",\n".join(f"{quoted(item.name)} = {staged}.{quoted(item.name)}" for item in model.columns)
     staged_columns = ",\n".join(f"{staged}.{quoted(item.name)}" for item in model.columns)
-    made = [statement("drop_table", name, table=table), _create(model)]
+    drop = [statement("drop_table", name, table=table)]
     gone = [statement("delete_gone", name, table=table, staged=staged, scope=scope, same_row=same_row)]
     return [
-        *(made if load.anew else []),
+        *(drop if load.anew else []),
+        *([_create(model)] if load.mode == "everything" else []),
         statement("stage_table", name, staged=staged, table=table),
         statement("stage_rows", name, staged=staged, columns=columns, lake_table=_lake_table(model), scope=scope),
         *([] if load.anew else gone),  # a table that was just made has no such rows
@@ -162,14 +173,17 @@ def _of_table(load: TableLoad, run_id: str) -> list[str]:
 
 
 def _create(model: CuratedModel) -> str:
-    columns = (f"{quoted(item.name)} {_type(item)}{' NOT NULL' if item.required else ''}" for item in model.columns)
+    columns = (
+        f"{quoted(item.name)} {warehouse_ddl.column_type(item)}{' NOT NULL' if item.required else ''}"
+        for item in model.columns
+    )
     return statement(
         "create_table",
         model.name,
         table=_table(model),
         columns=",\n".join(columns),
         grain=", ".join(map(quoted, model.grain)),
-        distribution=_distribution(_mark(model)),
+        distribution=warehouse_ddl.layout(_mark(model)),
     )
 
 
@@ -192,23 +206,6 @@ def _mark(model: CuratedModel) -> Warehouse:
     if model.warehouse is None:
         raise ContractInvalid(f"{model.name} is not marked for the warehouse; add the custom property 'warehouse'")
     return model.warehouse
-
-
-def _distribution(warehouse: Warehouse) -> str:
-    lines = [f"DISTSTYLE {warehouse.distribution.upper()}"]
-    if warehouse.distribution_key:
-        lines.append(f"DISTKEY ({quoted(warehouse.distribution_key)})")
-    if warehouse.sort_keys:
-        lines.append(f"COMPOUND SORTKEY ({', '.join(map(quoted, warehouse.sort_keys))})")
-    return "\n".join(lines)
-
-
-def _type(column: Column) -> str:
-    if column.type != "string":
-        return TYPES.get(column.type, column.type.upper())
-    if column.max_length is None:
-        return f"VARCHAR({USUAL_TEXT_BYTES})"
-    return f"VARCHAR({min(column.max_length * BYTES_PER_CHARACTER, MOST_TEXT_BYTES)})"
 
 
 def _measures(model: CuratedModel, *, warehouse_rows: str) -> str:

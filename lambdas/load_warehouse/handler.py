@@ -1,0 +1,85 @@
+"""Entry point: the tasks of the state machine warehouse_load."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import boto3
+
+from contracts import documents, model, naming
+from contracts.aws_errors import retryable
+from contracts.environment import read_settings
+from contracts.errors import PermanentError
+from contracts.logs import Log
+from lambdas.load_warehouse.data_api import DataApi
+from lambdas.load_warehouse.decisions import Lake, of_care, of_run
+from lambdas.load_warehouse.service import LoadWarehouse
+from lambdas.load_warehouse.settings import Settings
+
+
+@retryable
+def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """`event`: {action, dataset, run_id, caller, ...} as docs/architecture.md, Warehouse, says; so is the answer.
+
+    Raises WarehouseLoadFailed, WarehouseConflict, or RetryableError for a call of AWS that may succeed later.
+    """
+    action, service = event["action"], _service(event["dataset"], event.get("run_id"))
+    if action == "prepare":
+        return service.prepare(event["attempt"])
+    if action == "look":
+        return service.look(event["statement"], functools.partial(_lake, event))
+    if action == "load":
+        return service.load(event["prepared"], _lake(event), event["attempt"])
+    if action == "conclude":
+        return service.conclude(event["loaded"])
+    if action == "cancel":
+        return service.cancel(event["statement"])
+    raise PermanentError(f"unknown action {action!r}; expected prepare, look, load, conclude or cancel")
+
+
+def _lake(event: Mapping[str, Any]) -> dict[str, Lake]:
+    """What the run or the care did to the lake; nothing is known of it when somebody loads by hand."""
+    dataset, run_id = event["dataset"], event.get("run_id")
+    if run_id is None:
+        return {}
+    step: Literal["care", "processed_to_curated"] = "care" if event["caller"] == "care" else "processed_to_curated"
+    key = naming.result_key(dataset, run_id, step)
+    found = documents.read_json(_s3(), bucket=_settings().processed_bucket, key=key, written_by=step)
+    return of_care(found) if step == "care" else of_run(found)
+
+
+def _service(dataset: str, run_id: str | None) -> LoadWarehouse:
+    settings = _settings()
+    return LoadWarehouse(
+        api=DataApi(
+            client=_redshift(),
+            workgroup=settings.warehouse_workgroup,
+            database=settings.warehouse_database,
+            secret_arn=settings.warehouse_secret_arn,
+            sleep=time.sleep,
+            clock=time.monotonic,
+        ),
+        contract=model.load(dataset),
+        run_id=run_id,
+        curated_database=settings.curated_database,
+        log=Log({"dataset": dataset, "run_id": run_id}),
+    )
+
+
+@functools.cache
+def _settings() -> Settings:
+    return read_settings(Settings, os.environ)
+
+
+@functools.cache
+def _s3() -> Any:
+    return boto3.client("s3")
+
+
+@functools.cache
+def _redshift() -> Any:
+    return boto3.client("redshift-data")
