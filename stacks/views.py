@@ -8,9 +8,10 @@ from stacks.constructs.athena_view import View, ViewColumn
 
 
 def views_of(contract: Contract, environment: str) -> tuple[View, ...]:
-    """The views of one dataset: its quarantine by rule, and the newest period of each curated model."""
+    """The views of one dataset: quarantine by rule, what its last run checked, newest period of each curated model."""
     return (
         _quarantine_by_rule(contract, environment),
+        _last_checks(contract, environment),
         *(_latest_period(model, environment) for model in contract.curated),
     )
 
@@ -37,6 +38,35 @@ def _quarantine_by_rule(contract: Contract, environment: str) -> View:
             ViewColumn(name="rows_quarantined", type="bigint", description="Rows that break the rule"),
             ViewColumn(name="first_received_at", type="timestamp", description="When the first of them arrived"),
             ViewColumn(name="last_received_at", type="timestamp", description="When the last of them arrived"),
+        ),
+    )
+
+
+def _last_checks(contract: Contract, environment: str) -> View:
+    database = naming.database(environment, "processed")
+    table = naming.quality_table(contract.dataset)
+    newest = f"(SELECT max(run_id) FROM {database}.{table})"  # noqa: S608 - names from a validated contract
+    return View(
+        name=f"{table}_latest",
+        database=database,
+        description=f"Every rule of {contract.dataset} in the last run that was checked, published or not",
+        sql=(
+            "SELECT rule_id, scope, action, status, rows_checked, rows_failed, measured, expected, contract_version, "
+            f"run_id, CAST(checked_at AS timestamp(3)) AS checked_at\nFROM {database}.{table}\n"
+            f"WHERE run_id = {newest}"  # a run's id begins with its time
+        ),
+        columns=(
+            ViewColumn(name="rule_id", type="string", description="Rule, or check that a column implies"),
+            ViewColumn(name="scope", type="string", description="row or table"),
+            ViewColumn(name="action", type="string", description="warn, quarantine or halt"),
+            ViewColumn(name="status", type="string", description="passed, failed, or unproven: no row to check"),
+            ViewColumn(name="rows_checked", type="bigint", description="Rows that the rule could be put to"),
+            ViewColumn(name="rows_failed", type="bigint", description="Rows that break it"),
+            ViewColumn(name="measured", type="string", description="What was found"),
+            ViewColumn(name="expected", type="string", description="What the contract asks for"),
+            ViewColumn(name="contract_version", type="string", description="Version of the contract"),
+            ViewColumn(name="run_id", type="string", description="The run that checked"),
+            ViewColumn(name="checked_at", type="timestamp", description="When, in UTC"),
         ),
     )
 
