@@ -1,0 +1,1 @@
+"""Analyses of the curated tables as notebooks, and the module that executes them. Started by `make notebook`."""
