@@ -12,8 +12,13 @@ from typing import Any, Literal
 from contracts.errors import PermanentError
 from slipway.deployment import Deployment
 
-Machine = Literal["run", "care", "announce"]
-OUTPUT_OF = {"run": "StateMachineArn", "care": "CareStateMachineArn", "announce": "AnnounceStateMachineArn"}
+Machine = Literal["run", "care", "announce", "warehouse"]
+OUTPUT_OF = {
+    "run": "StateMachineArn",
+    "care": "CareStateMachineArn",
+    "announce": "AnnounceStateMachineArn",
+    "warehouse": "WarehouseLoadStateMachineArn",
+}
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 6 * 60 * 60  # longer than two Glue jobs by config/*.yaml and what is served may take
 WORTH_A_LINE_SECONDS = 0.05

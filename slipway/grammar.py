@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
-        *(_demo, _up_and_down, _upload, _query, _report),
+        *(_demo, _up_and_down, _upload, _query, _warehouse, _report),
         *(_files, _runs, _quarantine, _backfill, _contract),
         *(_redrive, _maintain, _erase, _doctor),
     ):
@@ -65,6 +65,14 @@ def _query(commands: Commands) -> None:
     query.add_argument("--rows", type=int, default=50, help="how many to show; 0 shows all (default: 50)")
     query.add_argument("--format", choices=("table", "csv"), default="table", help="csv always has every row")
     query.add_argument("--output", metavar="FILE", help="write every row to a .csv or .parquet file instead")
+
+
+def _warehouse(commands: Commands) -> None:
+    warehouse = commands.add_parser("warehouse", help="the warehouse: load a dataset's tables into it by hand")
+    actions = warehouse.add_subparsers(dest="action", required=True, metavar="ACTION")
+    load = actions.add_parser("load", help="bring its tables to what the lake holds, and compare every cent")
+    load.add_argument("dataset", metavar="DATASET")
+    _add_no_wait(load)
 
 
 def _report(commands: Commands) -> None:

@@ -19,6 +19,11 @@ from slipway.deployment import Deployment
 POLL_SECONDS = 0.3
 PATIENCE_SECONDS = 60 * 60  # as long as the workgroup lets a query run: max_query_execution_time in stacks/warehouse.py
 WORKGROUP, DATABASE = "WarehouseWorkgroupName", "WarehouseDatabaseName"
+DENIED = "permission denied"  # in Redshift's message; everybody signs in as themselves and begins without grants
+GRANT = (
+    "; an administrator gives you access: GRANT USAGE ON SCHEMA curated TO \"you\"; "
+    "GRANT SELECT ON ALL TABLES IN SCHEMA curated TO \"you\"; SELECT current_user tells your name there"
+)
 ENDED = ("FINISHED", "FAILED", "ABORTED")
 # Redshift's names of types, and the names of the same types in an Answer.
 TYPES = {
@@ -88,7 +93,7 @@ def _ended(client: Any, statement: str) -> dict[str, Any]:
         raise
     if described["Status"] != "FINISHED":
         reason = described.get("Error") or f"it was {described['Status'].lower()}"
-        raise StatementFailed(f"{reason} (statement {statement})")
+        raise StatementFailed(f"{reason} (statement {statement}){GRANT if DENIED in reason.lower() else ''}")
     return dict(described)
 
 

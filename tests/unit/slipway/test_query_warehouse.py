@@ -121,6 +121,12 @@ def test_a_failed_statement_is_told_in_the_words_of_redshift(api: DataApi) -> No
         warehouse.query(deployment(**OUTPUTS), "select * from nope")
 
 
+def test_who_has_no_grant_is_told_how_to_get_one(api: DataApi) -> None:
+    api.statuses, api.error = ["FAILED"], "ERROR: permission denied for schema curated"
+    with pytest.raises(warehouse.StatementFailed, match=r"permission denied.*GRANT USAGE ON SCHEMA curated"):
+        warehouse.query(deployment(**OUTPUTS), "select * from curated.t")
+
+
 def test_an_aborted_statement_is_told(api: DataApi) -> None:
     api.statuses = ["ABORTED"]
     with pytest.raises(warehouse.StatementFailed, match="aborted"):

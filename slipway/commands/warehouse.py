@@ -1,0 +1,52 @@
+"""`slipway warehouse load`: what every run does at its end, by hand, after a load that failed or a new warehouse."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from contracts.errors import PermanentError
+from slipway import executions, follow, ledgers, views, warehouse
+from slipway.console import Stopwatch, say, table
+from slipway.deployment import Deployment, connect
+
+HEADERS = ("table", "loaded", "rows loaded", "measure", "lake", "warehouse")
+WORK = ("Prepare", "Load", "Conclude")  # states of warehouse_load.asl.json; the others wait and look
+LOADED = {"none": "nothing: it was up to date", "periods": "touched periods", "everything": "everything"}
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when the warehouse holds what the lake holds, 1 when the load failed."""
+    contract = ledgers.one_contract(options.dataset)
+    if not any(model.warehouse for model in contract.curated):
+        raise PermanentError(
+            f"no table of {contract.dataset} is marked for the warehouse; say `warehouse` in its contract first"
+        )
+    deployment = connect(options.environment)
+    warehouse.target(deployment)
+    watch = Stopwatch()
+    arn = executions.start(deployment, "warehouse", {"dataset": contract.dataset})
+    watch.say(f"started {arn}")
+    if options.no_wait:
+        return 0
+    ending = executions.wait(deployment, arn, lambda step: follow.tell(step, watch) if step.name in WORK else None)
+    return _told(deployment, ending, contract.dataset)
+
+
+def _told(deployment: Deployment, ending: executions.Ending, dataset: str) -> int:
+    if not ending.succeeded:
+        views.failures(deployment, [ending.execution])
+        say("a load is one transaction: either all of it is in the warehouse, or nothing")
+        return 1
+    lines = [line for loaded in ending.output["tables"] for line in _lines(loaded)]
+    table(f"{dataset} in the warehouse", HEADERS, lines, right=[2, 4, 5])
+    return 0
+
+
+def _lines(loaded: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """One line for the rows of a table, and one for each sum of money; the load itself has compared them."""
+    rows = f"{loaded['rows']:,}"
+    yield loaded["table"], LOADED[loaded["mode"]], f"{loaded['loaded_rows']:,}", "rows", rows, rows
+    for measure, found in loaded["totals"].items():
+        yield "", "", "", measure, found["lake"], found["warehouse"]
