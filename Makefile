@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports contracts synth bench lock clean test-unit test-page test-spark test-infrastructure test-end-to-end chromium chaos test-chaos mutants
+.PHONY: help setup demo test check lint types imports contracts synth bench notebook lock clean test-unit test-page test-spark test-infrastructure test-end-to-end chromium chaos test-chaos mutants
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ $(STATE)/tools.done:
 	@mkdir -p $(STATE) && touch $@
 
 $(STATE)/python.done: requirements.txt pyproject.toml | $(STATE)/tools.done
-	@echo "setup 1/4  Python packages (about 1.5 GB on disk, Spark and the CDK are the large ones)"
+	@echo "setup 1/4  Python packages (about 1.6 GB on disk, Spark and the CDK are the large ones)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet $(UV)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
@@ -111,6 +111,10 @@ synth: setup ## write the CloudFormation templates: make synth ENVIRONMENT=prod
 
 bench: setup ## rows per second beside bare Spark and DuckDB; cost of one more day
 	@$(BIN)/python -m benchmarks.run
+
+NOTEBOOK ?= sales_analysis
+notebook: setup ## run a notebook against the embedded AWS of `slipway up` and write build/NOTEBOOK.html
+	@$(BIN)/python -m notebooks.execute $(NOTEBOOK)
 
 lock: ## resolve requirements.in into requirements.txt
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header requirements.in --output-file requirements.txt

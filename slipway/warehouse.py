@@ -21,8 +21,8 @@ PATIENCE_SECONDS = 60 * 60  # as long as the workgroup lets a query run: max_que
 WORKGROUP, DATABASE = "WarehouseWorkgroupName", "WarehouseDatabaseName"
 DENIED = "permission denied"  # in Redshift's message; everybody signs in as themselves and begins without grants
 GRANT = (
-    "; an administrator gives you access: GRANT USAGE ON SCHEMA curated TO \"you\"; "
-    "GRANT SELECT ON ALL TABLES IN SCHEMA curated TO \"you\"; SELECT current_user tells your name there"
+    '; an administrator gives you access: GRANT USAGE ON SCHEMA curated TO "you"; '
+    'GRANT SELECT ON ALL TABLES IN SCHEMA curated TO "you"; SELECT current_user tells your name there'
 )
 ENDED = ("FINISHED", "FAILED", "ABORTED")
 # Redshift's names of types, and the names of the same types in an Answer.
