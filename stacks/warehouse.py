@@ -12,9 +12,12 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_redshiftserverless as redshift
 from constructs import Construct
 
+from contracts import naming
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
-from stacks.constructs.usage_limit import UsageLimit
+from stacks.constructs.dataset_machine import DatasetMachine, Offer
+from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.redshift_calls import RedshiftCalls
 from stacks.network import NetworkStack
 from stacks.storage import StorageStack
 
@@ -29,11 +32,14 @@ CATALOG_READ = (
 PARAMETERS = {"require_ssl": "true", "enable_user_activity_logging": "true", "max_query_execution_time": "3600"}
 
 
+STATEMENT_SECONDS = 2_400  # for each of the two that a load waits for; TimeoutSeconds of warehouse_load leaves it both
+# Each look writes about 11 events into the history of an execution, which takes 25,000 (Step Functions service quotas).
+MOST_LOOKS = 1_000
 AUDIT_LOGS = ("userlog", "connectionlog", "useractivitylog")
 
 
 class WarehouseStack(PipelineStack):
-    """Namespace, workgroup, usage limit, and the role with which the warehouse reads the lake."""
+    """Namespace, workgroup, usage limit, the role that reads the lake, and the machine that loads from it."""
 
     def __init__(self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack, network: NetworkStack) -> None:
         super().__init__(scope, "Warehouse", blueprint=blueprint, description="Redshift Serverless")
@@ -43,18 +49,20 @@ class WarehouseStack(PipelineStack):
         self.reader = self._reader()
         self.namespace = self._namespace()
         self.workgroup = self._workgroup(network)
-        UsageLimit(
-            self,
-            "UsageLimit",
+        calls = RedshiftCalls(self, "Calls", log_days=blueprint.log_days, log_key=storage.operations_key)
+        calls.limit_usage(
             workgroup_arn=self.workgroup.attr_workgroup_workgroup_arn,
             monthly_rpu_hours=blueprint.settings.warehouse.monthly_rpu_hours,
-            log_days=blueprint.log_days,
-            log_key=storage.operations_key,
         )
+        secret = calls.admin_secret(
+            namespace_name=self.namespace.ref, namespace_arn=self.namespace.attr_namespace_namespace_arn
+        )
+        self.load = self._load(self._load_warehouse(secret))
         self.publish(
             WarehouseWorkgroupName=self._name,
             WarehouseDatabaseName=DATABASE,
             WarehouseReaderRoleArn=self.reader.role_arn,
+            WarehouseLoadStateMachineArn=self.load.arn,
         )
 
     def _reader(self) -> iam.Role:
@@ -145,3 +153,75 @@ class WarehouseStack(PipelineStack):
         )
         workgroup.add_resource_dependency(self.namespace)
         return workgroup
+
+    def _load_warehouse(self, secret: str) -> PythonFunction:
+        """Submits the statements of a load, with the admin secret (docs/architecture.md, Warehouse)."""
+        storage = self._storage
+        part = PythonFunction(
+            self,
+            "LoadWarehouse",
+            root=self._blueprint.root,
+            name="load_warehouse",
+            data=("sql/redshift/load/*.sql",),
+            description="Submits the statements of a load to the warehouse and reads what they found",
+            environment={
+                "WAREHOUSE_WORKGROUP": self._name,
+                "WAREHOUSE_DATABASE": DATABASE,
+                "WAREHOUSE_SECRET_ARN": secret,
+                "CURATED_DATABASE": self._blueprint.database("curated"),
+                "PROCESSED_BUCKET": storage.processed.bucket_name,
+            },
+            timeout_seconds=120,
+            memory_mb=512,  # Lambda gives processor time by memory; less makes the start of boto3 slow
+            log_days=self._blueprint.log_days,
+            log_key=storage.operations_key,
+            removal_policy=self._blueprint.removal_policy,
+        )
+        self._allow_statements(part.role)
+        permissions.allow(part.role, actions=["secretsmanager:GetSecretValue"], resources=[secret])
+        permissions.allow_s3_read(part.role, bucket=storage.processed, prefixes=[naming.RUNS_PREFIX])
+        permissions.allow_s3_list(part.role, bucket=storage.processed)
+        permissions.allow_key(part.role, key=storage.data_key, services=["s3", "secretsmanager"], write=False)
+        return part
+
+    def _allow_statements(self, role: iam.Role) -> None:
+        """Statements in this workgroup, and of any statement only what the role itself submitted.
+
+        Source: Redshift management guide, "Authorizing access to the Amazon Redshift Data API".
+        """
+        permissions.allow(
+            role,
+            actions=["redshift-data:BatchExecuteStatement"],
+            resources=[self.workgroup.attr_workgroup_workgroup_arn],
+        )
+        own = {"StringEquals": {"redshift-data:statement-owner-iam-userid": "${aws:userid}"}}
+        for actions, rarely_used in (
+            (["redshift-data:DescribeStatement", "redshift-data:GetStatementResult"], None),
+            (["redshift-data:CancelStatement"], "ends a statement that takes longer than its time"),
+        ):
+            permissions.allow(
+                role,
+                actions=actions,
+                resources=["*"],
+                conditions=own,
+                wildcard_reason="Statements have no resource type; the condition limits them to the role's own",
+                rarely_used=rarely_used,
+            )
+
+    def _load(self, function: PythonFunction) -> DatasetMachine:
+        look_seconds = self._blueprint.settings.warehouse.look_seconds
+        return DatasetMachine(
+            self,
+            "WarehouseLoad",
+            blueprint=self._blueprint,
+            name="warehouse_load",
+            comment="Loads the curated tables of one dataset into the warehouse",
+            offer=Offer(
+                values={
+                    "LookSeconds": str(look_seconds),
+                    "MostLooks": str(min(STATEMENT_SECONDS // look_seconds, MOST_LOOKS)),
+                },
+                functions={"LoadWarehouseFunctionArn": function},
+            ),
+            operations_key=self._storage.operations_key,
+        )

@@ -6,8 +6,8 @@ and its hash changes only when this function or the shared domain changes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 from aws_cdk import Duration, IgnoreMode, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -26,7 +26,10 @@ CONTRACTS = (
 
 
 class PythonFunction(Construct):
-    """Function `lambdas.<name>.handler.handle`; `role` starts with the right to write its own log only."""
+    """Function `lambdas.<name>.handler.handle`; `role` starts with the right to write its own log only.
+
+    `data` are files that it reads, as folder/.../*.suffix from the root.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class PythonFunction(Construct):
         log_days: logs.RetentionDays,
         log_key: kms.IKey,
         removal_policy: RemovalPolicy,
+        data: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         self.log_group = logs.LogGroup(
@@ -54,7 +58,7 @@ class PythonFunction(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             handler=f"lambdas.{name}.handler.handle",
-            code=lambda_.Code.from_asset(str(root), exclude=code_of(name), ignore_mode=IgnoreMode.GIT),
+            code=lambda_.Code.from_asset(str(root), exclude=code_of(name, data), ignore_mode=IgnoreMode.GIT),
             role=self.role,
             log_group=self.log_group,
             logging_format=lambda_.LoggingFormat.JSON,
@@ -86,7 +90,12 @@ class PythonFunction(Construct):
         return role
 
 
-def code_of(name: str) -> list[str]:
+def code_of(name: str, data: Sequence[str] = ()) -> list[str]:
     """What to leave out of the repository so that only one function's code remains, in .gitignore's language."""
     own = ("!lambdas", "!lambdas/__init__.py", f"!lambdas/{name}", f"!lambdas/{name}/*.py")
-    return ["*", *CONTRACTS, *own]
+    return ["*", *CONTRACTS, *own, *(f"!{part}" for files in data for part in _with_parents(files))]
+
+
+def _with_parents(files: str) -> list[str]:
+    """A file cannot be taken in again below a folder that is left out, so its folders are named before it."""
+    return [*(str(folder) for folder in reversed(PurePosixPath(files).parents[:-1])), files]

@@ -27,6 +27,10 @@ WITHOUT_RESOURCE = {
     "logs:PutResourcePolicy": "Step Functions logging",
     "logs:DescribeResourcePolicies": "Step Functions logging",
     "logs:DescribeLogGroups": "Step Functions logging, and the flow log",
+    **dict.fromkeys(
+        ("redshift-data:DescribeStatement", "redshift-data:GetStatementResult", "redshift-data:CancelStatement"),
+        "limited to the role's own statements by a condition",
+    ),
     "redshift-serverless:CreateUsageLimit": "while the stack is deployed",
     "redshift-serverless:UpdateUsageLimit": "while the stack is deployed",
     "redshift-serverless:DeleteUsageLimit": "while the stack is deployed",
@@ -37,6 +41,7 @@ PREFIXES = [
     r"<.*Processed.*>/runs/\*/(staged/|care\.json|found\.json)\*",
     r"arn:.*:logs:.*:log-group:/aws-glue/(jobs/|crawlers)\*",
     r"<\w+Log\w+\.Arn>",
+    r"arn:.*:states:.*:execution:<\w+\.Name>:\*",
 ]
 
 

@@ -114,6 +114,18 @@ def value(field: dict[str, Any]) -> Any:
     return None if field.get("isNull") else next(iter(field.values()))
 
 
+# As CDK's custom resource is given it: CloudFormation does not tell the ARN of the secret.
+LOOK_UP = json.dumps(
+    {
+        "service": "redshift-serverless",
+        "action": "GetNamespace",
+        "parameters": {"namespaceName": NAME},
+        "physicalResourceId": {"id": "look"},
+        "outputPaths": ["namespace.adminPasswordSecretArn"],
+    }
+)
+
+
 def template(reader: str, **namespace: Any) -> str:
     """A namespace with a managed admin secret and its workgroup."""
     named = {"NamespaceName": NAME, "DbName": DATABASE, "AdminUsername": "boss", "ManageAdminPassword": True}
@@ -125,11 +137,12 @@ def template(reader: str, **namespace: Any) -> str:
             "DependsOn": "Namespace",
             "Properties": {"WorkgroupName": NAME, "NamespaceName": NAME, "BaseCapacity": 4},
         },
+        "Look": {"Type": "Custom::RedshiftAdminSecret", "DependsOn": "Namespace", "Properties": {"Create": LOOK_UP}},
     }
     outputs = {
         "Arn": {"Value": {"Fn::GetAtt": ["Workgroup", "Workgroup.WorkgroupArn"]}},
         "NamespaceArn": {"Value": {"Fn::GetAtt": ["Namespace", "Namespace.NamespaceArn"]}},
-        "Secret": {"Value": {"Fn::GetAtt": ["Namespace", "Namespace.AdminPasswordSecretArn"]}},
+        "Secret": {"Value": {"Fn::GetAtt": ["Look", "namespace.adminPasswordSecretArn"]}},
         "Name": {"Value": {"Ref": "Workgroup"}},
     }
     return json.dumps({"Resources": resources, "Outputs": outputs})

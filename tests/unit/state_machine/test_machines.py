@@ -48,7 +48,8 @@ def test_every_state_can_be_reached_and_every_target_exists(name: str) -> None:
 def test_only_succeed_and_fail_states_end_an_execution(name: str) -> None:
     states = MACHINES[name]["States"]
     ends = {state: given["Type"] for state, given in states.items() if not list(successors(given))}
-    assert set(ends.values()) == {"Succeed", "Fail"}
+    assert "Succeed" in ends.values()
+    assert set(ends.values()) <= {"Succeed", "Fail"}
     assert not any("End" in given for given in states.values())
 
 

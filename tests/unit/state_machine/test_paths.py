@@ -1,103 +1,23 @@
-"""The paths through the state machine, walked by the emulator's own interpreter with canned answers for the tasks."""
+"""The paths through the state machines of a run, of care and of announcements."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ministack.services import stepfunctions
 
-from lambdas.fail_run.failures import parse
-
-MACHINES = Path(__file__).parents[3] / "state_machines"
-CLAIMED = {
-    "dataset": "d", "run_id": "r1", "claimed": True, "from": "RawToProcessed", "file_count": 1, "reason": None,
-}  # fmt: skip
-NOTHING = {**CLAIMED, "run_id": None, "claimed": False, "file_count": 0, "reason": "no file is waiting"}
-WHOLE_RUN = ["ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun"]
-WAREHOUSE = "arn:aws:states:us-east-1:111122223333:stateMachine:WarehouseLoad"
-DASHBOARDS = "arn:aws:states:us-east-1:111122223333:stateMachine:DashboardRefresh"
-SERVED = {name: {"Status": "SUCCEEDED", "Output": {"served": name}} for name in ("warehouse", "dashboards")}
-ATTRIBUTES = {"dataset": {"DataType": "String", "StringValue": "d"}}
-ANSWERS: dict[str, dict[str, Any]] = {
-    "dataset_run": {
-        WAREHOUSE: SERVED["warehouse"],
-        DASHBOARDS: SERVED["dashboards"],
-        "ClaimBatch": CLAIMED,
-        "RawToProcessed": {"Id": "jr_1", "ExecutionTime": 97},
-        "Gate": {"rows_loaded": 5},
-        "ProcessedToCurated": {"Id": "jr_2"},
-        "CloseRun": {"waiting": 0},
-    },
-    "dataset_care": {
-        WAREHOUSE: SERVED["warehouse"],
-        "HoldDataset": {"run_id": "r1"},
-        "Care": {"Id": "jr_1"},
-        "ReleaseDataset": {"started": False},
-    },
-    "announce": {"TellRejections": {"subject": "s", "message": "m", "attributes": ATTRIBUTES}},
-}
-INPUT = {"dataset": "d", "trigger": "operator"}
-NAMED_BY = ("FunctionName", "JobName", "StateMachineArn")
-
-Walk = Callable[..., dict[str, Any]]
-
-
-def failure(error: str, **cause: str) -> Exception:
-    raised: Exception = stepfunctions._ExecutionError(error, json.dumps(cause))
-    return raised
-
-
-@pytest.fixture
-def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
-    """Runs one execution; `answers` maps a task to its answer, an error, or a list of them, one per call.
-
-    `served` are the machines that the step Serve runs, `served_with` their answers.
-    """
-
-    def run(
-        machine: str = "dataset_run",
-        given_input: dict[str, Any] = INPUT,
-        *,
-        served: tuple[str, ...] = (),
-        served_with: dict[str, Any] | None = None,
-        **answers: Any,
-    ) -> dict[str, Any]:
-        given = {**ANSWERS[machine], **(served_with or {}), **answers}
-        seen: dict[str, Any] = {"calls": [], "payloads": [], "failure": None}
-
-        def invoke(resource: str, task: dict[str, Any]) -> Any:
-            name = re.sub("(FunctionArn|JobName)$", "", next((task[key] for key in NAMED_BY if key in task), "Publish"))
-            seen["calls"].append(name)
-            seen["payloads"].append(task.get("Payload", task))
-            if name == "FailRun" and name not in given:
-                seen["failure"] = parse(task["Payload"])
-                return {"Payload": {"error": seen["failure"].error, "cause": seen["failure"].cause}}
-            answer = given[name].pop(0) if isinstance(given[name], list) else given[name]
-            if isinstance(answer, Exception):
-                raise answer
-            return {"Payload": answer} if "lambda" in resource else answer
-
-        text = (MACHINES / f"{machine}.asl.json").read_text()
-        values = {"SettleSeconds": "1", "ServingMachineArns": ",".join(served) or "none"}
-        filled = re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[1]), text)
-        execution = {
-            "executionArn": "arn:e", "stateMachineArn": "machine", "name": "e", "status": "RUNNING", "events": [],
-            "input": json.dumps(given_input), "startDate": "2026-01-01T00:00:00Z",
-        }  # fmt: skip
-        monkeypatch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
-        monkeypatch.setattr(stepfunctions, "_invoke_resource", invoke)
-        monkeypatch.setattr(stepfunctions, "_emit_execution_status_event", lambda _: None)
-        monkeypatch.setitem(stepfunctions._state_machines, "machine", {"definition": filled, "name": "m"})
-        monkeypatch.setitem(stepfunctions._executions, "arn:e", execution)
-        stepfunctions._run_execution("arn:e")
-        return {**execution, **seen}
-
-    return run
+from tests.unit.state_machine.walking import (
+    ANSWERS,
+    ATTRIBUTES,
+    CLAIMED,
+    INPUT,
+    NOTHING,
+    SERVING_RUN,
+    WAREHOUSE,
+    WHOLE_RUN,
+    Walk,
+    failure,
+)
 
 
 def test_a_run_goes_through_every_step(walk: Walk) -> None:
@@ -146,76 +66,6 @@ def test_a_failure_that_cannot_be_recorded_says_so(walk: Walk) -> None:
     ended = walk(Gate=failure("KeyError"), FailRun=failure("AccessDeniedException"))
     assert ended["calls"].count("FailRun") == 1 + 4
     assert (ended["status"], ended["error"]) == ("FAILED", "FailRunFailed")
-
-
-SERVING_RUN = [*WHOLE_RUN[:-1], WAREHOUSE, "CloseRun"]
-CHILD = "arn:aws:states:us-east-1:111122223333:execution:WarehouseLoad:e1"
-
-
-def nested_failure(**child: str) -> Exception:
-    """As a startExecution.sync fails: the answer of DescribeExecution of the child is the cause."""
-    described = {"ExecutionArn": CHILD, "StateMachineArn": WAREHOUSE, "Status": "FAILED", "Input": "{}"}
-    return failure("States.TaskFailed", **{**described, **child})
-
-
-def test_a_run_hands_dataset_and_run_to_every_machine_that_serves_and_keeps_what_they_gave(walk: Walk) -> None:
-    ended = walk(served=(WAREHOUSE, DASHBOARDS))
-    assert ended["status"] == "SUCCEEDED"
-    assert (ended["calls"][:4], set(ended["calls"][4:6])) == (WHOLE_RUN[:4], {WAREHOUSE, DASHBOARDS})
-    given = {"dataset": "d", "run_id": "r1", "caller": "run", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn:e"}
-    assert [payload["Input"] for payload in ended["payloads"][4:6]] == [given, given]
-    assert ended["payloads"][-1]["state"]["serve"] == [{"served": "warehouse"}, {"served": "dashboards"}]
-
-
-def test_a_run_closes_with_an_empty_result_where_nothing_serves(walk: Walk) -> None:
-    ended = walk()
-    assert (ended["calls"], ended["payloads"][-1]["state"]["serve"]) == (WHOLE_RUN, [])
-
-
-def test_the_next_batch_is_served_too(walk: Walk) -> None:
-    ended = walk(served=(WAREHOUSE,), ClaimBatch=[CLAIMED, CLAIMED], CloseRun=[{"waiting": 3}, {"waiting": 0}])
-    assert (ended["calls"], ended["status"]) == (SERVING_RUN * 2, "SUCCEEDED")
-
-
-def test_a_machine_that_failed_fails_the_run_at_serve_with_its_own_error_and_is_not_run_again(walk: Walk) -> None:
-    broken = nested_failure(Error="WarehouseLoadFailed", Cause='{"errorMessage": "one cent\\n- revenue"}')
-    ended = walk(served=(WAREHOUSE, DASHBOARDS), served_with={WAREHOUSE: broken})
-    assert (ended["calls"].count(WAREHOUSE), ended["calls"][-1]) == (1, "FailRun")
-    assert (ended["status"], ended["error"]) == ("FAILED", "WarehouseLoadFailed")
-    sentence = "WarehouseLoad ended as FAILED with WarehouseLoadFailed: one cent"
-    assert ended["cause"].splitlines() == [sentence, f"its execution: {CHILD}", "- revenue"]
-    assert (ended["failure"].step, ended["failure"].run_id) == ("Serve", "r1")
-
-
-def test_a_machine_that_could_not_be_started_is_started_again(walk: Walk) -> None:
-    throttled = failure("StepFunctions.ExecutionLimitExceeded")
-    ended = walk(served=(WAREHOUSE,), served_with={WAREHOUSE: [throttled, throttled, SERVED["warehouse"]]})
-    assert (ended["calls"].count(WAREHOUSE), ended["status"]) == (3, "SUCCEEDED")
-
-
-def test_closing_that_fails_is_not_taken_for_serving_whether_or_not_anything_is_served(walk: Walk) -> None:
-    for served in ((), (WAREHOUSE,)):
-        ended = walk(served=served, CloseRun=failure("KeyError"))
-        assert ended["failure"].step == "CloseRun"
-        assert ended["failure"].serve == [{"served": "warehouse"}] * len(served)
-
-
-@pytest.mark.parametrize(("mode", "serves"), [("rollback", True), ("erasure", True), ("maintenance", False)])
-def test_care_that_changes_figures_is_served_and_maintenance_is_not(walk: Walk, mode: str, *, serves: bool) -> None:
-    ended = walk("dataset_care", {**INPUT, "mode": mode}, served=(WAREHOUSE,))
-    assert ended["calls"] == ["HoldDataset", "Care", *([WAREHOUSE] if serves else []), "ReleaseDataset"]
-    assert ended["payloads"][-1]["state"]["serve"] == ([{"served": "warehouse"}] if serves else [])
-    if serves:
-        assert {**ended["payloads"][2]["Input"], "caller": "care", "run_id": "r1"} == ended["payloads"][2]["Input"]
-
-
-def test_care_whose_serving_fails_is_undone_as_failed_at_serve(walk: Walk) -> None:
-    broken = nested_failure(Status="TIMED_OUT", Error="States.Timeout")
-    request = {**INPUT, "mode": "rollback", "run_id": "r0"}
-    ended = walk("dataset_care", request, served=(WAREHOUSE,), served_with={WAREHOUSE: broken})
-    assert ended["calls"][-2:] == ["FailRun", "ReleaseDataset"]
-    assert (ended["status"], ended["error"], ended["failure"].step) == ("FAILED", "States.Timeout", "Serve")
-    assert "longer than its TimeoutSeconds" in ended["cause"]
 
 
 RESUMES = {"RawToProcessed": 1, "Gate": 2, "ProcessedToCurated": 3, "Serve": 4, "CloseRun": 5}

@@ -1,0 +1,102 @@
+"""Walks a state machine file with the emulator's own interpreter and canned answers for the tasks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ministack.services import stepfunctions
+
+from lambdas.fail_run.failures import parse
+
+MACHINES = Path(__file__).parents[3] / "state_machines"
+CLAIMED = {
+    "dataset": "d", "run_id": "r1", "claimed": True, "from": "RawToProcessed", "file_count": 1, "reason": None,
+}  # fmt: skip
+NOTHING = {**CLAIMED, "run_id": None, "claimed": False, "file_count": 0, "reason": "no file is waiting"}
+WHOLE_RUN = ["ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun"]
+WAREHOUSE = "arn:aws:states:us-east-1:111122223333:stateMachine:WarehouseLoad"
+DASHBOARDS = "arn:aws:states:us-east-1:111122223333:stateMachine:DashboardRefresh"
+SERVING_RUN = [*WHOLE_RUN[:-1], WAREHOUSE, "CloseRun"]
+SERVED = {name: {"Status": "SUCCEEDED", "Output": {"served": name}} for name in ("warehouse", "dashboards")}
+ATTRIBUTES = {"dataset": {"DataType": "String", "StringValue": "d"}}
+ANSWERS: dict[str, dict[str, Any]] = {
+    "dataset_run": {
+        WAREHOUSE: SERVED["warehouse"],
+        DASHBOARDS: SERVED["dashboards"],
+        "ClaimBatch": CLAIMED,
+        "RawToProcessed": {"Id": "jr_1", "ExecutionTime": 97},
+        "Gate": {"rows_loaded": 5},
+        "ProcessedToCurated": {"Id": "jr_2"},
+        "CloseRun": {"waiting": 0},
+    },
+    "dataset_care": {
+        WAREHOUSE: SERVED["warehouse"],
+        "HoldDataset": {"run_id": "r1"},
+        "Care": {"Id": "jr_1"},
+        "ReleaseDataset": {"started": False},
+    },
+    "warehouse_load": {},
+    "announce": {"TellRejections": {"subject": "s", "message": "m", "attributes": ATTRIBUTES}},
+}
+INPUT = {"dataset": "d", "trigger": "operator"}
+NUMBERS = {"SettleSeconds": "1", "LookSeconds": "1", "MostLooks": "3"}
+NAMED_BY = ("FunctionName", "JobName", "StateMachineArn")
+
+Walk = Callable[..., dict[str, Any]]
+
+
+def failure(error: str, **cause: str) -> Exception:
+    raised: Exception = stepfunctions._ExecutionError(error, json.dumps(cause))
+    return raised
+
+
+def walker(monkeypatch: pytest.MonkeyPatch) -> Walk:
+    """Runs one execution; `answers` maps a task to its answer, an error, or a list of them, one per call.
+
+    `served` are the machines that the step Serve runs, `served_with` their answers.
+    """
+
+    def run(
+        machine: str = "dataset_run",
+        given_input: dict[str, Any] = INPUT,
+        *,
+        served: tuple[str, ...] = (),
+        served_with: dict[str, Any] | None = None,
+        **answers: Any,
+    ) -> dict[str, Any]:
+        given = {**ANSWERS[machine], **(served_with or {}), **answers}
+        seen: dict[str, Any] = {"calls": [], "payloads": [], "failure": None}
+
+        def invoke(resource: str, task: dict[str, Any]) -> Any:
+            name = re.sub("(FunctionArn|JobName)$", "", next((task[key] for key in NAMED_BY if key in task), "Publish"))
+            seen["calls"].append(name)
+            seen["payloads"].append(task.get("Payload", task))
+            if name == "FailRun" and name not in given:
+                seen["failure"] = parse(task["Payload"])
+                return {"Payload": {"error": seen["failure"].error, "cause": seen["failure"].cause}}
+            answer = given[name].pop(0) if isinstance(given[name], list) else given[name]
+            if isinstance(answer, Exception):
+                raise answer
+            return {"Payload": answer} if "lambda" in resource else answer
+
+        text = (MACHINES / f"{machine}.asl.json").read_text()
+        values = {**NUMBERS, "ServingMachineArns": ",".join(served) or "none"}
+        filled = re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[1]), text)
+        execution = {
+            "executionArn": "arn:e", "stateMachineArn": "machine", "name": "e", "status": "RUNNING", "events": [],
+            "input": json.dumps(given_input), "startDate": "2026-01-01T00:00:00Z",
+        }  # fmt: skip
+        monkeypatch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
+        monkeypatch.setattr(stepfunctions, "_invoke_resource", invoke)
+        monkeypatch.setattr(stepfunctions, "_emit_execution_status_event", lambda _: None)
+        monkeypatch.setitem(stepfunctions._state_machines, "machine", {"definition": filled, "name": "m"})
+        monkeypatch.setitem(stepfunctions._executions, "arn:e", execution)
+        stepfunctions._run_execution("arn:e")
+        return {**execution, **seen}
+
+    return run
