@@ -41,9 +41,9 @@ def compose(app: App, blueprint: Blueprint) -> None:
         network = NetworkStack(app, blueprint=blueprint, storage=storage)
         serving.append(WarehouseStack(app, blueprint=blueprint, storage=storage, network=network).load)
     if blueprint.settings.features.quicksight:
-        QuickSightStack(
-            app, blueprint=blueprint, storage=storage, dashboards=dashboards_of(blueprint.root, blueprint.contracts)
-        )
+        described = dashboards_of(blueprint.root, blueprint.contracts)
+        shown = QuickSightStack(app, blueprint=blueprint, storage=storage, alerts=alerts, dashboards=described)
+        serving.append(shown.refresh)
     orchestration = OrchestrationStack(
         app, blueprint=blueprint, storage=storage, alerts=alerts, processing=processing, serving=serving
     )

@@ -15,8 +15,10 @@ from constructs import Construct
 
 from contracts.model import Column, CuratedModel
 from dashboards.model import Dashboard
+from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
+from stacks.constructs.dataset_machine import NOBODY, DatasetMachine, Offer
 from stacks.dashboard_definition import definition
 from stacks.setting_values import ANALYSTS
 from stacks.storage import StorageStack
@@ -43,10 +45,16 @@ INPUT_TYPES = {"string": "STRING", "int": "INTEGER", "bigint": "INTEGER", "boole
 
 
 class QuickSightStack(PipelineStack):
-    """Data source, a SPICE dataset per table that is shown, and an analysis and a dashboard per description."""
+    """Data source, a SPICE dataset per table that is shown, an analysis and a dashboard per description, their refresh."""
 
     def __init__(
-        self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack, dashboards: Sequence[Dashboard]
+        self,
+        scope: Construct,
+        *,
+        blueprint: Blueprint,
+        storage: StorageStack,
+        alerts: AlertsStack,
+        dashboards: Sequence[Dashboard],
     ) -> None:
         super().__init__(scope, "QuickSight", blueprint=blueprint, description="dashboards in QuickSight")
         self._blueprint = blueprint
@@ -59,6 +67,8 @@ class QuickSightStack(PipelineStack):
         arns = {table.name: self._data_set(table).attr_arn for table in tables}
         for dashboard in dashboards:
             self._show(dashboard, definition(dashboard, arns))
+        shown_tables = [(d.dataset, self._data_set_id(source)) for d in dashboards for source in d.sources]
+        self.refresh = self._refresh(shown_tables, alerts)
 
     def _reader(self, tables: Sequence[str]) -> iam.Role:
         # Source: QuickSight user guide, "Running queries as an IAM role in Amazon QuickSight".
@@ -114,7 +124,7 @@ class QuickSightStack(PipelineStack):
             self,
             "Data" + table.name.title().replace("_", ""),
             aws_account_id=self.account,
-            data_set_id=f"{self._name}-{table.name.replace('_', '-')}",
+            data_set_id=self._data_set_id(table.name),
             name=f"{table.name} ({self._blueprint.settings.environment})",
             import_mode="SPICE",
             physical_table_map={
@@ -130,6 +140,42 @@ class QuickSightStack(PipelineStack):
             },
             permissions=self._owned(kinds.ResourcePermissionProperty, "DataSet", OWN_DATASET),
         )
+
+    def _data_set_id(self, table: str) -> str:
+        return f"{self._name}-{table.replace('_', '-')}"
+
+    def _refresh(self, shown: Sequence[tuple[str, str]], alerts: AlertsStack) -> DatasetMachine:
+        """The machine that a run starts to bring its tables into SPICE; `shown` is of (dataset, id of a table's)."""
+        machine = DatasetMachine(
+            self,
+            "DashboardRefresh",
+            blueprint=self._blueprint,
+            name="dashboard_refresh",
+            comment="Brings the tables of one dataset into SPICE and has people told",
+            offer=Offer(
+                values={
+                    "AccountId": self.account,
+                    "Region": self.region,
+                    "Environment": self._blueprint.settings.environment,
+                    "DashboardPrefix": f"{self._name}-",
+                    "SpiceDataSets": ",".join(f"{dataset}={kept}" for dataset, kept in shown) or NOBODY,
+                    "AnnounceStateMachineArn": alerts.announce.arn,
+                }
+            ),
+            operations_key=self._storage.operations_key,
+        )
+        permissions.allow(machine.role, actions=["states:StartExecution"], resources=[alerts.announce.arn])
+        # Source: Service Authorization Reference, Amazon QuickSight, resource type ingestion.
+        permissions.allow(
+            machine.role,
+            actions=["quicksight:CreateIngestion", "quicksight:DescribeIngestion"],
+            resources=[
+                self.format_arn(service="quicksight", resource="dataset", resource_name=f"{kept}/ingestion/*")
+                for _, kept in shown
+            ],
+            wildcard_reason="ingestions are named after the run that they show",
+        )
+        return machine
 
     def _show(self, dashboard: Dashboard, content: dict[str, Any]) -> None:
         name = dashboard.dataset.title().replace("_", "")

@@ -21,7 +21,7 @@ from sqlglot.errors import SqlglotError
 
 from local_cloud.adapters import athena_sql, athena_values
 from local_cloud.adapters.athena_sql import QueryRefused, TableName
-from local_cloud.adapters.athena_tables import Workspace, current_caller
+from local_cloud.adapters.athena_tables import Caller, Workspace, current_caller
 from local_cloud.adapters.patching import original, replace
 from local_cloud.settings import ACCOUNT, REGION, ServerSettings
 
@@ -77,8 +77,15 @@ def _scan_limit(execution: dict[str, Any]) -> int | None:
     return None if limit is None else int(limit)
 
 
-def run_statement(settings: ServerSettings, query: str, database: str, scan_limit: int | None = None) -> Result:
-    """Columns, types and rows (as text) of one statement.
+def run_statement(
+    settings: ServerSettings,
+    query: str,
+    database: str,
+    scan_limit: int | None = None,
+    *,
+    caller: Caller | None = None,
+) -> Result:
+    """Columns, types and rows (as text) of one statement, read as `caller`, or else as whoever asks.
 
     Raises:
         QueryRefused: with Athena's error name and what to change.
@@ -86,7 +93,7 @@ def run_statement(settings: ServerSettings, query: str, database: str, scan_limi
     statement = athena_sql.parse(query)
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        workspace = Workspace(connection=connection, caller=current_caller(), endpoint=settings.endpoint)
+        workspace = Workspace(connection=connection, caller=caller or current_caller(), endpoint=settings.endpoint)
         try:
             if isinstance(statement, exp.Create) and statement.kind == "VIEW":
                 return _create_view(workspace, statement, database)

@@ -10,6 +10,7 @@ from local_cloud.adapters import (
     glue_permissions,
     lambda_errors,
     policy_variables,
+    quicksight,
     redshift_service,
     secrets_of_stacks,
     service_roles,
@@ -37,6 +38,7 @@ def install_all(settings: ServerSettings) -> None:
     athena.install(settings)
     lambda_errors.install()
     secrets_of_stacks.install()
+    quicksight.install(settings)
     policy_variables.install()
     redshift_service.install(settings)
     usage.install()

@@ -27,6 +27,7 @@ TIMES = ("StartDate", "StopDate")
 
 def install() -> None:
     """Put both patterns in the emulator's place, and say what their role needs."""
+    replace(STEP_FUNCTIONS, "_invoke_nested_start_execution", lambda _: start)
     replace(STEP_FUNCTIONS, "_invoke_nested_start_execution_sync", lambda _: run)
     service_roles.MORE_PERMISSIONS["states:startExecution"] = permissions_of_start
     service_roles.MORE_PERMISSIONS["states:startExecution.sync"] = permissions_of_run
@@ -47,6 +48,12 @@ def permissions_of_run(parameters: dict[str, Any]) -> list[tuple[str, str]]:
         *((f"states:{verb}Execution", executions) for verb in ("Describe", "Stop")),
         *((f"events:{verb}", RULE) for verb in ("PutTargets", "PutRule", "DescribeRule")),
     ]
+
+
+def start(_resource: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """What the integration returns without waiting. Raises StepFunctions.<code> when it could not be started."""
+    child = _start(parameters)
+    return {"ExecutionArn": child, "StartDate": _epoch_millis(_describe(child)["startDate"])}
 
 
 def run(resource: str, parameters: dict[str, Any]) -> dict[str, Any]:

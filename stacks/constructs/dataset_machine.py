@@ -65,13 +65,14 @@ class DatasetMachine(Construct):
         file = blueprint.root / "state_machines" / f"{name}.asl.json"
         definition = file.read_text(encoding="utf-8")
         _require_equal(set(re.findall(r"\$\{(\w+)\}", definition)), set(offer.substitutions()), file.name)
+        self.role = self._role(comment, offer, operations_key)
         self.machine = sfn.StateMachine(
             self,
             "Machine",
             comment=comment,
             definition_body=sfn.DefinitionBody.from_string(json.dumps(json.loads(definition), indent=1)),
             definition_substitutions=offer.substitutions(),
-            role=self._role(comment, offer, operations_key),
+            role=self.role,
             logs=sfn.LogOptions(
                 destination=self._log_group(blueprint, name, operations_key),
                 level=sfn.LogLevel.ALL,

@@ -136,3 +136,42 @@ def test_data_is_read_under_a_role_that_sees_the_shown_tables_only(comprehensive
     assert {r.rpartition("/")[2] for r in resources if ":table/" in r} == set(COLUMNS)
     written = [r for s in statements for r in resources_of(s) if "s3:PutObject" in actions_of(s)]
     assert all("Results" in r and r.endswith("/analysts/*") for r in written)
+
+
+def test_the_refresh_knows_every_spice_dataset_by_the_dataset_whose_dashboard_shows_it(
+    comprehensive: Assembly, dashboard: Dashboard
+) -> None:
+    [machine] = comprehensive.resources("AWS::StepFunctions::StateMachine", "QuickSight").values()
+    given = machine["Properties"]["DefinitionSubstitutions"]
+    ids = [item["Properties"]["DataSetId"] for item in comprehensive.resources("AWS::QuickSight::DataSet").values()]
+    pairs = [pair.split("=") for pair in given["SpiceDataSets"].split(",")]
+    assert sorted(kept for _, kept in pairs) == sorted(ids)
+    assert {dataset for dataset, _ in pairs} == {dashboard.dataset}
+    shown = comprehensive.only("AWS::QuickSight::Dashboard")["DashboardId"]
+    assert given["DashboardPrefix"] + dashboard.dataset.replace("_", "-") == shown  # what the message links to
+
+
+def test_the_refresh_may_begin_and_look_at_ingestions_of_its_datasets_and_start_the_announcing_machine(
+    comprehensive: Assembly,
+) -> None:
+    statements = comprehensive.statements_of_role("QuickSight", "DashboardRefreshRole")
+    ours = {
+        action: resources_of(statement)
+        for statement in statements
+        for action in actions_of(statement)
+        if not action.startswith(("logs:", "xray:"))
+    }
+    assert set(ours) == {"quicksight:CreateIngestion", "quicksight:DescribeIngestion", "states:StartExecution"}
+    [announce] = ours["states:StartExecution"]
+    assert "AnnounceMachine" in announce
+    ids = [item["Properties"]["DataSetId"] for item in comprehensive.resources("AWS::QuickSight::DataSet").values()]
+    for action in ("quicksight:CreateIngestion", "quicksight:DescribeIngestion"):
+        assert sorted(r.partition(":dataset/")[2] for r in ours[action]) == sorted(
+            f"{kept}/ingestion/*" for kept in ids
+        )
+
+
+def test_a_run_starts_the_refresh(comprehensive: Assembly) -> None:
+    machines = comprehensive.resources("AWS::StepFunctions::StateMachine", "Orchestration")
+    [given] = [m["Properties"]["DefinitionSubstitutions"] for p, m in machines.items() if "/DatasetRun" in p]
+    assert "DashboardRefresh" in flat(given["ServingMachineArns"])

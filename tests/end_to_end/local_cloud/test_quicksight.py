@@ -1,0 +1,161 @@
+"""The refresh of dashboards on the embedded AWS: an ingestion reads its table as the data source's role, or fails."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.local_cloud.conftest import Bench
+
+FILE = Path(__file__).parents[3] / "state_machines" / "dashboard_refresh.asl.json"
+ACCOUNT = "000000000000"
+WORKGROUP = f"arn:aws:athena:us-east-1:{ACCOUNT}:workgroup/primary"
+PASS = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
+QUERY = [f"athena:{verb}" for verb in ("StartQueryExecution", "GetQueryExecution", "GetQueryResults")]
+READ = (
+    {"Action": QUERY, "Resource": WORKGROUP},
+    {"Action": ["s3:GetObject", "s3:ListBucket"], "Resource": ["arn:aws:s3:::shown", "arn:aws:s3:::shown/*"]},
+    {
+        "Action": "glue:GetTable",
+        "Resource": [
+            f"arn:aws:glue:us-east-1:{ACCOUNT}:{part}" for part in ("catalog", "database/shown", "table/shown/*")
+        ],
+    },
+)
+COLUMNS = [{"Name": "region", "Type": "STRING"}, {"Name": "orders", "Type": "INTEGER"}]
+
+
+def data_set(name: str, table: str, columns: list[dict[str, str]]) -> dict[str, Any]:
+    relation = {"DataSourceArn": {"Fn::GetAtt": ["Lake", "Arn"]}, "Schema": "shown", "Name": table}
+    properties = {
+        "AwsAccountId": ACCOUNT, "DataSetId": name, "Name": name, "ImportMode": "SPICE",
+        "PhysicalTableMap": {"t": {"RelationalTable": {**relation, "InputColumns": columns}}},
+    }  # fmt: skip
+    return {"Type": "AWS::QuickSight::DataSet", "Properties": properties}
+
+
+def stack(reader: str) -> dict[str, Any]:
+    athena = {"AthenaParameters": {"WorkGroup": "primary", "RoleArn": reader}}
+    source = {"AwsAccountId": ACCOUNT, "DataSourceId": "lake", "Name": "l", "Type": "ATHENA"}
+    wrong = [{"Name": "region", "Type": "INTEGER"}]
+    return {
+        "Resources": {
+            "Lake": {
+                "Type": "AWS::QuickSight::DataSource",
+                "Properties": {**source, "DataSourceParameters": athena},
+            },
+            "Good": data_set("good", "orders", COLUMNS),
+            "NoColumn": data_set("no-column", "orders", [*COLUMNS, {"Name": "profit", "Type": "DECIMAL"}]),
+            "NoTable": data_set("no-table", "gone", COLUMNS),
+            "WrongType": data_set("wrong-type", "orders", wrong),
+        }
+    }
+
+
+@pytest.fixture(scope="module")
+def machine(bench: Bench) -> str:
+    """The refresh, over a dataset `sales` with a good table and one dataset for each thing that may be wrong."""
+    s3 = bench.client("s3")
+    s3.create_bucket(Bucket="shown")
+    s3.put_object(Bucket="shown", Key="orders/a.csv", Body=b"Asia,3\nEurope,4\n")
+    glue = bench.client("glue")
+    glue.create_database(DatabaseInput={"Name": "shown"})
+    storage = {
+        "Location": "s3://shown/orders/",
+        "Columns": [{"Name": "region", "Type": "string"}, {"Name": "orders", "Type": "int"}],
+        "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+        "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+        "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
+                      "Parameters": {"field.delim": ","}},
+    }  # fmt: skip
+    table = {"Name": "orders", "TableType": "EXTERNAL_TABLE", "StorageDescriptor": storage}
+    glue.create_table(DatabaseName="shown", TableInput=table)
+    reader = bench.role("reader", {"Service": "quicksight.amazonaws.com"}, *READ)
+    cloudformation = bench.client("cloudformation")
+    cloudformation.create_stack(StackName="quicksight", TemplateBody=json.dumps(stack(reader)))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="quicksight", WaiterConfig={"Delay": 1})
+    states = bench.client("stepfunctions")
+    role = bench.role(
+        "nobody", {"Service": "states.amazonaws.com"}, {"Action": "xray:PutTraceSegments", "Resource": "*"}
+    )
+    announce = str(states.create_state_machine(name="announce", definition=PASS, roleArn=role)["stateMachineArn"])
+    filled = {
+        "SpiceDataSets": "sales=good,columns=no-column,tables=no-table,types=wrong-type",
+        "AccountId": ACCOUNT, "Region": "us-east-1", "Environment": "local", "DashboardPrefix": "slipway-local-",
+        "AnnounceStateMachineArn": announce,
+    }  # fmt: skip
+    text = re.sub(r"\$\{(\w+)\}", lambda found: filled[found[1]], FILE.read_text())
+    ingestions = [
+        f"arn:aws:quicksight:us-east-1:{ACCOUNT}:dataset/{name}/ingestion/*"
+        for name in ("good", "no-column", "no-table", "wrong-type")
+    ]
+    role = bench.role(
+        "refresh",
+        {"Service": "states.amazonaws.com"},
+        {"Action": ["quicksight:CreateIngestion", "quicksight:DescribeIngestion"], "Resource": ingestions},
+        {"Action": "states:StartExecution", "Resource": announce},
+    )
+    return str(states.create_state_machine(name="refresh", definition=text, roleArn=role)["stateMachineArn"])
+
+
+def refresh(bench: Bench, machine: str, dataset: str, run_id: str) -> dict[str, Any]:
+    states, request = bench.client("stepfunctions"), {"dataset": dataset, "run_id": run_id, "caller": "run"}
+    arn = states.start_execution(stateMachineArn=machine, input=json.dumps(request))["executionArn"]
+    deadline = time.monotonic() + 60
+    while (described := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return dict(described)
+
+
+def told(bench: Bench) -> list[str]:
+    states = bench.client("stepfunctions")
+    [announce] = [m for m in states.list_state_machines()["stateMachines"] if m["name"] == "announce"]
+    return sorted(e["name"] for e in states.list_executions(stateMachineArn=announce["stateMachineArn"])["executions"])
+
+
+def test_a_refresh_reads_the_table_and_tells_once_however_often_the_run_is_resumed(bench: Bench, machine: str) -> None:
+    for _ in range(2):
+        done = refresh(bench, machine, "sales", "r1")
+        assert done["status"] == "SUCCEEDED", done.get("cause")
+        assert json.loads(done["output"]) == {"served": "dashboards", "tables": 1, "rows": 2}
+    assert told(bench) == ["refreshed-sales-r1"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "reason"),
+    [
+        ("columns", "SQL_EXCEPTION: COLUMN_NOT_FOUND"),
+        ("tables", "SQL_TABLE_NOT_FOUND: TABLE_NOT_FOUND"),
+        ("types", "COLUMN_TYPE_MISMATCH: region is varchar, the dataset takes INTEGER"),
+    ],
+)
+def test_a_dataset_that_its_table_does_not_fit_fails_with_the_reason(
+    bench: Bench, machine: str, dataset: str, reason: str
+) -> None:
+    done = refresh(bench, machine, dataset, "r2")
+    assert (done["status"], done["error"]) == ("FAILED", "IngestionFailed")
+    assert reason in done["cause"]
+
+
+def test_a_reader_that_may_not_read_the_table_fails_and_a_resumed_run_begins_again(bench: Bench, machine: str) -> None:
+    for allowed in (READ[1:], READ[:2]):
+        bench.allow("reader", *allowed)
+        done = refresh(bench, machine, "sales", "r3")
+        assert (done["status"], done["error"]) == ("FAILED", "IngestionFailed")
+        assert "PERMISSION_DENIED" in done["cause"]
+    bench.allow("reader", *READ)
+    assert refresh(bench, machine, "sales", "r3")["status"] == "SUCCEEDED"
+    assert "refreshed-sales-r3" in told(bench)
+
+
+def test_a_machine_that_may_not_begin_ingestions_fails(bench: Bench, machine: str) -> None:
+    bench.allow("refresh", {"Action": "quicksight:DescribeIngestion", "Resource": "*"})
+    done = refresh(bench, machine, "sales", "r4")
+    assert done["status"] == "FAILED"
+    assert "quicksight:CreateIngestion" in done["cause"]

@@ -1,0 +1,193 @@
+"""The refresh of dashboards, walked by the emulator's own interpreter with canned answers of QuickSight."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ministack.services import stepfunctions
+
+FILE = Path(__file__).parents[3] / "state_machines" / "dashboard_refresh.asl.json"
+FILLED = {
+    "SpiceDataSets": "sales=slipway-prod-by-month,other=slipway-prod-else,sales=slipway-prod-by-region",
+    "AccountId": "111122223333",
+    "Region": "eu-central-1",
+    "Environment": "prod",
+    "DashboardPrefix": "slipway-prod-",
+    "AnnounceStateMachineArn": "arn:announce",
+}
+RUN = "20261121T040000-0a1b2c3d"
+INPUT = {"dataset": "sales", "run_id": RUN, "caller": "run"}
+Quick = Callable[[str, dict[str, Any]], dict[str, Any]]
+Walk = Callable[..., dict[str, Any]]
+
+
+def failure(error: str, cause: str = "") -> Exception:
+    raised: Exception = stepfunctions._ExecutionError(error, cause)
+    return raised
+
+
+def ended(status: str, *, rows: int = 7, dropped: int = 0, message: str = "why") -> dict[str, Any]:
+    more = {"RowInfo": {"RowsIngested": rows, "RowsDropped": dropped}} if status == "COMPLETED" else {}
+    problem = {"ErrorInfo": {"Type": "SQL_EXCEPTION", "Message": message}} if status == "FAILED" else {}
+    return {"Ingestion": {"IngestionStatus": status, **more, **problem}}
+
+
+@pytest.fixture
+def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
+    """Runs one execution; `describe` and `create` answer for (dataset id, ingestion id), `tell` for announce."""
+
+    def run(
+        given: dict[str, Any] = INPUT,
+        describe: Callable[[str, str], dict[str, Any]] = lambda _id, _ingestion: ended("COMPLETED"),
+        create: Callable[[str, str], None] = lambda _id, _ingestion: None,
+        tell: Exception | None = None,
+    ) -> dict[str, Any]:
+        seen: dict[str, Any] = {"created": [], "told": []}
+
+        def invoke(resource: str, task: dict[str, Any]) -> Any:
+            if resource.endswith("states:startExecution"):
+                seen["told"].append(task)
+                if tell:
+                    raise tell
+                return {"ExecutionArn": "arn:told"}
+            assert task["AwsAccountId"] == "111122223333"
+            key = (task["DataSetId"], task["IngestionId"])
+            if resource.endswith("createIngestion"):
+                assert task["IngestionType"] == "FULL_REFRESH"
+                seen["created"].append(key)
+                create(*key)
+                return {"IngestionStatus": "INITIALIZED"}
+            return describe(*key)
+
+        execution = {
+            "executionArn": "arn:e", "stateMachineArn": "machine", "name": "by-hand-1", "status": "RUNNING",
+            "events": [], "input": json.dumps(given), "startDate": "2026-01-01T00:00:00Z",
+        }  # fmt: skip
+        text = re.sub(r"\$\{(\w+)\}", lambda found: FILLED[found[1]], FILE.read_text())
+        monkeypatch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
+        monkeypatch.setattr(stepfunctions, "_invoke_resource", invoke)
+        monkeypatch.setattr(stepfunctions, "_emit_execution_status_event", lambda _: None)
+        monkeypatch.setitem(stepfunctions._state_machines, "machine", {"definition": text, "name": "m"})
+        monkeypatch.setitem(stepfunctions._executions, "arn:e", execution)
+        stepfunctions._run_execution("arn:e")
+        seen["created"].sort()
+        return {**execution, **seen}
+
+    return run
+
+
+def test_every_table_of_the_dataset_and_no_other_is_refreshed_under_the_name_of_the_run(walk: Walk) -> None:
+    done = walk()
+    assert (done["status"], done.get("cause")) == ("SUCCEEDED", None)
+    assert done["created"] == [("slipway-prod-by-month", RUN), ("slipway-prod-by-region", RUN)]
+    assert json.loads(done["output"]) == {"served": "dashboards", "tables": 2, "rows": 14}
+
+
+def test_people_are_told_once_under_the_name_of_the_run_like_this(walk: Walk) -> None:
+    [told] = walk(describe=lambda kept, _: ended("COMPLETED", rows=1200 if "month" in kept else 34))["told"]
+    assert (told["StateMachineArn"], told["Name"]) == ("arn:announce", f"refreshed-sales-{RUN}")
+    message = told["Input"]
+    assert message["topic"] == "succeeded"
+    assert message["subject"] == "INFO [prod] sales: dashboards refreshed, 2 tables, 1234 rows"
+    assert message["message"] == (
+        f"The dashboards of sales show the tables of run {RUN}: 2 tables, 1234 rows.\n"
+        "Not touched: tables and files; dashboards are copies.\n"
+        "Look: https://eu-central-1.quicksight.aws.amazon.com/sn/dashboards/slipway-prod-sales\n"
+        f"Next: slipway runs show {RUN} --dataset sales\n"
+        "\n"
+        "SPICE dataset: rows\n"
+        "slipway-prod-by-month: 1200\n"
+        "slipway-prod-by-region: 34"
+    )
+    assert {name: value["StringValue"] for name, value in message["attributes"].items()} == {
+        "kind": "refreshed", "severity": "info", "environment": "prod", "dataset": "sales", "run_id": RUN,
+    }  # fmt: skip
+
+
+def test_who_is_resumed_after_people_were_told_does_not_fail_over_it(walk: Walk) -> None:
+    done = walk(tell=failure("StepFunctions.ExecutionAlreadyExistsException"))
+    assert done["status"] == "SUCCEEDED"
+
+
+def test_it_waits_until_an_ingestion_has_ended(walk: Walk) -> None:
+    looks = {"slipway-prod-by-month": 0, "slipway-prod-by-region": 0}
+
+    def describe(kept: str, _ingestion: str) -> dict[str, Any]:
+        looks[kept] += 1
+        return ended(("QUEUED", "RUNNING", "COMPLETED")[looks[kept] - 1])
+
+    assert walk(describe=describe)["status"] == "SUCCEEDED"
+    assert set(looks.values()) == {3}
+
+
+def test_a_failed_ingestion_is_named_with_quicksights_own_reason_and_nobody_is_told_of_a_refresh(walk: Walk) -> None:
+    done = walk(describe=lambda kept, _: ended("FAILED" if "month" in kept else "COMPLETED", message="no such column"))
+    assert (done["status"], done["error"], done["told"]) == ("FAILED", "IngestionFailed", [])
+    assert done["cause"] == (
+        f"SPICE dataset slipway-prod-by-month, ingestion {RUN} ended as FAILED: SQL_EXCEPTION: no such column."
+        " Dashboards show what they showed before."
+    )
+
+
+def test_rows_that_were_left_out_are_a_failure(walk: Walk) -> None:
+    done = walk(describe=lambda _id, _ingestion: ended("COMPLETED", dropped=3))
+    assert (done["status"], done["error"], done["told"]) == ("FAILED", "RowsDropped", [])
+    assert "3 rows did not fit the types of its columns" in done["cause"]
+
+
+@pytest.mark.parametrize(("earlier", "begun"), [("COMPLETED", 1), ("RUNNING", 1), ("FAILED", 2), ("CANCELLED", 2)])
+def test_a_resumed_run_takes_what_is_there_and_begins_another_only_for_what_failed(
+    walk: Walk, earlier: str, begun: int
+) -> None:
+    looked: list[str] = []
+
+    def create(_id: str, ingestion: str) -> None:
+        if ingestion == RUN:
+            raise failure("QuickSight.ResourceExistsException")
+
+    def describe(kept: str, ingestion: str) -> dict[str, Any]:
+        looked.append(kept)
+        return ended(earlier if ingestion == RUN and looked.count(kept) == 1 else "COMPLETED")
+
+    done = walk(create=create, describe=describe)
+    assert done["status"] == "SUCCEEDED"
+    assert [i for kept, i in done["created"] if "month" in kept] == [RUN, f"{RUN}-again-by-hand-1"][:begun]
+
+
+def test_a_second_failure_of_the_same_execution_is_a_failure(walk: Walk) -> None:
+    def create(_id: str, _ingestion: str) -> None:
+        raise failure("QuickSight.ResourceExistsException")
+
+    done = walk(create=create, describe=lambda _id, _ingestion: ended("FAILED"))
+    assert (done["status"], done["error"]) == ("FAILED", "IngestionFailed")
+
+
+def test_by_hand_it_is_named_after_the_execution(walk: Walk) -> None:
+    done = walk({"dataset": "sales"})
+    assert done["created"][0] == ("slipway-prod-by-month", "by-hand-1")
+    [told] = done["told"]
+    assert told["Name"] == "refreshed-sales-by-hand-1"
+    assert "show the tables as they are now: 2 tables" in told["Input"]["message"]
+    assert "Next: slipway runs list --dataset sales\n" in told["Input"]["message"]
+
+
+def test_a_dataset_without_a_dashboard_has_nothing_to_refresh(walk: Walk) -> None:
+    done = walk({**INPUT, "dataset": "third"})
+    assert (done["status"], done["created"], done["told"]) == ("SUCCEEDED", [], [])
+    assert json.loads(done["output"]) == {"served": "dashboards", "tables": 0, "rows": 0}
+
+
+def test_a_long_name_of_a_dataset_leaves_the_run_in_the_name_of_the_message(walk: Walk) -> None:
+    name = "s" * 90
+    filled = FILLED | {"SpiceDataSets": f"{name}=slipway-prod-long"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{__name__}.FILLED", filled)
+        [told] = walk({**INPUT, "dataset": name})["told"]
+    assert len(told["Name"]) == 80  # Source: Step Functions API reference, StartExecution
+    assert told["Name"].endswith(RUN)
+    assert len(told["Input"]["subject"]) < 100
