@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # A text literal is matched first, as a whole, so that nothing inside it is taken for a table.
 ZONE_REFERENCE = re.compile(r"'(?:[^']|'')*'|\b(raw|processed|curated)\.(?=[A-Za-z_\"])")
+WORKGROUP = "WorkgroupName"
 NO_TABLE = "TABLE_NOT_FOUND"  # begins Athena's reason; Trino documentation, StandardErrorCode
 
 
@@ -44,6 +46,13 @@ def texts(values: Iterable[str]) -> str:
     return ", ".join(literal(value) for value in values) or "null"
 
 
+def in_workgroup(deployment: Deployment, workgroup: str | None) -> Deployment:
+    """The deployment with its queries in another workgroup, such as a team's, whose scan limit then holds."""
+    if workgroup is None:
+        return deployment
+    return replace(deployment, outputs=deployment.outputs | {WORKGROUP: workgroup})
+
+
 def query(deployment: Deployment, sql: str) -> pandas.DataFrame:
     """Rows of one SELECT, with decimals as Decimal.
 
@@ -55,7 +64,7 @@ def query(deployment: Deployment, sql: str) -> pandas.DataFrame:
         return awswrangler.athena.read_sql_query(
             sql=with_databases(sql, deployment.environment),
             database=naming.database(deployment.environment, "curated"),
-            workgroup=deployment.output("WorkgroupName"),
+            workgroup=deployment.output(WORKGROUP),
             ctas_approach=False,
             unload_approach=False,
         )

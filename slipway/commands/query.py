@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     target = Path(options.output) if options.output else None
     if target:
         answers.check_target(target)
-    deployment = connect(options.environment)
+    deployment = lake.in_workgroup(connect(options.environment), options.workgroup)
     answer = warehouse.query(deployment, sql) if options.warehouse else lake.answer(deployment, sql)
     if target:
         answers.write(answer, target)

@@ -131,6 +131,16 @@ def test_a_refusal_and_the_scan_limit_are_told_in_the_words_of_athena(
     assert told in capsys.readouterr().err
 
 
+def test_a_team_asks_in_its_own_workgroup(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Deployment(environment="dev", region="us-east-1", outputs={"WorkgroupName": "analysts", "Other": "x"})
+    seen: list[dict[str, str]] = []
+    monkeypatch.setattr(query, "connect", lambda _environment: found)
+    monkeypatch.setattr(lake, "answer", lambda deployment, _sql: seen.append(deployment.outputs) or ANSWER)
+    assert main(["query", "--workgroup", "slipway-dev-finance", "select 1"]) == 0
+    assert main(["query", "select 1"]) == 0
+    assert seen == [{"WorkgroupName": "slipway-dev-finance", "Other": "x"}, found.outputs]
+
+
 class CloudFormation:
     """Stacks by the last part of their name; others are missing, or may not be looked at."""
 
