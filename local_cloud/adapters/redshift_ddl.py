@@ -30,6 +30,7 @@ _EXTERNAL_SCHEMA = re.compile(
     r"IAM_ROLE\s+(?:(?P<default>DEFAULT)|'(?P<role>arn:aws:iam::\d{12}:role/[^']+)')\s*;?\s*",
     re.IGNORECASE,
 )
+_COMMENT = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _NOTED = re.compile(r"\s*((?:CREATE|ALTER|DROP)\s+(?:USER|GROUP|ROLE)\s+\S+|REVOKE\s[^;]*)", re.IGNORECASE)
 
 
@@ -52,14 +53,20 @@ class Table:
     without_effect: str
 
 
+def without_comments(sql: str) -> str:
+    """The text of a statement alone."""
+    return _COMMENT.sub(lambda found: found[0] if found[0].startswith("'") else " ", sql).strip()
+
+
 def external_schema(sql: str) -> ExternalSchema | None:
     """The external schema that a statement creates, None for another statement; sqlglot does not know the form."""
-    if not re.match(r"\s*CREATE\s+EXTERNAL\s", sql, re.IGNORECASE):
+    sql = without_comments(sql)
+    if not re.match(r"CREATE\s+EXTERNAL\s", sql, re.IGNORECASE):
         return None
-    match = _EXTERNAL_SCHEMA.fullmatch(sql.strip())
+    match = _EXTERNAL_SCHEMA.fullmatch(sql)
     if match is None:
         raise unsupported(
-            sql.strip(), "known is CREATE EXTERNAL SCHEMA name FROM DATA CATALOG DATABASE 'db' IAM_ROLE default | 'arn'"
+            sql, "known is CREATE EXTERNAL SCHEMA name FROM DATA CATALOG DATABASE 'db' IAM_ROLE default | 'arn'"
         )
     return ExternalSchema(
         name=match["name"].lower(),
@@ -74,7 +81,7 @@ def noted(sql: str) -> str | None:
 
     Of CREATE and ALTER USER only the name is kept: the rest may be a password.
     """
-    match = _NOTED.match(sql)
+    match = _NOTED.match(without_comments(sql))
     return " ".join(match[1].split()) if match else None
 
 
@@ -108,8 +115,6 @@ def _check(create: exp.Create) -> None:
     for name, value in create.args.items():
         if value and name not in ("this", "kind", "exists", "properties", "expression"):
             raise unsupported(f"CREATE {create.kind} with {name}")
-    if create.kind != "TABLE":
-        raise unsupported(f"CREATE {create.kind}")
 
 
 def _like(made: exp.Create, like: exp.LikeProperty, notes: list[str]) -> Table:

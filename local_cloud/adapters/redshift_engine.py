@@ -67,6 +67,7 @@ class Engine:
     file: Path
     endpoint: str
     default_role: Callable[[], str | None]
+    user_arns: Callable[[], str]  # how the ARNs of its database users begin
     log: redshift_system.Log = field(default_factory=redshift_system.Log)
     _database: duckdb.DuckDBPyConnection | None = None
 
@@ -192,7 +193,8 @@ class Session:
         if role is None:
             raise StatementRefused(f"external schema of {name}: the namespace has no default IAM role")
         started = dt.datetime.now(dt.UTC)
-        scan = redshift_lake.scan(name, database, table, role=role, user=self.user.name, endpoint=self.engine.endpoint)
+        user = f"{self.engine.user_arns()}/{self.user.name}"
+        scan = redshift_lake.scan(name, database, table, role=role, user=user, endpoint=self.engine.endpoint)
         self.engine.log.scanned(scan, user_id=self.user.number, query_id=query_id, started=started, sql=sql)
         return scan.data
 

@@ -49,11 +49,11 @@ class Scan:
 def scan(name: str, database: str, table: exp.Table, *, role: str, user: str, endpoint: str) -> Scan:
     """The rows of external table `name` that the statement around `table` can need.
 
-    `role` is an ARN, `user` the database user for whom it is assumed. Raises StatementRefused when the table does not
-    exist, is not Iceberg, or may not be read.
+    `role` is an ARN, `user` that of the database user for whom it is assumed. Raises StatementRefused when the table
+    does not exist, is not Iceberg, or may not be read.
     """
     try:
-        session = roles.assume(role, user, SERVICE)
+        session = roles.assume(role, user.rpartition("/")[2], SERVICE, external_id=user)
         location = _metadata_location(name, database, session)
         return _read(name, location, table, session, endpoint)
     except roles.AccessDenied as exc:

@@ -101,12 +101,23 @@ def create_namespace(settings: ServerSettings, properties: dict[str, Any]) -> Na
     if name in namespaces:
         raise ValueError(f"namespace {name!r} already exists")
     file = settings.state_dir / FOLDER / f"{name}.duckdb"
-    engine = Engine(file=file, endpoint=settings.endpoint, default_role=lambda: namespaces[name].default_role)
+    engine = Engine(
+        file=file,
+        endpoint=settings.endpoint,
+        default_role=lambda: namespaces[name].default_role,
+        user_arns=lambda: _user_arns(name),
+    )
     engine.delete()  # of an earlier start of this server
     namespace = Namespace(name=name, database="dev", admin="admin", default_role=None, roles=[], engine=engine)
     change_namespace(namespace, properties)
     namespaces[name] = namespace
     return namespace
+
+
+def _user_arns(namespace: str) -> str:
+    """Source: Redshift management guide, "Restricting access to IAM roles", format of Redshift Serverless."""
+    of = next(workgroup.workgroup_id for workgroup in workgroups.values() if workgroup.namespace.name == namespace)
+    return f"arn:aws:redshift:{REGION}:{ACCOUNT}:dbuser:serverless-{ACCOUNT}-{of}"
 
 
 def change_namespace(namespace: Namespace, properties: dict[str, Any]) -> None:

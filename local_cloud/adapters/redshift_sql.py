@@ -3,7 +3,8 @@
 A statement is a tree of sqlglot's; whatever is in it and not in `KNOWN` is refused by name, so a construct that nobody
 has compared with Redshift never runs. What differs and is handled: numeric types (redshift_types), external tables
 (redshift_lake), attributes of tables (redshift_ddl). What differs and is left: `DATE_TRUNC` and `ROUND` may show
-another number of digits, GETDATE() has microseconds, a trailing blank counts when CHAR values are compared.
+another number of digits, CAST to
+VARCHAR(n) does not cut, GETDATE() has microseconds, a trailing blank counts when CHAR values are compared.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ STATEMENTS = (
     exp.Comment, exp.TruncateTable, exp.Grant,
 )  # fmt: skip
 RESERVED_SCHEMAS = ("main", "temp", "slipway_catalog", "pg_catalog", "information_schema", "pg_internal")
-_PARAMETER = re.compile(r"'(?:[^']|'')*'|(?<![:\w]):([0-9a-zA-Z_]+)")
+_PARAMETER = re.compile(r"'(?:[^']|'')*'|--[^\n]*|(?<![:\w]):([0-9a-zA-Z_]+)")
 
 
 class StatementRefused(Exception):
@@ -162,6 +163,8 @@ def _check_shape(statement: exp.Expr) -> None:
     elif isinstance(statement, exp.Update):
         _check_arguments(statement, "this", "expressions", "from_", "where", "with_")
         _check_targets(statement.expressions, "UPDATE")
+    elif isinstance(statement, exp.Create) and statement.kind not in ("TABLE", "SCHEMA"):
+        raise unsupported(f"CREATE {statement.kind}")
     elif isinstance(statement, exp.TruncateTable) and len(statement.expressions) != 1:
         raise unsupported("TRUNCATE of several tables")
 

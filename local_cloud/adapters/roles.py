@@ -44,14 +44,14 @@ def enforced() -> bool:
     return bool(original("ministack.app", "AUTH"))
 
 
-def assume(role_arn: str, session_name: str, service: str) -> Session:
-    """A session of `role_arn` for an AWS service such as `glue.amazonaws.com`.
+def assume(role_arn: str, session_name: str, service: str, *, external_id: str | None = None) -> Session:
+    """A session of `role_arn` for an AWS service such as `glue.amazonaws.com`, which may send an external ID.
 
     Raises:
         AccessDenied: there is no such role, or its trust policy does not let that service assume it.
     """
     role = _role(role_arn)
-    if enforced() and service not in _trusted_services(role["AssumeRolePolicyDocument"]):
+    if enforced() and service not in _trusted_services(role["AssumeRolePolicyDocument"], external_id):
         raise AccessDenied(f"{service} is not authorized to perform: sts:AssumeRole on resource: {role_arn}")
     account, role_name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     name = session_name[:64]  # the length AWS allows for RoleSessionName
@@ -101,12 +101,23 @@ def _role(role_arn: str) -> dict[str, Any]:
     return dict(role)
 
 
-def _trusted_services(trust_policy: str | dict[str, Any]) -> set[str]:
+def _trusted_services(trust_policy: str | dict[str, Any], external_id: str | None) -> set[str]:
+    """Of the conditions of a statement, only those on sts:ExternalId are looked at."""
     document = json.loads(trust_policy) if isinstance(trust_policy, str) else trust_policy
     trusted: set[str] = set()
     for statement in document["Statement"]:
         principal = statement["Principal"]
         services = principal.get("Service", []) if isinstance(principal, dict) else []
-        if statement["Effect"] == "Allow":
+        if statement["Effect"] == "Allow" and _expects(statement.get("Condition", {}), external_id):
             trusted.update([services] if isinstance(services, str) else services)
     return trusted
+
+
+def _expects(conditions: dict[str, dict[str, Any]], external_id: str | None) -> bool:
+    evaluate = original(EVALUATOR, "_evaluate_single_condition")
+    return all(
+        evaluate(operator, external_id, expected if isinstance(expected, list) else [expected])
+        for operator, keys in conditions.items()
+        for key, expected in keys.items()
+        if key.lower() == "sts:externalid"
+    )

@@ -24,6 +24,7 @@ from tests.end_to_end.local_cloud.warehouse import (
     template,
 )
 
+USERS = "arn:aws:redshift:us-east-1:000000000000:dbuser:serverless-000000000000-*/"
 TARGET = """CREATE TABLE IF NOT EXISTS curated.sales (
     period date NOT NULL ENCODE az64, region varchar(40) NOT NULL, revenue decimal(18,2), PRIMARY KEY (period, region)
 ) DISTSTYLE KEY DISTKEY (region) COMPOUND SORTKEY (period, region)"""
@@ -44,7 +45,16 @@ LOAD = (
 @pytest.fixture(scope="module")
 def stack(bench: Bench) -> dict[str, str]:
     reader = bench.role("reader", REDSHIFT, *MAY_READ_LAKE)
+    trust("reader", bench, f"{USERS}*")
     return deploy(bench, template(reader))
+
+
+def trust(name: str, bench: Bench, users: str) -> None:
+    """Let Redshift assume a role for certain database users."""
+    statement = {"Effect": "Allow", "Principal": REDSHIFT, "Action": "sts:AssumeRole"}
+    statement |= {"Condition": {"StringLike": {"sts:ExternalId": users}}}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    bench.client("iam").update_assume_role_policy(RoleName=name, PolicyDocument=policy)
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +251,15 @@ def test_the_lake_is_read_as_the_namespaces_role(bench: Bench, warehouse: Wareho
         bench.allow("reader", *MAY_READ_LAKE)
 
 
+def test_the_role_of_the_lake_may_be_kept_to_some_database_users(bench: Bench, warehouse: Warehouse) -> None:
+    trust("reader", bench, f"{USERS}IAMR:loader")
+    try:
+        assert "is not authorized to perform: sts:AssumeRole" in warehouse.refused("SELECT COUNT(*) FROM lake.sales")
+    finally:
+        trust("reader", bench, f"{USERS}*")
+    assert warehouse.ask("SELECT COUNT(*) FROM lake.sales")
+
+
 def test_the_admin_logs_in_with_the_secret_that_the_service_keeps(
     bench: Bench, stack: dict[str, str], warehouse: Warehouse
 ) -> None:
@@ -251,6 +270,12 @@ def test_the_admin_logs_in_with_the_secret_that_the_service_keeps(
                                  SecretArn=stack["Secret"], WaitTimeSeconds=10)  # fmt: skip
     assert sent["DbUser"] == "boss"
     assert api.get_statement_result(Id=sent["Id"])["Records"] == [[{"stringValue": "boss"}]]
+    may_not = Warehouse(bench, role(bench, "no-secret", stack["Arn"]))
+    with pytest.raises(ClientError, match=r"AccessDenied.*secretsmanager:GetSecretValue"):
+        may_not.batch("SELECT 1", SecretArn=stack["Secret"])
+    reads = {"Action": "secretsmanager:GetSecretValue", "Resource": stack["Secret"]}
+    may = Warehouse(bench, role(bench, "has-secret", stack["Arn"], reads))
+    assert may.batch("SELECT 1", SecretArn=stack["Secret"])["DbUser"] == "boss"
 
 
 @pytest.mark.parametrize(
