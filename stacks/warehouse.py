@@ -68,11 +68,13 @@ class WarehouseStack(PipelineStack):
     def _reader(self) -> iam.Role:
         """What COPY and external schemas may see: the curated zone, read only."""
         storage, blueprint = self._storage, self._blueprint
-        users = self.format_arn(service="redshift", resource=f"dbuser:{self._name}", resource_name="*")
+        # The id of a workgroup is known only when it is there, and it is made after this role.
+        users = self.format_arn(service="redshift", resource=f"dbuser:serverless-{self.account}-*", resource_name="*")
         role = iam.Role(
             self,
             "ReaderRole",
-            # Both principals, and only users of this workgroup. Source: Redshift management guide, "Authorizing Amazon
+            # Both principals, and only users of Redshift Serverless in this account, whose ARNs are
+            # dbuser:serverless-<account>-<workgroup id>/<user>. Source: Redshift management guide, "Authorizing Amazon
             # Redshift to access AWS services" and "Restricting access to IAM roles".
             assumed_by=iam.CompositePrincipal(
                 *(

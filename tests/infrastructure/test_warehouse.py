@@ -72,12 +72,12 @@ def test_it_reads_the_curated_zone_and_nothing_else(comprehensive: Assembly) -> 
     assert {table.rpartition("/")[2] for table in tables} == {"slipway_prod_curated"}
 
 
-def test_the_role_is_lent_to_users_of_this_workgroup_only(comprehensive: Assembly) -> None:
+def test_the_role_is_lent_to_users_of_redshift_serverless_in_this_account_only(comprehensive: Assembly) -> None:
     [role] = [r for p, r in comprehensive.resources("AWS::IAM::Role", "Warehouse").items() if "ReaderRole" in p]
     [trust] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert set(trust["Principal"]["Service"]) == {"redshift.amazonaws.com", "redshift-serverless.amazonaws.com"}
     [users] = trust["Condition"]["StringLike"].values()
-    assert users == "arn:aws:redshift:eu-central-1:111122223333:dbuser:slipway-prod/*"
+    assert users == "arn:aws:redshift:eu-central-1:111122223333:dbuser:serverless-111122223333-*/*"
 
 
 def load_machine(assembly: Assembly) -> dict[str, Any]:
