@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from contracts import serving
+from contracts import alerts, serving
 from contracts.ledger import Item
 from lambdas.close_run.comparison import PARTS, Written
 
 
-def subject(environment: str, run: Item) -> str:
-    """One line with what counts: how many rows."""
-    return f"[{environment}] {run['dataset']}: {run['mode']} succeeded, {run['rows_loaded']} rows loaded"
+def subject(environment: str, run: Item, written: Written) -> str:
+    """One line with what counts: how many rules were broken, how many rows loaded."""
+    broken = len(broken_rules(written))
+    warned = f" with {broken} broken rule{'s' if broken > 1 else ''}" if broken else ""
+    what = f"{run['mode']} succeeded{warned}, {run['rows_loaded']} rows loaded"
+    return alerts.subject("warning" if broken else "info", environment, run["dataset"], what)
+
+
+def facts(environment: str, run: Item, written: Written) -> dict[str, str]:
+    """Attributes of the message: a run with broken rules is a quality warning."""
+    needs_a_look = bool(broken_rules(written))
+    return alerts.facts(
+        kind="quality_warning" if needs_a_look else "success",
+        severity="warning" if needs_a_look else "info",
+        environment=environment,
+        dataset=run["dataset"],
+        run_id=run["run_id"],
+        mode=run["mode"],
+    )
 
 
 def body(run: Item, written: Written) -> str:
     """Counts, totals, warnings and the next command first; then each file, since the end of a long message is cut."""
-    warned = list(_warnings(written))
+    broken, changes = broken_rules(written), written.processed["schema_changes"]
     lines = [
         f"Run {run['run_id']} of {run['dataset']} ({run['mode']}) loaded {run['rows_loaded']} of {run['rows_read']}"
         f" rows from {run['file_count']} files in {run['duration_seconds']} seconds.",
@@ -24,8 +40,18 @@ def body(run: Item, written: Written) -> str:
         *serving.sentences(run.get("served", {})),
         "",
         *(f"{column}: {total}" for column, total in run["totals"]["loaded"].items()),
-        *(["", "Warnings:", *(f"- {warning}" for warning in warned)] if warned else []),
+        *(
+            ["", "Broken rules, which only warn: their rows are loaded.", *(f"- {rule}" for rule in broken)]
+            if broken
+            else []
+        ),
+        *(
+            ["", "Changes of tables, as the contract allows:", *(f"- {change}" for change in changes)]
+            if changes
+            else []
+        ),
         "",
+        "Not touched: files as they came, and every row that these files did not bring.",
         f"Next: {next_command(run)}",
         "",
         "file: read = loaded + quarantined + deduplicated",
@@ -43,8 +69,12 @@ def next_command(run: Item) -> str:
     return f"slipway runs show {run['run_id']} --dataset {run['dataset']}"
 
 
-def _warnings(written: Written) -> Iterator[str]:
-    """Broken rules that only warn, and whatever was done to the tables' schema."""
+def broken_rules(written: Written) -> list[str]:
+    """Rules of rows and of tables that were broken, or looked at nothing, and only warn: each with what was found."""
+    return list(_broken(written))
+
+
+def _broken(written: Written) -> Iterator[str]:
     for rule, rows in sorted(written.processed["warnings_by_rule"].items()):
         if rows:
             yield f"rule {rule}: {rows} rows"
@@ -52,5 +82,3 @@ def _warnings(written: Written) -> Iterator[str]:
         if result["status"] != "passed":
             status = result["status"].upper()
             yield f"rule {result['rule_id']}: {status}: measured {result['measured']}, expected {result['expected']}"
-    for change in written.processed["schema_changes"]:
-        yield f"schema: {change}"

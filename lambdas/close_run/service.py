@@ -64,12 +64,7 @@ class CloseRun:
         return self.announcer.tell(
             success_name(run["dataset"], run["run_id"]),
             topic="succeeded",
-            subject=messages.subject(self.environment, run),
+            subject=messages.subject(self.environment, run, written),
             body=messages.body(run, written),
-            attributes={
-                "dataset": run["dataset"],
-                "severity": "info",
-                "run_id": run["run_id"],
-                "mode": run["mode"],
-            },
+            attributes=messages.facts(self.environment, run, written),
         )

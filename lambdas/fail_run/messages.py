@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from contracts import naming
+from contracts import alerts, naming
 from contracts.ledger import HELD_STATUS, Item, file_entry
 from lambdas.fail_run.failures import Failure
 
@@ -46,10 +46,12 @@ UNKNOWN_STEP = {
 }
 
 
-def subject(environment: str, failure: Failure) -> str:
-    """One line: where, which dataset, which step, which error."""
+def subject(environment: str, failure: Failure, *, files_waiting: int) -> str:
+    """One line: where, which dataset, which step, which error, how many files wait."""
     place = f" at {failure.step}" if failure.step else ""
-    return f"[{environment}] {failure.dataset}: {mode_of(failure, None)} failed{place} ({failure.error})"
+    waiting = f"{files_waiting} file waits" if files_waiting == 1 else f"{files_waiting} files wait"
+    what = f"{mode_of(failure, None)} failed{place} ({failure.error}), {waiting}"
+    return alerts.subject("error", environment, failure.dataset, what)
 
 
 def body(failure: Failure, run: Item | None, *, files_waiting: int, set_aside: Sequence[Item] = ()) -> str:

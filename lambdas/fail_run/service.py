@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from contracts import costs, serving
-from contracts.alerts import Announcer, failure_name
+from contracts.alerts import Announcer, facts, failure_name
 from contracts.ledger import HELD_STATUS, FileLedger, Item, RunLedger, file_entry, timestamp
 from contracts.logs import Log
 from lambdas.fail_run import messages
@@ -81,15 +81,19 @@ class FailRun:
         return [item for item in found if item is not None and item["status"] == "set_aside"]
 
     def _tell(self, failure: Failure, run: Item | None, aside: list[Item]) -> bool:
+        files_waiting = self.files.count_waiting(failure.dataset)
+        attributes = facts(
+            kind="failure",
+            severity="error",
+            environment=self.environment,
+            dataset=failure.dataset,
+            run_id=run["run_id"] if run else "",
+            mode=messages.mode_of(failure, run),
+        )
         return self.announcer.tell(
             failure_name(failure.execution_arn),
             topic="failed",
-            subject=messages.subject(self.environment, failure),
-            body=messages.body(failure, run, files_waiting=self.files.count_waiting(failure.dataset), set_aside=aside),
-            attributes={
-                "dataset": failure.dataset,
-                "severity": "error",
-                "error": failure.error,
-                "run_id": run["run_id"] if run else "",
-            },
+            subject=messages.subject(self.environment, failure, files_waiting=files_waiting),
+            body=messages.body(failure, run, files_waiting=files_waiting, set_aside=aside),
+            attributes={**attributes, "error": failure.error},
         )

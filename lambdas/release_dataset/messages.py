@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from contracts import serving
+from contracts import alerts, serving
 from contracts.ledger import Item
 
 
-def subject(environment: str, run: Item) -> str:
+def subject(environment: str, run: Item, care: Mapping[str, Any]) -> str:
     """One line."""
-    return f"[{environment}] {run['dataset']}: {run['mode']} succeeded"
+    tables = f"{len(care['tables'])} table{'' if len(care['tables']) == 1 else 's'}"
+    return alerts.subject("info", environment, run["dataset"], f"{run['mode']} succeeded, {tables}")
 
 
 def body(run: Item, care: Mapping[str, Any], undone: Sequence[str]) -> str:
@@ -22,6 +23,7 @@ def body(run: Item, care: Mapping[str, Any], undone: Sequence[str]) -> str:
         *serving.sentences(run.get("served", {})),
         *([f"Rolled back: {', '.join(undone)}. Files that they loaded are set aside."] if undone else []),
         "",
+        "Not touched: every row that the request, or the retention of the contract, did not name.",
         f"Next: {next_command(run, undone)}",
         "",
         "table: action, rows deleted, files, bytes",

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from contracts import costs, serving
-from contracts.alerts import Announcer, success_name
+from contracts.alerts import Announcer, facts, success_name
 from contracts.errors import PermanentError
 from contracts.ledger import FileLedger, Item, RunLedger, timestamp
 from contracts.locking import run_to_close
@@ -95,12 +95,14 @@ class ReleaseDataset:
         return self.announcer.tell(
             success_name(run["dataset"], run["run_id"]),
             topic="succeeded",
-            subject=messages.subject(self.environment, run),
+            subject=messages.subject(self.environment, run, care),
             body=messages.body(run, care, undone),
-            attributes={
-                "dataset": run["dataset"],
-                "severity": "info",
-                "run_id": run["run_id"],
-                "mode": run["mode"],
-            },
+            attributes=facts(
+                kind="success",
+                severity="info",
+                environment=self.environment,
+                dataset=run["dataset"],
+                run_id=run["run_id"],
+                mode=run["mode"],
+            ),
         )

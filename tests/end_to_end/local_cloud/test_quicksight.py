@@ -123,7 +123,7 @@ def test_a_refresh_reads_the_table_and_tells_once_however_often_the_run_is_resum
     for _ in range(2):
         done = refresh(bench, machine, "sales", "r1")
         assert done["status"] == "SUCCEEDED", done.get("cause")
-        assert json.loads(done["output"]) == {"served": "dashboards", "tables": 1, "rows": 2}
+        assert json.loads(done["output"]) == {"served": "dashboards", "data_sets": 1, "rows": 2}
     assert told(bench) == ["refreshed-sales-r1"]
 
 

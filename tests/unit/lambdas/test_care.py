@@ -169,7 +169,7 @@ def test_releasing_closes_the_run_frees_the_dataset_and_tells_what_was_done(
     assert (entry["care"][0]["rows_deleted"], entry["report"]) == (3, ["9 files became 2."])
     assert account.runs().lock(DATASET) is None
     [message] = account.messages()
-    assert message["subject"] == "[dev] sales_records: maintenance succeeded"
+    assert message["subject"] == "INFO [dev] sales_records: maintenance succeeded, 1 table"
     assert f"{DATASET}: maintenance, 3, 9 to 2, 900 to 880" in message["message"]
     assert f"slipway runs show {run_id} --dataset {DATASET}" in message["message"]
 

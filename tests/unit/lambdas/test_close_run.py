@@ -182,7 +182,7 @@ def test_warnings_unproven_rules_and_schema_changes_are_told(claimed: Any, contr
     for text in (
         "rule late_shipping: 3 rows",
         "rule fresh: UNPROVEN: measured no rows, expected at most 24 hours old",
-        "schema: added column discount",
+        "- added column discount",
     ):
         assert text in message["message"]
     assert "rule none" not in message["message"]

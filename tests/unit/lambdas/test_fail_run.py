@@ -34,7 +34,10 @@ def test_failing_gives_files_back_frees_the_lock_and_says_what_happened(claimed:
     run = claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]
     assert (run["error"], run["cause"], run["ended_at"]) == ("States.TaskFailed", cause, "2026-11-20T12:01:30.000000Z")
     [message] = claimed.messages()
-    assert message["subject"] == "[dev] sales_records: load failed at RawToProcessed (States.TaskFailed)"
+    assert (
+        message["subject"]
+        == "ERROR [dev] sales_records: load failed at RawToProcessed (States.TaskFailed), 2 files wait"
+    )
     for text in (
         RUN,
         cause,

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from ministack.services import stepfunctions
 
+from contracts import serving
+
 FILE = Path(__file__).parents[3] / "state_machines" / "dashboard_refresh.asl.json"
 FILLED = {
     "SpiceDataSets": "sales=slipway-prod-by-month,other=slipway-prod-else,sales=slipway-prod-by-region",
@@ -85,7 +87,7 @@ def test_every_table_of_the_dataset_and_no_other_is_refreshed_under_the_name_of_
     done = walk()
     assert (done["status"], done.get("cause")) == ("SUCCEEDED", None)
     assert done["created"] == [("slipway-prod-by-month", RUN), ("slipway-prod-by-region", RUN)]
-    assert json.loads(done["output"]) == {"served": "dashboards", "tables": 2, "rows": 14}
+    assert json.loads(done["output"]) == {"served": "dashboards", "data_sets": 2, "rows": 14}
 
 
 def test_people_are_told_once_under_the_name_of_the_run_like_this(walk: Walk) -> None:
@@ -179,7 +181,7 @@ def test_by_hand_it_is_named_after_the_execution(walk: Walk) -> None:
 def test_a_dataset_without_a_dashboard_has_nothing_to_refresh(walk: Walk) -> None:
     done = walk({**INPUT, "dataset": "third"})
     assert (done["status"], done["created"], done["told"]) == ("SUCCEEDED", [], [])
-    assert json.loads(done["output"]) == {"served": "dashboards", "tables": 0, "rows": 0}
+    assert json.loads(done["output"]) == {"served": "dashboards", "data_sets": 0, "rows": 0}
 
 
 def test_a_long_name_of_a_dataset_leaves_the_run_in_the_name_of_the_message(walk: Walk) -> None:
@@ -191,3 +193,9 @@ def test_a_long_name_of_a_dataset_leaves_the_run_in_the_name_of_the_message(walk
     assert len(told["Name"]) == 80  # Source: Step Functions API reference, StartExecution
     assert told["Name"].endswith(RUN)
     assert len(told["Input"]["subject"]) < 100
+
+
+def test_close_run_keeps_what_the_refresh_answers(walk: Walk) -> None:
+    served = serving.kept([json.loads(walk()["output"])], {})
+    assert served == {"dashboards": {"data_sets": 2, "rows": 14}}
+    assert list(serving.sentences(served)) == ["Dashboards: brought up to date."]

@@ -1,0 +1,142 @@
+"""What people read, as a whole: success, quality warning, failure, care. Rejected files and refreshed dashboards have
+their own tests (test_rejection_bursts.py, ../state_machine/test_dashboard_refresh.py)."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+import pytest
+
+from lambdas.close_run import messages as closing
+from lambdas.close_run.comparison import Written
+from lambdas.fail_run import messages as failing
+from lambdas.fail_run.failures import Failure
+from lambdas.release_dataset import messages as caring
+from slipway.grammar import build_parser
+
+RUN_ID = "20261121T041500-0a1b2c3d"
+RUN: dict[str, Any] = {
+    "run_id": RUN_ID, "dataset": "sales_records", "mode": "load", "status": "succeeded", "file_count": 2,
+    "rows_read": 110, "rows_loaded": 100, "rows_quarantined": 0, "rows_deduplicated": 10, "duration_seconds": 73,
+    "totals": {"loaded": {"total_revenue": "1234.50"}}, "file_hashes": ["a", "b"],
+}  # fmt: skip
+
+
+def written(*, warnings: dict[str, int] | None = None, rules: list[dict[str, Any]] | None = None) -> Written:
+    files = [
+        {"file_name": "a.csv", "rows_read": 60, "rows_loaded": 60, "rows_quarantined": 0, "rows_deduplicated": 0},
+        {"file_name": "b.csv", "rows_read": 50, "rows_loaded": 40, "rows_quarantined": 0, "rows_deduplicated": 10},
+    ]
+    processed = {
+        "files": files,
+        "warnings_by_rule": warnings or {},
+        "table_rules": rules or [],
+        "schema_changes": ["sales_records: new column note"],
+    }
+    return Written(manifest={}, processed=processed, curated={})
+
+
+def test_a_success_reads_like_this() -> None:
+    assert closing.subject("prod", RUN, written()) == ("INFO [prod] sales_records: load succeeded, 100 rows loaded")
+    assert closing.body(RUN, written()) == (
+        f"Run {RUN_ID} of sales_records (load) loaded 100 of 110 rows from 2 files in 73 seconds.\n"
+        "Quarantined: 0. Replaced by a newer row of the same key: 10.\n"
+        "\n"
+        "total_revenue: 1234.50\n"
+        "\n"
+        "Changes of tables, as the contract allows:\n"
+        "- sales_records: new column note\n"
+        "\n"
+        "Not touched: files as they came, and every row that these files did not bring.\n"
+        f"Next: slipway runs show {RUN_ID} --dataset sales_records\n"
+        "\n"
+        "file: read = loaded + quarantined + deduplicated\n"
+        "a.csv: 60 = 60 + 0 + 0\n"
+        "b.csv: 50 = 40 + 0 + 10"
+    )
+    assert closing.facts("prod", RUN, written()) == {
+        "kind": "success", "severity": "info", "environment": "prod", "dataset": "sales_records",
+        "run_id": RUN_ID, "mode": "load",
+    }  # fmt: skip
+
+
+UNPROVEN = {"rule_id": "orders.fresh", "status": "unproven", "measured": "no rows", "expected": "at most 36 hours"}
+PASSED = {"rule_id": "orders.unique", "status": "passed", "measured": "0", "expected": "0"}
+
+
+def test_a_quality_warning_reads_like_this() -> None:
+    warned = written(warnings={"price.positive": 3, "price.known": 0}, rules=[UNPROVEN, PASSED])
+    assert closing.subject("prod", RUN, warned) == (
+        "WARNING [prod] sales_records: load succeeded with 2 broken rules, 100 rows loaded"
+    )
+    assert (
+        "total_revenue: 1234.50\n"
+        "\n"
+        "Broken rules, which only warn: their rows are loaded.\n"
+        "- rule price.positive: 3 rows\n"
+        "- rule orders.fresh: UNPROVEN: measured no rows, expected at most 36 hours\n"
+        "\n"
+        "Changes of tables"
+    ) in closing.body(RUN, warned)
+    facts = closing.facts("prod", RUN, warned)
+    assert (facts["kind"], facts["severity"]) == ("quality_warning", "warning")
+
+
+@pytest.mark.parametrize("broken", [written(warnings={"price.positive": 1}), written(rules=[UNPROVEN])])
+def test_one_broken_rule_of_either_kind_is_enough_for_a_warning(broken: Written) -> None:
+    assert closing.subject("prod", RUN, broken) == (
+        "WARNING [prod] sales_records: load succeeded with 1 broken rule, 100 rows loaded"
+    )
+
+
+def test_a_failure_reads_like_this() -> None:
+    failure = Failure(
+        dataset="sales_records", execution_arn="arn:e", run_id=RUN_ID, step="RawToProcessed", error="States.TaskFailed",
+        cause="the job ran out of memory\njob run jr_1", request={},
+    )  # fmt: skip
+    assert failing.subject("prod", failure, files_waiting=3) == (
+        "ERROR [prod] sales_records: load failed at RawToProcessed (States.TaskFailed), 3 files wait"
+    )
+    assert failing.body(failure, {**RUN, "status": "failed"}, files_waiting=3) == (
+        "Dataset:   sales_records\n"
+        f"Run:       {RUN_ID} (load)\n"
+        "Step:      RawToProcessed\n"
+        "Error:     States.TaskFailed\n"
+        "Cause:     the job ran out of memory\n"
+        "Tables:    No table was changed: processed and curated are as before the run.\n"
+        "Files:     2 files are waiting again. 3 files of sales_records wait for the next run.\n"
+        f"Next:      slipway runs show {RUN_ID} --dataset sales_records; then: slipway runs retry {RUN_ID}"
+        " --dataset sales_records\n"
+        "Execution: arn:e\n"
+        "\n"
+        "Details:\n"
+        "job run jr_1"
+    )
+
+
+def test_care_that_succeeded_reads_like_this() -> None:
+    table = {
+        "table": "sales_records", "action": "compacted", "rows_deleted": 5, "files_before": 9, "files_after": 1,
+        "bytes_before": 900, "bytes_after": 800,
+    }  # fmt: skip
+    care = {"report": ["Small files were joined."], "tables": [table]}
+    run = {**RUN, "mode": "maintenance"}
+    assert caring.subject("prod", run, care) == "INFO [prod] sales_records: maintenance succeeded, 1 table"
+    assert caring.body(run, care, []) == (
+        f"Run {RUN_ID} of sales_records: maintenance succeeded in 73 seconds.\n"
+        "Small files were joined.\n"
+        "\n"
+        "Not touched: every row that the request, or the retention of the contract, did not name.\n"
+        f"Next: slipway runs show {RUN_ID} --dataset sales_records\n"
+        "\n"
+        "table: action, rows deleted, files, bytes\n"
+        "sales_records: compacted, 5, 9 to 1, 900 to 800"
+    )
+
+
+def test_every_command_in_a_message_of_success_is_one_of_the_command_line() -> None:
+    for text in (closing.body(RUN, written()), closing.body({**RUN, "rows_quarantined": 1}, written())):
+        [command] = re.findall(r"^Next: slipway (.*)$", text, re.M)
+        build_parser().parse_args(shlex.split(command))
