@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from nbconvert import HTMLExporter
 
 HERE = Path(__file__).parent
 OUTPUT = Path("build")
+NOT_DESCRIBED = 'alt="No description has been provided for this image"'  # what nbconvert puts
 CELL_TIMEOUT_SECONDS = 300  # an Athena query of an analyst takes seconds; a cell that hangs must not hang a build
 
 
@@ -65,10 +67,25 @@ def execute(document: Any, *, on_cell: Callable[[int], None] = lambda _number: N
 
 
 def to_html(document: Any) -> str:
-    """The executed notebook as one page that loads nothing: formulas and widgets, which would, are not used here."""
+    """The executed notebook as one page that loads nothing: formulas and widgets, which would, are not used here.
+
+    Every picture is described by the heading above it, for who cannot see it.
+    """
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="", widget_renderer_url="")
-    page, _ = exporter.from_notebook_node(document)
-    return str(page)
+    page = str(exporter.from_notebook_node(document)[0])
+    for heading in _headings_of_pictures(document):
+        page = page.replace(NOT_DESCRIBED, f'alt="Chart: {escape(heading)}"', 1)
+    return page
+
+
+def _headings_of_pictures(document: Any) -> Iterator[str]:
+    heading = ""
+    for cell in document.cells:
+        if cell.cell_type == "markdown":
+            heading = next((line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")), heading)
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                yield heading
 
 
 if __name__ == "__main__":
