@@ -78,7 +78,7 @@ def test_people_are_told_by_one_machine_alone(prod: Assembly) -> None:
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if "sns:Publish" in actions_of(statement)
     }
-    assert telling == {("Orchestration", "AnnounceRole"), ("Monitoring", "FailedJobsRole")}
+    assert telling == {("Alerts", "AnnounceRole"), ("Monitoring", "FailedJobsRole")}
 
 
 def schedules(assembly: Assembly) -> dict[str, dict[str, Any]]:

@@ -41,7 +41,7 @@ PREFIXES = [
     r"<.*Processed.*>/runs/\*/(staged/|care\.json|found\.json)\*",
     r"arn:.*:logs:.*:log-group:/aws-glue/(jobs/|crawlers)\*",
     r"<\w+Log\w+\.Arn>",
-    r"arn:.*:states:.*:execution:<\w+\.Name>:\*",
+    r"arn:.*:states:.*:execution:<\w+Name[0-9A-F]*>:\*",
 ]
 
 
