@@ -168,6 +168,31 @@ def test_by_hand_everything_is_loaded_and_the_next_run_does_not_trust_it(house: 
     assert house.modes(NEXT_RUN, SECOND) == [("everything", 1), ("everything", 2)]
 
 
+def test_a_table_of_unknown_rows_is_loaded_whole_by_the_first_run_that_publishes_one(house: House) -> None:
+    house.load(None, {})
+    lake = {
+        name: replace(state, before=None) for name, state in FIRST.items()
+    }  # no snapshot before: as unknown as ours
+    assert house.modes(RUN, lake) == [("everything", 1), ("everything", 2)]
+
+
+def test_two_loads_by_hand_are_told_apart(house: House) -> None:
+    house.load(None, {})
+    house.redshift.fill(MONTHS, month(JANUARY, "Tea", "7.77"))
+    (_, months) = house.load(None, {})["tables"]
+    assert (months["rows"], months["totals"]["revenue"]) == (1, {"lake": "7.77", "warehouse": "7.77"})
+    house.redshift.fill(MONTHS, month(JANUARY, "Tea", "8.88"))
+    (_, months) = house.load(None, {})["tables"]
+    assert months["totals"]["revenue"] == {"lake": "8.88", "warehouse": "8.88"}
+
+
+def test_tables_without_a_row_are_loaded_and_add_up_to_nothing(house: House) -> None:
+    house.redshift.fill(MONTHS)
+    (_, months) = house.load(RUN, FIRST)["tables"]
+    assert (months["rows"], months["loaded_rows"]) == (0, 0)
+    assert months["totals"]["profit"] == {"lake": "0.00", "warehouse": "0.00"}
+
+
 def test_more_periods_than_a_statement_holds_are_everything(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.load(RUN, FIRST)
     monkeypatch.setattr(warehouse, "MOST_PERIODS", 0)
