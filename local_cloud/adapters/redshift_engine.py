@@ -181,11 +181,9 @@ class Session:
             self.connection.register(registered, data)
             names.append(registered)
             _rename(table, registered)
-        try:
-            yield
-        finally:
-            for registered in names:
-                self.connection.unregister(registered)
+        yield
+        for registered in names:  # after a failure they go with the transaction
+            self.connection.unregister(registered)
 
     def _scan(self, table: exp.Table, name: str, source: tuple[str, str | None], sql: str, query_id: int) -> Any:
         database, role = source
