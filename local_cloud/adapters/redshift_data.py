@@ -11,7 +11,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from local_cloud.adapters import redshift_callers, redshift_results, redshift_serverless, redshift_sql
+from local_cloud.adapters import (
+    redshift_callers,
+    redshift_descriptions,
+    redshift_results,
+    redshift_serverless,
+    redshift_sql,
+)
 from local_cloud.adapters.redshift_callers import Caller
 from local_cloud.adapters.redshift_statements import Part, Statement, cancel, statements, submit
 
@@ -47,7 +53,11 @@ async def handle_request(method: str, path: str, headers: dict[str, str], body: 
         waited = statements.get(str(answer.get("Id") or request.get("Id", "")).partition(":")[0])
         if "WaitTimeSeconds" in request and waited is not None:
             await asyncio.to_thread(waited.done.wait, int(request["WaitTimeSeconds"]))
-            answer = act(request, redshift_callers.caller_of(headers)) if operation in _LOOKS else _submitted(waited)
+            answer = (
+                act(request, redshift_callers.caller_of(headers))
+                if operation in _LOOKS
+                else redshift_descriptions.submitted(waited)
+            )
         return _answer(200, answer)
     except (Invalid, ValueError) as exc:
         return _error("ValidationException", str(exc))
@@ -74,7 +84,7 @@ def _submit(request: dict[str, Any], caller: Caller, sqls: list[str], *, batch: 
     if earlier is not None:
         if _meaning(earlier.request) != _meaning(request):
             raise Invalid(f"ClientToken {token[1]!r} was used with other parameters")
-        return _submitted(earlier)
+        return redshift_descriptions.submitted(earlier)
     user = redshift_callers.log_in(caller, workgroup, request.get("SecretArn"))
     statement = Statement(
         parts=[],
@@ -94,7 +104,7 @@ def _submit(request: dict[str, Any], caller: Caller, sqls: list[str], *, batch: 
     if request.get("ClientToken"):
         _tokens[token] = statement
     submit(statement)
-    return _submitted(statement)
+    return redshift_descriptions.submitted(statement)
 
 
 def _checked(request: dict[str, Any], sqls: list[str]) -> str:
@@ -123,20 +133,6 @@ def _meaning(request: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in request.items() if name != "WaitTimeSeconds"}
 
 
-def _submitted(statement: Statement) -> dict[str, Any]:
-    return {
-        "Id": statement.statement_id,
-        "CreatedAt": statement.parts[0].created_at,
-        "Database": statement.database,
-        "DbUser": statement.user.name,
-        "DbGroups": [],
-        "WorkgroupName": statement.workgroup.name,
-        "Status": statement.status,
-        "RedshiftPid": statement.pid,
-        "HasResultSet": any(part.has_result for part in statement.parts),
-    } | ({"SecretArn": statement.request["SecretArn"]} if "SecretArn" in statement.request else {})
-
-
 def _own(request: dict[str, Any], caller: Caller) -> Statement:
     """Only the identity that ran a statement sees it. Source: Redshift management guide, Data API considerations."""
     statement = statements.get(str(request["Id"]).partition(":")[0])
@@ -157,51 +153,7 @@ def _part(request: dict[str, Any], statement: Statement) -> Part | None:
 
 def _describe(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     statement = _own(request, caller)
-    part = _part(request, statement)
-    of_all = {
-        "Database": statement.database,
-        "DbUser": statement.user.name,
-        "WorkgroupName": statement.workgroup.name,
-        "RedshiftPid": statement.pid,
-        "ResultFormat": "JSON",
-    } | {key: statement.request[key] for key in ("SecretArn",) if key in statement.request}
-    if "Parameters" in statement.request:
-        of_all["QueryParameters"] = statement.request["Parameters"]
-    if part is not None:
-        return of_all | _described(part)
-    failed = next((found.error for found in statement.parts if found.error), None)
-    return (
-        of_all
-        | {
-            "Id": statement.statement_id,
-            "Status": statement.status,
-            "CreatedAt": statement.parts[0].created_at,
-            "UpdatedAt": max(found.updated_at for found in statement.parts),
-            "Duration": sum(found.duration_nanos for found in statement.parts),
-            "HasResultSet": any(found.has_result for found in statement.parts),
-            "ResultRows": -1,
-            "ResultSize": -1,
-            "ExecutionMode": statement.mode,
-            "SubStatements": [_described(found) for found in statement.parts],
-        }
-        | ({"Error": failed} if failed and statement.status == "FAILED" else {})
-    )
-
-
-def _described(part: Part) -> dict[str, Any]:
-    outcome = part.outcome
-    return {
-        "Id": part.part_id,
-        "Status": part.status,
-        "QueryString": part.sql,
-        "CreatedAt": part.created_at,
-        "UpdatedAt": part.updated_at,
-        "Duration": part.duration_nanos,
-        "HasResultSet": part.has_result,
-        "ResultRows": outcome.row_count if outcome is not None else -1,
-        "ResultSize": len(json.dumps(outcome.rows, default=str)) if outcome is not None and outcome.columns else 0,
-        "RedshiftQueryId": part.query_id,
-    } | ({"Error": part.error} if part.error else {})
+    return redshift_descriptions.described(statement, _part(request, statement))
 
 
 def _result(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -209,7 +161,8 @@ def _result(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     part = _part(request, statement)
     if part is None:
         raise Invalid(f"{request['Id']} is a batch; ask for the result of a sub-statement, such as {request['Id']}:1")
-    if part.outcome is None or not part.has_result or not statement.done.is_set():
+    ended = statement.done.is_set() if statement.batch else part.status == "FINISHED"
+    if part.outcome is None or not part.has_result or not ended:
         raise Missing(f"{request['Id']}: Query does not have result. It is {part.status}")
     first = int(request.get("NextToken", 0))
     rows = part.outcome.rows[first : first + redshift_results.PAGE_ROWS]
@@ -244,24 +197,10 @@ def _list(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         and request.get("Database", statement.database) == statement.database
     ]
     first, most = int(request.get("NextToken", 0)), int(request.get("MaxResults") or MOST_LISTED)
-    answer: dict[str, Any] = {"Statements": [_listed(statement) for statement in found[first : first + most]]}
-    return answer | ({"NextToken": str(first + most)} if first + most < len(found) else {})
-
-
-def _listed(statement: Statement) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "Id": statement.statement_id,
-        "Status": statement.status,
-        "CreatedAt": statement.parts[0].created_at,
-        "UpdatedAt": max(part.updated_at for part in statement.parts),
-        "IsBatchStatement": statement.batch,
-        "ResultFormat": "JSON",
+    answer: dict[str, Any] = {
+        "Statements": [redshift_descriptions.listed(statement) for statement in found[first : first + most]]
     }
-    if "StatementName" in statement.request:
-        shown["StatementName"] = statement.request["StatementName"]
-    if statement.batch:
-        return shown | {"QueryStrings": [part.sql for part in statement.parts]}
-    return shown | {"QueryString": statement.parts[0].sql}
+    return answer | ({"NextToken": str(first + most)} if first + most < len(found) else {})
 
 
 def _answer(status: int, body: dict[str, Any]) -> Answer:

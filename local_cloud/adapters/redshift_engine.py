@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import functools
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +18,14 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from local_cloud.adapters import redshift_ddl, redshift_lake, redshift_sql, redshift_system, redshift_types
+from local_cloud.adapters import (
+    redshift_ddl,
+    redshift_lake,
+    redshift_rewriting,
+    redshift_sql,
+    redshift_system,
+    redshift_types,
+)
 from local_cloud.adapters.redshift_ddl import ExternalSchema
 from local_cloud.adapters.redshift_sql import StatementRefused
 
@@ -34,7 +40,6 @@ CATALOG = """
     CREATE TABLE IF NOT EXISTS slipway_catalog.external_schemas (name VARCHAR, glue_database VARCHAR, role VARCHAR);
     CREATE TABLE IF NOT EXISTS slipway_catalog.without_effect (user_name VARCHAR, object VARCHAR, what VARCHAR);
 """
-_CALLED = {exp.Sum: "sum", exp.Count: "count", exp.Avg: "avg", exp.Min: "min", exp.Max: "max", exp.Case: "case"}
 logger = logging.getLogger("slipway.redshift")
 
 
@@ -144,8 +149,8 @@ class Session:
     def _translated(self, statement: exp.Expr) -> str:
         if isinstance(statement, exp.Create) and statement.kind == "TABLE" and not statement.expression:
             return redshift_ddl.table(statement).sql
-        _name_results(statement)
-        self._replace_functions(statement)
+        redshift_rewriting.name_results(statement)
+        redshift_rewriting.replace_functions(statement, user=self.user.name)
         typed = redshift_types.compute_as_redshift(statement, lambda: self._columns(statement))
         if isinstance(typed, exp.Create) and typed.kind == "TABLE":
             return redshift_ddl.table(typed).sql
@@ -180,7 +185,7 @@ class Session:
             registered = f"slipway_foreign_{next(self._numbers)}"
             self.connection.register(registered, data)
             names.append(registered)
-            _rename(table, registered)
+            redshift_rewriting.rename(table, registered)
         yield
         for registered in names:  # after a failure they go with the transaction
             self.connection.unregister(registered)
@@ -215,17 +220,6 @@ class Session:
                 columns.setdefault(table.db, {})[table.name] = {str(name): str(kind) for name, kind in found}
         return columns
 
-    def _replace_functions(self, statement: exp.Expr) -> None:
-        for node in list(statement.find_all(exp.CurrentTimestamp, exp.CurrentUser, exp.GroupConcat, exp.Concat)):
-            if isinstance(node, exp.CurrentTimestamp):
-                node.replace(exp.cast(node.copy(), "TIMESTAMP"))
-            elif isinstance(node, exp.CurrentUser):
-                node.replace(exp.Literal.string(self.user.name))
-            elif isinstance(node, exp.Concat):  # NULL when a part is NULL, where DuckDB leaves the part out
-                node.replace(functools.reduce(lambda a, b: exp.DPipe(this=a, expression=b), node.expressions))
-            elif not node.args.get("separator"):
-                node.set("separator", exp.Literal.string(""))  # LISTAGG puts nothing between, DuckDB a comma
-
     def _add_external_schema(self, schema: ExternalSchema) -> Outcome:
         if schema.name in self._external_schemas():
             if not schema.if_not_exists:
@@ -254,29 +248,3 @@ class Session:
         row = [self.user.name, subject, what]
         self.connection.execute("INSERT INTO slipway_catalog.without_effect VALUES (?, ?, ?)", row)
         return Outcome(columns=None, rows=[], row_count=0)
-
-
-def _rename(table: exp.Table, registered: str) -> None:
-    """The statement goes on calling the table by its own name or alias."""
-    called = table.alias or table.name
-    for column in table.root().find_all(exp.Column):
-        if column.args.get("db") and column.table.lower() == table.name.lower() and column.text("db") == table.db:
-            column.set("db", None)
-    table.set("this", exp.to_identifier(registered, quoted=True))
-    table.set("db", None)
-    table.set("alias", exp.TableAlias(this=exp.to_identifier(called)))
-
-
-def _name_results(statement: exp.Expr) -> None:
-    """Redshift names a result that has no name after its function, or `?column?`."""
-    query = statement.unnest()
-    while isinstance(query, exp.SetOperation):
-        query = query.left
-    if not isinstance(query, exp.Select):
-        return
-    for result in list(query.expressions):
-        if isinstance(result, exp.Alias | exp.Column | exp.Star):
-            continue
-        inner = result.this if isinstance(result, exp.Window | exp.Cast) else result
-        name = inner.name if isinstance(inner, exp.Column) else _CALLED.get(type(inner), "?column?")
-        result.replace(exp.alias_(result.copy(), name, quoted=True))

@@ -2,53 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
-import boto3
 import pytest
 
 from local_cloud import session
-from local_cloud.session import LocalCloud
-
-
-@dataclass(frozen=True)
-class Bench:
-    """The running server, with clients of its administrator or of a role."""
-
-    cloud: LocalCloud
-
-    def client(self, service: str, credentials: dict[str, str] | None = None) -> Any:
-        chosen = credentials or {"AccessKeyId": "test", "SecretAccessKey": "test", "SessionToken": ""}
-        return boto3.client(
-            service,
-            endpoint_url=self.cloud.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id=chosen["AccessKeyId"],
-            aws_secret_access_key=chosen["SecretAccessKey"],
-            aws_session_token=chosen["SessionToken"] or None,
-        )
-
-    def role(self, name: str, trusted: dict[str, Any], *statements: dict[str, Any]) -> str:
-        """A new role with one inline policy `allowed`; returns its ARN."""
-        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}]}
-        trust["Statement"][0]["Principal"] = trusted  # type: ignore[index] -- built in the line above
-        iam = self.client("iam")
-        arn = str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"])
-        self.allow(name, *statements)
-        return arn
-
-    def allow(self, role_name: str, *statements: dict[str, Any]) -> None:
-        """Replace what a role may do."""
-        allowed = [{"Effect": "Allow"} | statement for statement in statements]
-        document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
-        self.client("iam").put_role_policy(RoleName=role_name, PolicyName="allowed", PolicyDocument=document)
-
-    def assume(self, role_arn: str) -> dict[str, str]:
-        answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")
-        return dict(answer["Credentials"])
+from tests.end_to_end.local_cloud.bench import Bench
+from tests.end_to_end.local_cloud.warehouse import (
+    FEBRUARY,
+    JANUARY,
+    MAY_READ_LAKE,
+    NAME,
+    REDSHIFT,
+    TARGET,
+    USERS,
+    Lake,
+    Warehouse,
+    deploy,
+    template,
+    trust,
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +33,34 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     finally:
         cloud.stop()
         assert not cloud.is_running()
+
+
+@pytest.fixture(scope="module")
+def stack(bench: Bench) -> dict[str, str]:
+    reader = bench.role("reader", REDSHIFT, *MAY_READ_LAKE)
+    trust("reader", bench, f"{USERS}*")
+    return deploy(bench, template(reader))
+
+
+@pytest.fixture(scope="module")
+def lake(bench: Bench) -> Lake:
+    lake = Lake(bench)
+    lake.create()
+    lake.append((JANUARY, "Europe", "100.10"), (JANUARY, "Asia", "0.20"), (FEBRUARY, "Europe", "3.33"))
+    return lake
+
+
+@pytest.fixture(scope="module")
+def warehouse(bench: Bench, stack: dict[str, str], lake: Lake) -> Warehouse:
+    assert stack["Name"] == NAME
+    assert lake.bench is bench
+    warehouse = Warehouse(bench)
+    warehouse.done(
+        "CREATE SCHEMA IF NOT EXISTS curated",
+        "CREATE SCHEMA IF NOT EXISTS operations",
+        "CREATE EXTERNAL SCHEMA IF NOT EXISTS lake FROM DATA CATALOG DATABASE 'lake' IAM_ROLE default",
+        TARGET,
+        "COMMENT ON TABLE curated.sales IS 'sales by month'",
+        "CREATE TABLE IF NOT EXISTS operations.load_checks (measure varchar(20), equal_to_lake boolean NOT NULL)",
+    )
+    return warehouse

@@ -10,7 +10,7 @@ import awswrangler
 import boto3
 import pytest
 
-from tests.end_to_end.local_cloud.conftest import Bench
+from tests.end_to_end.local_cloud.bench import Bench
 
 GLUE = {"Service": "glue.amazonaws.com"}
 ANALYST = {"AWS": "arn:aws:iam::000000000000:root"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.local_cloud.conftest import Bench
+from tests.end_to_end.local_cloud.bench import Bench
 
 STATES = {"Service": "states.amazonaws.com"}
 RULE = "arn:aws:events:us-east-1:000000000000:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.end_to_end.local_cloud.conftest import Bench
+from tests.end_to_end.local_cloud.bench import Bench
 
 SCHEDULER = {"Service": "scheduler.amazonaws.com"}
 STATES = {"Service": "states.amazonaws.com"}

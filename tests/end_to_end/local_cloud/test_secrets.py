@@ -7,7 +7,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.end_to_end.local_cloud.conftest import Bench
+from tests.end_to_end.local_cloud.bench import Bench
 
 ACCOUNT = {"AWS": "arn:aws:iam::000000000000:root"}
 

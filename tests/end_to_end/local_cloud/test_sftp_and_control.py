@@ -14,7 +14,7 @@ import paramiko
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.end_to_end.local_cloud.conftest import Bench
+from tests.end_to_end.local_cloud.bench import Bench
 
 TLS_ONLY = {
     "Version": "2012-10-17",

@@ -1,33 +1,16 @@
-"""The embedded Redshift Serverless through boto3: statements, batches, the lake, permissions, death mid-batch."""
+"""The embedded Redshift Serverless through boto3: statements, batches, the lake, and its death in the middle."""
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.end_to_end.local_cloud.conftest import Bench
-from tests.end_to_end.local_cloud.warehouse import (
-    ANYBODY,
-    DATABASE,
-    FEBRUARY,
-    JANUARY,
-    MAY_READ_LAKE,
-    NAME,
-    REDSHIFT,
-    Lake,
-    Warehouse,
-    deploy,
-    template,
-)
+from tests.end_to_end.local_cloud.bench import Bench
+from tests.end_to_end.local_cloud.warehouse import DATABASE, FEBRUARY, NAME, Lake, Warehouse
 
-USERS = "arn:aws:redshift:us-east-1:000000000000:dbuser:serverless-000000000000-*/"
-TARGET = """CREATE TABLE IF NOT EXISTS curated.sales (
-    period date NOT NULL ENCODE az64, region varchar(40) NOT NULL, revenue decimal(18,2), PRIMARY KEY (period, region)
-) DISTSTYLE KEY DISTKEY (region) COMPOUND SORTKEY (period, region)"""
 LOAD = (
     "CREATE TEMP TABLE staged_sales (LIKE curated.sales)",
     "INSERT INTO staged_sales (period, region, revenue) SELECT period, region, revenue FROM lake.sales "
@@ -40,56 +23,6 @@ LOAD = (
     "INSERT INTO operations.load_checks SELECT 'revenue', CASE WHEN a.total = b.total THEN TRUE END FROM "
     "(SELECT SUM(revenue) AS total FROM lake.sales) a CROSS JOIN (SELECT SUM(revenue) AS total FROM curated.sales) b",
 )
-
-
-@pytest.fixture(scope="module")
-def stack(bench: Bench) -> dict[str, str]:
-    reader = bench.role("reader", REDSHIFT, *MAY_READ_LAKE)
-    trust("reader", bench, f"{USERS}*")
-    return deploy(bench, template(reader))
-
-
-def trust(name: str, bench: Bench, users: str) -> None:
-    """Let Redshift assume a role for certain database users."""
-    statement = {"Effect": "Allow", "Principal": REDSHIFT, "Action": "sts:AssumeRole"}
-    statement |= {"Condition": {"StringLike": {"sts:ExternalId": users}}}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    bench.client("iam").update_assume_role_policy(RoleName=name, PolicyDocument=policy)
-
-
-@pytest.fixture(scope="module")
-def lake(bench: Bench) -> Lake:
-    lake = Lake(bench)
-    lake.create()
-    lake.append((JANUARY, "Europe", "100.10"), (JANUARY, "Asia", "0.20"), (FEBRUARY, "Europe", "3.33"))
-    return lake
-
-
-@pytest.fixture(scope="module")
-def warehouse(bench: Bench, stack: dict[str, str], lake: Lake) -> Warehouse:
-    assert stack["Name"] == NAME
-    assert lake.bench is bench
-    warehouse = Warehouse(bench)
-    warehouse.done(
-        "CREATE SCHEMA IF NOT EXISTS curated",
-        "CREATE SCHEMA IF NOT EXISTS operations",
-        "CREATE EXTERNAL SCHEMA IF NOT EXISTS lake FROM DATA CATALOG DATABASE 'lake' IAM_ROLE default",
-        TARGET,
-        "COMMENT ON TABLE curated.sales IS 'sales by month'",
-        "CREATE TABLE IF NOT EXISTS operations.load_checks (measure varchar(20), equal_to_lake boolean NOT NULL)",
-    )
-    return warehouse
-
-
-def role(bench: Bench, name: str, arn: str, *more: dict[str, Any]) -> dict[str, str]:
-    """Credentials of a role that may run statements on one workgroup and see its own."""
-    run = {"Action": ["redshift-data:ExecuteStatement", "redshift-data:BatchExecuteStatement"], "Resource": arn}
-    look = {
-        "Action": ["redshift-data:DescribeStatement", "redshift-data:GetStatementResult"],
-        "Resource": "*",
-        "Condition": {"StringEquals": {"redshift-data:statement-owner-iam-userid": "${aws:userid}"}},
-    }
-    return bench.assume(bench.role(name, ANYBODY, run, look, *more))
 
 
 def test_a_load_of_the_lake_is_one_transaction_with_its_checks(warehouse: Warehouse) -> None:
@@ -204,78 +137,6 @@ def test_the_same_token_runs_once(warehouse: Warehouse) -> None:
 )
 def test_a_statement_that_cannot_run_says_why(warehouse: Warehouse, sql: str, reason: str) -> None:
     assert reason in warehouse.refused(sql)
-
-
-def test_a_role_needs_the_workgroup_and_its_credentials(
-    bench: Bench, stack: dict[str, str], warehouse: Warehouse
-) -> None:
-    stranger = role(bench, "stranger", "arn:aws:redshift-serverless:us-east-1:000000000000:workgroup/other")
-    with pytest.raises(ClientError, match=r"AccessDenied.*redshift-data:ExecuteStatement"):
-        Warehouse(bench, stranger).ask("SELECT 1")
-    half = role(bench, "half", stack["Arn"])
-    with pytest.raises(ClientError, match=r"AccessDenied.*redshift-serverless:GetCredentials"):
-        Warehouse(bench, half).ask("SELECT 1")
-    credentials = {"Action": "redshift-serverless:GetCredentials", "Resource": stack["Arn"]}
-    loader = Warehouse(bench, role(bench, "loader", stack["Arn"], credentials))
-    assert loader.ask("SELECT CURRENT_USER, 'own' AS word") == [["IAMR:loader", "own"]]
-    with pytest.raises(ClientError, match="AccessDenied"):
-        loader.api.list_statements()
-    sent = warehouse.api.execute_statement(Sql="SELECT 1", WorkgroupName=NAME, Database=DATABASE)
-    with pytest.raises(ClientError, match="AccessDenied"):
-        loader.api.describe_statement(Id=sent["Id"])
-
-
-def test_only_the_identity_that_ran_a_statement_sees_it(bench: Bench, warehouse: Warehouse) -> None:
-    everything = {"Action": "redshift-data:*", "Resource": "*"}
-    other = Warehouse(bench, bench.assume(bench.role("curious", ANYBODY, everything)))
-    sent = warehouse.api.execute_statement(Sql="SELECT 1", WorkgroupName=NAME, Database=DATABASE, WaitTimeSeconds=10)
-    for look in (other.api.describe_statement, other.api.get_statement_result, other.api.cancel_statement):
-        with pytest.raises(ClientError, match="ResourceNotFoundException"):
-            look(Id=sent["Id"])
-    assert other.api.list_statements(Status="ALL")["Statements"] == []
-    assert sent["Id"] in [item["Id"] for item in warehouse.api.list_statements()["Statements"]]
-
-
-def test_the_lake_is_read_as_the_namespaces_role(bench: Bench, warehouse: Warehouse) -> None:
-    bench.allow("reader", MAY_READ_LAKE[0])
-    try:
-        reason = warehouse.refused("SELECT COUNT(*) FROM lake.sales")
-    finally:
-        bench.allow("reader", *MAY_READ_LAKE)
-    assert "assumed-role/reader" in reason
-    assert "s3:GetObject" in reason
-    bench.allow("reader", MAY_READ_LAKE[1])
-    try:
-        assert "glue:GetTable" in warehouse.refused("SELECT COUNT(*) FROM lake.sales")
-    finally:
-        bench.allow("reader", *MAY_READ_LAKE)
-
-
-def test_the_role_of_the_lake_may_be_kept_to_some_database_users(bench: Bench, warehouse: Warehouse) -> None:
-    trust("reader", bench, f"{USERS}IAMR:loader")
-    try:
-        assert "is not authorized to perform: sts:AssumeRole" in warehouse.refused("SELECT COUNT(*) FROM lake.sales")
-    finally:
-        trust("reader", bench, f"{USERS}*")
-    assert warehouse.ask("SELECT COUNT(*) FROM lake.sales")
-
-
-def test_the_admin_logs_in_with_the_secret_that_the_service_keeps(
-    bench: Bench, stack: dict[str, str], warehouse: Warehouse
-) -> None:
-    value = json.loads(bench.client("secretsmanager").get_secret_value(SecretId=stack["Secret"])["SecretString"])
-    assert value["username"] == "boss"
-    api = warehouse.api
-    sent = api.execute_statement(Sql="SELECT CURRENT_USER", WorkgroupName=NAME, Database=DATABASE,
-                                 SecretArn=stack["Secret"], WaitTimeSeconds=10)  # fmt: skip
-    assert sent["DbUser"] == "boss"
-    assert api.get_statement_result(Id=sent["Id"])["Records"] == [[{"stringValue": "boss"}]]
-    may_not = Warehouse(bench, role(bench, "no-secret", stack["Arn"]))
-    with pytest.raises(ClientError, match=r"AccessDenied.*secretsmanager:GetSecretValue"):
-        may_not.batch("SELECT 1", SecretArn=stack["Secret"])
-    reads = {"Action": "secretsmanager:GetSecretValue", "Resource": stack["Secret"]}
-    may = Warehouse(bench, role(bench, "has-secret", stack["Arn"], reads))
-    assert may.batch("SELECT 1", SecretArn=stack["Secret"])["DbUser"] == "boss"
 
 
 @pytest.mark.parametrize(

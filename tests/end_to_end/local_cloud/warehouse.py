@@ -16,10 +16,11 @@ from pyiceberg.schema import Schema
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DateType, DecimalType, NestedField, StringType
 
-from tests.end_to_end.local_cloud.conftest import Bench
+from tests.end_to_end.local_cloud.bench import Bench
 
 ANYBODY = {"AWS": "arn:aws:iam::000000000000:root"}
 REDSHIFT = {"Service": "redshift-serverless.amazonaws.com"}
+USERS = "arn:aws:redshift:us-east-1:000000000000:dbuser:serverless-000000000000-*/"
 NAME, DATABASE = "wh-test", "slipway"
 SCHEMA = Schema(
     NestedField(1, "period", DateType(), required=False),
@@ -34,6 +35,9 @@ MAY_READ_LAKE = (
     {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::lake/tables/*"},
 )
 JANUARY, FEBRUARY = dt.date(2026, 1, 1), dt.date(2026, 2, 1)
+TARGET = """CREATE TABLE IF NOT EXISTS curated.sales (
+    period date NOT NULL ENCODE az64, region varchar(40) NOT NULL, revenue decimal(18,2), PRIMARY KEY (period, region)
+) DISTSTYLE KEY DISTKEY (region) COMPOUND SORTKEY (period, region)"""
 
 
 @dataclass(frozen=True)
@@ -155,3 +159,11 @@ def deploy(bench: Bench, body: str) -> dict[str, str]:
     cloudformation.get_waiter("stack_create_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1})
     found = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]["Outputs"]
     return {item["OutputKey"]: item["OutputValue"] for item in found}
+
+
+def trust(name: str, bench: Bench, users: str) -> None:
+    """Let Redshift assume a role for certain database users."""
+    statement = {"Effect": "Allow", "Principal": REDSHIFT, "Action": "sts:AssumeRole"}
+    statement |= {"Condition": {"StringLike": {"sts:ExternalId": users}}}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    bench.client("iam").update_assume_role_policy(RoleName=name, PolicyDocument=policy)
