@@ -11,7 +11,7 @@ from typing import Literal
 
 from contracts import warehouse_ddl
 from contracts.errors import ContractInvalid, PermanentError
-from contracts.model import Contract, CuratedModel, Warehouse
+from contracts.model import Contract, CuratedModel
 from contracts.warehouse_sql import identifier, literal, quoted, statement, text
 
 Mode = Literal["periods", "everything"]
@@ -112,6 +112,11 @@ def difference(model: CuratedModel, periods: Sequence[str]) -> str:
     )
 
 
+def scanned(query_ids: Iterable[int]) -> str:
+    """The query for the bytes of the lake that these queries of the database read."""
+    return statement("lake_bytes", query_ids=", ".join(str(int(number)) for number in query_ids))
+
+
 def shape(model: CuratedModel) -> str:
     """Fingerprint of the table's DDL: a table of another shape is made anew. Descriptions are no part of it."""
     return hashlib.sha256(_create(model).encode()).hexdigest()[:16]
@@ -183,7 +188,7 @@ def _create(model: CuratedModel) -> str:
         table=_table(model),
         columns=",\n".join(columns),
         grain=", ".join(map(quoted, model.grain)),
-        distribution=warehouse_ddl.layout(_mark(model)),
+        distribution=warehouse_ddl.layout(model),
     )
 
 
@@ -200,12 +205,6 @@ def _comments(model: CuratedModel) -> list[str]:
         for item in model.columns
     )
     return [statement("comment_table", model.name, table=table, description=literal(model.description)), *columns]
-
-
-def _mark(model: CuratedModel) -> Warehouse:
-    if model.warehouse is None:
-        raise ContractInvalid(f"{model.name} is not marked for the warehouse; add the custom property 'warehouse'")
-    return model.warehouse
 
 
 def _measures(model: CuratedModel, *, warehouse_rows: str) -> str:

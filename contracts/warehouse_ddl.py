@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contracts.model import Column, Warehouse
+from contracts.errors import ContractInvalid
+from contracts.model import Column, CuratedModel
 from contracts.warehouse_sql import quoted
 
 # VARCHAR counts bytes, a character of UTF-8 has up to four, and 65,535 is the most (Redshift database developer guide,
@@ -14,8 +15,11 @@ BYTES_PER_CHARACTER = 4
 TYPES = {"int": "INTEGER", "bigint": "BIGINT", "date": "DATE", "timestamp": "TIMESTAMP", "boolean": "BOOLEAN"}
 
 
-def layout(warehouse: Warehouse) -> str:
-    """How the rows of a table are distributed and sorted."""
+def layout(model: CuratedModel) -> str:
+    """How the rows of a table are distributed and sorted. Raises ContractInvalid for a table that is not marked."""
+    warehouse = model.warehouse
+    if warehouse is None:
+        raise ContractInvalid(f"{model.name} is not marked for the warehouse; add the custom property 'warehouse'")
     lines = [f"DISTSTYLE {warehouse.distribution.upper()}"]
     if warehouse.distribution_key:
         lines.append(f"DISTKEY ({quoted(warehouse.distribution_key)})")

@@ -34,12 +34,13 @@ Row = dict[str, str | int | bool | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One statement of a batch; `error` is empty unless it failed."""
+    """One statement of a batch; `error` is empty unless it failed, `query_id` is the database's own number of it."""
 
     identifier: str
     text: str
     status: str
     error: str
+    query_id: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,7 @@ class DataApi:
                 text=item.get("QueryString", ""),
                 status=item["Status"],
                 error=item.get("Error", ""),
+                query_id=item.get("RedshiftQueryId"),
             )
             for item in found.get("SubStatements", ())
         ]

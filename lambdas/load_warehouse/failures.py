@@ -27,6 +27,7 @@ DOING = {
     "compare": "comparing with the lake",
     "record": "writing down the load",
     "figures": "reading the figures",
+    "lake_bytes": "asking how many bytes were read",
     "comment_table": "describing the table",
     "comment_column": "describing a column",
 }

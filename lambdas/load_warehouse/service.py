@@ -16,7 +16,8 @@ from contracts import warehouse
 from contracts.errors import PermanentError, RetryableError, SlipwayError, WarehouseConflict
 from contracts.logs import Log
 from contracts.model import Contract, CuratedModel
-from lambdas.load_warehouse.data_api import BROKEN, FINISHED, RUNNING, DataApi, Row
+from contracts.warehouse_sql import head_of
+from lambdas.load_warehouse.data_api import BROKEN, FINISHED, RUNNING, Batch, DataApi, Row
 from lambdas.load_warehouse.decisions import Held, Lake, decide
 from lambdas.load_warehouse.failures import error_of, failed_head, is_difference
 
@@ -92,7 +93,8 @@ class LoadWarehouse:
         """What the tables hold now, as the transaction wrote it down: {served, tables} (docs/architecture.md)."""
         if loaded == NOTHING:
             return {"served": "warehouse", "tables": []}
-        rows = self.api.rows(self.api.describe(loaded), from_end=1)
+        batch = self.api.describe(loaded)
+        rows = self.api.rows(batch, from_end=1)
         found = {str(name): list(group) for name, group in groupby(rows, key=lambda row: row["table_name"])}
         missing = sorted({model.name for model in self.models} - found.keys())
         if missing:
@@ -102,8 +104,9 @@ class LoadWarehouse:
         tables = [self._table(model, found[model.name]) for model in self.models]
         fresh = {table["table"] for table in tables if table["mode"] != "none"}
         self._describe([model for model in self.models if model.name in fresh])
-        self.log.info("warehouse loaded", rows=sum(table["loaded_rows"] for table in tables))
-        return {"served": "warehouse", "tables": tables}
+        scanned = self._scanned(batch)
+        self.log.info("warehouse loaded", rows=sum(table["loaded_rows"] for table in tables), lake_bytes=scanned)
+        return {"served": "warehouse", "tables": [{**table, **scanned.get(table["table"], {})} for table in tables]}
 
     def _table(self, model: CuratedModel, rows: Sequence[Row]) -> dict[str, Any]:
         """A table that an earlier run loaded last was not loaded by this one."""
@@ -122,6 +125,23 @@ class LoadWarehouse:
                 for column, _source in model.conserves
             },
         }
+
+    def _scanned(self, batch: Batch) -> dict[str, dict[str, int]]:
+        """{table: {lake_bytes}} of a load, as far as the database tells: a measurement is no part of the load."""
+        heads = {part.query_id: head for part in batch.parts if (head := head_of(part.text)) and head.table}
+        numbers = [number for number in heads if number is not None]
+        if not numbers:
+            return {}
+        asked = self.api.wait(self.api.submit([warehouse.scanned(numbers)]), SHORT_SECONDS)
+        if asked.status != FINISHED:
+            self.log.warning("the bytes that the load read are not known", error=str(error_of(asked)))
+            return {}
+        found: dict[str, dict[str, int]] = {}
+        for row in self.api.rows(asked, from_end=1):
+            table = heads[int(row["query_id"] or 0)].table
+            read = found.get(table, {}).get("lake_bytes", 0) + int(row["lake_bytes"] or 0)
+            found[table] = {"lake_bytes": read}
+        return found
 
     def _describe(self, models: Sequence[CuratedModel]) -> None:
         """Descriptions of tables and columns. They are no data: if they take long, nobody waits for them."""

@@ -40,6 +40,7 @@ def statements(dataset: str) -> list[str]:
         *(warehouse.difference(item, ("2024-01-01",)) for item in models),
         *(warehouse.difference(item, ()) for item in models),
         *(warehouse.refusal(item, RUN) for item in models),
+        warehouse.scanned([1, 2]),
     ]
 
 

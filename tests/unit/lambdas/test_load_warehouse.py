@@ -19,7 +19,7 @@ from contracts.model import Contract
 from lambdas.load_warehouse.data_api import DataApi
 from lambdas.load_warehouse.decisions import Lake
 from lambdas.load_warehouse.service import LoadWarehouse
-from tests.unit.lambdas.warehouse_database import Redshift, numbers
+from tests.unit.lambdas.warehouse_database import SCANNED_BYTES, Redshift, numbers
 
 SALES = model.load("sales_records")
 QUARTERS = next(item for item in SALES.curated if item.name == "sales_by_region_quarter")
@@ -115,6 +115,7 @@ def test_the_first_load_takes_everything_and_says_what_there_is_to_the_cent(hous
             "cost": {"lake": "0.02", "warehouse": "0.02"},
             "profit": {"lake": "30.08", "warehouse": "30.08"},
         },
+        "lake_bytes": 5 * SCANNED_BYTES,  # staged once, then compared: rows and three sums
     }
     assert (quarters["table"], quarters["rows"]) == ("sales_by_region_quarter", 1)
     assert house.months() == [(JANUARY, "Tea", Decimal("10.05")), (FEBRUARY, "Tea", Decimal("20.05"))]
@@ -233,6 +234,15 @@ def test_tables_and_columns_are_described(house: House) -> None:
     described = len(house.redshift.submitted)
     house.load(NEXT_RUN, UNCHANGED)
     assert len(house.redshift.submitted) == described + 2  # nothing was loaded, so nothing is described
+
+
+def test_bytes_are_told_of_what_was_loaded_and_only_if_they_are_known(house: House) -> None:
+    house.load(RUN, FIRST)
+    quarters, months = house.load(NEXT_RUN, SECOND)["tables"]
+    assert "lake_bytes" not in quarters
+    assert months["lake_bytes"] == 5 * SCANNED_BYTES
+    failing(house, "slipway lake_bytes", "no such view")
+    assert "lake_bytes" not in house.load(None, {})["tables"][1]
 
 
 def test_long_results_are_read_to_the_end(house: House) -> None:

@@ -20,6 +20,7 @@ from sqlglot import exp
 
 from contracts.model import CuratedModel
 
+SCANNED_BYTES = 100  # by every look into the lake
 STAGED = re.compile(r'CREATE TEMP TABLE ("\w+") \(LIKE ("\w+"\."\w+")\)$')
 
 
@@ -48,6 +49,9 @@ class Submitted:
     error: str = ""
     results: list[Any] = field(default_factory=list)
 
+    def query_id(self, number: int) -> int:
+        return 1000 * int(self.identifier.partition("-")[2]) + number
+
     @property
     def status(self) -> str:
         if not self.ended:
@@ -70,6 +74,7 @@ class Redshift:
 
     def __post_init__(self) -> None:
         self.database.execute("SET TimeZone = 'UTC'; CREATE SCHEMA lake")
+        self.database.execute("CREATE TABLE sys_external_query_detail (query_id BIGINT, returned_bytes BIGINT)")
 
     # the Data API
 
@@ -94,7 +99,12 @@ class Redshift:
         elif not batch.ended:
             self._run(batch)
         parts = [
-            {"Id": f"{Id}:{number}", "QueryString": text, "Status": self._part_status(batch, number)}
+            {
+                "Id": f"{Id}:{number}",
+                "QueryString": text,
+                "Status": self._part_status(batch, number),
+                "RedshiftQueryId": batch.query_id(number),
+            }
             for number, text in enumerate(batch.given["Sqls"], start=1)
         ]
         failed = [part for part in parts if part["Status"] == "FAILED"]
@@ -147,6 +157,9 @@ class Redshift:
                 if found := STAGED.search(statement):
                     temporary.append(found[1])
                 batch.results.append(self._execute(statement))
+                scans = [(batch.query_id(len(batch.results)), SCANNED_BYTES)] * statement.count('FROM "lake".')
+                for scan in scans:
+                    self.database.execute("INSERT INTO sys_external_query_detail VALUES (?, ?)", scan)
             for name in temporary:
                 self.database.execute(f"DROP TABLE {name}")
             self.database.execute("COMMIT")
