@@ -6,12 +6,14 @@ In an account people subscribe by e-mail (config/<environment>.yaml); here nobod
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from slipway.deployment import Deployment
 
 TOPICS = ("FileRejectedTopicArn", "RunSucceededTopicArn", "RunFailedTopicArn")
+PATIENCE_SECONDS = 60  # with what is being told; an execution that cannot publish tries for hours
 EMPTY_READS = 2  # one empty answer of SQS does not prove an empty queue
 
 
@@ -29,6 +31,8 @@ class Inbox:
 
     def __init__(self, deployment: Deployment) -> None:
         self._sqs = deployment.client("sqs")
+        self._stepfunctions = deployment.client("stepfunctions")
+        self._announce = deployment.output("AnnounceStateMachineArn")
         self._names = {deployment.output(key): key.removesuffix("TopicArn") for key in TOPICS}
         self._queue = self._sqs.create_queue(QueueName="slipway-demo-inbox")["QueueUrl"]
         arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"][
@@ -39,14 +43,21 @@ class Inbox:
             deployment.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
     def read(self) -> list[Alert]:
-        """Everything that has come in since the last read."""
+        """Everything that has come in since the last read, and what is about to be told, such as a burst of files."""
         alerts: list[Alert] = []
-        empty = 0
+        empty, deadline = 0, time.monotonic() + PATIENCE_SECONDS
         while empty < EMPTY_READS:
+            # looked at first: what was told by then is in the queue
+            told = time.monotonic() > deadline or not self._telling()
             messages = self._receive()
-            empty = 0 if messages else empty + 1
+            empty = empty + 1 if told and not messages else 0
             alerts += [self._alert(json.loads(message["Body"])) for message in messages]
         return alerts
+
+    def _telling(self) -> bool:
+        """Whether an execution that tells people has not ended."""
+        running = self._stepfunctions.list_executions(stateMachineArn=self._announce, statusFilter="RUNNING")
+        return bool(running["executions"])
 
     def _receive(self) -> list[dict[str, Any]]:
         answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)

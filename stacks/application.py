@@ -50,7 +50,13 @@ def compose(app: App, blueprint: Blueprint) -> None:
     intake = IntakeStack(app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration)
     AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
     MonitoringStack(
-        app, blueprint=blueprint, alerts=alerts, processing=processing, orchestration=orchestration, intake=intake
+        app,
+        blueprint=blueprint,
+        storage=storage,
+        alerts=alerts,
+        processing=processing,
+        orchestration=orchestration,
+        intake=intake,
     )
 
 

@@ -1,8 +1,7 @@
 """A dashboard description as QuickSight's definition: JSON as AWS::QuickSight::Dashboard and Analysis take it.
 
-One sheet: key figures, then every visual in the order of the description, then filters that act on all tables. Ratios
-and parts of dates are calculated fields per table, under the same name in each, because a filter over several tables
-matches columns by name. Source: QuickSight API reference, DashboardVersionDefinition.
+One sheet: key figures, then every visual in the order of the description, then filters that act on all tables.
+Source: QuickSight API reference, DashboardVersionDefinition.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dashboards.model import Bar, Dashboard, Dimension, Line, Measure, Table, Visual
+from stacks import dashboard_fields as fields
 
 Json = dict[str, Any]
 
@@ -19,6 +19,7 @@ GRID_COLUMNS = 36  # QuickSight's grid is always this wide
 KPI_ROWS, VISUAL_ROWS = 5, 12
 GRANULARITY = {"year": "YEAR", "quarter": "QUARTER", "month": "MONTH"}
 VISIBLE = {"Visibility": "VISIBLE"}
+PERCENT: Json = {"PercentageDisplayFormatConfiguration": {"DecimalPlacesConfiguration": {"DecimalPlaces": 1}}}
 
 
 def definition(dashboard: Dashboard, datasets: Mapping[str, str]) -> Json:
@@ -28,7 +29,7 @@ def definition(dashboard: Dashboard, datasets: Mapping[str, str]) -> Json:
         "DataSetIdentifierDeclarations": [
             {"Identifier": source, "DataSetArn": datasets[source]} for source in dashboard.sources
         ],
-        "CalculatedFields": list(_calculated(dashboard)),
+        "CalculatedFields": list(fields.calculated(dashboard)),
         "FilterGroups": [_filter_group(dashboard.dimension(name), dashboard) for name in dashboard.filters],
         "Sheets": [
             {
@@ -41,48 +42,6 @@ def definition(dashboard: Dashboard, datasets: Mapping[str, str]) -> Json:
             }
         ],
     }
-
-
-def _calculated(dashboard: Dashboard) -> Iterator[Json]:
-    for source in dashboard.sources:
-        for measure in dashboard.measures:
-            if measure.is_ratio:
-                parts = [dashboard.measure(name) for name in (measure.numerator, measure.denominator) if name]
-                if set(parts) <= set(dashboard.columns_measured(source)):
-                    yield _field(source, _ratio(measure), " / ".join(_aggregate(part) for part in parts))
-        for dimension in dashboard.dimensions:
-            if source in dimension.columns and dimension.name in dashboard.filters:
-                yield _field(source, _filtered(dimension), _text(dimension, dimension.columns[source]))
-            if source in dimension.columns and dimension.part == "month_of_year":
-                yield _field(source, _part(dimension), f"extract('MM', {{{dimension.columns[source]}}})")
-
-
-def _field(source: str, name: str, expression: str) -> Json:
-    return {"DataSetIdentifier": source, "Name": name, "Expression": expression}
-
-
-def _aggregate(measure: Measure) -> str:
-    return f"{measure.aggregation}({{{measure.column}}})"
-
-
-def _text(dimension: Dimension, column: str) -> str:
-    """What a filter offers: text, so that one kind of filter serves every dimension."""
-    formats = {"year": "yyyy", "month": "yyyy-MM", "month_of_year": "MM"}
-    if dimension.part == "quarter":
-        return f"concat(formatDate({{{column}}}, 'yyyy'), '-Q', toString(extract('Q', {{{column}}})))"
-    return f"formatDate({{{column}}}, '{formats[dimension.part]}')" if dimension.part else f"{{{column}}}"
-
-
-def _ratio(measure: Measure) -> str:
-    return f"ratio_{measure.name}"
-
-
-def _filtered(dimension: Dimension) -> str:
-    return f"filter_{dimension.name}"
-
-
-def _part(dimension: Dimension) -> str:
-    return f"part_{dimension.name}"
 
 
 def _kpis(dashboard: Dashboard) -> Iterator[Json]:
@@ -145,7 +104,7 @@ def _bar(dashboard: Dashboard, visual: Bar) -> Json:
 
 def _tooltip(dashboard: Dashboard, visual: Bar, first: Json, beside: list[Json]) -> Json:
     """The figures beside the bar: the measure it shows, then the others, which have no place in the field wells."""
-    fields = [{"FieldTooltipItem": {"FieldId": first["NumericalMeasureField"]["FieldId"], **VISIBLE}}]
+    items: list[Json] = [{"FieldTooltipItem": {"FieldId": first["NumericalMeasureField"]["FieldId"], **VISIBLE}}]
     for name, value in zip(visual.measures[1:], beside, strict=True):
         known = value["NumericalMeasureField"]
         aggregation = (
@@ -154,22 +113,42 @@ def _tooltip(dashboard: Dashboard, visual: Bar, first: Json, beside: list[Json])
             else {}
         )
         item = {"Column": known["Column"], "Label": dashboard.measure(name).label, **aggregation, **VISIBLE}
-        fields.append({"ColumnTooltipItem": item})
+        items.append({"ColumnTooltipItem": item})
     return {
         "TooltipVisibility": "VISIBLE",
         "SelectedTooltipType": "DETAILED",
-        "FieldBasedTooltip": {"TooltipTitleType": "PRIMARY_VALUE", "TooltipFields": fields},
+        "FieldBasedTooltip": {"TooltipTitleType": "PRIMARY_VALUE", "TooltipFields": items},
     }
 
 
 def _table(dashboard: Dashboard, visual: Table) -> Json:
     groups = [_group(dashboard.dimension(name), visual.source, visual.id) for name in visual.dimensions]
-    wells = {"GroupBy": groups, "Values": _values(dashboard, visual)}
+    by_year = visual in [table for table, _ in fields.tables_by_year(dashboard)]
+    compared = fields.comparable(dashboard, visual) if by_year else []
+    changes = [_changed(visual, name) for name in compared]
+    wells = {"GroupBy": groups, "Values": [*_values(dashboard, visual), *changes]}
+    labels = [
+        {
+            "FieldId": _field_id(visual.id, fields.change(name)),
+            "CustomLabel": f"{dashboard.measure(name).label} since the year before",
+        }
+        for name in compared
+    ]
     return {
         "FieldWells": {"TableAggregatedFieldWells": wells},
+        **({"FieldOptions": {"SelectedFieldOptions": labels}} if labels else {}),
         "SortConfiguration": {"RowSort": [_sorted_by(visual)]},
         "TotalOptions": {"TotalsVisibility": "VISIBLE", "Placement": "END"},
     }
+
+
+def _changed(visual: Table, measure: str) -> Json:
+    field: Json = {
+        "FieldId": _field_id(visual.id, fields.change(measure)),
+        "Column": {"DataSetIdentifier": visual.source, "ColumnName": fields.change(measure)},
+        "FormatConfiguration": {"FormatConfiguration": PERCENT},
+    }
+    return {"NumericalMeasureField": field}
 
 
 def _sorted_by(visual: Bar | Table) -> Json:
@@ -182,7 +161,7 @@ def _values(dashboard: Dashboard, visual: Visual) -> list[Json]:
 
 
 def _value(measure: Measure, source: str, visual_id: str) -> Json:
-    column = _ratio(measure) if measure.is_ratio else measure.column
+    column = fields.ratio(measure) if measure.is_ratio else measure.column
     field: Json = {
         "FieldId": _field_id(visual_id, measure.name),
         "Column": {"DataSetIdentifier": source, "ColumnName": column},
@@ -195,7 +174,7 @@ def _value(measure: Measure, source: str, visual_id: str) -> Json:
 
 def _number_format(measure: Measure) -> Json:
     if measure.format == "percent":
-        return {"PercentageDisplayFormatConfiguration": {"DecimalPlacesConfiguration": {"DecimalPlaces": 1}}}
+        return PERCENT
     return {
         "NumberDisplayFormatConfiguration": {
             "DecimalPlacesConfiguration": {"DecimalPlaces": 2 if measure.format == "money" else 0},
@@ -207,7 +186,7 @@ def _number_format(measure: Measure) -> Json:
 def _group(dimension: Dimension, source: str, visual_id: str) -> Json:
     field: Json = {"FieldId": _field_id(visual_id, dimension.name)}
     if dimension.part == "month_of_year":
-        column = {"DataSetIdentifier": source, "ColumnName": _part(dimension)}
+        column = {"DataSetIdentifier": source, "ColumnName": fields.part(dimension)}
         return {"NumericalDimensionField": {**field, "Column": column}}
     field["Column"] = {"DataSetIdentifier": source, "ColumnName": dimension.columns[source]}
     if dimension.part:
@@ -228,8 +207,8 @@ def _filter_group(dimension: Dimension, dashboard: Dashboard) -> Json:
         "Filters": [
             {
                 "CategoryFilter": {
-                    "FilterId": _filtered(dimension),
-                    "Column": {"DataSetIdentifier": shown, "ColumnName": _filtered(dimension)},
+                    "FilterId": fields.filtered(dimension),
+                    "Column": {"DataSetIdentifier": shown, "ColumnName": fields.filtered(dimension)},
                     "Configuration": {
                         "FilterListConfiguration": {
                             "MatchOperator": "CONTAINS",
@@ -250,7 +229,7 @@ def _control(dimension: Dimension) -> Json:
         "Dropdown": {
             "FilterControlId": f"control_{dimension.name}",
             "Title": dimension.label,
-            "SourceFilterId": _filtered(dimension),
+            "SourceFilterId": fields.filtered(dimension),
             "Type": "MULTI_SELECT",
         }
     }

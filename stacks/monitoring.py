@@ -18,14 +18,15 @@ from contracts.model import Contract
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
+from stacks.constructs.python_function import PythonFunction
 from stacks.intake import IntakeStack
 from stacks.orchestration import OrchestrationStack
 from stacks.processing import ProcessingStack
+from stacks.storage import StorageStack
 
 NAMESPACE = "Slipway"
 RUN_SUCCEEDED = "run closed"  # the message of the line that close_run logs last, with its dataset
-# An alarm on hourly periods can look back seven days at most. Source: PutMetricAlarm API reference, EvaluationPeriods.
-LONGEST_WINDOW_HOURS = 7 * 24
+AGE = "AgeHours"  # the metric that measure_freshness writes; contracts may allow more than an alarm can look back
 FIVE_MINUTES = Duration.minutes(5)
 
 
@@ -37,6 +38,7 @@ class MonitoringStack(PipelineStack):
         scope: Construct,
         *,
         blueprint: Blueprint,
+        storage: StorageStack,
         alerts: AlertsStack,
         processing: ProcessingStack,
         orchestration: OrchestrationStack,
@@ -50,6 +52,7 @@ class MonitoringStack(PipelineStack):
         self._failed_executions(orchestration)
         self._failed_jobs([job.name for job in processing.jobs])
         self._count_successes(orchestration.close_run.log_group)
+        self._measure_freshness(blueprint, storage)
         for contract in blueprint.contracts:
             self._stale_data(contract)
         if blueprint.settings.features.dashboard:
@@ -156,19 +159,57 @@ class MonitoringStack(PipelineStack):
     def _metric_name(self) -> str:
         return f"RunsSucceeded-{self._environment}"
 
+    def _measure_freshness(self, blueprint: Blueprint, storage: StorageStack) -> None:
+        """An alarm looks back seven days at most, a contract may allow a month: so the age itself is the metric.
+
+        Source: CloudWatch API reference, PutMetricAlarm, Period.
+        """
+        part = PythonFunction(
+            self,
+            "MeasureFreshness",
+            root=blueprint.root,
+            name="measure_freshness",
+            description="Writes how old each dataset is as a metric",
+            environment={"ENVIRONMENT": self._environment, "RUN_LEDGER": storage.run_ledger.table_name},
+            timeout_seconds=60,
+            memory_mb=512,  # Lambda gives processor time by memory; less makes the start of boto3 slow
+            log_days=blueprint.log_days,
+            log_key=storage.operations_key,
+            removal_policy=blueprint.removal_policy,
+        )
+        permissions.allow_table(part.role, table=storage.run_ledger, actions=["Query"])
+        permissions.note_rarely_used(part.role, {"dynamodb:Query": "once an hour, beside all runs"})
+        permissions.allow_key(part.role, key=storage.data_key, services=["dynamodb"], write=False)
+        rule = events.Rule(
+            self,
+            "EveryHour",
+            description="Measures how old each dataset is",
+            schedule=events.Schedule.rate(Duration.hours(1)),
+        )
+        # The next hour measures again; a lasting failure is an alarm, since missing data is breaching.
+        rule.add_target(targets.LambdaFunction(part.function, max_event_age=Duration.minutes(30), retry_attempts=5))
+
     def _stale_data(self, contract: Contract) -> None:
-        """No run succeeded in any hour of the contract's freshness window."""
-        hours = min(contract.freshness_hours, LONGEST_WINDOW_HOURS)
+        """The data is older than the contract allows, was never loaded, or nobody has measured it, twice in a row."""
         cloudwatch.Alarm(
             self,
             "Stale" + contract.dataset.title().replace("_", ""),
-            metric=self._successes(contract.dataset),
-            alarm_description=f"No run of {contract.dataset} succeeded for {hours} hours",
-            threshold=1,
-            evaluation_periods=hours,
-            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            metric=self._age(contract.dataset),
+            alarm_description=f"{contract.dataset} was not loaded for more than {contract.freshness_hours} hours",
+            threshold=contract.freshness_hours,
+            evaluation_periods=2,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         ).add_alarm_action(self._action)
+
+    def _age(self, dataset: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=AGE,
+            dimensions_map={"Environment": self._environment, "Dataset": dataset},
+            statistic="Maximum",
+            period=Duration.hours(1),
+        )
 
     def _dashboard(self, blueprint: Blueprint, orchestration: OrchestrationStack, intake: IntakeStack) -> None:
         machine, care, function = orchestration.run.machine, orchestration.care.machine, intake.function.function
@@ -192,6 +233,7 @@ class MonitoringStack(PipelineStack):
         )
         dashboard.add_widgets(
             self._graph("SFTP: files in", [self._transfer_metric("FilesIn", intake)]),
+            self._graph("Hours since the last load, by dataset", [self._age(c.dataset) for c in blueprint.contracts]),
             self._graph("Successful runs by dataset", [self._successes(c.dataset) for c in blueprint.contracts]),
         )
 

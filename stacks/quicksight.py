@@ -45,7 +45,7 @@ INPUT_TYPES = {"string": "STRING", "int": "INTEGER", "bigint": "INTEGER", "boole
 
 
 class QuickSightStack(PipelineStack):
-    """Data source, a SPICE dataset per table that is shown, an analysis and a dashboard per description, their refresh."""
+    """Data source, a SPICE dataset per table that is shown, analysis and dashboard per description, their refresh."""
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,6 +141,17 @@ class RunLedger:
             "ConsistentRead": True,
         }
         return list(items.every(self.table, query))
+
+    def newest_first(self, dataset: str) -> Iterator[Item]:
+        """Every run, the newest first, read page by page as long as the caller goes on (strongly consistent)."""
+        query = {
+            "KeyConditionExpression": "dataset = :dataset AND begins_with(entry, :prefix)",
+            "ExpressionAttributeValues": {":dataset": dataset, ":prefix": RUN_PREFIX},
+            "ScanIndexForward": False,
+            "ConsistentRead": True,
+            "Limit": RECENT_RUNS,
+        }
+        return items.every(self.table, query)
 
     def running_of(self, dataset: str, execution_arn: str) -> Item | None:
         """The run that an execution has begun and not ended, among the dataset's newest runs, or None."""

@@ -45,8 +45,8 @@ def body(dataset: str, burst: Burst, files: Sequence[Item]) -> str:
 
 def next_command(dataset: str) -> str:
     """What shows every rejected file; those of no dataset are in the list of each."""
-    of_dataset = "" if dataset == UNKNOWN_DATASET else f" --dataset {dataset}"
-    return f"slipway files list --status rejected{of_dataset}"
+    everything = "slipway files list --status rejected"
+    return everything if dataset == UNKNOWN_DATASET else f"{everything} --dataset {dataset}"
 
 
 def in_order(item: Item) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from moto import mock_aws
 from contracts.ledger import BY_STATUS
 from lambdas.intake import handler
 
-LANDING, RAW, FILES = "landing", "raw", "files"
+LANDING, RAW, FILES, BURSTS = "landing", "raw", "files", "bursts"
 BATCH = 10  # messages per call, as the event source is set
 
 
@@ -88,6 +88,8 @@ def intake_account() -> Iterator[IntakeAccount]:
             "RAW_BUCKET": RAW,
             "STATE_MACHINE_ARN": machine["stateMachineArn"],
             "ANNOUNCE_STATE_MACHINE_ARN": machine["stateMachineArn"],
+            "BURSTS_TABLE": BURSTS,
+            "BURST_SECONDS": "5",
         }
         for name, value in settings.items():
             patch.setenv(name, value)
@@ -117,5 +119,11 @@ def _create() -> IntakeAccount:
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
             }
         ],
+    )
+    boto3.resource("dynamodb").create_table(
+        TableName=BURSTS,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("about", "entry")],
+        KeySchema=[{"AttributeName": "about", "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"}],
     )
     return IntakeAccount(s3=s3, ledger=ledger)

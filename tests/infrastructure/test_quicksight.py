@@ -93,6 +93,18 @@ def test_year_over_year_is_a_line_per_year(content: Json) -> None:
     assert wells["Category"][0]["NumericalDimensionField"]["Column"]["ColumnName"] == "part_month_of_year"
 
 
+def test_money_in_a_table_by_year_stands_beside_its_change_since_the_year_before(content: Json) -> None:
+    tables = {chart["VisualId"]: chart["ChartConfiguration"] for chart in found(content, "TableVisual")}
+    wells = tables["years"]["FieldWells"]["TableAggregatedFieldWells"]
+    shown = [value["NumericalMeasureField"]["Column"]["ColumnName"] for value in wells["Values"]]
+    assert shown[-3:] == ["change_revenue", "change_cost", "change_profit"]
+    expressions = {field["Name"]: field["Expression"] for field in content["CalculatedFields"]}
+    assert expressions["change_profit"] == "periodOverPeriodPercentDifference(sum({profit}), {quarter_start}, YEAR, 1)"
+    labels = [option["CustomLabel"] for option in tables["years"]["FieldOptions"]["SelectedFieldOptions"]]
+    assert labels[0] == "Revenue since the year before"
+    assert "FieldOptions" not in tables["countries"]
+
+
 def test_it_is_not_there_unless_it_is_wanted(prod: Assembly) -> None:
     assert "QuickSight" not in prod.templates
 

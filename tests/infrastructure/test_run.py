@@ -265,7 +265,7 @@ def test_a_run_that_ends_without_telling_is_reported(prod: Assembly) -> None:
 
 def test_functions_run_on_arm_with_their_own_log(prod: Assembly) -> None:
     functions = prod.resources("AWS::Lambda::Function")
-    assert len(functions) == 8
+    assert len(functions) == 9
     for function in functions.values():
         properties = function["Properties"]
         assert properties["Runtime"] == "python3.13"
@@ -277,7 +277,7 @@ def test_functions_run_on_arm_with_their_own_log(prod: Assembly) -> None:
     "name",
     [
         *("intake", "tell_rejections", "claim_batch", "gate", "close_run", "fail_run", "hold_dataset"),
-        "release_dataset",
+        *("release_dataset", "measure_freshness"),
     ],
 )
 def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly, name: str) -> None:
@@ -293,7 +293,7 @@ def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly,
 
 def test_every_log_ends_some_day_and_is_encrypted(prod: Assembly) -> None:
     groups = prod.resources("AWS::Logs::LogGroup")
-    assert len(groups) == 14  # eight functions, three machines, SFTP, output and error of the jobs
+    assert len(groups) == 15  # nine functions, three machines, SFTP, output and error of the jobs
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == 180
         assert "OperationsKey" in flat(group["Properties"]["KmsKeyId"])

@@ -193,15 +193,35 @@ def test_every_machine_has_its_own_alarms(alarms: Alarms, name: str, machine: st
         assert machine in flat(dimension["Value"])
 
 
-def test_stale_data_is_noticed_even_if_nothing_ever_ran(alarms: Alarms) -> None:
-    properties = alarm(alarms, "StaleSalesRecords")
+@pytest.mark.parametrize(
+    ("name", "dataset", "hours"), [("SalesRecords", "sales_records", 36), ("Superstore", "superstore", 840)]
+)
+def test_stale_data_is_noticed_by_its_age_even_if_nothing_ever_ran(
+    prod: Assembly, name: str, dataset: str, hours: int
+) -> None:
+    """840 hours, as superstore has, are more than the seven days that an alarm looks back: the age is the metric."""
+    [properties] = [
+        r["Properties"] for p, r in prod.resources("AWS::CloudWatch::Alarm").items() if f"/Stale{name}" in p
+    ]
+    assert (properties["MetricName"], properties["Namespace"]) == ("AgeHours", "Slipway")
+    assert (properties["Threshold"], properties["ComparisonOperator"]) == (hours, "GreaterThanThreshold")
     assert properties["TreatMissingData"] == "breaching"
-    assert properties["EvaluationPeriods"] * properties["Period"] == 36 * 60 * 60  # the contract's freshness
-    assert properties["Dimensions"] == [{"Name": "Dataset", "Value": "sales_records"}]
-    assert alarm(alarms, "StaleTiny")["Dimensions"] == [{"Name": "Dataset", "Value": "tiny"}]
+    assert (properties["EvaluationPeriods"], properties["Period"], properties["Statistic"]) == (2, 60 * 60, "Maximum")
+    dimensions = {item["Name"]: item["Value"] for item in properties["Dimensions"]}
+    assert dimensions == {"Environment": "prod", "Dataset": dataset}
 
 
-def test_the_freshness_metric_counts_the_line_that_close_run_logs(prod: Assembly) -> None:
+def test_the_age_is_measured_as_often_as_the_alarm_looks_under_the_names_that_the_function_writes(
+    prod: Assembly,
+) -> None:
+    rules = [r["Properties"] for p, r in prod.resources("AWS::Events::Rule", "Monitoring").items() if "EveryHour" in p]
+    assert [rule["ScheduleExpression"] for rule in rules] == ["rate(1 hour)"]
+    source = (ROOT / "lambdas" / "measure_freshness" / "service.py").read_text(encoding="utf-8")
+    for text in ('NAMESPACE = "Slipway"', 'METRIC = "AgeHours"', '[["Environment", "Dataset"]]'):
+        assert text in source
+
+
+def test_the_metric_of_successes_counts_the_line_that_close_run_logs(prod: Assembly) -> None:
     filters = prod.resources("AWS::Logs::MetricFilter").values()
     [message] = {one["Properties"]["FilterPattern"].partition('"')[2].partition('"')[0] for one in filters}
     assert f'log.info("{message}"' in (ROOT / "lambdas" / "close_run" / "service.py").read_text(encoding="utf-8")

@@ -1,0 +1,31 @@
+"""Entry point: one line per dataset in CloudWatch's embedded metric format, which becomes the metric AgeHours."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from contracts import model
+from contracts.aws_errors import retryable
+from contracts.environment import read_settings
+from contracts.ledger import RunLedger
+from lambdas.measure_freshness.service import MeasureFreshness
+from lambdas.measure_freshness.settings import Settings
+
+
+@retryable
+def handle(event: dict[str, Any], context: object) -> dict[str, float | None]:  # noqa: ARG001 - Lambda's signature
+    """The hours since each dataset was loaded last; None for one that never was, of which no metric is written."""
+    return _service().measure(model.datasets(), sys.stdout)
+
+
+@functools.cache
+def _service() -> MeasureFreshness:
+    settings = read_settings(Settings, os.environ)
+    runs = RunLedger(boto3.resource("dynamodb").Table(settings.run_ledger))
+    return MeasureFreshness(environment=settings.environment, runs=runs, now=lambda: datetime.now(UTC))

@@ -1,0 +1,58 @@
+"""How old the data of a dataset is: the time since the end of the last load that succeeded and was not rolled back.
+
+Written as a log line from which CloudWatch takes the metric, so the function needs no leave to write metrics.
+Source: CloudWatch user guide, "Specification: Embedded metric format".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TextIO
+
+from contracts.ledger import RunLedger
+
+NAMESPACE = "Slipway"
+METRIC = "AgeHours"
+MILLIS = 1000
+SECONDS_PER_HOUR = 60 * 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureFreshness:
+    """Measures ages."""
+
+    environment: str
+    runs: RunLedger
+    now: Callable[[], datetime]
+
+    def measure(self, datasets: Iterable[str], out: TextIO) -> dict[str, float | None]:
+        """Write a line for each dataset that was ever loaded to `out`: the hours by dataset."""
+        moment = self.now()
+        ages = {dataset: self._age_hours(dataset, moment) for dataset in datasets}
+        for dataset, age in ages.items():
+            if age is not None:
+                out.write(json.dumps(self._line(dataset, age, moment)) + "\n")
+        return ages
+
+    def _age_hours(self, dataset: str, moment: datetime) -> float | None:
+        loads = (run for run in self.runs.newest_first(dataset) if run["mode"] == "load")
+        last = next((run for run in loads if run["status"] == "succeeded"), None)
+        if last is None:
+            return None
+        return round((moment - datetime.fromisoformat(last["ended_at"])).total_seconds() / SECONDS_PER_HOUR, 3)
+
+    def _line(self, dataset: str, age: float, moment: datetime) -> dict[str, object]:
+        metric = {
+            "Namespace": NAMESPACE,
+            "Dimensions": [["Environment", "Dataset"]],
+            "Metrics": [{"Name": METRIC, "Unit": "None"}],
+        }
+        return {
+            "_aws": {"Timestamp": int(moment.timestamp() * MILLIS), "CloudWatchMetrics": [metric]},
+            "Environment": self.environment,
+            "Dataset": dataset,
+            METRIC: age,
+        }

@@ -1,0 +1,85 @@
+"""The age of each dataset, from the run ledger, as a line from which CloudWatch takes a metric."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from contracts import model
+from contracts.ledger import RunMode, RunStatus, timestamp
+from lambdas.measure_freshness import handler
+from lambdas.measure_freshness.service import MeasureFreshness
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def run(account: Any, days_ago: int, *, mode: RunMode = "load", status: RunStatus | None = "succeeded") -> None:
+    """A run that ended so long ago; without `status` it has not."""
+    ended = NOW - timedelta(days=days_ago)
+    run_id = f"{ended:%Y%m%dT%H%M%S}-0a1b2c3d"
+    given = {"trigger": "schedule", "execution_arn": "arn:e", "contract_version": "1.0.0", "file_hashes": []}
+    account.runs().start("sales_records", run_id, started_at=timestamp(ended), mode=mode, **given)
+    if status:
+        account.runs().finish("sales_records", run_id, status, {"ended_at": timestamp(ended)})
+
+
+def measured(account: Any) -> tuple[dict[str, float | None], list[dict[str, Any]]]:
+    out = io.StringIO()
+    service = MeasureFreshness(environment="dev", runs=account.runs(), now=lambda: NOW)
+    ages = service.measure(["sales_records", "superstore"], out)
+    return ages, [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_the_age_is_that_of_the_last_load_that_still_stands(account: Any) -> None:
+    run(account, 40)
+    run(account, 9)
+    run(account, 5, status="rolled_back")
+    run(account, 4, status="failed")
+    run(account, 3, mode="maintenance")
+    run(account, 2, mode="backfill")  # the same files again
+    run(account, 1, status=None)
+    ages, lines = measured(account)
+    assert ages == {"sales_records": 9 * 24.0, "superstore": None}
+    assert lines == [
+        {
+            "_aws": {
+                "Timestamp": 1795262400000,
+                "CloudWatchMetrics": [
+                    {
+                        "Namespace": "Slipway",
+                        "Dimensions": [["Environment", "Dataset"]],
+                        "Metrics": [{"Name": "AgeHours", "Unit": "None"}],
+                    }
+                ],
+            },
+            "Environment": "dev",
+            "Dataset": "sales_records",
+            "AgeHours": 216.0,
+        }
+    ]
+
+
+def test_a_load_is_found_behind_any_number_of_later_runs(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contracts.ledger.runs.RECENT_RUNS", 2)
+    run(account, 30)
+    for days_ago in range(7, 0, -1):
+        run(account, days_ago, status="failed")
+    assert measured(account)[0]["sales_records"] == 30 * 24.0
+
+
+def test_the_handler_measures_every_dataset_that_has_a_contract(
+    account: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "dev")
+    monkeypatch.setenv("RUN_LEDGER", "runs")
+    run(account, 1)
+    handler._service.cache_clear()
+    ages = handler.handle({}, None)
+    handler._service.cache_clear()
+    assert set(ages) == set(model.datasets())
+    [line] = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert line["AgeHours"] == ages["sales_records"]
