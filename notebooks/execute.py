@@ -20,6 +20,7 @@ from nbconvert import HTMLExporter
 
 HERE = Path(__file__).parent
 OUTPUT = Path("build")
+KERNEL = "python3"  # of this Python, as ipykernel calls it
 NOT_DESCRIBED = 'alt="No description has been provided for this image"'  # what nbconvert puts
 CELL_TIMEOUT_SECONDS = 300  # an Athena query of an analyst takes seconds; a cell that hangs must not hang a build
 
@@ -27,7 +28,7 @@ CELL_TIMEOUT_SECONDS = 300  # an Athena query of an analyst takes seconds; a cel
 def main(arguments: Sequence[str] | None = None) -> int:
     """Execute and write; 1 when a cell failed, whose error is told."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("notebook", nargs="?", default="sales_analysis", help="name in notebooks/, without .ipynb")
+    parser.add_argument("notebook", nargs="?", default="sales_analysis", choices=local())
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIR")
     options = parser.parse_args(arguments)
     document = read(HERE / f"{options.notebook}.ipynb")
@@ -42,6 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     target.write_text(to_html(document), encoding="utf-8")
     print(f"written to {target}")
     return 0
+
+
+def local() -> list[str]:
+    """Names of the notebooks that run here; those for the kernel of Glue do not."""
+    return [file.stem for file in sorted(HERE.glob("*.ipynb")) if read(file).metadata.kernelspec.name == KERNEL]
 
 
 def read(path: Path) -> Any:
@@ -61,7 +67,7 @@ def execute(document: Any, *, on_cell: Callable[[int], None] = lambda _number: N
         if id(cell) in numbers:
             on_cell(numbers[id(cell)])
 
-    client = NotebookClient(document, kernel_name="python3", timeout=CELL_TIMEOUT_SECONDS, on_cell_start=told)
+    client = NotebookClient(document, kernel_name=KERNEL, timeout=CELL_TIMEOUT_SECONDS, on_cell_start=told)
     client.create_kernel_manager().transport = "ipc"  # opens no port
     client.execute()
 
