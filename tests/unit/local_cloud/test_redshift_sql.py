@@ -81,6 +81,19 @@ def test_a_parameter_is_a_text_and_never_sql(session: Session) -> None:
         run(session, "SELECT :missing")
 
 
+@pytest.mark.parametrize("moment", ["GETDATE()", "SYSDATE", "CURRENT_TIMESTAMP"])
+def test_a_time_has_no_zone(session: Session, moment: str) -> None:
+    # Source: Redshift database developer guide, GETDATE and SYSDATE functions: TIMESTAMP
+    outcome = session.run(f"SELECT {moment} AS now", {}, query_id=1, in_batch=True)
+    assert outcome.columns == [("now", "TIMESTAMP")]
+
+
+def test_a_system_view_is_there_for_one_statement_only(session: Session) -> None:
+    assert run(session, "SELECT query_id FROM sys_external_query_detail d WHERE d.returned_bytes > 0") == []
+    views = session.connection.execute("SELECT view_name FROM duckdb_views()").fetchall()
+    assert not [name for (name,) in views if "slipway" in name]
+
+
 @pytest.mark.parametrize("sql", ["SELECT n / (n - n) FROM curated.sales", "SELECT money / 0 FROM curated.sales"])
 def test_a_division_by_zero_is_an_error(session: Session, sql: str) -> None:
     with pytest.raises(duckdb.Error, match="Divide by zero"):

@@ -53,10 +53,15 @@ def test_keys_are_informational_and_not_null_is_enforced(session: Session) -> No
         ]
 
 
-def test_a_primary_key_column_is_not_null(session: Session) -> None:
-    run(session, "CREATE TABLE curated.keyed (a int, b int, PRIMARY KEY (a))")
-    with pytest.raises(duckdb.ConstraintException, match=r"NOT NULL.*keyed\.a"):
-        run(session, "INSERT INTO curated.keyed (b) VALUES (1)")
+@pytest.mark.parametrize(
+    ("columns", "missing"),
+    [("a int, b int, PRIMARY KEY (a)", "a"), ("a int PRIMARY KEY, b int", "a"), ("a int NULL, b int NOT NULL", "b")],
+)
+def test_a_column_of_the_key_or_not_null_takes_no_null(session: Session, columns: str, missing: str) -> None:
+    run(session, f"CREATE TABLE curated.keyed ({columns})")
+    present = "b" if missing == "a" else "a"
+    with pytest.raises(duckdb.ConstraintException, match=rf"NOT NULL.*keyed\.{missing}"):
+        run(session, f"INSERT INTO curated.keyed ({present}) VALUES (1)")
 
 
 def test_a_text_is_measured_in_bytes(session: Session) -> None:
