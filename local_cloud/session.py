@@ -120,7 +120,7 @@ class LocalCloud:
         else:
             raise LocalCloudFailed(f"processes {session_processes(self.pid)} survived; end them with kill -9")
         (self.path / "state.json").unlink(missing_ok=True)
-        for folder in ("tmp", "spark", keys.PRIVATE_KEY):
+        for folder in ("tmp", "spark", "redshift", keys.PRIVATE_KEY):
             target = self.path / folder
             if target.is_dir():
                 shutil.rmtree(target)
@@ -138,7 +138,7 @@ def start(
     """
     directory = (state_dir / CLOUD_DIRECTORY).resolve()
     _refuse_second(directory)
-    for leftover in ("tmp", "spark", "logs"):
+    for leftover in ("tmp", "spark", "redshift", "logs"):
         shutil.rmtree(directory / leftover, ignore_errors=True)
     (directory / "logs").mkdir(parents=True)
     keys.make(directory)

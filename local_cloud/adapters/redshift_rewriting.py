@@ -10,7 +10,9 @@ _CALLED = {exp.Sum: "sum", exp.Count: "count", exp.Avg: "avg", exp.Min: "min", e
 
 
 def replace_functions(statement: exp.Expr, *, user: str) -> None:
-    """Times without a zone, the database user, LISTAGG and CONCAT as Redshift has them."""
+    """Times without a zone, the database user, LISTAGG, CONCAT and CAST to VARCHAR(n) as Redshift has them."""
+    for cast in reversed(list(statement.find_all(exp.Cast))):  # the inner ones first
+        _cut(cast)
     for node in list(statement.find_all(exp.CurrentTimestamp, exp.CurrentUser, exp.GroupConcat, exp.Concat)):
         if isinstance(node, exp.CurrentTimestamp):
             node.replace(exp.cast(node.copy(), "TIMESTAMP"))
@@ -20,6 +22,14 @@ def replace_functions(statement: exp.Expr, *, user: str) -> None:
             node.replace(functools.reduce(lambda a, b: exp.DPipe(this=a, expression=b), node.expressions))
         elif not node.args.get("separator"):
             node.set("separator", exp.Literal.string(""))  # LISTAGG puts nothing between, DuckDB a comma
+
+
+def _cut(cast: exp.Cast) -> None:
+    """A text that is cast to a shorter type loses its end; DuckDB knows no length. Counted in characters here."""
+    size = cast.to.expressions[0].name if cast.to.expressions else ""
+    if cast.to.is_type(*exp.DataType.TEXT_TYPES) and size.isdigit():
+        whole = exp.cast(cast.this.copy(), "VARCHAR")
+        cast.replace(exp.Left(this=whole, expression=exp.Literal.number(size)))
 
 
 def rename(table: exp.Table, registered: str) -> None:

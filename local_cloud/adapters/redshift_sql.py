@@ -2,9 +2,9 @@
 
 A statement is a tree of sqlglot's; whatever is in it and not in `KNOWN` is refused by name, so a construct that nobody
 has compared with Redshift never runs. What differs and is handled: numeric types (redshift_types), external tables
-(redshift_lake), attributes of tables (redshift_ddl). What differs and is left: `DATE_TRUNC` and `ROUND` may show
-another number of digits, CAST to
-VARCHAR(n) does not cut, GETDATE() has microseconds, a trailing blank counts when CHAR values are compared.
+(redshift_lake), attributes of tables (redshift_ddl), some functions (redshift_rewriting). What differs and is left:
+ROUND may show another number of digits, CAST to VARCHAR(n) cuts by characters and not by bytes, GETDATE() has
+microseconds and is the time of the transaction, trailing blanks count when texts are compared.
 """
 
 from __future__ import annotations

@@ -9,7 +9,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.end_to_end.local_cloud.bench import Bench
-from tests.end_to_end.local_cloud.warehouse import DATABASE, FEBRUARY, NAME, Lake, Warehouse
+from tests.end_to_end.local_cloud.warehouse import (
+    DATABASE,
+    FEBRUARY,
+    MAY_READ_LAKE,
+    NAME,
+    REDSHIFT,
+    Lake,
+    Warehouse,
+    template,
+)
 
 LOAD = (
     "CREATE TEMP TABLE staged_sales (LIKE curated.sales)",
@@ -165,6 +174,20 @@ def test_a_statement_can_be_cancelled(warehouse: Warehouse) -> None:
     assert warehouse.api.cancel_statement(Id=sent["Id"])["Status"] is True
     assert warehouse.ended(sent["Id"])["Status"] == "ABORTED"
     assert warehouse.ended(waiting["Id"])["Status"] == "FINISHED"
+
+
+def test_a_stack_update_changes_what_may_change(bench: Bench, warehouse: Warehouse) -> None:
+    serverless, cloudformation = bench.client("redshift-serverless"), bench.client("cloudformation")
+    before = serverless.get_namespace(namespaceName=NAME)["namespace"]
+    rows = warehouse.ask("SELECT COUNT(*) FROM curated.sales")
+    other = bench.role("other-reader", REDSHIFT, *MAY_READ_LAKE)
+    cloudformation.update_stack(StackName=NAME, TemplateBody=template(other, BaseCapacity=8))
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1})
+    after = serverless.get_namespace(namespaceName=NAME)["namespace"]
+    assert after == before | {"defaultIamRoleArn": other, "iamRoles": [other]}
+    assert serverless.get_workgroup(workgroupName=NAME)["workgroup"]["baseCapacity"] == 8
+    assert warehouse.ask("SELECT COUNT(*) FROM curated.sales") == rows
+    assert warehouse.ask("SELECT COUNT(*) FROM lake.sales")
 
 
 def test_a_namespace_goes_with_its_database_and_its_secret(bench: Bench, stack: dict[str, str]) -> None:

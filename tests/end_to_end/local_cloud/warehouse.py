@@ -130,16 +130,16 @@ LOOK_UP = json.dumps(
 )
 
 
-def template(reader: str, **namespace: Any) -> str:
+def template(reader: str, **workgroup: Any) -> str:
     """A namespace with a managed admin secret and its workgroup."""
     named = {"NamespaceName": NAME, "DbName": DATABASE, "AdminUsername": "boss", "ManageAdminPassword": True}
     roles = {"DefaultIamRoleArn": reader, "IamRoles": [reader]}
     resources = {
-        "Namespace": {"Type": "AWS::RedshiftServerless::Namespace", "Properties": named | roles | namespace},
+        "Namespace": {"Type": "AWS::RedshiftServerless::Namespace", "Properties": named | roles},
         "Workgroup": {
             "Type": "AWS::RedshiftServerless::Workgroup",
             "DependsOn": "Namespace",
-            "Properties": {"WorkgroupName": NAME, "NamespaceName": NAME, "BaseCapacity": 4},
+            "Properties": {"WorkgroupName": NAME, "NamespaceName": NAME, "BaseCapacity": 4} | workgroup,
         },
         "Look": {"Type": "Custom::RedshiftAdminSecret", "DependsOn": "Namespace", "Properties": {"Create": LOOK_UP}},
     }

@@ -39,6 +39,9 @@ from tests.unit.local_cloud.warehouse import run, shown
         ("DECODE(n, 7, 'seven', 'other')", "seven"),
         ("ROUND(money, 1)", "10.1"),
         ("money * 100", "1010.00"),
+        ("CAST('abcdef' AS varchar(3))", "abc"),
+        ("CAST(CAST('abcdef' AS varchar(3)) AS varchar(5))", "abc"),
+        ("(name || 'bcd')::char(2) || CAST(money AS varchar(64))", "ab10.10"),
     ],
 )
 def test_an_expression_has_redshifts_value(session: Session, expression: str, value: str) -> None:
