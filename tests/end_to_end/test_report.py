@@ -1,4 +1,4 @@
-"""The page shows, to the cent, what was in the file and what Athena says: three accounts, read three ways.
+"""Files, Athena, the warehouse and the page agree to the cent: four accounts, each read its own way.
 
 Other tests of the session may have loaded before, so the file is seen as what the figures grew by.
 """
@@ -16,13 +16,14 @@ import pytest
 from contracts import model
 from sample_data.sales_rows import Span, write_file
 from slipway import __main__ as command_line
-from slipway import proof
+from slipway import proof, warehouse
 from tests.end_to_end.pipeline import DATASET, Pipeline, money
 from tests.page.browser import Browser, browser
 
 UNUSED_SERIAL = 700_000_000  # orders that no other file has
 MEASURES = ("revenue", "cost", "profit")
-ACCOUNTS = ("Table: sales_records", "Table: sales_by_region_quarter", "Table: sales_by_month_item")
+TABLES = ("sales_by_region_quarter", "sales_by_month_item")
+ACCOUNTS = (*(f"Table: {name}" for name in ("sales_records", *TABLES)), *(f"Warehouse: {name}" for name in TABLES))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,15 @@ def athena(pipeline: Pipeline, table: str) -> dict[str, Decimal]:
     return dict(zip(MEASURES, map(money, totals), strict=True))
 
 
-def test_files_athena_and_the_page_agree_to_the_cent(pipeline: Pipeline, chromium: Browser, tmp_path: Path) -> None:
+def in_warehouse(pipeline: Pipeline, table: str) -> dict[str, Decimal]:
+    sums = ", ".join(f"sum({name})" for name in MEASURES)
+    (totals,) = warehouse.query(pipeline.deployment, f"select {sums} from curated.{table}").rows
+    return dict(zip(MEASURES, totals, strict=True))
+
+
+def test_files_athena_warehouse_and_page_agree_to_the_cent(
+    pipeline: Pipeline, chromium: Browser, tmp_path: Path
+) -> None:
     before = page(chromium, tmp_path / "before.html")
     assert before.console == []
 
@@ -86,11 +95,31 @@ def test_files_athena_and_the_page_agree_to_the_cent(pipeline: Pipeline, chromiu
     after = page(chromium, tmp_path / "after.html")
 
     assert after.kpis == {name: before.kpis[name] + delivered[f"total_{name}"] for name in MEASURES}
-    for table in ("sales_by_region_quarter", "sales_by_month_item"):
-        assert athena(pipeline, table) == after.kpis
+    for table in TABLES:
+        assert athena(pipeline, table) == in_warehouse(pipeline, table) == after.kpis
     assert sum(after.months.values()) == after.kpis["revenue"]
-    assert [after.accounts[label] for label in ACCOUNTS] == [tuple(after.kpis.values())] * 3
+    assert [after.accounts[label] for label in ACCOUNTS] == [tuple(after.kpis.values())] * len(ACCOUNTS)
     assert "for_the_report.csv" in after.text
     assert "Reconciled" in after.text
     assert "Does not add up" not in after.text
     assert after.console == []
+
+
+def test_a_cent_that_somebody_changed_in_the_warehouse_is_on_the_page_until_a_load_mends_it(
+    pipeline: Pipeline, chromium: Browser, tmp_path: Path
+) -> None:
+    table, revenue = TABLES[1], athena(pipeline, TABLES[1])["revenue"]
+    ((month, item),) = warehouse.query(
+        pipeline.deployment, f"select month_start, item_type from curated.{table} order by 1, 2 limit 1"
+    ).rows
+    one_row = f"month_start = date '{month}' and item_type = '{item}'"
+    warehouse.query(pipeline.deployment, f"update curated.{table} set revenue = revenue + 0.01 where {one_row}")
+    changed = page(chromium, tmp_path / "changed.html")
+    assert "Does not add up" in changed.text
+    assert f"Warehouse: {table} has" in changed.text
+    assert f"{revenue + Decimal('0.01'):,} of total_revenue" in changed.text
+
+    assert command_line.main(["warehouse", "load", DATASET]) == 0
+    mended = page(chromium, tmp_path / "mended.html")
+    assert "Does not add up" not in mended.text
+    assert in_warehouse(pipeline, table)["revenue"] == revenue
