@@ -159,14 +159,16 @@ def test_the_ledger_keeps_what_was_served_and_success_tells_tables_and_rows(
     assert "Dashboards: brought up to date." in message["message"]
 
 
-def test_a_run_resumed_after_serve_keeps_what_its_failed_attempt_had_served(
-    claimed: Any, contract: model.Contract
+@pytest.mark.parametrize(
+    ("serve", "kept"), [(None, {"warehouse": {"tables": {}}}), ([], {})], ids=["resumed after Serve", "nothing serves"]
+)
+def test_a_resumed_run_keeps_what_was_served_before_only_if_it_did_not_serve_again(
+    claimed: Any, contract: model.Contract, serve: Any, kept: dict[str, Any]
 ) -> None:
     claimed.runs().finish(DATASET, RUN, "failed", {"error": "E", "served": {"warehouse": {"tables": {}}}})
     claimed.runs().reopen(DATASET, RUN, execution_arn=EXECUTION)
-    close(claimed, written(contract), contract)  # resumed from CloseRun, so there is no result of Serve
-    run = claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]
-    assert run["served"] == {"warehouse": {"tables": {}}}
+    close(claimed, replace(written(contract), serve=serve), contract)
+    assert claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]["served"] == kept
 
 
 def test_warnings_unproven_rules_and_schema_changes_are_told(claimed: Any, contract: model.Contract) -> None:
