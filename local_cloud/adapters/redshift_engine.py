@@ -151,7 +151,9 @@ class Session:
             return redshift_ddl.table(statement).sql
         redshift_rewriting.name_results(statement)
         redshift_rewriting.replace_functions(statement, user=self.user.name)
-        typed = redshift_types.compute_as_redshift(statement, lambda: self._columns(statement))
+        typed = redshift_types.compute_as_redshift(
+            statement, lambda: redshift_types.columns_of(statement, self.connection)
+        )
         if isinstance(typed, exp.Create) and typed.kind == "TABLE":
             return redshift_ddl.table(typed).sql
         return typed.sql(dialect="duckdb")
@@ -205,21 +207,6 @@ class Session:
         found = self.connection.execute("FROM slipway_catalog.external_schemas").fetchall()
         return {name: (database, role) for name, database, role in found}
 
-    def _columns(self, statement: exp.Expr) -> redshift_types.Columns:
-        """Types of the columns of every table that is named and exists; DuckDB will complain about the others."""
-        columns: redshift_types.Columns = {}
-        for table in statement.find_all(exp.Table):
-            # asked of the catalog, since describing a table that is not there would end the transaction
-            schemas = [table.db.lower()] if table.db else ["public", "main"]  # main is where temporary tables are
-            found = self.connection.execute(
-                "SELECT column_name, data_type FROM duckdb_columns() WHERE lower(table_name) = ? "
-                "AND list_contains(?, lower(schema_name)) ORDER BY schema_name, column_index",
-                [table.name.lower(), schemas],
-            ).fetchall()
-            if found:
-                columns.setdefault(table.db, {})[table.name] = {str(name): str(kind) for name, kind in found}
-        return columns
-
     def _add_external_schema(self, schema: ExternalSchema) -> Outcome:
         if schema.name in self._external_schemas():
             if not schema.if_not_exists:
@@ -246,5 +233,9 @@ class Session:
     def _note(self, subject: str, what: str) -> Outcome:
         logger.info("without effect here: %s: %s", subject, what)
         row = [self.user.name, subject, what]
-        self.connection.execute("INSERT INTO slipway_catalog.without_effect VALUES (?, ?, ?)", row)
+        self.connection.execute(
+            "INSERT INTO slipway_catalog.without_effect SELECT $1, $2, $3 WHERE NOT EXISTS (FROM "
+            "slipway_catalog.without_effect WHERE user_name = $1 AND object = $2 AND what = $3)",
+            row,
+        )
         return Outcome(columns=None, rows=[], row_count=0)

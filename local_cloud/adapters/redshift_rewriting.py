@@ -36,7 +36,11 @@ def rename(table: exp.Table, registered: str) -> None:
     """The statement goes on calling the table by its own name or alias."""
     called = table.alias or table.name
     for column in table.root().find_all(exp.Column):
-        if column.args.get("db") and column.table.lower() == table.name.lower() and column.text("db") == table.db:
+        if (
+            column.args.get("db")
+            and column.table.lower() == table.name.lower()
+            and column.text("db").lower() == table.db.lower()
+        ):
             column.set("db", None)
     table.set("this", exp.to_identifier(registered, quoted=True))
     table.set("db", None)

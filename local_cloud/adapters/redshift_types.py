@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+import duckdb
 from sqlglot import exp
 from sqlglot.errors import OptimizeError, SchemaError
 from sqlglot.optimizer.annotate_types import annotate_types
@@ -61,6 +62,22 @@ def compute_as_redshift(statement: exp.Expr, columns: Callable[[], Columns]) -> 
         statement.set("expression", typed)
         return statement
     return typed
+
+
+def columns_of(statement: exp.Expr, connection: duckdb.DuckDBPyConnection) -> Columns:
+    """Types of the columns of every table that is named and exists; DuckDB will complain about the others."""
+    columns: Columns = {}
+    for table in statement.find_all(exp.Table):
+        # asked of the catalog, since describing a table that is not there would end the transaction
+        schemas = [table.db.lower()] if table.db else ["public", "main"]  # main is where temporary tables are
+        found = connection.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE lower(table_name) = ? "
+            "AND list_contains(?, lower(schema_name)) ORDER BY schema_name, column_index",
+            [table.name.lower(), schemas],
+        ).fetchall()
+        if found:
+            columns.setdefault(table.db, {})[table.name] = {str(name): str(kind) for name, kind in found}
+    return columns
 
 
 def _query_of(statement: exp.Expr) -> exp.Query | None:
