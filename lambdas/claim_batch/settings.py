@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Settings:
     """Names of resources, and the two limits of a claim.
 
-    `claim_lease_seconds` must be longer than a run can take (both Glue jobs, what is served and some minutes), since a run
-    whose lease is over is taken for dead.
+    `claim_lease_seconds` must be longer than a run can take (both Glue jobs, what is served and some minutes), since
+    a run whose lease is over is taken for dead.
     """
 
     file_ledger: str

@@ -26,18 +26,19 @@ Tables = dict[str, list[tuple[Any, ...]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """Three months of orders, one file each."""
+    """Four months of orders, one file each."""
 
     first: Path
     second: Path
     killed: Path
+    left: Path
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     folder = tmp_path_factory.mktemp("warehouse")
-    made = Files(first=folder / "first.csv", second=folder / "second.csv", killed=folder / "killed.csv")
-    for number, path in enumerate((made.first, made.second, made.killed)):
+    made = Files(**{name: folder / f"{name}.csv" for name in ("first", "second", "killed", "left")})
+    for number, path in enumerate((made.first, made.second, made.killed, made.left)):
         span = Span(first=date(2033, 1 + number, 1))
         write_file(path, rows=40, span=span, seed=path.name, first_serial=FIRST_SERIAL + 1000 * number)
     return made
@@ -127,3 +128,18 @@ def test_the_rollback_of_a_run_is_followed_by_the_warehouse(pipeline: Pipeline) 
     after = in_warehouse(pipeline)
     assert after == in_lake(pipeline) != before
     assert set(served(rollback)) == set(TABLES)
+
+
+def test_after_a_failed_load_a_plain_run_loads_the_same_rows_to_the_same_result(
+    pipeline: Pipeline, cloud: LocalCloud, files: Files
+) -> None:
+    before, sha256 = in_warehouse(pipeline), sha256_of(files.left)
+    cloud.control("warehouse-crash-at/after/MERGE")  # merged, but not committed
+    assert len(pipeline.deliver(files.left).failed_executions) == 1
+    assert cloud.control("no-warehouse-crash")["not_struck"] == []
+    published, processed = in_lake(pipeline), pipeline.tables()["processed"][0][:5]
+    assert in_warehouse(pipeline) == before != published
+    assert pipeline.start_run(sha256) == "SUCCEEDED"
+    assert newest_run(pipeline)["status"] == "succeeded"
+    assert in_warehouse(pipeline) == published == in_lake(pipeline)
+    assert pipeline.tables()["processed"][0][:5] == processed
