@@ -98,6 +98,8 @@ class WarehouseStack(PipelineStack):
                 *(self.format_arn(service="glue", resource="table", resource_name=name) for name in tables),
             ],
         )
+        asked = "documented for external schemas; which of them answer a query is up to Redshift"
+        permissions.note_rarely_used(role, {action: asked for action in CATALOG_READ if action != "glue:GetTable"})
         return role
 
     def _namespace(self) -> redshift.CfnNamespace:
