@@ -86,13 +86,6 @@ def test_a_long_line_is_cut_in_the_list_and_whole_when_shown(account: Account, c
     assert "long " * 30 + "end" in capsys.readouterr().out
 
 
-def test_a_query_shows_null_as_nothing(account: Account, capsys: Any) -> None:
-    account.refuse(SHA, 1, {"a": "x"})
-    sql = f"select _source_row, resolved_by, resolved_at from processed.{DATASET}_quarantine"
-    assert account.slipway("query", sql) == 0
-    assert capsys.readouterr().out.split() == ["1", "row", "_source_row", "resolved_by", "resolved_at", "1"]
-
-
 def test_one_record_is_shown_with_every_reason_and_its_text(account: Account, capsys: Any) -> None:
     account.put_file(SHA)
     account.refuse(SHA, 7, {"a.type": "a: '[x]' is no number", "b.required": "b: is empty"}, raw_text="[x],,1")
