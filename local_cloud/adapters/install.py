@@ -12,6 +12,7 @@ from local_cloud.adapters import (
     policy_variables,
     quicksight,
     redshift_service,
+    s3_objects,
     secrets_of_stacks,
     service_roles,
     spark_jobs,
@@ -31,6 +32,7 @@ def install_all(settings: ServerSettings) -> None:
     step_functions_sns.install()
     step_functions_nested.install()
     service_roles.install()
+    s3_objects.install()
     transfer_events.install()
     cfn_types.install()
     glue_gaps.install()
