@@ -1,4 +1,5 @@
-"""Rollback and maintenance through the second state machine: the tables are those before the run, row for row.
+"""Rollback and maintenance through the second state machine: the tables are those before the run, row for row, and
+the warehouse follows.
 
 What an operator would type is typed here. The full form then releases the file that was set aside, and has its rows
 back.
@@ -6,6 +7,7 @@ back.
 
 from __future__ import annotations
 
+from chaos import serving
 from chaos.batches import SmallFile, batch
 from chaos.outcome import Outcome, differences, left_open
 from chaos.world import DATASET, World
@@ -26,13 +28,13 @@ def run(world: World, *, short: bool) -> Outcome:
     entry = next(item for item in world.file_entries() if item["landing_key"] == later.key)
     problems = [] if differences(before, after) else ["the second file changed nothing"]
     problems += _typed("runs", "rollback", entry["run_id"], "--yes")
-    problems += differences(before, world.tables())
+    problems += differences(before, world.tables()) + serving.unlike_lake(world)
     problems += _typed("maintain", "--dataset", DATASET)
-    problems += differences(before, world.tables())
+    problems += differences(before, world.tables()) + serving.unlike_lake(world)
     if not short:
         problems += _typed("files", "release", entry["sha256"])
         world.wait_for(world.start_run())
-        problems += differences(after, world.tables())
+        problems += differences(after, world.tables()) + serving.unlike_lake(world)
     modes = [item["mode"] for item in world.run_entries() if item["entry"].startswith("run#")]
     return Outcome(
         figures={mode: modes.count(mode) for mode in sorted(set(modes))},

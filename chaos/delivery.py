@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+from chaos import serving
 from chaos.batches import SmallFile, batch, expected
 from chaos.outcome import Outcome, differences, left_open
 from chaos.world import FOLDER, Landed, World, of, started
@@ -54,7 +55,7 @@ def run(world: World, *, short: bool) -> Outcome:
     else:
         problems += differences(expected(files), found) + differences(tables, found)
         problems += [f"ledger: {line}" for line in _unlike(ledger, _ledger(world, files))]
-    problems += _entries_once(world, files) + left_open(world)
+    problems += _entries_once(world, files) + left_open(world) + serving.unlike_lake(world)
     return Outcome(
         figures={
             "files": len(files),

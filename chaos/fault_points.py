@@ -1,22 +1,35 @@
 """Where a run can be broken: every call of every task that changes something, and every state it can be stopped in.
 
 The points are not written down but counted: an undisturbed run is watched, and each change that a role made in it is a
-place to die. A task that changes nothing dies at its first call.
+place to die. A task that changes nothing dies at its first call. The warehouse dies at each statement of a load.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
 
-from chaos.world import World
+from chaos.world import DATASET, World
+from contracts import model, warehouse
+from contracts.warehouse import TableLoad
+from contracts.warehouse_sql import head_of
 
-FUNCTIONS = ("ClaimBatch", "Gate", "CloseRun", "FailRun")
+# The stack that each function is in.
+FUNCTIONS = {
+    "ClaimBatch": "Orchestration",
+    "Gate": "Orchestration",
+    "LoadWarehouse": "Warehouse",
+    "CloseRun": "Orchestration",
+    "FailRun": "Orchestration",
+}
 JOBS = {"RawToProcessed": "RawToProcessedJobName", "ProcessedToCurated": "ProcessedToCuratedJobName"}
-# In the order of the state machine; FailRun only runs where another task failed.
-TASKS = ("ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun")
-STOPPED_IN = ("SettleUploads", "RawToProcessed", "ProcessedToCurated")  # the others are over within moments
-CHANGES = ("Put", "Update", "Delete", "Create", "Publish", "Send", "Start")
+# In the order of the state machine, where LoadWarehouse works for Serve; FailRun only runs where another task failed.
+TASKS = ("ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "LoadWarehouse", "CloseRun")
+# The others are over within moments. RunServingMachine is the state within Serve.
+STOPPED_IN = ("SettleUploads", "RawToProcessed", "ProcessedToCurated", "RunServingMachine")
+CHANGES = ("Put", "Update", "Delete", "Create", "Publish", "Send", "Start", "BatchExecute")
 # Of one action in a job, the first and the last call: tests/spark kills the jobs at every write, in one Spark.
 SPARK_CALLS = 2
 Counts = Mapping[str, int]
@@ -34,6 +47,27 @@ class Point:
     def __str__(self) -> str:
         return f"{self.task}, {self.action} number {self.call}"
 
+    @property
+    def command(self) -> str:
+        """What tells the embedded AWS to kill the task's process there (local_cloud/adapters/control.py)."""
+        return f"crash-at/{self.role}/{self.action}/{self.call}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarehousePoint:
+    """The warehouse itself dies, around the first statement that is filled from sql/redshift/load/<kind>.sql."""
+
+    moment: Literal["before", "after"]
+    kind: str
+
+    def __str__(self) -> str:
+        return f"Serve, the warehouse {self.moment} {self.kind}"
+
+    @property
+    def command(self) -> str:
+        """As that of Point; a statement begins with a comment that names its kind."""
+        return f"warehouse-crash-at/{self.moment}/{quote(f'slipway {self.kind} ')}"
+
 
 def roles(world: World) -> dict[str, str]:
     """Role name of each task of the state machine."""
@@ -41,8 +75,8 @@ def roles(world: World) -> dict[str, str]:
     found = {
         task: glue.get_job(JobName=world.deployment.output(output))["Job"]["Role"] for task, output in JOBS.items()
     }
-    for task in FUNCTIONS:
-        name = world.physical_id("Orchestration", f"{task}Function", "AWS::Lambda::Function")
+    for task, stack in FUNCTIONS.items():
+        name = world.physical_id(stack, f"{task}Function", "AWS::Lambda::Function")
         found[task] = functions.get_function_configuration(FunctionName=name)["Role"]
     return {task: arn.rsplit("/", 1)[-1] for task, arn in found.items()}
 
@@ -66,6 +100,21 @@ def points(
         for action, calls in _changes(before.get(roles[task], {}), after.get(roles[task], {}))
         for call in (_spread(calls) if task in JOBS else range(1, calls + 1))
     ]
+
+
+def warehouse_points() -> list[WarehousePoint]:
+    """Before the first of each kind of statement of a load of periods, in order, and after its last statement.
+
+    What is after the last one is before the commit.
+    """
+    models = warehouse.marked(model.load(DATASET))
+    loads = [
+        TableLoad(model=item, mode="periods", periods=("2020-01-01",), anew=False, snapshot_id=None) for item in models
+    ]
+    heads = filter(None, map(head_of, warehouse.loading(models, loads, "run")))
+    kinds = list(dict.fromkeys(head.kind for head in heads))
+    before = [WarehousePoint(moment="before", kind=kind) for kind in kinds]
+    return [*before, WarehousePoint(moment="after", kind=kinds[-1])]
 
 
 def _changes(before: Counts, after: Counts) -> Iterator[tuple[str, int]]:

@@ -1,8 +1,8 @@
 """Kill every task at every change it makes, stop executions in every state that lasts, and look what is left.
 
 Each fault hits the work that the one before left undone. After each: the failure was announced exactly once, nothing
-holds the lock, no file is claimed. In the end one run is let through, and the tables must be those that Python computes
-from the files, so those of an undisturbed run.
+holds the lock, no file is claimed, and the warehouse is as before or as the lake. In the end one run is let through,
+and the tables must be those that Python computes from the files, so those of an undisturbed run, in both.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from chaos import fault_points
+from chaos import fault_points, serving
 from chaos.batches import SmallFile, batch, expected
-from chaos.fault_points import Point
+from chaos.fault_points import Point, WarehousePoint
 from chaos.outcome import Outcome, differences, left_open
 from chaos.world import DATASET, Row, World
 from slipway.inbox import Alert
@@ -24,6 +24,7 @@ ALERT_SECONDS = 20
 # The points of the short form: one per kind of task, each known to be reached by any run.
 SHORT_POINTS = (("ClaimBatch", "s3:PutObject"), ("RawToProcessed", "s3:PutObject"), ("CloseRun", "dynamodb:DeleteItem"))
 SHORT_FAIL_RUN = "dynamodb:UpdateItem"
+SHORT_WAREHOUSE = WarehousePoint(moment="before", kind="merge")  # its rows are staged, its tables are as before
 
 
 @dataclass(kw_only=True)
@@ -32,6 +33,7 @@ class Breaking:
 
     world: World
     roles: dict[str, str]
+    served: serving.Tables  # rows of the warehouse after the fault before
     files: list[SmallFile] = field(default_factory=list)
     tried: int = 0
     survived: int = 0
@@ -56,14 +58,15 @@ class Breaking:
             time.sleep(LOOK_SECONDS)
         return new[0]
 
-    def crash(self, *points: Point) -> None:
+    def crash(self, *points: Point | WarehousePoint) -> None:
         """Let a run die at the first point, and what handles its failure at the others."""
+        control = self.world.cloud.control
         for point in points:
-            self.world.cloud.control(f"crash-at/{point.role}/{point.action}/{point.call}")
+            control(point.command)
         execution = self.begin()
         self.world.wait_for(execution)
         self._look(execution, " then ".join(map(str, points)))
-        missed = self.world.cloud.control("no-crash")["not_struck"]
+        missed = control("no-crash")["not_struck"] + control("no-warehouse-crash")["not_struck"]
         self.problems += [f"{crash} was never reached after {points[0]}" for crash in missed]
 
     def stop_in(self, state: str) -> None:
@@ -93,7 +96,7 @@ class Breaking:
         return str(next((event["stateEnteredEventDetails"]["name"] for event in entered), ""))
 
     def _look(self, execution: str, fault: str) -> None:
-        """What a failure must leave: one alert, no lock, no claimed file. A run may also have survived the fault."""
+        """What a failure must leave: one alert, no lock, no claimed file, a whole warehouse. A run may also survive."""
         self.tried += 1
         status = self.world.wait_for(execution)
         if status == "SUCCEEDED":
@@ -111,6 +114,15 @@ class Breaking:
         held = [item for item in self.world.run_entries() if item["entry"] == "claim"]
         held += [item for item in self.world.file_entries() if item["status"] == "claimed"]
         self.problems += [f"{fault}: still held: {item['entry']}" for item in held]
+        self.look_at_warehouse(fault, survived=status == "SUCCEEDED")
+
+    def look_at_warehouse(self, fault: str, *, survived: bool) -> None:
+        """A load is one transaction: all of it is there, and must be after a run that succeeded, or nothing."""
+        found, lake = serving.in_warehouse(self.world), serving.in_lake(self.world)
+        if found != lake and (survived or found != self.served):
+            wrong = differences(lake, found)
+            self.problems.append(f"{fault}: the warehouse is neither as before nor as the lake: {wrong}")
+        self.served = found
 
     def _alerts(self, wanted: int) -> list[Alert]:
         """Alerts of failed runs: what came once `wanted` were there and nothing moved any more, or time is over."""
@@ -125,7 +137,7 @@ class Breaking:
 
 def run(world: World, *, short: bool) -> Outcome:
     """Break runs at every point, or in the short form at some."""
-    breaking = Breaking(world=world, roles=fault_points.roles(world))
+    breaking = Breaking(world=world, roles=fault_points.roles(world), served=serving.in_warehouse(world))
     world.inbox.read()
     before = world.tables()
     sequence = _short(breaking) if short else _full(breaking)
@@ -135,10 +147,12 @@ def run(world: World, *, short: bool) -> Outcome:
         breaking.stop_in(state)
     breaking.finish()
     problems = breaking.problems + left_open(world) + _tables(world, breaking.files, before)
+    problems += serving.unlike_lake(world)
     return Outcome(
         figures={
             "runs broken": breaking.tried,
             "processes killed with SIGKILL at a call to AWS": len(world.cloud.control("crashes")),
+            "warehouses ended at a statement": len(world.cloud.control("warehouse-crashes")),
             "of the runs, survived by a retry of the task": breaking.survived,
             "failures announced": breaking.told,
             "files": len(breaking.files),
@@ -147,16 +161,17 @@ def run(world: World, *, short: bool) -> Outcome:
     )
 
 
-def _short(breaking: Breaking) -> Iterator[tuple[Point, ...]]:
-    """One crash per kind of task, and one of FailRun while it handles the first."""
+def _short(breaking: Breaking) -> Iterator[tuple[Point | WarehousePoint, ...]]:
+    """One crash per kind of task, one of FailRun while it handles Spark's, and one of the warehouse."""
     for task, action in SHORT_POINTS:
         point = Point(task=task, role=breaking.roles[task], action=action, call=1)
         handling = Point(task="FailRun", role=breaking.roles["FailRun"], action=SHORT_FAIL_RUN, call=1)
         yield (point, handling) if task == "RawToProcessed" else (point,)
+    yield (SHORT_WAREHOUSE,)
 
 
-def _full(breaking: Breaking) -> Iterator[tuple[Point, ...]]:
-    """Every point that an undisturbed run goes through, then FailRun at each of its changes while it handles one."""
+def _full(breaking: Breaking) -> Iterator[tuple[Point | WarehousePoint, ...]]:
+    """Every point that an undisturbed run goes through, FailRun at each of its changes, the warehouse at each."""
     before = fault_points.counted(breaking.world)
     breaking.world.wait_for(breaking.begin())
     breaking.world.wait_until_quiet()
@@ -171,6 +186,8 @@ def _full(breaking: Breaking) -> Iterator[tuple[Point, ...]]:
             handling = fault_points.points(before, after, breaking.roles, tasks=["FailRun"])
     for point in handling:
         yield killed_job, point
+    for statement in fault_points.warehouse_points():
+        yield (statement,)
 
 
 def _tables(world: World, files: list[SmallFile], before: dict[str, list[Row]]) -> list[str]:

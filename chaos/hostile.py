@@ -3,7 +3,8 @@
 They are put into the landing bucket as objects, since SFTP cannot express most of their keys. What must become of a
 file follows from how it was made (sample_data.hostile), not from what the pipeline says. The files that break every
 row are small: a share of bad rows beyond the contract's limit fails the whole run. The full form shows that too, and
-that the gate sets such a file aside and the others are loaded without anybody's doing.
+that the gate sets such a file aside and the others are loaded without anybody's doing. Rejected files are told in
+bursts (docs/decisions/0023), so what the messages count must add up to the rejected files, each once.
 """
 
 from __future__ import annotations
@@ -11,28 +12,31 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chaos import memory
+from chaos import memory, serving
 from chaos.batches import batch
 from chaos.outcome import Outcome, left_open
 from chaos.world import World
 from sample_data.hostile import KINDS, HostileFile, hostile_files
 from sample_data.hostile_draw import Draw, text
+from slipway.inbox import Alert
 
 SEED = 7
 FULL, SHORT = 1_000, len(KINDS)
 UPLOADS_AT_ONCE = 4
 POISON_SECONDS = 20 * 60
 POISON_ROWS, POISON_NUMBER = 300, 540_000  # the number keeps its orders apart from every other experiment's
+REJECTED = re.compile(r"^WARNING \[local\] (\S+): (\d+) files? rejected\b")
 Entry = dict[str, Any]
 
 
 def run(world: World, *, short: bool) -> Outcome:
     """Put all files into landing at once, and account for every one and every row."""
     files = list(hostile_files(SEED, SHORT if short else FULL))
+    world.inbox.read()
     began = time.monotonic()
     with memory.watched(world.cloud) as peaks:
         with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
@@ -41,7 +45,11 @@ def run(world: World, *, short: bool) -> Outcome:
     seconds = time.monotonic() - began
     entries = {item["landing_key"]: item for item in world.file_entries()}
     problems = [problem for file in files for problem in _fate(file, entries.get(file.key))]
-    problems += _rows(world, files, entries)
+    alerts = world.inbox.read()
+    problems += _rows(world, files, entries) + _told(
+        alerts, [entries[file.key] for file in files if file.key in entries]
+    )
+    problems += serving.unlike_lake(world)
     problems += [] if short else _poison(world)
     problems += left_open(world)
     fates = Counter(_outcome(entries[file.key]) for file in files if file.key in entries)
@@ -51,6 +59,7 @@ def run(world: World, *, short: bool) -> Outcome:
             "kinds": len({file.kind for file in files}),
             "bytes": sum(len(file.body) for file in files),
             **{f"files {fate}": count for fate, count in sorted(fates.items())},
+            "messages about rejected files": sum(alert.topic == "FileRejected" for alert in alerts),
             "runs": sum(1 for item in world.run_entries() if item["entry"].startswith("run#")),
             "seconds": round(seconds),
             **{f"peak memory of {name}": f"{peak / 1024**2:.0f} MiB" for name, peak in sorted(peaks.items())},
@@ -85,6 +94,28 @@ def _fate(file: HostileFile, entry: Entry | None) -> list[str]:
         for count, number in wanted.items()
         if entry[count] != number
     ]
+
+
+def told(alerts: Iterable[Alert]) -> Counter[str]:
+    """How many rejected files of each dataset people were told of.
+
+    Raises ValueError for a message about rejected files whose subject does not say how many.
+    """
+    counted: Counter[str] = Counter()
+    for alert in alerts:
+        if alert.topic == "FileRejected":
+            found = REJECTED.match(alert.subject)
+            if found is None:
+                raise ValueError(f"the subject {alert.subject!r} does not say how many files were rejected")
+            counted[found[1]] += int(found[2])
+    return counted
+
+
+def _told(alerts: Iterable[Alert], entries: Iterable[Entry]) -> list[str]:
+    """Each rejected file once, whichever burst it was in."""
+    wanted = Counter(str(entry["dataset"]) for entry in entries if entry["status"] == "rejected")
+    found = told(alerts)
+    return [] if found == wanted else [f"people were told of {dict(found)} rejected files, there are {dict(wanted)}"]
 
 
 def _rows(world: World, files: Sequence[HostileFile], entries: dict[str, Entry]) -> list[str]:

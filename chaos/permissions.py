@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chaos import care
+from chaos import care, serving
 from chaos.faults import Breaking
 from chaos.outcome import Outcome
 from chaos.world import DATASET, PARTNER, World
@@ -146,6 +146,6 @@ def _maintain(world: World) -> None:
 
 def _stop_a_run(world: World) -> None:
     """Stop an execution from outside while it works, so that the rule for silent ends does its work; then load."""
-    breaking = Breaking(world=world, roles={})
+    breaking = Breaking(world=world, roles={}, served=serving.in_warehouse(world))
     breaking.stop_in("RawToProcessed")
     breaking.finish()

@@ -158,8 +158,8 @@ class World:
         return _scan(self.deployment.run_ledger)
 
     def ask(self, sql: str) -> list[Row]:
-        """Rows of one query by Athena; the zones' databases may be written `processed.t`, `curated.t`."""
-        return list(lake.query(self.deployment, sql).itertuples(index=False, name=None))
+        """Rows of one query by Athena, null as None; the zones' databases may be written `processed.t`, `curated.t`."""
+        return lake.rows(self.deployment, sql)
 
     def tables(self) -> dict[str, list[Row]]:
         """Every row of the dataset's tables, without what differs from run to run, in a fixed order."""
@@ -171,10 +171,10 @@ class World:
         ]  # fmt: skip
         for curated in contract.curated:
             wanted[f"curated.{curated.name}"] = [column.name for column in curated.columns]
-        return {name: self._rows(name, columns) for name, columns in wanted.items()}
+        return {name: self.rows(name, columns) for name, columns in wanted.items()}
 
-    def _rows(self, table: str, columns: list[str]) -> list[Row]:
-        """All rows as text, in order; none while no run has made the table."""
+    def rows(self, table: str, columns: list[str]) -> list[Row]:
+        """All rows of a table of the lake as text, in order; none while no run has made the table."""
         zone, name = table.split(".")
         glue = self.client("glue")
         try:

@@ -33,12 +33,14 @@ def test_killed_tasks_and_stopped_executions_leave_the_tables_of_an_undisturbed_
     assert told("faults", outcome) == []
     survived = outcome.figures["of the runs, survived by a retry of the task"]
     assert outcome.figures["failures announced"] == outcome.figures["runs broken"] - survived > 0
+    assert outcome.figures["warehouses ended at a statement"] == 1
 
 
 def test_every_kind_of_hostile_file_is_loaded_quarantined_or_rejected_with_its_place(world: World) -> None:
     outcome = hostile.run(world, short=True)
     assert told("hostile", outcome) == []
     assert outcome.figures["files"] == outcome.figures["kinds"]
+    assert 0 < outcome.figures["messages about rejected files"] < outcome.figures["files"]
 
 
 def test_a_run_that_is_rolled_back_leaves_the_tables_as_before_it_and_maintenance_changes_no_row(world: World) -> None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+import pytest
+
+from chaos import serving
 from chaos.batches import REPLACED, ROWS, batch, expected
 from chaos.delivery import event
-from chaos.fault_points import points
+from chaos.fault_points import TASKS, WarehousePoint, points, warehouse_points
+from chaos.faults import SHORT_WAREHOUSE, Breaking
+from chaos.hostile import told
 from chaos.outcome import differences
-from chaos.world import Landed
+from chaos.serving import Tables
+from chaos.world import Landed, World
+from slipway.inbox import Alert
 
-ROLES = {task: f"role-{task}" for task in ("ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun")}
+ROLES = {task: f"role-{task}" for task in TASKS}
 
 
 def test_a_missing_an_extra_and_a_doubled_row_are_all_told() -> None:
@@ -60,6 +67,7 @@ def test_every_change_of_a_function_is_a_point_and_a_task_without_changes_has_it
         "role-ClaimBatch": {"s3:PutObject": 6, "dynamodb:UpdateItem": 2, "dynamodb:GetItem": 9},
         "role-Gate": {"s3:GetObject": 3},
         "role-RawToProcessed": {"s3:PutObject": 100, "s3:GetObject": 50},
+        "role-LoadWarehouse": {"redshift-data:BatchExecuteStatement": 2, "redshift-data:DescribeStatement": 7},
     }
     assert [str(point) for point in points(before, after, ROLES)] == [
         "ClaimBatch, s3:PutObject number 1",
@@ -68,4 +76,49 @@ def test_every_change_of_a_function_is_a_point_and_a_task_without_changes_has_it
         "RawToProcessed, s3:PutObject number 1",
         "RawToProcessed, s3:PutObject number 100",
         "Gate, s3:GetObject number 1",
+        "LoadWarehouse, redshift-data:BatchExecuteStatement number 1",
+        "LoadWarehouse, redshift-data:BatchExecuteStatement number 2",
     ]
+
+
+def test_the_warehouse_dies_before_each_kind_of_statement_of_a_load_and_before_its_commit() -> None:
+    found = warehouse_points()
+    kinds = ["stage_table", "stage_rows", "delete_gone", "merge", "compare", "record", "figures"]
+    assert [point.kind for point in found] == [*kinds, "figures"]
+    assert [point.moment for point in found] == ["before"] * len(kinds) + ["after"]
+    assert SHORT_WAREHOUSE in found
+    assert SHORT_WAREHOUSE.command == "warehouse-crash-at/before/slipway%20merge%20"
+    assert str(WarehousePoint(moment="after", kind="figures")) == "Serve, the warehouse after figures"
+
+
+def test_rejected_files_are_counted_over_bursts_and_no_other_message_is() -> None:
+    subjects = [
+        ("FileRejected", "WARNING [local] sales_records: 1 file rejected: a.csv (not_utf8)"),
+        ("FileRejected", "WARNING [local] sales_records: 12 files rejected (7 no_rows, 5 bad_gzip)"),
+        ("FileRejected", "WARNING [local] unknown: 2 files rejected (2 not_in_contract)"),
+        ("RunFailed", "ERROR [local] sales_records: run 20261121T100000-0a1b2c3d failed at Gate"),
+    ]
+    alerts = [Alert(topic=topic, subject=subject, body="") for topic, subject in subjects]
+    assert told(alerts) == {"sales_records": 13, "unknown": 2}
+    with pytest.raises(ValueError, match="does not say how many"):
+        told([Alert(topic="FileRejected", subject="WARNING [local] sales_records: files rejected", body="")])
+
+
+BEFORE, LAKE, TORN = ({"curated.t": [(number,)]} for number in ("1", "2", "3"))
+
+
+@pytest.mark.parametrize(
+    ("found", "survived", "is_told"),
+    [(BEFORE, False, False), (LAKE, False, False), (TORN, False, True), (BEFORE, True, True), (LAKE, True, False)],
+)
+def test_the_warehouse_is_as_before_or_as_the_lake_and_after_a_run_that_succeeded_as_the_lake(
+    monkeypatch: pytest.MonkeyPatch, found: Tables, *, survived: bool, is_told: bool
+) -> None:
+    monkeypatch.setattr(serving, "in_warehouse", lambda _: found)
+    monkeypatch.setattr(serving, "in_lake", lambda _: LAKE)
+    world = World(cloud=None, deployment=None)  # type: ignore[arg-type] # nothing of it is asked
+    breaking = Breaking(world=world, roles={}, served=BEFORE)
+    breaking.look_at_warehouse("a fault", survived=survived)
+    assert [problem.partition(":")[0] for problem in breaking.problems] == ["a fault"] * is_told
+    assert breaking.served == found
+    assert serving.unlike_lake(world) == ([] if found == LAKE else [f"warehouse: {differences(LAKE, found)[0]}"])
