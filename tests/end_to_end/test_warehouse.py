@@ -64,6 +64,11 @@ def served(run: dict[str, Any]) -> dict[str, tuple[str, int]]:
     return {name: (tables[name]["mode"], int(tables[name]["loaded_rows"])) for name in tables}
 
 
+def read_bytes(run: dict[str, Any]) -> dict[str, int]:
+    """Bytes of the lake that the load of each table read, as the run ledger has it."""
+    return {name: int(table["lake_bytes"]) for name, table in run["served"]["warehouse"]["tables"].items()}
+
+
 def test_the_first_run_loads_everything_and_the_ledger_and_the_message_say_so(
     pipeline: Pipeline, files: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +76,7 @@ def test_the_first_run_loads_everything_and_the_ledger_and_the_message_say_so(
     tables, run = in_warehouse(pipeline), newest_run(pipeline)
     assert tables == in_lake(pipeline)
     assert served(run) == {name: ("everything", len(tables[name])) for name in TABLES}
+    assert min(read_bytes(run).values()) > 0
     (told,) = [alert for alert in pipeline.new_alerts() if run["run_id"] in alert.body]
     assert f"{sum(map(len, tables.values()))} rows merged into" in told.body
     assert command_line.main(["runs", "show", run["run_id"]]) == 0
@@ -87,10 +93,20 @@ def test_the_next_run_loads_the_touched_periods_only(pipeline: Pipeline, files: 
     assert 0 < loads[by_month][1] < len(tables[by_month])
 
 
-def test_a_load_that_is_repeated_changes_nothing(pipeline: Pipeline) -> None:
+def test_a_load_that_is_repeated_by_hand_changes_nothing_and_reads_more_than_the_touched_periods(
+    pipeline: Pipeline,
+) -> None:
     before = in_warehouse(pipeline)
     assert command_line.main(["warehouse", "load", DATASET]) == 0
     assert in_warehouse(pipeline) == before == in_lake(pipeline)
+    by_hand = executions.executions(pipeline.deployment, machine="warehouse")[-1]["executionArn"]
+    everything = executions.wait(pipeline.deployment, by_hand, lambda _step: None).output["tables"]
+    assert {table["mode"] for table in everything} == {"everything"}
+    touched = read_bytes(newest_run(pipeline))  # one of two months, but the only quarter
+    by_month, by_quarter = "sales_by_month_item", "sales_by_region_quarter"
+    read = {table["table"]: table["lake_bytes"] for table in everything}
+    assert touched[by_month] < read[by_month]
+    assert touched[by_quarter] == read[by_quarter]
 
 
 def test_a_load_that_dies_between_staging_and_merge_leaves_the_target_and_the_retry_serves_alone(
