@@ -167,8 +167,8 @@ def test_a_named_query_is_there_to_be_run(bench: Bench) -> None:
 
 
 def test_a_type_nobody_knows_fails_the_deployment(bench: Bench) -> None:
-    body = json.dumps({"Resources": {"X": {"Type": "AWS::QuickSight::Dashboard", "Properties": {}}}})
-    with pytest.raises(ClientError, match=r"Unrecognized resource types: \[AWS::QuickSight::Dashboard\]"):
+    body = json.dumps({"Resources": {"X": {"Type": "AWS::SageMaker::Model", "Properties": {}}}})
+    with pytest.raises(ClientError, match=r"Unrecognized resource types: \[AWS::SageMaker::Model\]"):
         bench.client("cloudformation").create_stack(StackName="unknown", TemplateBody=body)
 
 
