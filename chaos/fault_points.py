@@ -27,8 +27,8 @@ FUNCTIONS = {
 JOBS = {"RawToProcessed": "RawToProcessedJobName", "ProcessedToCurated": "ProcessedToCuratedJobName"}
 # In the order of the state machine, where LoadWarehouse works for Serve; FailRun only runs where another task failed.
 TASKS = ("ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "LoadWarehouse", "CloseRun")
-# The others are over within moments. RunServingMachine is the state within Serve.
-STOPPED_IN = ("SettleUploads", "RawToProcessed", "ProcessedToCurated", "RunServingMachine")
+# The others are over within moments.
+STOPPED_IN = ("SettleUploads", "RawToProcessed", "ProcessedToCurated", "Serve")
 CHANGES = ("Put", "Update", "Delete", "Create", "Publish", "Send", "Start", "BatchExecute")
 # Of one action in a job, the first and the last call: tests/spark kills the jobs at every write, in one Spark.
 SPARK_CALLS = 2

@@ -33,8 +33,8 @@ class Breaking:
 
     world: World
     roles: dict[str, str]
-    served: serving.Tables  # rows of the warehouse after the fault before
     files: list[SmallFile] = field(default_factory=list)
+    served: serving.Tables = field(default_factory=dict)  # rows of the warehouse before the run
     tried: int = 0
     survived: int = 0
     told: int = 0
@@ -46,6 +46,7 @@ class Breaking:
 
     def begin(self) -> str:
         """An execution that has work to do; its ARN."""
+        self.served = serving.in_warehouse(self.world)
         if self.waiting():
             return self.world.start_run()
         known = {item["executionArn"] for item in self.world.executions()}
@@ -73,7 +74,7 @@ class Breaking:
         """Stop an execution once it is in `state`."""
         execution = self.begin()
         client = self.world.client("stepfunctions")
-        while self._state_of(execution) != state:
+        while not self._is_in(execution, state):
             if client.describe_execution(executionArn=execution)["status"] != "RUNNING":
                 self.problems.append(f"{execution} ended before it was in {state}")
                 return
@@ -90,10 +91,14 @@ class Breaking:
     def _arns(self) -> list[str]:
         return [item["executionArn"] for item in self.world.executions()]
 
-    def _state_of(self, execution: str) -> str:
+    def _is_in(self, execution: str, state: str) -> bool:
+        """Whether it has entered the state and not left it; a Map is left after the states within it."""
         history = self.world.client("stepfunctions").get_execution_history(executionArn=execution, reverseOrder=True)
-        entered = (event for event in history["events"] if event["type"].endswith("StateEntered"))
-        return str(next((event["stateEnteredEventDetails"]["name"] for event in entered), ""))
+        for event in history["events"]:
+            for way in ("Entered", "Exited"):
+                if event.get(f"state{way}EventDetails", {}).get("name") == state:
+                    return way == "Entered"
+        return False
 
     def _look(self, execution: str, fault: str) -> None:
         """What a failure must leave: one alert, no lock, no claimed file, a whole warehouse. A run may also survive."""
@@ -122,7 +127,6 @@ class Breaking:
         if found != lake and (survived or found != self.served):
             wrong = differences(lake, found)
             self.problems.append(f"{fault}: the warehouse is neither as before nor as the lake: {wrong}")
-        self.served = found
 
     def _alerts(self, wanted: int) -> list[Alert]:
         """Alerts of failed runs: what came once `wanted` were there and nothing moved any more, or time is over."""
@@ -137,7 +141,7 @@ class Breaking:
 
 def run(world: World, *, short: bool) -> Outcome:
     """Break runs at every point, or in the short form at some."""
-    breaking = Breaking(world=world, roles=fault_points.roles(world), served=serving.in_warehouse(world))
+    breaking = Breaking(world=world, roles=fault_points.roles(world))
     world.inbox.read()
     before = world.tables()
     sequence = _short(breaking) if short else _full(breaking)

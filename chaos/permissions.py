@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chaos import care, serving
+from chaos import care
 from chaos.faults import Breaking
 from chaos.outcome import Outcome
 from chaos.world import DATASET, PARTNER, World
@@ -147,7 +147,7 @@ def _maintain(world: World) -> None:
 def _stop_a_run(world: World) -> list[str]:
     """Stop an execution from outside while it works, so that the rule for silent ends does its work; then load."""
     world.inbox.read()
-    breaking = Breaking(world=world, roles={}, served=serving.in_warehouse(world))
+    breaking = Breaking(world=world, roles={})
     breaking.stop_in("RawToProcessed")
     breaking.finish()
     return breaking.problems
