@@ -129,52 +129,87 @@ def _run(run_id: str) -> str:
 
 
 def _of_table(load: TableLoad, run_id: str) -> list[str]:
-    model, staged = load.model, quoted(f"staged_{load.model.name}")
-    name, columns = model.name, _columns(model)
-    table, scope = _table(model), _scope(model, load.periods)
-    same_row = "\nAND ".join(f"{staged}.{quoted(key)} = {table}.{quoted(key)}" for key in model.grain)
-    assignments = ",\n".join(f"{quoted(item.name)} = {staged}.{quoted(item.name)}" for item in model.columns)
-    staged_columns = ",\n".join(f"{staged}.{quoted(item.name)}" for item in model.columns)
-    drop = [statement("drop_table", name, table=table)]
-    gone = [statement("delete_gone", name, table=table, staged=staged, scope=scope, same_row=same_row)]
+    """Prepare the target, stage a copy, take out what is gone, merge, compare, record: in this order."""
+    model = load.model
+    drop = [statement("drop_table", model.name, table=_table(model))]
     return [
         *(drop if load.anew else []),
         *([_create(model)] if load.mode == "everything" else []),
-        statement("stage_table", name, staged=staged, table=table),
-        statement("stage_rows", name, staged=staged, columns=columns, lake_table=_lake_table(model), scope=scope),
-        *([] if load.anew else gone),  # a table that was just made has no such rows
+        *_stage(load),
+        *([] if load.anew else [_delete_gone(load)]),  # a table that was just made has no such rows
+        _merge(model),
+        *_account(load, literal(run_id)),
+    ]
+
+
+def _stage(load: TableLoad) -> list[str]:
+    model = load.model
+    return [
+        statement("stage_table", model.name, staged=_staged(model), table=_table(model)),
         statement(
-            "merge",
-            name,
-            table=table,
-            staged=staged,
-            same_row=same_row,
-            assignments=assignments,
-            columns=columns,
-            staged_columns=staged_columns,
+            "stage_rows",
+            model.name,
+            staged=_staged(model),
+            columns=_columns(model),
+            lake_table=_lake_table(model),
+            scope=_scope(model, load.periods),
         ),
-        statement(
-            "compare",
-            name,
-            load.mode,
-            load_checks=_CHECKS,
-            run_id=literal(run_id),
-            table_name=literal(name),
-            measures=_measures(model, warehouse_rows=table),
-        ),
+    ]
+
+
+def _delete_gone(load: TableLoad) -> str:
+    model = load.model
+    return statement(
+        "delete_gone",
+        model.name,
+        table=_table(model),
+        staged=_staged(model),
+        scope=_scope(model, load.periods),
+        same_row=_same_row(model),
+    )
+
+
+def _merge(model: CuratedModel) -> str:
+    staged = _staged(model)
+    return statement(
+        "merge",
+        model.name,
+        table=_table(model),
+        staged=staged,
+        same_row=_same_row(model),
+        assignments=",\n".join(f"{quoted(item.name)} = {staged}.{quoted(item.name)}" for item in model.columns),
+        columns=_columns(model),
+        staged_columns=",\n".join(f"{staged}.{quoted(item.name)}" for item in model.columns),
+    )
+
+
+def _account(load: TableLoad, run_id: str) -> list[str]:
+    """The comparison with the lake, and what the table then holds; `run_id` is a literal of SQL."""
+    model = load.model
+    who = {"run_id": run_id, "table_name": literal(model.name)}
+    measures = _measures(model, warehouse_rows=_table(model))
+    return [
+        statement("compare", model.name, load.mode, load_checks=_CHECKS, measures=measures, **who),
         statement(
             "record",
-            name,
+            model.name,
             load.mode,
             loads=_LOADS,
-            run_id=literal(run_id),
-            table_name=literal(name),
             snapshot_id="CAST(NULL AS BIGINT)" if load.snapshot_id is None else str(int(load.snapshot_id)),
             shape=literal(shape(model)),
             mode=literal(load.mode),
-            staged=staged,
+            staged=_staged(model),
+            **who,
         ),
     ]
+
+
+def _staged(model: CuratedModel) -> str:
+    return quoted(f"staged_{model.name}")
+
+
+def _same_row(model: CuratedModel) -> str:
+    return "\nAND ".join(f"{_staged(model)}.{quoted(key)} = {_table(model)}.{quoted(key)}" for key in model.grain)
 
 
 def _create(model: CuratedModel) -> str:

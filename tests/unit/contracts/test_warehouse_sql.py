@@ -99,7 +99,7 @@ def test_the_largest_periods_fit_into_a_statement_and_more_are_refused() -> None
     most = some(MONTHS, *days[: warehouse.MOST_PERIODS])
     for statement in [*warehouse.loading([MONTHS], [most], RUN), warehouse.difference(MONTHS, most.periods)]:
         assert len(statement.encode()) <= warehouse_sql.MOST_STATEMENT_BYTES
-    with pytest.raises(PermanentError, match="delete_gone of sales_by_month_item has more than 100000 bytes"):
+    with pytest.raises(PermanentError, match="stage_rows of sales_by_month_item has more than 100000 bytes"):
         warehouse.loading([MONTHS], [some(MONTHS, *days)], RUN)
 
 
