@@ -242,26 +242,7 @@ class ProcessingStack(PipelineStack):
         permissions.note_rarely_used(role, rarely_used or {})
 
     def _raw_crawler(self) -> None:
-        role = iam.Role(
-            self,
-            "RawCrawlerRole",
-            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
-            description="What the crawler over the raw zone may do",
-        )
-        permissions.allow_s3_read(role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
-        permissions.allow_s3_list(role, bucket=self._storage.raw)
-        permissions.allow_key(role, key=self._storage.originals_key, services=["s3"], write=False)
-        allow_glue_runtime(role, log_groups="/aws-glue/crawlers", log_key=self._storage.operations_key)
-        self._allow_tables(
-            role,
-            "raw",
-            (*CRAWLER, *PARTITIONS),
-            [contract.dataset for contract in self._blueprint.contracts],
-            rarely_used=dict.fromkeys(
-                (*CRAWLER, *PARTITIONS, "s3:GetObject"),
-                "used when the crawler runs, which no run of a dataset waits for",
-            ),
-        )
+        role = self._raw_crawler_role()
         crawler = glue.CfnCrawler(
             self,
             "RawCrawler",
@@ -282,6 +263,29 @@ class ProcessingStack(PipelineStack):
             crawler_security_configuration=self._security.ref,
         )
         crawler.node.add_dependency(role)
+
+    def _raw_crawler_role(self) -> iam.Role:
+        role = iam.Role(
+            self,
+            "RawCrawlerRole",
+            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
+            description="What the crawler over the raw zone may do",
+        )
+        permissions.allow_s3_read(role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
+        permissions.allow_s3_list(role, bucket=self._storage.raw)
+        permissions.allow_key(role, key=self._storage.originals_key, services=["s3"], write=False)
+        allow_glue_runtime(role, log_groups="/aws-glue/crawlers", log_key=self._storage.operations_key)
+        self._allow_tables(
+            role,
+            "raw",
+            (*CRAWLER, *PARTITIONS),
+            [contract.dataset for contract in self._blueprint.contracts],
+            rarely_used=dict.fromkeys(
+                (*CRAWLER, *PARTITIONS, "s3:GetObject"),
+                "used when the crawler runs, which no run of a dataset waits for",
+            ),
+        )
+        return role
 
     def _crawler_schedule(self) -> glue.CfnCrawler.ScheduleProperty | None:
         expression = self._blueprint.settings.glue.raw_crawler_schedule
