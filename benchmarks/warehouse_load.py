@@ -5,8 +5,7 @@ month; each is a run that ends by loading the warehouse. Also written to build/w
 
 - Rows and bytes follow from the SQL and the Iceberg files. Bytes are sizes of column chunks, as Iceberg keeps them per
   file: `staged` what one copy out of the lake reads, `compared` what the comparison of the whole tables with the lake
-  reads. Their sum must be the `lake_bytes` of the run ledger, or the command fails. The embedded engine reads, in each
-  of the four figures of a comparison, all three money columns; a database that reads one each has less to compare.
+  reads. Their sum must be the `lake_bytes` of the run ledger, or the command fails.
 - Seconds are of the embedded engine (DuckDB) and say nothing of Redshift. `Serve` is the step of the run: it starts
   Lambdas and looks every second. `transaction` is from its beginning to its last read of the lake, the comparison of
   the last table; its whole duration would be told only to the role that ran it.

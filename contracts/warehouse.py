@@ -245,12 +245,19 @@ def _comments(model: CuratedModel) -> list[str]:
 def _measures(model: CuratedModel, *, warehouse_rows: str) -> str:
     """The figures that are compared: `rows`, and each column that conserves money."""
     figures = {"rows": "COUNT(*)", **{name: _sum(model, name) for name, _source in model.conserves}}
-    return "\nUNION ALL\n".join(
-        text(
-            "measure", measure=literal(name), figure=figure, lake_rows=_lake_table(model), warehouse_rows=warehouse_rows
-        )
-        for name, figure in figures.items()
+    return text(
+        "measures",
+        names="\nUNION ALL ".join(f'SELECT CAST({literal(name)} AS VARCHAR(127)) AS "measure"' for name in figures),
+        figures=",\n".join(f"CAST({figure} AS VARCHAR(64)) AS {quoted(name)}" for name, figure in figures.items()),
+        lake_values=_by_name("in_lake", figures),
+        warehouse_values=_by_name("in_warehouse", figures),
+        lake_rows=_lake_table(model),
+        warehouse_rows=warehouse_rows,
     )
+
+
+def _by_name(side: str, names: Iterable[str]) -> str:
+    return "\n".join(f"WHEN {literal(name)} THEN {quoted(side)}.{quoted(name)}" for name in names)
 
 
 def _sum(model: CuratedModel, name: str) -> str:
