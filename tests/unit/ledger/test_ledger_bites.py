@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -14,8 +16,10 @@ from contracts.ledger import (
     RunLedger,
     erased_entry,
     file_entry,
+    new_run_id,
     rejected_entry,
     run_entry,
+    timestamp,
 )
 from tests.unit.ledger.entries import DATASET, item, start
 
@@ -171,7 +175,8 @@ def test_what_decides_is_read_strongly_consistent(table: Any) -> None:
     runs.since(DATASET, "r")
     runs.running_of(DATASET, "e")
     runs.erased_subjects(DATASET)
-    assert [request["ConsistentRead"] for request in recording.asked] == [True] * 6
+    list(runs.newest_first(DATASET))
+    assert [request["ConsistentRead"] for request in recording.asked] == [True] * 7
 
 
 def test_the_run_of_an_execution_is_looked_for_among_the_newest_fifty(table: Any) -> None:
@@ -183,6 +188,30 @@ def test_the_run_of_an_execution_is_looked_for_among_the_newest_fifty(table: Any
     runs.forget(DATASET, "50")
     assert (runs.running_of(DATASET, "buried") or {})["run_id"] == "00"
     assert (runs.running_of(DATASET, "other") or {})["run_id"] == "49"
+
+
+def test_runs_are_read_newest_first_and_no_further_than_somebody_asks(table: Any) -> None:
+    for number in range(51):
+        start(RunLedger(table), f"{number:02}")
+    RunLedger(table).remember_erased(DATASET, "token", run_id="r", moment="2026")
+    recording = Recording(table)
+    found = RunLedger(recording).newest_first(DATASET)
+    assert [next(found)["run_id"] for _ in range(50)] == [f"{number:02}" for number in range(50, 0, -1)]
+    assert len(recording.asked) == 1
+    assert [run["run_id"] for run in found] == ["00"]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "UTC", "America/New_York"])
+def test_moments_are_written_in_utc_wherever_the_clock_stands(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = datetime(2026, 11, 20, 23, 30, tzinfo=timezone(timedelta(hours=-2)))
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert timestamp(moment) == "2026-11-21T01:30:00.000000Z"
+        assert new_run_id(moment).startswith("20261121T013000-")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_run_is_a_load_when_nothing_else_is_said(table: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,7 +70,7 @@ def test_a_living_run_is_not_disturbed_and_its_end_is_told_how_to_force(table: A
 
 @pytest.mark.parametrize(("mode", "status"), [("load", "waiting"), ("backfill", "loaded"), ("erasure", "claimed")])
 def test_a_run_whose_lease_is_over_ends_and_its_files_go_back_to_where_they_were(
-    table: Any, mode: Any, status: str
+    table: Any, mode: Any, status: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs, files = held_by(table, "dead", SECONDS), FileLedger(table)
     files.add(item("a", "claimed") | {"run_id": "dead" if mode != "erasure" else "somebody"})
@@ -81,6 +82,11 @@ def test_a_run_whose_lease_is_over_ends_and_its_files_go_back_to_where_they_were
     assert (dead["status"], dead["error"], dead["cause"]) == ("failed", "LeaseExpired", cause)
     assert dead["ended_at"] == "2026-11-20T12:00:00.000000Z"
     assert (files.get(DATASET, file_entry("a")) or {})["status"] == status
+    logged = json.loads(capsys.readouterr().out)
+    assert logged.items() >= {
+        "level": "WARNING", "message": "lease over, lock taken over", "dataset": DATASET, "run_id": "dead",
+        "files": int(status != "claimed"),
+    }.items()  # fmt: skip
 
 
 def test_a_lock_without_a_run_in_the_ledger_is_taken_over_too(table: Any) -> None:
