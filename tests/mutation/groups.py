@@ -16,9 +16,31 @@ class Group:
 
 MEASURED = ("glue_jobs/quality/table_checks.py", "glue_jobs/transforms/figures.py")
 # Not test_compiled, which starts a process of its own: that would need mutmut there too.
-JUDGES = ("broken_contracts", "diff", "diff_reasons", "mistakes_together", "people", "quality_queries", "releases")
+JUDGES = (
+    "backfill_plan",
+    "broken_contracts",
+    "changes_page",
+    "diff",
+    "diff_reasons",
+    "mistakes_together",
+    "people",
+    "quality_queries",
+    "releases",
+    "warehouse_contract",
+)
 LAMBDAS, SLIPWAY = "tests/unit/lambdas", "tests/unit/slipway"
-CHECKS = ("rule_checks", "privacy_checks", "column_checks", "table_checks", "values", "diff*", "releases")
+CHECKS = (
+    "backfill_plan",
+    "changes",
+    "column_checks",
+    "diff*",
+    "privacy_checks",
+    "releases",
+    "rule_checks",
+    "table_checks",
+    "values",
+    "warehouse_checks",
+)
 GROUPS = {
     "ledger": Group(
         modules=("contracts/ledger/*.py", "contracts/locking.py", "contracts/personal_data.py"),
@@ -43,20 +65,24 @@ GROUPS = {
         tests=("tests/unit/contracts/test_model_bites.py",),
     ),
     "authoring": Group(
-        modules=tuple(
-            f"contracts/authoring/{name}.py"
-            for name in (
-                "rule_checks",
-                "privacy_checks",
-                "column_checks",
-                "table_checks",
-                "values",
-                "diff*",
-                "releases",
-            )
-        ),
+        modules=tuple(f"contracts/authoring/{name}.py" for name in CHECKS),
         tests=tuple(f"tests/unit/contracts/test_{name}.py" for name in JUDGES),
         sample=200,
+    ),
+    "warehouse": Group(
+        modules=(
+            "contracts/warehouse*.py",
+            "contracts/serving.py",
+            *(f"lambdas/load_warehouse/{name}.py" for name in ("service", "decisions", "data_api", "failures")),
+        ),
+        tests=(
+            "tests/unit/contracts/test_warehouse_sql.py",
+            *(f"{LAMBDAS}/test_load_warehouse{name}.py" for name in ("", "_handler")),
+        ),
+    ),
+    "bursts": Group(
+        modules=("contracts/bursts.py", "lambdas/tell_rejections/service.py", "lambdas/tell_rejections/messages.py"),
+        tests=(f"{LAMBDAS}/test_rejection_bursts.py",),
     ),
     "verdicts": Group(
         modules=(
