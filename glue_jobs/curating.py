@@ -63,7 +63,7 @@ class Curating:
     @cached_property
     def retained_from(self) -> date | None:
         """Periods that begin before this day are history: their rows may have left the processed table."""
-        day = self.tables.table_property(self.processed, RETAINED_FROM)
+        day = self.tables.properties(self.processed).get(RETAINED_FROM)
         return date.fromisoformat(day) if day else None
 
     def memory(self, curated_model: model.CuratedModel) -> dict[str, str]:

@@ -12,11 +12,13 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pyspark.sql import functions as F
+
 from contracts.errors import PermanentError
 from glue_jobs import curating
 from glue_jobs.caring import staged
 from glue_jobs.caring.work import Caring
-from glue_jobs.tables import Table
+from glue_jobs.tables import Table, forms
 from glue_jobs.transforms import records
 from glue_jobs.transforms.staging import SOURCE
 
@@ -25,14 +27,19 @@ TOKEN = re.compile("[0-9a-f]{64}")  # contracts.personal_data.token
 
 
 def found(caring: Caring) -> dict[str, Any]:
-    """Rows of the subject by table, the raw files that they came from, and the number of runs with staged rows."""
+    """Rows of the subject by table, the raw files that they came from, and the number of runs with staged rows.
+
+    Raises PermanentError as `erase` does.
+    """
+    places = _places(caring)
+    _require_one_form(caring, places)
     rows = {
         table.name: caring.tables.read(table).where(_mention(caring, table)).count()
         for table in caring.curated.values()
         if caring.tables.exists(table)
     }
     files: dict[str, dict[str, Any]] = defaultdict(lambda: {"file_name": None, "received_at": None, "rows": 0})
-    for table, condition in _places(caring):
+    for table, condition in places:
         origin = (SOURCE, records.FILE_NAME, records.RECEIVED_AT)
         grouped = caring.tables.read(table).where(condition).groupBy(*origin).count().collect()
         rows[table.name] = sum(row["count"] for row in grouped)
@@ -49,9 +56,10 @@ def found(caring: Caring) -> dict[str, Any]:
 def erase(caring: Caring, found: dict[str, Any]) -> list[str]:
     """Erase the subject of the request; the report.
 
-    Raises PermanentError when the dataset knows no data subjects, or the token is none.
+    Raises PermanentError when the dataset knows no data subjects, the token is none, or rows hold no tokens.
     """
     places = _places(caring)
+    _require_one_form(caring, places)
     for table in caring.with_rows:
         caring.care.drop_run_branches(table)
     if caring.tables.exists(caring.processed) and caring.tables.exists(caring.quarantine):
@@ -91,6 +99,21 @@ def _places(caring: Caring) -> list[tuple[Table, str]]:
     """The tables with rows of persons, and the condition under which a row is the subject's."""
     columns = ((caring.processed, _column(caring)), (caring.quarantine, SUBJECT))
     return [(table, f"`{name}` = '{_token(caring)}'") for table, name in columns if caring.tables.exists(table)]
+
+
+def _require_one_form(caring: Caring, places: list[tuple[Table, str]]) -> None:
+    """Raises PermanentError when rows of a contract that named the subject otherwise would not be found."""
+    for table, _condition in places:
+        versions = forms.with_subject(caring.contract, caring.tables.properties(table))
+        others = caring.tables.read(table).where(~F.col(forms.VERSION).isin(*versions))
+        counts = {row[0]: row[1] for row in others.groupBy(forms.VERSION).count().orderBy(forms.VERSION).collect()}
+        if counts:
+            found = ", ".join(f"{rows} of version {version}" for version, rows in counts.items())
+            raise PermanentError(
+                f"erasure {caring.run_id}: {table.name} holds rows of contracts that did not keep a token of "
+                f"{_column(caring)} ({found}), in which the subject could not be found; nothing was changed; "
+                f"`slipway backfill --dataset {caring.contract.dataset}` loads them anew, then erase"
+            )
 
 
 def _publish_without(caring: Caring, places: list[tuple[Table, str]]) -> None:

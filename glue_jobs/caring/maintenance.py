@@ -55,7 +55,7 @@ def _retain_processed(caring: Caring, found: dict[str, Any]) -> list[str]:
             f"{table.name}: rows before {first} stay until {', '.join(behind)} has caught up with rows already "
             "published; the next run or a retry of the failed one does that."
         ]
-    known = caring.tables.table_property(table, curating.RETAINED_FROM)
+    known = caring.tables.properties(table).get(curating.RETAINED_FROM)
     if known is None or known < first.isoformat():
         caring.care.set_property(table, curating.RETAINED_FROM, first.isoformat())
     caring.care.delete(table, _before(caring.contract, first))

@@ -10,6 +10,7 @@ from contracts import model
 from glue_jobs.loading.work import Loading
 from glue_jobs.quality import checks, results, table_checks
 from glue_jobs.quality.results import RuleResult, Verdict
+from glue_jobs.tables import forms
 from glue_jobs.transforms import figures
 from glue_jobs.transforms.figures import ROWS
 from glue_jobs.transforms.staging import RULE_IDS, SPLIT_START, WARNINGS
@@ -39,11 +40,12 @@ def table_rules(loading: Loading, brought: DataFrame, brought_rows: int) -> list
     """
     rules = loading.contract.table_rules
     table = loading.tables.read(loading.processed, branch=loading.branch)
+    found = _forms(loading, table)
     if not rules:
-        return []
+        return found
     statistics = table.agg(*table_checks.statistics(rules)).collect()[0]
     scope = brought if brought_rows else table
-    return [_table_rule(loading, rule, table, scope, statistics) for rule in rules]
+    return [*(_table_rule(loading, rule, table, scope, statistics) for rule in rules), *found]
 
 
 def record(loading: Loading, found: list[RuleResult]) -> None:
@@ -61,6 +63,15 @@ def record(loading: Loading, found: list[RuleResult]) -> None:
     )
     loading.tables.ensure(loading.quality, may_evolve=True)
     loading.tables.record(loading.quality, frame.coalesce(1), run_id=loading.batch.run_id)
+
+
+def _forms(loading: Loading, table: DataFrame) -> list[RuleResult]:
+    """For each column that an earlier contract protected otherwise, whether rows in that form are left."""
+    alike = forms.alike(loading.contract, loading.tables.properties(loading.processed))
+    if not alike:
+        return []
+    counts = table.agg(*table_checks.other_forms(alike)).collect()[0]
+    return [table_checks.protection(loading.contract, name, counts) for name in alike]
 
 
 def _table_rule(

@@ -27,11 +27,14 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleResult:
-    """How one rule ended; `holds` is what a table rule found, whatever the number of rows that broke it."""
+    """How one rule ended; `holds` is what a table rule found, whatever the number of rows that broke it.
+
+    `kind` is None for a row rule, and protection for the check that every classified column of a contract implies.
+    """
 
     rule_id: str
     scope: Literal["row", "table"]
-    kind: model.TableRuleKind | None
+    kind: model.TableRuleKind | Literal["protection"] | None
     action: model.RuleAction
     rows_checked: int
     rows_failed: int

@@ -6,7 +6,7 @@ they are exact); unique reads its columns only; reference looks at the values th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from contracts import model
 from glue_jobs.quality.results import RuleResult
+from glue_jobs.tables import forms
 
 ROWS = "rows"
 
@@ -89,6 +90,35 @@ def reference(rule: model.TableRule, found: Row | None) -> RuleResult:
     checked, failed = found[ROWS], found["failed"]
     measured = f"{failed} of {checked} rows have a {name} that is not there"
     return _result(rule, checked=checked, failed=failed, holds=not failed, measured=measured, expected=_known(rule))
+
+
+def other_forms(alike: Mapping[str, Sequence[str]]) -> list[Column]:
+    """Aggregates that `protection` judges: all rows, and per column the values of versions that are not `alike`."""
+    counts = [
+        F.count(F.when(~F.col(forms.VERSION).isin(*versions), F.col(name))).alias(name)
+        for name, versions in alike.items()
+    ]
+    return [F.count(F.lit(1)).alias(ROWS), *counts]
+
+
+def protection(contract: model.Contract, name: str, found: Row) -> RuleResult:
+    """Whether every value of a column is protected as the contract says; `found` is the row of `other_forms`.
+
+    What an earlier contract left is told, since a row whose file has left raw cannot be loaded anew; but in a key it
+    halts: a row would not be known as the newer one of another.
+    """
+    column, checked, failed = contract.column(name), found[ROWS], found[name]
+    return RuleResult(
+        rule_id=f"{name}.protection",
+        scope="table",
+        kind="protection",
+        action="halt" if name in contract.key else "warn",
+        rows_checked=checked,
+        rows_failed=failed,
+        holds=not failed,
+        measured=f"{failed} of {checked} rows hold {name} in the form of an earlier contract",
+        expected=f"{forms.WORDS[column.pii]} in every row; `slipway backfill` loads the others anew",
+    )
 
 
 def _known(rule: model.TableRule) -> str:

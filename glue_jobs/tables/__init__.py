@@ -6,7 +6,8 @@ after a crash at any point.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, Protocol
 
@@ -29,7 +30,8 @@ class TableColumn:
 class Table:
     """A table as its contract wants it: partitioned by one date or timestamp column.
 
-    `location` is None where the catalog decides it.
+    `location` is None where the catalog decides it. `properties` stay with the table for ever, beside those of earlier
+    contracts.
     """
 
     database: str
@@ -39,6 +41,7 @@ class Table:
     partition_transform: Transform
     comment: str
     location: str | None
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 class Tables(Protocol):
@@ -47,8 +50,8 @@ class Tables(Protocol):
     def ensure(self, table: Table, *, may_evolve: bool) -> list[str]:
         """Create the table, or evolve it by what loses nothing, and tell what was changed, in sentences.
 
-        Raises ContractInvalid when it differs in another way, or in any way without `may_evolve`; nothing is changed
-        then.
+        Raises ContractInvalid when it differs in another way, or in any way without `may_evolve`, or has a property
+        with another value; nothing is changed then.
         """
 
     def exists(self, table: Table) -> bool:
@@ -96,8 +99,8 @@ class Tables(Protocol):
     def last_properties(self, table: Table, marker: str) -> dict[str, str]:
         """Properties of the newest published snapshot that has `marker` among them; empty when none has."""
 
-    def table_property(self, table: Table, name: str) -> str | None:
-        """A property of the table itself, which no rollback takes back; None when it is not set."""
+    def properties(self, table: Table) -> dict[str, str]:
+        """The properties of the table itself, which no rollback takes back."""
 
     def publish(self, table: Table, branch: str, snapshot: int) -> None:
         """Make `snapshot`, the head of the branch, the published state and drop the branch; again is harmless.

@@ -8,6 +8,7 @@ deletes until a compaction, which is a better trade only for many small updates 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -49,13 +50,16 @@ class IcebergTables:
     def ensure(self, table: Table, *, may_evolve: bool) -> list[str]:
         columns = ", ".join(_definition(column) for column in table.columns)
         location = f"LOCATION {_text(table.location)}" if table.location else ""
-        properties = ", ".join(f"{_text(name)} = {_text(value)}" for name, value in PROPERTIES.items())
         self._spark.sql(
             f"CREATE TABLE IF NOT EXISTS {_name(table)} ({columns}) USING iceberg "
             f"PARTITIONED BY ({_partitioning(table)}) {location} "
-            f"COMMENT {_text(table.comment)} TBLPROPERTIES ({properties})"
+            f"COMMENT {_text(table.comment)} TBLPROPERTIES ({_pairs({**PROPERTIES, **table.properties})})"
         )
-        return self._evolve(table, may_evolve=may_evolve)
+        missing = self._missing_properties(table)
+        changes = self._evolve(table, may_evolve=may_evolve)
+        if missing:
+            self._alter(table, f"SET TBLPROPERTIES ({_pairs(missing)})")
+        return changes
 
     def exists(self, table: Table) -> bool:
         return self._spark.catalog.tableExists(_name(table))
@@ -139,9 +143,11 @@ class IcebergTables:
         """The published snapshot and those it was built on, newest first, as far back as they are kept."""
         return [step["snapshot_id"] for step in self._ancestry(table, self.head(table))]
 
-    def table_property(self, table: Table, name: str) -> str | None:
-        found = self._spark.sql(f"SHOW TBLPROPERTIES {_name(table)}").where(F.col("key") == name).collect()
-        return str(found[0]["value"]) if found else None
+    def properties(self, table: Table) -> dict[str, str]:
+        # Not SHOW TBLPROPERTIES: it blacks out what names a token or a URL (spark.redaction.regex), as columns may.
+        java: Any = self._spark.sparkContext._jvm
+        loaded = java.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self._spark._jsparkSession, _name(table))
+        return dict(loaded.properties())
 
     def publish(self, table: Table, branch: str, snapshot: int) -> None:
         refs = self._refs(table)
@@ -205,6 +211,19 @@ class IcebergTables:
                 self._alter(table, f"ALTER COLUMN `{name}` {f'AFTER `{before}`' if before else 'FIRST'}")
         return [difference.sentence for difference in found]
 
+    def _missing_properties(self, table: Table) -> dict[str, str]:
+        """Raises ContractInvalid when one is there with another value."""
+        if not table.properties:
+            return {}
+        known = self.properties(table)
+        for name, value in table.properties.items():
+            if known.get(name, value) != value:
+                raise ContractInvalid(
+                    f"{_name(table)} remembers {name} = {known[name]}, and the contract now means {value}; rows of one "
+                    "version must be alike: give the contract another version"
+                )
+        return {name: value for name, value in table.properties.items() if name not in known}
+
     def _alter(self, table: Table, change: str) -> None:
         self._spark.sql(f"ALTER TABLE {_name(table)} {change}")
 
@@ -231,6 +250,10 @@ def _definition(column: TableColumn) -> str:
 def _text(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def _pairs(properties: Mapping[str, str]) -> str:
+    return ", ".join(f"{_text(name)} = {_text(value)}" for name, value in properties.items())
 
 
 def _partitioning(table: Table) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from contracts import model, naming
 from glue_jobs.quality import checks
-from glue_jobs.tables import Table, TableColumn
+from glue_jobs.tables import Table, TableColumn, forms
 
 ORIGIN = (
     TableColumn(name="_source_sha256", type="string", comment="Content hash of the file the row came from."),
@@ -37,7 +37,6 @@ QUALITY = (
     TableColumn(name="contract_version", type="string", comment="Contract version that was checked against."),
     TableColumn(name="checked_at", type="timestamp_ntz", comment="When it was checked, in UTC."),
 )
-PROTECTED = {"hash": "a token in place of the value", "mask": "its first character only"}
 
 
 def processed(contract: model.Contract, environment: str, bucket: str | None) -> Table:
@@ -50,6 +49,7 @@ def processed(contract: model.Contract, environment: str, bucket: str | None) ->
         partition_transform=contract.partition_transform,
         comment=contract.description,
         location=_location(bucket, contract.dataset),
+        properties=forms.of_contract(contract),
     )
 
 
@@ -64,6 +64,7 @@ def quarantine(contract: model.Contract, environment: str, bucket: str | None) -
         partition_transform="day",
         comment=f"Records of {contract.dataset} that its contract refuses, with the reasons.",
         location=_location(bucket, name),
+        properties=forms.of_contract(contract),
     )
 
 
@@ -98,7 +99,7 @@ def _stored(contract: model.Contract, column: model.Column) -> TableColumn:
     """What the processed table keeps of a column."""
     found = _column(column)
     if column.pii:
-        comment = f"{column.description.rstrip('.')} (personal data: {PROTECTED[column.pii]})."
+        comment = f"{column.description.rstrip('.')} (personal data: {forms.WORDS[column.pii]})."
         found = replace(found, type=column.stored_type or "", comment=comment)
     return replace(found, is_required=checks.is_required(contract, column))
 

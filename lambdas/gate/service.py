@@ -160,16 +160,20 @@ def _halts(result: Document, contract: Contract) -> Iterator[str]:
 
 
 def _table_rules(result: Document, contract: Contract) -> Iterator[str]:
-    """Every table rule of the contract was evaluated, and those with action halt passed; unproven is not passed."""
+    """Every table rule of the contract was evaluated, and those with action halt passed; unproven is not passed.
+
+    A rule that the job adds itself says whether it halts.
+    """
     results = {found["rule_id"]: found for found in result["table_rules"]}
-    for rule in contract.table_rules:
-        found = results.get(rule.id)
+    rules = {rule.id: rule for rule in contract.table_rules}
+    for rule_id in sorted(rules.keys() | results.keys()):
+        found, rule = results.get(rule_id), rules.get(rule_id)
         if found is None:
-            yield f"table rule {rule.id!r}: the job says nothing of it"
-        elif rule.action == "halt" and found["status"] != "passed":
+            yield f"table rule {rule_id!r}: the job says nothing of it"
+        elif (rule.action if rule else found["action"]) == "halt" and found["status"] != "passed":
             yield (
-                f"table rule {rule.id!r} {found['status'].upper()}: measured {found['measured']},"
-                f" expected {found['expected']}: {rule.description}"
+                f"table rule {rule_id!r} {found['status'].upper()}: measured {found['measured']},"
+                f" expected {found['expected']}: {rule.description if rule else 'built in'}"
             )
 
 

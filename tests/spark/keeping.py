@@ -58,12 +58,13 @@ class KeptLake(Lake):
         """A run that publishes these orders, and so many refused records; the snapshots before it, by table."""
         every = [self.processed, self.quarantine, *(self.curated(model.name) for model in self.contract.curated)]
         before = {table.name: self.tables.head(table) if self.tables.exists(table) else None for table in every}
+        version = self.contract.version
         rows = (
             (number, date.fromisoformat(day), "open", 1, Decimal(amount), None, customer,
-             run_id, "0.csv", number, MOMENT, run_id, "1.0.0") for number, day, amount in orders
+             run_id, "0.csv", number, MOMENT, run_id, version) for number, day, amount in orders
         )  # fmt: skip
         broken = (
-            (run_id, "0.csv", 100 + number, MOMENT, run_id, "1.0.0", ["r"], ["."], "x", customer, None, None, None)
+            (run_id, "0.csv", 100 + number, MOMENT, run_id, version, ["r"], ["."], "x", customer, None, None, None)
             for number in range(refused)
         )
         after = {}

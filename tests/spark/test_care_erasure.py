@@ -128,3 +128,20 @@ def test_an_erasure_that_cannot_find_anybody_is_refused_and_changes_nothing(kept
         kept.erase()
     kept.contract = replace(kept.contract, columns=(*ORDERS.columns, column("customer", pii="hash", data_subject=True)))
     assert kept.content() == content
+
+
+@pytest.mark.parametrize(("orders", "refused", "table"), [(1, 0, "orders"), (0, 1, "orders_quarantine")])
+def test_rows_of_a_contract_that_kept_no_tokens_stop_an_erasure_until_they_are_made_anew(
+    kept: KeptLake, orders: int, refused: int, table: str
+) -> None:
+    protected = kept.contract
+    plain = (column("customer") if one.name == "customer" else one for one in protected.columns)
+    kept.contract = replace(protected, version="0.9.0", columns=tuple(plain))
+    kept.fill(THIRD, *[(5, JANUARY, "3.00")][:orders], customer="Anna", refused=refused)
+    kept.contract, content = protected, kept.content()
+    found = (
+        rf"{table} holds rows of .* a token of customer \(1 of version 0\.9\.0\).*`slipway backfill --dataset orders`"
+    )
+    with pytest.raises(PermanentError, match=found):
+        kept.erase()
+    assert kept.content() == content

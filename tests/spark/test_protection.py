@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,7 +20,7 @@ from glue_jobs.transforms.staging import WITHHELD
 from tests.spark.lake import Lake, counts, lines
 from tests.spark.orders import ORDERS, column, curated
 
-FIRST, SECOND = (f"20240501T10000{n}-0000000{n}" for n in (1, 2))
+FIRST, SECOND, THIRD = (f"20240501T10000{n}-0000000{n}" for n in (1, 2, 3))
 KEY = b"a key that nobody may ever see, at least 32 bytes"
 HEADER = "Row ID,Customer,Born,Phone,Card,Order Date,Status,Amount"
 ANNA, BERT, GONE = "anna@example.com", "bert@example.com", "gone@example.com"
@@ -101,6 +102,57 @@ def test_tables_hold_tokens_and_masks_and_the_newest_row_of_a_token_wins(people:
     assert people.rows(people.processed, *columns) == sorted(
         [(token(ANNA), born, None, 4), (token(BERT), born, "+***", 3)]
     )
+
+
+def unprotected(*names: str) -> Contract:
+    """The version before, which kept these columns as they came and knew no data subject."""
+    plain = (
+        replace(column, pii=None, data_subject=False) if column.name in names else column for column in PEOPLE.columns
+    )
+    return replace(PEOPLE, version="0.9.0", columns=tuple(plain))
+
+
+def protections(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Rule, action, status and what was measured, of each check of protection."""
+    names = ("rule_id", "action", "status", "measured")
+    return [tuple(rule[name] for name in names) for rule in result["table_rules"] if rule["kind"] == "protection"]
+
+
+def test_rows_from_before_a_column_was_protected_are_told_until_a_backfill_has_made_them_anew(people: Lake) -> None:
+    people.contract = unprotected("phone")
+    old = people.put(lines(f"1,{ANNA},,+45 1,1234,1/2/2024,open,1.00", header=HEADER), "1.csv")
+    assert protections(people.run(old, run_id=FIRST)) == []
+    people.contract = PEOPLE
+    new = people.put(lines(f"2,{BERT},,+45 2,1234,1/2/2024,open,2.00", header=HEADER), "2.csv", 1)
+    left = "1 of 2 rows hold phone in the form of an earlier contract"
+    assert protections(people.run(new, run_id=SECOND)) == [("phone.protection", "warn", "failed", left)]
+    assert ("phone.protection", "table", "failed", 2, 1) in people.rows(
+        people.quality, "rule_id", "scope", "status", "rows_checked", "rows_failed"
+    )
+    passed = ("phone.protection", "warn", "passed", left.replace("1 of", "0 of"))
+    assert protections(people.run(old, run_id=THIRD, mode="backfill")) == [passed]
+    assert people.rows(people.processed, "phone") == [("+***",), ("+***",)]
+
+
+def test_a_key_in_two_forms_halts_for_its_rows_could_not_be_told_to_be_the_same(people: Lake) -> None:
+    people.contract, people.erased = unprotected("customer"), ()
+    old = people.put(lines(f"1,{ANNA},,,1234,1/2/2024,open,1.00", header=HEADER), "1.csv")
+    people.run(old, run_id=FIRST)
+    people.contract = PEOPLE
+    newer = people.put(lines(f"2,{ANNA},,,1234,1/2/2024,paid,2.00", header=HEADER), "2.csv", 1)
+    (found,) = protections(people.load(newer, run_id=SECOND))
+    assert found[:3] == ("customer.protection", "halt", "failed")
+
+
+def test_a_version_keeps_meaning_what_it_meant(people: Lake) -> None:
+    file = people.put(lines(f"1,{ANNA},,,1234,1/2/2024,open,1.00", header=HEADER))
+    people.contract = replace(unprotected("phone"), version=PEOPLE.version)
+    people.run(file, run_id=FIRST)
+    before = people.tables.properties(people.processed)
+    people.contract = PEOPLE
+    with pytest.raises(ContractInvalid, match=r"rows of one version must be alike: give the contract another version"):
+        people.load(file, run_id=SECOND)
+    assert people.tables.properties(people.processed) == before
 
 
 REFUSED = [  # record, rules, reasons, what quarantine shows, subject

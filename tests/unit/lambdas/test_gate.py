@@ -244,6 +244,23 @@ def test_a_table_rule_that_halts_must_have_passed(
         reconcile(manifest, result, ruled)
 
 
+@pytest.mark.parametrize(
+    ("action", "status", "refused"), [("halt", "failed", True), ("halt", "passed", False), ("warn", "failed", False)]
+)
+def test_a_rule_that_the_job_adds_halts_when_it_says_so(
+    contract: model.Contract, action: str, status: str, refused: bool
+) -> None:
+    manifest, result = documents(contract)
+    found = {"rule_id": "customer.protection", "kind": "protection", "action": action, "status": status}
+    result["table_rules"].append({**found, "measured": "3 of 9 rows", "expected": "a token in every row"})
+    if not refused:
+        assert reconcile(manifest, result, contract)["rows_read"] == 150
+        return
+    told = "'customer.protection' FAILED: measured 3 of 9 rows, expected a token in every row: built in"
+    with pytest.raises(ReconciliationFailed, match=told):
+        reconcile(manifest, result, contract)
+
+
 @pytest.mark.parametrize("action", ["halt", "warn"])
 def test_a_table_rule_that_nobody_evaluated_stops_the_run(contract: model.Contract, action: Any) -> None:
     ruled = replace(contract, table_rules=(replace(TABLE_RULE, action=action),))
