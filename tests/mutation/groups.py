@@ -51,8 +51,11 @@ GROUPS = {
         tests=tuple(f"{LAMBDAS}/test_{name}.py" for name in ("gate", "gate_bites", "bad_files")),
     ),
     "close_run": Group(
-        modules=("lambdas/close_run/comparison.py", "lambdas/close_run/figures.py"),
-        tests=(f"{LAMBDAS}/test_close_run_bites.py",),
+        modules=(
+            *(f"lambdas/close_run/{name}.py" for name in ("comparison", "figures", "service")),
+            "contracts/serving.py",
+        ),
+        tests=(f"{LAMBDAS}/test_close_run_bites.py", f"{LAMBDAS}/test_close_run.py"),
     ),
     "reconciliation": Group(
         modules=("slipway/reconciliation.py", "slipway/proof.py"),
@@ -72,7 +75,6 @@ GROUPS = {
     "warehouse": Group(
         modules=(
             "contracts/warehouse*.py",
-            "contracts/serving.py",
             *(f"lambdas/load_warehouse/{name}.py" for name in ("service", "decisions", "data_api", "failures")),
         ),
         tests=(

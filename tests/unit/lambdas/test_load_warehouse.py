@@ -330,12 +330,14 @@ def test_a_load_that_breaks_between_staging_and_merge_leaves_the_tables_and_the_
 def test_a_table_that_somebody_changed_is_refused_by_a_cent_and_taken_whole_the_next_time(house: House) -> None:
     house.load(RUN, FIRST)
     house.redshift.fill(MONTHS, month(JANUARY, "Tea", "10.05"), month(FEBRUARY, "Tea", "20.10"))
-    house.redshift.database.execute("UPDATE curated.sales_by_month_item SET revenue = 10.06 WHERE revenue = 10.05")
+    house.redshift.database.execute(
+        "UPDATE curated.sales_by_month_item SET revenue = 10.06, cost = cost + 1 WHERE revenue = 10.05"
+    )
     with pytest.raises(WarehouseLoadFailed) as caught:
         house.load(NEXT_RUN, SECOND)
     first, *lines = str(caught.value).splitlines()
     assert first.startswith(
-        "sales_by_month_item: revenue would be 30.16 in the warehouse and is 30.15 in the lake; the"
+        "sales_by_month_item: cost would be 1.02 in the warehouse and is 0.02 in the lake (and 1 more); the load"
     )
     assert "- revenue: lake 30.15, warehouse 30.16 DIFFERENT" in lines
     assert "- rows: lake 2, warehouse 2" in lines
