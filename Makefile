@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports contracts synth bench notebook lock clean test-unit test-page test-spark test-infrastructure test-end-to-end chromium chaos test-chaos mutants
+.PHONY: help setup demo test check lint types imports contracts synth bench notebook lock clean test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos mutants
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,7 +51,7 @@ $(STATE)/spark.done: $(STATE)/jars.done
 demo: setup ## run the whole pipeline on the embedded AWS and show every file, row and cent
 	@$(BIN)/slipway demo
 
-test: setup lint types test-unit test-page test-spark test-infrastructure test-end-to-end test-chaos ## every check and every test
+test: setup lint types test-unit test-page test-spark test-infrastructure test-pipeline ## every check and every test
 
 check: lint types imports ## static checks only: style, types, import rules, contracts
 
@@ -83,11 +83,17 @@ test-spark: setup ## transforms and tables on a local Spark
 test-infrastructure: setup ## templates: nag, lint, policies, assets, determinism
 	@$(BIN)/pytest -q tests/infrastructure
 
-test-end-to-end: setup chromium ## the synthesized application on the embedded AWS, under its own roles
-	@$(BIN)/pytest -q -n 2 --dist loadfile tests/end_to_end
+# Three at a time on two processors, since each often waits; the longest first (tests/end_to_end/conftest.py).
+PIPELINE := $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
-test-chaos: setup ## short forms of the experiments that break things, on one embedded AWS
-	@$(BIN)/pytest -q tests/chaos
+test-pipeline: setup chromium ## all tests on the embedded AWS: test-chaos and test-end-to-end together
+	@$(PIPELINE) tests/chaos tests/end_to_end
+
+test-end-to-end: setup chromium ## the synthesized application on the embedded AWS, under its own roles
+	@$(PIPELINE) tests/end_to_end
+
+test-chaos: setup ## short forms of the experiments that break things, on the embedded AWS
+	@$(PIPELINE) tests/chaos
 
 EXPERIMENT ?= all
 chaos: setup ## break things and count what is lost: make chaos EXPERIMENT=hostile (care, delivery, faults, load, permissions)

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -34,6 +35,9 @@ JARS = ROOT / ".slipway" / "jars"  # of this checkout, wherever the state is
 CLOUD_DIRECTORY = "cloud"
 PREFERRED_PORT = 4566
 PREFERRED_SFTP_PORT = 2222
+# Below those that systems give to outgoing connections at any moment (Linux from 32768, others from 49152).
+OTHER_PORTS, OTHER_SFTP_PORTS = range(20_000, 26_000), range(26_000, 32_000)
+PORTS_TRIED = 100
 START_SECONDS = 30
 GRACE_SECONDS = 3
 Progress = Callable[[str], None]
@@ -146,7 +150,8 @@ def start(
     started = time.monotonic()
     flags = [name for name, wanted in (("--owned", owned), ("--record-classes", record_classes)) if wanted]
     with _one_at_a_time():
-        port, sftp_port = _free_port(PREFERRED_PORT), _free_port(PREFERRED_SFTP_PORT)
+        port = _free_port(PREFERRED_PORT, OTHER_PORTS)
+        sftp_port = _free_port(PREFERRED_SFTP_PORT, OTHER_SFTP_PORTS)
         process = _spawn(directory, port, sftp_port, token, flags)
         cloud = LocalCloud(pid=process.pid, port=port, sftp_port=sftp_port, directory=str(directory), token=token)
         _wait_until_healthy(cloud, process)
@@ -248,13 +253,13 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _free_port(preferred: int) -> int:
-    for candidate in (preferred, 0):
+def _free_port(preferred: int, others: range) -> int:
+    for candidate in (preferred, *random.sample(others, PORTS_TRIED)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((LOOPBACK, candidate))
             except OSError:
-                continue  # taken: let the system choose
-            return int(probe.getsockname()[1])
+                continue  # taken
+            return candidate
     raise LocalCloudFailed(f"no free port on {LOOPBACK}")

@@ -17,6 +17,7 @@ from local_cloud.settings import REGION, ServerSettings, class_archive
 # Source: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
 CONSUMED = frozenset({"--conf", "--extra-py-files", "--extra-jars", "--extra-files", "--datalake-formats"})
 ICEBERG_CATALOG = "spark.sql.catalog.glue_catalog"
+DRIVER_PYTHON = Path(__file__).parents[1] / "driver_python.sh"
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|[A-Z]\w+)(?::.*)?$")
 _STACK = re.compile(r"\tat |Traceback|Caused by: |\d\d/\d\d/\d\d ")
 MESSAGE_LIMIT = 2000
@@ -50,6 +51,7 @@ def local_properties(settings: ServerSettings) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraJavaOptions": " ".join(java_options(settings)),
+        "spark.pyspark.driver.python": str(DRIVER_PYTHON),
         "spark.log.level": "WARN",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",

@@ -134,7 +134,8 @@ def _execute(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -
     packages = [_download(s3, uri.strip(), folder) for uri in extra]
     command = spark_command.spark_submit(settings, arguments, script, packages, _jars(settings))
     log_path = settings.logs_dir / f"{run_id}.log"
-    code = _submit(command, _environment(settings, credentials), log_path, active, _timeout_seconds(job))
+    environment = _environment(settings, credentials) | {"SLIPWAY_DRIVER_LOG": str(log_path.resolve())}
+    code = _submit(command, environment, log_path, active, _timeout_seconds(job))
     if code == 0:
         return "SUCCEEDED", ""
     return "FAILED", spark_command.error_message(log_path.read_text("utf-8", "replace"), code)
@@ -142,7 +143,7 @@ def _execute(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -
 
 def _submit(command: list[str], env: dict[str, str], log_path: Path, active: ActiveRun, timeout_seconds: int) -> int:
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    with log_path.open("wb") as log:
+    with log_path.open("ab") as log:  # to which the driver adds
         active.process = subprocess.Popen(
             [sys.executable, "-m", "local_cloud.lifeline", *command],
             stdin=subprocess.PIPE,

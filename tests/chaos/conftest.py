@@ -1,4 +1,4 @@
-"""One embedded AWS for the short forms of all experiments."""
+"""One embedded AWS per file of experiments."""
 
 from __future__ import annotations
 

@@ -1,31 +1,19 @@
-"""The experiments of `python -m chaos` in their short form, in one pipeline, one after the other.
+"""The experiments of `python -m chaos` but delivery in their short form, in one pipeline, one after the other.
 
 The order matters: the burst comes into an empty pipeline, and what all of them used is compared with the grants.
 """
 
 from __future__ import annotations
 
-from chaos import care, delivery, faults, hostile, load, permissions
-from chaos.__main__ import report
-from chaos.outcome import Outcome
+from chaos import care, faults, hostile, load, permissions
 from chaos.world import World
-
-
-def told(name: str, outcome: Outcome) -> list[str]:
-    report(name, outcome, 0)
-    return outcome.problems
+from tests.chaos.telling import told
 
 
 def test_no_file_of_a_burst_is_lost(world: World) -> None:
     outcome = load.run(world, short=True)
     assert told("load", outcome) == []
     assert outcome.figures["lost"] == 0
-
-
-def test_repeated_and_shuffled_events_give_the_tables_of_single_delivery_in_order(world: World) -> None:
-    outcome = delivery.run(world, short=True)
-    assert told("delivery", outcome) == []
-    assert outcome.figures["events delivered"] > outcome.figures["files"]
 
 
 def test_killed_tasks_and_stopped_executions_leave_the_tables_of_an_undisturbed_run(world: World) -> None:

@@ -15,6 +15,11 @@ from slipway.inbox import Inbox
 from tests.end_to_end.pipeline import Pipeline
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Stories of minutes before the short ones about the embedded AWS itself, so that no processor waits at the end."""
+    items.sort(key=lambda item: "local_cloud" in item.path.parts)
+
+
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[session.LocalCloud]:
     """The embedded AWS with the application deployed and IAM enforced."""

@@ -68,7 +68,7 @@ def test_a_killed_server_is_told_from_a_running_one(tmp_path: Path) -> None:
 
 
 def test_a_start_that_fails_shows_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_free_port", lambda _preferred: 1)  # a port nobody may open
+    monkeypatch.setattr(session, "_free_port", lambda _preferred, _others: 1)  # a port nobody may open
     monkeypatch.setattr(session, "START_SECONDS", 10)
     monkeypatch.setattr(session, "_spawn", _failing_server)
     with pytest.raises(session.LocalCloudFailed, match="no such adapter"):

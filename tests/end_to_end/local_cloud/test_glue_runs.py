@@ -17,9 +17,10 @@ from tests.end_to_end.local_cloud.bench import Bench
 from tests.end_to_end.spark_drivers import spark_drivers
 
 SCRIPT = """
-import sys, time
+import os, stat, sys, time
 options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 print("started as", options["--JOB_NAME"], flush=True)
+print("writes to a file:", all(stat.S_ISREG(os.fstat(number).st_mode) for number in (1, 2)), flush=True)
 time.sleep(float(options.get("--seconds", "0")))
 if "--fail" in options:
     raise ValueError(options["--fail"])
@@ -95,6 +96,17 @@ def test_a_failed_run_fails_the_task_with_the_scripts_exception(bench: Bench, ru
     outcome = ended(bench, execute(bench, runner, {"--fail": "rows do not add up"}))
     assert (outcome["status"], outcome["error"]) == ("FAILED", "States.TaskFailed")
     assert json.loads(outcome["cause"])["ErrorMessage"] == "ValueError: rows do not add up"
+
+
+@pytest.mark.usefixtures("job")
+def test_a_script_writes_its_log_itself_since_the_launcher_may_end_before_the_error_is_copied(
+    bench: Bench, runner: str
+) -> None:
+    ended(bench, execute(bench, runner, {"--fail": "rows do not add up"}))
+    (run,) = bench.client("glue").get_job_runs(JobName="job")["JobRuns"][-1:]
+    log = (bench.cloud.path / "logs" / f"{run['Id']}.log").read_text(encoding="utf-8")
+    assert "writes to a file: True" in log
+    assert log.rstrip().endswith("ValueError: rows do not add up")
 
 
 @pytest.mark.usefixtures("job")
