@@ -103,6 +103,12 @@ class Breaking:
     def _look(self, execution: str, fault: str) -> None:
         """What a failure must leave: one alert, no lock, no claimed file, a whole warehouse. A run may also survive."""
         self.tried += 1
+        known = len(self.problems)
+        status = self._judge(execution, fault)
+        wrong = "; ".join(self.problems[known:]) or "as it must be"
+        print(f"{self.tried}: {fault}: {status}, {wrong}", flush=True)
+
+    def _judge(self, execution: str, fault: str) -> str:
         status = self.world.wait_for(execution)
         if status == "SUCCEEDED":
             self.survived += 1
@@ -120,6 +126,7 @@ class Breaking:
         held += [item for item in self.world.file_entries() if item["status"] == "claimed"]
         self.problems += [f"{fault}: still held: {item['entry']}" for item in held]
         self.look_at_warehouse(fault, survived=status == "SUCCEEDED")
+        return status
 
     def look_at_warehouse(self, fault: str, *, survived: bool) -> None:
         """A load is one transaction: all of it is there, and must be after a run that succeeded, or nothing."""
@@ -180,6 +187,7 @@ def _full(breaking: Breaking) -> Iterator[tuple[Point | WarehousePoint, ...]]:
     breaking.world.wait_for(breaking.begin())
     breaking.world.wait_until_quiet()
     found = fault_points.points(before, fault_points.counted(breaking.world), breaking.roles)
+    print(f"{len(found)} points in an undisturbed run, beside those of FailRun and of the warehouse", flush=True)
     killed_job = next(point for point in found if point.task in fault_points.JOBS)  # which no retry heals
     handling: list[Point] = []
     for point in found:
