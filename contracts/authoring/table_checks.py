@@ -124,7 +124,9 @@ def _check_intake(table: ParsedTable[ProcessedProperties], intake: IntakePropert
         )
     headers = {normalized_header(column.spec.physical_name or column.spec.name) for column in table.columns}
     for index, name in enumerate(intake.ignored_columns):
-        if normalized_header(name) in headers or not normalized_header(name):
+        if not normalized_header(name):
+            document.problem((*path, "ignoredColumns", index), f"found {name!r}; a header has a letter or a digit")
+        elif normalized_header(name) in headers:
             message = f"found {name!r}, which is the header of a column; it cannot be ignored as well"
             document.problem((*path, "ignoredColumns", index), message)
 

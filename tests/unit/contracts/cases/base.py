@@ -33,6 +33,15 @@ class Case:
 C = Case
 
 
+def allowed(values: str) -> str:
+    """A list of allowed values in YAML, as it stands below `quality:` of a column."""
+    return f"""\
+          - metric: invalidValues
+            arguments: {{validValues: {values}}}
+            mustBe: 0
+"""
+
+
 def copy_fixtures(target: Path) -> Path:
     """A workspace of both fixture datasets, to be broken."""
     for fixture in ("tiny", "people"):

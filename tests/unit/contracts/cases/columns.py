@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.contracts.cases.base import C
+from tests.unit.contracts.cases.base import C, allowed
 
 P = "schema[0].properties"
 CASES = {
@@ -83,5 +83,62 @@ CASES = {
         f"{P}[2].partitioned",
         "needs the custom property partitionTransform",
         at="partitioned: true",
+    ),
+    "two_keys_without_positions": C(
+        '        required: true\n        logicalTypeOptions: {format: "yyyy',
+        '        required: true\n        primaryKey: true\n        logicalTypeOptions: {format: "yyyy',
+        "schema[0].properties[0].primaryKeyPosition",
+        "found None; the 2 key columns must be numbered 1, 2, ...",
+        at="- name: visit_id",
+    ),
+    "second_partition_column": C(
+        "        partitioned: true\n",
+        "        partitioned: true\n        partitionKeyPosition: 2\n",
+        "schema[0].properties[2].partitionKeyPosition",
+        "found 2; there is one partition column, so expected 1",
+        at="partitionKeyPosition: 2",
+    ),
+    "aggregate_column_with_limits": C(
+        "        description: Number of visits.\n",
+        "        description: Number of visits.\n        logicalTypeOptions: {minimum: 1}\n",
+        "schema[1].properties[1].logicalTypeOptions",
+        "logicalTypeOptions is not enforced on a curated column; remove it",
+        at="logicalTypeOptions: {minimum: 1}",
+    ),
+    "aggregate_column_with_allowed_values": C(
+        "        description: Number of visits.\n",
+        "        description: Number of visits.\n        quality:\n" + allowed("[a]"),
+        "schema[1].properties[1].quality",
+        "quality is not enforced on a curated column; remove it",
+        at="quality:\n          - metric: invalidValues\n            arguments: {validValues: [a]}",
+    ),
+    "aggregate_column_partitioned": C(
+        "        description: Number of visits.\n",
+        "        description: Number of visits.\n        partitioned: true\n",
+        "schema[1].properties[1].partitioned",
+        "partitioned is not enforced on a curated column; remove it",
+        at="partitioned: true\n        required: true",
+    ),
+    "aggregate_column_with_partition_position": C(
+        "        description: Number of visits.\n",
+        "        description: Number of visits.\n        partitionKeyPosition: 1\n",
+        "schema[1].properties[1].partitionKeyPosition",
+        "partitionKeyPosition is not enforced on a curated column; remove it",
+        at="partitionKeyPosition: 1",
+    ),
+    "aggregate_column_with_header": C(
+        "        description: Number of visits.\n",
+        "        description: Number of visits.\n        physicalName: Visits\n",
+        "schema[1].properties[1].physicalName",
+        "physicalName is not enforced on a curated column; remove it",
+        at="physicalName: Visits",
+    ),
+    "aggregate_column_with_custom_property": C(
+        "        description: Number of visits.\n",
+        "        description: Number of visits.\n"
+        "        customProperties:\n          - property: controlTotal\n            value: true\n",
+        "schema[1].properties[1].customProperties",
+        "customProperties is not enforced on a curated column; remove it",
+        at="customProperties:\n          - property: controlTotal\n            value: true\n        required: true",
     ),
 }

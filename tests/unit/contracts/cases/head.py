@@ -83,4 +83,60 @@ CASES = {
     "yaml_alias": C(
         "  name: Shop", "  name: &n Shop\n  id: *n", "(document)", "alias *n is not supported", at="id: *n"
     ),
+    "id_is_not_the_folder": C(
+        "\nid: visits", "\nid: visit", "id", "found 'visit'; expected 'visits', the name of the folder"
+    ),
+    "intake_folder_of_two_parts": C(
+        "folder: visits,",
+        "folder: shop/visits,",
+        "schema[0].customProperties[1].value.folder",
+        "found 'shop/visits'; expected one folder name of a-z, 0-9, _ and -",
+    ),
+    "suffix_in_capitals": C(
+        "[.csv]",
+        "[.CSV]",
+        "schema[0].customProperties[1].value.suffixes[0]",
+        "found '.CSV'; expected a lower-case suffix such as .csv or .csv.gz, no",
+    ),
+    "kept_for_centuries": C(
+        "rawDays: 365",
+        "rawDays: 40000",
+        "schema[0].customProperties[4].value.rawDays",
+        "found 40000; expected days, at most 36600 (100 years)",
+    ),
+    "table_is_not_the_dataset": C(
+        "  - name: visits\n",
+        "  - name: visit\n",
+        "schema[0].name",
+        "found 'visit'; the first table is the dataset itself: expected 'visits",
+    ),
+    "unusual_delimiter": C(
+        '";"', '"#"', "schema[0].customProperties[1].value.delimiter", "found '#'; expected one of ',', ';', '|', '\\t'"
+    ),
+    "ignored_header_of_nothing": C(
+        "maxBytes: 1000000}",
+        "maxBytes: 1000000, ignoredColumns: ['--']}",
+        "schema[0].customProperties[1].value.ignoredColumns[0]",
+        "found '--'; a header has a letter or a digit",
+    ),
+    "text_for_a_mapping": C("team:\n  name: Shop\n", "team: Shop\n", "team", "found 'Shop'; expected a mapping"),
+    "not_a_mapping_of_columns": C(
+        "      - name: visit_id\n",
+        "      - visit\n      - name: visit_id\n",
+        "schema[0].properties[0]",
+        "found 'visit'; expected a mapping with businessName, classification, c",
+    ),
+    "custom_property_twice": C(
+        "      - property: tableFormat\n        value: iceberg\n",
+        "      - property: tableFormat\n        value: iceberg\n" * 2,
+        "schema[0].customProperties[3].property",
+        "custom property 'tableFormat' is given twice; remove one",
+        at="- property: tableFormat\n        value: iceberg\n      - property: maxQuarantinedShare",
+    ),
+    "custom_value_of_another_kind": C(
+        'value: {folder: visits, suffixes: [.csv], delimiter: ";", maxBytes: 1000000}',
+        "value: visits",
+        "schema[0].customProperties[1].value",
+        "found 'visits'; expected a mapping",
+    ),
 }

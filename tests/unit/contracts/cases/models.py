@@ -92,4 +92,15 @@ CASES = {
     ),
     "sql_with_limit": C("GROUP BY ALL", "GROUP BY ALL LIMIT 5", "visits_by_month", "LIMIT drops", file=SQL),
     "sql_does_not_parse": C("GROUP BY ALL", "GROUP BY )", "visits_by_month", "not SQL", file=SQL),
+    "SQL_that_does_not_parse": C(
+        "SELECT",
+        "SELECT FROM (",
+        "visits_by_month",
+        "not SQL that Spark and DuckDB both read: Expecting )",
+        at="FROM visits",
+        file=SQL,
+    ),
+    "SQL_of_two_statements": C(
+        "SELECT", "SELECT 1; SELECT", "visits_by_month", "found SELECT, SELECT; expected exactly one SELECT", file=SQL
+    ),
 }

@@ -82,4 +82,40 @@ CASES = {
         "CAST(member AS BIGINT) can fail or lose digits",
         file=MEMBERS,
     ),
+    "rule_with_double_quotes": C(
+        "<> 'browse'",
+        '<> "browse"',
+        "schema[0].quality[0].implementation.expression",
+        "Spark and DuckDB read different columns; quote text with single quotes",
+    ),
+    "rule_of_two_expressions": C(
+        "or spent = 0",
+        "or spent = 0; 1 = 1",
+        "schema[0].quality[0].implementation.expression",
+        "not a SQL expression that Spark and DuckDB both read: expected exactly",
+    ),
+    "rule_that_names_a_table": C(
+        "or spent = 0",
+        "or visits.spent = 0",
+        "schema[0].quality[0].implementation.expression",
+        "a column is written with a table name; a rule sees one row, write the ",
+    ),
+    "rule_that_reads_nothing": C(
+        "coalesce(kind, '') <> 'browse' or spent = 0",
+        "1 = 1",
+        "schema[0].quality[0].implementation.expression",
+        "the expression reads no column, so it says nothing about a row",
+    ),
+    "rule_that_is_a_number": C(
+        "coalesce(kind, '') <> 'browse' or spent = 0",
+        "spent + 1",
+        "schema[0].quality[0].implementation.expression",
+        "gives decimal(8,2); a rule must be true or false, so compare with some",
+    ),
+    "rule_with_a_query": C(
+        "or spent = 0",
+        "or spent in (select 1)",
+        "schema[0].quality[0].implementation.expression",
+        "(SELECT 1) is not allowed in a row rule; allowed are comparisons, and/",
+    ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.contracts.cases.base import C
+from tests.unit.contracts.cases.base import C, allowed
 
 P = "schema[0].properties"
 CASES = {
@@ -82,5 +82,75 @@ CASES = {
         f"{P}[5].customProperties[0].value",
         "only decimal columns have a control total",
         at="            value: true",
+    ),
+    "format_of_a_text": C(
+        "{pattern:",
+        "{format: yyyy, pattern:",
+        "schema[0].properties[3].logicalTypeOptions.format",
+        "found 'yyyy'; only date and timestamp columns have a format, remove it",
+    ),
+    "two_lists_of_allowed_values": C(
+        "            mustBe: 0\n",
+        "            mustBe: 0\n" + allowed("[rest]"),
+        "schema[0].properties[4].quality",
+        "found several lists of allowed values; write one",
+        at="quality:",
+    ),
+    "allowed_values_of_a_number": C(
+        "        description: Number of the visit.\n",
+        "        description: Number of the visit.\n        quality:\n" + allowed("['1']"),
+        "schema[0].properties[0].quality",
+        "only string columns have allowed values; use minimum and maximum",
+        at="quality:",
+    ),
+    "limit_with_decimals_of_a_count": C(
+        "        description: Number of the visit.\n",
+        "        description: Number of the visit.\n        logicalTypeOptions: {minimum: 1.5}\n",
+        "schema[0].properties[0].logicalTypeOptions.minimum",
+        "found '1.5'; expected a whole number that fits into bigint",
+        at="logicalTypeOptions: {minimum: 1.5}",
+    ),
+    "limit_beyond_the_type": C(
+        "        description: Number of the visit.\n",
+        "        description: Number of the visit.\n        logicalTypeOptions: {maximum: 9223372036854775808}\n",
+        "schema[0].properties[0].logicalTypeOptions.maximum",
+        "found '9223372036854775808'; expected a whole number that fits into bi",
+        at="logicalTypeOptions: {maximum: 9223372036854775808}",
+    ),
+    "limit_of_a_date": C(
+        "{format: dd.MM.yyyy}",
+        "{format: dd.MM.yyyy, minimum: 01.01.2020}",
+        "schema[0].properties[2].logicalTypeOptions.minimum",
+        "found '01.01.2020'; expected YYYY-MM-DD, whatever the column's own for",
+    ),
+    "limit_with_a_fraction_of_a_second": C(
+        '"2020-01-01T00:00:00"',
+        '"2020-01-01T00:00:00.5"',
+        "schema[0].properties[1].logicalTypeOptions.minimum",
+        "found '2020-01-01T00:00:00.5'; expected YYYY-MM-DDTHH:MM:SS, without f",
+    ),
+    "pattern_with_a_unicode_class": C(
+        "[A-Z]{2}-[0-9]+",
+        "\\\\p{Lu}+",
+        "schema[0].properties[3].logicalTypeOptions.pattern",
+        "found '\\\\p{Lu}+'; not a regular expression: bad escape \\p at position ",
+    ),
+    "pattern_with_an_anchor": C(
+        "[A-Z]{2}-[0-9]+",
+        "\\\\A[0-9]+\\\\Z",
+        "schema[0].properties[3].logicalTypeOptions.pattern",
+        "found '\\\\A[0-9]+\\\\Z'; look-around, back references, flags and possessi",
+    ),
+    "pattern_with_a_possessive_quantifier": C(
+        "[A-Z]{2}-[0-9]+",
+        "[0-9]++",
+        "schema[0].properties[3].logicalTypeOptions.pattern",
+        "found '[0-9]++'; look-around, back references, flags and possessive qu",
+    ),
+    "pattern_with_a_back_reference": C(
+        "[A-Z]{2}-[0-9]+",
+        "(a)\\\\1",
+        "schema[0].properties[3].logicalTypeOptions.pattern",
+        "found '(a)\\\\1'; look-around, back references, flags and possessive qua",
     ),
 }
