@@ -8,7 +8,6 @@ and the tables must be those that Python computes from the files, so those of an
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chaos import fault_points, serving
@@ -24,7 +23,23 @@ ALERT_SECONDS = 20
 # The points of the short form: one per kind of task, each known to be reached by any run.
 SHORT_POINTS = (("ClaimBatch", "s3:PutObject"), ("RawToProcessed", "s3:PutObject"), ("CloseRun", "dynamodb:DeleteItem"))
 SHORT_FAIL_RUN = "dynamodb:UpdateItem"
+SHORT_STOP = "RawToProcessed"
 SHORT_WAREHOUSE = WarehousePoint(moment="before", kind="merge")  # its rows are staged, its tables are as before
+
+
+# Where processes die, the first before the others; or the name of the state in which the execution is stopped.
+Fault = tuple[Point | WarehousePoint, ...] | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A share of the faults, so that several machines or processes try them all."""
+
+    number: int
+    of: int
+
+
+WHOLE = Part(number=1, of=1)
 
 
 @dataclass(kw_only=True)
@@ -146,16 +161,17 @@ class Breaking:
                 return found
 
 
-def run(world: World, *, short: bool) -> Outcome:
-    """Break runs at every point, or in the short form at some."""
+def run(world: World, *, short: bool, part: Part = WHOLE) -> Outcome:
+    """Break runs at every point, or at every `part.of`-th from number `part.number` on; in the short form at some."""
     breaking = Breaking(world=world, roles=fault_points.roles(world))
     world.inbox.read()
     before = world.tables()
-    sequence = _short(breaking) if short else _full(breaking)
-    for points in sequence:
-        breaking.crash(*points)
-    for state in fault_points.STOPPED_IN[1:2] if short else fault_points.STOPPED_IN:
-        breaking.stop_in(state)
+    faults = _short(breaking) if short else _full(breaking)
+    for fault in faults[part.number - 1 :: part.of]:
+        if isinstance(fault, str):
+            breaking.stop_in(fault)
+        else:
+            breaking.crash(*fault)
     breaking.finish()
     problems = breaking.problems + left_open(world) + _tables(world, breaking.files, before)
     problems += serving.unlike_lake(world)
@@ -172,34 +188,36 @@ def run(world: World, *, short: bool) -> Outcome:
     )
 
 
-def _short(breaking: Breaking) -> Iterator[tuple[Point | WarehousePoint, ...]]:
-    """One crash per kind of task, one of FailRun while it handles Spark's, and one of the warehouse."""
+def _short(breaking: Breaking) -> list[Fault]:
+    """One crash per kind of task, one of FailRun while it handles Spark's, one of the warehouse, and one stop."""
+    handling = Point(task="FailRun", role=breaking.roles["FailRun"], action=SHORT_FAIL_RUN, call=1)
+    faults: list[Fault] = []
     for task, action in SHORT_POINTS:
         point = Point(task=task, role=breaking.roles[task], action=action, call=1)
-        handling = Point(task="FailRun", role=breaking.roles["FailRun"], action=SHORT_FAIL_RUN, call=1)
-        yield (point, handling) if task == "RawToProcessed" else (point,)
-    yield (SHORT_WAREHOUSE,)
+        faults.append((point, handling) if task == "RawToProcessed" else (point,))
+    return [*faults, (SHORT_WAREHOUSE,), SHORT_STOP]
 
 
-def _full(breaking: Breaking) -> Iterator[tuple[Point | WarehousePoint, ...]]:
-    """Every point that an undisturbed run goes through, FailRun at each of its changes, the warehouse at each."""
+def _full(breaking: Breaking) -> list[Fault]:
+    """Every point that an undisturbed run goes through, FailRun at each of its changes, the warehouse at each, stops.
+
+    What FailRun changes is seen while it handles a killed job, which is a fault like the others.
+    """
     before = fault_points.counted(breaking.world)
     breaking.world.wait_for(breaking.begin())
     breaking.world.wait_until_quiet()
     found = fault_points.points(before, fault_points.counted(breaking.world), breaking.roles)
-    print(f"{len(found)} points in an undisturbed run, beside those of FailRun and of the warehouse", flush=True)
     killed_job = next(point for point in found if point.task in fault_points.JOBS)  # which no retry heals
-    handling: list[Point] = []
-    for point in found:
-        before = fault_points.counted(breaking.world)
-        yield (point,)
-        if point == killed_job:
-            after = fault_points.counted(breaking.world)
-            handling = fault_points.points(before, after, breaking.roles, tasks=["FailRun"])
-    for point in handling:
-        yield killed_job, point
-    for statement in fault_points.warehouse_points():
-        yield (statement,)
+    before = fault_points.counted(breaking.world)
+    breaking.crash(killed_job)
+    after = fault_points.counted(breaking.world)
+    handling = fault_points.points(before, after, breaking.roles, tasks=["FailRun"])
+    faults: list[Fault] = [(point,) for point in found if point != killed_job]
+    faults += [(killed_job, point) for point in handling]
+    faults += [(statement,) for statement in fault_points.warehouse_points()]
+    faults += fault_points.STOPPED_IN
+    print(f"{len(faults) + 1} faults, of which this was the first", flush=True)
+    return faults
 
 
 def _tables(world: World, files: list[SmallFile], before: dict[str, list[Row]]) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from contracts.authoring import check
-from contracts.authoring.problems import Problem
 from tests.unit.contracts.cases import columns, head, models, privacy, rules, table_rules, values, warehouse
 from tests.unit.contracts.cases.base import Case, copy_fixtures
 
@@ -39,9 +38,9 @@ def page(rows: Mapping[str, str]) -> str:
     return HEAD + "".join(f"\n## {title}\n\n{head}{table}" for title, table in tables.items())
 
 
-def row(name: str, found: Iterable[Problem]) -> str:
+def row(name: str, found: Iterable[str]) -> str:
     """The line of a case: its name and every message."""
-    messages = "<br>".join(f"`{_escaped(str(problem))}`" for problem in found)
+    messages = "<br>".join(f"`{_escaped(problem)}`" for problem in found)
     return f"| {name.replace('_', ' ')} | {messages} |\n"
 
 
@@ -49,7 +48,7 @@ def _checked(name: str, case: Case) -> str:
     with tempfile.TemporaryDirectory() as folder:
         datasets = copy_fixtures(Path(folder) / "datasets")
         case.apply(datasets)
-        return row(name, check(datasets))
+        return row(name, map(str, check(datasets)))
 
 
 def _escaped(text: str) -> str:
