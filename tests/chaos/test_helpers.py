@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from chaos import serving
+from chaos.__main__ import main
 from chaos.batches import REPLACED, ROWS, batch, expected
 from chaos.delivery import event
 from chaos.fault_points import TASKS, WarehousePoint, points, warehouse_points
@@ -121,3 +122,16 @@ def test_the_warehouse_is_as_before_or_as_the_lake_and_after_a_run_that_succeede
     breaking.look_at_warehouse("a fault", survived=survived)
     assert [problem.partition(":")[0] for problem in breaking.problems] == ["a fault"] * is_told
     assert serving.unlike_lake(world) == ([] if found == LAKE else [f"warehouse: {differences(LAKE, found)[0]}"])
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "-1/2", "1/0"])
+def test_a_part_that_is_none_is_refused_with_an_example(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["faults", f"--part={text}"])
+    assert f"found {text!r}; expected K/N with K from 1 to N, such as 1/2" in capsys.readouterr().err
+
+
+def test_an_experiment_that_is_not_shared_has_no_parts(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["load", "--part", "1/2"])
+    assert "only faults have parts" in capsys.readouterr().err
