@@ -45,9 +45,11 @@ def allow(
     conditions: Mapping[str, Mapping[str, Any]] | None = None,
     wildcard_reason: str | None = None,
     rarely_used: str | None = None,
+    policy: iam.Policy | None = None,
 ) -> None:
     """Let `role` do `actions` on `resources`; `rarely_used` says why although an ordinary run uses none of them.
 
+    `policy` is one of the role beside its default one, for a resource that must itself wait for the default one.
     Raises ValueError for an action with a wildcard, and for a resource with one but without `wildcard_reason`.
     """
     vague = [action for action in actions if "*" in action]
@@ -56,11 +58,14 @@ def allow(
     wildcards = [resource for resource in resources if "*" in resource]
     if wildcards and not wildcard_reason:
         raise ValueError(f"{role.node.path}: resources {wildcards} have wildcards; say why with wildcard_reason")
-    role.add_to_policy(
-        iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions or None)
-    )
+    statement = iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions or None)
+    if policy is None:
+        role.add_to_policy(statement)
+    else:
+        policy.add_statements(statement)
+    holder = policy or role
     for resource in wildcards:
-        role.node.add_validation(_WildcardReason(role, resource, str(wildcard_reason)))
+        holder.node.add_validation(_WildcardReason(holder, resource, str(wildcard_reason)))
     note_rarely_used(role, {action: rarely_used or RARELY_USED_ANYWHERE.get(action) for action in actions})
 
 
@@ -164,14 +169,14 @@ class _WildcardReason:
     theirs only while synthesizing.
     """
 
-    def __init__(self, role: iam.Role, resource: str, reason: str) -> None:
-        self._role = role
+    def __init__(self, holder: IConstruct, resource: str, reason: str) -> None:
+        self._holder = holder
         self._resource = resource
         self._reason = reason
 
     def validate(self) -> list[str]:
-        resource = _flat(Stack.of(self._role).resolve(self._resource))
-        acknowledge(self._role, f"AwsSolutions-IAM5[Resource::{resource}]", self._reason)
+        resource = _flat(Stack.of(self._holder).resolve(self._resource))
+        acknowledge(self._holder, f"AwsSolutions-IAM5[Resource::{resource}]", self._reason)
         return []
 
 

@@ -115,6 +115,21 @@ def test_a_wildcard_action_cannot_be_written() -> None:
         permissions.allow(role, actions=["s3:Get*"], resources=["arn:aws:s3:::b/k"])
 
 
+def test_a_policy_beside_the_default_one_is_under_the_same_rules() -> None:
+    stack = cdk.Stack(cdk.App(), "S")
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+    beside = iam.Policy(stack, "Beside", roles=[role])
+    start = {"actions": ["states:StartExecution"], "policy": beside}
+    permissions.allow(role, **start, resources=["arn:aws:states:::m"], rarely_used="only on Sundays")
+    with pytest.raises(ValueError, match="say why"):
+        permissions.allow(role, **start, resources=["arn:aws:states:::m*"])
+    template = Template.from_stack(stack)
+    [policy] = template.find_resources("AWS::IAM::Policy")
+    [resource] = template.find_resources("AWS::IAM::Role").values()
+    assert policy.startswith("Beside")
+    assert resource["Metadata"][permissions.RARELY_USED] == {"states:StartExecution": "only on Sundays"}
+
+
 def test_a_wildcard_resource_needs_a_reason() -> None:
     role = iam.Role(cdk.Stack(cdk.App(), "S"), "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     with pytest.raises(ValueError, match="say why"):
