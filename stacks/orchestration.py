@@ -61,6 +61,7 @@ class OrchestrationStack(PipelineStack):
         self.close_run, self.fail_run = functions.close_run(), functions.fail_run()
         self.run = self._run(functions, processing)
         self.release_dataset = functions.release_dataset(self.run)
+        self.release_dataset.function.node.add_dependency(self.run)
         self.care = self._care(functions, processing)
         self._report_silent_ends()
         self._go_on_without_bad_files()
@@ -167,7 +168,7 @@ class OrchestrationStack(PipelineStack):
         undelivered = self._dead_letters("Schedule")
         role = self._schedule_role(starts, undelivered)
         for start in starts:
-            self._schedule(start, role, undelivered).node.add_dependency(role)
+            self._schedule(start, role, undelivered).node.add_dependency(role, start.machine)
 
     def _starts(self) -> list[Start]:
         """What begins by itself, for each dataset."""

@@ -17,6 +17,7 @@ from contracts.alerts import shortened
 from contracts.errors import PermanentError, QuarantineLimitExceeded
 from contracts.ledger import UNKNOWN_DATASET
 
+HAND_OVER = "HandOver"  # the one step that comes after a run has been closed
 # State machine -> state -> where it keeps its result (ResultPath in state_machines/*.asl.json), in order.
 STEPS = {
     "dataset_run": {
@@ -26,6 +27,7 @@ STEPS = {
         "ProcessedToCurated": "processed_to_curated",
         "Serve": "serve",
         "CloseRun": "close",
+        HAND_OVER: "hand_over",
     },
     "dataset_care": {"Hold": "hold", "Care": "care", "Serve": "serve", "Release": "release"},
 }
@@ -55,6 +57,11 @@ class Failure:
     request: Mapping[str, Any] = field(default_factory=dict)
     worker_seconds: Mapping[str, int] = field(default_factory=dict)
     serve: Sequence[Mapping[str, Any]] | None = None
+
+    @property
+    def is_after_closing(self) -> bool:
+        """Whether the run had ended well, and only the next execution could not be started."""
+        return self.step == HAND_OVER
 
     @property
     def is_too_bad(self) -> bool:

@@ -16,6 +16,9 @@ QUALITY_OF_RUN = (
 )
 COMMANDS_SHOWN = 3  # the list names the others
 UNTOUCHED = "No table was changed: processed and curated are as before the run."
+CLOSED = "The tables are as asked and the ledger says so; only what follows the closing failed."
+NO_RUN = "No run was at work, so none is half done: what this execution had done before is published and closed."
+NOT_STARTED = "The run had ended well, but no execution could be started for the files that wait: "
 TABLES = {
     "ClaimBatch": UNTOUCHED,
     "RawToProcessed": UNTOUCHED,
@@ -36,7 +39,6 @@ TABLES = {
     ),
     "Release": "The tables were changed as asked; only the record of it failed. Asked again, nothing more changes.",
 }
-CLOSED = "The tables are as asked and the ledger says so; only what follows the closing failed."
 UNKNOWN_STEP = {
     "load": (
         "Tables change only at the end of ProcessedToCurated: if the execution's history does not show that step as"
@@ -48,21 +50,28 @@ UNKNOWN_STEP = {
 
 def subject(environment: str, failure: Failure, *, files_waiting: int) -> str:
     """One line: where, which dataset, which step, which error, how many files wait."""
-    place = f" at {failure.step}" if failure.step else ""
     waiting = f"{files_waiting} file waits" if files_waiting == 1 else f"{files_waiting} files wait"
-    what = f"{mode_of(failure, None)} failed{place} ({failure.error}), {waiting}"
-    return alerts.subject("error", environment, failure.dataset, what)
+    return alerts.subject(
+        "error", environment, failure.dataset, f"{_what_failed(failure)} ({failure.error}), {waiting}"
+    )
+
+
+def _what_failed(failure: Failure) -> str:
+    if failure.is_after_closing:
+        return "next run not started"
+    place = f" at {failure.step}" if failure.step else ""
+    return f"{mode_of(failure, None)} failed{place}"
 
 
 def body(failure: Failure, run: Item | None, *, files_waiting: int, set_aside: Sequence[Item] = ()) -> str:
-    """The whole message; `run` is None when none had begun, `set_aside` what the gate took out of it."""
+    """The whole message; `run` is None when none was at work, `set_aside` what the gate took out of it."""
     sentence, *details = failure.cause.splitlines() or [failure.cause]
     lines = [
         f"Dataset:   {failure.dataset}",
-        f"Run:       {run['run_id'] if run else 'none had begun'} ({mode_of(failure, run)})",
+        f"Run:       {_run(failure, run)} ({mode_of(failure, run)})",
         f"Step:      {failure.step or 'not known; see the history of the execution'}",
         f"Error:     {failure.error}",
-        f"Cause:     {sentence}",
+        f"Cause:     {NOT_STARTED if failure.is_after_closing else ''}{sentence}",
         f"Tables:    {_tables(failure, run)}",
         f"Files:     {_files(failure, run, files_waiting, len(set_aside))}",
         f"Next:      {'; then: '.join(next_commands(failure, run, set_aside))}",
@@ -89,11 +98,17 @@ def files_given_back(run: Item | None) -> int:
     return 0 if run is None or is_closed(run) else len(run["file_hashes"])
 
 
+def _run(failure: Failure, run: Item | None) -> str:
+    if run:
+        return str(run["run_id"])
+    return "none had begun" if failure.step else "none was at work"
+
+
 def _tables(failure: Failure, run: Item | None) -> str:
-    if is_closed(run):
+    if is_closed(run) or failure.is_after_closing:
         return CLOSED
     if run is None:
-        return UNTOUCHED
+        return UNTOUCHED if failure.step else NO_RUN
     if failure.step:
         return TABLES[failure.step]
     return UNKNOWN_STEP["load" if mode_of(failure, run) in HELD_STATUS else "care"]
@@ -116,6 +131,8 @@ def next_commands(failure: Failure, run: Item | None, set_aside: Sequence[Item] 
         hashes = [str(item["entry"]).removeprefix(file_entry("")) for item in set_aside]
         released = [f"slipway files release {sha256} --dataset {failure.dataset}" for sha256 in hashes[:COMMANDS_SHOWN]]
         return [*look, f"slipway files list --status set_aside --dataset {failure.dataset}", *released]
+    if failure.is_after_closing:
+        return [*look, f"slipway runs start --dataset {failure.dataset}"]
     return look if is_closed(run) else [*look, _again(failure, run)]
 
 

@@ -36,7 +36,7 @@ class FailRun:
         if run and run_id:
             self._end(failure, run_id, run)
         log = Log({"dataset": failure.dataset, "run_id": run_id, "execution_arn": failure.execution_arn})
-        log.error("run failed", step=failure.step, error=failure.error, cause=failure.cause)
+        log.error("execution failed", step=failure.step, error=failure.error, cause=failure.cause)
         aside = self._set_aside(failure, run)
         told = self._tell(failure, run, aside)
         if run_id:

@@ -23,6 +23,7 @@ from stacks.constructs import permissions
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.spark_job import SparkJob
 
+ITSELF = "$$.StateMachine.Id"  # how a definition names its own machine, to go on as a new execution
 NOBODY = "none"  # stands for an empty list of machines, since a substitution is a text and must not be empty
 
 
@@ -80,6 +81,8 @@ class DatasetMachine(Construct):
             ),
             tracing_enabled=True,
         )
+        if ITSELF in definition:
+            self._allow_itself()
 
     @property
     def arn(self) -> str:
@@ -132,6 +135,19 @@ class DatasetMachine(Construct):
         )
         permissions.note_rarely_used(role, dict.fromkeys(LOGS_AND_TRACES, "Step Functions logs and traces by itself"))
         return role
+
+    def _allow_itself(self) -> None:
+        """In a policy of its own: the machine waits for the default one of its role, which must not wait for it too.
+
+        Whoever starts executions should depend on this whole construct, or the first may come before the policy.
+        """
+        permissions.allow(
+            self.role,
+            actions=["states:StartExecution"],
+            resources=[self.arn],
+            rarely_used="goes on as a new execution only when files keep coming for longer than one can take",
+            policy=iam.Policy(self, "Itself", roles=[self.role]),
+        )
 
 
 # What CDK adds for logging and tracing. Source: Step Functions developer guide, "Logging in CloudWatch Logs" and

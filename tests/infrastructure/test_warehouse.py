@@ -101,8 +101,8 @@ def test_a_run_and_care_are_served_by_the_load_of_the_warehouse(comprehensive: A
     assert "WarehouseLoad" in listed.pop()
     for name in ("DatasetRunRole", "DatasetCareRole"):
         statements = comprehensive.statements_of_role("Orchestration", name)
-        [started] = [resources_of(s) for s in statements if "states:StartExecution" in actions_of(s)]
-        assert any("WarehouseLoad" in machine for machine in started)
+        starting = [s for s in statements if "states:StartExecution" in actions_of(s)]
+        assert any("WarehouseLoad" in machine for statement in starting for machine in resources_of(statement))
 
 
 def test_two_statements_end_before_the_load_and_the_load_before_its_run_gives_it_up(comprehensive: Assembly) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from contracts import model
 from lambdas.fail_run import handler as fail_handler
-from lambdas.fail_run.failures import parse
+from lambdas.fail_run.failures import STEPS, parse
 from tests.unit.lambdas.ending import DATASET, EXECUTION, RUN, SERVE, caught, claim, close, failer, written
 
 
@@ -113,6 +113,25 @@ def test_failing_after_the_run_was_closed_keeps_it_succeeded(claimed: Any, contr
     [message] = claimed.messages()
     assert "the ledger says so" in message["message"]
     assert "runs retry" not in message["message"]
+
+
+def test_a_failed_hand_over_leaves_the_closed_run_alone_and_is_told_once(
+    claimed: Any, contract: model.Contract
+) -> None:
+    close(claimed, written(contract), contract)
+    claimed.messages()
+    before = (claimed.entries(), claimed.entries("run_table"))
+    event = caught(claimed)
+    event["state"] |= {result: {} for result in STEPS["dataset_run"].values() if result not in ("claim", "hand_over")}
+    event["state"] |= {"serve": []}
+    ended = claimed.event("execution_timed_out")
+    ended["detail"]["status"] = "FAILED"
+    for told in (event, ended):  # from the Catch, and then by the rule SilentEnds
+        assert failer(claimed).fail(parse(told))["files_given_back"] == 0
+    assert (claimed.entries(), claimed.entries("run_table")) == before
+    [message] = claimed.messages()
+    assert "next run not started" in message["subject"]
+    assert "slipway runs start --dataset sales_records" in message["message"]
 
 
 def test_a_failure_after_serve_keeps_what_was_served_and_one_before_forgets_nothing(claimed: Any) -> None:

@@ -123,6 +123,32 @@ def test_a_run_that_was_closed_is_not_to_be_repeated() -> None:
     assert commands(body) == [f"slipway runs show {RUN_ID} --dataset sales_records"]
 
 
+def test_a_run_whose_successor_could_not_be_started_is_said_to_have_succeeded() -> None:
+    told = failure("HandOver", error="StepFunctions.AccessDeniedException", cause="not authorized\n- to start")
+    assert messages.subject("dev", told, files_waiting=1) == (
+        "ERROR [dev] sales_records: next run not started (StepFunctions.AccessDeniedException), 1 file waits"
+    )
+    for entry in (run(status="succeeded"), run("backfill", "succeeded"), None):
+        body = messages.body(told, entry, files_waiting=7)
+        assert (
+            "Cause:     The run had ended well, but no execution could be started for the files that wait: not " in body
+        )
+        assert (
+            "Tables:    The tables are as asked and the ledger says so; only what follows the closing failed." in body
+        )
+        assert "Files:     None was held by this run. 7 files of sales_records wait for the next run." in body
+        assert commands(body)[-1] == "slipway runs start --dataset sales_records"
+        assert "runs retry" not in body
+
+
+@pytest.mark.parametrize("mode", ["load", "maintenance"])
+def test_an_execution_that_ended_between_two_rounds_is_not_said_to_have_changed_nothing(mode: str) -> None:
+    body = messages.body(failure(None, error="Execution.ABORTED", mode=mode), None, files_waiting=7)
+    assert f"Run:       none was at work ({mode})" in body
+    assert "what this execution had done before is published and closed" in body
+    assert messages.UNTOUCHED not in body
+
+
 @pytest.mark.parametrize(("mode", "told"), [("load", "2 files are waiting again"), ("backfill", "2 files are loaded")])
 def test_files_are_told_to_be_where_the_run_took_them(mode: str, told: str) -> None:
     assert told in messages.body(failure(), run(mode), files_waiting=0)

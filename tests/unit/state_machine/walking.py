@@ -21,6 +21,7 @@ NOTHING = {**CLAIMED, "run_id": None, "claimed": False, "file_count": 0, "reason
 WHOLE_RUN = ["ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun"]
 WAREHOUSE = "arn:aws:states:us-east-1:111122223333:stateMachine:WarehouseLoad"
 DASHBOARDS = "arn:aws:states:us-east-1:111122223333:stateMachine:DashboardRefresh"
+ITSELF = "arn:aws:states:us-east-1:111122223333:stateMachine:DatasetRun"
 SERVING_RUN = [*WHOLE_RUN[:-1], WAREHOUSE, "CloseRun"]
 SERVED = {name: {"Status": "SUCCEEDED", "Output": {"served": name}} for name in ("warehouse", "dashboards")}
 ATTRIBUTES = {"dataset": {"DataType": "String", "StringValue": "d"}}
@@ -33,6 +34,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "Gate": {"rows_loaded": 5},
         "ProcessedToCurated": {"Id": "jr_2"},
         "CloseRun": {"waiting": 0},
+        ITSELF: {"ExecutionArn": "arn:next", "StartDate": 1},
     },
     "dataset_care": {
         WAREHOUSE: SERVED["warehouse"],
@@ -88,13 +90,13 @@ def walker(monkeypatch: pytest.MonkeyPatch) -> Walk:
         values = {**NUMBERS, "ServingMachineArns": ",".join(served) or "none"}
         filled = re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[1]), text)
         execution = {
-            "executionArn": "arn:e", "stateMachineArn": "machine", "name": "e", "status": "RUNNING", "events": [],
+            "executionArn": "arn:e", "stateMachineArn": ITSELF, "name": "e", "status": "RUNNING", "events": [],
             "input": json.dumps(given_input), "startDate": "2026-01-01T00:00:00Z",
         }  # fmt: skip
         monkeypatch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
         monkeypatch.setattr(stepfunctions, "_invoke_resource", invoke)
         monkeypatch.setattr(stepfunctions, "_emit_execution_status_event", lambda _: None)
-        monkeypatch.setitem(stepfunctions._state_machines, "machine", {"definition": filled, "name": "m"})
+        monkeypatch.setitem(stepfunctions._state_machines, ITSELF, {"definition": filled, "name": "m"})
         monkeypatch.setitem(stepfunctions._executions, "arn:e", execution)
         stepfunctions._run_execution("arn:e")
         return {**execution, **seen}
