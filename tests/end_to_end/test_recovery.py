@@ -1,12 +1,14 @@
 """What an operator types after something went wrong, and that it is over then; told as one story, in order.
 
 Events that ended as dead letters are redriven; a run is rolled back and its file loaded again; a job is killed and its
-run retried; the claim of a dead run is released.
+run retried; the claim of a dead run is released; an execution that could not hand over does.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 
 from contracts import model, naming
 from contracts.ledger import FileLedger, RunLedger, file_entry
+from lambdas.fail_run.failures import HAND_OVER, STEPS
 from local_cloud.session import LocalCloud
 from sample_data.sales_rows import Span, write_file
 from slipway import __main__ as command_line
@@ -170,3 +173,65 @@ def test_a_claim_that_a_dead_run_left_is_released_and_its_file_waits_again(
     assert STUCK_RUN in alert.body
     assert command_line.main(["files", "set-aside", STUCK_FILE, "--reason", "it never was"]) == 0
     assert pipeline.file(STUCK_FILE).status == "set_aside"
+
+
+@pytest.fixture
+def short_cut(pipeline: Pipeline) -> Iterator[None]:
+    """The deployed machine goes straight to HandOver when its input holds a closed run: two rounds take minutes."""
+    client, arn = pipeline.deployment.client("stepfunctions"), pipeline.deployment.output("StateMachineArn")
+    deployed = client.describe_state_machine(stateMachineArn=arn)["definition"]
+    machine = json.loads(deployed)
+    held = {"Variable": "$.claim", "IsPresent": True, "Next": HAND_OVER}
+    machine["States"]["IsRunClosed"] = {"Type": "Choice", "Choices": [held], "Default": machine["StartAt"]}
+    client.update_state_machine(stateMachineArn=arn, definition=json.dumps(machine | {"StartAt": "IsRunClosed"}))
+    yield
+    client.update_state_machine(stateMachineArn=arn, definition=deployed)
+
+
+@contextmanager
+def without_leave(pipeline: Pipeline) -> Iterator[None]:
+    """The machine's role loses the policy by which it may start the machine itself."""
+    iam, client = pipeline.deployment.client("iam"), pipeline.deployment.client("stepfunctions")
+    arn = pipeline.deployment.output("StateMachineArn")
+    role = client.describe_state_machine(stateMachineArn=arn)["roleArn"].rpartition("/")[2]
+    [name] = [name for name in iam.list_role_policies(RoleName=role)["PolicyNames"] if "Itself" in name]
+    document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    iam.delete_role_policy(RoleName=role, PolicyName=name)
+    try:
+        yield
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+
+
+def hand_over(pipeline: Pipeline, run_id: str) -> executions.Ending:
+    """An execution that has closed its last run while files waited."""
+    results = {result: {} for step, result in STEPS["dataset_run"].items() if step != HAND_OVER}
+    state = {**results, "claim": {"run_id": run_id}, "close": {"waiting": 1}, "serve": []}
+    request = {"dataset": DATASET, "trigger": "operator"}
+    arn = executions.start(pipeline.deployment, "run", {"dataset": DATASET, "request": request, **state})
+    return executions.wait(pipeline.deployment, arn, lambda _step: None)
+
+
+@pytest.mark.usefixtures("short_cut")
+def test_an_execution_hands_over_to_one_of_its_own_machine_and_people_are_told_when_it_cannot(
+    pipeline: Pipeline,
+) -> None:
+    run, known = newest_run(pipeline), len(executions.executions(pipeline.deployment))
+    pipeline.new_alerts()
+    with without_leave(pipeline):
+        assert hand_over(pipeline, run["run_id"]).status == "FAILED"
+    (alert,) = pipeline.new_alerts()
+    assert "next run not started (StepFunctions.AccessDeniedException)" in alert.subject
+    assert f"slipway runs start --dataset {DATASET}" in alert.body
+    assert newest_run(pipeline) == run
+    ended = hand_over(pipeline, run["run_id"])
+    started = ended.output["hand_over"]["ExecutionArn"]
+    assert (ended.status, started.rpartition(":")[2]) == ("SUCCEEDED", f"after-{run['run_id']}")
+    claim = executions.wait(pipeline.deployment, started, lambda _step: None).output["claim"]
+    assert claim["reason"] == "no file is waiting"
+    again = hand_over(pipeline, run["run_id"])
+    assert (again.status, again.output["hand_over"]["Error"]) == (
+        "SUCCEEDED",
+        "StepFunctions.ExecutionAlreadyExistsException",
+    )
+    assert len(executions.executions(pipeline.deployment)) == known + 4
