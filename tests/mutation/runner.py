@@ -12,13 +12,11 @@ import random
 import signal
 import time
 from collections import Counter, defaultdict
-from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 
 import pytest
 from _pytest.runner import runtestprotocol
-from botocore.loaders import JSONFileLoader
 from mutmut.mutation.data import SourceFileMutationData
 from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.state import state
@@ -86,14 +84,7 @@ def main() -> None:
     parser.add_argument("tests", nargs="+")
     asked = parser.parse_args()
     signal.signal(signal.SIGVTALRM, _stop)
-    _remember_descriptions()
     raise SystemExit(pytest.main([*QUIET, *asked.tests], plugins=[Judge(asked.sample, asked.seed)]))
-
-
-def _remember_descriptions() -> None:
-    """Each client of moto's would read the descriptions of AWS services again: a fifth of the time."""
-    load = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
-    JSONFileLoader.load_file = lambda _self, path: load(path)
 
 
 def _mutants() -> list[tuple[SourceFileMutationData, str]]:
