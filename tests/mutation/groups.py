@@ -94,8 +94,12 @@ GROUPS = {
         ),
         tests=("tests/spark/test_verdicts_bites.py",),
     ),
+    "checks": Group(
+        modules=("glue_jobs/quality/checks.py",),
+        tests=("tests/spark/test_checks_bite.py",),
+    ),
     "spark": Group(
-        modules=("glue_jobs/quality/*.py", "glue_jobs/transforms/figures.py"),
+        modules=("glue_jobs/quality/results.py", *MEASURED),
         tests=tuple(f"tests/spark/test_{name}.py" for name in ("verdicts_bites", "table_rules", "parsing", "loading")),
         sample=60,
     ),
