@@ -124,7 +124,7 @@ class RunFunctions:
             },
             timeout_seconds=240,
         )
-        self._allow_ledgers(part, files=["UpdateItem"], runs=["PutItem", "Query"], index=False)
+        self._allow_ledgers(part, files=["GetItem", "UpdateItem"], runs=["PutItem", "Query"], index=False)
         permissions.note_rarely_used(
             part.role,
             {
@@ -148,7 +148,7 @@ class RunFunctions:
                 **self._announcing(),
             },
         )
-        self._allow_ledgers(part, files=["UpdateItem"], runs=["DeleteItem"])
+        self._allow_ledgers(part, files=["GetItem", "UpdateItem"], runs=["DeleteItem"])
         self._allow_runs(part)
         self._allow_start(part, self.announce, run)
         return part

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.ledger import items
+from contracts.ledger import items, loads
 from contracts.ledger.entries import FileStatus, Item, dataset_status, file_entry
 
 BY_STATUS = "by_status"
@@ -75,35 +75,72 @@ class FileLedger:
         )
 
     def give_back(self, dataset: str, sha256: str, run_id: str, *, held: FileStatus = "waiting") -> bool:
-        """claimed by `run_id` -> `held`, where the run took it from; False when this run does not hold it."""
+        """claimed by `run_id` -> `held`, where the run took it from; False when this run does not hold it.
+
+        A file that was loaded says again which run's load stands; one of whose loads the entry knows nothing, none.
+        """
+        before = self._standing(dataset, sha256) if held == "loaded" else None
         return bool(
             self._move(
                 dataset,
                 sha256,
                 held,
                 condition="#status = :from AND run_id = :run",
-                values={":from": "claimed", ":run": run_id},
-                removes="run_id",
+                values={":from": "claimed", ":run": run_id, **({":before": before["run_id"]} if before else {})},
+                sets="run_id = :before" if before else "",
+                removes="" if before else "run_id",
             )
         )
 
     def close(self, dataset: str, sha256: str, run_id: str, counts: Mapping[str, int]) -> bool:
-        """claimed by `run_id` -> loaded with `counts`, also when repeated; False when the run does not hold it."""
-        return bool(
-            self._move(
-                dataset,
-                sha256,
-                "loaded",
-                condition="(#status = :from OR #status = :to) AND run_id = :run",
-                values={":from": "claimed", ":run": run_id, **{f":{name}": count for name, count in counts.items()}},
-                sets=", ".join(f"{name} = :{name}" for name in counts),
-            )
-        )
+        """claimed by `run_id` -> loaded with `counts`, also when repeated; False when the run does not hold it.
+
+        The load is added to those of earlier runs, once: a repeated call finds the file loaded and adds nothing.
+        """
+        closed = self._move(
+            dataset,
+            sha256,
+            "loaded",
+            condition="#status = :from AND run_id = :run",
+            values={
+                **{f":{name}": count for name, count in counts.items()},
+                ":from": "claimed",
+                ":run": run_id,
+                ":none": [],
+                ":load": [{"run_id": run_id, **counts}],
+            },
+            sets=", ".join(
+                [
+                    *(f"{name} = :{name}" for name in counts),
+                    "loads = list_append(if_not_exists(loads, :none), :load)",
+                ]
+            ),
+        ) or self._move(dataset, sha256, "loaded", condition="#status = :to AND run_id = :run", values={":run": run_id})
+        if closed is not None:
+            self._shorten(dataset, sha256, closed.get("loads", []))
+        return closed is not None
+
+    def undo(self, known: Item, run: Item, *, by_run: str, moment: str) -> Item | None:
+        """`by_run` rolled `run` back, so what that made of a loaded file stands no more: the entry as it is then.
+
+        `known` is the entry as it was read. The load before stands again, with its run and its counts. Without one, a
+        file that a plain load brought is in no table: it is set aside, without counts. One of a backfill or replay was
+        loaded before loads were kept: it stays loaded, keeps the counts that it has, since others are not known, and
+        names no run. None when the entry has changed since it was read.
+        """
+        left = loads.undone(known, run["run_id"], by_run=by_run)
+        before = loads.standing(left)
+        if before is None and run["mode"] == "load":
+            reason = f"run {run['run_id']} was rolled back by {by_run}"
+            return self._take_out(known, left, reason=reason, moment=moment)
+        if left == known.get("loads", []):
+            return known  # an earlier attempt did it, or the run never closed over this file
+        return self._stand_again(known, left, before)
 
     def set_aside(
         self, dataset: str, sha256: str, *, held: FileStatus, reason: str, moment: str, run_id: str | None = None
     ) -> bool:
-        """waiting, loaded or claimed (`held`) -> set aside with `reason`, also when repeated: no run takes it any more.
+        """waiting or claimed (`held`) -> set aside with `reason`, also when repeated: no run takes it any more.
 
         A run that takes a file out of its own batch gives its `run_id`. False when the file is in another state.
         """
@@ -153,6 +190,40 @@ class FileLedger:
     def count_waiting(self, dataset: str) -> int:
         """How many files wait, up to one page of the index (1 MB of entries); eventually consistent."""
         return int(self.table.query(**_with_status(dataset, "waiting"), Select="COUNT")["Count"])
+
+    def _standing(self, dataset: str, sha256: str) -> loads.Load | None:
+        """The load of a file that stands. Read apart from the write after it: only who holds the file changes it."""
+        entry = self.get(dataset, file_entry(sha256)) or {}
+        return loads.standing(entry.get("loads", []))
+
+    def _shorten(self, dataset: str, sha256: str, every: Sequence[loads.Load]) -> None:
+        """Keep the loads for which an entry has room; whoever repeats the close finds it done."""
+        kept = loads.kept(every)
+        if len(kept) < len(every):
+            condition, values = "#status = :to AND loads = :every", {":every": every, ":kept": kept}
+            self._move(dataset, sha256, "loaded", condition=condition, values=values, sets="loads = :kept")
+
+    def _stand_again(self, known: Item, left: Sequence[Item], before: loads.Load | None) -> Item | None:
+        shown = {"run_id": before["run_id"], **loads.counts(before)} if before else {}
+        return self._move_loaded(known, "loaded", {"loads": left, **shown}, removes="" if before else "run_id")
+
+    def _take_out(self, known: Item, left: Sequence[Item], *, reason: str, moment: str) -> Item | None:
+        given = {"loads": left, "set_aside_reason": reason, "set_aside_at": moment}
+        return self._move_loaded(known, "set_aside", given, removes=", ".join(["run_id", *loads.COUNTS]))
+
+    def _move_loaded(self, known: Item, status: FileStatus, given: Item, *, removes: str) -> Item | None:
+        """loaded -> `status` with the attributes `given`, if the loads are still as they were read."""
+        is_as_read = "loads = :was" if "loads" in known else "attribute_not_exists(loads)"
+        was = {":was": known["loads"]} if "loads" in known else {}
+        return self._move(
+            known["dataset"],
+            known["sha256"],
+            status,
+            condition=f"#status = :from AND {is_as_read}",
+            values={":from": "loaded", **was, **{f":{name}": value for name, value in given.items()}},
+            sets=", ".join(f"{name} = :{name}" for name in given),
+            removes=removes,
+        )
 
     def _move(
         self,

@@ -12,6 +12,7 @@ from lambdas.close_run.service import CloseRun
 from lambdas.fail_run.service import FailRun
 
 DATASET, RUN = "sales_records", "20261120T120000-0a1b2c3d"
+EARLIER = {"run_id": "earlier", "rows_loaded": 4, "rows_quarantined": 1, "rows_deduplicated": 0}
 EXECUTION = "arn:aws:states:us-east-1:111122223333:execution:dataset-run:sales_records-abc"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MONEY = ("total_revenue", "total_cost", "total_profit")
@@ -31,13 +32,14 @@ SERVE: list[dict[str, Any]] = [
 
 
 def claim(account: Any, mode: RunMode = "load") -> Any:
-    """The account, in which a run of `mode` has files a and b, and the lock."""
+    """The account, in which a run of `mode` has files a and b, and the lock; those of a backfill have a load."""
     held = HELD_STATUS.get(mode)
     hashes = ["a", "b"] if held else []
     for sha256 in hashes:
         entry = {"dataset": DATASET, "entry": file_entry(sha256), "sha256": sha256, "received_at": "2026-11-20T08"}
         names = {"file_name": f"{sha256}.csv", "landing_key": f"partners/acme/{DATASET}/{sha256}.csv"}
-        account.files().add({**entry, **names, "status": held})
+        load = {**EARLIER, "loads": [EARLIER]} if held == "loaded" else {}
+        account.files().add({**entry, **names, **load, "status": held})
         account.files().claim(DATASET, sha256, RUN, held=held)
     account.runs().take_lock(DATASET, run_id=RUN, execution_arn=EXECUTION, expires_at=2_000_000_000)
     account.runs().start(

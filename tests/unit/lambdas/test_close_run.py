@@ -14,7 +14,19 @@ from contracts import model
 from contracts.errors import PermanentError, ReconciliationFailed
 from contracts.ledger import file_entry
 from lambdas.close_run import handler
-from tests.unit.lambdas.ending import DATASET, EXECUTION, JOBS, MONEY, REVENUE, RUN, SERVE, claim, close, written
+from tests.unit.lambdas.ending import (
+    DATASET,
+    EARLIER,
+    EXECUTION,
+    JOBS,
+    MONEY,
+    REVENUE,
+    RUN,
+    SERVE,
+    claim,
+    close,
+    written,
+)
 
 
 @pytest.fixture
@@ -25,7 +37,9 @@ def claimed(account: Any) -> Any:
 def assert_closed(account: Any) -> None:
     files = {item["sha256"]: item for item in account.entries().values()}
     assert {sha256: item["status"] for sha256, item in files.items()} == {"a": "loaded", "b": "loaded"}
-    assert [int(files["a"][f"rows_{part}"]) for part in ("loaded", "quarantined", "deduplicated")] == [9, 1, 0]
+    made = {"run_id": RUN, "rows_loaded": 9, "rows_quarantined": 1, "rows_deduplicated": 0}
+    assert (files["a"].items() >= made.items(), files["a"]["loads"][-1]) == (True, made)
+    assert [load["run_id"] for load in files["b"]["loads"]] == [load["run_id"] for load in files["a"]["loads"]]
     runs = account.entries("run_table")
     assert set(runs) == {f"{DATASET}/run#{RUN}"}  # the lock is gone
     run = runs[f"{DATASET}/run#{RUN}"]
@@ -73,6 +87,21 @@ def test_a_crash_after_any_write_of_closing_is_healed_by_the_retry(
     close(claimed, written(contract), contract)
     assert_closed(claimed)
     assert len(claimed.messages()) == 1
+
+
+@pytest.mark.parametrize("crash_after", [1, 2, 3, 4, 5])
+def test_a_backfill_that_crashes_while_it_closes_adds_one_load_to_each_file(
+    account: Any, contract: model.Contract, crash_after: int
+) -> None:
+    claim(account, "backfill").fuse.writes = crash_after  # file, file, run, message, lock
+    with pytest.raises(Exception, match=r"^$"):
+        close(account, written(contract), contract)
+    account.fuse.writes = None
+    close(account, written(contract), contract)
+    assert_closed(account)
+    for item in account.entries().values():
+        assert [load["run_id"] for load in item["loads"]] == ["earlier", RUN]
+        assert item["loads"][0] == EARLIER
 
 
 def test_closing_says_how_many_files_wait_for_the_next_round(claimed: Any, contract: model.Contract) -> None:

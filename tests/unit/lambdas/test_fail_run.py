@@ -10,7 +10,7 @@ import pytest
 from contracts import model
 from lambdas.fail_run import handler as fail_handler
 from lambdas.fail_run.failures import STEPS, parse
-from tests.unit.lambdas.ending import DATASET, EXECUTION, RUN, SERVE, caught, claim, close, failer, written
+from tests.unit.lambdas.ending import DATASET, EARLIER, EXECUTION, RUN, SERVE, caught, claim, close, failer, written
 
 
 @pytest.fixture
@@ -66,6 +66,21 @@ def test_a_crash_after_any_write_of_failing_is_healed_by_the_retry(claimed: Any,
     failer(claimed).fail(parse(caught(claimed)))
     assert_failed(claimed)
     assert len(claimed.messages()) == 1
+
+
+@pytest.mark.parametrize("mode", ["backfill", "replay"])
+@pytest.mark.parametrize("crash_after", [1, 2, 3, 4, 5])
+def test_files_of_a_failed_backfill_or_replay_are_as_before_it_wherever_failing_crashes(
+    account: Any, mode: Any, crash_after: int
+) -> None:
+    claim(account, mode).fuse.writes = crash_after  # file, file, run, message, lock
+    with pytest.raises(Exception, match=r"^$"):
+        failer(account).fail(parse(caught(account)))
+    account.fuse.writes = None
+    failer(account).fail(parse(caught(account)))
+    for item in account.entries().values():
+        assert item.items() >= {**EARLIER, "status": "loaded", "loads": [EARLIER]}.items()
+    assert account.runs().lock(DATASET) is None
 
 
 @pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED", "FAILED"])

@@ -30,7 +30,7 @@ def test_a_backfill_does_not_take_a_file_that_waits(table: Any) -> None:
     assert state(files)["status"] == "waiting"
 
 
-@pytest.mark.parametrize(("mode", "held"), HELD_STATUS.items())
+@pytest.mark.parametrize(("mode", "held"), HELD_STATUS.items())  # of entries from before loads were kept
 def test_a_failed_run_gives_its_files_back_to_where_it_took_them_from(table: Any, mode: str, held: FileStatus) -> None:
     files = FileLedger(table)
     files.add({**item("a", held), "rows_loaded": 7})
@@ -43,15 +43,13 @@ def test_a_failed_run_gives_its_files_back_to_where_it_took_them_from(table: Any
     assert files.give_back(DATASET, "a", mode, held=held) is False
 
 
-@pytest.mark.parametrize("held", ["waiting", "loaded"])
-def test_a_file_set_aside_is_taken_by_no_run_until_it_is_released(table: Any, held: FileStatus) -> None:
+def test_a_file_set_aside_is_taken_by_no_run_until_it_is_released(table: Any) -> None:
     files = FileLedger(table)
-    files.add({**item("a", held), "run_id": "old"})
+    files.add(item("a", "waiting"))
     for _ in range(2):  # also when repeated
-        assert files.set_aside(DATASET, "a", held=held, reason="rolled back", moment="now") is True
+        assert files.set_aside(DATASET, "a", held="waiting", reason="by hand", moment="now") is True
     found = state(files)
-    assert (found["status"], found["set_aside_reason"], found["set_aside_at"]) == ("set_aside", "rolled back", "now")
-    assert "run_id" not in found
+    assert (found["status"], found["set_aside_reason"], found["set_aside_at"]) == ("set_aside", "by hand", "now")
     assert files.claim(DATASET, "a", "r") is None
     assert files.claim(DATASET, "a", "r", held="loaded") is None
     assert files.release(DATASET, "a") is True
@@ -65,16 +63,15 @@ def test_a_file_that_a_run_holds_is_neither_set_aside_nor_released(table: Any) -
     files = FileLedger(table)
     files.add(item("a", "waiting"))
     files.claim(DATASET, "a", "r")
-    for held in ("waiting", "loaded"):
-        assert files.set_aside(DATASET, "a", held=held, reason="by hand", moment="now") is False
+    assert files.set_aside(DATASET, "a", held="waiting", reason="by hand", moment="now") is False
     assert files.release(DATASET, "a") is False
     assert (state(files)["status"], state(files)["run_id"]) == ("claimed", "r")
 
 
-def test_a_waiting_file_is_not_set_aside_by_who_meant_a_loaded_one(table: Any) -> None:
+def test_a_waiting_file_is_not_set_aside_by_who_meant_a_claimed_one(table: Any) -> None:
     files = FileLedger(table)
     files.add(item("a", "waiting"))
-    assert files.set_aside(DATASET, "a", held="loaded", reason="rolled back", moment="now") is False
+    assert files.set_aside(DATASET, "a", held="claimed", reason="too bad", moment="now", run_id="r") is False
     assert state(files)["status"] == "waiting"
 
 

@@ -141,6 +141,7 @@ def test_closing_a_file_keeps_every_count_and_the_run(table: Any) -> None:
     files.close(DATASET, "a", "r", counts)
     assert whole(table, file_entry("a")) == {
         **counts, "received_at": "1", "run_id": "r", "status": "loaded", "dataset_status": f"{DATASET}#loaded",
+        "loads": [{"run_id": "r", **counts}],
     }  # fmt: skip
 
 

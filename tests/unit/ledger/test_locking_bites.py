@@ -73,7 +73,8 @@ def test_a_run_whose_lease_is_over_ends_and_its_files_go_back_to_where_they_were
     table: Any, mode: Any, status: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs, files = held_by(table, "dead", SECONDS), FileLedger(table)
-    files.add(item("a", "claimed") | {"run_id": "dead" if mode != "erasure" else "somebody"})
+    loads = [{"run_id": "earlier", "rows_loaded": 9}] if mode == "backfill" else []
+    files.add(item("a", "claimed") | {"run_id": "dead" if mode != "erasure" else "somebody", "loads": loads})
     start(runs, "dead", "first", mode)
     assert lock(table).take(DATASET, "second", run_id="heir") == "heir"
     assert holder(table) == {"run_id": "heir", "execution_arn": "second", "expires_at": SECONDS + 60}
@@ -81,7 +82,8 @@ def test_a_run_whose_lease_is_over_ends_and_its_files_go_back_to_where_they_were
     cause = "the run did not end before its lease did; another run took the dataset"
     assert (dead["status"], dead["error"], dead["cause"]) == ("failed", "LeaseExpired", cause)
     assert dead["ended_at"] == "2026-11-20T12:00:00.000000Z"
-    assert (files.get(DATASET, file_entry("a")) or {})["status"] == status
+    file = files.get(DATASET, file_entry("a")) or {}
+    assert (file["status"], file.get("run_id")) == (status, {"loaded": "earlier", "claimed": "somebody"}.get(status))
     logged = json.loads(capsys.readouterr().out)
     assert logged.items() >= {
         "level": "WARNING", "message": "lease over, lock taken over", "dataset": DATASET, "run_id": "dead",
