@@ -19,9 +19,8 @@ def body(run: Item, care: Mapping[str, Any], undone: Sequence[str]) -> str:
     """The job's own report, each table, and the next command."""
     lines = [
         f"Run {run['run_id']} of {run['dataset']}: {run['mode']} succeeded in {run['duration_seconds']} seconds.",
-        *care["report"],
+        *run["report"],
         *serving.sentences(run.get("served", {})),
-        *([f"Rolled back: {', '.join(undone)}. Files that they loaded are set aside."] if undone else []),
         "",
         "Not touched: every row that the request, or the retention of the contract, did not name.",
         f"Next: {next_command(run, undone)}",

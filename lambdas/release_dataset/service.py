@@ -14,11 +14,11 @@ from typing import Any
 
 from contracts import costs, serving
 from contracts.alerts import Announcer, facts, success_name
-from contracts.errors import PermanentError
 from contracts.ledger import FileLedger, Item, RunLedger, timestamp
 from contracts.locking import run_to_close
 from contracts.logs import Log
 from lambdas.release_dataset import messages
+from lambdas.release_dataset.undoing import Undoing
 from lambdas.release_dataset.waiting import WaitingFiles
 
 Document = Mapping[str, Any]
@@ -53,9 +53,9 @@ class ReleaseDataset:
         run = run_to_close(self.runs, dataset, run_id)
         undone = list((request["rollback"] or {}).get("runs", []))
         if run["status"] == "running":
-            for earlier in undone:
-                self._undo(dataset, earlier, by_run=run_id)
-            self.runs.finish(dataset, run_id, "succeeded", self._ending(run, care, worker_seconds, serve))
+            report = [*care["report"], *self._undoing.undo(dataset, undone, by_run=run_id)]
+            ending = self._ending(run, care, worker_seconds, serve)
+            self.runs.finish(dataset, run_id, "succeeded", {**ending, "report": report})
             run = self.runs.get(dataset, run_id) or run
         told = self._tell(run, care, undone)
         self.runs.release_lock(dataset, run_id)
@@ -63,20 +63,9 @@ class ReleaseDataset:
         Log({"dataset": dataset, "run_id": run_id}).info("dataset released", mode=run["mode"], started=started)
         return {"dataset": dataset, "run_id": run_id, "started": started, "told": told}
 
-    def _undo(self, dataset: str, run_id: str, *, by_run: str) -> None:
-        """Mark a run rolled back; the files that it loaded are in no table any more, and must not look so.
-
-        Files of a backfill or replay stay loaded: the tables are as before it, when they were loaded already.
-        """
-        run = self.runs.get(dataset, run_id)
-        if run is None or not self.runs.mark_rolled_back(dataset, run_id, by_run=by_run, moment=timestamp(self.now())):
-            status = run["status"] if run else "not in the ledger"
-            raise PermanentError(f"run {run_id!r} of {dataset}, rolled back by {by_run}, is {status} in the ledger")
-        if run["mode"] != "load":
-            return
-        reason = f"run {run_id} was rolled back by {by_run}"
-        for sha256 in run["file_hashes"]:
-            self.files.set_aside(dataset, sha256, held="loaded", reason=reason, moment=timestamp(self.now()))
+    @property
+    def _undoing(self) -> Undoing:
+        return Undoing(files=self.files, runs=self.runs, now=self.now)
 
     def _ending(
         self, run: Item, care: Document, worker_seconds: Mapping[str, int], serve: Sequence[Document]
@@ -86,7 +75,6 @@ class ReleaseDataset:
             "ended_at": timestamp(ended_at),
             "duration_seconds": int((ended_at - datetime.fromisoformat(run["started_at"])).total_seconds()),
             "care": json.loads(json.dumps(care["tables"]), parse_float=Decimal),  # DynamoDB takes no floats
-            "report": list(care["report"]),
             "worker_seconds": costs.added(run.get("worker_seconds", {}), worker_seconds),
             "served": serving.kept(serve, {}),
         }

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from contracts import model
-from contracts.errors import DatasetBusy, PermanentError
-from contracts.ledger import file_entry
+from contracts.errors import DatasetBusy, PermanentError, RetryableError
+from contracts.ledger import HELD_STATUS, FileLedger, file_entry
 from contracts.locking import DatasetLock
 from lambdas.hold_dataset import handler as hold_handler
 from lambdas.hold_dataset import requests
@@ -19,11 +19,11 @@ from lambdas.hold_dataset.service import HoldDataset
 from lambdas.release_dataset import handler as release_handler
 from lambdas.release_dataset.service import ReleaseDataset
 from lambdas.release_dataset.waiting import WaitingFiles
-from tests.unit.lambdas.claiming import DATASET, LEASE_SECONDS, NOON, digest, load, run, statuses, wait
+from tests.unit.lambdas.claiming import DATASET, LEASE_SECONDS, NOON, digest, run, statuses, wait
 
 EXECUTION = "arn:aws:states:::execution:care:one"
 TOKEN = "ab" * 32
-A, B = digest("a"), digest("b")
+A, B, C = (digest(name) for name in "abc")
 SERVED = ({"served": "warehouse", "tables": [{"table": "by_item", "loaded_rows": 3}]},)
 
 
@@ -79,7 +79,10 @@ def release(account: Any, run_id: str, serve: tuple[dict[str, Any], ...] = ()) -
     )
 
 
-def loaded_run(account: Any, run_id: str, before: int | None, *, mode: Any = "load", hashes: list[str]) -> None:
+def loaded_run(
+    account: Any, run_id: str, before: int | None, *, mode: Any = "load", hashes: list[str], rows: int = 3
+) -> None:
+    """A run that succeeded and closed over those of its files that there are."""
     account.runs().start(
         DATASET, run_id, trigger="x", execution_arn="x", started_at=f"2026-11-20T0{run_id}", contract_version="1",
         file_hashes=hashes, mode=mode,
@@ -88,7 +91,23 @@ def loaded_run(account: Any, run_id: str, before: int | None, *, mode: Any = "lo
         "ended_at": f"2026-11-20T0{run_id}",
         "snapshots": {DATASET: {"before": before, "after": (before or 10) + 1}},
     }
+    for sha256 in hashes:
+        account.files().claim(DATASET, sha256, run_id, held=HELD_STATUS[mode])
+        account.files().close(DATASET, sha256, run_id, counts(rows))
     account.runs().finish(DATASET, run_id, "succeeded", ending)
+
+
+def counts(rows: int) -> dict[str, int]:
+    return {"rows_loaded": rows, "rows_quarantined": 3 - rows, "rows_deduplicated": 0}
+
+
+def made(run_id: str, rows: int, **more: str) -> dict[str, Any]:
+    """What a run made of a file, as the file's entry keeps it."""
+    return {"run_id": run_id, **counts(rows), **more}
+
+
+def file(account: Any, sha256: str) -> dict[str, Any]:
+    return dict(account.files().get(DATASET, file_entry(sha256)))
 
 
 def test_holding_takes_the_lock_and_writes_run_and_request(account: Any, contract: model.Contract) -> None:
@@ -177,38 +196,167 @@ def test_releasing_closes_the_run_frees_the_dataset_and_tells_what_was_done(
 def test_a_rollback_marks_the_runs_and_sets_aside_only_what_they_loaded_first(
     account: Any, contract: model.Contract
 ) -> None:
-    load(account, A, B)
-    loaded_run(account, "1", None, hashes=[A])
-    loaded_run(account, "2", 11, mode="backfill", hashes=[B])
+    wait(account, A, B)
+    loaded_run(account, "0", None, hashes=[B])
+    loaded_run(account, "1", 11, hashes=[A])
+    loaded_run(account, "2", 12, mode="backfill", hashes=[B], rows=2)
     run_id = hold(account, contract, given(mode="rollback", run_id="1", with_later=True))
     release(account, run_id, SERVED)
     assert run(account, run_id)["served"] == {"warehouse": {"tables": {"by_item": {"loaded_rows": 3}}}}
-    assert [run(account, name)["status"] for name in ("1", "2", run_id)] == ["rolled_back", "rolled_back", "succeeded"]
+    assert [run(account, name)["status"] for name in "012"] == ["succeeded", "rolled_back", "rolled_back"]
+    assert run(account, run_id)["status"] == "succeeded"
     assert statuses(account) == {A: "set_aside", B: "loaded"}
-    aside = account.files().get(DATASET, file_entry(A))
-    assert aside["set_aside_reason"] == f"run 1 was rolled back by {run_id}"
+    assert file(account, A)["set_aside_reason"] == f"run 1 was rolled back by {run_id}"
+    assert not {"run_id", *counts(3)} & file(account, A).keys()
+    assert file(account, A)["loads"] == [made("1", 3, rolled_back_by=run_id)]
+    assert file(account, B).items() >= made("0", 3).items()
+    assert file(account, B)["loads"] == [made("0", 3), made("2", 2, rolled_back_by=run_id)]
+    report = [
+        "9 files became 2.",
+        "Rolled back: 2, 1.",
+        "Files that a load brought are set aside.",
+        "Files of a backfill or replay stay loaded, with the counts of the load before it.",
+    ]
+    assert run(account, run_id)["report"] == report
     [message] = account.messages()
-    assert "Rolled back: 2, 1." in message["message"]
-    assert "Warehouse: 3 rows merged into by_item." in message["message"]
+    assert "\n".join([*report, "Warehouse: 3 rows merged into by_item."]) in message["message"]
     assert "slipway files list --dataset sales_records --status set_aside" in message["message"]
 
 
-@pytest.mark.parametrize("crash_after", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [
+        ("load", "Files that a load brought are set aside."),
+        ("replay", "Files of a backfill or replay stay loaded, with the counts of the load before it."),
+    ],
+)
+def test_a_rollback_tells_of_the_files_of_its_runs_alone(
+    account: Any, contract: model.Contract, mode: str, told: str
+) -> None:
+    wait(account, A)
+    loaded_run(account, "1", None, hashes=[A])
+    if mode == "replay":
+        loaded_run(account, "2", 11, mode=mode, hashes=[A])
+    undone = "1" if mode == "load" else "2"
+    run_id = hold(account, contract, given(mode="rollback", run_id=undone))
+    release(account, run_id)
+    assert run(account, run_id)["report"][1:] == [f"Rolled back: {undone}.", told]
+
+
+def without_loads(account: Any, sha256: str, run_id: str) -> None:
+    """The entry of a loaded file as it was written before loads were kept."""
+    key = {"dataset": DATASET, "entry": file_entry(sha256)}
+    change, names = "SET #status = :loaded, run_id = :run, rows_loaded = :rows", {"#status": "status"}
+    values = {":loaded": "loaded", ":run": run_id, ":rows": 2}
+    account.file_table.update_item(
+        Key=key, UpdateExpression=change, ExpressionAttributeNames=names, ExpressionAttributeValues=values
+    )
+
+
+def test_counts_that_no_earlier_load_can_replace_stay_and_are_told(account: Any, contract: model.Contract) -> None:
+    many = [digest(f"many{number}") for number in range(6)]
+    wait(account, A, B, *many)
+    loaded_run(account, "1", None, hashes=[])
+    loaded_run(account, "2", 11, mode="backfill", hashes=[A, *many])
+    for sha256 in (A, B, *many):
+        without_loads(account, sha256, "2" if sha256 != B else "1")
+    run_id = hold(account, contract, given(mode="rollback", run_id="2"))
+    release(account, run_id)
+    assert (file(account, A)["status"], file(account, A)["rows_loaded"]) == ("loaded", 2)
+    assert "run_id" not in file(account, A)
+    assert file(account, B)["run_id"] == "1"
+    assert run(account, run_id)["report"][-1] == (
+        "Of 7 files the ledger does not say what the load before made of them; their counts may be those of a run that"
+        f" was rolled back: {', '.join([A, *many[:4]])} and others."
+    )
+
+
+def test_a_file_that_ends_set_aside_is_not_told_as_one_of_unknown_counts(
+    account: Any, contract: model.Contract
+) -> None:
+    wait(account, A)
+    loaded_run(account, "1", None, hashes=[])
+    loaded_run(account, "2", 11, mode="backfill", hashes=[A])
+    without_loads(account, A, "2")
+    account.run_table.update_item(
+        Key={"dataset": DATASET, "entry": "run#1"},
+        UpdateExpression="SET file_hashes = :hashes",
+        ExpressionAttributeValues={":hashes": [A]},
+    )
+    run_id = hold(account, contract, given(mode="rollback", run_id="1", with_later=True))
+    release(account, run_id)
+    assert statuses(account) == {A: "set_aside"}
+    assert not any("does not say" in sentence for sentence in run(account, run_id)["report"])
+
+
+def test_an_entry_that_changes_while_its_load_is_undone_is_tried_again(account: Any, contract: model.Contract) -> None:
+    wait(account, A)
+    loaded_run(account, "1", None, hashes=[A])
+    run_id = hold(account, contract, given(mode="rollback", run_id="1"))
+    undo = FileLedger.undo
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FileLedger, "undo", lambda *_, **__: None)
+        with pytest.raises(RetryableError, match=f"^file {A} of {DATASET} changed while {run_id} undid its load$"):
+            release(account, run_id)
+    assert FileLedger.undo is undo
+    assert release(account, run_id)["told"] is True
+    assert statuses(account) == {A: "set_aside"}
+
+
+CRASHES_OF_A_ROLLBACK = range(1, 11)
+
+
+def rolled_back_in_part(account: Any, contract: model.Contract) -> str:
+    """A rollback of a load of A and B and of a backfill of both, while C waits."""
+    wait(account, A, B, C)
+    loaded_run(account, "1", None, hashes=[A, B])
+    loaded_run(account, "2", 11, mode="backfill", hashes=[A, B], rows=2)
+    return hold(account, contract, given(mode="rollback", run_id="1", with_later=True))
+
+
+@pytest.mark.parametrize("crash_after", CRASHES_OF_A_ROLLBACK)
 def test_a_crash_after_any_write_of_releasing_is_healed_by_the_retry(
     account: Any, contract: model.Contract, crash_after: int
 ) -> None:
-    load(account, A)
-    wait(account, B)
-    loaded_run(account, "1", None, hashes=[A])
-    run_id = hold(account, contract, given(mode="rollback", run_id="1"))
-    account.fuse.writes = crash_after  # run marked, file set aside, run closed, message, lock, waiting files
+    run_id = rolled_back_in_part(account, contract)
+    # both runs marked, A, B, A, B, run closed, message, lock, waiting files
+    account.fuse.writes = crash_after
     with pytest.raises(Exception, match=r"^$"):
         release(account, run_id)
     account.fuse.writes = None
     assert release(account, run_id)["started"] is True
-    assert (run(account, "1")["status"], run(account, run_id)["status"]) == ("rolled_back", "succeeded")
-    assert (statuses(account), account.runs().lock(DATASET)) == ({A: "set_aside", B: "waiting"}, None)
+    assert [run(account, name)["status"] for name in ("1", "2", run_id)] == ["rolled_back", "rolled_back", "succeeded"]
+    assert (statuses(account), account.runs().lock(DATASET)) == ({A: "set_aside", B: "set_aside", C: "waiting"}, None)
+    by = {"rolled_back_by": run_id}
+    for sha256 in (A, B):
+        assert file(account, sha256)["loads"] == [made("1", 3, **by), made("2", 2, **by)]
+        assert not {"run_id", *counts(3)} & file(account, sha256).keys()
     assert (len(account.messages()), len(account.executions())) == (1, 1)
+
+
+def test_no_write_of_a_rollback_is_left_out_of_the_crash_tests(account: Any, contract: model.Contract) -> None:
+    run_id = rolled_back_in_part(account, contract)
+    account.fuse.writes = len(CRASHES_OF_A_ROLLBACK) + 1
+    release(account, run_id)
+    assert account.fuse.writes == 1
+
+
+@pytest.mark.parametrize("crash_after", range(1, 5))
+def test_a_crash_while_a_backfill_is_undone_restores_counts_and_run_all_the_same(
+    account: Any, contract: model.Contract, crash_after: int
+) -> None:
+    wait(account, A, B)
+    loaded_run(account, "1", None, hashes=[A, B])
+    loaded_run(account, "2", 11, mode="backfill", hashes=[A, B], rows=2)
+    run_id = hold(account, contract, given(mode="rollback", run_id="2"))
+    account.fuse.writes = crash_after  # run marked, A, B, run closed
+    with pytest.raises(Exception, match=r"^$"):
+        release(account, run_id)
+    account.fuse.writes = None
+    release(account, run_id)
+    for sha256 in (A, B):
+        assert file(account, sha256).items() >= {**made("1", 3), "status": "loaded"}.items()
+        assert file(account, sha256)["loads"] == [made("1", 3), made("2", 2, rolled_back_by=run_id)]
 
 
 def test_care_that_lost_the_lock_cannot_close(account: Any, contract: model.Contract) -> None:

@@ -121,8 +121,8 @@ def test_care_that_succeeded_reads_like_this() -> None:
         "table": "sales_records", "action": "compacted", "rows_deleted": 5, "files_before": 9, "files_after": 1,
         "bytes_before": 900, "bytes_after": 800,
     }  # fmt: skip
-    care = {"report": ["Small files were joined."], "tables": [table]}
-    run = {**RUN, "mode": "maintenance"}
+    care = {"tables": [table]}
+    run = {**RUN, "mode": "maintenance", "report": ["Small files were joined."]}
     assert caring.subject("prod", run, care) == "INFO [prod] sales_records: maintenance succeeded, 1 table"
     assert caring.body(run, care, []) == (
         f"Run {RUN_ID} of sales_records: maintenance succeeded in 73 seconds.\n"

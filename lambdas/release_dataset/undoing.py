@@ -1,0 +1,77 @@
+"""What becomes of runs that were rolled back, and of their files, in the ledgers; all of it may be repeated.
+
+Entries are read many at once and then written one by one, and one that is as it shall be is not written again: so a
+rollback of thousands of files comes further with each attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.errors import PermanentError, RetryableError
+from contracts.ledger import FileLedger, Item, RunLedger, file_entry, timestamp
+
+LOOKS_AT_ONCE = 16
+MOST_NAMED = 5  # of the files whose counts are not known; `slipway files show` tells it of each
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undoing:
+    """Undoes runs in the ledgers, as care has undone them in the tables."""
+
+    files: FileLedger
+    runs: RunLedger
+    now: Callable[[], datetime]
+
+    def undo(self, dataset: str, run_ids: Iterable[str], *, by_run: str) -> list[str]:
+        """Mark runs, newest first, rolled back by `by_run`: sentences on what that means for their files.
+
+        Raises PermanentError for a run that did not succeed, or that another one rolled back, and RetryableError when
+        an entry changes meanwhile.
+        """
+        unknown: dict[str, Item] = {}
+        undone = [self._mark(dataset, run_id, by_run) for run_id in run_ids]
+        for run in undone:
+            for entry in self._undone_files(dataset, run, by_run):
+                unknown.pop(entry["sha256"], None)
+                if entry["status"] == "loaded" and "run_id" not in entry:
+                    unknown[entry["sha256"]] = entry
+        return list(_sentences(undone, list(unknown)))
+
+    def _mark(self, dataset: str, run_id: str, by_run: str) -> Item:
+        run = self.runs.get(dataset, run_id)
+        if run is None or not self.runs.mark_rolled_back(dataset, run_id, by_run=by_run, moment=timestamp(self.now())):
+            status = run["status"] if run else "not in the ledger"
+            raise PermanentError(f"run {run_id!r} of {dataset}, rolled back by {by_run}, is {status} in the ledger")
+        return run
+
+    def _undone_files(self, dataset: str, run: Item, by_run: str) -> Iterator[Item]:
+        """The entries of a run's files as they are then. One that is not loaded was undone by an earlier attempt."""
+        with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+            entries = list(pool.map(lambda sha256: self.files.get(dataset, file_entry(sha256)), run["file_hashes"]))
+        for known in entries:
+            if known is None or known["status"] != "loaded":
+                continue
+            entry = self.files.undo(known, run, by_run=by_run, moment=timestamp(self.now()))
+            if entry is None:
+                raise RetryableError(f"file {known['sha256']} of {dataset} changed while {by_run} undid its load")
+            yield entry
+
+
+def _sentences(undone: Sequence[Item], unknown: Sequence[str]) -> Iterator[str]:
+    if undone:
+        yield f"Rolled back: {', '.join(run['run_id'] for run in undone)}."
+    modes = {run["mode"] for run in undone}
+    if "load" in modes:
+        yield "Files that a load brought are set aside."
+    if modes - {"load"}:
+        yield "Files of a backfill or replay stay loaded, with the counts of the load before it."
+    if unknown:
+        named = ", ".join(unknown[:MOST_NAMED]) + (" and others" if len(unknown) > MOST_NAMED else "")
+        yield (
+            f"Of {len(unknown)} files the ledger does not say what the load before made of them; their counts may be"
+            f" those of a run that was rolled back: {named}."
+        )
