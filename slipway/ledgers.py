@@ -16,6 +16,7 @@ from contracts.ledger import RUN_PREFIX, UNKNOWN_DATASET, Item, RunLedger, file_
 from contracts.model import Contract
 from slipway.deployment import Deployment
 
+IN_TABLES = frozenset({"loaded", "claimed"})  # claimed: a backfill or replay loads again what was loaded
 ENDED = frozenset({"loaded", "duplicate", "rejected", "set_aside"})
 SHORT_HASH = 12  # characters by which people are shown a content; any unique beginning names it
 SHORTEST_HASH = 6
@@ -27,7 +28,7 @@ class NotFound(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class FileFate:
-    """What became of one delivery of one file. Counts are None until a run has closed over it."""
+    """What became of one delivery of one file. Counts are None unless its rows are in the tables."""
 
     entry: str
     dataset: str
@@ -127,6 +128,7 @@ def _entries(table: Any, dataset: str, *, prefix: str = "") -> list[dict[str, An
 
 
 def _fate(item: dict[str, Any]) -> FileFate:
+    counts = item if item["status"] in IN_TABLES else {}  # ledgers before loads were kept left them on a file set aside
     return FileFate(
         entry=item["entry"],
         dataset=item["dataset"],
@@ -136,9 +138,9 @@ def _fate(item: dict[str, Any]) -> FileFate:
         received_at=item["received_at"],
         sha256=item.get("sha256", ""),
         row_count=_whole(item.get("row_count")),
-        rows_loaded=_whole(item.get("rows_loaded")),
-        rows_quarantined=_whole(item.get("rows_quarantined")),
-        rows_deduplicated=_whole(item.get("rows_deduplicated")),
+        rows_loaded=_whole(counts.get("rows_loaded")),
+        rows_quarantined=_whole(counts.get("rows_quarantined")),
+        rows_deduplicated=_whole(counts.get("rows_deduplicated")),
         run_id=item.get("run_id"),
         explanation=_explanation(item),
     )

@@ -37,7 +37,7 @@ def care(deployment: Deployment, dataset: str, request: dict[str, object], *, no
         return 0
     carried_out = _of_execution(deployment, dataset, ending.execution)
     for item in carried_out if ending.succeeded else []:
-        _show_report(deployment, dataset, str(item["run_id"]))
+        _show_report(deployment, item)
     return _told(deployment, ending, carried_out)
 
 
@@ -71,15 +71,17 @@ def _told(deployment: Deployment, ending: Ending, carried_out: list[Item]) -> in
     return int(not (ending.succeeded and carried_out))
 
 
-def _show_report(deployment: Deployment, dataset: str, run_id: str) -> None:
+def _show_report(deployment: Deployment, item: Item) -> None:
+    """What the job did to each table; the sentences of the ledger, which tell of files too."""
     report = documents.read_json(
         deployment.client("s3"),
         bucket=deployment.output("ProcessedBucketName"),
-        key=naming.result_key(dataset, run_id, "care"),
+        key=naming.result_key(item["dataset"], item["run_id"], "care"),
         written_by="the care job",
     )
     names = ("table", "action", *(header.replace(" ", "_") for header in CARE_HEADERS[2:]))
     rows = [[line.get(name) for name in names] for line in report["tables"]]
-    table(f"{report['mode']} of {dataset}, run {run_id}", CARE_HEADERS, rows, right=range(2, len(CARE_HEADERS)))
-    for sentence in report["report"]:
+    title = f"{report['mode']} of {item['dataset']}, run {item['run_id']}"
+    table(title, CARE_HEADERS, rows, right=range(2, len(CARE_HEADERS)))
+    for sentence in item["report"]:
         say(sentence)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from contracts.errors import PermanentError
 from contracts.ledger import UNKNOWN_DATASET, FileLedger, Item, file_entry, timestamp
+from contracts.ledger.loads import standing, stands
 from slipway import ledgers, views
 from slipway.console import say, table
 from slipway.deployment import Deployment, connect
@@ -37,12 +38,15 @@ def _list(deployment: Deployment, options: argparse.Namespace) -> int:
 
 def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     item = ledgers.one_file(deployment, options.sha256, options.dataset)
-    views.fields(item["file_name"], item)
-    table("history", HISTORY, sorted(_history(deployment, item)))
+    runs = ledgers.runs(deployment, item["dataset"])
+    views.fields(item["file_name"], {name: value for name, value in item.items() if name != "loads"})
+    table("history", HISTORY, sorted(_history(deployment, item, runs)))
+    for sentence in _doubts(item, runs):
+        say(sentence)
     return 0
 
 
-def _history(deployment: Deployment, item: Item) -> Iterator[tuple[str, str, str]]:
+def _history(deployment: Deployment, item: Item, runs: list[Item]) -> Iterator[tuple[str, str, str]]:
     """(time, what, detail) of deliveries, runs and replays of one content, in any order."""
     sha256 = item["sha256"]
     yield item["received_at"], "delivered", item["landing_key"]
@@ -55,25 +59,45 @@ def _history(deployment: Deployment, item: Item) -> Iterator[tuple[str, str, str
             yield other["received_at"], f"replayed by {other['sha256'][: ledgers.SHORT_HASH]}", _counts(other)
         elif item.get("replay_of") and other["entry"] == file_entry(item["replay_of"]):
             yield other["received_at"], f"replays {other['sha256'][: ledgers.SHORT_HASH]}", other["file_name"]
-    for each in ledgers.runs(deployment, item["dataset"]):
+    loads = {load["run_id"]: load for load in item.get("loads", [])}
+    for each in runs:
         if sha256 in each.get("file_hashes", []):
-            yield each["started_at"], f"{each.get('mode', 'load')} {each['run_id']}", _ending(each)
+            what = f"{each.get('mode', 'load')} {each['run_id']}"
+            yield each["started_at"], what, _ending(each, loads.get(each["run_id"], {}))
+
+
+def _doubts(item: Item, runs: list[Item]) -> Iterator[str]:
+    """The counts of a file may be those of a run that was rolled back, when its loads were not kept before."""
+    loads = item.get("loads", [])
+    last = loads[-1]["run_id"] if loads else item.get("run_id")
+    undone = [each["run_id"] for each in runs if each["status"] == "rolled_back"]
+    if item["status"] == "loaded" and standing(loads) is None and last in undone:
+        yield (
+            f"The counts are those of run {last}, which was rolled back: what the load before it made of the file was"
+            " not kept."
+        )
 
 
 def _counts(item: Item) -> str:
-    counts = ", ".join(f"{int(item[name])} {what}" for name, what in COUNTS.items() if name in item)
-    return f"{item['status']}: {counts}"
+    return f"{item['status']}: {_figures(item)}"
 
 
-def _ending(item: Item) -> str:
-    return f"{item['status']}: {item['error']}" if item.get("error") else str(item["status"])
+def _figures(item: Item) -> str:
+    return ", ".join(f"{int(item[name])} {what}" for name, what in COUNTS.items() if name in item)
+
+
+def _ending(item: Item, load: Item) -> str:
+    """How a run ended, and what it made of the file if it closed over it."""
+    by = f" by {item['rolled_back_by']}" if item["status"] == "rolled_back" else ""
+    told = item.get("error") or _figures(load)
+    return f"{item['status']}{by}: {told}" if told else f"{item['status']}{by}"
 
 
 def _set_aside(deployment: Deployment, options: argparse.Namespace) -> int:
     item = ledgers.one_file(deployment, options.sha256, options.dataset)
     if item["status"] == "loaded":
         raise PermanentError(
-            f"{item['file_name']} is loaded, so its rows are in the tables; `slipway runs rollback {item['run_id']}`"
+            f"{item['file_name']} is loaded, so its rows are in the tables; `slipway runs rollback {_first(item)}`"
             " takes them out and sets the files of that run aside"
         )
     moment = timestamp(datetime.now(UTC))
@@ -82,6 +106,11 @@ def _set_aside(deployment: Deployment, options: argparse.Namespace) -> int:
         raise PermanentError(_refused(deployment, item, "only a waiting file can be set aside"))
     say(f"{item['file_name']} is set aside; `slipway files release {item['sha256'][: ledgers.SHORT_HASH]}` undoes it")
     return 0
+
+
+def _first(item: Item) -> str:
+    """The run that brought the rows: a rollback of a later backfill or replay would only put them back as they were."""
+    return next((str(load["run_id"]) for load in item.get("loads", []) if stands(load)), item.get("run_id", "RUN_ID"))
 
 
 def _release(deployment: Deployment, options: argparse.Namespace) -> int:

@@ -89,8 +89,7 @@ def _rollback(deployment: Deployment, options: argparse.Namespace) -> int:
     undone = _undone(deployment, item, with_later=options.with_later)
     views.runs(item["dataset"], undone)
     _show_snapshots(undone)
-    files = sum(int(each.get("file_count", 0)) for each in undone)
-    say(f"{counted(files, 'file')} will be set aside; `slipway files release SHA` lets one be loaded again.")
+    _show_files(undone)
     confirm(options.run_id, "Every table goes back to its snapshot before this run.", yes=options.yes)
     request = {"mode": "rollback", "run_id": options.run_id, "with_later": options.with_later}
     return operations.care(deployment, item["dataset"], request, no_wait=options.no_wait)
@@ -120,6 +119,16 @@ def _undone(deployment: Deployment, item: Item, *, with_later: bool) -> list[Ite
 
 def _ended_at(item: Item) -> str:
     return str(item["ended_at"])
+
+
+def _show_files(undone: list[Item]) -> None:
+    """What becomes of the files: those of a backfill or replay were loaded before."""
+    loads = [each for each in undone if each.get("mode", "load") == "load"]
+    if loads:
+        files = sum(int(each.get("file_count", 0)) for each in loads)
+        say(f"{counted(files, 'file')} will be set aside; `slipway files release SHA` lets one be loaded again.")
+    if len(loads) < len(undone):
+        say("Files of a backfill or replay stay loaded, with the counts of the load before it.")
 
 
 def _show_snapshots(undone: list[Item]) -> None:

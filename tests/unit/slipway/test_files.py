@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from contracts.ledger import FileLedger
+from slipway import ledgers
 from tests.unit.slipway.conftest import DATASET, RUN, Account
 
 SHA = "abcdef" + "0" * 58
 OTHER = "abcdff" + "0" * 58
+LATER = "20260103T000000-0000000c"
 
 
 def status_of(account: Account, sha256: str) -> str:
@@ -56,6 +58,53 @@ def test_the_history_of_a_content_tells_deliveries_runs_and_replays_in_order(acc
     assert "replays abcdef000000" in capsys.readouterr().out
 
 
+def test_the_history_tells_what_each_run_made_of_the_file_and_which_was_rolled_back(
+    account: Account, capsys: Any
+) -> None:
+    first = {"run_id": RUN, "rows_loaded": 9, "rows_quarantined": 1, "rows_deduplicated": 0}
+    second = {"run_id": LATER, "rows_loaded": 8, "rows_quarantined": 2, "rows_deduplicated": 0}
+    account.put_file(SHA, loads=[first, {**second, "rolled_back_by": "care"}], **first)
+    account.put_run(file_hashes=[SHA], started_at="2026-01-02T00:00:00.000000Z")
+    undone = {"status": "rolled_back", "rolled_back_by": "care"}
+    account.put_run(LATER, file_hashes=[SHA], mode="backfill", started_at="2026-01-03T00:00:00.000000Z", **undone)
+    assert account.slipway("files", "show", SHA) == 0
+    fields, _, history = capsys.readouterr().out.partition("history")
+    assert "loads" not in [line.split()[0] for line in fields.splitlines() if line.strip()]
+    assert [re.split(r"  +", line.strip())[1:] for line in history.splitlines()[3:5]] == [
+        [f"load {RUN}", "succeeded: 9 loaded, 1 quarantined, 0 deduplicated"],
+        [f"backfill {LATER}", "rolled_back by care: 8 loaded, 2 quarantined, 0 deduplicated"],
+    ]
+    assert "not kept" not in history
+
+
+@pytest.mark.parametrize(
+    ("file", "is_doubtful"),
+    [
+        ({"loads": [{"run_id": RUN, "rolled_back_by": "care"}]}, True),
+        ({"loads": [{"run_id": "other"}, {"run_id": RUN, "rolled_back_by": "care"}]}, False),
+        ({"loads": [{"run_id": RUN, "rolled_back_by": "care"}], "status": "set_aside"}, False),
+        ({}, True),  # rolled back before loads were kept
+        ({"run_id": "other"}, False),
+    ],
+)
+def test_counts_of_a_run_that_was_rolled_back_are_called_so(
+    account: Account, capsys: Any, file: dict[str, Any], is_doubtful: bool
+) -> None:
+    account.put_file(SHA, **file)
+    account.put_run(file_hashes=[SHA], status="rolled_back", rolled_back_by="care", mode="backfill")
+    assert account.slipway("files", "show", SHA) == 0
+    told = f"The counts are those of run {RUN}, which was rolled back: what the load before it made of the file was not"
+    assert (told in capsys.readouterr().out.replace("\n", " ")) is is_doubtful
+
+
+@pytest.mark.parametrize(("status", "rows"), [("loaded", 9), ("claimed", 9), ("set_aside", None), ("waiting", None)])
+def test_counts_are_shown_of_files_in_the_tables_alone(account: Account, status: str, rows: int | None) -> None:
+    counts = {"rows_loaded": 9, "rows_quarantined": 9, "rows_deduplicated": 9}
+    account.put_file(SHA, status=status, **counts)
+    (fate,) = ledgers.files(account.deployment, DATASET)
+    assert (fate.rows_loaded, fate.rows_quarantined, fate.rows_deduplicated, fate.row_count) == (rows, rows, rows, 3)
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [("abcd", "too short"), ("abcdef9999", "no accepted file"), ("abcdfe", "no accepted file")],
@@ -90,6 +139,30 @@ def test_a_loaded_file_is_not_set_aside_but_the_rollback_is_named(account: Accou
     assert account.slipway("files", "set-aside", SHA, "--reason", "wrong") == 1
     assert f"slipway runs rollback {RUN}" in capsys.readouterr().err
     assert status_of(account, SHA) == "loaded"
+
+
+@pytest.mark.parametrize(
+    ("file", "named"),
+    [
+        ({"run_id": "3", "loads": [{"run_id": "1", "rolled_back_by": "c"}, {"run_id": "2"}, {"run_id": "3"}]}, "2"),
+        ({"run_id": RUN, "loads": [{"run_id": "1", "rolled_back_by": "care"}]}, RUN),
+    ],
+)
+def test_the_rollback_named_is_that_of_the_first_load_that_stands(
+    account: Account, capsys: Any, file: dict[str, Any], named: str
+) -> None:
+    account.put_file(SHA, **file)
+    assert account.slipway("files", "set-aside", SHA, "--reason", "wrong") == 1
+    assert f"slipway runs rollback {named}`" in capsys.readouterr().err
+
+
+def test_a_loaded_file_of_which_no_run_is_known_is_not_set_aside_either(account: Account, capsys: Any) -> None:
+    account.put_file(SHA)
+    account.deployment.file_ledger.update_item(
+        Key={"dataset": DATASET, "entry": f"file#{SHA}"}, UpdateExpression="REMOVE run_id"
+    )
+    assert account.slipway("files", "set-aside", SHA, "--reason", "wrong") == 1
+    assert "slipway runs rollback RUN_ID" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("action", "status"), [(["set-aside", "--reason", "x"], "claimed"), (["release"], "waiting")])

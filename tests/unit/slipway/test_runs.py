@@ -174,8 +174,22 @@ def test_a_rollback_shows_its_tables_and_starts_care_once_confirmed(
     assert rolled_back(account) == (0, expected)
     shown = capsys.readouterr().out
     assert "2 files will be set aside" in shown
+    assert "stay loaded" not in shown
     assert ["sales_records", "12", "11"] in [line.split() for line in shown.splitlines()]
     assert RUN in asked[0]
+
+
+def test_a_rollback_says_that_files_of_a_backfill_stay_loaded(account: Account, capsys: Any) -> None:
+    account.put_run(snapshots=SNAPSHOTS, file_count=2)
+    account.put_run(LATER, mode="backfill", snapshots=SNAPSHOTS, file_count=5)
+    assert account.slipway("runs", "rollback", LATER, "--no-wait", "--yes") == 0
+    shown = capsys.readouterr().out
+    assert "Files of a backfill or replay stay loaded, with the counts of the load before it." in shown
+    assert "set aside" not in shown
+    assert rolled_back(account, "--yes", "--with-later")[0] == 0
+    both = capsys.readouterr().out
+    assert "2 files will be set aside" in both
+    assert "stay loaded" in both
 
 
 @pytest.mark.parametrize("answer", ["yes", ""])
@@ -232,10 +246,12 @@ def test_care_that_ended_shows_what_it_did(account: Account, capsys: Any) -> Non
     assert account.slipway("runs", "rollback", RUN, "--yes") == 0
     shown = capsys.readouterr().out
     assert "sales_records went back to snapshot 11." in shown
+    assert "Files that a load brought are set aside." in shown  # what the job cannot know
 
 
 def care_run(account: Account, arn: str) -> None:
-    account.put_run("20260109T000000-0000000f", mode="rollback", execution_arn=arn)
+    told = ["sales_records went back to snapshot 11.", "Files that a load brought are set aside."]
+    account.put_run("20260109T000000-0000000f", mode="rollback", execution_arn=arn, report=told)
     body = (
         '{"mode": "rollback", "tables": [{"table": "sales_records", "action": "set_snapshot", "rows_deleted": 5}],'
         ' "report": ["sales_records went back to snapshot 11."]}'
