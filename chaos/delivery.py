@@ -150,16 +150,18 @@ def _rows_of(files: Sequence[SmallFile], found: dict[str, list[Any]], before: di
 def _ledger(world: World, files: Sequence[SmallFile]) -> dict[str, Entry]:
     """The entries of these files by entry name, without what differs from delivery to delivery."""
     keys = {file.key for file in files}
-    return {item["entry"]: _comparable(item) for item in world.file_entries() if item["landing_key"] in keys}
+    return {item["entry"]: comparable(item) for item in world.file_entries() if item["landing_key"] in keys}
 
 
-def _comparable(item: Entry) -> Entry:
+def comparable(item: Entry) -> Entry:
+    """An entry without what differs from one run of the experiment to the next."""
     kept = {
         name: value
         for name, value in item.items()
         if not name.endswith("_at") and name not in BY_DELIVERY | BY_BATCHING
     }
-    return kept | {"rows_not_quarantined": sum(int(item.get(name, 0)) for name in BY_BATCHING)}
+    loads = len(item.get("loads", ()))  # each names its run
+    return kept | {"loads": loads, "rows_not_quarantined": sum(int(item.get(name, 0)) for name in BY_BATCHING)}
 
 
 def _unlike(left: dict[str, Entry], right: dict[str, Entry]) -> list[str]:

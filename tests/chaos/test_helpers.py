@@ -10,7 +10,7 @@ import pytest
 from chaos import serving
 from chaos.__main__ import main
 from chaos.batches import REPLACED, ROWS, batch, expected
-from chaos.delivery import event
+from chaos.delivery import comparable, event
 from chaos.fault_points import TASKS, WarehousePoint, points, warehouse_points
 from chaos.faults import SHORT_WAREHOUSE, Breaking
 from chaos.hostile import told
@@ -60,6 +60,16 @@ def test_a_copy_of_an_event_is_the_same_event_and_names_the_version() -> None:
         "version-id": "v",
         "sequencer": "000000000000000007",
     }
+
+
+def test_an_entry_of_another_cloud_is_alike_whatever_its_runs_are_called_if_as_many_closed_over_it() -> None:
+    entry = {"entry": "file#a", "status": "loaded", "rows_quarantined": 1, "received_at": "2026"}
+    left = {"run_id": "1", "rows_loaded": 8, "rows_deduplicated": 1, "rows_quarantined": 1}
+    right = {"run_id": "2", "rows_loaded": 9, "rows_deduplicated": 0, "rows_quarantined": 1}
+    one, other = ({**entry, **load, "loads": [load]} for load in (left, right))
+    shown = {"entry": "file#a", "status": "loaded", "rows_quarantined": 1, "loads": 1, "rows_not_quarantined": 9}
+    assert comparable(one) == comparable(other) == shown
+    assert comparable({**one, "loads": [left, left]})["loads"] == 2
 
 
 def test_every_change_of_a_function_is_a_point_and_a_task_without_changes_has_its_first_call() -> None:
