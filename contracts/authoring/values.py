@@ -133,12 +133,12 @@ def _whole(text: str, physical: str) -> int:
 
 
 def _decimal(text: str, physical: str) -> Decimal:
-    found = DECIMAL.match(physical)
-    precision, scale = (int(found.group(1)), int(found.group(2))) if found else (0, 0)
-    shape = rf"-?\d{{1,{max(precision - scale, 1)}}}(\.\d{{1,{max(scale, 1)}}})?"
-    if not re.fullmatch(shape, text):
-        raise ValueError(f"found {text!r}; expected a number that fits into {physical}")
-    return Decimal(text)
+    kind, number = DECIMAL.match(physical), re.fullmatch(r"-?(\d+)(?:\.(\d+))?", text)
+    if kind and number:
+        precision, scale = int(kind[1]), int(kind[2])
+        if len(number[1].lstrip("0")) <= precision - scale and len(number[2] or "") <= scale:
+            return Decimal(text)
+    raise ValueError(f"found {text!r}; expected a number that fits into {physical}")
 
 
 def _iso(text: str, kind: type[date] | type[datetime], shape: str) -> date | datetime:

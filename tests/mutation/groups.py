@@ -17,6 +17,7 @@ class Group:
 MEASURED = ("glue_jobs/quality/table_checks.py", "glue_jobs/transforms/figures.py")
 # Not test_compiled, which starts a process of its own: that would need mutmut there too.
 JUDGES = (
+    "authoring_bites",
     "backfill_plan",
     "broken_contracts",
     "changes_page",
