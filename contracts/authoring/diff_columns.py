@@ -160,6 +160,8 @@ def _limits(owner: str, old: Column, new: Column) -> Iterator[Change]:
         before, after = getattr(old, name), getattr(new, name)
         if name == "allowed" and set(before) == set(after):
             yield from safe(owner, name, old, new, "the same values in another order")
+        elif name in ("minimum", "maximum") and _is_same(before, after, old.type):
+            yield from safe(owner, name, old, new, "the same limit, written otherwise")
         elif before != after:
             yield _backfill(owner, name, old, new, _direction(name, before, after, old.type))
 
@@ -177,6 +179,11 @@ def _direction(name: str, before: object, after: object, kind: str) -> str:
         is_stricter = high > low if name == "minimum" else high < low  # type: ignore[operator]  # one column's type
         is_looser = not is_stricter
     return STRICTER if is_stricter else LOOSER if is_looser else OTHERWISE
+
+
+def _is_same(before: object, after: object, kind: str) -> bool:
+    """Whether two limits are one: 5 and 5.00 of a decimal column."""
+    return None not in (before, after) and _ordered(before, kind) == _ordered(after, kind)
 
 
 def _ordered(limit: object, kind: str) -> Decimal | str:

@@ -117,6 +117,7 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
     "another key": (replace(M, key=("member", "joined_on")), ("key", "breaking", "rebuild")),
     "another partition": (replace(M, partition_column="born_on"), ("partition_column", "breaking", "rebuild")),
     "another transform": (replace(M, partition_transform="day"), ("partition_transform", "breaking", "rebuild")),
+    "another table format": (replace(M, table_format="other"), ("table_format", "breaking", "rebuild")),
     "rule described": (
         with_rule("visits_are_few", description="x"),
         ("rules.visits_are_few.description", "safe", "none"),

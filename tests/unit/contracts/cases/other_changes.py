@@ -50,12 +50,22 @@ OTHER_CHANGES: dict[str, Pair] = {
         replace(M, columns=WITHOUT_PHONE, intake=replace(INTAKE, ignored_headers=("Phone",))),
     ),
     "headers skipped no more": (SKIPPED, EVOLVING),
+    "several headers skipped no more": (
+        replace(M, intake=replace(INTAKE, ignored_headers=("NICKNAME", "AGE"))),
+        replace(M, intake=replace(INTAKE, ignored_headers=())),
+    ),
+    "number becomes text": column("fee", "type", "decimal(8,2)", "string"),
+    "text becomes a number": column("fee", "type", "string", "decimal(8,2)"),
     "limit removed": column("weeks", "minimum", "1", None),
     "minimum raised": column("weeks", "minimum", "9", "10"),
     "minimum lowered": column("weeks", "minimum", "10", "9"),
     "maximum raised": column("weeks", "maximum", "9", "10"),
     "maximum lowered": column("weeks", "maximum", "10", "9"),
     "first day later": column("joined_on", "minimum", "2009-12-31", "2010-01-01"),
+    "first moment later": column(
+        "joined_on", "minimum", "2009-12-31T00:00:00", "2010-01-01T00:00:00", type="timestamp"
+    ),
+    "limit written otherwise": column("fee", "minimum", "5.0", "5.00"),
     "longer texts": column("member", "max_length", 9, 10),
     "shorter texts": column("member", "max_length", 10, 9),
     "values taken away": column("phone", "allowed", ("a", "b"), ("a",)),
