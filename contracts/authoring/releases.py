@@ -124,7 +124,8 @@ def _against(known: dict[Version, model.Contract], contract: model.Contract, sho
 
 
 def _said(impact: Impact) -> str:
-    return {"breaking": "is breaking", "needs backfill": "needs a backfill", "safe": "is safe"}[impact]
+    """What a change is that takes more than the least step; no step is too small for a safe one."""
+    return "is breaking" if impact == "breaking" else "needs a backfill"
 
 
 def _reasons(changes: tuple[Change, ...]) -> str:

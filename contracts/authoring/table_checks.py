@@ -150,10 +150,10 @@ def _check_retention(table: ParsedTable[ProcessedProperties], custom: ProcessedP
 def _check_maintenance(
     table: ParsedTable[ProcessedProperties], maintenance: MaintenanceProperty, document: Document
 ) -> None:
-    path = table.custom_paths.get("maintenance", table.path)
-    if maintenance.orphan_days < LEAST_ORPHAN_DAYS:
+    if maintenance.orphan_days < LEAST_ORPHAN_DAYS:  # never by default, so the property is there
         message = f"found {maintenance.orphan_days}; files of a running job must not be taken for orphans"
-        document.problem((*path, "orphanDays"), f"{message}: expected at least {LEAST_ORPHAN_DAYS}")
+        path = (*table.custom_paths["maintenance"], "orphanDays")
+        document.problem(path, f"{message}: expected at least {LEAST_ORPHAN_DAYS}")
 
 
 def _check_curated(table: ParsedTable[CuratedProperties], contract: ParsedContract, folder: FilePath) -> None:
@@ -217,14 +217,15 @@ def _check_sql(
         document.problem(path, f"found {custom.sql_file!r}; no such file in {folder.parent.name}/{folder.name}")
         return
     types = [*source.types.values(), *table.types.values()]
-    if not (table.whole and source.whole and source.spec) or any(map(values.wrong_type, types)):
+    if not (table.whole and source.whole and table.spec and source.spec) or any(map(values.wrong_type, types)):
         return  # without every column and its type, what is said about the SQL would be a guess
     text = file.read_text(encoding="utf-8")
     dropped = source.types.keys() - source.stored_types.keys()
     mistakes = sql.select_mistakes(text, source.spec.name, source.stored_types, table.types, dropped=dropped)
     shown = f"{folder.parent.name}/{folder.name}/{custom.sql_file}"
-    name = table.spec.name if table.spec else "(model)"
-    document.problems += [Problem(file=shown, line=item.line, field=name, message=item.message) for item in mistakes]
+    document.problems += [
+        Problem(file=shown, line=item.line, field=table.spec.name, message=item.message) for item in mistakes
+    ]
     if mistakes or custom.period_column not in table.names:
         return
     if not sql.truncates(text, custom.period_column, custom.period, custom.source_date):

@@ -35,13 +35,13 @@ MOST_SORT_KEYS = 400  # guide, "CREATE TABLE", SORTKEY
 def check_table(table: ParsedTable[CuratedProperties], document: Document) -> None:
     """Mistakes in the property `warehouse` of a model, and in what Redshift would not take of its table."""
     path = table.custom_paths.get("warehouse")
-    if path is None or table.custom is None:
+    if path is None or table.spec is None or table.custom is None:
         return
     if table.custom.warehouse is None:
         document.problem(path, "found nothing; write {distribution: auto}, or remove the property")
         return
     _check_layout(table.custom.warehouse, table.names, path, document)
-    _check_names(table, document)
+    _check_names([(table.path, table.spec.name), *((item.path, item.spec.name) for item in table.columns)], document)
     _check_types(table, document)
 
 
@@ -78,14 +78,11 @@ def _check_distribution(mark: WarehouseProperty, path: Path, document: Document)
         document.problem((*path, "distributionKey"), message)
 
 
-def _check_names(table: ParsedTable[CuratedProperties], document: Document) -> None:
-    named = [((*table.path, "name"), table.spec.name)] if table.spec else []
-    named += [((*column.path, "name"), column.spec.name) for column in table.columns]
-    for place, name in named:
+def _check_names(named: list[tuple[Path, str]], document: Document) -> None:
+    for path, name in named:
         if name in RESERVED:
-            document.problem(
-                place, f"{name!r} is reserved in Redshift, where this table is loaded; choose another name"
-            )
+            message = f"{name!r} is reserved in Redshift, where this table is loaded; choose another name"
+            document.problem((*path, "name"), message)
 
 
 def _check_types(table: ParsedTable[CuratedProperties], document: Document) -> None:
