@@ -90,6 +90,32 @@ def test_many_changes_are_counted_and_the_gravest_named(registry: Path) -> None:
     assert " more)" not in sentence
 
 
+def test_a_step_that_is_too_small_says_for_which_changes(registry: Path) -> None:
+    (sentence,) = found(replace(NEEDS_BACKFILL, description="x"), "2.10.1", registry)
+    limit = "columns.weeks.minimum: rows that are loaded may break it; a backfill judges them again"
+    assert sentence == (
+        "members: 2.10.1 is too small a step from 2.10.0 for a change that needs a backfill "
+        f"({limit}; description: only people read it); write version: 2.11.0"
+    )
+
+
+def test_a_version_with_a_leading_zero_is_the_release_written_otherwise(registry: Path) -> None:
+    (sentence,) = found(members(), "2.10.00", registry)
+    assert sentence == (
+        "members: differs from its release 2.10.00 (it compiles to something else); write version: 2.10.1, or remove "
+        "released/members/2.10.00.json if it was never deployed"
+    )
+
+
+def test_releases_are_ordered_as_numbers(registry: Path) -> None:
+    assert list(releases.released("members", registry)) == [(2, 3, 0), (2, 10, 0)]
+
+
+def test_a_dataset_without_releases_knows_no_version(tmp_path: Path) -> None:
+    with pytest.raises(ContractInvalid, match=r"no release released/members/2\.3\.0\.json; known versions: none$"):
+        releases.read_release(tmp_path / "released" / "members" / "2.3.0.json")
+
+
 def test_the_first_version_of_a_dataset_is_free_and_missing_until_it_is_written(tmp_path: Path) -> None:
     assert releases.mistakes([members()], tmp_path / "released", may_be_new=True) == []
     (sentence,) = releases.mistakes([members()], tmp_path / "released", may_be_new=False)
@@ -112,8 +138,12 @@ def test_a_release_that_cannot_be_trusted_is_refused(registry: Path) -> None:
     ):
         releases.released("members", registry)
     (folder / "2.4.0.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(ContractInvalid, match=r"2\.4\.0\.json cannot be read \(KeyError\('intake'\)\); a field"):
+    with pytest.raises(ContractInvalid) as refused:
         releases.released("members", registry)
+    assert str(refused.value) == (
+        "released/members/2.4.0.json cannot be read (KeyError('intake')); a field that contracts.model gained later "
+        "must be added to it, with the value that was meant then"
+    )
     (folder / "2.4.0.json").rename(folder / "latest.json")
     with pytest.raises(ContractInvalid, match="found version 'latest'; expected three numbers"):
         releases.released("members", registry)

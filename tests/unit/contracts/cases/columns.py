@@ -35,6 +35,16 @@ CASES = {
         "duplicate column 'visitor', first on",
         at="name: visitor\n        logicalType: string\n        physicalType: string\n        description: Why",
     ),
+    "type_with_a_length": C(
+        "physicalType: string", "physicalType: varchar(12)", f"{P}[3].physicalType", "write 'string'"
+    ),
+    "duplicate_column_whose_name_comes_later": C(
+        "      - name: visitor\n        logicalType: string\n",
+        "      - logicalType: string\n        name: kind\n",
+        f"{P}[4].name",
+        "duplicate column 'kind', first on line 59",
+        at="name: kind\n        logicalType: string\n        physicalType: string\n        description: Why",
+    ),
     "headers_that_look_alike": C(
         "Visited At (UTC)",
         "Visit-Date",
@@ -90,6 +100,21 @@ CASES = {
         "schema[0].properties[0].primaryKeyPosition",
         "found None; the 2 key columns must be numbered 1, 2, ...",
         at="- name: visit_id",
+    ),
+    "two_keys_of_which_one_has_a_position": C(
+        '        required: true\n        logicalTypeOptions: {format: "yyyy',
+        "        required: true\n        primaryKey: true\n        primaryKeyPosition: 2\n"
+        '        logicalTypeOptions: {format: "yyyy',
+        f"{P}[0].primaryKeyPosition",
+        "found None; the 2 key columns must be numbered 1, 2, ...",
+        at="- name: visit_id",
+    ),
+    "partition_by_an_optional_date": C(
+        "        required: true\n        partitioned: true\n",
+        "        partitioned: true\n",
+        f"{P}[2].partitioned",
+        "the partition column must be a required date or timestamp; 'visit_date' is not",
+        at="partitioned: true",
     ),
     "second_partition_column": C(
         "        partitioned: true\n",

@@ -33,10 +33,12 @@ CASES = {
         at="    customProperties:",
     ),
     "table_format_unknown": C("value: iceberg", "value: hudi", "schema[0].customProperties[2].value", "found 'hudi'"),
-    "share_above_one": C("value: 0.50", "value: 50", "schema[0].customProperties[3].value", "expected a share from 0"),
+    "share_above_one": C(
+        "value: 0.50", "value: 1.01", "schema[0].customProperties[3].value", "expected a share from 0"
+    ),
     "archived_after_deleted": C(
         "rawArchiveAfterDays: 30",
-        "rawArchiveAfterDays: 400",
+        "rawArchiveAfterDays: 365",
         "schema[0].customProperties[4].value.rawArchiveAfterDays",
         "must be archived before rawDays (365)",
     ),
@@ -119,6 +121,23 @@ CASES = {
         "schema[0].customProperties[1].value.ignoredColumns[0]",
         "found '--'; a header has a letter or a digit",
     ),
+    "share_below_zero": C(
+        "value: 0.50", "value: -0.01", "schema[0].customProperties[3].value", "found -0.01; expected a share from 0"
+    ),
+    "alert_address_without_domain": C(
+        "mailto:shop@example.com", "mailto:shop", "support[0].url", "found 'mailto:shop'; expected mailto:"
+    ),
+    "alert_address_of_another_scheme": C(
+        "mailto:shop@example.com", "smtp:shop@example.com", "support[0].url", "found 'smtp:shop@example.com'; expected"
+    ),
+    "alerts_by_email_without_address": C(
+        "    tool: email\n    url: mailto:shop@example.com\n",
+        "    tool: email\n",
+        "support[0].url",
+        "found None; expected mailto:someone@company.example",
+        at="- channel: shop-alerts",
+    ),
+    "no_table_at_all": C("\nschema:\n", "\nschemas:\n", "schemas", "unknown field 'schemas'; did you mean 'schema'?"),
     "text_for_a_mapping": C("team:\n  name: Shop\n", "team: Shop\n", "team", "found 'Shop'; expected a mapping"),
     "not_a_mapping_of_columns": C(
         "      - name: visit_id\n",

@@ -30,6 +30,26 @@ CASES = {
         "schema[1].customProperties[4].value",
         "must be a required date",
     ),
+    "sql_file_of_another_dataset": C(
+        "curated/visits_by_month.sql",
+        "../members/curated/members_by_month.sql",
+        "schema[1].customProperties[1].value",
+        "no such file in datasets/visits",
+    ),
+    "aggregate_without_period": C(
+        "      - property: period\n        value: month\n",
+        "",
+        "schema[1].customProperties.period",
+        "'period' is missing; add it",
+        at="    customProperties:\n      - property: layer\n        value: curated",
+    ),
+    "aggregate_named_like_the_dataset": C(
+        "name: visits_by_month",
+        "name: visits",
+        "schema[1].name",
+        "duplicate table 'visits'; choose another name",
+        at="name: visits\n    description: Spending",
+    ),
     "conserves_unknown_column": C(
         "{spent: spent}",
         "{spent: spend}",

@@ -111,6 +111,16 @@ CASES = {
         at="value: {fees: fee}",
         file=MEMBERS,
     ),
+    "conserves_a_dropped_amount": C(
+        "description: What they paid.\n        required: true\n        customProperties:\n"
+        "          - property: controlTotal\n            value: true\n",
+        "description: What they paid.\n        required: true\n        classification: pii\n"
+        + TREATMENT.format("drop"),
+        "schema[1].customProperties[5].value.fees",
+        "column 'fee' of the dataset is dropped; expected a decimal",
+        at="value: {fees: fee}",
+        file=MEMBERS,
+    ),
     "aggregate_reads_a_dropped_column": C(
         "count(DISTINCT member)",
         "count(DISTINCT phone)",

@@ -112,6 +112,12 @@ CASES = {
         "schema[0].quality[0].implementation.expression",
         "gives decimal(8,2); a rule must be true or false, so compare with some",
     ),
+    "rule_id_in_capitals": C(
+        "id: browsers_spend_nothing",
+        "id: Browsers",
+        "schema[0].quality[0].id",
+        "found 'Browsers'; expected snake_case: a-z, 0-9 and _, starting with a letter, at most 60",
+    ),
     "rule_with_a_query": C(
         "or spent = 0",
         "or spent in (select 1)",

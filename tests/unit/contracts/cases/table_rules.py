@@ -169,6 +169,15 @@ CASES = {
         at="id: visits_are_few\n        type: custom\n        engine: slipway\n        description: The shop",
         file=MEMBERS,
     ),
+    "rule_id_used_by_a_table_rule_above": C(
+        "    quality:\n      - id: browsers_spend_nothing\n",
+        "    quality:\n      - id: browsers_spend_nothing\n        type: custom\n        engine: slipway\n"
+        "        description: Somebody came.\n        implementation: {rowCount: {minimum: 1}, action: warn}\n"
+        "      - id: browsers_spend_nothing\n",
+        f"{Q}[1].id",
+        "duplicate rule 'browsers_spend_nothing'; choose another id",
+        at="id: browsers_spend_nothing\n        type: custom\n        engine: slipway\n        description: Who",
+    ),
     "rule_on_an_aggregate": C(
         "      - name: fees\n        logicalType: number\n        physicalType: decimal(18,2)\n"
         "        description: What they paid.\n        required: true\n",

@@ -110,6 +110,37 @@ CASES = {
         "found '1.5'; expected a whole number that fits into bigint",
         at="logicalTypeOptions: {minimum: 1.5}",
     ),
+    "limit_with_too_many_digits": C(
+        "maximum: 999.50",
+        "maximum: 1000000.00",
+        f"{P}[5].logicalTypeOptions.maximum",
+        "found '1000000.00'; expected a number that fits into decimal(8,2)",
+    ),
+    "limits_of_a_count_upside_down": C(
+        "        description: Number of the visit.\n",
+        "        description: Number of the visit.\n        logicalTypeOptions: {minimum: 10, maximum: 9}\n",
+        f"{P}[0].logicalTypeOptions.minimum",
+        "found 10, which is above the maximum 9",
+        at="logicalTypeOptions: {minimum: 10",
+    ),
+    "both_limits_on_text": C(
+        "maxLength: 12}", "minimum: 3, maximum: 9}", f"{P}[3].logicalTypeOptions.maximum", "has no maximum, remove it"
+    ),
+    "pattern_of_a_number": C(
+        "{minimum: 0.00,", "{pattern: '[0-9]+',", f"{P}[5].logicalTypeOptions.pattern", "only string columns have this"
+    ),
+    "allowed_value_with_a_blank": C(
+        "[browse, buy]",
+        "[browse, 'buy ']",
+        f"{P}[4].quality[0].arguments.validValues[1]",
+        "found 'buy '; expected text without blanks around it: quote it",
+    ),
+    "allowed_value_of_no_text": C(
+        "[browse, buy]",
+        "[browse, '']",
+        f"{P}[4].quality[0].arguments.validValues[1]",
+        "found ''; expected text without blanks around it: quote it",
+    ),
     "limit_beyond_the_type": C(
         "        description: Number of the visit.\n",
         "        description: Number of the visit.\n        logicalTypeOptions: {maximum: 9223372036854775808}\n",

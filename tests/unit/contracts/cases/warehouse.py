@@ -55,6 +55,12 @@ CASES = {
         "schema[1].properties[1].name",
         "'snapshot' is reserved in Redshift, where this table is loaded",
     ),
+    "warehouse_table_reserved_in_redshift": C(
+        "name: visits_by_month",
+        "name: snapshot",
+        "schema[1].name",
+        "'snapshot' is reserved in Redshift, where this table is loaded; choose another name",
+    ),
     "warehouse_name_too_long": C(
         "name: visits_by_month",
         "name: visits_by_month_and_by_kind_and_by_visitor_and_by_weather_and_mood",
