@@ -24,6 +24,7 @@ ALERT_SECONDS = 20
 SHORT_POINTS = (("ClaimBatch", "s3:PutObject"), ("RawToProcessed", "s3:PutObject"), ("CloseRun", "dynamodb:DeleteItem"))
 SHORT_FAIL_RUN = "dynamodb:UpdateItem"
 SHORT_STOP = "RawToProcessed"
+MAKING_TABLES = "glue:CreateTable"
 SHORT_WAREHOUSE = WarehousePoint(moment="before", kind="merge")  # its rows are staged, its tables are as before
 
 
@@ -201,8 +202,12 @@ def _short(breaking: Breaking) -> list[Fault]:
 def _full(breaking: Breaking) -> list[Fault]:
     """Every point that an undisturbed run goes through, FailRun at each of its changes, the warehouse at each, stops.
 
-    What FailRun changes is seen while it handles a killed job, which is a fault like the others.
+    Tables are made once, so the jobs die while they make them before anything else is tried. What FailRun changes is
+    seen while it handles a killed job, which is a fault like the others.
     """
+    for task in fault_points.JOBS:
+        breaking.crash(Point(task=task, role=breaking.roles[task], action=MAKING_TABLES, call=1))
+    breaking.finish()
     before = fault_points.counted(breaking.world)
     breaking.world.wait_for(breaking.begin())
     breaking.world.wait_until_quiet()
@@ -216,7 +221,7 @@ def _full(breaking: Breaking) -> list[Fault]:
     faults += [(killed_job, point) for point in handling]
     faults += [(statement,) for statement in fault_points.warehouse_points()]
     faults += fault_points.STOPPED_IN
-    print(f"{len(faults) + 1} faults, of which this was the first", flush=True)
+    print(f"{len(faults) + breaking.tried} faults, of which these were the first {breaking.tried}", flush=True)
     return faults
 
 
