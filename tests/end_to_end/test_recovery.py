@@ -102,15 +102,21 @@ def test_a_run_is_rolled_back_and_its_file_can_be_loaded_again(pipeline: Pipelin
     loaded = pipeline.tables()
     run, sha256 = newest_run(pipeline), sha256_of(files.undelivered)
     assert command_line.main(["runs", "rollback", run["run_id"], "--yes"]) == 0
-    assert newest_run(pipeline)["mode"] == "rollback"
+    rollback = newest_run(pipeline)
+    assert rollback["mode"] == "rollback"
     tables = pipeline.tables()
     assert tables["processed"][0][0] == loaded["processed"][0][0] - 40
     february = f"select count(*) from processed.{DATASET} where order_date >= date '2032-02-01'"
     assert pipeline.ask(february) == [(0,)]
-    assert pipeline.file(sha256).status == "set_aside"
+    aside = pipeline.file(sha256)
+    assert (aside.status, aside.run_id, aside.rows_loaded) == ("set_aside", None, None)
     assert command_line.main(["runs", "show", run["run_id"]]) == 0
     assert command_line.main(["files", "release", sha256]) == 0
     assert pipeline.start_run(sha256) == "SUCCEEDED"
+    assert pipeline.file(sha256).rows_loaded == 40
+    undone, stands = ledgers.one_file(pipeline.deployment, sha256, DATASET)["loads"]
+    assert undone == {**stands, "run_id": run["run_id"], "rolled_back_by": rollback["run_id"]}
+    assert stands["run_id"] == pipeline.file(sha256).run_id
     again = pipeline.tables()
     curated = {curated.name for curated in model.load(DATASET).curated}
     assert {name: again[name] for name in curated} == {name: loaded[name] for name in curated}

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from contracts import model
+from contracts.ledger.loads import COUNTS
 from sample_data import broken
 from sample_data.sales_rows import Span, write_file
 from slipway import __main__ as command_line
@@ -164,3 +165,15 @@ def test_judging_the_last_one_anew_under_the_same_contract_leaves_it_refused(pip
         "select sum(revenue) from curated.sales_by_month_item where month_start = date '2031-05-01'"
     )
     assert money(curated) == loaded(pipeline)[1]
+
+
+def test_the_ledger_keeps_what_each_run_made_of_the_file(
+    pipeline: Pipeline, files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    item = ledgers.one_file(pipeline.deployment, files.sha256, DATASET)
+    assert [sum(load[name] for name in COUNTS) for load in item["loads"]] == [ROWS] * 3
+    runs = [ledgers.one_run(pipeline.deployment, load["run_id"], DATASET)["mode"] for load in item["loads"]]
+    assert runs == ["load", "backfill", "replay"]
+    assert item.items() >= item["loads"][-1].items()
+    assert command_line.main(["files", "show", files.sha256]) == 0
+    assert capsys.readouterr().out.count(" quarantined, ") >= len(runs)
