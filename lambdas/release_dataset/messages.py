@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from contracts import alerts, serving
@@ -15,15 +15,15 @@ def subject(environment: str, run: Item, care: Mapping[str, Any]) -> str:
     return alerts.subject("info", environment, run["dataset"], f"{run['mode']} succeeded, {tables}")
 
 
-def body(run: Item, care: Mapping[str, Any], undone: Sequence[str]) -> str:
-    """The job's own report, each table, and the next command."""
+def body(run: Item, care: Mapping[str, Any], *, set_aside: bool) -> str:
+    """The job's own report, each table, and the next command; `set_aside` is whether files were."""
     lines = [
         f"Run {run['run_id']} of {run['dataset']}: {run['mode']} succeeded in {run['duration_seconds']} seconds.",
         *run["report"],
         *serving.sentences(run.get("served", {})),
         "",
         "Not touched: every row that the request, or the retention of the contract, did not name.",
-        f"Next: {next_command(run, undone)}",
+        f"Next: {next_command(run, set_aside=set_aside)}",
         "",
         "table: action, rows deleted, files, bytes",
     ]
@@ -35,8 +35,8 @@ def body(run: Item, care: Mapping[str, Any], undone: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def next_command(run: Item, undone: Sequence[str]) -> str:
-    """After a rollback the files are to be looked at; otherwise the record of the run."""
-    if undone:
+def next_command(run: Item, *, set_aside: bool) -> str:
+    """Files that were set aside are to be looked at; otherwise the record of the run."""
+    if set_aside:
         return f"slipway files list --dataset {run['dataset']} --status set_aside; then: slipway files release SHA"
     return f"slipway runs show {run['run_id']} --dataset {run['dataset']}"

@@ -84,7 +84,7 @@ class ReleaseDataset:
             success_name(run["dataset"], run["run_id"]),
             topic="succeeded",
             subject=messages.subject(self.environment, run, care),
-            body=messages.body(run, care, undone),
+            body=messages.body(run, care, set_aside=self._undoing.brought_files(run["dataset"], undone)),
             attributes=facts(
                 kind="success",
                 severity="info",

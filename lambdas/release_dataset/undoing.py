@@ -27,26 +27,37 @@ class Undoing:
     now: Callable[[], datetime]
 
     def undo(self, dataset: str, run_ids: Iterable[str], *, by_run: str) -> list[str]:
-        """Mark runs, newest first, rolled back by `by_run`: sentences on what that means for their files.
+        """Undo what runs, newest first, made of their files, and mark each `rolled_back` by `by_run`, after its files.
 
-        Raises PermanentError for a run that did not succeed, or that another one rolled back, and RetryableError when
-        an entry changes meanwhile.
+        So a rollback that ends half way leaves the oldest run as one that can be rolled back again. Returns sentences
+        on what became of the files. Raises PermanentError, with nothing written, for a run that did not succeed or
+        that another one rolled back, and RetryableError when an entry changes meanwhile.
         """
         unknown: dict[str, Item] = {}
-        undone = [self._mark(dataset, run_id, by_run) for run_id in run_ids]
+        undone = [self._to_undo(dataset, run_id, by_run) for run_id in run_ids]
         for run in undone:
             for entry in self._undone_files(dataset, run, by_run):
                 unknown.pop(entry["sha256"], None)
                 if entry["status"] == "loaded" and "run_id" not in entry:
                     unknown[entry["sha256"]] = entry
+            self._mark(dataset, run["run_id"], by_run)
         return list(_sentences(undone, list(unknown)))
 
-    def _mark(self, dataset: str, run_id: str, by_run: str) -> Item:
+    def brought_files(self, dataset: str, run_ids: Iterable[str]) -> bool:
+        """Whether a load is among the runs, so that files were set aside."""
+        return any(run and run["mode"] == "load" for run in (self.runs.get(dataset, run_id) for run_id in run_ids))
+
+    def _to_undo(self, dataset: str, run_id: str, by_run: str) -> Item:
+        """The run, which has succeeded, or was rolled back by an earlier attempt of `by_run`."""
         run = self.runs.get(dataset, run_id)
-        if run is None or not self.runs.mark_rolled_back(dataset, run_id, by_run=by_run, moment=timestamp(self.now())):
+        if run is None or (run["status"] != "succeeded" and run.get("rolled_back_by") != by_run):
             status = run["status"] if run else "not in the ledger"
             raise PermanentError(f"run {run_id!r} of {dataset}, rolled back by {by_run}, is {status} in the ledger")
         return run
+
+    def _mark(self, dataset: str, run_id: str, by_run: str) -> None:
+        if not self.runs.mark_rolled_back(dataset, run_id, by_run=by_run, moment=timestamp(self.now())):
+            raise RetryableError(f"run {run_id} of {dataset} changed while {by_run} undid it")
 
     def _undone_files(self, dataset: str, run: Item, by_run: str) -> Iterator[Item]:
         """The entries of a run's files as they are then. One that is not loaded was undone by an earlier attempt."""

@@ -241,6 +241,8 @@ def test_a_rollback_tells_of_the_files_of_its_runs_alone(
     run_id = hold(account, contract, given(mode="rollback", run_id=undone))
     release(account, run_id)
     assert run(account, run_id)["report"][1:] == [f"Rolled back: {undone}.", told]
+    [message] = account.messages()
+    assert ("--status set_aside" in message["message"]) == (mode == "load")
 
 
 def without_loads(account: Any, sha256: str, run_id: str) -> None:
@@ -319,7 +321,7 @@ def test_a_crash_after_any_write_of_releasing_is_healed_by_the_retry(
     account: Any, contract: model.Contract, crash_after: int
 ) -> None:
     run_id = rolled_back_in_part(account, contract)
-    # both runs marked, A, B, A, B, run closed, message, lock, waiting files
+    # A, B, their backfill marked, A, B, their load marked, run closed, message, lock, waiting files
     account.fuse.writes = crash_after
     with pytest.raises(Exception, match=r"^$"):
         release(account, run_id)
@@ -341,6 +343,27 @@ def test_no_write_of_a_rollback_is_left_out_of_the_crash_tests(account: Any, con
     assert account.fuse.writes == 1
 
 
+@pytest.mark.parametrize("written", range(6))
+def test_a_rollback_that_ended_half_way_for_good_is_done_by_the_next_one(
+    account: Any, contract: model.Contract, written: int
+) -> None:
+    first = rolled_back_in_part(account, contract)
+    account.fuse.writes = written or None
+    with pytest.MonkeyPatch.context() as patch:
+        if not written:
+            patch.setattr(FileLedger, "undo", lambda *_, **__: None)
+        with pytest.raises(Exception, match=r"^$|changed while"):
+            release(account, first)
+    account.fuse.writes = None
+    account.runs().finish(DATASET, first, "failed", {"error": "x"})
+    account.runs().release_lock(DATASET, first)
+    again = given("arn:aws:states:::execution:care:two", mode="rollback", run_id="1", with_later=True)
+    second = hold(account, contract, again, later=5)
+    release(account, second)
+    assert [run(account, name)["status"] for name in "12"] == ["rolled_back", "rolled_back"]
+    assert statuses(account) == {A: "set_aside", B: "set_aside", C: "waiting"}
+
+
 @pytest.mark.parametrize("crash_after", range(1, 5))
 def test_a_crash_while_a_backfill_is_undone_restores_counts_and_run_all_the_same(
     account: Any, contract: model.Contract, crash_after: int
@@ -349,7 +372,7 @@ def test_a_crash_while_a_backfill_is_undone_restores_counts_and_run_all_the_same
     loaded_run(account, "1", None, hashes=[A, B])
     loaded_run(account, "2", 11, mode="backfill", hashes=[A, B], rows=2)
     run_id = hold(account, contract, given(mode="rollback", run_id="2"))
-    account.fuse.writes = crash_after  # run marked, A, B, run closed
+    account.fuse.writes = crash_after  # A, B, run marked, run closed
     with pytest.raises(Exception, match=r"^$"):
         release(account, run_id)
     account.fuse.writes = None

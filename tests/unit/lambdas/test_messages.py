@@ -124,7 +124,7 @@ def test_care_that_succeeded_reads_like_this() -> None:
     care = {"tables": [table]}
     run = {**RUN, "mode": "maintenance", "report": ["Small files were joined."]}
     assert caring.subject("prod", run, care) == "INFO [prod] sales_records: maintenance succeeded, 1 table"
-    assert caring.body(run, care, []) == (
+    assert caring.body(run, care, set_aside=False) == (
         f"Run {RUN_ID} of sales_records: maintenance succeeded in 73 seconds.\n"
         "Small files were joined.\n"
         "\n"
