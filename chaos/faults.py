@@ -20,11 +20,11 @@ from slipway.inbox import Alert
 FIRST_NUMBER = 20_000  # of the orders, apart from the other experiments'
 LOOK_SECONDS = 0.1
 ALERT_SECONDS = 20
+MAKING_TABLES = "glue:CreateTable"
 # The points of the short form: one per kind of task, each known to be reached by any run.
 SHORT_POINTS = (("ClaimBatch", "s3:PutObject"), ("RawToProcessed", "s3:PutObject"), ("CloseRun", "dynamodb:DeleteItem"))
 SHORT_FAIL_RUN = "dynamodb:UpdateItem"
 SHORT_STOP = "RawToProcessed"
-MAKING_TABLES = "glue:CreateTable"
 SHORT_WAREHOUSE = WarehousePoint(moment="before", kind="merge")  # its rows are staged, its tables are as before
 
 
