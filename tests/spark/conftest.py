@@ -14,6 +14,9 @@ from tests.spark.lake import Lake
 
 ROOT = Path(__file__).parents[2]
 ICEBERG = "iceberg-spark-runtime-*.jar"
+# The quick compiler alone would get 48 MB for its code, which these tests fill: the JVM then spends a quarter of its
+# time on throwing code away, and more on making it again.
+JAVA_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m")
 _numbers = count(1)
 
 
@@ -30,7 +33,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.driver.memory", "1g")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # short jobs
+        .config("spark.driver.extraJavaOptions", " ".join(JAVA_OPTIONS))
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.eventLog.enabled", "true")  # which must never show a key
