@@ -107,23 +107,47 @@ def test_a_failed_backfill_or_replay_leaves_the_entry_as_it_was(file: File, mode
     assert file.now() == before
 
 
-def test_who_gives_back_reads_the_loads_strongly_consistent(file: File) -> None:
-    asked: list[Any] = []
+class Watched:
+    """A table that notes how it is asked."""
 
-    class Recording:
-        meta = file.table.meta
+    def __init__(self, table: Any) -> None:
+        self.table, self.meta = table, table.meta
+        self.consistent: list[bool] = []
+        self.updates = 0
 
-        def get_item(self, **arguments: Any) -> Any:
-            asked.append(arguments["ConsistentRead"])
-            return file.table.get_item(**arguments)
+    def get_item(self, **arguments: Any) -> Any:
+        self.consistent.append(arguments["ConsistentRead"])
+        return self.table.get_item(**arguments)
 
-        def update_item(self, **arguments: Any) -> Any:
-            return file.table.update_item(**arguments)
+    def update_item(self, **arguments: Any) -> Any:
+        self.updates += 1
+        return self.table.update_item(**arguments)
 
+
+@pytest.mark.parametrize(("held", "consistent"), [("loaded", [True]), ("waiting", [])])
+def test_who_gives_back_reads_the_loads_of_a_loaded_file_only_strongly_consistent(
+    file: File, held: Any, consistent: list[bool]
+) -> None:
     file.close("1", 9, held="waiting")
     file.files.claim(DATASET, "a", "2", held="loaded")
-    FileLedger(Recording()).give_back(DATASET, "a", "2", held="loaded")
-    assert (asked, file.now()["run_id"]) == ([True], "1")
+    watched = Watched(file.table)
+    FileLedger(watched).give_back(DATASET, "a", "2", held=held)
+    assert (watched.consistent, file.now().get("run_id")) == (consistent, "1" if consistent else None)
+
+
+def test_to_close_is_one_write(file: File) -> None:
+    file.files.claim(DATASET, "a", "1")
+    watched = Watched(file.table)
+    assert FileLedger(watched).close(DATASET, "a", "1", counts(9)) is True
+    assert watched.updates == 1
+
+
+def test_an_entry_from_before_loads_were_kept_is_closed_again(table: Any) -> None:
+    file = File(table)
+    file.put(run_id="1", **counts(9))
+    before = file.now()
+    assert file.files.close(DATASET, "a", "1", counts(9)) is True
+    assert file.now() == before
 
 
 @pytest.mark.parametrize("mode", ["backfill", "replay"])
@@ -134,6 +158,9 @@ def test_a_backfill_rolled_back_gives_run_and_counts_of_the_load_before_however_
     for _ in range(2):
         assert (file.undo("2", mode) or {}).get("run_id") == "1"
         assert file.now() == expected
+    known, watched = file.files.get(DATASET, ENTRY) or {}, Watched(file.table)
+    FileLedger(watched).undo(known, {"run_id": "2", "mode": mode}, by_run=CARE, moment=MOMENT)
+    assert watched.updates == 0  # an earlier attempt did it
 
 
 def test_several_loads_are_undone_newest_first_down_to_no_load_at_all(file: File) -> None:
