@@ -49,7 +49,7 @@ def read(text: str, *, file: str) -> Document:
         aliases = [event for event in yaml.parse(text, Loader=_LOADER) if isinstance(event, yaml.AliasEvent)]
         root = yaml.compose(text, Loader=_LOADER) if not aliases else None
     except yaml.YAMLError as error:
-        document.problems.append(_syntax_problem(file, error))
+        document.problems.append(_syntax_problem(text, file, _explained(text, error)))
         return document
     for alias in aliases:
         document.problems.append(
@@ -62,14 +62,30 @@ def read(text: str, *, file: str) -> Document:
     return document
 
 
-def _syntax_problem(file: str, error: yaml.YAMLError) -> Problem:
+def _explained(text: str, error: yaml.YAMLError) -> yaml.YAMLError:
+    """PyYAML's own error for the same text, which says what it found, too; libyaml's where only that finds one."""
+    try:
+        yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as own:
+        return own
+    return error
+
+
+def _syntax_problem(text: str, file: str, error: yaml.YAMLError) -> Problem:
+    if isinstance(error, yaml.reader.ReaderError):  # which has a position, but no line
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return _at(file, line, column, f"not valid YAML: character U+{ord(text[error.position]):04X}")
     mark = getattr(error, "problem_mark", None)
-    reason = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    reason = getattr(error, "problem", None) or str(error)
     return _at_mark(file, mark, f"not valid YAML: {reason}")
 
 
 def _at_mark(file: str, mark: Any, message: str) -> Problem:
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return _at(file, mark.line + 1, mark.column + 1, message) if mark else _at(file, 1, 1, message)
+
+
+def _at(file: str, line: int, column: int, message: str) -> Problem:
     return Problem(file=file, line=line, field="(document)", message=f"{message} (line {line}, column {column})")
 
 

@@ -80,7 +80,14 @@ CASES = {
         at="status: active",
     ),
     "yaml_does_not_parse": C(
-        "kind: DataContract", "kind: [DataContract", "(document)", "not valid YAML", at="id: visits"
+        "kind: DataContract",
+        "kind: [DataContract",
+        "(document)",
+        "not valid YAML: expected ',' or ']', but got ':' (line 4, column 3)",
+        at="id: visits",
+    ),
+    "character_that_yaml_has_not": C(
+        "id: visits", "id: vi\x01sits", "(document)", "not valid YAML: character U+0001 (line 4, column 7)", at="sits"
     ),
     "yaml_alias": C(
         "  name: Shop", "  name: &n Shop\n  id: *n", "(document)", "alias *n is not supported", at="id: *n"
