@@ -7,6 +7,7 @@ takes the finished assembly. Policies are enforced only afterwards, because the 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,24 +19,27 @@ from local_cloud.session import ROOT, LocalCloud, LocalCloudFailed, Progress
 from local_cloud.settings import ACCOUNT, REGION
 
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
+ASSEMBLY = "cdk.out"
 SHOWN_CHARACTERS = 4000
 CONCURRENT_STACKS = 4
 
 
-def deploy(cloud: LocalCloud, *, on_progress: Progress) -> list[str]:
-    """Synth, bootstrap, deploy, enforce; returns the types that are recorded only."""
-    assembly = cloud.path / "cdk.out"
+def deploy(cloud: LocalCloud, *, like: Path | None, on_progress: Progress) -> list[str]:
+    """Synth, or take what was synthesized from `like`; bootstrap, deploy, enforce; the types that are recorded only."""
     started = time.monotonic()
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        synthesis = pool.submit(_synthesize, cloud, assembly)
+    with ThreadPoolExecutor(max_workers=1) as pool:
         bootstrap = pool.submit(_bootstrap, cloud)
-        synthesis.result()
+        if like:
+            _take_over(like, cloud.path)
+        else:
+            synthesize(cloud.path)
         bootstrap.result()
     on_progress(f"synthesized and bootstrapped in {time.monotonic() - started:.1f} s")
     started = time.monotonic()
     _cdk(
-        cloud, "deploy", "--all", "--app", str(assembly), "--require-approval", "never", "--method", "direct",
-        "--concurrency", str(CONCURRENT_STACKS), "--progress", "events", "--asset-parallelism", "true",
+        cloud.path, cloud.environment(), "deploy", "--all", "--app", str(cloud.path / ASSEMBLY),
+        "--require-approval", "never", "--method", "direct", "--concurrency", str(CONCURRENT_STACKS),
+        "--progress", "events", "--asset-parallelism", "true",
     )  # fmt: skip
     on_progress(f"deployed in {time.monotonic() - started:.1f} s")
     cloud.control("enforce-policies")
@@ -43,21 +47,29 @@ def deploy(cloud: LocalCloud, *, on_progress: Progress) -> list[str]:
     return [str(name) for name in cloud.control("recorded-types")]
 
 
-def _synthesize(cloud: LocalCloud, assembly: Path) -> None:
-    public_key = (cloud.path / keys.PUBLIC_KEY).read_text().strip()
+def synthesize(directory: Path) -> None:
+    """Write the application of the local environment to `directory`, with the partner's key that is there."""
+    public_key = (directory / keys.PUBLIC_KEY).read_text().strip()
     context = ("-c", "environment=local", "-c", f"sftp-public-key={public_key}")
-    _cdk(cloud, "synth", "--all", "--quiet", "--output", str(assembly), *context)
+    _cdk(directory, {}, "synth", "--all", "--quiet", "--output", str(directory / ASSEMBLY), *context)
+
+
+def _take_over(like: Path, directory: Path) -> None:
+    keys.copy(like, directory)
+    shutil.rmtree(directory / ASSEMBLY, ignore_errors=True)
+    shutil.copytree(like / ASSEMBLY, directory / ASSEMBLY)
 
 
 def _bootstrap(cloud: LocalCloud) -> None:
-    # --app none: bootstrapping must not synthesize the application a second time
-    _cdk(cloud, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", "")
+    # --app "": bootstrapping must not synthesize the application a second time
+    _cdk(cloud.path, cloud.environment(), "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", "")
 
 
-def _cdk(cloud: LocalCloud, command: str, *arguments: str) -> None:
+def _cdk(directory: Path, environment: dict[str, str], command: str, *arguments: str) -> None:
     if not CDK.exists():
         raise LocalCloudFailed(f"{CDK.relative_to(ROOT)} is missing: run `make setup`")
-    log_path = cloud.path / "logs" / f"cdk_{command}.log"
+    log_path = directory / "logs" / f"cdk_{command}.log"
+    log_path.parent.mkdir(exist_ok=True)
     with log_path.open("wb") as log:
         tool = subprocess.Popen(
             [sys.executable, "-m", "local_cloud.lifeline", str(CDK), command, *arguments, "--ci", "--no-color"],
@@ -65,7 +77,7 @@ def _cdk(cloud: LocalCloud, command: str, *arguments: str) -> None:
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
-            env=_environment(cloud),
+            env=_environment(environment),
         )
     try:
         code = tool.wait()
@@ -76,11 +88,11 @@ def _cdk(cloud: LocalCloud, command: str, *arguments: str) -> None:
         raise LocalCloudFailed(f"cdk {command} failed with exit code {code}:\n{output[-SHOWN_CHARACTERS:]}")
 
 
-def _environment(cloud: LocalCloud) -> dict[str, str]:
+def _environment(cloud: dict[str, str]) -> dict[str, str]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
     return (
         inherited
-        | cloud.environment()
+        | cloud
         | {
             "AWS_SESSION_TOKEN": "",
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,

@@ -1,4 +1,4 @@
-"""The SSH key with which the local environment's partners log in: made at each start, never reused."""
+"""The SSH key with which the local environment's partners log in: made at each start."""
 
 from __future__ import annotations
 
@@ -14,11 +14,24 @@ PUBLIC_KEY = "partner_key.pub"
 def make(directory: Path) -> None:
     """Write a new key pair in OpenSSH's format; the private half is readable by its owner only."""
     key = Ed25519PrivateKey.generate()
-    private = directory / PRIVATE_KEY
-    private.unlink(missing_ok=True)
-    private.touch(mode=0o600)
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
-    )
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-    (directory / PUBLIC_KEY).write_text(f"{public.decode()} slipway-local\n")
+    _write(
+        directory,
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+        ),
+        public + b" slipway-local\n",
+    )
+
+
+def copy(source: Path, directory: Path) -> None:
+    """Write the pair of `source`, for a server that runs what was synthesized with it."""
+    _write(directory, (source / PRIVATE_KEY).read_bytes(), (source / PUBLIC_KEY).read_bytes())
+
+
+def _write(directory: Path, private: bytes, public: bytes) -> None:
+    file = directory / PRIVATE_KEY
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_bytes(private)
+    (directory / PUBLIC_KEY).write_bytes(public)

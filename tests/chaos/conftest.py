@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from chaos.world import World, started
+from tests.application import synthesized
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with pytest.MonkeyPatch.context() as patch, started(_watching(patch)) as deployed:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    application = synthesized(tmp_path_factory)
+    with pytest.MonkeyPatch.context() as patch, started(_watching(patch), like=application) as deployed:
         yield deployed
 
 

@@ -6,12 +6,14 @@ A file is a story that begins with empty tables, so that files may run beside ea
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from local_cloud import session
 from slipway.deployment import connect
 from slipway.inbox import Inbox
+from tests.application import synthesized
 from tests.end_to_end.pipeline import Pipeline
 
 
@@ -20,12 +22,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "local_cloud" in item.path.parts)
 
 
+@pytest.fixture(scope="session")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    """Where the application was synthesized; None where the deployment is to do that itself."""
+    return synthesized(tmp_path_factory)
+
+
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[session.LocalCloud]:
+def cloud(tmp_path_factory: pytest.TempPathFactory, application: Path | None) -> Iterator[session.LocalCloud]:
     """The embedded AWS with the application deployed and IAM enforced."""
     started = session.start(tmp_path_factory.mktemp("cloud"), owned=True, on_progress=print)
     try:
-        started.deploy(on_progress=print)
+        started.deploy(like=application, on_progress=print)
         yield started
     finally:
         started.stop()

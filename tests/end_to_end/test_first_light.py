@@ -30,6 +30,11 @@ PATIENCE_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
+def application() -> None:
+    """What the demonstration does is done here whole: the deployment synthesizes, too."""
+
+
+@pytest.fixture(scope="module")
 def sales_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if SHARED.is_file():
         return SHARED
