@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.mutation import prepare, report
@@ -22,11 +24,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("groups", nargs="*", choices=[[], *GROUPS], help="default: every group")
     parser.add_argument("--all", action="store_true", help="every mutant, also where a group has a sample")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes; default: one per processor")
     asked = parser.parse_args()
     names = asked.groups or list(GROUPS)
     for name in names:
         began = time.monotonic()
-        _judge(name, whole=asked.all)
+        _judge(name, whole=asked.all, jobs=asked.jobs)
         print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
     print(report.HEADING, *(line for name in names for line in report.lines(WORK / name)), sep="\n")
     for name in names:
@@ -36,13 +39,23 @@ def main() -> None:
     print(f"what survived, as diffs: {WORK.relative_to(prepare.ROOT)}/*.diff")
 
 
-def _judge(name: str, *, whole: bool) -> None:
+def _judge(name: str, *, whole: bool, jobs: int) -> None:
     group, folder = GROUPS[name], WORK / name
     prepare.tree(group, folder)
     _run("generate.py", folder)
     prepare.link(folder)
     sample = [f"--sample={group.sample}"] if group.sample and not whole else []
-    _run("runner.py", folder / "mutants", *sample, *group.tests)
+    parts = prepare.copies(folder, jobs)
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        running = [
+            pool.submit(_run, "runner.py", part / "mutants", *sample, "--part", str(number), str(jobs), *group.tests)
+            for number, part in enumerate(parts)
+        ]
+        for run in running:
+            run.result()
+    report.join(parts, folder)
+    for copy in parts[1:]:
+        shutil.rmtree(copy)
 
 
 def _run(script: str, folder: Path, *arguments: str) -> None:

@@ -30,6 +30,15 @@ def link(folder: Path) -> None:
     (folder / "mutants" / ".slipway").symlink_to(ROOT / ".slipway")
 
 
+def copies(folder: Path, count: int) -> list[Path]:
+    """The mutated tree `folder` so many times, for processes that write down what they judged; the first is itself."""
+    others = [folder.with_name(f"{folder.name}.{number}") for number in range(1, count)]
+    for other in others:
+        shutil.rmtree(other, ignore_errors=True)
+        shutil.copytree(folder, other, symlinks=True)
+    return [folder, *others]
+
+
 def _settings(lists: dict[str, tuple[str, ...]]) -> str:
     """The section [tool.mutmut] of pyproject.toml."""
     lines = [f"{name} = [{', '.join(repr(value) for value in values)}]" for name, values in lists.items()]

@@ -39,3 +39,14 @@ def judged(folder: Path) -> Iterator[SourceFileMutationData]:
         data.meta_path = path
         data.load()
         yield data
+
+
+def join(parts: list[Path], folder: Path) -> None:
+    """Write down in the tree `folder` what was judged in each of its copies."""
+    for data in judged(folder):
+        for part in parts:
+            copy = SourceFileMutationData(path=data.path)
+            copy.meta_path = part / "mutants" / data.meta_path.relative_to(folder / "mutants")
+            copy.load()
+            data.exit_code_by_key |= {name: code for name, code in copy.exit_code_by_key.items() if code is not None}
+        data.save()

@@ -33,10 +33,11 @@ class OverTime(Exception):
 
 
 class Judge:
-    """Judges each mutant that is not judged yet, or those of a seeded sample (a pytest plugin)."""
+    """Judges each mutant, or those of a seeded sample, or one of the equal parts of either (a pytest plugin)."""
 
-    def __init__(self, sample: int | None, seed: int) -> None:
+    def __init__(self, sample: int | None, seed: int, part: tuple[int, int]) -> None:
         self.sample, self.seed = sample, seed
+        self.part, self.parts = part
         self.reach: dict[str, list[pytest.Function]] = defaultdict(list)
         self.seconds: dict[str, float] = {}
         self.found: dict[str, Counter[str]] = defaultdict(Counter)
@@ -48,10 +49,10 @@ class Judge:
         for item in items:
             self._learn(item)
         mutants = _mutants()
-        for data, name in random.Random(self.seed).sample(mutants, min(self.sample or len(mutants), len(mutants))):
-            if data.exit_code_by_key[name] is None:
-                data.exit_code_by_key[name] = self._judge(name)
-                data.save()
+        chosen = random.Random(self.seed).sample(mutants, min(self.sample or len(mutants), len(mutants)))
+        for data, name in chosen[self.part :: self.parts]:
+            data.exit_code_by_key[name] = self._judge(name)
+            data.save()
         broken = [item.nodeid for item in items if not _passes(item, "")]
         if broken:
             raise pytest.UsageError(f"mutants left a trace, judge them again: {broken} fail without any")
@@ -81,10 +82,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sample", type=int, help="mutants in all; default: every one")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--part", type=int, nargs=2, default=(0, 1), metavar=("PART", "PARTS"), help="from 0")
     parser.add_argument("tests", nargs="+")
     asked = parser.parse_args()
     signal.signal(signal.SIGVTALRM, _stop)
-    raise SystemExit(pytest.main([*QUIET, *asked.tests], plugins=[Judge(asked.sample, asked.seed)]))
+    judge = Judge(asked.sample, asked.seed, tuple(asked.part))
+    raise SystemExit(pytest.main([*QUIET, *asked.tests], plugins=[judge]))
 
 
 def _mutants() -> list[tuple[SourceFileMutationData, str]]:

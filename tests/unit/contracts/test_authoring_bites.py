@@ -9,7 +9,7 @@ import pytest
 
 from contracts import model
 from contracts.authoring import check, compile_all, values
-from tests.unit.contracts.cases.base import FIXTURES, SQL, VISITS, edit
+from tests.unit.contracts.cases.base import FIXTURES, MEMBERS, SQL, VISITS, copy_fixtures, edit
 from tests.unit.contracts.cases.warehouse import MARK
 
 NUMBER = "        description: Number of the visit.\n"
@@ -100,6 +100,25 @@ def test_a_limit_that_its_column_cannot_hold_is_refused_and_never_rounded(text: 
         values.limit_value(text, kind)
 
 
+@pytest.mark.parametrize(("most", "kind"), [(2**31 - 1, "int"), (10**18 - 1, "bigint")])
+def test_a_whole_limit_beyond_what_its_column_holds_is_refused(most: int, kind: str) -> None:
+    assert values.limit_value(str(most), kind) == most
+    with pytest.raises(ValueError, match=f"found '{most + 1}'; expected a whole number that fits into {kind}"):
+        values.limit_value(str(most + 1), kind)
+
+
+def test_a_moment_needs_its_hour_and_a_day_does_not() -> None:
+    assert values.wrong_format("yyyy-MM-dd", "date") is None
+    expected = "format 'yyyy-MM-dd' must have each of y, M, d, H exactly once, and no field twice"
+    assert values.wrong_format("yyyy-MM-dd", "timestamp") == expected
+
+
+def test_a_table_may_be_asked_for_one_number_of_rows(tmp_path: Path) -> None:
+    both = copy_fixtures(tmp_path / "datasets")
+    edit(both / MEMBERS, "{minimum: 1, maximum: 8000000000}", "{minimum: 1, maximum: 1}")
+    assert check(both) == []
+
+
 def test_a_fraction_alone_fits_into_a_column_of_fractions() -> None:
     assert str(values.limit_value("-0.55", "decimal(2,2)")) == "-0.55"
 
@@ -107,7 +126,7 @@ def test_a_fraction_alone_fits_into_a_column_of_fractions() -> None:
 def test_a_folder_whose_name_cannot_be_a_table_is_refused(datasets: Path) -> None:
     (datasets / "visits").rename(datasets / "Visits")
     expected = "found 'Visits'; expected snake_case: a-z, 0-9 and _, starting with a letter, at most 60"
-    assert expected in messages(datasets)
+    assert expected in [problem.message for problem in check(datasets) if problem.field == "name"]
 
 
 def test_a_table_that_cannot_be_read_hides_no_wrong_name_of_another(datasets: Path) -> None:

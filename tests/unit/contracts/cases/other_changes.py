@@ -66,6 +66,7 @@ OTHER_CHANGES: dict[str, Pair] = {
         "joined_on", "minimum", "2009-12-31T00:00:00", "2010-01-01T00:00:00", type="timestamp"
     ),
     "limit written otherwise": column("fee", "minimum", "5.0", "5.00"),
+    "upper limit written otherwise": column("fee", "maximum", "5.0", "5.00"),
     "longer texts": column("member", "max_length", 9, 10),
     "shorter texts": column("member", "max_length", 10, 9),
     "values taken away": column("phone", "allowed", ("a", "b"), ("a",)),
