@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -241,6 +242,18 @@ def test_a_table_rule_that_halts_must_have_passed(
         return
     told = f"table rule 'enough_rows' {status.upper()}: measured 3 rows, expected at least 10 rows: There are at least"
     with pytest.raises(ReconciliationFailed, match=told):
+        reconcile(manifest, result, ruled)
+
+
+@pytest.mark.parametrize(("ours", "the_job_s", "refused"), [("halt", "warn", True), ("warn", "halt", False)])
+def test_whether_a_table_rule_halts_is_the_contract_s_word_and_not_the_job_s(
+    contract: model.Contract, ours: Any, the_job_s: str, refused: bool
+) -> None:
+    ruled = replace(contract, table_rules=(replace(TABLE_RULE, action=ours),))
+    manifest, result = documents(ruled)
+    found = {"rule_id": "enough_rows", "kind": "row_count", "action": the_job_s, "status": "failed"}
+    result["table_rules"] = [{**found, "measured": "3 rows", "expected": "at least 10 rows"}]
+    with pytest.raises(ReconciliationFailed) if refused else nullcontext():
         reconcile(manifest, result, ruled)
 
 
