@@ -26,7 +26,6 @@ from stacks.monitoring import MonitoringStack
 from stacks.network import NetworkStack
 from stacks.orchestration import OrchestrationStack
 from stacks.processing import ProcessingStack
-from stacks.quicksight import QuickSightStack
 from stacks.storage import StorageStack
 from stacks.warehouse import WarehouseStack
 
@@ -41,6 +40,8 @@ def compose(app: App, blueprint: Blueprint) -> None:
         network = NetworkStack(app, blueprint=blueprint, storage=storage)
         serving.append(WarehouseStack(app, blueprint=blueprint, storage=storage, network=network).load)
     if blueprint.settings.features.quicksight:
+        from stacks.quicksight import QuickSightStack  # its classes of the CDK take a third of all imports' time
+
         described = dashboards_of(blueprint.root, blueprint.contracts)
         shown = QuickSightStack(app, blueprint=blueprint, storage=storage, alerts=alerts, dashboards=described)
         serving.append(shown.refresh)
