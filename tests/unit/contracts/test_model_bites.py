@@ -33,6 +33,12 @@ def test_the_second_contract_holds_every_word_of_its_json_too() -> None:
     assert as_json(model.from_json(VISITS, origin="visits.json")) == json.loads(VISITS)
 
 
+def test_an_aggregate_without_a_layout_in_the_warehouse_has_none() -> None:
+    contract = json.loads(VISITS)
+    contract["curated"][0]["warehouse"] = None
+    assert as_json(model.from_json(json.dumps(contract), origin="visits.json")) == contract
+
+
 def test_datasets_are_the_compiled_files_in_order() -> None:
     assert list(model.datasets()) == sorted(file.stem for file in COMPILED.glob("*.json"))
 

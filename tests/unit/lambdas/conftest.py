@@ -128,6 +128,11 @@ class Account:
     def announcer(self) -> Announcer:
         return Announcer(stepfunctions=self.fused("stepfunctions"), machine_arn=self.announce_arn)
 
+    def told_names(self) -> list[str]:
+        """The names under which people were told something so far; nothing is told twice under one."""
+        listed = self.stepfunctions.list_executions(stateMachineArn=self.announce_arn)["executions"]
+        return [item["name"] for item in listed]
+
     def messages(self) -> list[dict[str, Any]]:
         """What people were told since the last call: topic, subject, message, and attributes as plain text.
 

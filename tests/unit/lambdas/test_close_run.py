@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from contracts import model
+from contracts.alerts import success_name
 from contracts.errors import PermanentError, ReconciliationFailed
 from contracts.ledger import file_entry
 from lambdas.close_run import handler
@@ -56,6 +57,27 @@ def test_closing_ends_files_run_and_lock_and_tells_the_figures(claimed: Any, con
     for text in (RUN, "14 of 15 rows", "90 seconds", "a.csv: 10 = 9 + 1 + 0", "total_cost: 14.50", "quarantine list"):
         assert text in message["message"]
     assert (message["topic"], message["attributes"]["run_id"]) == ("succeeded", RUN)
+    assert message["attributes"]["environment"] == "dev"
+    assert message["subject"] == f"INFO [dev] {DATASET}: load succeeded, 14 rows loaded"
+    assert claimed.told_names() == [success_name(DATASET, RUN)]
+
+
+def test_closing_is_logged_with_its_run_and_figures(
+    claimed: Any, contract: model.Contract, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = {"dataset": DATASET, "entry": file_entry("late"), "received_at": "2026-11-20T09"}
+    claimed.files().add({**entry, "status": "waiting", "sha256": "late"})
+    close(claimed, written(contract), contract)
+    logged = json.loads(capsys.readouterr().out.splitlines()[-1])
+    expected = {"message": "run closed", "dataset": DATASET, "run_id": RUN, "rows_loaded": 14, "waiting": 1}
+    assert logged.items() >= expected.items()
+
+
+def test_a_file_that_another_run_holds_is_named(claimed: Any, contract: model.Contract) -> None:
+    claimed.files().give_back(DATASET, "b", RUN)
+    claimed.files().claim(DATASET, "b", "other")
+    with pytest.raises(PermanentError, match=rf"^file 'b\.csv' \(b\) does not belong to run '{RUN}'$"):
+        close(claimed, written(contract), contract)
 
 
 def test_a_run_that_changed_no_processed_row_closes_without_curated_totals(
