@@ -23,7 +23,7 @@ from mutmut.state import state
 from mutmut.utils.format_utils import mangled_name_from_mutant_name
 
 SURVIVED, KILLED, NO_TESTS = 0, 1, 33  # as mutmut writes them
-LIMIT_SECONDS = 3  # of processor time, so that a busy machine ends nobody; ends a mutant that loops for ever
+LIMIT_SECONDS = 10  # of processor time, so that a busy machine ends nobody; ends a mutant that loops for ever
 # A native traceback: the others parse the whole generated module for each failure.
 QUIET = ("-q", "--no-header", "--tb=native", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:warnings")
 
