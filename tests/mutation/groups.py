@@ -14,7 +14,6 @@ class Group:
     sample: int | None = None
 
 
-MEASURED = ("glue_jobs/quality/table_checks.py", "glue_jobs/transforms/figures.py")
 # Not test_compiled, which starts a process of its own: that would need mutmut there too.
 JUDGES = (
     "authoring_bites",
@@ -93,15 +92,10 @@ GROUPS = {
             "glue_jobs/quality/table_checks.py",
             "glue_jobs/transforms/figures.py",
         ),
-        tests=("tests/spark/test_verdicts_bites.py",),
+        tests=("tests/spark/test_verdicts_bites.py", "tests/spark/test_figures_bite.py"),
     ),
     "checks": Group(
         modules=("glue_jobs/quality/checks.py",),
         tests=("tests/spark/test_checks_bite.py",),
-    ),
-    "spark": Group(
-        modules=("glue_jobs/quality/results.py", *MEASURED),
-        tests=tuple(f"tests/spark/test_{name}.py" for name in ("verdicts_bites", "table_rules", "parsing", "loading")),
-        sample=60,
     ),
 }

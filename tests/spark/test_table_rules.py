@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 import pytest
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import Row
 
 from contracts.model import TableRule
 from glue_jobs.quality import table_checks
@@ -141,16 +141,3 @@ def test_limits_of_a_row_count_are_inclusive(rows: int, minimum: int | None, max
 def test_freshness_is_the_age_of_the_greatest_value_when_the_run_began(latest: date, status: str) -> None:
     wanted = rule("freshness", "seen", max_age_hours=24)
     assert table_checks.freshness(wanted, Row(rows=1, latest_seen=latest, count_seen=1), STARTED).status == status
-
-
-def test_a_row_shares_a_key_only_when_it_shares_every_column_and_null_equals_nothing(spark: SparkSession) -> None:
-    rows = [(1, "a"), (1, "a"), (1, "b"), (2, "a"), (None, "a"), (None, "a")]
-    frame = spark.createDataFrame(rows, "number int, letter string")
-    assert tuple(table_checks.repeated(frame, ["number", "letter"]).collect()[0]) == (4, 2)
-    assert tuple(table_checks.repeated(frame, ["letter"]).collect()[0]) == (6, 5)
-
-
-def test_a_reference_looks_up_each_value_and_null_passes(spark: SparkSession) -> None:
-    rows = spark.createDataFrame([("a",), ("a",), ("b",), (None,), ("z",), ("z",)], "letter string")
-    known = spark.createDataFrame([("a",), ("b",), ("b",), (None,)], "code string")
-    assert tuple(table_checks.unmatched(rows, "letter", known, "code").collect()[0]) == (6, 2)
