@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from contracts import model
 from glue_jobs.quality import table_checks
@@ -52,6 +52,12 @@ def as_dicts(rows: list[Row], *order: str) -> list[dict[str, Any]]:
     return sorted((row.asDict() for row in rows), key=lambda row: repr([row[name] for name in order]))
 
 
+def only(frame: DataFrame) -> dict[str, Any]:
+    """The one row of a frame: rows compare by their values alone."""
+    (row,) = frame.collect()
+    return row.asDict()
+
+
 def test_a_split_has_rows_money_and_what_its_valid_rows_span(spark: SparkSession) -> None:
     found = as_dicts(figures.by_split(spark.sql(STAGED), SALES).collect(), SOURCE, SPLIT_START)
     nothing = {"first_day": None, "last_day": None, "least_key": None, "greatest_key": None, "partitions": []}
@@ -77,7 +83,7 @@ def test_a_dataset_without_a_key_has_no_span_of_keys(spark: SparkSession) -> Non
 
 def test_a_sum_of_nothing_is_zero_of_the_column_s_own_type(spark: SparkSession) -> None:
     sums = spark.sql(STAGED).where("false").select(*figures.of_source(SALES))
-    assert sums.collect() == [Row(rows=0, **money("0"))]
+    assert only(sums) == {"rows": 0, **money("0")}
     assert {kind for name, kind in sums.dtypes if name != "rows"} == {"decimal(24,2)"}  # of a sum, not wider
 
 
@@ -115,26 +121,26 @@ def test_a_table_is_asked_for_its_rows_and_for_each_fresh_column_once(spark: Spa
     rules = [rule("freshness", "b"), rule("row_count"), rule("freshness", "a"), rule("freshness", "b"),
              rule("unique", "c")]  # fmt: skip
     table = spark.sql("SELECT * FROM VALUES (1, 2, 'x'), (NULL, 3, 'y'), (NULL, NULL, 'y') AS t(a, b, c)")
-    found = table.agg(*table_checks.statistics(rules)).collect()
-    assert found == [Row(rows=3, latest_a=1, latest_b=3, count_a=1, count_b=2)]
-    assert table.agg(*table_checks.statistics([])).collect() == [Row(rows=3)]
+    found = only(table.agg(*table_checks.statistics(rules)))
+    assert found == {"rows": 3, "latest_a": 1, "latest_b": 3, "count_a": 1, "count_b": 2}
+    assert only(table.agg(*table_checks.statistics([]))) == {"rows": 3}
 
 
 def test_rows_that_share_columns_are_counted_and_null_equals_nothing(spark: SparkSession) -> None:
     table = spark.sql(
         "SELECT * FROM VALUES (1, 'a'), (1, 'a'), (1, 'b'), (2, 'a'), (NULL, 'a'), (NULL, 'a') AS t(n, c)"
     )
-    assert table_checks.repeated(table, ["n", "c"]).collect() == [Row(rows=4, failed=2)]
-    assert table_checks.repeated(table, ["c"]).collect() == [Row(rows=6, failed=5)]
-    assert table_checks.repeated(table.where("false"), ["c"]).collect() == [Row(rows=0, failed=0)]
+    assert only(table_checks.repeated(table, ["n", "c"])) == {"rows": 4, "failed": 2}
+    assert only(table_checks.repeated(table, ["c"])) == {"rows": 6, "failed": 5}
+    assert only(table_checks.repeated(table.where("false"), ["c"])) == {"rows": 0, "failed": 0}
 
 
 def test_values_that_another_table_has_not_are_counted_and_null_passes(spark: SparkSession) -> None:
     rows = spark.sql("SELECT * FROM VALUES ('a'), ('a'), ('b'), (NULL), ('z'), ('z'), ('y') AS t(letter)")
     known = spark.sql("SELECT * FROM VALUES ('a'), ('b'), ('b'), (NULL) AS t(code)")
-    assert table_checks.unmatched(rows, "letter", known, "code").collect() == [Row(rows=7, failed=3)]
+    assert only(table_checks.unmatched(rows, "letter", known, "code")) == {"rows": 7, "failed": 3}
     nothing = table_checks.unmatched(rows.where("false"), "letter", known, "code")
-    assert nothing.collect() == [Row(rows=0, failed=0)]
+    assert only(nothing) == {"rows": 0, "failed": 0}
 
 
 def test_values_in_the_form_of_an_earlier_contract_are_counted(spark: SparkSession) -> None:
@@ -143,7 +149,7 @@ def test_values_in_the_form_of_an_earlier_contract_are_counted(spark: SparkSessi
         f" AS t({forms.VERSION}, name, mail)"
     )
     alike = {"name": ["1.1.0", "2.0.0"], "mail": ["1.0.0"]}
-    assert table.agg(*table_checks.other_forms(alike)).collect() == [Row(rows=4, name=2, mail=2)]
+    assert only(table.agg(*table_checks.other_forms(alike))) == {"rows": 4, "name": 2, "mail": 2}
 
 
 @pytest.mark.parametrize(
