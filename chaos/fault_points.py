@@ -7,7 +7,7 @@ place to die. A task that changes nothing dies at its first call. The warehouse 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import quote
 
@@ -100,6 +100,12 @@ def points(
         for action, calls in _changes(before.get(roles[task], {}), after.get(roles[task], {}))
         for call in (_spread(calls) if task in JOBS else range(1, calls + 1))
     ]
+
+
+def last_before(point: Point, before: Mapping[str, Counts], after: Mapping[str, Counts]) -> Point | None:
+    """The last call of the point's action that a run between the two counts made; None unless it is an earlier one."""
+    made = after.get(point.role, {}).get(point.action, 0) - before.get(point.role, {}).get(point.action, 0)
+    return replace(point, call=made) if 0 < made < point.call else None
 
 
 def warehouse_points() -> list[WarehousePoint]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -11,7 +12,7 @@ from chaos import serving
 from chaos.__main__ import main
 from chaos.batches import REPLACED, ROWS, batch, expected
 from chaos.delivery import comparable, event
-from chaos.fault_points import TASKS, WarehousePoint, points, warehouse_points
+from chaos.fault_points import TASKS, Point, WarehousePoint, last_before, points, warehouse_points
 from chaos.faults import SHORT_WAREHOUSE, Breaking
 from chaos.hostile import told
 from chaos.outcome import differences
@@ -132,6 +133,14 @@ def test_the_warehouse_is_as_before_or_as_the_lake_and_after_a_run_that_succeede
     breaking.look_at_warehouse("a fault", survived=survived)
     assert [problem.partition(":")[0] for problem in breaking.problems] == ["a fault"] * is_told
     assert serving.unlike_lake(world) == ([] if found == LAKE else [f"warehouse: {differences(LAKE, found)[0]}"])
+
+
+@pytest.mark.parametrize(("made", "call"), [(27, 27), (28, None), (0, None)])
+def test_a_run_that_wrote_less_is_followed_by_one_that_dies_at_its_last_write(made: int, call: int | None) -> None:
+    point = Point(task="ProcessedToCurated", role="r", action="s3:PutObject", call=28)
+    counts = [{"r": {"s3:PutObject": 100 + more, "s3:GetObject": 9 * more}} for more in (0, made)]
+    assert last_before(point, *counts) == (replace(point, call=call) if call else None)
+    assert last_before(point, {}, {"r": {"s3:PutObject": 1}}) == replace(point, call=1)
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "-1/2", "1/0"])
