@@ -19,6 +19,10 @@ HERE = Path(__file__).parent
 WORK = prepare.ROOT / ".slipway" / "mutation"
 
 
+class NotJudged(Exception):
+    """The tests of a group fail without any mutant, or cannot be run at all; the other groups can be judged."""
+
+
 def main() -> None:
     """Judge the mutants of the groups that are named; `--all` instead of the samples."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -27,9 +31,14 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes; default: one per processor")
     asked = parser.parse_args()
     names = asked.groups or list(GROUPS)
+    broken = False
     for name in names:
         began = time.monotonic()
-        _judge(name, whole=asked.all, jobs=asked.jobs)
+        try:
+            _judge(name, whole=asked.all, jobs=asked.jobs)
+        except NotJudged as error:
+            broken = True
+            print(f"{name}: {error}", flush=True)
         print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
     print(report.HEADING, *(line for name in names for line in report.lines(WORK / name)), sep="\n")
     for name in names:
@@ -37,6 +46,7 @@ def main() -> None:
             found = "\n".join(report.survivors(WORK / name))
         (WORK / f"{name}.diff").write_text(found, encoding="utf-8")
     print(f"what survived, as diffs: {WORK.relative_to(prepare.ROOT)}/*.diff")
+    sys.exit(broken)
 
 
 def _judge(name: str, *, whole: bool, jobs: int) -> None:
@@ -66,7 +76,7 @@ def _run(script: str, folder: Path, *arguments: str) -> None:
         cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
-        raise SystemExit(
+        raise NotJudged(
             f"{script} in {folder} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
         )
 
