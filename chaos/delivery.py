@@ -40,7 +40,7 @@ def run(world: World, *, short: bool) -> Outcome:
     files = batch("shuffled", count=SHORT if short else FULL, waves=WAVES, first=10_000)
     problems: list[str] = []
     if not short:
-        with started(lambda _: None, like=world.cloud.path) as reference:
+        with started(lambda _: None, application=world.cloud.path) as reference:
             _deliver(reference, files, copies=[1] * len(files), portions=1, shuffled=False)
             tables, ledger = reference.tables(), _ledger(reference, files)
         world = of(world.cloud)  # the SDK's settings pointed at the reference

@@ -8,6 +8,7 @@ and the tables must be those that Python computes from the files, so those of an
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chaos import fault_points, serving
@@ -78,24 +79,30 @@ class Breaking:
     def crash(self, *points: Point | WarehousePoint) -> None:
         """Let a run die at the first point, and what handles its failure at the others.
 
-        How often a job writes depends on its files: where a run had fewer calls than the one that was watched, the next
-        dies at the last of these.
+        How often a job writes depends on its files: where a run makes fewer calls than the one that was watched, and so
+        never comes to its point, the next one dies at the last of these.
         """
+        before = fault_points.counted(self.world)
+        missed, status = self._crash(points)
+        (first, *handling) = points
+        if missed and status == "SUCCEEDED" and isinstance(first, Point) and not handling:
+            nearer = fault_points.last_before(first, before, fault_points.counted(self.world))
+            if nearer:
+                print(f"{first} was not reached: that run was broken nowhere; again, at {nearer}", flush=True)
+                self.tried, self.survived = self.tried - 1, self.survived - 1
+                self.crash(nearer)
+                return
+        self.problems += [f"{crash} was never reached after {first}" for crash in missed]
+
+    def _crash(self, points: Sequence[Point | WarehousePoint]) -> tuple[list[str], str]:
+        """Arm the points and run: which of them were never reached, and the status of the execution."""
         control = self.world.cloud.control
         for point in points:
             control(point.command)
-        before = fault_points.counted(self.world)
         execution = self.begin()
         self.world.wait_for(execution)
         status = self._look(execution, " then ".join(map(str, points)))
-        missed = control("no-crash")["not_struck"] + control("no-warehouse-crash")["not_struck"]
-        if missed and status == "SUCCEEDED" and len(points) == 1 and isinstance(points[0], Point):
-            last = fault_points.last_before(points[0], before, fault_points.counted(self.world))
-            if last:
-                self.tried, self.survived = self.tried - 1, self.survived - 1  # that run was broken nowhere
-                self.crash(last)
-                return
-        self.problems += [f"{crash} was never reached after {points[0]}" for crash in missed]
+        return control("no-crash")["not_struck"] + control("no-warehouse-crash")["not_struck"], status
 
     def stop_in(self, state: str) -> None:
         """Stop an execution once it is in `state`."""
@@ -130,7 +137,7 @@ class Breaking:
     def _look(self, execution: str, fault: str) -> str:
         """What a failure must leave: one alert, no lock, no claimed file, a whole warehouse. A run may also survive.
 
-        The status of the execution.
+        Returns the status of the execution.
         """
         self.tried += 1
         known = len(self.problems)

@@ -194,15 +194,15 @@ class World:
 
 
 @contextmanager
-def started(on_progress: session.Progress = print, *, like: Path | None = None) -> Iterator[World]:
+def started(on_progress: session.Progress = print, *, application: Path | None = None) -> Iterator[World]:
     """A fresh embedded AWS with the application deployed; it ends with the block, and with this process.
 
-    What is deployed in the directory `like` is not synthesized again.
+    `application` is the directory of one that was synthesized before, as `LocalCloud.deploy` takes it.
     """
     with tempfile.TemporaryDirectory(prefix="slipway-chaos-") as folder:
         cloud = session.start(Path(folder), owned=True, on_progress=on_progress)
         try:
-            cloud.deploy(like=like, on_progress=on_progress)
+            cloud.deploy(application=application, on_progress=on_progress)
             yield of(cloud)
         finally:
             cloud.stop()

@@ -24,13 +24,13 @@ SHOWN_CHARACTERS = 4000
 CONCURRENT_STACKS = 4
 
 
-def deploy(cloud: LocalCloud, *, like: Path | None, on_progress: Progress) -> list[str]:
-    """Synth, or take what was synthesized from `like`; bootstrap, deploy, enforce; the types that are recorded only."""
+def deploy(cloud: LocalCloud, *, application: Path | None, on_progress: Progress) -> list[str]:
+    """Synth, or copy what was synthesized before; bootstrap, deploy, enforce; returns the types recorded only."""
     started = time.monotonic()
     with ThreadPoolExecutor(max_workers=1) as pool:
         bootstrap = pool.submit(_bootstrap, cloud)
-        if like:
-            _take_over(like, cloud.path)
+        if application:
+            _take_over(application, cloud.path)
         else:
             synthesize(cloud.path)
         bootstrap.result()
@@ -58,10 +58,10 @@ def synthesize(directory: Path) -> None:
     _cdk(directory, {}, "synth", "--all", "--quiet", "--no-validation", "--output", str(directory / ASSEMBLY), *context)
 
 
-def _take_over(like: Path, directory: Path) -> None:
-    keys.copy(like, directory)
+def _take_over(application: Path, directory: Path) -> None:
+    keys.copy(application, directory)
     shutil.rmtree(directory / ASSEMBLY, ignore_errors=True)
-    shutil.copytree(like / ASSEMBLY, directory / ASSEMBLY)
+    shutil.copytree(application / ASSEMBLY, directory / ASSEMBLY)
 
 
 def _bootstrap(cloud: LocalCloud) -> None:
@@ -69,7 +69,7 @@ def _bootstrap(cloud: LocalCloud) -> None:
     _cdk(cloud.path, cloud.environment(), "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", "")
 
 
-def _cdk(directory: Path, environment: dict[str, str], command: str, *arguments: str) -> None:
+def _cdk(directory: Path, endpoint: dict[str, str], command: str, *arguments: str) -> None:
     if not CDK.exists():
         raise LocalCloudFailed(f"{CDK.relative_to(ROOT)} is missing: run `make setup`")
     log_path = directory / "logs" / f"cdk_{command}.log"
@@ -81,7 +81,7 @@ def _cdk(directory: Path, environment: dict[str, str], command: str, *arguments:
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
-            env=_environment(environment),
+            env=_environment(endpoint),
         )
     try:
         code = tool.wait()
@@ -92,11 +92,11 @@ def _cdk(directory: Path, environment: dict[str, str], command: str, *arguments:
         raise LocalCloudFailed(f"cdk {command} failed with exit code {code}:\n{output[-SHOWN_CHARACTERS:]}")
 
 
-def _environment(cloud: dict[str, str]) -> dict[str, str]:
+def _environment(endpoint: dict[str, str]) -> dict[str, str]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
     return (
         inherited
-        | cloud
+        | endpoint
         | {
             "AWS_SESSION_TOKEN": "",
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,

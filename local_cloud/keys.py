@@ -1,4 +1,4 @@
-"""The SSH key with which the local environment's partners log in: made at each start."""
+"""The SSH key with which the local environment's partners log in: made at a start, or copied with an application."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make(directory: Path) -> None:
 
 
 def copy(source: Path, directory: Path) -> None:
-    """Write the pair of `source`, for a server that runs what was synthesized with it."""
+    """Write the pair that is in `source`, for a server that deploys what was synthesized with it."""
     _write(directory, (source / PRIVATE_KEY).read_bytes(), (source / PUBLIC_KEY).read_bytes())
 
 

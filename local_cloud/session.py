@@ -92,15 +92,15 @@ class LocalCloud:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def deploy(self, *, like: Path | None = None, on_progress: Progress = _silent) -> list[str]:
+    def deploy(self, *, application: Path | None = None, on_progress: Progress = _silent) -> list[str]:
         """Synthesize and deploy the application with policies enforced from then on.
 
-        What was synthesized in the directory `like`, with the partner's key there, is deployed without doing so again.
+        A directory `application` has what was synthesized before, and the partner's key in it: that is deployed then.
         Returns the resource types that are recorded only. Raises LocalCloudFailed with the end of the tool's output.
         """
         from local_cloud import deployment  # imports session for its types
 
-        return deployment.deploy(self, like=like, on_progress=on_progress)
+        return deployment.deploy(self, application=application, on_progress=on_progress)
 
     def control(self, command: str) -> Any:
         """Answer of the server to one of its operator's commands; see adapters.control."""

@@ -13,7 +13,7 @@ from tests.application import synthesized
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     application = synthesized(tmp_path_factory)
-    with pytest.MonkeyPatch.context() as patch, started(_watching(patch), like=application) as deployed:
+    with pytest.MonkeyPatch.context() as patch, started(_watching(patch), application=application) as deployed:
         yield deployed
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from chaos import serving
+from chaos import fault_points, serving
 from chaos.__main__ import main
 from chaos.batches import REPLACED, ROWS, batch, expected
 from chaos.delivery import comparable, event
@@ -141,6 +142,41 @@ def test_a_run_that_wrote_less_is_followed_by_one_that_dies_at_its_last_write(ma
     counts = [{"r": {"s3:PutObject": 100 + more, "s3:GetObject": 9 * more}} for more in (0, made)]
     assert last_before(point, *counts) == (replace(point, call=call) if call else None)
     assert last_before(point, {}, {"r": {"s3:PutObject": 1}}) == replace(point, call=1)
+
+
+@pytest.mark.parametrize(
+    ("writes", "status", "struck_at", "problems"),
+    [
+        ([9], "FAILED", [9], []),
+        ([7, 9], "SUCCEEDED", [7], []),  # the first run ends before its point
+        ([7, 5, 9], "SUCCEEDED", [5], []),  # so does the next
+        ([0], "SUCCEEDED", [], ["point was never reached after ProcessedToCurated, s3:PutObject number 9"]),
+        ([7], "FAILED", [], ["point was never reached after ProcessedToCurated, s3:PutObject number 9"]),
+    ],
+    ids=["reached", "wrote less", "twice less", "nothing written", "failed elsewhere"],
+)
+def test_a_fault_ends_struck_or_as_a_problem_and_counts_once(
+    writes: list[int], status: str, struck_at: list[int], problems: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs that make `writes` calls each; one that comes to its point dies there."""
+    world = World(cloud=None, deployment=None)  # type: ignore[arg-type] # nothing of it is asked
+    breaking, made, struck = Breaking(world=world, roles={}), [0], []
+
+    def crash(points: Any) -> tuple[list[str], str]:
+        breaking.tried += 1
+        wanted, calls = points[0].call, writes.pop(0)
+        made[0] += calls
+        if calls >= wanted:
+            struck.append(wanted)
+            return [], "FAILED"
+        breaking.survived += status == "SUCCEEDED"
+        return ["point"], status
+
+    monkeypatch.setattr(breaking, "_crash", crash)
+    monkeypatch.setattr(fault_points, "counted", lambda _: {"r": {"s3:PutObject": made[0]}})
+    breaking.crash(Point(task="ProcessedToCurated", role="r", action="s3:PutObject", call=9))
+    assert (struck, breaking.problems, breaking.tried) == (struck_at, problems, 1)
+    assert breaking.survived == (not struck and status == "SUCCEEDED")
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "-1/2", "1/0"])

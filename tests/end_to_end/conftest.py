@@ -33,7 +33,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, application: Path | None) ->
     """The embedded AWS with the application deployed and IAM enforced."""
     started = session.start(tmp_path_factory.mktemp("cloud"), owned=True, on_progress=print)
     try:
-        started.deploy(like=application, on_progress=print)
+        started.deploy(application=application, on_progress=print)
         yield started
     finally:
         started.stop()
