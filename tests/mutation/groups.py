@@ -28,6 +28,9 @@ JUDGES = (
     "releases",
     "warehouse_contract",
 )
+# How a contract and the SQL beside it are read, before and after what CHECKS say of it.
+READING = ("arithmetic", "checks", "compiler", "parsed", "problems", "references", "sources", "sql", "structure",
+           "workspace", "yaml_lines")  # fmt: skip
 LAMBDAS, SLIPWAY = "tests/unit/lambdas", "tests/unit/slipway"
 CHECKS = (
     "backfill_plan",
@@ -71,6 +74,10 @@ GROUPS = {
         modules=tuple(f"contracts/authoring/{name}.py" for name in CHECKS),
         tests=tuple(f"tests/unit/contracts/test_{name}.py" for name in JUDGES),
         sample=200,
+    ),
+    "reading": Group(
+        modules=tuple(f"contracts/authoring/{name}.py" for name in READING),
+        tests=tuple(f"tests/unit/contracts/test_{name}.py" for name in (*JUDGES, "curated_sql", "overflow")),
     ),
     "warehouse": Group(
         modules=(
