@@ -1,4 +1,4 @@
-"""Each aggregate that a run counts by, alone over a few rows; a mutation run could change some (docs/mutants.md).
+"""Each aggregate that a run or a table rule counts by, alone over a few rows, for a mutation run (docs/mutants.md).
 
 The rows are written in SQL: that starts no Python worker, and a mutant is judged by one query.
 """
@@ -6,7 +6,7 @@ The rows are written in SQL: that starts no Python worker, and a mutant is judge
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -19,20 +19,19 @@ from glue_jobs.tables import forms
 from glue_jobs.transforms import figures
 from glue_jobs.transforms.deduplication import FATE, HELD_DATE
 from glue_jobs.transforms.staging import RULE_IDS, SOURCE, SPLIT_START, WARNINGS
+from tests.spark.table_rules import rule
 
 SALES = model.load("sales_records")
 MONEY = [column.name for column in SALES.control_columns]
 DAY = SALES.partition_column
 (KEY,) = SALES.key
+AMOUNTS = ", ".join(
+    f"CAST(money * {factor} AS {column.type}) AS {column.name}"
+    for factor, column in enumerate(SALES.control_columns, 1)
+)
 # Two splits of one file and one of another: valid, warned and refused rows, also one without any value.
 STAGED = f"""
-    SELECT {SOURCE}, {SPLIT_START}, rules AS {RULE_IDS}, warnings AS {WARNINGS}, day AS {DAY}, {KEY},
-        {
-    ", ".join(
-        f"CAST(money * {factor} AS {column.type}) AS {column.name}"
-        for factor, column in enumerate(SALES.control_columns, 1)
-    )
-}
+    SELECT {SOURCE}, {SPLIT_START}, rules AS {RULE_IDS}, warnings AS {WARNINGS}, day AS {DAY}, {KEY}, {AMOUNTS}
     FROM VALUES
         ('a', 0, NULL, NULL, DATE'2024-05-31', 5, 1.10),
         ('a', 0, NULL, array('w'), DATE'2024-05-02', 7, 0.01),
@@ -110,13 +109,6 @@ def test_only_rows_that_break_or_warn_are_counted_by_verdict(spark: SparkSession
     ]
 
 
-def rule(kind: Any, *columns: str) -> model.TableRule:
-    return model.TableRule(
-        id=kind, description=".", kind=kind, action="halt", columns=columns, minimum=None, maximum=None,
-        max_age_hours=None, reference=None,
-    )  # fmt: skip
-
-
 def test_a_table_is_asked_for_its_rows_and_for_each_fresh_column_once(spark: SparkSession) -> None:
     rules = [rule("freshness", "b"), rule("row_count"), rule("freshness", "a"), rule("freshness", "b"),
              rule("unique", "c")]  # fmt: skip
@@ -179,8 +171,5 @@ def test_another_form_of_a_value_warns_and_in_a_key_it_halts(
 
 
 def test_a_table_rule_keeps_its_name_kind_and_action() -> None:
-    wanted = replace(rule("row_count"), id="enough", action="warn", minimum=1)
-    found = table_checks.row_count(wanted, Row(rows=2))
+    found = table_checks.row_count(rule("row_count", id="enough", action="warn", minimum=1), Row(rows=2))
     assert (found.rule_id, found.scope, found.kind, found.action) == ("enough", "table", "row_count", "warn")
-    fresh = replace(rule("freshness", "a"), max_age_hours=1)
-    assert table_checks.freshness(fresh, Row(latest_a=None, count_a=0), datetime(2026, 1, 1)).rows_failed == 0

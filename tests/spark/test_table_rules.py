@@ -9,21 +9,12 @@ from typing import Any
 import pytest
 from pyspark.sql import Row
 
-from contracts.model import TableRule
 from glue_jobs.quality import table_checks
 from tests.spark.lake import Lake, lines
+from tests.spark.table_rules import rule
 
 FIRST, SECOND, THIRD = (f"20240501T10000{n}-0000000{n}" for n in (1, 2, 3))
 STARTED = datetime(2024, 5, 1, 10)
-
-
-def rule(kind: str, *columns: str, **changes: Any) -> TableRule:
-    """A table rule named like its kind."""
-    plain = TableRule(
-        id=f"{kind}_rule", description=".", kind=kind, action="halt", columns=columns,  # type: ignore[arg-type]
-        minimum=None, maximum=None, max_age_hours=None, reference=None,
-    )  # fmt: skip
-    return replace(plain, **changes)
 
 
 RULES = (

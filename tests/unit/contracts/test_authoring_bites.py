@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from contracts import model
-from contracts.authoring import check, compile_all, values
+from contracts.authoring import check, compile_all, values, yaml_lines
 from tests.unit.contracts.cases.base import FIXTURES, MEMBERS, SQL, VISITS, copy_fixtures, edit
 from tests.unit.contracts.cases.warehouse import MARK
 
@@ -117,6 +118,12 @@ def test_a_table_may_be_asked_for_one_number_of_rows(tmp_path: Path) -> None:
     both = copy_fixtures(tmp_path / "datasets")
     edit(both / MEMBERS, "{minimum: 1, maximum: 8000000000}", "{minimum: 1, maximum: 1}")
     assert check(both) == []
+
+
+def test_yaml_that_only_libyaml_refuses_is_told_in_its_words() -> None:
+    """No such text is known; one would be refused, not read."""
+    error = yaml.YAMLError("as libyaml says")
+    assert yaml_lines._explained("a: b\n", error) is error
 
 
 def test_a_fraction_alone_fits_into_a_column_of_fractions() -> None:

@@ -245,13 +245,13 @@ def test_a_table_rule_that_halts_must_have_passed(
         reconcile(manifest, result, ruled)
 
 
-@pytest.mark.parametrize(("ours", "the_job_s", "refused"), [("halt", "warn", True), ("warn", "halt", False)])
-def test_whether_a_table_rule_halts_is_the_contract_s_word_and_not_the_job_s(
-    contract: model.Contract, ours: Any, the_job_s: str, refused: bool
+@pytest.mark.parametrize(("contracts", "jobs", "refused"), [("halt", "warn", True), ("warn", "halt", False)])
+def test_whether_a_table_rule_halts_is_the_contracts_word_and_not_the_jobs(
+    contract: model.Contract, contracts: Any, jobs: str, refused: bool
 ) -> None:
-    ruled = replace(contract, table_rules=(replace(TABLE_RULE, action=ours),))
+    ruled = replace(contract, table_rules=(replace(TABLE_RULE, action=contracts),))
     manifest, result = documents(ruled)
-    found = {"rule_id": "enough_rows", "kind": "row_count", "action": the_job_s, "status": "failed"}
+    found = {"rule_id": "enough_rows", "kind": "row_count", "action": jobs, "status": "failed"}
     result["table_rules"] = [{**found, "measured": "3 rows", "expected": "at least 10 rows"}]
     with pytest.raises(ReconciliationFailed) if refused else nullcontext():
         reconcile(manifest, result, ruled)
