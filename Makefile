@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports contracts synth bench notebook lock clean test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos mutants
+.PHONY: help setup demo test check fmt lint types imports hooks contracts synth bench notebook lock clean test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos mutants
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,14 +55,20 @@ test: setup lint types test-unit test-page test-spark test-infrastructure test-p
 
 check: lint types imports ## static checks only: style, types, import rules, contracts
 
-lint: setup
+fmt: setup ## put the style of all Python files right
+	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format --quiet .
+
+lint: setup ## style, compiled contracts, dashboards; changes nothing
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/python -m contracts.authoring --check && $(BIN)/python -m dashboards
 
-types: setup
+types: setup ## mypy, strict
 	@$(BIN)/mypy
 
-imports: setup
+imports: setup ## who may import whom, each rule as a sentence
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+hooks: setup ## run lint, types and imports before each commit of this clone
+	@$(BIN)/pre-commit install
 
 test-unit: setup ## Lambdas, contracts, ledger, command line, architecture
 	@$(BIN)/pytest -q -n 2 tests/unit tests/architecture

@@ -41,7 +41,7 @@ class Missing(Exception):
         self.statement_id = statement_id
 
 
-async def handle_request(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Answer:  # noqa: ARG001 - the emulator's interface
+async def handle_request(_method: str, _path: str, headers: dict[str, str], body: bytes, _query: Any) -> Answer:
     """One call, with JSON in and out."""
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     act = _OPERATIONS.get(operation)

@@ -23,7 +23,7 @@ def install(settings: ServerSettings) -> None:
     redshift_cfn.install(settings)
 
 
-async def _serverless(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:  # noqa: ARG001 - the emulator's interface
+async def _serverless(_method: str, _path: str, headers: dict[str, str], body: bytes, _query: Any) -> Any:
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     user = redshift_callers.database_user(redshift_callers.caller_of(headers))
     try:
