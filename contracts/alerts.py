@@ -70,24 +70,24 @@ class Announcer:
 
 
 def success_name(dataset: str, run_id: str) -> str:
-    """Under which the success of a run is told."""
+    """Execution name under which a run's success is announced (once: names are unique for 90 days)."""
     prefix, suffix = "succeeded-", f"-{run_id}"
     return prefix + dataset[: LONGEST_NAME - len(prefix) - len(suffix)] + suffix
 
 
 def failure_name(execution_arn: str) -> str:
-    """Under which the failure of an execution is told; it fails at most once."""
+    """Execution name under which an execution's failure is announced; it fails at most once."""
     return f"failed-{hashlib.sha256(execution_arn.encode()).hexdigest()[:HASH_CHARACTERS]}"
 
 
 def burst_name(dataset: str, burst: str) -> str:
-    """Under which the rejected files of a burst are told."""
+    """Execution name under which the rejected files of a burst are announced."""
     prefix, suffix = "rejected-", f"-{burst}"
     return prefix + dataset[: LONGEST_NAME - len(prefix) - len(suffix)] + suffix
 
 
 def rejections_of(dataset: str) -> str:
-    """What bursts of rejected files of a dataset are called in the table of bursts."""
+    """Partition key of a dataset's rejection bursts."""
     return f"rejected#{dataset}"
 
 

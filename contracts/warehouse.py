@@ -34,8 +34,8 @@ _RUN_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 class TableLoad:
     """How one table is loaded: `periods` are first days (YYYY-MM-DD), empty for everything.
 
-    `anew` drops and creates it. `snapshot_id` is the snapshot of the lake that the table then holds, None when nobody
-    can say.
+    `anew` drops and creates it. `snapshot_id` is the snapshot of the lake that the table then holds, None if
+    unknown.
     """
 
     model: CuratedModel

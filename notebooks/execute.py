@@ -75,7 +75,7 @@ def execute(document: Any, *, on_cell: Callable[[int], None] = lambda _number: N
 def to_html(document: Any) -> str:
     """The executed notebook as one page that loads nothing: formulas and widgets, which would, are not used here.
 
-    Every picture is described by the heading above it, for who cannot see it.
+    Each picture gets the heading above it as alt text.
     """
     exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="", widget_renderer_url="")
     page = str(exporter.from_notebook_node(document)[0])

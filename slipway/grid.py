@@ -1,7 +1,7 @@
 """Rows laid out for a terminal: one line per row whatever is in it, figures whole and to the right, texts cut to fit.
 
-A figure is never cut, because half a figure is another figure: when not even short texts make room, the last columns
-are left out, and named.
+A number is never cut, because a truncated number is a different number: when not even short texts make room, the last
+columns are left out, and named.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Where everything rests: three keys, the zone buckets, the two ledgers, and the secret behind personal data's tokens.
 
-What partners sent (landing, raw, and the secret that makes tokens of it) has a key of its own, so that leave to read
-the lake never opens it (docs/decisions/0021-a-key-for-originals.md). Messages and logs have another, because its policy
-must name AWS services (alarms, logs), which must never be able to open the others.
+What partners sent (landing, raw, and the secret that makes tokens of it) has a key of its own, so that permission to
+read the lake never opens it (docs/decisions/0021-a-key-for-originals.md). Messages and logs have another,
+because its policy must name AWS services (alarms, logs), which must never be able to open the others.
 """
 
 from __future__ import annotations

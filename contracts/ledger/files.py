@@ -121,12 +121,12 @@ class FileLedger:
         return closed is not None
 
     def undo(self, known: Item, run: Item, *, by_run: str, moment: str) -> Item | None:
-        """`by_run` rolled `run` back, so what that made of a loaded file stands no more: the entry as it is then.
+        """Remove what `run` loaded of a file, because `by_run` rolled it back; return the updated entry.
 
-        `known` is the entry as it was read. The load before stands again, with its run and its counts. Without one, a
-        file that a plain load brought is in no table: it is set aside, without counts. One of a backfill or replay was
-        loaded before loads were kept: it stays loaded, keeps the counts that it has, since others are not known, and
-        names no run. None when the entry has changed since it was read.
+        `known` is the entry as it was read. The previous load counts again, with its run and its counts. If there is
+        none, a file that a plain load brought is in no table: it is set aside, without counts. A file of a backfill or
+        replay was loaded before loads were recorded: it stays loaded and keeps its counts, since no others are known,
+        but names no run. Returns None if the entry has changed since it was read.
         """
         left = loads.undone(known, run["run_id"], by_run=by_run)
         before = loads.standing(left)

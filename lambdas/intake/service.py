@@ -49,9 +49,9 @@ class Intake:
     def handle_batch(
         self, records: Sequence[Mapping[str, Any]], millis_left: Callable[[], float] = lambda: math.inf
     ) -> list[str]:
-        """Take all records; the ids of the messages that must be delivered again.
+        """Process records in order; return the ids SQS must redeliver.
 
-        The first is always begun; another only while `millis_left` would do for the costliest file.
+        The first is always processed, each further one only if the time left is enough for the most expensive file.
         """
         failed: list[str] = []
         waiting: dict[str, Waiting] = {}

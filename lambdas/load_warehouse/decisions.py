@@ -13,7 +13,7 @@ from contracts.warehouse import TableLoad
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """A table as the warehouse has it; `snapshot_id` is None when nobody can say which rows it has."""
+    """A table as the warehouse has it; `snapshot_id` is None if unknown."""
 
     snapshot_id: int | None
     shape: str
@@ -23,7 +23,7 @@ class Held:
 class Lake:
     """A table as a run or care left it: `before` and `after` are snapshots, equal when nothing changed.
 
-    `periods` are the first days of the periods in which they may differ; empty when nobody can say which.
+    `periods` are the first days of the periods in which they may differ; empty if unknown.
     """
 
     before: int | None

@@ -1,6 +1,6 @@
 """How old the data of a dataset is: the time since the end of the last load that succeeded and was not rolled back.
 
-Written as a log line from which CloudWatch takes the metric, so the function needs no leave to write metrics.
+Written as a log line from which CloudWatch takes the metric, so the function needs no permission to write metrics.
 Source: CloudWatch user guide, "Specification: Embedded metric format".
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class EmulatorChanged(RuntimeError):
-    """The emulator has no longer the private name that an adapter builds on."""
+    """The emulator no longer has the private name that an adapter relies on."""
 
 
 def original(module_name: str, name: str) -> Any:

@@ -49,7 +49,7 @@ def allow(
 ) -> None:
     """Let `role` do `actions` on `resources`; `rarely_used` says why although an ordinary run uses none of them.
 
-    `policy` is one of the role beside its default one, for a resource that must itself wait for the default one.
+    `policy` is an additional policy of the role, for a resource that must itself wait for the default one.
     Raises ValueError for an action with a wildcard, and for a resource with one but without `wildcard_reason`.
     """
     vague = [action for action in actions if "*" in action]
