@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from contracts.ledger import timestamp
+from contracts.texts import shortened
 
 Topic = Literal["failed", "succeeded"]  # of a message that is told at once; rejections wait for their burst
 Kind = Literal["success", "failure", "rejection", "quality_warning", "refreshed"]
@@ -123,8 +124,3 @@ def subject_line(text: str) -> str:
     """`text` as SNS accepts it for a subject: printable ASCII, other characters as `?`, at most 99 of them."""
     printable = "".join(character if " " <= character <= "~" else "?" for character in text)
     return shortened(printable, SUBJECT_LENGTH)
-
-
-def shortened(text: str, length: int) -> str:
-    """`text`, cut to `length` characters with `...` at the end when it is longer."""
-    return text if len(text) <= length else text[: length - 3] + "..."

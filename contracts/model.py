@@ -121,7 +121,7 @@ class Intake:
     """How files of this dataset arrive: `partners/<partner>/<folder>/<file>` with one of `suffixes`.
 
     A header is accepted when it names every column, in any order, and nothing else but `ignored_headers`, which are
-    skipped; names are compared as `normalized_header` gives them.
+    skipped; names are compared as contracts.headers.normalized_header gives them.
     """
 
     folder: str
@@ -230,11 +230,6 @@ class Contract:
     def control_columns(self) -> tuple[Column, ...]:
         """The money columns whose totals are reconciled, in contract order."""
         return tuple(column for column in self.columns if column.control_total)
-
-
-def normalized_header(name: str) -> str:
-    """The form in which header names are compared: case, spaces, underscores, hyphens, quotes and BOM do not count."""
-    return "".join(character for character in name.casefold() if character.isalnum())
 
 
 def from_json(text: str, *, origin: str) -> Contract:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from contracts.model import normalized_header
+from contracts.headers import normalized_header
 
 Record = dict[str, str]
 

@@ -14,13 +14,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from contracts import records
 from contracts.aws_errors import code
 from contracts.documents import MISSING
 from contracts.errors import PermanentError
 from contracts.headers import ORIGIN_HEADER, REPLAY_HEADERS
 from contracts.ledger import Item
 from contracts.model import Contract
-from slipway import records
 from slipway.deployment import Deployment
 from slipway.refused import Reference
 

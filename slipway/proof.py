@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from contracts.model import Column, Contract, normalized_header
+from contracts.headers import normalized_header
+from contracts.model import Column, Contract
 
 
 @dataclass(frozen=True, kw_only=True)

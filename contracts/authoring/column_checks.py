@@ -8,7 +8,7 @@ from contracts.authoring import values
 from contracts.authoring.parsed import ParsedColumn
 from contracts.authoring.problems import Path
 from contracts.authoring.yaml_lines import Document
-from contracts.model import normalized_header
+from contracts.headers import normalized_header
 
 ORDERED = ("int", "bigint", "decimal", "date", "timestamp")
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from contracts import model, naming
 from contracts.authoring.changes import Change, dotted, safe, shown
-from contracts.model import Column, Contract, normalized_header
+from contracts.headers import normalized_header
+from contracts.model import Column, Contract
 
 STRICTER = "rows that are loaded may break it; a backfill judges them again"
 LOOSER = "records in quarantine may keep it now; a backfill judges them again"

@@ -18,7 +18,7 @@ from contracts.authoring.profile import (
     ProcessedProperties,
 )
 from contracts.authoring.yaml_lines import Document
-from contracts.model import normalized_header
+from contracts.headers import normalized_header
 
 DELIMITERS = (",", ";", "|", "\t")
 MAX_FILE_BYTES = 5 * 1024**3  # what one CopyObject call can copy (Amazon S3 user guide, copying objects)

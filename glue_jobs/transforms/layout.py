@@ -6,12 +6,11 @@ be split among executors, a quoted one may hold line breaks inside a field and m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from contracts import model
+from contracts import headers, model
 from contracts.errors import FileRejected
-from contracts.headers import ORIGIN_HEADER, REPLAY_HEADERS, may_lack
 from glue_jobs.batch import BatchFile
 
 
@@ -46,28 +45,12 @@ def by_layout(
 
 
 def _layout(contract: model.Contract, file: BatchFile, change: model.SchemaChange) -> Layout:
-    known = {model.normalized_header(column.source_name): column.name for column in contract.columns}
-    extra = REPLAY_HEADERS if file.replay_of else ()
-    names = [name if name in extra else model.normalized_header(name) for name in file.header]
-    problems = list(_problems(contract, [name for name in names if name not in extra], known, change))
+    is_replay = file.replay_of is not None
+    problems = headers.problems(contract, file.header, change, is_replay=is_replay)
     if problems:
         raise FileRejected("header_mismatch", f"{file.raw_uri}: {'; '.join(problems)}")
-    origin = names.index(ORIGIN_HEADER) if file.replay_of and ORIGIN_HEADER in names else None
-    return Layout(tuple(known.get(name) for name in names), file.has_quotes, origin)
-
-
-def _problems(
-    contract: model.Contract, names: list[str], known: dict[str, str], change: model.SchemaChange
-) -> Iterator[str]:
-    ignored = {model.normalized_header(name) for name in contract.intake.ignored_headers}
-    unknown = [name for name in names if name not in known and name not in ignored]
-    used = [known[name] for name in names if name in known]
-    needed = [column for column in contract.columns if change != "evolve" or not may_lack(contract, column)]
-    missing = sorted(column.name for column in needed if column.name not in used)
-    repeated = sorted({name for name in used if used.count(name) > 1})
-    if unknown or missing or repeated:
-        # In a file without a header a person's record would stand there.
-        shown = f"{len(unknown)} names, not shown: personal data" if unknown and contract.protected_columns else unknown
-        yield f"header has unknown {shown}, missing {missing}, repeated {repeated}"
-    elif change == "reject" and used != [column.name for column in contract.columns]:
-        yield f"header has its columns as {used}, not in the contract's order, which schemaChange wants"
+    return Layout(
+        columns=headers.columns_of(contract, file.header, is_replay=is_replay),
+        has_quotes=file.has_quotes,
+        origin_position=file.header.index(headers.ORIGIN_HEADER) if is_replay else None,
+    )

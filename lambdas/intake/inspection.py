@@ -7,26 +7,19 @@ gate compares the two. Everything that cannot be counted without doubt is reject
 from __future__ import annotations
 
 import codecs
-import csv
 import hashlib
 import io
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from contracts.errors import FileRejected
+from contracts.records import Records
 from lambdas.intake.headers import HeaderRule
 
 CHUNK_BYTES = 1024 * 1024
-MOST_BLANK_LINES = 1_000_000  # a gzip of 1 MB holds a thousand times as many, and reading those takes minutes
-MOST_FIELDS = 20_000  # Spark gives up beyond 20,480 (its option maxColumns)
-LONGEST_LINE = 1024 * 1024  # characters; also what keeps a file without any line break out of memory
-LONGEST_RECORD = 4 * LONGEST_LINE  # characters over all its lines; a quoted value may span as many as it likes
-LONGEST_FIELD = 128 * 1024  # characters; the default of Python's csv.field_size_limit, which nothing here changes
 GZIP_FORMAT = 31  # zlib: 16 for a gzip header, 15 for its largest window
-BYTE_ORDER_MARK = "\ufeff"
-BLANKS = "".join(chr(code) for code in range(ord(" ") + 1))  # what Java's trim removes, so that Spark agrees
 # First bytes of what people send instead of a UTF-8 text.
 OTHER_FORMATS = (
     (b"\x1f\x8b", "it begins like a gzip file; its name should end with .csv.gz"),
@@ -62,7 +55,7 @@ def inspect(chunks: Iterable[bytes], rule: HeaderRule, *, gzipped: bool) -> Insp
     contract = rule.contract
     delivered = _Delivered(contract.intake.max_bytes)
     plain = _gunzipped(delivered.watch(chunks), contract.intake.max_bytes) if gzipped else delivered.watch(chunks)
-    records = _Records(_readline_of(_Text().watch(plain)), contract.intake.delimiter)
+    records = Records(_readline_of(_Text().watch(plain)), contract.intake.delimiter)
     header, row_count = _count(records, rule)
     return Inspection(
         sha256=delivered.digest.hexdigest(),
@@ -195,7 +188,7 @@ def _readline_of(chunks: Iterator[bytes]) -> Callable[[int], str]:
     return io.TextIOWrapper(io.BufferedReader(stream, CHUNK_BYTES), encoding="utf-8", newline="").readline
 
 
-def _count(records: _Records, rule: HeaderRule) -> tuple[tuple[str, ...], int]:
+def _count(records: Records, rule: HeaderRule) -> tuple[tuple[str, ...], int]:
     every = iter(records)
     header = next(every, None)
     if header is None:
@@ -206,78 +199,3 @@ def _count(records: _Records, rule: HeaderRule) -> tuple[tuple[str, ...], int]:
         raise FileRejected("no_rows", "the file has a header and no rows")
     records.refuse_doubt()
     return tuple(header), row_count
-
-
-class _Records:
-    """Records that are not blank, and what their lines look like.
-
-    A record is blank when it is one line of nothing but white space, as Spark sees it too when it reads line by line.
-    """
-
-    def __init__(self, readline: Callable[[int], str], delimiter: str) -> None:
-        self.spans_lines = False
-        self._readline = readline
-        self._delimiter = delimiter
-        self._line = ""
-        self._record_line = 1
-        self._record_characters = 0
-        self._line_ends: dict[str, int] = {}  # line end -> first line that has it
-        self._white_line: int | None = None  # first line of white space only that is not empty
-        self._blank_lines = 0
-
-    def __iter__(self) -> Iterator[list[str]]:
-        reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
-        before = 0
-        while True:
-            self._record_line, self._record_characters = before + 1, 0
-            try:
-                record = next(reader, None)
-            except csv.Error as error:
-                _malformed(before + 1, f"is not CSV: {error}")
-            if record is None:
-                return
-            lines, before = reader.line_num - before, reader.line_num
-            self._line_ends.setdefault(self._line[len(self._line.rstrip("\r\n")) :], before)
-            self.spans_lines = self.spans_lines or lines > 1
-            if lines == 1 and not self._line.strip(BLANKS):
-                if self._line.strip("\r\n"):
-                    self._white_line = self._white_line or before
-                self._blank_lines += 1
-                if self._blank_lines > MOST_BLANK_LINES:
-                    _malformed(before, f"is blank, as are {MOST_BLANK_LINES} before it")
-                continue
-            if len(record) > MOST_FIELDS:
-                _malformed(before, f"has {len(record)} fields, more than {MOST_FIELDS}")
-            yield record
-
-    def refuse_doubt(self) -> None:
-        """Refuse a file with values that span lines when two readers could split it into different records.
-
-        Measured with Spark 4.1.1: its multi-line reader takes the first line end for the only one, and a line of white
-        space for a record; Python's csv does neither.
-        """
-        if not self.spans_lines:
-            return
-        if self._white_line:
-            _malformed(self._white_line, "is only white space, in a file whose quoted values span lines")
-        first, *others = ((end, line) for end, line in self._line_ends.items() if end)
-        for end, line in others:
-            _malformed(line, f"ends with {end!r}, earlier ones with {first[0]!r}, and quoted values span lines")
-
-    def _lines(self) -> Iterator[str]:
-        number = 0
-        while line := self._readline(LONGEST_LINE):
-            number += 1
-            if len(line) == LONGEST_LINE and not line.endswith(("\n", "\r")):
-                _malformed(number, f"has more than {LONGEST_LINE} characters in a line")
-            self._record_characters += len(line)
-            if self._record_characters > LONGEST_RECORD:
-                _malformed(
-                    self._record_line, f"goes on for more than {LONGEST_RECORD} characters; a quote may not be closed"
-                )
-            self._line = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
-            yield self._line
-
-
-def _malformed(line: int, problem: str) -> NoReturn:
-    raise FileRejected("malformed_csv", f"the record at line {line} {problem}")

@@ -9,11 +9,12 @@ from typing import Any
 
 import boto3
 
-from contracts.alerts import BODY_LENGTH, message_attributes, shortened, subject_line
+from contracts.alerts import BODY_LENGTH, message_attributes, subject_line
 from contracts.aws_errors import retryable
 from contracts.bursts import Bursts
 from contracts.environment import read_settings
 from contracts.ledger import FileLedger
+from contracts.texts import shortened
 from lambdas.tell_rejections.service import TellRejections
 from lambdas.tell_rejections.settings import Settings
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from contracts import naming
-from contracts.alerts import shortened
 from contracts.errors import PermanentError
 from contracts.ledger import Item
 from contracts.model import Contract
+from contracts.texts import shortened
 from slipway import export, follow, ledgers, operations, refused, replay, views
 from slipway.console import Stopwatch, counted, say, table, warn
 from slipway.deployment import Deployment, connect

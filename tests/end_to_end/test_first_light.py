@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts import model
+from contracts import headers, model
 from local_cloud.session import LocalCloud
 from sample_data import broken, generate
 from slipway import __main__ as command_line
@@ -54,7 +54,7 @@ def second_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def revenue_by_region(file: Path) -> dict[str, Decimal]:
     totals: dict[str, Decimal] = defaultdict(Decimal)
     for record in proof._records(file):
-        values = {model.normalized_header(name): value for name, value in record.items()}
+        values = {headers.normalized_header(name): value for name, value in record.items()}
         totals[values["region"].strip()] += Decimal(values["totalrevenue"])
     return dict(totals)
 

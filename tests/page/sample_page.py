@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from contracts import model
+from contracts import headers, model
 from dashboards import authoring, cube, page_data, queries
 from dashboards.model import Dashboard
 from local_cloud.adapters import athena_sql
@@ -54,8 +54,8 @@ def lake(file: Path) -> Lake:
     connection = duckdb.connect()
     connection.execute("create schema processed; create schema curated")
     with file.open(encoding="utf-8") as stream:
-        header = {model.normalized_header(name): name for name in next(csv.reader(stream))}
-    columns = ", ".join(_column(column, header[model.normalized_header(column.name)]) for column in CONTRACT.columns)
+        header = {headers.normalized_header(name): name for name in next(csv.reader(stream))}
+    columns = ", ".join(_column(column, header[headers.normalized_header(column.name)]) for column in CONTRACT.columns)
     connection.execute(
         f"create table processed.sales_records as select {columns} from read_csv(?, all_varchar=true)", [str(file)]
     )

@@ -8,13 +8,11 @@ from decimal import Decimal
 
 import pytest
 
-from contracts.errors import ContractInvalid, FileRejected
-from contracts.model import Column, Contract, SchemaChange
-from glue_jobs import batch
+from contracts.errors import ContractInvalid
+from contracts.model import Column, Contract
 from glue_jobs.tables import Table, evolution, of_contract
-from glue_jobs.transforms import layout
 from tests.spark.lake import Lake, counts, lines
-from tests.spark.orders import HEADER, ORDERS, column
+from tests.spark.orders import ORDERS, column
 
 FIRST, SECOND, THIRD = (f"20240501T10000{n}-0000000{n}" for n in (1, 2, 3))
 OLD: Contract = replace(ORDERS, curated=(), rules=())
@@ -129,51 +127,3 @@ def test_a_table_partitioned_otherwise_is_refused(lake: Lake) -> None:
     lake.contract = replace(ORDERS, partition_transform="day")
     with pytest.raises(ContractInvalid, match="partitioned by order_date_month, and the contract wants order_date_day"):
         lake.tables.ensure(lake.processed, may_evolve=True)
-
-
-MOVED = "Note,Order ID,Order Date,Status,Quantity,Amount"
-SHORT = HEADER.removesuffix(",Note")
-
-
-@pytest.mark.parametrize(
-    ("header", "change", "detail"),
-    [
-        (MOVED, "reject", "not in the contract's order"),
-        (SHORT, "strict", r"missing \['note'\]"),
-        (SHORT, "reject", r"missing \['note'\]"),
-        (HEADER.removeprefix("Order ID,"), "evolve", r"missing \['order_id'\]"),
-        (HEADER + ",_source_row", "evolve", r"unknown \['sourcerow'\]"),
-    ],
-)
-def test_a_header_that_its_schema_change_does_not_allow_is_refused(
-    lake: Lake, header: str, change: SchemaChange, detail: str
-) -> None:
-    with pytest.raises(FileRejected, match=detail):
-        layout.by_layout(OLD, files(lake, header), change)
-
-
-@pytest.mark.parametrize(
-    ("header", "change"), [(HEADER, "reject"), (MOVED, "strict"), (MOVED, "evolve"), (SHORT, "evolve")]
-)
-def test_a_header_that_its_schema_change_allows_is_read(lake: Lake, header: str, change: SchemaChange) -> None:
-    ((shape, _),) = layout.by_layout(OLD, files(lake, header), change).items()
-    assert len(shape.columns) == len(header.split(","))
-
-
-def test_a_column_with_personal_data_may_never_be_missing(lake: Lake) -> None:
-    classified = replace(OLD, columns=(*OLD.columns[:-1], replace(OLD.columns[-1], pii="drop")))
-    with pytest.raises(FileRejected, match=r"missing \['note'\]"):
-        layout.by_layout(classified, files(lake, SHORT), "evolve")
-
-
-def test_a_record_in_the_place_of_a_header_is_not_shown_when_it_may_be_a_person_s(lake: Lake) -> None:
-    classified = replace(OLD, columns=(*OLD.columns[:-1], replace(OLD.columns[-1], pii="drop")))
-    with pytest.raises(FileRejected, match="unknown 2 names, not shown") as refused:
-        layout.by_layout(classified, files(lake, "7,anna@example.com"), "evolve")
-    assert "anna" not in str(refused.value)
-
-
-def files(lake: Lake, header: str) -> tuple[batch.BatchFile, ...]:
-    """A batch of one file with this header."""
-    manifest = {"dataset": "orders", "run_id": "r", "mode": "load", "erased_subjects": []}
-    return batch.from_manifest({**manifest, "files": [lake.put(lines(header=header))]}).files

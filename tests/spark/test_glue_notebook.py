@@ -20,7 +20,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from contracts import model
+from contracts import headers, model
 from stacks.constructs.spark_job import GLUE_VERSION
 from tests.spark.lake import Lake
 
@@ -49,7 +49,7 @@ def as_make_cols_gives(lake: Lake, file: Path) -> DataFrame:
     rows = lake.spark.read.csv(str(file), header=True)
     for column in model.load("sales_records").columns:
         (header,) = [
-            name for name in rows.columns if model.normalized_header(name) == model.normalized_header(column.name)
+            name for name in rows.columns if headers.normalized_header(name) == headers.normalized_header(column.name)
         ]
         rows = rows.withColumnRenamed(header, column.name)
         if column.type in NUMBERS:

@@ -6,14 +6,12 @@ import csv
 import gzip
 import io
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from contracts.errors import FileRejected
 from glue_jobs import batch, reading, session
 from glue_jobs.quality.checks import DAMAGED
 from glue_jobs.transforms import layout
@@ -114,28 +112,8 @@ def test_headers_are_matched_in_any_order_and_spelling_and_ignored_ones_are_skip
     assert [text for _, _, text in records(lake, file)] == ["a"]
 
 
-@pytest.mark.parametrize(
-    ("header", "detail"),
-    [
-        (HEADER + ",Colour", r"unknown \['colour'\], missing \[\], repeated \[\]"),
-        (HEADER.removesuffix(",Note"), r"unknown \[\], missing \['note'\], repeated \[\]"),
-        (HEADER + ",NOTE", r"unknown \[\], missing \[\], repeated \['note'\]"),
-    ],
-)
-def test_a_header_that_does_not_fit_the_contract_is_refused(lake: Lake, header: str, detail: str) -> None:
-    (file,) = manifest(lake.put(lines(header=header))).files
-    with pytest.raises(FileRejected, match=detail):
-        layout.by_layout(ORDERS, [file], "strict")
-
-
 def test_spark_does_not_warn_of_every_header_that_the_manifest_has_checked(spark: SparkSession) -> None:
     session.prepare(spark, 0)
     log4j: Any = spark.sparkContext._jvm.org.apache.logging.log4j  # type: ignore[union-attr]
     logger = log4j.LogManager.getContext(False).getConfiguration().getLoggerConfig(session.HEADER_LOGGER)
     assert (logger.getName(), logger.getLevel().toString()) == (session.HEADER_LOGGER, "ERROR")
-
-
-def test_files_that_need_no_quotes_are_read_apart_from_those_that_do(lake: Lake) -> None:
-    (file,) = manifest(lake.put(lines())).files
-    groups = layout.by_layout(ORDERS, [file, replace(file, has_quotes=True), file], "strict")
-    assert [(shape.has_quotes, len(files)) for shape, files in groups.items()] == [(False, 2), (True, 1)]

@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from contracts import model
+from contracts import headers, model
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL_FILE = ROOT.parent / "shared" / "data" / "sales_records_5000.csv"
@@ -38,14 +38,14 @@ Row = dict[str, Any]
 
 def read(file: Path) -> list[Row]:
     """Typed rows of a sales file, by contract column name."""
-    columns = {model.normalized_header(column.source_name): column for column in model.load("sales_records").columns}
+    columns = {headers.normalized_header(column.source_name): column for column in model.load("sales_records").columns}
     with file.open(encoding="utf-8-sig", newline="") as lines:
         records = csv.DictReader(lines)
         return [
             {
                 column.name: CASTS[column.type.split("(")[0]](record[name].strip())
                 for name in record
-                if (column := columns.get(model.normalized_header(name)))
+                if (column := columns.get(headers.normalized_header(name)))
             }
             for record in records
         ]

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from contracts import model
+from contracts import model, records
 from contracts.errors import FileRejected
 from lambdas.intake import inspection
 from lambdas.intake.headers import HeaderRule
@@ -190,7 +190,7 @@ def test_memory_does_not_grow_with_the_file_nor_with_what_a_gzip_bomb_unpacks_to
 def test_a_file_without_line_breaks_is_refused_before_it_fills_the_memory(
     small: model.Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspection, "LONGEST_LINE", 500)
+    monkeypatch.setattr(records, "LONGEST_LINE", 500)
     why = refusal(b"x" * 600, small)
     assert (why.reason, "line 1 " in why.detail) == ("malformed_csv", True)
 
@@ -209,7 +209,7 @@ def test_a_quote_that_is_never_closed_is_refused_before_it_fills_the_memory(smal
 def test_a_record_of_many_quoted_lines_is_refused_at_its_limit_with_its_line(
     small: model.Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspection, "LONGEST_RECORD", 60)
+    monkeypatch.setattr(records, "LONGEST_RECORD", 60)
     lines = b'"a\n","b\n","c\n"'
     assert look(GOOD + lines + b"\n" + lines + b"\n", small).row_count == 3  # the limit is per record
     why = refusal(GOOD + lines * 9 + b"\n", small)
@@ -220,13 +220,13 @@ def test_a_record_of_many_quoted_lines_is_refused_at_its_limit_with_its_line(
 
 def test_more_fields_than_spark_reads_are_refused_with_their_line(small: model.Contract) -> None:
     large = replace(small, intake=replace(small.intake, max_bytes=1_000_000))
-    why = refusal(GOOD + b"," * inspection.MOST_FIELDS + b"\n", large)
+    why = refusal(GOOD + b"," * records.MOST_FIELDS + b"\n", large)
     assert (why.reason, "the record at line 3 has 20001 fields" in why.detail) == ("malformed_csv", True)
 
 
 def test_a_field_of_the_stated_size_is_read_and_one_character_more_is_not(small: model.Contract) -> None:
     large = replace(small, intake=replace(small.intake, max_bytes=1_000_000))
-    longest = b"x" * inspection.LONGEST_FIELD
+    longest = b"x" * records.LONGEST_FIELD
     assert look(GOOD + b"a,b," + longest + b"\n", large).row_count == 2
     assert "line 3 is not CSV: field larger" in refusal(GOOD + b"a,b,x" + longest + b"\n", large).detail
 
@@ -250,7 +250,7 @@ def test_a_small_bomb_of_many_members_stops_at_the_limit(small: model.Contract) 
 def test_a_file_of_nothing_but_line_ends_is_left_after_so_many(
     small: model.Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspection, "MOST_BLANK_LINES", 10)
+    monkeypatch.setattr(records, "MOST_BLANK_LINES", 10)
     assert look(GOOD + b"\n" * 10, small).row_count == 1
     why = refusal(GOOD + b"\n" * 11, small)
     assert why.reason == "malformed_csv"

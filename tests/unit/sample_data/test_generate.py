@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from contracts import model
+from contracts import headers, model
 from sample_data.broken import FAULTS, break_rows
 from sample_data.generate import BROKEN_FILE_ROWS, HERE, SampleSet, generate, write_big_file, write_samples
 from sample_data.sales_rows import order_number
@@ -44,12 +44,12 @@ def text_of(path: Path) -> str:
 def records(path: Path) -> list[dict[str, str]]:
     """Records by normalized header, values trimmed; a short record lacks its last names."""
     reader = csv.reader(io.StringIO(text_of(path), newline=""))
-    header = [model.normalized_header(name) for name in next(reader)]
+    header = [headers.normalized_header(name) for name in next(reader)]
     return [dict(zip(header, (value.strip() for value in values), strict=False)) for values in reader]
 
 
 def typed(record: dict[str, str], column: model.Column) -> Any:
-    text = record[model.normalized_header(column.source_name)]
+    text = record[headers.normalized_header(column.source_name)]
     if column.type == "date":
         return datetime.strptime(text, "%m/%d/%Y").date()
     if column.type in ("int", "bigint"):
@@ -61,7 +61,7 @@ def complaints(record: dict[str, str]) -> Iterator[str]:
     """What the contract says against a record, each as column.kind or rule id."""
     values: dict[str, Any] = {}
     for column in SALES.columns:
-        if not record.get(model.normalized_header(column.source_name)):
+        if not record.get(headers.normalized_header(column.source_name)):
             yield f"{column.name}.required"
             continue
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts import model
+from contracts import headers, model
 from sample_data import superstore
 from sample_data.superstore import MonthFile, generate, split
 from tests.unit.sample_data.superstore_figures import REAL_FILE, money, read, records
@@ -71,9 +71,9 @@ def test_the_generated_files_have_the_wrinkles_of_the_published_one(files: list[
 
 
 def test_the_header_is_the_contracts_and_every_line_can_be_cut_up_again(files: list[MonthFile], tmp_path: Path) -> None:
-    names = [model.normalized_header(column.source_name) for column in CONTRACT.columns]
+    names = [headers.normalized_header(column.source_name) for column in CONTRACT.columns]
     with files[0].path.open(encoding="utf-8-sig", newline="") as lines:
-        assert [model.normalized_header(name) for name in next(csv.reader(lines))] == names
+        assert [headers.normalized_header(name) for name in next(csv.reader(lines))] == names
     again = split(files[1].path, tmp_path)
     assert [file.path.read_bytes() for file in again] == [files[1].path.read_bytes()]
 

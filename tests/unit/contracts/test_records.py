@@ -6,11 +6,10 @@ import io
 
 import pytest
 
-from contracts import model
+from contracts import model, records
 from contracts.model import Contract
 from lambdas.intake import inspection
 from lambdas.intake.headers import HeaderRule
-from slipway import records
 from tests.unit.slipway.conftest import DATASET, HEADER
 
 ROW = "Asia,{country},Snacks,Online,H,7/5/2010,{order},7/26/2010,1,2.00,1.00,2.00,1.00,1.00"
