@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Literal
 
+from contracts import table_rules
 from contracts.errors import ContractInvalid
+from contracts.table_rules import TableRule
 
 RuleAction = Literal["warn", "quarantine", "halt"]
-TableRuleKind = Literal["row_count", "unique", "freshness", "reference"]
 PiiTreatment = Literal["hash", "mask", "drop"]
 SchemaChange = Literal["reject", "strict", "evolve"]
 Period = Literal["month", "quarter", "year"]
@@ -79,27 +80,6 @@ class Rule:
     expression: str
     columns: tuple[str, ...]
     action: RuleAction
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableRule:
-    """A rule about the table as a run would publish it. A halt fails the run at the gate; a warning is told.
-
-    row_count: `minimum` and `maximum` rows, inclusive, either may be None. unique: no two rows share `columns`.
-    freshness: the greatest value of the one column in `columns` is at most `max_age_hours` before the run.
-    reference: every value of the one column in `columns` is in `reference`, written `<dataset>.<column>` (null passes).
-    A rule that looks at no row at all is UNPROVEN, which fails like a broken one.
-    """
-
-    id: str
-    description: str
-    kind: TableRuleKind
-    action: Literal["warn", "halt"]
-    columns: tuple[str, ...]
-    minimum: int | None
-    maximum: int | None
-    max_age_hours: int | None
-    reference: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,7 +247,7 @@ def _contract(data: dict[str, Any]) -> Contract:
         "columns": _columns(data["columns"]),
         "key": tuple(data["key"]),
         "rules": tuple(Rule(**{**rule, "columns": tuple(rule["columns"])}) for rule in data["rules"]),
-        "table_rules": tuple(TableRule(**{**rule, "columns": tuple(rule["columns"])}) for rule in data["table_rules"]),
+        "table_rules": tuple(table_rules.from_document(rule) for rule in data["table_rules"]),
         "retention": Retention(**data["retention"]),
         "maintenance": Maintenance(**data["maintenance"]),
         "curated": tuple(_curated(model) for model in data["curated"]),

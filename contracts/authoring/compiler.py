@@ -10,17 +10,19 @@ import dataclasses
 import json
 from decimal import Decimal
 from pathlib import Path as FilePath
+from typing import Literal, TypedDict, assert_never
 
-from contracts import model
+from contracts import model, table_rules
+from contracts.authoring import profile
 from contracts.authoring.parsed import ParsedColumn, ParsedContract, ParsedRule, ParsedTable, ParsedTableRule
 from contracts.authoring.profile import (
     CuratedProperties,
     Odcs,
     ProcessedProperties,
-    TableImplementation,
     WarehouseProperty,
 )
 from contracts.authoring.sql import expression_columns
+from contracts.table_rules import TableRule
 
 HOURS = {"h": 1, "d": 24}
 
@@ -63,7 +65,9 @@ def compile_contract(contract: ParsedContract, folder: FilePath) -> model.Contra
 
 def to_json(contract: model.Contract) -> str:
     """The compiled form, ending in a newline."""
-    return json.dumps(dataclasses.asdict(contract), indent=2, ensure_ascii=False) + "\n"
+    rules = [table_rules.to_document(rule) for rule in contract.table_rules]
+    document = dataclasses.asdict(contract) | {"table_rules": rules}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _key(columns: list[ParsedColumn]) -> tuple[str, ...]:
@@ -160,25 +164,23 @@ def _rule(rule: ParsedRule, names: list[str]) -> model.Rule:
     )
 
 
-def _table_rule(rule: ParsedTableRule) -> model.TableRule:
-    found = rule.spec.implementation
-    kind, columns = _kind_and_columns(found)
-    return model.TableRule(
-        id=rule.spec.id,
-        description=rule.spec.description,
-        kind=kind,
-        action=found.action,
-        columns=columns,
-        minimum=found.row_count.minimum if found.row_count else None,
-        maximum=found.row_count.maximum if found.row_count else None,
-        max_age_hours=found.freshness.max_age_hours if found.freshness else None,
-        reference=found.reference.to if found.reference else None,
-    )
+class _Named(TypedDict):
+    id: str
+    description: str
+    action: Literal["warn", "halt"]
 
 
-def _kind_and_columns(found: TableImplementation) -> tuple[model.TableRuleKind, tuple[str, ...]]:
-    if found.unique:
-        return "unique", tuple(found.unique)
-    if found.freshness:
-        return "freshness", (found.freshness.column,)
-    return ("reference", (found.reference.column,)) if found.reference else ("row_count", ())
+def _table_rule(rule: ParsedTableRule) -> TableRule:
+    spec, wanted = rule.spec, rule.spec.implementation.wanted
+    named = _Named(id=spec.id, description=spec.description, action=spec.implementation.action)
+    match wanted:
+        case profile.RowCount():
+            return table_rules.RowCount(**named, minimum=wanted.minimum, maximum=wanted.maximum)
+        case list():
+            return table_rules.Unique(**named, columns=tuple(wanted))
+        case profile.Freshness():
+            return table_rules.Freshness(**named, column=wanted.column, max_age_hours=wanted.max_age_hours)
+        case profile.Reference():
+            return table_rules.Reference(**named, column=wanted.column, reference=wanted.to)
+        case _:
+            assert_never(wanted)

@@ -7,11 +7,12 @@ job keeps with each snapshot (glue_jobs/curating.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from contracts.authoring.changes import Change, Impact, dotted, safe, shown
 from contracts.authoring.diff_columns import LOOSER, OTHERWISE, STRICTER, widens
-from contracts.model import Column, Contract, CuratedModel, Rule, TableRule, Warehouse
+from contracts.model import Column, Contract, CuratedModel, Rule, Warehouse
+from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
 
 Named = TypeVar("Named", Rule, TableRule)
 BY_ITSELF = "the next run recomputes every period by itself"
@@ -43,11 +44,22 @@ def _by_id(rules: Sequence[Named]) -> dict[str, Named]:
 
 def _check(rule: TableRule | None) -> str | None:
     """What a table rule wants, in short."""
-    if rule is None:
-        return None
-    limits = {"minimum": rule.minimum, "maximum": rule.maximum, "hours": rule.max_age_hours, "in": rule.reference}
-    given = [f"{name} {value}" for name, value in limits.items() if value is not None]
-    return " ".join([rule.kind, *rule.columns, *given, rule.action])
+    return None if rule is None else " ".join([rule.kind, *_limits(rule), rule.action])
+
+
+def _limits(rule: TableRule) -> list[str]:
+    match rule:
+        case RowCount():
+            limits = {"minimum": rule.minimum, "maximum": rule.maximum}
+            return [f"{name} {value}" for name, value in limits.items() if value is not None]
+        case Unique():
+            return list(rule.columns)
+        case Freshness():
+            return [rule.column, f"hours {rule.max_age_hours}"]
+        case Reference():
+            return [rule.column, f"in {rule.reference}"]
+        case _:
+            assert_never(rule)
 
 
 def _row_rule(field: str, old: Rule | None, new: Rule | None) -> Iterator[Change]:

@@ -21,11 +21,12 @@ from contracts.authoring.profile import (
     SchemaObject,
     Strict,
     TableCheck,
+    table_rule_names,
 )
 from contracts.authoring.yaml_lines import Document
 from contracts.model import PiiTreatment
 
-TABLE_RULES = ("rowCount", "unique", "freshness", "reference")
+TABLE_RULES = table_rule_names()
 Properties = TypeVar("Properties", bound=Strict)
 
 

@@ -110,14 +110,31 @@ class Reference(Strict):
     to: Text
 
 
+# The kinds of table rules as authors write them; the list is the columns of `unique`.
+TableWish = RowCount | list[str] | Freshness | Reference
+
+
 class TableImplementation(Strict):
-    """A table rule: one of the four kinds, and what happens when it does not hold."""
+    """A table rule: one of the kinds, and what happens when it does not hold."""
 
     action: Literal["warn", "halt"]
     row_count: RowCount | None = None
     unique: Annotated[list[Text], Field(min_length=1)] | None = None
     freshness: Freshness | None = None
     reference: Reference | None = None
+
+    @property
+    def wanted(self) -> TableWish:
+        """What the rule wants. `parsed` lets no rule pass that gives none or two."""
+        kinds = (self.row_count, self.unique, self.freshness, self.reference)
+        (given,) = (kind for kind in kinds if kind is not None)
+        return given
+
+
+def table_rule_names() -> tuple[str, ...]:
+    """How the kinds of table rules are written in a contract, in the order of the profile."""
+    fields = TableImplementation.model_fields.items()
+    return tuple(field.alias or name for name, field in fields if name != "action")
 
 
 class TableCheck(CustomQuality):

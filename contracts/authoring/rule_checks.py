@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import assert_never
 
 from contracts.authoring import sql, values
 from contracts.authoring.parsed import ParsedColumn, ParsedTable, ParsedTableRule
 from contracts.authoring.problems import Path, did_you_mean
-from contracts.authoring.profile import ProcessedProperties
+from contracts.authoring.profile import Freshness, ProcessedProperties, Reference, RowCount
 from contracts.authoring.yaml_lines import Document
 
 DATES = ("date", "timestamp")
@@ -21,10 +22,7 @@ def check_rules(table: ParsedTable[ProcessedProperties], document: Document) -> 
         for mistake in sql.expression_mistakes(rule.spec.implementation.expression, known):
             document.problem((*rule.path, "implementation", "expression"), mistake)
     for check in table.table_rules:
-        _check_row_count(check, document)
-        _check_unique(check, table, document)
-        _check_freshness(check, table, document)
-        _check_reference(check, table, document)
+        _check_table_rule(check, table, document)
 
 
 def _check_ids(table: ParsedTable[ProcessedProperties], document: Document) -> None:
@@ -43,38 +41,36 @@ def _known_types(table: ParsedTable[ProcessedProperties]) -> dict[str, str]:
     return {name: kind for name, kind in table.types.items() if values.wrong_type(kind) is None}
 
 
-def _check_row_count(check: ParsedTableRule, document: Document) -> None:
-    limits = check.spec.implementation.row_count
-    if limits is None:
-        return
-    path = (*check.path, "implementation", "rowCount")
+def _check_table_rule(check: ParsedTableRule, table: ParsedTable[ProcessedProperties], document: Document) -> None:
+    wanted, path = check.spec.implementation.wanted, (*check.path, "implementation")
+    match wanted:
+        case RowCount():
+            _check_row_count(wanted, (*path, "rowCount"), document)
+        case list():
+            _check_unique(wanted, (*path, "unique"), table, document)
+        case Freshness():
+            place = (*path, "freshness", "column")
+            _check_column(wanted.column, place, table, document, _not_a_date)
+        case Reference():
+            place = (*path, "reference", "column")
+            _check_column(wanted.column, place, table, document, _not_comparable)
+        case _:
+            assert_never(wanted)
+
+
+def _check_row_count(limits: RowCount, path: Path, document: Document) -> None:
     if limits.minimum is None and limits.maximum is None:
         document.problem(path, "has neither minimum nor maximum, so it says nothing; add one")
     if limits.minimum is not None and limits.maximum is not None and limits.minimum > limits.maximum:
         document.problem((*path, "minimum"), f"found {limits.minimum}, which is above the maximum {limits.maximum}")
 
 
-def _check_unique(check: ParsedTableRule, table: ParsedTable[ProcessedProperties], document: Document) -> None:
-    names = check.spec.implementation.unique or []
+def _check_unique(names: list[str], path: Path, table: ParsedTable[ProcessedProperties], document: Document) -> None:
     for index, name in enumerate(names):
-        path = (*check.path, "implementation", "unique", index)
+        place = (*path, index)
         if name in names[:index]:
-            document.problem(path, f"{name!r} is listed twice; remove one")
-        _check_column(name, path, table, document, _not_comparable)
-
-
-def _check_freshness(check: ParsedTableRule, table: ParsedTable[ProcessedProperties], document: Document) -> None:
-    freshness = check.spec.implementation.freshness
-    if freshness:
-        path = (*check.path, "implementation", "freshness", "column")
-        _check_column(freshness.column, path, table, document, _not_a_date)
-
-
-def _check_reference(check: ParsedTableRule, table: ParsedTable[ProcessedProperties], document: Document) -> None:
-    reference = check.spec.implementation.reference
-    if reference:
-        path = (*check.path, "implementation", "reference", "column")
-        _check_column(reference.column, path, table, document, _not_comparable)
+            document.problem(place, f"{name!r} is listed twice; remove one")
+        _check_column(name, place, table, document, _not_comparable)
 
 
 def _check_column(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import assert_never
 
 from pyspark.sql import DataFrame, Row
 
-from contracts import model
+from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
 from glue_jobs.loading.work import Loading
 from glue_jobs.quality import checks, results, table_checks
 from glue_jobs.quality.results import RuleResult, Verdict
@@ -74,22 +75,24 @@ def _forms(loading: Loading, table: DataFrame) -> list[RuleResult]:
     return [table_checks.protection(loading.contract, name, counts) for name in alike]
 
 
-def _table_rule(
-    loading: Loading, rule: model.TableRule, table: DataFrame, scope: DataFrame, statistics: Row
-) -> RuleResult:
-    if rule.kind == "row_count":
-        return table_checks.row_count(rule, statistics)
-    if rule.kind == "freshness":
-        return table_checks.freshness(rule, statistics, loading.batch.started_at)
-    if rule.kind == "unique":
-        return table_checks.unique(rule, table_checks.repeated(table, rule.columns).collect()[0])
-    return table_checks.reference(rule, _unmatched(loading, rule, scope))
+def _table_rule(loading: Loading, rule: TableRule, table: DataFrame, scope: DataFrame, statistics: Row) -> RuleResult:
+    match rule:
+        case RowCount():
+            return table_checks.row_count(rule, statistics)
+        case Freshness():
+            return table_checks.freshness(rule, statistics, loading.batch.started_at)
+        case Unique():
+            (repeated,) = table_checks.repeated(table, rule.columns).collect()
+            return table_checks.unique(rule, repeated)
+        case Reference():
+            return table_checks.reference(rule, _unmatched(loading, rule, scope))
+        case _:
+            assert_never(rule)
 
 
-def _unmatched(loading: Loading, rule: model.TableRule, scope: DataFrame) -> Row | None:
-    dataset, _, column = (rule.reference or "").partition(".")
-    other = loading.processed_of(dataset)
+def _unmatched(loading: Loading, rule: Reference, scope: DataFrame) -> Row | None:
+    other = loading.processed_of(rule.other_dataset)
     if not loading.tables.exists(other):
         return None
     known = loading.tables.read(other)
-    return table_checks.unmatched(scope, rule.columns[0], known, column).collect()[0]
+    return table_checks.unmatched(scope, rule.column, known, rule.other_column).collect()[0]

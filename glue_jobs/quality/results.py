@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from contracts import model
+from contracts import model, table_rules
 from glue_jobs.quality.checks import Check
 
 Status = Literal["passed", "failed", "unproven"]
@@ -34,7 +34,7 @@ class RuleResult:
 
     rule_id: str
     scope: Literal["row", "table"]
-    kind: model.TableRuleKind | Literal["protection"] | None
+    kind: table_rules.Kind | Literal["protection"] | None
     action: model.RuleAction
     rows_checked: int
     rows_failed: int

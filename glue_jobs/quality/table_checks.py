@@ -14,20 +14,21 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from contracts import model
+from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
 from glue_jobs.quality.results import RuleResult
 from glue_jobs.tables import forms
 
 ROWS = "rows"
 
 
-def statistics(rules: Sequence[model.TableRule]) -> list[Column]:
+def statistics(rules: Sequence[TableRule]) -> list[Column]:
     """Aggregates of the table that `row_count` and `freshness` judge, together."""
-    names = sorted({rule.columns[0] for rule in rules if rule.kind == "freshness"})
+    names = sorted({rule.column for rule in rules if isinstance(rule, Freshness)})
     latest = [F.max(name).alias(f"latest_{name}") for name in names]
     return [F.count(F.lit(1)).alias(ROWS), *latest, *(F.count(name).alias(f"count_{name}") for name in names)]
 
 
-def row_count(rule: model.TableRule, found: Row) -> RuleResult:
+def row_count(rule: RowCount, found: Row) -> RuleResult:
     """Whether the table has as many rows as the rule wants."""
     rows: int = found[ROWS]
     holds = (rule.minimum is None or rows >= rule.minimum) and (rule.maximum is None or rows <= rule.maximum)
@@ -36,11 +37,11 @@ def row_count(rule: model.TableRule, found: Row) -> RuleResult:
     return _result(rule, checked=rows, failed=0, holds=holds, measured=f"{rows} rows", expected=f"{expected} rows")
 
 
-def freshness(rule: model.TableRule, found: Row, started_at: datetime) -> RuleResult:
+def freshness(rule: Freshness, found: Row, started_at: datetime) -> RuleResult:
     """Whether the greatest value is young enough; a date counts from its midnight, UTC."""
-    (name,) = rule.columns
+    name = rule.column
     latest, checked = found[f"latest_{name}"], found[f"count_{name}"]
-    limit = timedelta(hours=rule.max_age_hours or 0)
+    limit = timedelta(hours=rule.max_age_hours)
     age = started_at - _moment(latest) if latest is not None else None
     return _result(
         rule,
@@ -62,7 +63,7 @@ def repeated(table: DataFrame, columns: Sequence[str]) -> DataFrame:
     )
 
 
-def unique(rule: model.TableRule, found: Row) -> RuleResult:
+def unique(rule: Unique, found: Row) -> RuleResult:
     """Whether no two rows share the columns; `found` is the row of `repeated`."""
     names, failed = ", ".join(rule.columns), found["failed"]
     measured = f"{failed} rows share their {names} with another"
@@ -81,14 +82,13 @@ def unmatched(rows: DataFrame, column: str, known: DataFrame, known_column: str)
     )
 
 
-def reference(rule: model.TableRule, found: Row | None) -> RuleResult:
+def reference(rule: Reference, found: Row | None) -> RuleResult:
     """Whether every value is known; `found` is the row of `unmatched`, None where the other table does not exist."""
-    (name,) = rule.columns
     if found is None:
-        measured = f"there is no table of {(rule.reference or '').partition('.')[0]} yet"
+        measured = f"there is no table of {rule.other_dataset} yet"
         return _result(rule, checked=0, failed=0, holds=False, measured=measured, expected=_known(rule))
     checked, failed = found[ROWS], found["failed"]
-    measured = f"{failed} of {checked} rows have a {name} that is not there"
+    measured = f"{failed} of {checked} rows have a {rule.column} that is not there"
     return _result(rule, checked=checked, failed=failed, holds=not failed, measured=measured, expected=_known(rule))
 
 
@@ -121,15 +121,15 @@ def protection(contract: model.Contract, name: str, found: Row) -> RuleResult:
     )
 
 
-def _known(rule: model.TableRule) -> str:
-    return f"every {rule.columns[0]} is in {rule.reference}"
+def _known(rule: Reference) -> str:
+    return f"every {rule.column} is in {rule.reference}"
 
 
 def _moment(value: datetime | date) -> datetime:
     return value if isinstance(value, datetime) else datetime.combine(value, time())
 
 
-def _result(rule: model.TableRule, *, checked: int, failed: int, holds: bool, **texts: Any) -> RuleResult:
+def _result(rule: TableRule, *, checked: int, failed: int, holds: bool, **texts: Any) -> RuleResult:
     return RuleResult(
         rule_id=rule.id,
         scope="table",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from contracts.model import TableRule
+from contracts import table_rules
 
 
-def rule(kind: str, *columns: str, **changes: Any) -> TableRule:
+def rule(kind: str, *columns: str, **changes: Any) -> Any:
     """A rule that halts, without limits but those in `changes`."""
-    plain = TableRule(
-        id=f"{kind}_rule", description=".", kind=kind, action="halt", columns=columns,  # type: ignore[arg-type]
-        minimum=None, maximum=None, max_age_hours=None, reference=None,
-    )  # fmt: skip
-    return replace(plain, **changes)
+    document = {
+        "id": f"{kind}_rule", "description": ".", "kind": kind, "action": "halt",
+        "columns": list(columns), "minimum": None, "maximum": None, "max_age_hours": None,
+        "reference": None,
+    }  # fmt: skip
+    return table_rules.from_document(document | changes)

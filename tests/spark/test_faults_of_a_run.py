@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from contracts.model import TableRule
+from contracts.table_rules import RowCount
 from glue_jobs import storage
 from tests.spark.faults import EVERY, Checkpoint, Killed, Writes, points
 from tests.spark.keeping import FIRST, ORDERS_OF_CUSTOMERS, SECOND, THIRD, KeptLake
@@ -33,10 +33,7 @@ CORRECTING = (
 )  # fmt: skip
 LATER = ("5,3/9/2024,paid,1,3.00,newest of all and moved,carl", "6,1/9/2024,paid,1,0.00,breaks a rule,dora")
 REPLAYED = ("4,5/3/2024,open,1,5.00,mended,anna,4",)
-RULES = (
-    TableRule(id="has_rows", description="There are orders.", kind="row_count", action="halt", columns=(), minimum=1,
-              maximum=None, max_age_hours=None, reference=None),
-)  # fmt: skip
+RULES = (RowCount(id="has_rows", description="There are orders.", action="halt", minimum=1, maximum=None),)
 
 
 @pytest.fixture

@@ -11,16 +11,17 @@ import pytest
 from pyspark.sql import Row
 
 from contracts import model
+from contracts.table_rules import Freshness, Reference, RowCount, Unique
 from glue_jobs.quality import results, table_checks
 from glue_jobs.quality.checks import Check
 from glue_jobs.quality.results import RuleResult, Verdict
 from glue_jobs.transforms import figures
 
 SALES = model.load("sales_records")
-RULE = model.TableRule(
-    id="t", description="T.", kind="row_count", action="warn", columns=("day",), minimum=None, maximum=None,
-    max_age_hours=24, reference="items.name",
-)  # fmt: skip
+COUNT = RowCount(id="t", description="T.", action="warn", minimum=1, maximum=None)
+YOUNG = Freshness(id="t", description="T.", action="warn", column="day", max_age_hours=24)
+KNOWN = Reference(id="t", description="T.", action="warn", column="day", reference="items.name")
+PAIR = Unique(id="t", description="T.", action="warn", columns=("a", "b"))
 NOON = datetime(2026, 11, 20, 12)
 
 
@@ -60,7 +61,7 @@ def test_rows_are_counted_for_each_rule_in_order_of_its_name() -> None:
 def test_a_result_is_written_with_exactly_these_names() -> None:
     (row,) = results.of_row_rules([check("r", "warn")], [], 5)
     assert results.row_document(row) == {"rule_id": "r", "action": "warn", "rows_checked": 5, "rows_failed": 0}
-    table = table_checks.row_count(replace(RULE, minimum=1), Row(rows=5))
+    table = table_checks.row_count(COUNT, Row(rows=5))
     assert results.table_document(table) == {
         "rule_id": "t", "kind": "row_count", "action": "warn", "status": "passed", "measured": "5 rows",
         "expected": "at least 1 rows",
@@ -81,7 +82,8 @@ def test_a_result_is_written_with_exactly_these_names() -> None:
     ],
 )
 def test_a_row_count_is_within_its_limits(rows: int, minimum: int | None, maximum: int | None, told: Any) -> None:
-    assert texts(table_checks.row_count(replace(RULE, minimum=minimum, maximum=maximum), Row(rows=rows))) == told
+    rule = replace(COUNT, minimum=minimum, maximum=maximum)
+    assert texts(table_checks.row_count(rule, Row(rows=rows))) == told
 
 
 @pytest.mark.parametrize(
@@ -94,27 +96,26 @@ def test_a_row_count_is_within_its_limits(rows: int, minimum: int | None, maximu
     ],
 )
 def test_the_newest_value_is_young_enough_at_the_second(latest: Any, status: str, measured: str) -> None:
-    found = table_checks.freshness(replace(RULE, kind="freshness"), Row(latest_day=latest, count_day=7), NOON)
+    found = table_checks.freshness(YOUNG, Row(latest_day=latest, count_day=7), NOON)
     assert texts(found) == (status, 7, 0, measured, "at most 24 hours before the run")
 
 
 def test_no_value_at_all_proves_no_freshness() -> None:
-    found = table_checks.freshness(RULE, Row(latest_day=None, count_day=0), NOON)
+    found = table_checks.freshness(YOUNG, Row(latest_day=None, count_day=0), NOON)
     assert (texts(found), found.holds) == (("unproven", 0, 0, "no value", "at most 24 hours before the run"), False)
 
 
 @pytest.mark.parametrize(("failed", "status"), [(0, "passed"), (2, "failed")])
 def test_sharing_rows_and_unknown_values_are_counted(failed: int, status: str) -> None:
     found = Row(rows=9, failed=failed)
-    pair = replace(RULE, columns=("a", "b"))
     told = (status, 9, failed, f"{failed} rows share their a, b with another", "no two rows share a, b")
-    assert texts(table_checks.unique(pair, found)) == told
+    assert texts(table_checks.unique(PAIR, found)) == told
     told = (status, 9, failed, f"{failed} of 9 rows have a day that is not there", "every day is in items.name")
-    assert texts(table_checks.reference(RULE, found)) == told
+    assert texts(table_checks.reference(KNOWN, found)) == told
 
 
 def test_a_reference_to_a_table_that_is_not_there_is_unproven() -> None:
-    found = table_checks.reference(RULE, None)
+    found = table_checks.reference(KNOWN, None)
     told = ("unproven", 0, 0, "there is no table of items yet", "every day is in items.name")
     assert (texts(found), found.holds) == (told, False)
 
@@ -145,4 +146,4 @@ def test_a_sum_of_nothing_is_no_money() -> None:
 
 def test_the_clock_of_freshness_has_no_zone() -> None:
     with pytest.raises(TypeError):
-        table_checks.freshness(RULE, Row(latest_day=NOON, count_day=1), NOON.replace(tzinfo=UTC))
+        table_checks.freshness(YOUNG, Row(latest_day=NOON, count_day=1), NOON.replace(tzinfo=UTC))

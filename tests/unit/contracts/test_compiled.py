@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 
 from contracts import model
-from contracts.authoring import compile_all, require_current
+from contracts.authoring import compile_all, compiler, require_current
 from contracts.authoring.__main__ import main
 from contracts.errors import ContractInvalid
 
@@ -102,7 +101,7 @@ def test_sales_records_load_with_the_fourteen_columns() -> None:
 
 def test_a_compiled_contract_survives_the_round_trip() -> None:
     sales = model.load("sales_records")
-    again = model.from_json(json.dumps(dataclasses.asdict(sales)), origin="memory")
+    again = model.from_json(compiler.to_json(sales), origin="memory")
     assert again == sales
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from contracts.authoring.diff import diff, gravest
 from contracts.errors import ContractInvalid
 from contracts.model import Contract, Maintenance
+from contracts.table_rules import TableRule
 from tests.unit.contracts.cases.changes import CHANGES
 from tests.unit.contracts.versions import members, new_column, with_column, with_model
 
@@ -114,7 +115,8 @@ def test_the_gravest_change_comes_first_and_decides() -> None:
 
 
 # What a change of one of these alone cannot be: they are derived from others, or name what is compared.
-IDENTITY = {"Contract": {"dataset", "version"}, "Rule": {"id", "columns"}, "TableRule": {"id"}, "Column": {"name"}}
+IDENTITY = {"Contract": {"dataset", "version"}, "Rule": {"id", "columns"}, "Column": {"name"}}
+IDENTITY |= {kind.__name__: {"id"} for kind in get_args(TableRule)}
 NESTED = {"intake", "retention", "maintenance", "columns", "rules", "table_rules", "curated", "warehouse"}
 
 
@@ -140,7 +142,12 @@ def every_change() -> dict[str, Contract]:
         item = getattr(M, owner)
         for name in fields_of(item):
             found[f"{owner}.{name}"] = replace(M, **{owner: replace(item, **{name: other(getattr(item, name))})})
-    for owner in ("rules", "table_rules", "columns"):
+    for index, rule in enumerate(M.table_rules):
+        for name in fields_of(rule):
+            rules = list(M.table_rules)
+            rules[index] = replace(rule, **{name: other(getattr(rule, name))})
+            found[f"table_rules.{rule.kind}.{name}"] = replace(M, table_rules=tuple(rules))
+    for owner in ("rules", "columns"):
         first, *others = getattr(M, owner)
         for name in fields_of(first):
             changed = replace(first, **{name: other(getattr(first, name))})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts import headers, model
+from contracts import headers, model, table_rules
 from contracts.errors import ContractInvalid
 
 COMPILED = Path(model.__file__).parent / "compiled"
@@ -17,6 +17,8 @@ VISITS = (Path(__file__).parent / "fixtures" / "tiny" / "compiled" / "visits.jso
 
 def as_json(value: object) -> object:
     """A frozen value as JSON would hold it."""
+    if isinstance(value, table_rules.TableRule):
+        return table_rules.to_document(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     assert not isinstance(value, list | dict), f"{value!r} is not frozen"

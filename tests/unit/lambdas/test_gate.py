@@ -13,6 +13,7 @@ import pytest
 
 from contracts import model
 from contracts.errors import PermanentError, ReconciliationFailed
+from contracts.table_rules import RowCount, TableRule
 from lambdas.gate import handler
 from lambdas.gate.service import reconcile
 
@@ -24,7 +25,7 @@ def money(amount: str) -> dict[str, str]:
     return dict.fromkeys(MONEY, amount)
 
 
-def passed(rule: model.TableRule) -> dict[str, Any]:
+def passed(rule: TableRule) -> dict[str, Any]:
     return {"rule_id": rule.id, "kind": rule.kind, "action": rule.action, "status": "passed"}
 
 
@@ -207,16 +208,12 @@ def test_a_halt_that_the_job_tells_stops_the_run_also_when_the_rule_is_built_in(
         reconcile(manifest, result, contract)
 
 
-TABLE_RULE = model.TableRule(
+TABLE_RULE = RowCount(
     id="enough_rows",
     description="There are at least 10 rows.",
-    kind="row_count",
     action="halt",
-    columns=(),
     minimum=10,
     maximum=None,
-    max_age_hours=None,
-    reference=None,
 )
 
 

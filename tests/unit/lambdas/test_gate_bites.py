@@ -10,6 +10,7 @@ import pytest
 
 from contracts import model
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
+from contracts.table_rules import RowCount
 from lambdas.gate.service import reconcile
 from tests.unit.lambdas.test_gate import documents, first, money
 
@@ -118,10 +119,7 @@ def test_only_a_run_with_nothing_wrong_but_bad_rows_may_have_files_set_aside(con
 
 
 def test_a_table_rule_that_nobody_evaluated_is_no_matter_of_bad_rows(contract: model.Contract) -> None:
-    rule = model.TableRule(
-        id="enough", description="Enough.", kind="row_count", action="halt",
-        columns=(), minimum=10, maximum=None, max_age_hours=None, reference=None,
-    )  # fmt: skip
+    rule = RowCount(id="enough", description="Enough.", action="halt", minimum=10, maximum=None)
     manifest, result = documents(contract)
     with pytest.raises(ReconciliationFailed, match="'enough': the job says nothing of it") as caught:
         reconcile(manifest, result, replace(contract, table_rules=(rule,)))

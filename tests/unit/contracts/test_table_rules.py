@@ -1,0 +1,73 @@
+"""Table rules as compiled JSON holds them: each kind has its own fields, and nothing else is read."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, get_args
+
+import pytest
+
+from contracts import table_rules
+from contracts.authoring.parsed import TABLE_RULES
+from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
+
+NAMED: dict[str, Any] = {"id": "r", "description": "d", "action": "warn"}
+EMPTY = {"columns": [], "minimum": None, "maximum": None, "max_age_hours": None, "reference": None}
+RULES: dict[str, tuple[TableRule, dict[str, Any]]] = {
+    "row_count": (RowCount(**NAMED, minimum=1, maximum=None), {"minimum": 1}),
+    "unique": (Unique(**NAMED, columns=("a", "b")), {"columns": ["a", "b"]}),
+    "freshness": (
+        Freshness(**NAMED, column="a", max_age_hours=24),
+        {"columns": ["a"], "max_age_hours": 24},
+    ),
+    "reference": (
+        Reference(**NAMED, column="a", reference="other.b"),
+        {"columns": ["a"], "reference": "other.b"},
+    ),
+}
+
+
+def document(kind: str) -> dict[str, Any]:
+    return {**NAMED, "kind": kind, **EMPTY, **RULES[kind][1]}
+
+
+@pytest.mark.parametrize("kind", get_args(table_rules.Kind))
+def test_a_rule_is_written_with_the_fields_of_every_kind_and_read_back(kind: str) -> None:
+    rule, _ = RULES[kind]
+    assert rule.kind == kind
+    assert table_rules.to_document(rule) == document(kind)
+    assert table_rules.from_document(document(kind)) == rule
+
+
+def test_every_kind_has_a_class_and_a_name_that_contracts_use() -> None:
+    kinds = get_args(table_rules.Kind)
+    assert [rule.kind for rule in get_args(TableRule)] == list(kinds)
+    assert [re.sub("[A-Z]", lambda one: f"_{one[0].lower()}", name) for name in TABLE_RULES] == list(kinds)
+
+
+def test_a_reference_knows_where_the_known_values_are() -> None:
+    rule = Reference(**NAMED, column="a", reference="other.b")
+    assert (rule.other_dataset, rule.other_column) == ("other", "b")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "told"),
+    [
+        ("row_count", {"kind": "spread"}, "unknown kind of table rule 'spread'; known: row_count,"),
+        ("row_count", {"columns": ["a"]}, "'r' of kind 'row_count' has fields of another kind"),
+        ("unique", {"maximum": 3}, "'r' of kind 'unique' has fields of another kind"),
+        ("freshness", {"columns": ["a", "b"]}, "'r' of kind 'freshness' has fields of another"),
+        ("reference", {"more": 1}, "'r' of kind 'reference' has fields of another kind"),
+    ],
+)
+def test_what_a_kind_does_not_have_is_refused(kind: str, fields: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        table_rules.from_document(document(kind) | fields)
+
+
+@pytest.mark.parametrize("name", ["description", "kind", "minimum", "columns"])
+def test_a_missing_field_is_never_filled_in(name: str) -> None:
+    given = document("row_count")
+    del given[name]
+    with pytest.raises((KeyError, ValueError)):
+        table_rules.from_document(given)
