@@ -2,13 +2,16 @@
 PYTHON ?= python3
 STATE  := .slipway
 BIN    := .venv/bin
+TIMED  := $(BIN)/python -m tests.timing
+# A suite of `make test`: its minutes are noted, each test's seconds are in the report, what is marked deep is left out.
+SUITE   = $(TIMED) $@ $(BIN)/pytest -q -m "not deep" --junitxml=$(STATE)/reports/$@.xml
 UV     := uv==0.13.8
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types imports hooks contracts synth bench notebook lock clean test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos mutants
+.PHONY: help setup demo test check fmt lint types imports hooks contracts synth bench notebook lock clean test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos test-deep mutants
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,11 +24,15 @@ $(STATE)/tools.done:
 	@java -version 2>&1 | awk -F '"' '/version/ { split($$2, v, "."); found = 1; if (v[1] + 0 < 17) { print "Slipway needs Java 17 or newer, found " $$2; exit 1 } } END { if (!found) { print "Java 17 or newer is needed to run Spark"; exit 1 } }'
 	@mkdir -p $(STATE) && touch $@
 
-$(STATE)/python.done: requirements.txt pyproject.toml | $(STATE)/tools.done
+# Each step leaves its stamp when it is done, so an interrupted setup goes on at the step that was cut off.
+$(STATE)/packages.done: requirements.txt | $(STATE)/tools.done
 	@echo "setup 1/4  Python packages (about 1.6 GB on disk, Spark and the CDK are the large ones)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet $(UV)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	@touch $@
+
+$(STATE)/python.done: pyproject.toml $(STATE)/packages.done
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
@@ -34,16 +41,18 @@ $(STATE)/node.done: package.json package-lock.json | $(STATE)/tools.done
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
-# The Ivy inside pyspark fetches from Maven Central, so that Maven itself is not needed.
-$(STATE)/jars.done: local_cloud/spark_jars.xml $(STATE)/python.done
+# The Ivy inside pyspark fetches from Maven Central, so that Maven itself is not needed. It prints lines of dots whatever
+# it is told, and its errors among them, so its output is shown when it fails.
+$(STATE)/jars.done: local_cloud/spark_jars.xml $(STATE)/packages.done
 	@echo "setup 3/4  Spark's Iceberg and S3 libraries (about 75 MB)"
 	@rm -rf $(STATE)/jars
 	@java -cp "$$($(BIN)/python -c 'import pathlib, pyspark; print(next(pathlib.Path(pyspark.__file__).parent.glob("jars/ivy-*.jar")))')" \
-	  org.apache.ivy.Main -error -ivy $< -types jar -retrieve "$(STATE)/jars/[artifact]-[revision].[ext]"
+	  org.apache.ivy.Main -warn -ivy $< -types jar -retrieve "$(STATE)/jars/[artifact]-[revision].[ext]" \
+	  >$(STATE)/jars.log 2>&1 || { grep -v '^[. ]*$$' $(STATE)/jars.log; echo "no Spark libraries: run make setup again"; exit 1; }
 	@test -n "$$(ls $(STATE)/jars)" && touch $@
 
 # Without the archive everything works, only slower: each Spark start costs a third of the processor time with it.
-$(STATE)/spark.done: $(STATE)/jars.done
+$(STATE)/spark.done: $(STATE)/jars.done | $(STATE)/python.done
 	@echo "setup 4/4  archive of Spark's classes, so that each job starts faster (about 250 MB)"
 	@$(BIN)/python -m local_cloud.spark_classes
 	@touch $@
@@ -51,7 +60,14 @@ $(STATE)/spark.done: $(STATE)/jars.done
 demo: setup ## run the whole pipeline on the embedded AWS and show every file, row and cent
 	@$(BIN)/slipway demo
 
-test: setup lint types test-unit test-page test-spark test-infrastructure test-pipeline ## every check and every test
+test: setup ## every check and every suite, without what is marked deep; what they took
+	@rm -rf $(STATE)/reports
+	@$(MAKE) --no-print-directory lint types test-unit test-page test-spark test-infrastructure test-pipeline
+	@$(TIMED)
+
+DEEP ?= --all
+test-deep: setup ## proofs that take hours, in slices: make test-deep DEEP=--list (--next, or part of a name)
+	@$(BIN)/python -m tests.deep $(DEEP)
 
 check: lint types imports ## static checks only: style, types, import rules, contracts
 
@@ -59,10 +75,13 @@ fmt: setup ## put the style of all Python files right
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format --quiet .
 
 lint: setup ## style, compiled contracts, dashboards; changes nothing
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/python -m contracts.authoring --check && $(BIN)/python -m dashboards
+	@$(TIMED) $@ $(BIN)/ruff check .
+	@$(TIMED) $@ $(BIN)/ruff format --check --quiet .
+	@$(TIMED) $@ $(BIN)/python -m contracts.authoring --check
+	@$(TIMED) $@ $(BIN)/python -m dashboards
 
 types: setup ## mypy, strict
-	@$(BIN)/mypy
+	@$(TIMED) $@ $(BIN)/mypy
 
 imports: setup ## who may import whom, each rule as a sentence
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
@@ -71,10 +90,10 @@ hooks: setup ## run lint, types and imports before each commit of this clone
 	@$(BIN)/pre-commit install
 
 test-unit: setup ## Lambdas, contracts, ledger, command line, architecture
-	@$(BIN)/pytest -q -n 2 tests/unit tests/architecture
+	@$(SUITE) -n 2 tests/unit tests/architecture
 
 test-page: setup chromium ## the local page in a real Chromium: figures, accessibility, size, speed, no network
-	@$(BIN)/pytest -q tests/page
+	@$(SUITE) tests/page
 
 # Debian's packages, because Playwright's and Chrome's own downloads are no part of any package list.
 chromium:
@@ -84,13 +103,13 @@ chromium:
 	  apt-get update --quiet=2 && apt-get install --quiet=2 --yes --no-install-recommends chromium chromium-driver >/dev/null; }
 
 test-spark: setup ## transforms and tables on a local Spark
-	@$(BIN)/pytest -q -n 2 --dist loadfile tests/spark
+	@$(SUITE) -n 2 --dist loadfile tests/spark
 
 test-infrastructure: setup ## templates: nag, lint, policies, assets, determinism
-	@$(BIN)/pytest -q tests/infrastructure
+	@$(SUITE) tests/infrastructure
 
 # Three at a time on two processors, since each often waits; the longest first (tests/end_to_end/conftest.py).
-PIPELINE := $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+PIPELINE = $(SUITE) -n 3 --dist loadfile --no-loadscope-reorder
 
 test-pipeline: setup chromium ## all tests on the embedded AWS: test-chaos and test-end-to-end together
 	@$(PIPELINE) tests/chaos tests/end_to_end

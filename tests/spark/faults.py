@@ -33,8 +33,8 @@ KIND = re.compile(r"CALL \S+?(?=\()|ALTER TABLE|[A-Z]+ [A-Z]+")
 ALTERATION = re.compile(r" (CREATE|DROP|SET|ADD|ALTER) [A-Z]+")
 SEED = 20261121
 FEW = 3  # the jobs' part of `make test`; each point is a whole run or two
-WANTED = os.environ.get("SLIPWAY_FAULTS", "")  # "", kinds, all, or numbers of writes
-EVERY = WANTED == "all"
+WANTED = os.environ.get("SLIPWAY_FAULTS", "")  # "", kinds, all, K/N, or numbers of writes
+EVERY = WANTED == "all" or "/" in WANTED
 
 
 class Killed(BaseException):
@@ -92,13 +92,14 @@ def _of_statement(statement: str) -> str | None:
 def points(kinds: list[str]) -> Iterator[tuple[int, Side]]:
     """Where to end, each on one side: FEW of the first and last writes of each kind, the very last one among them.
 
-    SLIPWAY_FAULTS asks for more: `kinds` for all of those, `all` for both sides of every write, numbers for both sides
-    of some.
+    SLIPWAY_FAULTS asks for more: `kinds` for all of those, `all` for both sides of every write, `K/N` for every N-th of
+    these from the K-th on, numbers for both sides of some.
     """
     sides: tuple[Side, Side] = ("before", "after")
     if WANTED not in ("", "kinds"):
         numbers = range(1, len(kinds) + 1) if EVERY else map(int, WANTED.split(","))
-        yield from ((number, side) for number in numbers for side in sides)
+        first, _, step = WANTED.partition("/") if "/" in WANTED else ("1", "/", "1")
+        yield from [(number, side) for number in numbers for side in sides][int(first) - 1 :: int(step)]
         return
     ends = {number for kind in set(kinds) for number in (kinds.index(kind), len(kinds) - 1 - kinds[::-1].index(kind))}
     chosen = random.Random(SEED)

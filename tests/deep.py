@@ -1,0 +1,121 @@
+"""What proves more than `make test` has time for, cut into slices, of which each CI run takes the next one.
+
+Which one is next follows from the clock alone, so no state is kept: one slice further each day, and one further with
+each 45 minutes of a day. CI that runs once a day comes to every slice, and so does CI that never rests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests import timing
+from tests.mutation.groups import GROUPS
+
+ROOT = Path(__file__).parents[1]
+TURN_MINUTES = 45  # what one CI run may take: `make test` and a slice
+LONGEST_SLICE_MINUTES = 15  # so that `make test` has the other 30
+FAULT_PARTS = 4  # of the kills at every write of a job
+DEPLOYED_FAULT_PARTS = 6  # of the faults of the deployed pipeline; each part breaks the first three by itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """A part of `make test-deep`: what is typed for it, and its minutes on two quiet cores."""
+
+    name: str
+    minutes: int
+    command: tuple[str, ...]  # `python` is the environment's
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def experiment(name: str, *, minutes: int, part: str = "") -> Slice:
+    """An experiment of `make chaos` in its full form."""
+    chosen = f"{name} --part={part}" if part else name
+    return Slice(name=f"chaos {chosen}", minutes=minutes, command=("make", "chaos", f"EXPERIMENT={chosen}"))
+
+
+def killed_jobs(part: int) -> Slice:
+    """A job killed at a share of its writes, before and after each."""
+    share = f"{part}/{FAULT_PARTS}"
+    files = ("tests/spark/test_faults_of_a_run.py", "tests/spark/test_faults_of_care.py")
+    return Slice(
+        name=f"jobs killed at every write, {share}",
+        minutes=12,
+        command=("python", "-m", "pytest", "-q", "-n", "2", *files),
+        environment={"SLIPWAY_FAULTS": share},
+    )
+
+
+def mutants(group: str) -> Slice:
+    """One group of `make mutants`."""
+    return Slice(name=f"mutants {group}", minutes=15, command=("make", "mutants", f"GROUP={group}"))
+
+
+SLICES = (
+    experiment("hostile", minutes=12),
+    experiment("delivery", minutes=12),
+    experiment("load", minutes=15),
+    experiment("care", minutes=6),
+    experiment("permissions", minutes=8),
+    *(experiment("faults", minutes=15, part=f"{n}/{DEPLOYED_FAULT_PARTS}") for n in range(1, DEPLOYED_FAULT_PARTS + 1)),
+    *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
+    *(mutants(group) for group in GROUPS),
+)
+
+
+def next_slice(now: datetime) -> Slice:
+    """The slice whose turn it is."""
+    moment = now.astimezone(UTC)
+    turn_of_day = (moment.hour * 60 + moment.minute) // TURN_MINUTES
+    return SLICES[(moment.date().toordinal() + turn_of_day) % len(SLICES)]
+
+
+def run(one: Slice) -> int:
+    """Run a slice and say what it took; its exit code."""
+    typed = [*(f"{name}={value}" for name, value in one.environment.items()), *one.command]
+    print(f"slice {SLICES.index(one) + 1} of {len(SLICES)}: {one.name}\n  {' '.join(typed)}", flush=True)
+    os.environ.update(one.environment)
+    python = str(ROOT / ".venv" / "bin" / "python")
+    command = [python if word == "python" else word for word in one.command]
+    reports = timing.REPORTS / "deep"
+    if one.command[0] == "python":
+        command.append(f"--junitxml={reports / 'slice.xml'}")
+    began = time.monotonic()
+    code = timing.timed(one.name, command, reports)
+    if (minutes := (time.monotonic() - began) / 60) > one.minutes:
+        print(f"{one.name} took {minutes:.0f} min, expected {one.minutes}: on two quiet cores, cut it in tests/deep.py")
+    return code
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 when every slice that was asked for passed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.deep", description=__doc__)
+    parser.add_argument("--all", action="store_true", help="every slice; takes hours")
+    parser.add_argument("--next", action="store_true", help="the slice whose turn it is")
+    parser.add_argument("--list", action="store_true", help="print the slices and run none")
+    parser.add_argument("part", nargs="?", default="", help="the slices whose name contains this")
+    asked = parser.parse_args(arguments)
+    if not (asked.all or asked.next or asked.list or asked.part):
+        parser.error("name a slice, or ask for --next, --list or --all")
+    chosen = [next_slice(datetime.now(UTC))] if asked.next else [one for one in SLICES if asked.part in one.name]
+    if not chosen:
+        parser.error(f"no slice is called {asked.part!r}; --list prints all names")
+    if asked.list:
+        print(*(f"{one.minutes:4} min  {one.name}" for one in chosen), sep="\n")
+        return 0
+    shutil.rmtree(timing.REPORTS / "deep", ignore_errors=True)
+    failed = [one.name for one in chosen if run(one)]
+    print(*timing.table(timing.REPORTS / "deep"), sep="\n")
+    print(*(f"FAILED {name}" for name in failed), sep="\n")
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
