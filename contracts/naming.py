@@ -14,7 +14,6 @@ LANDING_PREFIX = "partners/"  # only keys below it raise intake events
 REJECTED_PREFIX = "rejected/"  # same bucket, outside the event filter
 REPLAY_PARTNER = "slipway-replay"  # no SFTP user may have this name: operators replay corrected rows below its prefix
 RUNS_PREFIX = "runs/"  # in the processed bucket: manifests, staged rows and results of runs
-PARTIAL_SUFFIXES = (".part", ".filepart", ".partial", ".tmp", ".crdownload", ".swp")
 
 
 def database(environment: str, zone: Zone) -> str:

@@ -21,6 +21,7 @@ TONES = {
     "claimed": PLAIN,
     "registering": PLAIN,
     "duplicate": PLAIN,
+    "ignored": PLAIN,
     "rolled_back": WATCH,
     "set_aside": WATCH,
 }

@@ -10,7 +10,7 @@ import argparse
 from typing import Any
 
 RESUMABLE = ("RawToProcessed", "Gate", "ProcessedToCurated", "Serve", "CloseRun")
-FILE_STATUSES = ("waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected", "registering")
+FILE_STATUSES = ("waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected", "registering", "ignored")
 QUEUES = ("intake", "fail-run", "schedule", "announcements")
 DATASET_HELP = "needed only when there is more than one"
 

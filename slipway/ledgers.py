@@ -62,8 +62,13 @@ def entries(deployment: Deployment, dataset: str) -> list[Item]:
 
 
 def fates(items: Iterable[Item]) -> list[FileFate]:
-    """File entries as people see them, oldest first."""
-    return sorted((_fate(item) for item in items), key=lambda fate: (fate.received_at, fate.file_name))
+    """Entries of deliveries as people see them, oldest first; names that are no delivery are left out."""
+    return _in_order(item for item in items if item["status"] != "ignored")
+
+
+def ignored(items: Iterable[Item]) -> list[FileFate]:
+    """Objects that intake ignored because of their names, oldest first."""
+    return _in_order(item for item in items if item["status"] == "ignored")
 
 
 def runs(deployment: Deployment, dataset: str) -> list[Item]:
@@ -125,6 +130,10 @@ def _entries(table: Any, dataset: str, *, prefix: str = "") -> list[dict[str, An
         if "LastEvaluatedKey" not in page:
             return found
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _in_order(items: Iterable[Item]) -> list[FileFate]:
+    return sorted((_fate(item) for item in items), key=lambda fate: (fate.received_at, fate.file_name))
 
 
 def _fate(item: dict[str, Any]) -> FileFate:

@@ -1,6 +1,7 @@
 """A partner's side: a plain SFTP client with a key, as any partner's software would connect.
 
-A file is sent under a `.part` name and renamed when complete, so that nobody reads half of it.
+A file is sent under a `.part` name and renamed when complete, so that nobody reads half of it. The rename replaces a
+file of the same name, which is there from the day before: accepted files stay in the partner's folder.
 """
 
 from __future__ import annotations
@@ -79,9 +80,40 @@ def send(session: paramiko.SFTPClient, file: Path, *, folder: str) -> float:
     """
     started = time.monotonic()
     target = f"/{folder}/{file.name}"
+    unfinished = target + ".part"
     try:
-        session.put(str(file), target + ".part", confirm=True)
-        session.rename(target + ".part", target)
+        session.put(str(file), unfinished, confirm=True)
+        _rename(session, unfinished, target)
     except OSError as error:
-        raise UploadFailed(f"{file} could not be sent to {target}: {error}") from error
+        left = _removed_or_left(session, unfinished)
+        raise UploadFailed(f"{file} could not be sent to {target}: {error}{left}") from error
     return time.monotonic() - started
+
+
+def _rename(session: paramiko.SFTPClient, source: str, target: str) -> None:
+    """Rename over a file that is there.
+
+    SFTP's own rename refuses that (draft-ietf-secsh-filexfer-02, section 6.5); OpenSSH's extension allows it, but a
+    server need not have it. Servers name a failure in words of their own, so one without a number is tried otherwise.
+    """
+    for rename in (session.posix_rename, session.rename):
+        try:
+            rename(source, target)
+        except OSError as error:
+            if error.errno is not None:
+                raise
+        else:
+            return
+    session.remove(target)
+    session.rename(source, target)
+
+
+def _removed_or_left(session: paramiko.SFTPClient, unfinished: str) -> str:
+    """What to say of the unfinished file: nothing when it is gone."""
+    try:
+        session.remove(unfinished)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"; {unfinished} is left there ({error})"
+    return ""

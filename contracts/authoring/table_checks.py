@@ -19,6 +19,7 @@ from contracts.authoring.profile import (
 )
 from contracts.authoring.yaml_lines import Document
 from contracts.headers import normalized_header
+from contracts.ignored_names import TEMPORARY_SUFFIXES
 
 DELIMITERS = (",", ";", "|", "\t")
 MAX_FILE_BYTES = 5 * 1024**3  # what one CopyObject call can copy (Amazon S3 user guide, copying objects)
@@ -109,7 +110,7 @@ def _check_intake(table: ParsedTable[ProcessedProperties], intake: IntakePropert
         message = f"found {intake.folder!r}; expected one folder name of a-z, 0-9, _ and -"
         document.problem((*path, "folder"), message)
     for index, suffix in enumerate(intake.suffixes):
-        if not _SUFFIX.match(suffix) or suffix in naming.PARTIAL_SUFFIXES:
+        if not _SUFFIX.match(suffix) or suffix.endswith(TEMPORARY_SUFFIXES):
             message = (
                 f"found {suffix!r}; expected a lower-case suffix such as .csv or .csv.gz, not one of partial uploads"
             )

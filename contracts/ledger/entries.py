@@ -6,7 +6,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-FileStatus = Literal["registering", "waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected"]
+FileStatus = Literal["registering", "waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected", "ignored"]
 RunStatus = Literal["running", "succeeded", "failed", "rolled_back"]
 # The first three work on files (state machine dataset_run), the others on tables (dataset_care).
 RunMode = Literal["load", "backfill", "replay", "maintenance", "rollback", "erasure"]
@@ -34,8 +34,12 @@ def duplicate_entry(sha256: str, sequencer: str) -> str:
 
 def rejected_entry(landing_key: str, sequencer: str) -> str:
     """Entry of a delivery that was not accepted; found without reading the file again."""
-    tail = landing_key.encode()[-LONGEST_KEY_IN_ENTRY_BYTES:].decode(errors="ignore")
-    return f"rejected#{tail}#{sequencer}"
+    return f"rejected#{_key_in_entry(landing_key)}#{sequencer}"
+
+
+def ignored_entry(landing_key: str) -> str:
+    """Entry of an object that is no delivery by its name; one for all that land under it."""
+    return f"ignored#{_key_in_entry(landing_key)}"
 
 
 def run_entry(run_id: str) -> str:
@@ -61,3 +65,7 @@ def new_run_id(now: datetime) -> str:
 def timestamp(moment: datetime) -> str:
     """ISO 8601 in UTC with microseconds and Z, so that text order is time order."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _key_in_entry(landing_key: str) -> str:
+    return landing_key.encode()[-LONGEST_KEY_IN_ENTRY_BYTES:].decode(errors="ignore")

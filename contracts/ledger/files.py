@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.ledger import items, loads
-from contracts.ledger.entries import FileStatus, Item, dataset_status, file_entry
+from contracts.ledger.entries import FileStatus, Item, dataset_status, file_entry, ignored_entry
 
 BY_STATUS = "by_status"
 # What tells one delivery of a content from another.
@@ -29,6 +29,22 @@ class FileLedger:
         status: FileStatus = item["status"]
         full = {**item, "dataset_status": dataset_status(item["dataset"], status)}
         return items.put(self.table, full, "attribute_not_exists(entry)")
+
+    def ignore(self, dataset: str, landing_key: str, *, received_at: str, size_bytes: int, detail: str) -> None:
+        """Record that an object is no delivery by its name; the newest of a key stands for all."""
+        item = {
+            "dataset": dataset,
+            "entry": ignored_entry(landing_key),
+            "status": "ignored",
+            "dataset_status": dataset_status(dataset, "ignored"),
+            "file_name": landing_key.rpartition("/")[2],
+            "landing_key": landing_key,
+            "size_bytes": size_bytes,
+            "received_at": received_at,
+            "detail": detail,
+        }
+        is_newest = "attribute_not_exists(entry) OR received_at < :received_at"
+        items.put(self.table, item, is_newest, {":received_at": received_at})
 
     def mark_waiting(self, dataset: str, sha256: str) -> bool:
         """registering -> waiting; False when it was past that already."""

@@ -10,24 +10,32 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from contracts.errors import FileRejected, PermanentError
+from contracts.ignored_names import why_ignored
+from contracts.ledger import timestamp
 from contracts.model import Contract
-from contracts.naming import LANDING_PREFIX, PARTIAL_SUFFIXES, REPLAY_PARTNER
+from contracts.naming import LANDING_PREFIX, REPLAY_PARTNER
 
 DATE_FOLDERS = re.compile(r"([0-9]{4}(/[0-9]{2}){0,2})?")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """One version of one object that landed. `version_id` is None when the event does not name it."""
+    """One version of one object that landed. `version_id` is None when the event does not name it.
+
+    `created_at` is the event's time, in the ledger's form; S3 gives whole seconds.
+    """
 
     bucket: str
     key: str
     etag: str
     version_id: str | None
     sequencer: str
+    size_bytes: int
+    created_at: str
 
     @property
     def file_name(self) -> str:
@@ -40,10 +48,13 @@ class Arrival:
         return self.key.startswith(f"{LANDING_PREFIX}{REPLAY_PARTNER}/")
 
     @property
-    def is_no_delivery(self) -> bool:
-        """Whether this is a folder marker, a file still being uploaded under another name, or not a partner's."""
-        unfinished = self.key.casefold().endswith(PARTIAL_SUFFIXES)
-        return unfinished or self.key.endswith("/") or not self.key.startswith(LANDING_PREFIX)
+    def is_no_file(self) -> bool:
+        """Whether this is a folder marker, or lies outside of what partners upload."""
+        return self.key.endswith("/") or not self.key.startswith(LANDING_PREFIX)
+
+    def why_ignored(self, contract: Contract | None) -> str | None:
+        """Why a file of this name is no delivery under the contract of its folder; None for a delivery."""
+        return why_ignored(self.file_name, contract.intake.suffixes if contract else ())
 
 
 def parse(body: str) -> Arrival:
@@ -62,6 +73,8 @@ def parse(body: str) -> Arrival:
             etag=item.get("etag", ""),
             version_id=item.get("version-id"),
             sequencer=item.get("sequencer") or event["id"],
+            size_bytes=item["size"],
+            created_at=timestamp(datetime.fromisoformat(event["time"])),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise PermanentError(f"not an S3 event from EventBridge ({error!r}): {body[:500]!r}") from error

@@ -75,6 +75,12 @@ class Registration:
             item = self.files.precede(item, delivery) or self.files.get(item["dataset"], item["entry"]) or item
         return item
 
+    def ignore(self, dataset: str, arrival: Arrival, why: str) -> None:
+        """Record an object whose name is no delivery's."""
+        self.files.ignore(
+            dataset, arrival.key, received_at=arrival.created_at, size_bytes=arrival.size_bytes, detail=why
+        )
+
     def origin_of(self, dataset: str, source: Source) -> str:
         """Hash of the file that a replay corrects. Raises FileRejected unless it names one that was loaded."""
         sha256 = source.metadata.get(REPLAY_METADATA, "")

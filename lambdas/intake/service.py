@@ -81,12 +81,16 @@ class Intake:
     def take(self, arrival: Arrival) -> tuple[str, str] | None:
         """Accept or reject one arrival: (dataset, sha256) when it now waits for a run, otherwise None."""
         log = Log({"file": arrival.key, "version_id": arrival.version_id})
-        if arrival.is_no_delivery:
-            log.info("ignored: a folder marker or an unfinished upload")
+        if arrival.is_no_file:
+            log.info("ignored: no file of a partner")
             return None
         contract = arrivals.contract_of(arrival.key, self.contracts)
         dataset = contract.dataset if contract else UNKNOWN_DATASET
         log = log.bind(dataset=dataset)
+        if ignored := arrival.why_ignored(contract):
+            self.registration.ignore(dataset, arrival, ignored)
+            log.info("ignored", detail=ignored)
+            return None
         if earlier := self.rejection.unfinished_or_done(dataset, arrival):
             self.rejection.finish(earlier)
             log.info("rejected earlier", reason=earlier["reason"])

@@ -10,7 +10,7 @@ from contracts.errors import PermanentError
 from contracts.ledger import UNKNOWN_DATASET, FileLedger, Item, file_entry, timestamp
 from contracts.ledger.loads import standing, stands
 from slipway import ledgers, views
-from slipway.console import say, table
+from slipway.console import counted, say, table
 from slipway.deployment import Deployment, connect
 
 COUNTS = {
@@ -32,7 +32,13 @@ def run(options: argparse.Namespace) -> int:
 def _list(deployment: Deployment, options: argparse.Namespace) -> int:
     owners = [contract.dataset for contract in ledgers.contracts_of(options.dataset)]
     items = [item for owner in (*owners, UNKNOWN_DATASET) for item in ledgers.entries(deployment, owner)]
+    ignored = ledgers.ignored(items)
+    if options.status == "ignored":
+        views.files(ignored)
+        return 0
     views.files(fate for fate in ledgers.fates(items) if options.status in (None, fate.status))
+    if ignored and options.status is None:
+        say(f"{counted(len(ignored), 'name')} ignored as no delivery; `slipway files list --status ignored` shows them")
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from contracts import model, naming
 from contracts.errors import PermanentError
+from contracts.ignored_names import why_ignored
 from slipway import follow, ledgers, partner, views
 from slipway.console import Stopwatch, counted, say
 from slipway.deployment import connect
@@ -14,8 +15,11 @@ from slipway.deployment import connect
 
 def run(options: argparse.Namespace) -> int:
     """0 when every file was loaded or found to be a duplicate, 1 when one was rejected or a run failed."""
+    contract = model.load(options.dataset)
     files = [_existing(Path(name)) for name in options.files]
-    folder = model.load(options.dataset).intake.folder
+    for file in files:
+        _require_delivery(file, contract)
+    folder = contract.intake.folder
     deployment = connect(options.environment)
     watch = Stopwatch()
     known = {fate.entry for fate in ledgers.files(deployment, options.dataset)}
@@ -39,6 +43,15 @@ def _hint(outcome: follow.Outcome, dataset: str) -> None:
     refused = sum(fate.rows_quarantined or 0 for fate in outcome.fates)
     if refused:
         say(f"{counted(refused, 'row')} in quarantine; next: slipway quarantine list --dataset {dataset}")
+
+
+def _require_delivery(file: Path, contract: model.Contract) -> None:
+    """Raises PermanentError when intake would ignore a file of this name, so that nobody waits for its fate."""
+    if why := why_ignored(file.name, contract.intake.suffixes):
+        agreed = " or ".join(contract.intake.suffixes)
+        raise PermanentError(
+            f"{file.name} is {why}, so intake would ignore it; rename it to end with {agreed} and upload it again"
+        )
 
 
 def _existing(file: Path) -> Path:

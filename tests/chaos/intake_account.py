@@ -42,6 +42,7 @@ class IntakeAccount:
             "id": f"event of {key}",
             "detail-type": "Object Created",
             "source": "aws.s3",
+            "time": "2026-11-20T08:15:30Z",
             "detail": {"bucket": {"name": LANDING}, "object": {**item, "sequencer": "0055AED6DCD90281E5"}},
         }
         return {"messageId": key, "body": json.dumps(event)}

@@ -136,6 +136,21 @@ def test_a_rename_is_a_copy_with_its_own_event(bench: Bench, events: str) -> Non
     assert copy["object"]["key"] == "partners/acme/sales/b.csv"
 
 
+def test_a_rename_over_a_file_that_is_there_needs_the_extension_for_it(bench: Bench, events: str) -> None:
+    with sftp(bench) as client:
+        for content in (b"1", b"2"):
+            with client.open("/sales/daily.part", "wb") as file:
+                file.write(content)
+            client.posix_rename("/sales/daily.part", "/sales/daily.csv")
+        with client.open("/sales/daily.part", "wb") as file:
+            file.write(b"3")
+        with pytest.raises(OSError, match="Destination exists"):
+            client.rename("/sales/daily.part", "/sales/daily.csv")
+    found = bench.client("s3").get_object(Bucket="landing", Key="partners/acme/sales/daily.csv")
+    assert found["Body"].read() == b"2"
+    received(bench, events, 5)
+
+
 @pytest.mark.usefixtures("events")
 def test_the_users_role_decides_what_is_stored(bench: Bench) -> None:
     with sftp(bench) as client, pytest.raises(PermissionError), client.open("/other/c.csv", "wb") as file:

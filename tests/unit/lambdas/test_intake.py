@@ -81,13 +81,34 @@ def test_files_may_lie_in_folders_of_their_date(
     assert entry["raw_key"].endswith(f"/{entry['sha256']}/a.csv")
 
 
-@pytest.mark.parametrize("name", ["a.csv.part", "b.filepart", "c.TMP", "folder/"])
-def test_unfinished_uploads_and_folder_markers_are_left_alone(
+@pytest.mark.parametrize("name", ["a.csv.part", "b.filepart", "c.TMP", "_SUCCESS", "a.csv.md5", "._a.csv"])
+def test_names_that_are_no_delivery_are_recorded_and_alert_nobody(
     account: Any, contract: model.Contract, name: str
 ) -> None:
-    assert intake(account, contract).handle_batch([account.upload(f"{FOLDER}/{name}", b"x")]) == []
-    assert account.entries() == {}
+    service = intake(account, contract)
+    for sequencer in ("01", "02"):  # the same name every day
+        assert service.handle_batch([account.upload(f"{FOLDER}/{name}", b"x", sequencer=sequencer)]) == []
+    [entry] = account.entries().values()
+    assert (entry["status"], entry["dataset_status"]) == ("ignored", "sales_records#ignored")
+    assert (entry["landing_key"], entry["file_name"]) == (f"{FOLDER}/{name}", name)
     assert list(account.objects("landing")) == [f"{FOLDER}/{name}"]
+    assert (account.messages(), account.executions()) == ([], [])
+
+
+def test_folder_markers_are_left_alone(account: Any, contract: model.Contract) -> None:
+    assert intake(account, contract).handle_batch([account.upload(f"{FOLDER}/folder/", b"")]) == []
+    assert account.entries() == {}
+
+
+def test_the_newest_object_of_an_ignored_name_is_the_one_on_record(account: Any, contract: model.Contract) -> None:
+    records = []
+    for size, time in ((1, "2026-11-20T08:15:30Z"), (2, "2026-11-21T08:15:30Z")):
+        record = account.upload(f"{FOLDER}/_SUCCESS", b"x" * size)
+        event = json.loads(record["body"]) | {"time": time}
+        records.append({**record, "body": json.dumps(event)})
+    assert intake(account, contract).handle_batch(records[::-1]) == []
+    [entry] = account.entries().values()
+    assert (entry["size_bytes"], entry["received_at"]) == (2, "2026-11-21T08:15:30.000000Z")
 
 
 REJECTED = {

@@ -27,6 +27,17 @@ def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -
     assert "nowhere.csv is not a file" in capsys.readouterr().err
 
 
+def test_a_name_that_intake_ignores_is_refused_before_anything_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "orders.csv.tmp"
+    file.write_bytes(b"x")
+    assert main(["upload", "--dataset", "sales_records", str(file)]) == 1
+    told = capsys.readouterr().err
+    assert "orders.csv.tmp is a temporary name" in told
+    assert "rename it to end with .csv or .csv.gz" in told
+
+
 def test_an_unknown_dataset_is_named_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", "list", "--dataset", "nope"]) == 1
     message = capsys.readouterr().err

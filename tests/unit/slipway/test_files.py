@@ -32,6 +32,17 @@ def test_files_are_listed_by_status_with_those_nobody_accepted(account: Account,
     assert "picture.png" in shown
 
 
+def test_names_that_intake_ignored_are_listed_apart(account: Account, capsys: Any) -> None:
+    account.put_file(SHA, file_name="loaded.csv")
+    account.put_file(OTHER, entry="ignored#x", file_name="_SUCCESS", status="ignored")
+    assert account.slipway("files") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("1 file ")
+    assert "1 name ignored as no delivery; `slipway files list --status ignored` shows them" in shown
+    assert account.slipway("files", "list", "--status", "ignored") == 0
+    assert "_SUCCESS" in capsys.readouterr().out
+
+
 def test_the_history_of_a_content_tells_deliveries_runs_and_replays_in_order(account: Account, capsys: Any) -> None:
     account.put_file(SHA, row_count=10, rows_loaded=9, rows_quarantined=1, rows_deduplicated=0)
     account.put_file(
