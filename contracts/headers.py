@@ -15,7 +15,7 @@ from contracts.texts import shortened
 
 STRICTEST_FIRST: tuple[SchemaChange, ...] = ("reject", "strict", "evolve")
 # What `slipway quarantine export` adds to a file's own header; only a replay may have them.
-# Source: docs/architecture.md
+# Source: docs/reference/tables.md
 ORIGIN_HEADER = "_source_row"
 REPLAY_HEADERS = (ORIGIN_HEADER, "_reasons")
 MOST_NAMED = 10

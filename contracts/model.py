@@ -84,7 +84,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Maintenance:
-    """How the dataset's tables are kept in shape (docs/architecture.md, Care).
+    """How the dataset's tables are kept in shape (docs/reference/state_machines.md).
 
     Files smaller than three quarters of `target_file_mb` (MiB) are joined; snapshots older than `snapshot_days` leave,
     but the newest `least_snapshots` stay; files that no snapshot knows leave after `orphan_days`.

@@ -1,7 +1,7 @@
 """What the step Serve did for a run beside the lake: kept in the run ledger, and told with its success.
 
 Each machine that serves gives one object, `{"served": "warehouse" | "dashboards", ...}`; the warehouse lists tables,
-each as `{"table", "mode", "loaded_rows", ...}` (docs/architecture.md, Serving).
+each as `{"table", "mode", "loaded_rows", ...}` (docs/reference/serving.md).
 """
 
 from __future__ import annotations

@@ -72,8 +72,9 @@ class Curating:
 
 
 def run(curating: Curating) -> dict[str, Any]:
-    """Recompute what changed, check it, publish all tables, and return the result document (docs/architecture.md).
+    """Recompute what changed, check it, publish all tables, and return the result document.
 
+    What is in it: docs/reference/run_documents.md.
     Raises ReconciliationFailed when a curated total differs from the processed one; nothing is published then.
     """
     started = time.monotonic()

@@ -14,7 +14,7 @@ from slipway.console import Stopwatch, say, table
 from slipway.deployment import Deployment
 from slipway.executions import Ending, Machine
 
-MOST_FILES = 2_000  # docs/architecture.md, Modes of a run
+MOST_FILES = 2_000  # docs/reference/state_machines.md, Modes of a run
 CARE_HEADERS = ("table", "action", "rows deleted", "files before", "files after", "bytes before", "bytes after")
 
 

@@ -11,7 +11,7 @@ from contracts.ledger import Item
 from slipway import export, ledgers
 from slipway.deployment import Deployment
 
-REPLAY_OF = "replay-of"  # S3 metadata that intake reads; docs/architecture.md
+REPLAY_OF = "replay-of"  # S3 metadata that intake reads; docs/reference/tables.md
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The small functions of a run and of care, each with its own role that can do what its code does and nothing else.
 
-docs/architecture.md lists what each reads and needs (Environment variables of the Lambdas).
+docs/reference/functions.md lists what each reads and may do.
 """
 
 from __future__ import annotations

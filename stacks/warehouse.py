@@ -159,7 +159,7 @@ class WarehouseStack(PipelineStack):
         return workgroup
 
     def _load_warehouse(self, secret: str) -> PythonFunction:
-        """Submits the statements of a load, with the admin secret (docs/architecture.md, Warehouse)."""
+        """Submits the statements of a load, with the admin secret (docs/reference/warehouse.md)."""
         storage = self._storage
         part = PythonFunction(
             self,

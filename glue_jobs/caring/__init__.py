@@ -1,4 +1,4 @@
-"""Care of a dataset's tables: maintenance, rollback, erasure (docs/architecture.md, Care).
+"""Care of a dataset's tables: maintenance, rollback, erasure (docs/reference/state_machines.md).
 
 A care run holds the dataset's lock, so nobody else writes meanwhile. Each mode can be killed anywhere and run again: it
 looks at what the tables say, not at how far it came. Only what the first attempt found is written down before anything

@@ -19,7 +19,7 @@ from glue_jobs.transforms.figures import ROWS
 
 
 def run(loading: Loading) -> dict[str, Any]:
-    """Load the batch on the run's branches and return the result document (docs/architecture.md).
+    """Load the batch on the run's branches and return the result document (docs/reference/run_documents.md).
 
     Raises ContractInvalid when a table cannot become what the contract says, FileRejected when a header does not fit.
     """

@@ -66,13 +66,13 @@ def by_rule(verdicts: Iterable[Verdict]) -> dict[str, int]:
 
 
 def row_document(result: RuleResult) -> dict[str, Any]:
-    """A row rule as the result document names it (docs/architecture.md)."""
+    """A row rule as the result document names it (docs/reference/run_documents.md)."""
     names = ("rule_id", "action", "rows_checked", "rows_failed")
     return {name: getattr(result, name) for name in names}
 
 
 def table_document(result: RuleResult) -> dict[str, Any]:
-    """A table rule as the result document names it (docs/architecture.md)."""
+    """A table rule as the result document names it (docs/reference/run_documents.md)."""
     names = ("rule_id", "kind", "action", "status", "measured", "expected")
     return {name: getattr(result, name) for name in names}
 

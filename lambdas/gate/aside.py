@@ -1,7 +1,7 @@
 """Takes the files that are too bad out of a batch, so that one partner's mistake does not stop a dataset overnight.
 
 Only of a load: files of a backfill or replay are in the tables already, and what to do with those is for people. The
-rest of the batch waits again and is loaded by a run that starts by itself (docs/architecture.md, A run that fails).
+rest of the batch waits again and is loaded by a run that starts by itself (docs/reference/state_machines.md).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from lambdas.load_warehouse.settings import Settings
 
 @retryable
 def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """`event`: {action, dataset, run_id, caller, ...} as docs/architecture.md, Warehouse, says; so is the answer.
+    """`event`: {action, dataset, run_id, caller, ...} as docs/reference/warehouse.md says; so is the answer.
 
     Raises WarehouseLoadFailed, WarehouseConflict, or RetryableError for a call of AWS that may succeed later.
     """

@@ -90,7 +90,7 @@ class LoadWarehouse:
         return {"cancelled": statement != NOTHING and self.api.cancel(statement)}
 
     def conclude(self, loaded: str) -> dict[str, Any]:
-        """What the tables hold now, as the transaction wrote it down: {served, tables} (docs/architecture.md)."""
+        """What the tables hold now, as the transaction recorded it: {served, tables} (docs/reference/warehouse.md)."""
         if loaded == NOTHING:
             return {"served": "warehouse", "tables": []}
         batch = self.api.describe(loaded)

@@ -17,7 +17,7 @@ from slipway import lake, ledgers, operations
 from slipway.console import confirm, counted, say
 from slipway.deployment import Deployment, connect
 
-BLANKS = " \t\r\n\u00a0"  # what the jobs trim; docs/architecture.md, What a file may look like
+BLANKS = " \t\r\n\u00a0"  # what the jobs trim; docs/reference/files.md
 
 
 def run(options: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MONEY = ("total_revenue", "total_cost", "total_profit")
 JOBS = {"raw_to_processed": 194, "processed_to_curated": 120}
 REVENUE = {"lake": "14.50", "warehouse": "14.50"}
-# What the step Serve gave: the answers of the machines, as docs/architecture.md has them.
+# What the step Serve gave: the answers of the machines, as docs/reference/run_documents.md has them.
 SERVE: list[dict[str, Any]] = [
     {
         "served": "warehouse",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -168,14 +167,6 @@ def test_a_next_batch_is_a_plain_load_without_the_results_of_the_last() -> None:
         "serving.$": "$.serving",
     }
     assert RUN["NextBatch"]["Next"] == "ClaimBatch"
-
-
-@pytest.mark.parametrize("file", FILES, ids=list(MACHINES))
-def test_substitutions_are_the_documented_ones(file: Path) -> None:
-    used = set(re.findall(r"\$\{(\w+)\}", file.read_text()))
-    documented = re.search(rf"^\| `{file.name}` \| ([A-Za-z ]+)", (ROOT / "docs" / "architecture.md").read_text(), re.M)
-    assert documented is not None
-    assert set(documented[1].split()) == used
 
 
 def test_the_number_of_seconds_becomes_a_number() -> None:

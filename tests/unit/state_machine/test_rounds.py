@@ -122,7 +122,7 @@ def test_every_task_of_a_round_is_in_the_sum() -> None:
 def test_the_sum_that_is_written_down_is_the_one_of_the_file() -> None:
     seconds = f"{round(longest_execution(ROUNDS)):,} s"
     assert seconds in STATES["AreFilesWaiting"]["Comment"]
-    assert seconds in (ROOT / "docs" / "architecture.md").read_text()
+    assert seconds in (ROOT / "docs" / "reference" / "state_machines.md").read_text()
 
 
 def test_the_history_of_an_execution_is_far_from_full() -> None:
