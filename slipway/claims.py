@@ -48,14 +48,19 @@ def release(deployment: Deployment, dataset: str) -> str:
 
 def invoke_fail_run(deployment: Deployment, event: dict[str, Any]) -> None:
     """Hand FailRun an event and wait for its answer. Raises PermanentError with its error when it fails."""
+    invoke(deployment, "FailRun", event, consequence=", so nothing was given back")
+
+
+def invoke(deployment: Deployment, name: str, event: dict[str, Any], *, consequence: str = "") -> None:
+    """Hand a function an event and wait for its answer. Raises PermanentError with its error when it fails."""
     answer = deployment.client("lambda").invoke(
-        FunctionName=deployment.output("FailRunFunctionName"),
+        FunctionName=deployment.output(f"{name}FunctionName"),
         InvocationType="RequestResponse",
         Payload=json.dumps(event).encode(),
     )
     text = answer["Payload"].read().decode()
     if answer.get("FunctionError"):
-        raise PermanentError(f"FailRun failed, so nothing was given back: {text[:2000]}")
+        raise PermanentError(f"{name} failed{consequence}: {text[:2000]}")
 
 
 def _status_change(dataset: str, lock: Item, found: dict[str, Any] | None) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Messages that nobody could handle, given another try: sent or carried out first, deleted after that.
 
-Each queue has its own way back: intake's messages to the queue of intake, reports of ended executions to FailRun, calls
-of the scheduler to the state machine. Who is interrupted loses nothing; a message may then be handled twice, which
-every receiver allows.
+Each queue has its own way back: intake's messages to the queue of intake, events that a function failed to handle to
+that function, calls of the scheduler to the state machine, failed jobs to the topic of alarms. Who is interrupted loses
+nothing; a message may then be handled twice, which every receiver allows.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ QUEUES = {
     "intake": "IntakeDeadLetterQueueUrl",
     "fail-run": "FailRunDeadLetterQueueUrl",
     "schedule": "ScheduleDeadLetterQueueUrl",
+    "release-dataset": "ReleaseDatasetDeadLetterQueueUrl",
+    "failed-jobs": "FailedJobsDeadLetterQueueUrl",
+    "measure-freshness": "MeasureFreshnessDeadLetterQueueUrl",
 }
 BATCH = 10  # the most that SQS gives or takes at once. Source: SQS API reference, ReceiveMessage, SendMessageBatch
 HIDDEN_SECONDS = 120  # while we work on a message nobody else gets it; after that it is back, if we died
@@ -124,10 +127,40 @@ def _delete(sqs: Any, url: str, message: Message, result: Redriven) -> None:
     result.done.append(about(message))
 
 
+def _event(message: Message) -> dict[str, Any]:
+    """The event: as EventBridge could not deliver it, or within the record of a function that failed to handle it.
+
+    Source: Lambda developer guide, "Capturing records of Lambda asynchronous invocations".
+    """
+    document = _document(message)
+    event: dict[str, Any] = document.get("requestPayload", document)
+    return event
+
+
 def _fail_run(deployment: Deployment, message: Message) -> None:
-    event = _document(message)
-    # Lambda's own queue for failed asynchronous calls wraps the event. Source: Lambda developer guide, "Destinations".
-    claims.invoke_fail_run(deployment, event.get("requestPayload", event))
+    claims.invoke_fail_run(deployment, _event(message))
+
+
+def _release_dataset(deployment: Deployment, message: Message) -> None:
+    claims.invoke(deployment, "ReleaseDataset", _event(message))
+
+
+def _measure_freshness(deployment: Deployment, message: Message) -> None:
+    claims.invoke(deployment, "MeasureFreshness", _event(message))
+
+
+def _tell_failed_job(deployment: Deployment, message: Message) -> None:
+    """Publish the alarm of a Spark job that failed, which the rule could not publish."""
+    detail = _event(message).get("detail", {})
+    if "jobName" not in detail:
+        raise PermanentError(f"no job in the message: {message['Body'][:ABOUT_LENGTH]!r}")
+    deployment.client("sns").publish(
+        TopicArn=deployment.output("AlarmsTopicArn"),
+        Message=(
+            f"Slipway {deployment.environment}: job {detail['jobName']} ended as {detail.get('state')}: "
+            f"{detail.get('message')}. Its log stream begins with {detail.get('jobRunId')}."
+        ),
+    )
 
 
 def _start(deployment: Deployment, message: Message) -> None:
@@ -142,7 +175,13 @@ def _start(deployment: Deployment, message: Message) -> None:
     )
 
 
-_HANDLERS: dict[str, Callable[[Deployment, Message], None]] = {"fail-run": _fail_run, "schedule": _start}
+_HANDLERS: dict[str, Callable[[Deployment, Message], None]] = {
+    "fail-run": _fail_run,
+    "schedule": _start,
+    "release-dataset": _release_dataset,
+    "failed-jobs": _tell_failed_job,
+    "measure-freshness": _measure_freshness,
+}
 
 
 def _scheduled(message: Message) -> dict[str, Any]:
@@ -166,16 +205,21 @@ def _document(message: Message) -> dict[str, Any]:
 
 
 def about(message: Message) -> str:
-    """What a message is about: the file that landed, the execution that ended, the dataset to be run."""
+    """What a message is about: the file that landed, what ended, the hour to be measured, the dataset to be run."""
     try:
         body = _document(message)
     except PermanentError:
         return str(message["Body"][:ABOUT_LENGTH])
-    detail = body.get("detail") or (body.get("requestPayload") or {}).get("detail") or {}
+    event = body.get("requestPayload") or body
+    detail = event.get("detail") or {}
     if "object" in detail:
         return f"file {detail['object'].get('key')}"
     if "executionArn" in detail:
         return f"execution {str(detail['executionArn']).rpartition(':')[2]} {detail.get('status')}"
+    if "jobName" in detail:
+        return f"job {detail['jobName']} {detail.get('state')}"
+    if event.get("detail-type") == "Scheduled Event":
+        return f"the hour of {event.get('time')}"
     try:
         return f"{_scheduled(message).get('mode', 'load')} of {_scheduled(message)['dataset']}"
     except (PermanentError, ValueError):

@@ -18,7 +18,9 @@ NEEDED_OUTPUTS = (
     *("FileLedgerName", "RunLedgerName", "TransferServerId", "IntakeQueueUrl"),
     *("IntakeDeadLetterQueueUrl", "RawToProcessedJobName", "ProcessedToCuratedJobName", "CareJobName"),
     *("StateMachineArn", "CareStateMachineArn", "AnnounceStateMachineArn", "FailRunFunctionName"),
-    *("FailRunDeadLetterQueueUrl", "WorkgroupName"),
+    *("FailRunDeadLetterQueueUrl", "ReleaseDatasetFunctionName", "ReleaseDatasetDeadLetterQueueUrl"),
+    *("MeasureFreshnessFunctionName", "MeasureFreshnessDeadLetterQueueUrl", "FailedJobsDeadLetterQueueUrl"),
+    "WorkgroupName",
 )
 TOPICS = ("FileRejectedTopicArn", "RunSucceededTopicArn", "RunFailedTopicArn", "AlarmsTopicArn")
 PATIENCE = timedelta(hours=1)  # intake retries a message for less than that before it is a dead letter

@@ -11,7 +11,10 @@ from typing import Any
 
 RESUMABLE = ("RawToProcessed", "Gate", "ProcessedToCurated", "Serve", "CloseRun")
 FILE_STATUSES = ("waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected", "registering", "ignored")
-QUEUES = ("intake", "fail-run", "schedule", "announcements")
+QUEUES = (
+    *("intake", "fail-run", "release-dataset", "schedule", "failed-jobs", "measure-freshness"),
+    "announcements",
+)
 DATASET_HELP = "needed only when there is more than one"
 
 Commands = Any  # argparse keeps the type of add_subparsers private

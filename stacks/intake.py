@@ -16,6 +16,7 @@ from contracts import naming
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
+from stacks.constructs.dead_letters import dead_letter_queue
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.sftp_user import SftpUser
 from stacks.orchestration import OrchestrationStack
@@ -27,7 +28,8 @@ from stacks.storage import StorageStack
 SECURITY_POLICY = "TransferSecurityPolicy-2025-03"
 INTAKE_TIMEOUT_SECONDS = 600  # a batch of files, each read, hashed, counted and copied
 INTAKE_MEMORY_MB = 1769  # one full processor. Source: Lambda developer guide, "Configure Lambda function memory"
-RECEIVES_BEFORE_DEAD_LETTER = 5
+# With the delays of lambdas/intake/redelivery.py a failing file is a dead letter after 37.5 minutes and ten tries.
+RECEIVES_BEFORE_DEAD_LETTER = 10
 
 
 class IntakeStack(PipelineStack):
@@ -118,19 +120,14 @@ class IntakeStack(PipelineStack):
 
     def _queues(self) -> tuple[sqs.Queue, sqs.Queue]:
         # SQS-managed keys: messages carry object names only, and EventBridge needs no place in a key policy.
-        dead_letters = sqs.Queue(
-            self,
-            "DeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),  # the longest that SQS keeps a message
-        )
+        dead_letters = dead_letter_queue(self, "DeadLetters")
         queue = sqs.Queue(
             self,
             "LandingEvents",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            # Six times the function's timeout. Source: Lambda developer guide, "Using Lambda with Amazon SQS".
+            # Six times the function's timeout, for messages that Lambda holds while the function is throttled; the
+            # function itself shortens it. Source: Lambda developer guide, "Configuring a queue to use with Lambda".
             visibility_timeout=Duration.seconds(6 * INTAKE_TIMEOUT_SECONDS),
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=RECEIVES_BEFORE_DEAD_LETTER),
         )
@@ -150,7 +147,8 @@ class IntakeStack(PipelineStack):
                 },
             ),
         )
-        rule.add_target(targets.SqsQueue(self.queue))
+        # An event that could not be delivered is what a message that could not be handled is: redriven the same way.
+        rule.add_target(targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters))
 
     def _function(self, alerts: AlertsStack, orchestration: OrchestrationStack) -> PythonFunction:
         settings = self._blueprint.settings
@@ -162,6 +160,7 @@ class IntakeStack(PipelineStack):
             description="Accepts a landed file into raw, or rejects it with a reason",
             environment={
                 "ENVIRONMENT": settings.environment,
+                "QUEUE_URL": self.queue.queue_url,
                 "FILE_LEDGER": self._storage.file_ledger.table_name,
                 "RAW_BUCKET": self._storage.raw.bucket_name,
                 "STATE_MACHINE_ARN": orchestration.run.arn,
@@ -186,6 +185,8 @@ class IntakeStack(PipelineStack):
         # Source: Lambda developer guide, "Configuring an Amazon SQS queue for use with Lambda", execution role.
         actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         permissions.allow(part.role, actions=actions, resources=[self.queue.queue_arn])
+        # Also covers the batch form. Source: SQS developer guide, "Actions, resources, and condition keys".
+        permissions.allow(part.role, actions=["sqs:ChangeMessageVisibility"], resources=[self.queue.queue_arn])
         mapping = lambda_.EventSourceMapping(
             self,
             "LandingEventsToIntake",

@@ -1,4 +1,7 @@
-"""Alarms on what must not stay unnoticed, and one dashboard: dead letters, failed runs and jobs, stale data."""
+"""Alarms on what must not stay unnoticed, and one dashboard.
+
+Alarmed are dead letters, failed and stopped executions, failed jobs, files that intake cannot take, and stale data.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from contracts.model import Contract
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
+from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
 from stacks.constructs.python_function import PythonFunction
 from stacks.intake import IntakeStack
 from stacks.orchestration import OrchestrationStack
@@ -26,8 +30,12 @@ from stacks.storage import StorageStack
 
 NAMESPACE = "Slipway"
 RUN_SUCCEEDED = "run closed"  # the message of the line that close_run logs last, with its dataset
+# The messages of the lines that intake logs for a file that it hands back to its queue.
+NOT_TAKEN = ("file not taken; the message comes again", "run not started; the messages come again")
 AGE = "AgeHours"  # the metric that measure_freshness writes; contracts may allow more than an alarm can look back
 FIVE_MINUTES = Duration.minutes(5)
+LASTING = 3  # periods of five minutes in a row: what passes by itself wakes nobody
+OLDEST_LANDED_SECONDS = 30 * 60  # in a sound deployment a message waits for minutes, even in a burst of large files
 
 
 class MonitoringStack(PipelineStack):
@@ -48,24 +56,39 @@ class MonitoringStack(PipelineStack):
         self._environment = blueprint.settings.environment
         self._alerts = alerts
         self._action = actions.SnsAction(alerts.alarms)
-        self._dead_letters({"Intake": intake.dead_letters, **orchestration.dead_letters})
+        self.dead_letters: dict[str, sqs.Queue] = {}
         self._failed_executions(orchestration)
+        self._files_not_taken(intake)
         self._failed_jobs([job.name for job in processing.jobs])
         self._count_successes(orchestration.close_run.log_group)
-        self._measure_freshness(blueprint, storage)
+        self.measure_freshness = self._measure_freshness(blueprint, storage)
+        self._dead_letters({"Intake": intake.dead_letters, **orchestration.dead_letters, **self.dead_letters})
         for contract in blueprint.contracts:
             self._stale_data(contract)
         if blueprint.settings.features.dashboard:
             self._dashboard(blueprint, orchestration, intake)
+        self.publish(
+            MeasureFreshnessFunctionName=self.measure_freshness.function.function_name,
+            **{f"{name}DeadLetterQueueUrl": queue.queue_url for name, queue in self.dead_letters.items()},
+        )
 
-    def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, description: str) -> None:
+    def _alarm(
+        self,
+        construct_id: str,
+        metric: cloudwatch.IMetric,
+        description: str,
+        *,
+        threshold: int = 1,
+        periods: int = 1,
+    ) -> None:
+        """An alarm when each of the last `periods` values is `threshold` or more; no value is none."""
         cloudwatch.Alarm(
             self,
             construct_id,
             metric=metric,
             alarm_description=description,
-            threshold=1,
-            evaluation_periods=1,
+            threshold=threshold,
+            evaluation_periods=periods,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         ).add_alarm_action(self._action)
@@ -87,6 +110,46 @@ class MonitoringStack(PipelineStack):
                 part.machine.metric_timed_out(period=FIVE_MINUTES),
                 f"{what} took longer than the state machine allows and was ended: {where}",
             )
+            self._alarm(
+                f"Aborted{name}",
+                part.machine.metric_aborted(period=FIVE_MINUTES),
+                f"{what} was stopped from outside: {where}",
+            )
+
+    def _files_not_taken(self, intake: IntakeStack) -> None:
+        """What fails in a batch is no error of the function, so its lines are counted, too."""
+        part, function = intake.function, intake.function.function
+        self._count_lines("FilesNotTaken", part.log_group, " || ".join(f'($.message = "{line}")' for line in NOT_TAKEN))
+        self._alarm(
+            "FilesNotTaken",
+            cloudwatch.Metric(
+                namespace=NAMESPACE,
+                metric_name=f"FilesNotTaken-{self._environment}",
+                statistic="Sum",
+                period=FIVE_MINUTES,
+            ),
+            "Intake has failed to take a file for a quarter of an hour; it goes on trying",
+            periods=LASTING,
+        )
+        # The metric leaves out a message that was received three times or more, which FilesNotTaken tells of.
+        # Source: SQS developer guide, "Available CloudWatch metrics for Amazon SQS".
+        self._alarm(
+            "IntakeWaits",
+            intake.queue.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES, statistic="Maximum"),
+            f"A landed file has waited for intake for more than {OLDEST_LANDED_SECONDS // 60} minutes",
+            threshold=OLDEST_LANDED_SECONDS,
+        )
+        self._alarm(
+            "IntakeErrors",
+            function.metric_errors(period=FIVE_MINUTES),
+            "The intake function ended with an error or at its time limit; its files come again after 11 minutes",
+        )
+        self._alarm(
+            "IntakeThrottles",
+            function.metric_throttles(period=FIVE_MINUTES),
+            "Lambda has had no capacity for intake for a quarter of an hour; files wait",
+            periods=LASTING,
+        )
 
     def _dead_letters(self, queues: Mapping[str, sqs.Queue]) -> None:
         for name, queue in queues.items():
@@ -120,6 +183,7 @@ class MonitoringStack(PipelineStack):
                 # source with its requests. Source: EventBridge user guide, "Amazon SNS permissions".
                 authorize_using_role=True,
                 role=self._publisher().without_policy_updates(),
+                dead_letter_queue=self._keep("FailedJobs"),
             )
         )
 
@@ -140,26 +204,33 @@ class MonitoringStack(PipelineStack):
         return role
 
     def _count_successes(self, log_group: logs.ILogGroup) -> None:
+        by_dataset = [logs.CfnMetricFilter.DimensionProperty(key="Dataset", value="$.dataset")]
+        self._count_lines("RunsSucceeded", log_group, f'$.message = "{RUN_SUCCEEDED}"', by_dataset)
+
+    def _count_lines(
+        self,
+        name: str,
+        log_group: logs.ILogGroup,
+        condition: str,
+        dimensions: list[logs.CfnMetricFilter.DimensionProperty] | None = None,
+    ) -> None:
+        """The metric `<name>-<environment>`: how many lines of a function meet `condition`."""
         logs.CfnMetricFilter(
             self,
-            "RunsSucceeded",
+            f"{name}Lines",
             log_group_name=log_group.log_group_name,
-            filter_pattern=f'{{ $.message = "{RUN_SUCCEEDED}" }}',
+            filter_pattern=f"{{ {condition} }}",
             metric_transformations=[
                 logs.CfnMetricFilter.MetricTransformationProperty(
                     metric_namespace=NAMESPACE,
-                    metric_name=self._metric_name,
+                    metric_name=f"{name}-{self._environment}",
                     metric_value="1",
-                    dimensions=[logs.CfnMetricFilter.DimensionProperty(key="Dataset", value="$.dataset")],
+                    dimensions=dimensions,
                 )
             ],
         )
 
-    @property
-    def _metric_name(self) -> str:
-        return f"RunsSucceeded-{self._environment}"
-
-    def _measure_freshness(self, blueprint: Blueprint, storage: StorageStack) -> None:
+    def _measure_freshness(self, blueprint: Blueprint, storage: StorageStack) -> PythonFunction:
         """An alarm looks back seven days at most, a contract may allow a month: so the age itself is the metric.
 
         Source: CloudWatch API reference, PutMetricAlarm, Period.
@@ -187,7 +258,21 @@ class MonitoringStack(PipelineStack):
             schedule=events.Schedule.rate(Duration.hours(1)),
         )
         # The next hour measures again; a lasting failure is an alarm, since missing data is breaching.
-        rule.add_target(targets.LambdaFunction(part.function, max_event_age=Duration.minutes(30), retry_attempts=5))
+        undelivered = self._keep("MeasureFreshness")
+        keep_failed_invocations(part, undelivered)
+        rule.add_target(
+            targets.LambdaFunction(
+                part.function,
+                dead_letter_queue=undelivered,
+                max_event_age=Duration.minutes(30),
+                retry_attempts=5,
+            )
+        )
+        return part
+
+    def _keep(self, name: str) -> sqs.Queue:
+        self.dead_letters[name] = dead_letter_queue(self, f"{name}Undelivered")
+        return self.dead_letters[name]
 
     def _stale_data(self, contract: Contract) -> None:
         """The data is older than the contract allows, was never loaded, or nobody has measured it, twice in a row."""
@@ -251,7 +336,7 @@ class MonitoringStack(PipelineStack):
     def _successes(self, dataset: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=NAMESPACE,
-            metric_name=self._metric_name,
+            metric_name=f"RunsSucceeded-{self._environment}",
             dimensions_map={"Dataset": dataset},
             statistic="Sum",
             period=Duration.hours(1),

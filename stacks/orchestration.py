@@ -18,6 +18,7 @@ from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine, Offer
+from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
 from stacks.processing import ProcessingStack
 from stacks.run_functions import RunFunctions
 from stacks.storage import StorageStack
@@ -70,6 +71,7 @@ class OrchestrationStack(PipelineStack):
             StateMachineArn=self.run.arn,
             CareStateMachineArn=self.care.arn,
             FailRunFunctionName=self.fail_run.function.function_name,
+            ReleaseDatasetFunctionName=self.release_dataset.function.function_name,
             **{f"{name}DeadLetterQueueUrl": queue.queue_url for name, queue in self.dead_letters.items()},
         )
 
@@ -116,6 +118,7 @@ class OrchestrationStack(PipelineStack):
     def _report_silent_ends(self) -> None:
         """Runs that were stopped, ran out of time, or could not report: their lock and files are given back."""
         undelivered = self._dead_letters("FailRun")
+        keep_failed_invocations(self.fail_run, undelivered)
         rule = events.Rule(
             self,
             "SilentEnds",
@@ -139,10 +142,9 @@ class OrchestrationStack(PipelineStack):
         )
 
     def _go_on_without_bad_files(self) -> None:
-        """When the gate has set files aside, the others of their batch are loaded by a run of their own.
-
-        Should it not start, they are loaded with the next file or schedule, so nothing undelivered is kept.
-        """
+        """When the gate has set files aside, the others of their batch are loaded by a run of their own."""
+        undelivered = self._dead_letters("ReleaseDataset")
+        keep_failed_invocations(self.release_dataset, undelivered)
         rule = events.Rule(
             self,
             "FilesSetAside",
@@ -158,7 +160,12 @@ class OrchestrationStack(PipelineStack):
             ),
         )
         rule.add_target(
-            targets.LambdaFunction(self.release_dataset.function, max_event_age=Duration.hours(6), retry_attempts=20)
+            targets.LambdaFunction(
+                self.release_dataset.function,
+                dead_letter_queue=undelivered,
+                max_event_age=Duration.hours(6),
+                retry_attempts=20,
+            )
         )
 
     def _schedules(self) -> None:
@@ -241,13 +248,5 @@ class OrchestrationStack(PipelineStack):
         )
 
     def _dead_letters(self, name: str) -> sqs.Queue:
-        queue = sqs.Queue(
-            self,
-            f"{name}DeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),  # the longest that SQS keeps a message
-        )
-        permissions.acknowledge(queue, "AwsSolutions-SQS3", "This queue is itself where undelivered messages end")
-        self.dead_letters[name] = queue
-        return queue
+        self.dead_letters[name] = dead_letter_queue(self, f"{name}DeadLetters")
+        return self.dead_letters[name]

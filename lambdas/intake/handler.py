@@ -14,6 +14,7 @@ from contracts.alerts import Announcer
 from contracts.bursts import Bursts
 from contracts.environment import read_settings
 from contracts.ledger import FileLedger
+from lambdas.intake.redelivery import Redelivery
 from lambdas.intake.registration import Registration
 from lambdas.intake.rejection import Rejection
 from lambdas.intake.runs import RunStarter
@@ -31,7 +32,9 @@ class Context(Protocol):
 
 def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """Source: Lambda developer guide, "Reporting batch item failures for Lambda functions with an SQS trigger"."""
-    failed = _intake().handle_batch(event["Records"], context.get_remaining_time_in_millis)
+    intake, records = _intake(), event["Records"]
+    intake.redelivery.hide_while_running(records, context.get_remaining_time_in_millis())
+    failed = intake.handle_batch(records, context.get_remaining_time_in_millis)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
@@ -55,4 +58,5 @@ def _intake() -> Intake:
             announcer=Announcer(stepfunctions=stepfunctions, machine_arn=settings.announce_state_machine_arn),
         ),
         runs=RunStarter(stepfunctions=stepfunctions, state_machine_arn=settings.state_machine_arn),
+        redelivery=Redelivery(sqs=boto3.client("sqs"), queue_url=settings.queue_url),
     )

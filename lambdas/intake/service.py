@@ -1,14 +1,14 @@
 """Takes one batch of events: each file is accepted or rejected by itself, then one run per dataset is started.
 
-A message that fails is handed back alone; SQS delivers it again and, after some times, to the dead-letter queue.
+A message that fails is handed back alone and comes again within minutes; after ten times SQS puts it into the
+dead-letter queue. docs/reference/retries.md has the times.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from contracts.errors import FileRejected
 from contracts.ledger import UNKNOWN_DATASET
@@ -18,6 +18,7 @@ from lambdas.intake import arrivals
 from lambdas.intake.arrivals import Arrival
 from lambdas.intake.headers import HeaderRule
 from lambdas.intake.inspection import CHUNK_BYTES, Inspection, inspect, too_large
+from lambdas.intake.redelivery import Record, Redelivery, receives
 from lambdas.intake.registration import Registration
 from lambdas.intake.rejection import Rejection
 from lambdas.intake.runs import RunStarter
@@ -25,6 +26,9 @@ from lambdas.intake.storage import Source, Storage, Superseded
 
 # 1 GiB of two-byte fields took 117 s here (2 cores, other work running); rows of a real file take an eighth of that.
 COSTLIEST_FILE_MILLIS = 200_000
+# The lines that the alarm FilesNotTaken counts.
+FILE_NOT_TAKEN = "file not taken; the message comes again"
+RUN_NOT_STARTED = "run not started; the messages come again"
 
 
 @dataclass(kw_only=True)
@@ -32,7 +36,7 @@ class Waiting:
     """Files of one dataset that wait for a run, and the messages they came with."""
 
     hashes: list[str] = field(default_factory=list)
-    message_ids: list[str] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,38 +49,44 @@ class Intake:
     registration: Registration
     rejection: Rejection
     runs: RunStarter
+    redelivery: Redelivery
 
-    def handle_batch(
-        self, records: Sequence[Mapping[str, Any]], millis_left: Callable[[], float] = lambda: math.inf
-    ) -> list[str]:
-        """Process records in order; return the ids SQS must redeliver.
+    def handle_batch(self, records: Sequence[Record], millis_left: Callable[[], float] = lambda: math.inf) -> list[str]:
+        """Process records; return the ids SQS must redeliver.
 
-        The first is always processed, each further one only if the time left is enough for the most expensive file.
+        One is always processed, each further one only if the time left is enough for the most expensive file. What was
+        received most often goes first, so that a message has its turn before it is a dead letter.
         """
-        failed: list[str] = []
+        ordered = sorted(records, key=receives, reverse=True)
+        failed: list[Record] = []
+        late: list[Record] = []
         waiting: dict[str, Waiting] = {}
-        for place, record in enumerate(records):
+        for place, record in enumerate(ordered):
             if place and millis_left() < COSTLIEST_FILE_MILLIS:
-                late = [later["messageId"] for later in records[place:]]
+                late = ordered[place:]
                 Log({}).warning("out of time; the rest of the batch comes again", messages=len(late))
-                failed += late
                 break
-            try:
-                taken = self.take(arrivals.parse(record["body"]))
-            except Exception as error:  # noqa: BLE001 - whatever it is, only this message is handed back
-                Log({"message_id": record["messageId"]}).error(
-                    "file not taken; the message comes again", error=repr(error)
-                )
-                failed.append(record["messageId"])
-                continue
-            if taken:
-                dataset, sha256 = taken
-                files = waiting.setdefault(dataset, Waiting())
-                files.hashes.append(sha256)
-                files.message_ids.append(record["messageId"])
+            failed += self._take_record(record, waiting)
         for dataset, files in waiting.items():
             failed += self._start(dataset, files)
-        return failed
+        self.redelivery.retry_later(failed)
+        self.redelivery.release(late)
+        return [record["messageId"] for record in (*failed, *late)]
+
+    def _take_record(self, record: Record, waiting: dict[str, Waiting]) -> list[Record]:
+        """Take one file and note it in `waiting` if a run must load it; the record if that failed."""
+        try:
+            taken = self.take(arrivals.parse(record["body"]))
+        except Exception as error:  # noqa: BLE001 - whatever it is, only this message is handed back
+            log = Log({"message_id": record["messageId"], "tries": receives(record)})
+            log.error(FILE_NOT_TAKEN, error=repr(error))
+            return [record]
+        if taken:
+            dataset, sha256 = taken
+            files = waiting.setdefault(dataset, Waiting())
+            files.hashes.append(sha256)
+            files.records.append(record)
+        return []
 
     def take(self, arrival: Arrival) -> tuple[str, str] | None:
         """Accept or reject one arrival: (dataset, sha256) when it now waits for a run, otherwise None."""
@@ -127,13 +137,13 @@ class Intake:
         log.info(became, sha256=found.sha256, rows=found.row_count, first_delivery=item["landing_key"])
         return (contract.dataset, found.sha256) if became == "waiting" else None
 
-    def _start(self, dataset: str, files: Waiting) -> list[str]:
+    def _start(self, dataset: str, files: Waiting) -> list[Record]:
         log = Log({"dataset": dataset})
         try:
             name = self.runs.start(dataset, files.hashes)
         except Exception as error:  # noqa: BLE001 - the files wait already; the redelivered messages start the run
-            log.error("run not started; the messages come again", error=repr(error), files=len(files.hashes))
-            return files.message_ids
+            log.error(RUN_NOT_STARTED, error=repr(error), files=len(files.hashes))
+            return files.records
         log.info("run started", execution=name, files=len(files.hashes))
         return []
 

@@ -12,6 +12,7 @@ class Settings:
     """Names of the resources that intake uses."""
 
     environment: str
+    queue_url: str
     file_ledger: str
     raw_bucket: str
     state_machine_arn: str

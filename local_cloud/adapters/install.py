@@ -20,6 +20,7 @@ from local_cloud.adapters import (
     step_functions_nested,
     step_functions_sns,
     transfer_events,
+    undelivered,
     usage,
 )
 from local_cloud.settings import ServerSettings
@@ -32,6 +33,7 @@ def install_all(settings: ServerSettings) -> None:
     step_functions_sns.install()
     step_functions_nested.install()
     service_roles.install()
+    undelivered.install()
     s3_objects.install()
     transfer_events.install()
     cfn_types.install()

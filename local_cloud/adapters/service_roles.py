@@ -8,12 +8,10 @@ enforced: never pretend.
 from __future__ import annotations
 
 import contextvars
-import json
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from local_cloud.adapters import roles
+from local_cloud.adapters import roles, undelivered
 from local_cloud.adapters.patching import original, replace
 from local_cloud.settings import ACCOUNT, REGION
 
@@ -27,7 +25,6 @@ TARGET_ACTIONS = {
     "sqs": "sqs:SendMessage",
     "sns": "sns:Publish",
 }
-logger = logging.getLogger("slipway.roles")
 
 Permissions = list[tuple[str, str]]
 # integrations of adapters of their own: from the task's parameters, the actions and resources
@@ -147,8 +144,7 @@ def _checked_delivery(invoke: Any) -> Any:
                 session = roles.assume(role, str(rule.get("Name", "delivery")), service)
                 roles.require(session, action, target["Arn"])
             except roles.AccessDenied as exc:
-                # AWS drops such a delivery (or puts it into the rule's dead-letter queue) and counts it as failed
-                logger.error("delivery of %s failed: %s", json.dumps(rule.get("Name")), exc)
+                undelivered.keep(target, event, rule, code="NO_PERMISSIONS", reason=str(exc))
                 return None
         return invoke(target, event, rule, *args)
 

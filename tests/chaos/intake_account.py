@@ -45,7 +45,8 @@ class IntakeAccount:
             "time": "2026-11-20T08:15:30Z",
             "detail": {"bucket": {"name": LANDING}, "object": {**item, "sequencer": "0055AED6DCD90281E5"}},
         }
-        return {"messageId": key, "body": json.dumps(event)}
+        attributes = {"ApproximateReceiveCount": "1"}
+        return {"messageId": key, "receiptHandle": key, "body": json.dumps(event), "attributes": attributes}
 
     def take(self, records: list[dict[str, Any]]) -> list[str]:
         """Ids of the messages that the function hands back."""
@@ -83,6 +84,7 @@ def intake_account() -> Iterator[IntakeAccount]:
         )
         settings = {
             "ENVIRONMENT": "local",
+            "QUEUE_URL": boto3.client("sqs").create_queue(QueueName="landing-events")["QueueUrl"],
             "SCHEMA_CHANGE": "strict",
             "FILE_LEDGER": FILES,
             "LANDING_BUCKET": LANDING,

@@ -1,12 +1,14 @@
 """What an operator types after something went wrong, and that it is over then; told as one story, in order.
 
 Events that ended as dead letters are redriven; a run is rolled back and its file loaded again; a job is killed and its
-run retried; the claim of a dead run is released; an execution that could not hand over does.
+run retried; the claim of a dead run is released; a run that was stopped while DynamoDB was away is given back; an
+execution that could not hand over does.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -145,23 +147,24 @@ def test_a_failed_run_goes_on_at_the_step_that_was_killed(pipeline: Pipeline, cl
     assert pipeline.tables()["processed"][0][0] == before["processed"][0][0] + 40
 
 
-def left_behind(pipeline: Pipeline, execution_arn: str) -> None:
+def left_behind(pipeline: Pipeline, execution_arn: str, run_id: str = STUCK_RUN, sha256: str = STUCK_FILE) -> None:
     """A claim as a run leaves it whose function and whose report of the end were both lost."""
     runs, items = RunLedger(pipeline.deployment.run_ledger), FileLedger(pipeline.deployment.file_ledger)
     moment = "2020-01-01T00:00:00.000000Z"
-    item = {"dataset": DATASET, "entry": file_entry(STUCK_FILE), "sha256": STUCK_FILE, "status": "waiting"}
-    items.add({**item, "file_name": "stuck.csv", "landing_key": "partners/acme/stuck.csv", "received_at": moment})
-    assert runs.take_lock(DATASET, run_id=STUCK_RUN, execution_arn=execution_arn, expires_at=2**31)
+    item = {"dataset": DATASET, "entry": file_entry(sha256), "sha256": sha256, "status": "waiting"}
+    key = f"partners/acme/{run_id}.csv"
+    items.add({**item, "file_name": f"{run_id}.csv", "landing_key": key, "received_at": moment})
+    assert runs.take_lock(DATASET, run_id=run_id, execution_arn=execution_arn, expires_at=2**31)
     assert runs.start(
         DATASET,
-        STUCK_RUN,
+        run_id,
         trigger="operator",
         execution_arn=execution_arn,
         started_at=moment,
         contract_version=model.load(DATASET).version,
-        file_hashes=[STUCK_FILE],
+        file_hashes=[sha256],
     )
-    assert items.claim(DATASET, STUCK_FILE, STUCK_RUN)
+    assert items.claim(DATASET, sha256, run_id)
 
 
 def test_a_claim_that_a_dead_run_left_is_released_and_its_file_waits_again(
@@ -181,17 +184,86 @@ def test_a_claim_that_a_dead_run_left_is_released_and_its_file_waits_again(
     assert pipeline.file(STUCK_FILE).status == "set_aside"
 
 
-@pytest.fixture
-def short_cut(pipeline: Pipeline) -> Iterator[None]:
-    """The deployed machine goes straight to HandOver when its input holds a closed run: two rounds take minutes."""
+@contextmanager
+def beginning_with(pipeline: Pipeline, name: str, state: dict[str, Any]) -> Iterator[None]:
+    """The deployed machine has one state more, before its first."""
     client, arn = pipeline.deployment.client("stepfunctions"), pipeline.deployment.output("StateMachineArn")
     deployed = client.describe_state_machine(stateMachineArn=arn)["definition"]
     machine = json.loads(deployed)
+    machine["States"][name] = {**state, "Default" if state["Type"] == "Choice" else "Next": machine["StartAt"]}
+    client.update_state_machine(stateMachineArn=arn, definition=json.dumps(machine | {"StartAt": name}))
+    try:
+        yield
+    finally:
+        client.update_state_machine(stateMachineArn=arn, definition=deployed)
+
+
+@pytest.fixture
+def hanging(pipeline: Pipeline) -> Iterator[None]:
+    """The deployed machine waits before it does anything, so that it can be stopped."""
+    with beginning_with(pipeline, "Hang", {"Type": "Wait", "Seconds": 600}):
+        yield
+
+
+@contextmanager
+def dynamodb_away(pipeline: Pipeline, function: str) -> Iterator[None]:
+    """DynamoDB refuses a function whatever it asks."""
+    iam, client = pipeline.deployment.client("iam"), pipeline.deployment.client("lambda")
+    configuration = client.get_function_configuration(FunctionName=pipeline.deployment.output(function))
+    role = configuration["Role"].rpartition("/")[2]
+    statement = {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=role, PolicyName="DynamoDbIsAway", PolicyDocument=document)
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="DynamoDbIsAway")
+
+
+def wait_for_dead_letter(pipeline: Pipeline, output: str) -> None:
+    """A function that fails is invoked three times, the last time three seconds after the first."""
+    sqs, url = pipeline.deployment.client("sqs"), pipeline.deployment.output(output)
+    name = "ApproximateNumberOfMessages"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]):
+            return
+        time.sleep(0.5)
+    pytest.fail(f"nothing came into {output} within a minute")
+
+
+@pytest.mark.usefixtures("hanging")
+def test_a_run_that_is_stopped_while_dynamodb_is_away_is_given_back_by_a_redrive(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline.new_alerts()
+    run_id, sha256 = "20200102T000000-0badcafe", "1badcafe" * 8
+    arn = executions.start(pipeline.deployment, "run", {"dataset": DATASET, "trigger": "operator"})
+    left_behind(pipeline, arn, run_id, sha256)
+    with dynamodb_away(pipeline, "FailRunFunctionName"):
+        pipeline.deployment.client("stepfunctions").stop_execution(executionArn=arn, cause="by an operator")
+        wait_for_dead_letter(pipeline, "FailRunDeadLetterQueueUrl")
+    held = lock(pipeline)
+    assert held
+    assert held["execution_arn"] == arn
+    assert pipeline.new_alerts() == []
+    assert command_line.main(["doctor"]) == 1
+    assert "1 dead letter of fail-run" in capsys.readouterr().out
+    assert command_line.main(["redrive", "--queue", "fail-run"]) == 0
+    assert lock(pipeline) is None
+    assert ledgers.one_run(pipeline.deployment, run_id, DATASET)["status"] == "failed"
+    assert pipeline.file(sha256).status == "waiting"
+    (alert,) = pipeline.new_alerts()
+    assert run_id in alert.body
+    assert command_line.main(["files", "set-aside", sha256, "--reason", "it never was"]) == 0
+
+
+@pytest.fixture
+def short_cut(pipeline: Pipeline) -> Iterator[None]:
+    """The deployed machine goes straight to HandOver when its input holds a closed run: two rounds take minutes."""
     held = {"Variable": "$.claim", "IsPresent": True, "Next": HAND_OVER}
-    machine["States"]["IsRunClosed"] = {"Type": "Choice", "Choices": [held], "Default": machine["StartAt"]}
-    client.update_state_machine(stateMachineArn=arn, definition=json.dumps(machine | {"StartAt": "IsRunClosed"}))
-    yield
-    client.update_state_machine(stateMachineArn=arn, definition=deployed)
+    with beginning_with(pipeline, "IsRunClosed", {"Type": "Choice", "Choices": [held]}):
+        yield
 
 
 @contextmanager

@@ -80,8 +80,10 @@ def test_a_message_is_retried_then_kept_for_two_weeks(comprehensive: Assembly) -
     [(dead_place, dead)] = [(p, q["Properties"]) for p, q in queues.items() if "DeadLetters" in p]
     [mapping] = comprehensive.resources("AWS::Lambda::EventSourceMapping").values()
     [function] = comprehensive.resources("AWS::Lambda::Function", "Intake").values()
+    # tests/unit/lambdas/test_redelivery.py counts with both
+    assert function["Properties"]["Timeout"] == 600
+    assert main["RedrivePolicy"]["maxReceiveCount"] == 10
     assert main["VisibilityTimeout"] >= 6 * function["Properties"]["Timeout"]
-    assert main["RedrivePolicy"]["maxReceiveCount"] == 5
     assert main["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] == dead_place.partition("/")[2]
     assert dead["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
     assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -94,3 +96,15 @@ def test_intake_never_changes_what_it_accepted(prod: Assembly) -> None:
     for statement in prod.statements_of_role("Intake", "IntakeRole"):
         if "s3:DeleteObject" in actions_of(statement):
             assert [resource.partition(">")[2] for resource in resources_of(statement)] == ["/partners/*"]
+
+
+def test_intake_may_decide_when_a_message_of_its_queue_comes_again_and_of_no_other(prod: Assembly) -> None:
+    [allowed] = [
+        resources_of(statement)
+        for statement in prod.statements_of_role("Intake", "IntakeRole")
+        if "sqs:ChangeMessageVisibility" in actions_of(statement)
+    ]
+    [queue] = [p.partition("/")[2] for p in prod.resources("AWS::SQS::Queue", "Intake") if "LandingEvents" in p]
+    assert allowed == [f"<{queue}.Arn>"]
+    [function] = prod.resources("AWS::Lambda::Function", "Intake").values()
+    assert function["Properties"]["Environment"]["Variables"]["QUEUE_URL"] == {"Ref": queue}

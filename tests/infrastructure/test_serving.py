@@ -188,7 +188,7 @@ def test_a_failed_run_is_noticed(alarms: Alarms) -> None:
     ("name", "machine"), [("Runs", "DatasetRun"), ("Care", "DatasetCare"), ("Announcements", "Announce")]
 )
 def test_every_machine_has_its_own_alarms(alarms: Alarms, name: str, machine: str) -> None:
-    for kind in ("Failed", "TimedOut"):
+    for kind in ("Failed", "TimedOut", "Aborted"):
         [dimension] = alarm(alarms, kind + name)["Dimensions"]
         assert machine in flat(dimension["Value"])
 
@@ -222,8 +222,9 @@ def test_the_age_is_measured_as_often_as_the_alarm_looks_under_the_names_that_th
 
 
 def test_the_metric_of_successes_counts_the_line_that_close_run_logs(prod: Assembly) -> None:
-    filters = prod.resources("AWS::Logs::MetricFilter").values()
-    [message] = {one["Properties"]["FilterPattern"].partition('"')[2].partition('"')[0] for one in filters}
+    filters = prod.resources("AWS::Logs::MetricFilter").items()
+    [pattern] = [found["Properties"]["FilterPattern"] for place, found in filters if "RunsSucceeded" in place]
+    message = pattern.partition('"')[2].partition('"')[0]
     assert f'log.info("{message}"' in (ROOT / "lambdas" / "close_run" / "service.py").read_text(encoding="utf-8")
 
 

@@ -121,6 +121,7 @@ def test_the_stacks_are_the_ones_that_the_documentation_lists(prod: Assembly) ->
         "Processing": ["CareJobName", "ProcessedToCuratedJobName", "RawToProcessedJobName"],
         "Orchestration": [
             *("CareStateMachineArn", "FailRunDeadLetterQueueUrl", "FailRunFunctionName"),
+            *("ReleaseDatasetDeadLetterQueueUrl", "ReleaseDatasetFunctionName"),
             *("ScheduleDeadLetterQueueUrl", "StateMachineArn"),
         ],
         "Analytics": ["WorkgroupName"],
@@ -128,7 +129,9 @@ def test_the_stacks_are_the_ones_that_the_documentation_lists(prod: Assembly) ->
             *("AlarmsTopicArn", "AnnounceStateMachineArn", "FileRejectedTopicArn", "RunFailedTopicArn"),
             "RunSucceededTopicArn",
         ],
-        "Monitoring": [],
+        "Monitoring": [
+            *("FailedJobsDeadLetterQueueUrl", "MeasureFreshnessDeadLetterQueueUrl", "MeasureFreshnessFunctionName"),
+        ],
     }
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from contracts import model
+from lambdas.intake.redelivery import Redelivery
 from lambdas.intake.registration import Registration
 from lambdas.intake.rejection import Rejection
 from lambdas.intake.runs import RunStarter
@@ -17,7 +19,25 @@ FOLDER = "partners/acme/sales_records"
 Sales = Callable[..., bytes]
 
 
-def intake(account: Any, *contracts: model.Contract) -> Intake:
+@dataclass
+class Queue:
+    """The landing queue, as far as a function hides messages of it; `hidden` has the seconds by receipt handle."""
+
+    hidden: dict[str, int] = field(default_factory=dict)
+
+    def change_message_visibility_batch(self, **request: Any) -> dict[str, Any]:
+        for entry in request["Entries"]:
+            self.hidden[entry["ReceiptHandle"]] = entry["VisibilityTimeout"]
+        return {"Successful": request["Entries"]}
+
+
+def message(name: str, body: str, *, tries: int = 1) -> dict[str, Any]:
+    """A message as Lambda gets it, received for the `tries`-th time; its handle is its name."""
+    attributes = {"ApproximateReceiveCount": str(tries)}
+    return {"messageId": name, "receiptHandle": name, "body": body, "attributes": attributes}
+
+
+def intake(account: Any, *contracts: model.Contract, queue: Queue | None = None) -> Intake:
     """Intake over the account."""
     storage = Storage(account.fused("s3"))
     return Intake(
@@ -34,6 +54,7 @@ def intake(account: Any, *contracts: model.Contract) -> Intake:
             announcer=account.announcer(),
         ),
         runs=RunStarter(stepfunctions=account.fused("stepfunctions"), state_machine_arn=account.machine_arn),
+        redelivery=Redelivery(sqs=queue or Queue(), queue_url="landing-events"),
     )
 
 

@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
 
 from contracts import model
@@ -20,7 +21,7 @@ from lambdas.intake.rejection import rejected_key
 from lambdas.intake.runs import execution_name
 from lambdas.intake.service import COSTLIEST_FILE_MILLIS
 from lambdas.intake.settings import Settings
-from tests.unit.lambdas.taking import FOLDER, Sales, intake
+from tests.unit.lambdas.taking import FOLDER, Sales, intake, message
 
 
 def test_an_accepted_file_is_in_raw_and_in_the_ledger_and_starts_a_run(
@@ -53,7 +54,7 @@ def test_a_message_that_is_no_upload_is_handed_back_for_the_dead_letter_queue(
 ) -> None:
     with pytest.raises(PermanentError):
         arrivals.parse(body)
-    assert intake(account, contract).handle_batch([{"messageId": "odd", "body": body}]) == ["odd"]
+    assert intake(account, contract).handle_batch([message("odd", body)]) == ["odd"]
 
 
 def test_a_burst_of_files_of_one_dataset_starts_one_run(account: Any, contract: model.Contract, sales: Sales) -> None:
@@ -66,7 +67,7 @@ def test_a_burst_of_files_of_one_dataset_starts_one_run(account: Any, contract: 
 def test_one_bad_message_does_not_hold_back_its_neighbours(
     account: Any, contract: model.Contract, sales: Sales
 ) -> None:
-    records = [{"messageId": "odd", "body": "{}"}, account.upload(f"{FOLDER}/a.csv", sales())]
+    records = [message("odd", "{}"), account.upload(f"{FOLDER}/a.csv", sales())]
     assert intake(account, contract).handle_batch(records) == ["odd"]
     assert [item["status"] for item in account.entries().values()] == ["waiting"]
 
@@ -224,6 +225,7 @@ def test_the_handler_reads_its_environment_and_reports_failed_messages(
 ) -> None:
     for name, value in {
         "ENVIRONMENT": "dev",
+        "QUEUE_URL": boto3.client("sqs").create_queue(QueueName="landing-events")["QueueUrl"],
         "FILE_LEDGER": "files",
         "RAW_BUCKET": "raw",
         "STATE_MACHINE_ARN": account.machine_arn,
@@ -234,7 +236,7 @@ def test_the_handler_reads_its_environment_and_reports_failed_messages(
     }.items():
         monkeypatch.setenv(name, value)
     handler._intake.cache_clear()
-    good, odd = account.upload(f"{FOLDER}/a.csv", sales()), {"messageId": "odd", "body": "?"}
+    good, odd = account.upload(f"{FOLDER}/a.csv", sales()), message("odd", "?")
     answer = handler.handle({"Records": [good, odd]}, Clock(COSTLIEST_FILE_MILLIS))
     handler._intake.cache_clear()
     assert answer == {"batchItemFailures": [{"itemIdentifier": "odd"}]}
@@ -282,6 +284,6 @@ def test_a_new_file_in_a_batch_with_a_repeated_event_still_gets_a_run(
 
 
 def test_an_unknown_schema_change_stops_the_function_at_its_start() -> None:
-    names = ("ENVIRONMENT", "FILE_LEDGER", "RAW_BUCKET", "STATE_MACHINE_ARN", "ANNOUNCE_STATE_MACHINE_ARN")
+    names = ("ENVIRONMENT", "QUEUE_URL", "FILE_LEDGER", "RAW_BUCKET", "STATE_MACHINE_ARN", "ANNOUNCE_STATE_MACHINE_ARN")
     with pytest.raises(ContractInvalid, match="SCHEMA_CHANGE is 'lax'; it must be one of: reject, strict, evolve"):
         read_settings(Settings, {**dict.fromkeys(names, "x"), "SCHEMA_CHANGE": "lax"})

@@ -110,16 +110,20 @@ class StepFunctions:
 
 @dataclass
 class FailRun:
-    """FailRun as Lambda: refuses events that the real one refuses, then does what `handle` says."""
+    """Lambda: FailRun refuses events that the real one refuses, then does what `handle` says; others take anything."""
 
     handle: Callable[[failures.Failure], None] = lambda _failure: None
     asked: list[failures.Failure] = field(default_factory=list)
+    others: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # events of other functions, by their name
     error: str | None = None
 
     def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - AWS's names
-        assert (FunctionName, InvocationType) == ("fail-run", "RequestResponse")
+        assert InvocationType == "RequestResponse"
         if self.error:
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(self.error.encode())}
+        if FunctionName != "fail-run":
+            self.others.append((FunctionName, json.loads(Payload)))
+            return {"Payload": io.BytesIO(b"{}")}
         self.asked.append(failures.parse(json.loads(Payload)))
         self.handle(self.asked[-1])
         return {"Payload": io.BytesIO(b"{}")}
@@ -260,6 +264,7 @@ def _outputs() -> dict[str, str]:
     s3, sqs, dynamodb, sns = (_client(name) for name in ("s3", "sqs", "dynamodb", "sns"))
     secret = _client("secretsmanager").create_secret(Name="pii", SecretString="key")
     outputs = {"PiiKeySecretArn": secret["ARN"], "FailRunFunctionName": "fail-run", "WorkgroupName": "w"}
+    outputs |= {"ReleaseDatasetFunctionName": "release-dataset", "MeasureFreshnessFunctionName": "measure-freshness"}
     outputs |= {
         "StateMachineArn": "dataset-run",
         "CareStateMachineArn": "dataset-care",
@@ -268,7 +273,8 @@ def _outputs() -> dict[str, str]:
     for zone in ("Landing", "Raw", "Processed"):
         s3.create_bucket(Bucket=zone.lower())
         outputs[f"{zone}BucketName"] = zone.lower()
-    for name in ("Intake", "IntakeDeadLetter", "FailRunDeadLetter", "ScheduleDeadLetter"):
+    sources = ("Intake", "FailRun", "ReleaseDataset", "Schedule", "FailedJobs", "MeasureFreshness")
+    for name in ("Intake", *(f"{source}DeadLetter" for source in sources)):
         outputs[f"{name}QueueUrl"] = sqs.create_queue(QueueName=name)["QueueUrl"]
     for name in ("FileRejected", "RunSucceeded", "RunFailed", "Alarms"):
         outputs[f"{name}TopicArn"] = sns.create_topic(Name=name)["TopicArn"]

@@ -7,7 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from contracts.errors import PermanentError
-from slipway import dead_letters
+from slipway import dead_letters, grammar
+from slipway.commands import redrive
 from tests.unit.slipway.conftest import DATASET, Account
 
 ENDED = {
@@ -111,6 +112,53 @@ def test_reports_of_ended_executions_go_to_fail_run_again(account: Account, caps
     assert [failure.execution_arn for failure in account.fail_run.asked] == ["a:b:run-7"]
     assert bodies(account, "FailRunDeadLetterQueueUrl") == []
     assert "execution run-7 TIMED_OUT" in capsys.readouterr().out
+
+
+HOUR = {"detail-type": "Scheduled Event", "time": "2026-01-01T04:00:00Z", "detail": {}}
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize(
+    ("queue", "output", "event", "told"),
+    [
+        ("release-dataset", "ReleaseDataset", ENDED, "execution run-7 TIMED_OUT"),
+        ("measure-freshness", "MeasureFreshness", HOUR, "the hour of 2026-01-01T04:00:00Z"),
+    ],
+)
+def test_events_that_a_function_failed_to_handle_go_to_it_again(
+    account: Account, capsys: Any, queue: str, output: str, event: dict[str, Any], told: str, wrapped: bool
+) -> None:
+    put(account, f"{output}DeadLetterQueueUrl", {"requestPayload": event} if wrapped else event)
+    assert account.slipway("redrive", "--queue", queue) == 0
+    assert account.fail_run.others == [(queue, event)]
+    assert bodies(account, f"{output}DeadLetterQueueUrl") == []
+    assert told in capsys.readouterr().out
+
+
+def test_an_event_that_its_function_fails_to_handle_again_stays(account: Account, capsys: Any) -> None:
+    account.fail_run.error = "throttled"
+    put(account, "ReleaseDatasetDeadLetterQueueUrl", ENDED)
+    assert account.slipway("redrive") == 1
+    assert len(bodies(account, "ReleaseDatasetDeadLetterQueueUrl")) == 1
+    assert "stays: execution run-7 TIMED_OUT: ReleaseDataset failed: throttled" in capsys.readouterr().out
+
+
+def test_a_failed_job_that_nobody_was_told_of_is_published_to_the_topic_of_alarms(
+    account: Account, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[dict[str, str]] = []
+    monkeypatch.setattr(account.deployment.client("sns"), "publish", lambda **message: published.append(message))
+    detail = {"jobName": "raw_to_processed", "state": "TIMEOUT", "message": "took too long", "jobRunId": "jr_1"}
+    put(account, "FailedJobsDeadLetterQueueUrl", {"detail-type": "Glue Job State Change", "detail": detail}, "{}")
+    assert account.slipway("redrive", "--queue", "failed-jobs") == 1
+    text = "Slipway dev: job raw_to_processed ended as TIMEOUT: took too long. Its log stream begins with jr_1."
+    assert published == [{"TopicArn": account.url("AlarmsTopicArn"), "Message": text}]
+    assert bodies(account, "FailedJobsDeadLetterQueueUrl") == ["{}"]
+    assert "job raw_to_processed TIMEOUT" in capsys.readouterr().out
+
+
+def test_every_queue_can_be_chosen_and_every_choice_is_a_queue() -> None:
+    assert sorted(grammar.QUEUES) == sorted([*dead_letters.QUEUES, redrive.ANNOUNCEMENTS])
 
 
 def test_a_report_that_fail_run_refuses_stays_and_the_others_are_handled(account: Account, capsys: Any) -> None:
