@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from contracts import model
-from glue_jobs.transforms import shapes
+from rows import grammar
 
 DATE_PARTS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "M": "%m", "d": "%d"}
 
@@ -47,7 +47,7 @@ def run(contract: model.Contract, file: Path, out: Path) -> dict[str, str]:
 
 
 def _checked(contract: model.Contract, file: Path) -> str:
-    blanks = shapes.BLANKS.replace("'", "''")
+    blanks = grammar.BLANKS.replace("'", "''")
     texts = [
         f"nullif(trim(\"{_header(column)}\", '{blanks}'), '') AS text_{column.name}" for column in contract.columns
     ]
@@ -76,7 +76,7 @@ def _value(column: model.Column) -> str:
     text = f"text_{column.name}"
     if column.type == "string":
         return text
-    shape = (shapes.shape(column) or "").removeprefix(r"\A").removesuffix(r"\z")
+    shape = (grammar.shape(column) or "").removeprefix(r"\A").removesuffix(r"\z")
     return f"CASE WHEN regexp_full_match({text}, {_text(shape)}) THEN {_converted(column, text)} END"
 
 

@@ -13,9 +13,9 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from contracts import model, naming
-from glue_jobs import batch, curating, loading, session
-from glue_jobs.tables import of_contract
-from glue_jobs.tables.iceberg import IcebergTables
+from glue_jobs import curating, loading, session
+from glue_jobs.tables.iceberg.tables import IcebergTables
+from rows import batch, table_definitions
 from sample_data.sales_rows import COLUMNS
 
 DATASET, ENVIRONMENT = "sales_records", "bench"
@@ -59,9 +59,9 @@ def load(spark: SparkSession, folder: Path, file: Path, run_id: str) -> dict[str
             spark=spark,
             contract=contract,
             batch=files,
-            processed=of_contract.processed(contract, ENVIRONMENT, None),
-            quarantine=of_contract.quarantine(contract, ENVIRONMENT, None),
-            quality=of_contract.quality(contract, ENVIRONMENT, None),
+            processed=table_definitions.processed(contract, ENVIRONMENT, None),
+            quarantine=table_definitions.quarantine(contract, ENVIRONMENT, None),
+            quality=table_definitions.quality(contract, ENVIRONMENT, None),
             tables=IcebergTables(spark),
             staged_uri=str(folder / "staged" / run_id),
             schema_change="evolve",
@@ -79,9 +79,9 @@ def curate(spark: SparkSession, run_id: str, after: dict[str, int], size_bytes: 
             spark=spark,
             contract=contract,
             run_id=run_id,
-            processed=of_contract.processed(contract, ENVIRONMENT, None),
-            quarantine=of_contract.quarantine(contract, ENVIRONMENT, None),
-            curated={found.name: of_contract.curated(found, ENVIRONMENT, None) for found in contract.curated},
+            processed=table_definitions.processed(contract, ENVIRONMENT, None),
+            quarantine=table_definitions.quarantine(contract, ENVIRONMENT, None),
+            curated={found.name: table_definitions.curated(found, ENVIRONMENT, None) for found in contract.curated},
             tables=IcebergTables(spark),
             after=after,
         )

@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from chaos.world import DATASET, FOLDER, World, started
-from contracts.warehouse_sql import head_of, literal
+from contracts.warehouse.sql import head_of, literal
 from lambdas.load_warehouse.data_api import DataApi, Row
 from sample_data.sales_rows import Span, write_file
-from slipway import follow, ledgers, warehouse
+from slipway.acting import progress
+from slipway.reading import ledgers, warehouse
 
 RESULT = Path("build") / "warehouse_load.json"
 LAST_MONTH, NEXT_MONTH = date(2024, 12, 1), date(2025, 1, 1)
@@ -183,9 +184,9 @@ def _time(value: object) -> datetime:
 
 def _deliver(world: World, file: Path) -> float:
     """Put a file into the landing zone and wait for its run; seconds of the step Serve."""
-    watch = follow.begin(world.deployment, lambda _step: None)
+    watch = progress.begin(world.deployment, lambda _step: None)
     landed = world.put(FOLDER + file.name, file.read_bytes())
-    outcome = follow.until_fates(watch, dataset=DATASET, awaited={landed.key}, known=())
+    outcome = progress.until_fates(watch, dataset=DATASET, awaited={landed.key}, known=())
     served = [step.seconds or 0.0 for step in outcome.steps if step.name == "Serve"]
     if outcome.failed_executions or len(served) != 1:
         raise RuntimeError(

@@ -12,9 +12,10 @@ from typing import Literal
 from urllib.parse import quote
 
 from chaos.world import DATASET, World
-from contracts import model, warehouse
-from contracts.warehouse import TableLoad
-from contracts.warehouse_sql import head_of
+from contracts import model
+from contracts.warehouse import statements as warehouse
+from contracts.warehouse.sql import head_of
+from contracts.warehouse.statements import TableLoad
 
 # The stack that each function is in.
 FUNCTIONS = {
@@ -49,7 +50,7 @@ class Point:
 
     @property
     def command(self) -> str:
-        """What tells the embedded AWS to kill the task's process there (local_cloud/adapters/control.py)."""
+        """What tells the embedded AWS to kill the task's process there (local_cloud/instruments/control.py)."""
         return f"crash-at/{self.role}/{self.action}/{self.call}"
 
 

@@ -16,7 +16,7 @@ from chaos.batches import SmallFile, batch, expected
 from chaos.fault_points import Point, WarehousePoint
 from chaos.outcome import Outcome, differences, left_open
 from chaos.world import DATASET, Row, World
-from slipway.inbox import Alert
+from slipway.acting.inbox import Alert
 
 FIRST_NUMBER = 20_000  # of the orders, apart from the other experiments'
 LOOK_SECONDS = 0.1

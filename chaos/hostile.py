@@ -22,7 +22,7 @@ from chaos.outcome import Outcome, left_open
 from chaos.world import World
 from sample_data.hostile import KINDS, HostileFile, hostile_files
 from sample_data.hostile_draw import Draw, text
-from slipway.inbox import Alert
+from slipway.acting.inbox import Alert
 
 SEED = 7
 FULL, SHORT = 1_000, len(KINDS)

@@ -14,7 +14,7 @@ from chaos.batches import SmallFile, batch, expected
 from chaos.outcome import Outcome, differences, left_open
 from chaos.world import PARTNER, World
 from contracts import model
-from slipway import partner
+from slipway.acting import partner
 
 FULL, SHORT = 1_000, 60
 

@@ -21,7 +21,7 @@ from chaos.outcome import Outcome
 from chaos.world import DATASET, PARTNER, World
 from contracts import model
 from sample_data import generate
-from slipway import partner
+from slipway.acting import partner
 
 # Calls that other services make for the role, which the embedded AWS carries out without asking IAM.
 NOT_EVALUATED = ("kms:", "logs:", "xray:", "cloudwatch:")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from chaos.outcome import differences
 from chaos.world import DATASET, Row, World
-from contracts import model, warehouse
-from slipway import warehouse as queries
+from contracts import model
+from contracts.warehouse import statements as warehouse
+from slipway.reading import warehouse as queries
 
 Tables = dict[str, list[Row]]
 NO_TABLE = "does not exist"  # in the database's own words, for a table and for a schema

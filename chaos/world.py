@@ -19,11 +19,11 @@ from typing import Any
 
 from contracts import model, naming
 from contracts.errors import PermanentError
-from local_cloud import session
+from local_cloud import deployment, session
 from local_cloud.session import LocalCloud
-from slipway import lake
+from slipway.acting.inbox import Inbox
 from slipway.deployment import Deployment, connect
-from slipway.inbox import Inbox
+from slipway.reading import lake
 
 DATASET = "sales_records"
 PARTNER = "acme"
@@ -202,7 +202,7 @@ def started(on_progress: session.Progress = print, *, application: Path | None =
     with tempfile.TemporaryDirectory(prefix="slipway-chaos-") as folder:
         cloud = session.start(Path(folder), owned=True, on_progress=on_progress)
         try:
-            cloud.deploy(application=application, on_progress=on_progress)
+            deployment.deploy(cloud, application=application, on_progress=on_progress)
             yield of(cloud)
         finally:
             cloud.stop()

@@ -191,6 +191,10 @@ class Contract:
         by_name = {column.name: column for column in self.columns}
         return by_name[name]
 
+    def is_required(self, column: Column) -> bool:
+        """Whether a blank breaks the column; a key must always be there, or two rows could not be told apart."""
+        return column.required or column.name in self.key
+
     @property
     def stored_columns(self) -> tuple[Column, ...]:
         """The columns of the processed table: all but those that are dropped."""

@@ -1,6 +1,6 @@
 """Everything a page shows, as plain values: the dashboard, its figures, and how the pipeline fares.
 
-Who collects it (slipway.report) asks AWS; who draws it (dashboards.page) asks nobody.
+Who collects it (slipway.showing.report) asks AWS; who draws it (dashboards.page) asks nobody.
 """
 
 from __future__ import annotations

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pyspark.sql import SparkSession
 
 from contracts import model, naming
-from glue_jobs import arguments, caring, session, storage
-from glue_jobs.caring.work import Caring
-from glue_jobs.tables import of_contract
-from glue_jobs.tables.care import IcebergCare
-from glue_jobs.tables.iceberg import IcebergTables
+from glue_jobs import arguments, maintenance, session, storage
+from glue_jobs.maintenance.work import Caring
+from glue_jobs.tables.iceberg.tables import IcebergTables
+from glue_jobs.tables.iceberg.upkeep import IcebergCare
+from rows import table_definitions
 
 
 def main(argv: Sequence[str]) -> None:
@@ -24,17 +24,17 @@ def main(argv: Sequence[str]) -> None:
     request = storage.read_json(bucket + naming.request_key(given.dataset, given.run_id))
     spark = SparkSession.builder.appName(f"care {given.dataset} {given.run_id}").getOrCreate()
     session.prepare(spark, 0)
-    result = caring.run(
+    result = maintenance.run(
         Caring(
             spark=spark,
             contract=contract,
             run_id=given.run_id,
             request=request,
-            processed=of_contract.processed(contract, given.environment, given.processed_bucket),
-            quarantine=of_contract.quarantine(contract, given.environment, given.processed_bucket),
-            quality=of_contract.quality(contract, given.environment, given.processed_bucket),
+            processed=table_definitions.processed(contract, given.environment, given.processed_bucket),
+            quarantine=table_definitions.quarantine(contract, given.environment, given.processed_bucket),
+            quality=table_definitions.quality(contract, given.environment, given.processed_bucket),
             curated={
-                curated_model.name: of_contract.curated(curated_model, given.environment, given.curated_bucket)
+                curated_model.name: table_definitions.curated(curated_model, given.environment, given.curated_bucket)
                 for curated_model in contract.curated
             },
             tables=IcebergTables(spark),

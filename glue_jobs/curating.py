@@ -27,9 +27,10 @@ from pyspark.sql import functions as F
 
 from contracts import model, naming
 from contracts.errors import ReconciliationFailed, RetryableError
-from glue_jobs import periods
-from glue_jobs.tables import Table, Tables
-from glue_jobs.transforms import aggregation, figures
+from glue_jobs.tables import Tables
+from glue_jobs.transforms import aggregation, figures, period_columns
+from rows import periods
+from rows.tables import Table
 
 SOURCE_SNAPSHOT = "slipway.processed-snapshot"
 FINGERPRINT = "slipway.model"
@@ -152,7 +153,7 @@ def _scope(
 ) -> tuple[DataFrame, Column]:
     """The processed rows to compute from, and which rows of the curated table the result replaces."""
     if touched is not None:
-        within = periods.within(curated_model.source_date, touched, curated_model.period)
+        within = period_columns.within(curated_model.source_date, touched, curated_model.period)
         return source.where(within), F.col(curated_model.period_column).isin(touched)
     if curating.retained_from is None:
         return source, F.lit(True)
@@ -195,13 +196,13 @@ def _touched(curating: Curating, curated_model: model.CuratedModel, source: Data
     unit, contract = curated_model.period, curating.contract
     if curated_model.source_date == contract.partition_column and contract.partition_transform != "year":
         return sorted({periods.first_day(day, unit) for day in changed})  # day and month lie within one period
-    inside = periods.within(contract.partition_column, changed, contract.partition_transform)
+    inside = period_columns.within(contract.partition_column, changed, contract.partition_transform)
     before = curating.tables.read(curating.processed, snapshot=since)
     return _periods_of((source.where(inside), before.where(inside)), curated_model)
 
 
 def _periods_of(frames: Iterable[DataFrame], curated_model: model.CuratedModel) -> list[date]:
-    first = periods.first_day_column(F.col(curated_model.source_date), curated_model.period)
+    first = period_columns.first_day_column(F.col(curated_model.source_date), curated_model.period)
     return sorted({row[0] for frame in frames for row in frame.select(first).distinct().collect()})
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pyspark.sql import SparkSession
 
 from contracts import model
-from glue_jobs import arguments, batch, curating, session, storage
-from glue_jobs.tables import of_contract
-from glue_jobs.tables.iceberg import IcebergTables
+from glue_jobs import arguments, curating, session, storage
+from glue_jobs.tables.iceberg.tables import IcebergTables
+from rows import batch, table_definitions
 
 
 def main(argv: Sequence[str]) -> None:
@@ -26,10 +26,10 @@ def main(argv: Sequence[str]) -> None:
             spark=spark,
             contract=contract,
             run_id=given.run_id,
-            processed=of_contract.processed(contract, given.environment, given.processed_bucket),
-            quarantine=of_contract.quarantine(contract, given.environment, given.processed_bucket),
+            processed=table_definitions.processed(contract, given.environment, given.processed_bucket),
+            quarantine=table_definitions.quarantine(contract, given.environment, given.processed_bucket),
             curated={
-                curated_model.name: of_contract.curated(curated_model, given.environment, given.curated_bucket)
+                curated_model.name: table_definitions.curated(curated_model, given.environment, given.curated_bucket)
                 for curated_model in contract.curated
             },
             tables=IcebergTables(spark),

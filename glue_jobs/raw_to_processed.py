@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pyspark.sql import SparkSession
 
 from contracts import model
-from glue_jobs import arguments, batch, loading, pii_key, session, storage
-from glue_jobs.tables import of_contract
-from glue_jobs.tables.iceberg import IcebergTables
+from glue_jobs import arguments, loading, pii_key, session, storage
+from glue_jobs.tables.iceberg.tables import IcebergTables
+from rows import batch, table_definitions
 
 
 def main(argv: Sequence[str]) -> None:
@@ -25,9 +25,9 @@ def main(argv: Sequence[str]) -> None:
             spark=spark,
             contract=contract,
             batch=files,
-            processed=of_contract.processed(contract, given.environment, given.processed_bucket),
-            quarantine=of_contract.quarantine(contract, given.environment, given.processed_bucket),
-            quality=of_contract.quality(contract, given.environment, given.processed_bucket),
+            processed=table_definitions.processed(contract, given.environment, given.processed_bucket),
+            quarantine=table_definitions.quarantine(contract, given.environment, given.processed_bucket),
+            quality=table_definitions.quality(contract, given.environment, given.processed_bucket),
             tables=IcebergTables(spark),
             staged_uri=given.staged_uri,
             schema_change=given.schema_change,

@@ -16,10 +16,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from contracts import model
-from glue_jobs.batch import Batch, BatchFile
 from glue_jobs.quality.checks import DAMAGED
-from glue_jobs.transforms.layout import Layout
 from glue_jobs.transforms.staging import SOURCE, SPLIT_ROW, SPLIT_START
+from rows.batch import Batch, BatchFile
+from rows.layout import Layout
 
 SMALLEST_SPLIT_BYTES = 4 * 1024 * 1024  # below, a task costs more than it saves
 LARGEST_SPLIT_BYTES = 32 * 1024 * 1024

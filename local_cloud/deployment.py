@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from local_cloud import keys
-from local_cloud.session import ROOT, LocalCloud, LocalCloudFailed, Progress
+from local_cloud.session import ROOT, LocalCloud, LocalCloudFailed, Progress, silent
 from local_cloud.settings import ACCOUNT, REGION
 
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
@@ -24,8 +24,13 @@ SHOWN_CHARACTERS = 4000
 CONCURRENT_STACKS = 4
 
 
-def deploy(cloud: LocalCloud, *, application: Path | None, on_progress: Progress) -> list[str]:
-    """Synth, or copy what was synthesized before; bootstrap, deploy, enforce; returns the types recorded only."""
+def deploy(cloud: LocalCloud, *, application: Path | None = None, on_progress: Progress = silent) -> list[str]:
+    """Synthesize and deploy the application with policies enforced from then on.
+
+    A directory `application` has what was synthesized before, and the partner's key in it: that is
+    deployed then. Returns the resource types that are recorded only. Raises LocalCloudFailed with the
+    end of the tool's output.
+    """
     started = time.monotonic()
     with ThreadPoolExecutor(max_workers=1) as pool:
         bootstrap = pool.submit(_bootstrap, cloud)

@@ -47,7 +47,7 @@ class LocalCloudFailed(PermanentError):
     """The embedded AWS could not be started, found, deployed to or stopped."""
 
 
-def _silent(_message: str) -> None: ...
+def silent(_message: str) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,16 +92,6 @@ class LocalCloud:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def deploy(self, *, application: Path | None = None, on_progress: Progress = _silent) -> list[str]:
-        """Synthesize and deploy the application with policies enforced from then on.
-
-        A directory `application` has what was synthesized before, and the partner's key in it: that is deployed then.
-        Returns the resource types that are recorded only. Raises LocalCloudFailed with the end of the tool's output.
-        """
-        from local_cloud import deployment  # imports session for its types
-
-        return deployment.deploy(self, application=application, on_progress=on_progress)
-
     def control(self, command: str) -> Any:
         """Answer of the server to one of its operator's commands; see adapters.control."""
         request = urllib.request.Request(  # noqa: S310 -- our own loopback address
@@ -134,7 +124,7 @@ class LocalCloud:
 
 
 def start(
-    state_dir: Path, *, owned: bool = False, record_classes: bool = False, on_progress: Progress = _silent
+    state_dir: Path, *, owned: bool = False, record_classes: bool = False, on_progress: Progress = silent
 ) -> LocalCloud:
     """Start the embedded AWS and wait until it answers.
 

@@ -38,9 +38,15 @@ class AlertsStack(PipelineStack):
         self.run_failed = self._topic("RunFailed", "Slipway: run failed", people.run_failed, owners)
         self.alarms = self._topic("Alarms", "Slipway: alarm", people.alarms, {})
         self._let_alarms_publish(self.alarms)
-        parts = Announcing(scope=self, blueprint=blueprint, storage=storage)
+        parts = Announcing(
+            scope=self,
+            blueprint=blueprint,
+            data_key=storage.data_key,
+            operations_key=storage.operations_key,
+            file_ledger=storage.file_ledger,
+        )
         self.bursts = parts.bursts()
-        self.announce = parts.machine(parts.tell_rejections(self.bursts), self._by_substitution())
+        self.announce = parts.machine(parts.announce_rejections(self.bursts), self._by_substitution())
         self.publish(
             FileRejectedTopicArn=self.file_rejected.topic_arn,
             RunSucceededTopicArn=self.run_succeeded.topic_arn,

@@ -15,11 +15,11 @@ from constructs import Construct
 
 from contracts.model import Column, CuratedModel
 from dashboards.model import Dashboard
+from dashboards.quicksight import definition
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import NOBODY, DatasetMachine, Offer
-from stacks.dashboard_definition import definition
 from stacks.setting_values import ANALYSTS
 from stacks.storage import StorageStack
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from contracts import warehouse
 from contracts.authoring import values
 from contracts.authoring.parsed import ParsedContract, ParsedTable
 from contracts.authoring.problems import Path, did_you_mean
 from contracts.authoring.profile import CuratedProperties, WarehouseProperty
 from contracts.authoring.yaml_lines import Document
 from contracts.model import DECIMAL
+from contracts.warehouse import statements as warehouse
 
 # Names that people would have to quote in every query, beside values.RESERVED. Source: Redshift database developer
 # guide, "Reserved words", and "Names and identifiers" for the names of system columns, which no column may have.

@@ -10,9 +10,8 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from contracts import model
-from glue_jobs import periods
 from glue_jobs.loading.work import Loading
-from glue_jobs.transforms import figures, staging
+from glue_jobs.transforms import figures, period_columns, staging
 from glue_jobs.transforms.deduplication import FATE, SUPERSEDED
 from glue_jobs.transforms.figures import ROWS
 
@@ -24,7 +23,7 @@ def loaded(loading: Loading, splits: list[Row]) -> DataFrame:
     """The rows of the run's files on the processed branch as committed."""
     contract = loading.contract
     partitions = [day for split in splits for day in split["partitions"]]
-    touched = periods.within(contract.partition_column, partitions, contract.partition_transform)
+    touched = period_columns.within(contract.partition_column, partitions, contract.partition_transform)
     return loading.tables.read(loading.processed, branch=loading.branch).where(loading.of_files & touched)
 
 

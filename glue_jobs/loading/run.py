@@ -9,13 +9,13 @@ from pyspark.sql import Row
 
 from contracts import model
 from contracts.errors import ContractInvalid
-from glue_jobs.loading import judging, measuring, modes, staged, writing
+from glue_jobs.loading import measuring, modes, rule_evaluation, staged, writing
 from glue_jobs.loading.staged import Observed
 from glue_jobs.loading.work import Loading
-from glue_jobs.quality import results
-from glue_jobs.quality.results import RuleResult, Verdict
 from glue_jobs.transforms import figures
 from glue_jobs.transforms.figures import ROWS
+from rows import rule_results
+from rows.rule_results import RuleResult, Verdict
 
 
 def run(loading: Loading) -> dict[str, Any]:
@@ -35,9 +35,9 @@ def run(loading: Loading) -> dict[str, Any]:
     resolved = writing.resolve(loading, rows)
     fates = writing.merge(loading, rows, splits, modes.clear(loading, before))
     committed = measuring.committed(loading, splits)
-    verdicts = judging.verdicts(rows, splits)
+    verdicts = rule_evaluation.verdicts(rows, splits)
     row_rules, table_rules = _rules(loading, verdicts, splits, committed)
-    judging.record(loading, [*row_rules, *table_rules])
+    rule_evaluation.record(loading, [*row_rules, *table_rules])
     return {
         **_identity(loading),
         "snapshots": {
@@ -46,8 +46,8 @@ def run(loading: Loading) -> dict[str, Any]:
         "observed": _observed(observed, loading.contract),
         "files": measuring.by_file(loading, read, fates, committed),
         **_by_action(loading.contract, verdicts),
-        "row_rules": [results.row_document(result) for result in row_rules],
-        "table_rules": [results.table_document(result) for result in table_rules],
+        "row_rules": [rule_results.row_document(result) for result in row_rules],
+        "table_rules": [rule_results.table_document(result) for result in table_rules],
         "touched_dates": measuring.touched_dates(splits),
         "schema_changes": changes,
         "bytes_read": loading.batch.size_bytes,
@@ -92,13 +92,13 @@ def _rules(
     loading: Loading, verdicts: list[Verdict], splits: list[Row], committed: measuring.Committed
 ) -> tuple[list[RuleResult], list[RuleResult]]:
     brought = sum(row[ROWS] for (table, _), row in committed.items() if table == measuring.PROCESSED)
-    row_rules = judging.row_rules(loading, verdicts, splits)
-    return row_rules, judging.table_rules(loading, measuring.loaded(loading, splits), brought)
+    row_rules = rule_evaluation.row_rules(loading, verdicts, splits)
+    return row_rules, rule_evaluation.table_rules(loading, measuring.loaded(loading, splits), brought)
 
 
 def _by_action(contract: model.Contract, verdicts: list[Verdict]) -> dict[str, dict[str, int]]:
     """Rows by rule: refused, warned, and of the refused those that halt the run."""
-    by_rule = results.by_rule(verdicts)
+    by_rule = rule_results.by_rule(verdicts)
     action = {rule.id: rule.action for rule in contract.rules}
     warned = {name: count for name, count in by_rule.items() if action.get(name) == "warn"}
     halting = {name: count for name, count in by_rule.items() if action.get(name) == "halt"}

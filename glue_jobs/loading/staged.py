@@ -10,8 +10,9 @@ from pyspark.sql import DataFrame, Observation, Row
 
 from glue_jobs import reading, storage
 from glue_jobs.loading.work import Loading
-from glue_jobs.transforms import figures, layout, protection, records, staging
+from glue_jobs.transforms import figures, protection, records, staging
 from glue_jobs.transforms.figures import ROWS, Totals
+from rows import layout
 
 SPLITS_SCHEMA = (
     f"{staging.SOURCE} string, {staging.SPLIT_START} bigint, {records.ROWS_BEFORE} bigint, "

@@ -8,10 +8,11 @@ from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
 from contracts import headers, model, naming
-from glue_jobs.batch import Batch
-from glue_jobs.tables import Table, Tables
+from glue_jobs.tables import Tables
 from glue_jobs.transforms import records
 from glue_jobs.transforms.staging import SOURCE
+from rows.batch import Batch
+from rows.tables import Table
 
 
 @dataclass(frozen=True, kw_only=True)

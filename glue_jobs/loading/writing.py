@@ -5,11 +5,11 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from glue_jobs import periods
 from glue_jobs.loading.work import Loading
 from glue_jobs.transforms import deduplication, figures, records
 from glue_jobs.transforms.deduplication import FATE, REPLACING
 from glue_jobs.transforms.figures import ROWS
+from rows import periods
 
 
 def quarantine(loading: Loading, rows: DataFrame, splits: list[Row], before: int | None) -> None:

@@ -16,7 +16,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from contracts import model
-from glue_jobs.transforms import parsing
+from glue_jobs import parsing
 
 FIELD_COUNT = "row.field_count"
 ERASED = "subject.erased"
@@ -59,7 +59,7 @@ def of_contract(contract: model.Contract, field_count: int, erased: Sequence[str
     if contract.subject_column:
         found.append(_erased(contract.subject_column, erased))
     for column in contract.columns:
-        found += _of_column(column, is_required(contract, column))
+        found += _of_column(column, contract.is_required(column))
     return found + [_of_rule(contract, rule) for rule in contract.rules]
 
 
@@ -76,11 +76,6 @@ def broken(checks: list[Check]) -> Column:
     ]
     # The cast gives the array its type where a contract has no check of a kind: array() alone has none.
     return F.array_compact(F.array(*found)).cast(BROKEN_TYPE)
-
-
-def is_required(contract: model.Contract, column: model.Column) -> bool:
-    """Whether a blank breaks the column; a key must always be there, or two rows could not be told apart."""
-    return column.required or column.name in contract.key
 
 
 def _fields(delimiter: str, field_count: int) -> Check:
@@ -146,7 +141,7 @@ def _value_of(column: model.Column) -> tuple[str, ...]:
 
 
 def _is_parsed(contract: model.Contract, column: model.Column) -> Column:
-    return F.col(column.name).isNotNull() if is_required(contract, column) else ~_did_not_parse(column)
+    return F.col(column.name).isNotNull() if contract.is_required(column) else ~_did_not_parse(column)
 
 
 def _did_not_parse(column: model.Column) -> Column:

@@ -15,8 +15,8 @@ from pyspark.sql import functions as F
 
 from contracts import model
 from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
-from glue_jobs.quality.results import RuleResult
-from glue_jobs.tables import forms
+from rows import protection_history
+from rows.rule_results import RuleResult
 
 ROWS = "rows"
 
@@ -95,7 +95,7 @@ def reference(rule: Reference, found: Row | None) -> RuleResult:
 def other_forms(alike: Mapping[str, Sequence[str]]) -> list[Column]:
     """Aggregates that `protection` judges: all rows, and per column the values of versions that are not `alike`."""
     counts = [
-        F.count(F.when(~F.col(forms.VERSION).isin(*versions), F.col(name))).alias(name)
+        F.count(F.when(~F.col(protection_history.VERSION).isin(*versions), F.col(name))).alias(name)
         for name, versions in alike.items()
     ]
     return [F.count(F.lit(1)).alias(ROWS), *counts]
@@ -117,7 +117,7 @@ def protection(contract: model.Contract, name: str, found: Row) -> RuleResult:
         rows_failed=failed,
         holds=not failed,
         measured=f"{failed} of {checked} rows hold {name} in the form of an earlier contract",
-        expected=f"{forms.WORDS[column.pii]} in every row; `slipway backfill` loads the others anew",
+        expected=f"{protection_history.WORDS[column.pii]} in every row; `slipway backfill` loads the others anew",
     )
 
 

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts import model
-from glue_jobs import periods
+from glue_jobs.transforms import period_columns
 from glue_jobs.transforms.deduplication import FATE, HELD_DATE
 from glue_jobs.transforms.staging import RULE_IDS, SOURCE, SPLIT_START, WARNINGS
 
@@ -37,14 +37,14 @@ def by_split(staged: DataFrame, contract: model.Contract) -> DataFrame:
         *of_source(contract),
         F.count(RULE_IDS).alias("refused"),
         F.count(WARNINGS).alias("warned"),
-        F.collect_set(periods.first_day_column(day, contract.partition_transform)).alias("partitions"),
+        F.collect_set(period_columns.first_day_column(day, contract.partition_transform)).alias("partitions"),
         *spans,
     )
 
 
 def by_fate(judged: DataFrame, contract: model.Contract) -> DataFrame:
     """Per file and fate: rows, totals, and the partitions of the rows held before."""
-    held = periods.first_day_column(F.col(HELD_DATE), contract.partition_transform)
+    held = period_columns.first_day_column(F.col(HELD_DATE), contract.partition_transform)
     return judged.groupBy(SOURCE, FATE).agg(*of_source(contract), F.collect_set(held).alias("partitions"))
 
 

@@ -13,9 +13,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts import model
+from glue_jobs import parsing
 from glue_jobs.quality import checks
-from glue_jobs.transforms import parsing, protection
-from glue_jobs.transforms.layout import Layout
+from glue_jobs.transforms import protection
+from rows.layout import Layout
 
 SOURCE, SPLIT_START, SPLIT_ROW = "_source_sha256", "_split_start", "_split_row"
 RULE_IDS, REASONS, RAW_TEXT, WARNINGS = "_rule_ids", "_reasons", "_raw_text", "_warnings"

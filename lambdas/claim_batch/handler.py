@@ -10,15 +10,15 @@ from typing import Any
 import boto3
 
 from contracts import model
-from contracts.aws_errors import retryable
-from contracts.environment import read_settings
-from contracts.ledger import FileLedger, RunLedger
-from contracts.locking import DatasetLock
 from lambdas.claim_batch import requests
 from lambdas.claim_batch.resuming import Resumption
 from lambdas.claim_batch.selection import Selector
 from lambdas.claim_batch.service import ClaimBatch
 from lambdas.claim_batch.settings import Settings
+from pipeline.aws_errors import retryable
+from pipeline.environment import read_settings
+from pipeline.ledger import FileLedger, RunLedger
+from pipeline.locking import DatasetLock
 
 
 @retryable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from contracts.ledger import Item
 from contracts.model import Contract
+from pipeline.ledger import Item
 
 
 def manifest(

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts import documents, naming
+from contracts import naming
 from contracts.errors import PermanentError
-from contracts.ledger import Item, RunLedger
 from contracts.model import Contract
 from lambdas.claim_batch.requests import FIRST_STEP, Request, Resume, Step
+from pipeline import documents
+from pipeline.ledger import Item, RunLedger
 
 # Which results of jobs a step reads, beside the manifest.
 READS: dict[Step, tuple[Any, ...]] = {

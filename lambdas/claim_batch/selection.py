@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.aws_errors import code
 from contracts.errors import PermanentError
-from contracts.ledger import FileLedger, Item, file_entry
 from lambdas.claim_batch.requests import Request
+from pipeline.aws_errors import code
+from pipeline.ledger import FileLedger, Item, file_entry
 
 # The run keeps its hashes in one ledger entry, at most 400 KB (DynamoDB quotas); 70 bytes each leave room for the rest.
 MOST_FILES = 5_000

@@ -13,14 +13,14 @@ from typing import Any
 
 from contracts import naming
 from contracts.errors import DatasetBusy, PermanentError
-from contracts.ledger import HELD_STATUS, Item, timestamp
-from contracts.locking import DatasetLock
-from contracts.logs import Log
 from contracts.model import Contract
 from lambdas.claim_batch.manifest import manifest
 from lambdas.claim_batch.requests import FIRST_STEP, Request, Resume
 from lambdas.claim_batch.resuming import Resumption
 from lambdas.claim_batch.selection import Left, Selector
+from pipeline.ledger import HELD_STATUS, Item, timestamp
+from pipeline.locking import DatasetLock
+from pipeline.logs import Log
 
 MOST_NAMED = 20  # of the files that are left, in the answer; the log has all
 

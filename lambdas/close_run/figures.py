@@ -9,10 +9,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from contracts import costs, serving
-from contracts.ledger import Item, timestamp
 from contracts.model import Contract
 from lambdas.close_run.comparison import PARTS, Written
+from pipeline import costs, serving
+from pipeline.ledger import Item, timestamp
 
 
 def ending(

@@ -9,14 +9,15 @@ from typing import Any
 
 import boto3
 
-from contracts import costs, documents, model, naming
-from contracts.alerts import Announcer
-from contracts.aws_errors import retryable
-from contracts.environment import read_settings
-from contracts.ledger import FileLedger, RunLedger
+from contracts import model, naming
 from lambdas.close_run.comparison import Written
 from lambdas.close_run.service import CloseRun
 from lambdas.close_run.settings import Settings
+from pipeline import costs, documents
+from pipeline.alerts import Announcer
+from pipeline.aws_errors import retryable
+from pipeline.environment import read_settings
+from pipeline.ledger import FileLedger, RunLedger
 
 JOBS = ("raw_to_processed", "processed_to_curated")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from contracts import alerts, serving
-from contracts.ledger import Item
 from lambdas.close_run.comparison import PARTS, Written
+from pipeline import alerts, serving
+from pipeline.ledger import Item
 
 
 def subject(environment: str, run: Item, written: Written) -> str:

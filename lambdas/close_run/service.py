@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from contracts.alerts import Announcer, success_name
 from contracts.errors import PermanentError
-from contracts.ledger import FileLedger, Item, RunLedger
-from contracts.locking import run_to_close
-from contracts.logs import Log
 from contracts.model import Contract
 from lambdas.close_run import messages
 from lambdas.close_run.comparison import PARTS, Written, verify
 from lambdas.close_run.figures import ending
+from pipeline.alerts import Announcer, success_name
+from pipeline.ledger import FileLedger, Item, RunLedger
+from pipeline.locking import run_to_close
+from pipeline.logs import Log
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts import costs
 from contracts.errors import PermanentError, QuarantineLimitExceeded
-from contracts.ledger import UNKNOWN_DATASET
 from contracts.texts import shortened
+from pipeline import costs
+from pipeline.ledger import UNKNOWN_DATASET
 
 HAND_OVER = "HandOver"  # the one step that comes after a run has been closed
 # State machine -> state -> where it keeps its result (ResultPath in state_machines/*.asl.json), in order.

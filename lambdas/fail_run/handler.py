@@ -9,13 +9,13 @@ from typing import Any
 
 import boto3
 
-from contracts.alerts import Announcer
-from contracts.aws_errors import retryable
-from contracts.environment import read_settings
-from contracts.ledger import FileLedger, RunLedger
 from lambdas.fail_run.failures import parse
 from lambdas.fail_run.service import FailRun
 from lambdas.fail_run.settings import Settings
+from pipeline.alerts import Announcer
+from pipeline.aws_errors import retryable
+from pipeline.environment import read_settings
+from pipeline.ledger import FileLedger, RunLedger
 
 
 @retryable

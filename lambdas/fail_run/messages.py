@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from contracts import alerts, naming
-from contracts.ledger import HELD_STATUS, Item, file_entry
+from contracts import naming
 from lambdas.fail_run.failures import Failure
+from pipeline import alerts
+from pipeline.ledger import HELD_STATUS, Item, file_entry
 
 QUALITY_OF_RUN = (
     "select rule_id, status, rows_failed, measured, expected from processed.{table} where run_id = '{run_id}'"

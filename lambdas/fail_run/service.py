@@ -1,7 +1,7 @@
 """Undoes what a failed run holds, and has people told. Each step may be repeated; their order: files, run, told, lock.
 
 The lock goes last: while it is there, whoever repeats this finds the run by it. People are told under a name made from
-the execution, so that Catch, EventBridge and every retry together tell once (contracts/alerts.py).
+the execution, so that Catch, EventBridge and every retry together tell once (pipeline/alerts.py).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from contracts import costs, serving
-from contracts.alerts import Announcer, facts, failure_name
-from contracts.ledger import HELD_STATUS, FileLedger, Item, RunLedger, file_entry, timestamp
-from contracts.logs import Log
 from lambdas.fail_run import messages
 from lambdas.fail_run.failures import Failure
+from pipeline import costs, serving
+from pipeline.alerts import Announcer, facts, failure_name
+from pipeline.ledger import HELD_STATUS, FileLedger, Item, RunLedger, file_entry, timestamp
+from pipeline.logs import Log
 
 
 @dataclass(frozen=True, kw_only=True)

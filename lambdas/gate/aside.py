@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from contracts.ledger import FileLedger, timestamp
+from pipeline.ledger import FileLedger, timestamp
 
 
 def set_aside(files: FileLedger, manifest: Mapping[str, Any], bad: Mapping[str, str], *, now: datetime) -> list[str]:

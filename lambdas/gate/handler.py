@@ -9,15 +9,16 @@ from typing import Any
 
 import boto3
 
-from contracts import documents, model, naming
-from contracts.aws_errors import retryable
-from contracts.environment import read_settings
+from contracts import model, naming
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
-from contracts.ledger import FileLedger
-from contracts.logs import Log
 from lambdas.gate.aside import set_aside
 from lambdas.gate.service import reconcile, too_bad
 from lambdas.gate.settings import Settings
+from pipeline import documents
+from pipeline.aws_errors import retryable
+from pipeline.environment import read_settings
+from pipeline.ledger import FileLedger
+from pipeline.logs import Log
 
 
 @retryable

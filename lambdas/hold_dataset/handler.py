@@ -10,13 +10,13 @@ from typing import Any
 import boto3
 
 from contracts import model
-from contracts.aws_errors import retryable
-from contracts.environment import read_settings
-from contracts.ledger import FileLedger, RunLedger
-from contracts.locking import DatasetLock
 from lambdas.hold_dataset import requests
 from lambdas.hold_dataset.service import HoldDataset
 from lambdas.hold_dataset.settings import Settings
+from pipeline.aws_errors import retryable
+from pipeline.environment import read_settings
+from pipeline.ledger import FileLedger, RunLedger
+from pipeline.locking import DatasetLock
 
 
 @retryable

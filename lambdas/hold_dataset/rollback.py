@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.errors import PermanentError
-from contracts.ledger import HELD_STATUS, Item
+from pipeline.ledger import HELD_STATUS, Item
 
 
 def plan(dataset: str, run_id: str, runs: Sequence[Item], *, with_later: bool) -> dict[str, Any]:

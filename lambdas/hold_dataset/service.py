@@ -11,12 +11,12 @@ from typing import Any
 
 from contracts import naming
 from contracts.errors import PermanentError
-from contracts.ledger import timestamp
-from contracts.locking import DatasetLock
-from contracts.logs import Log
 from contracts.model import Contract
 from lambdas.hold_dataset import rollback
 from lambdas.hold_dataset.requests import Request
+from pipeline.ledger import timestamp
+from pipeline.locking import DatasetLock
+from pipeline.logs import Log
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,9 @@ from typing import Any
 
 from contracts.errors import FileRejected, PermanentError
 from contracts.ignored_names import why_ignored
-from contracts.ledger import timestamp
 from contracts.model import Contract
 from contracts.naming import LANDING_PREFIX, REPLAY_PARTNER
+from pipeline.ledger import timestamp
 
 DATE_FOLDERS = re.compile(r"([0-9]{4}(/[0-9]{2}){0,2})?")
 

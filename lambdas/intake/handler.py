@@ -10,10 +10,6 @@ from typing import Any, Protocol
 import boto3
 
 from contracts import model
-from contracts.alerts import Announcer
-from contracts.bursts import Bursts
-from contracts.environment import read_settings
-from contracts.ledger import FileLedger
 from lambdas.intake.redelivery import Redelivery
 from lambdas.intake.registration import Registration
 from lambdas.intake.rejection import Rejection
@@ -21,6 +17,10 @@ from lambdas.intake.runs import RunStarter
 from lambdas.intake.service import Intake
 from lambdas.intake.settings import Settings
 from lambdas.intake.storage import Storage
+from pipeline.alerts import Announcer
+from pipeline.bursts import Bursts
+from pipeline.environment import read_settings
+from pipeline.ledger import FileLedger
 
 
 class Context(Protocol):

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.logs import Log
+from pipeline.logs import Log
 
 FIRST_DELAY_SECONDS = 30
 LONGEST_DELAY_SECONDS = 300

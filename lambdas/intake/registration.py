@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from contracts import naming
 from contracts.errors import FileRejected
-from contracts.ledger import FileLedger, Item, duplicate_entry, file_entry, timestamp
 from lambdas.intake.arrivals import Arrival
 from lambdas.intake.inspection import Inspection
 from lambdas.intake.storage import Source, Storage, copy_source
+from pipeline.ledger import FileLedger, Item, duplicate_entry, file_entry, timestamp
 
 LONGEST_STEM = 150
 REPLAY_METADATA = "replay-of"  # written by `slipway quarantine replay`

@@ -2,7 +2,7 @@
 
 The ledger entry is written first and holds everything that the later steps need, so a crash anywhere is finished by the
 redelivered event without reading the file again. `alerted_at` is the last write and means: all of it is done.
-Two events at once both do all of it: the file is in one burst (contracts/bursts.py), and a burst is told once.
+Two events at once both do all of it: the file is in one burst (pipeline/bursts.py), and a burst is told once.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from contracts.alerts import Announcer, rejections_of
-from contracts.bursts import Bursts
 from contracts.errors import FileRejected
-from contracts.ledger import FileLedger, Item, rejected_entry, timestamp
 from contracts.naming import LANDING_PREFIX, REJECTED_PREFIX
 from lambdas.intake.arrivals import Arrival
 from lambdas.intake.storage import Source, Storage, copy_source
+from pipeline.alerts import Announcer, rejections_of
+from pipeline.bursts import Bursts
+from pipeline.ledger import FileLedger, Item, rejected_entry, timestamp
 
 LONGEST_KEY_BYTES = 1024  # Source: S3 user guide, "Naming Amazon S3 objects"
 REASON_SUFFIX = ".reason.json"

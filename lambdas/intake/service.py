@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from contracts.errors import FileRejected
-from contracts.ledger import UNKNOWN_DATASET
-from contracts.logs import Log
 from contracts.model import Contract, SchemaChange
 from lambdas.intake import arrivals
 from lambdas.intake.arrivals import Arrival
@@ -23,6 +21,8 @@ from lambdas.intake.registration import Registration
 from lambdas.intake.rejection import Rejection
 from lambdas.intake.runs import RunStarter
 from lambdas.intake.storage import Source, Storage, Superseded
+from pipeline.ledger import UNKNOWN_DATASET
+from pipeline.logs import Log
 
 # 1 GiB of two-byte fields took 117 s here (2 cores, other work running); rows of a real file take an eighth of that.
 COSTLIEST_FILE_MILLIS = 200_000

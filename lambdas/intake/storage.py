@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contracts.aws_errors import code
 from lambdas.intake.arrivals import Arrival
+from pipeline.aws_errors import code
 
 # Source: S3 user guide, "Copying objects": one CopyObject call takes up to 5 GB; larger needs a multipart copy.
 LARGEST_SINGLE_COPY_BYTES = 5 * 1024**3

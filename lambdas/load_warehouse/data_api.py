@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.aws_errors import code
 from contracts.errors import PermanentError, RetryableError
+from pipeline.aws_errors import code
 
 RUNNING = frozenset({"SUBMITTED", "PICKED", "STARTED"})
 FINISHED = "FINISHED"

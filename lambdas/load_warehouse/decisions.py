@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts import warehouse
 from contracts.model import CuratedModel
-from contracts.warehouse import TableLoad
+from contracts.warehouse import statements as warehouse
+from contracts.warehouse.statements import TableLoad
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from contracts.errors import SlipwayError, WarehouseConflict, WarehouseLoadFailed
-from contracts.warehouse_sql import Head, head_of
+from contracts.warehouse.sql import Head, head_of
 from lambdas.load_warehouse.data_api import Batch, Row
 
 COMPARE, CHECKED_COLUMN = "compare", "equal_to_lake"

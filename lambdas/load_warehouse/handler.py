@@ -10,15 +10,16 @@ from typing import Any, Literal
 
 import boto3
 
-from contracts import documents, model, naming
-from contracts.aws_errors import retryable
-from contracts.environment import read_settings
+from contracts import model, naming
 from contracts.errors import PermanentError
-from contracts.logs import Log
 from lambdas.load_warehouse.data_api import DataApi
 from lambdas.load_warehouse.decisions import Lake, of_care, of_run
 from lambdas.load_warehouse.service import LoadWarehouse
 from lambdas.load_warehouse.settings import Settings
+from pipeline import documents
+from pipeline.aws_errors import retryable
+from pipeline.environment import read_settings
+from pipeline.logs import Log
 
 
 @retryable

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from contracts import warehouse
 from contracts.errors import PermanentError, RetryableError, SlipwayError, WarehouseConflict
-from contracts.logs import Log
 from contracts.model import Contract, CuratedModel
-from contracts.warehouse_sql import head_of
+from contracts.warehouse import statements as warehouse
+from contracts.warehouse.sql import head_of
 from lambdas.load_warehouse.data_api import BROKEN, FINISHED, RUNNING, Batch, DataApi, Row
 from lambdas.load_warehouse.decisions import Held, Lake, decide
 from lambdas.load_warehouse.failures import error_of, failed_head, is_difference
+from pipeline.logs import Log
 
 NOTHING = ""  # the statement of a dataset of which the warehouse shall have nothing
 SHORT_SECONDS = 60.0  # for what is asked beside the load; the function's own time is twice that

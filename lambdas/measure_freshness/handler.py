@@ -11,11 +11,11 @@ from typing import Any
 import boto3
 
 from contracts import model
-from contracts.aws_errors import retryable
-from contracts.environment import read_settings
-from contracts.ledger import RunLedger
 from lambdas.measure_freshness.service import MeasureFreshness
 from lambdas.measure_freshness.settings import Settings
+from pipeline.aws_errors import retryable
+from pipeline.environment import read_settings
+from pipeline.ledger import RunLedger
 
 
 @retryable

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TextIO
 
-from contracts.ledger import RunLedger
+from pipeline.ledger import RunLedger
 
 NAMESPACE = "Slipway"
 METRIC = "AgeHours"

@@ -13,14 +13,15 @@ from typing import Any
 
 import boto3
 
-from contracts import costs, documents, naming
-from contracts.alerts import Announcer
-from contracts.aws_errors import retryable
-from contracts.environment import read_settings
-from contracts.ledger import FileLedger, RunLedger
+from contracts import naming
 from lambdas.release_dataset.service import ReleaseDataset
 from lambdas.release_dataset.settings import Settings
 from lambdas.release_dataset.waiting import WaitingFiles
+from pipeline import costs, documents
+from pipeline.alerts import Announcer
+from pipeline.aws_errors import retryable
+from pipeline.environment import read_settings
+from pipeline.ledger import FileLedger, RunLedger
 
 
 @retryable

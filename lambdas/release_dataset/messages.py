@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from contracts import alerts, serving
-from contracts.ledger import Item
+from pipeline import alerts, serving
+from pipeline.ledger import Item
 
 
 def subject(environment: str, run: Item, care: Mapping[str, Any]) -> str:

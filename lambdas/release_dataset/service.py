@@ -12,14 +12,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from contracts import costs, serving
-from contracts.alerts import Announcer, facts, success_name
-from contracts.ledger import FileLedger, Item, RunLedger, timestamp
-from contracts.locking import run_to_close
-from contracts.logs import Log
 from lambdas.release_dataset import messages
 from lambdas.release_dataset.undoing import Undoing
 from lambdas.release_dataset.waiting import WaitingFiles
+from pipeline import costs, serving
+from pipeline.alerts import Announcer, facts, success_name
+from pipeline.ledger import FileLedger, Item, RunLedger, timestamp
+from pipeline.locking import run_to_close
+from pipeline.logs import Log
 
 Document = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from contracts.errors import PermanentError, RetryableError
-from contracts.ledger import FileLedger, Item, RunLedger, file_entry, timestamp
+from pipeline.ledger import FileLedger, Item, RunLedger, file_entry, timestamp
 
 LOOKS_AT_ONCE = 16
 MOST_NAMED = 5  # of the files whose counts are not known; `slipway files show` tells it of each

@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.alerts import HASH_CHARACTERS, LONGEST_NAME
-from contracts.ledger import FileLedger
-from contracts.logs import Log
+from pipeline.alerts import HASH_CHARACTERS, LONGEST_NAME
+from pipeline.ledger import FileLedger
+from pipeline.logs import Log
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """CloudFormation types that the emulator does not know: made real where it can, else recorded and said so.
 
-A type that is in neither list still fails the deployment. `recorded` is what the deploy output lists.
+A type that is in neither list still fails the deployment. `recorded_types` has what the deploy output lists.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import uuid4
 
-from local_cloud.adapters.patching import EmulatorChanged, original
+from local_cloud.instruments import recorded_types
+from local_cloud.patching import EmulatorChanged, original
 from local_cloud.settings import ACCOUNT, REGION
 
 TRANSFER = "ministack.services.transfer"
@@ -32,7 +33,6 @@ RECORDED_TYPES = {
 # Kept by the emulator itself, but with no effect.
 WITHOUT_EFFECT = ("AWS::Glue::Crawler", "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard")
 
-recorded: set[str] = set()
 logger = logging.getLogger("slipway.cloudformation")
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, Any]]
@@ -55,7 +55,7 @@ def install() -> None:
 
 def _recording(resource_type: str) -> dict[str, Callable[..., Any]]:
     def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
-        recorded.add(resource_type)
+        recorded_types.recorded.add(resource_type)
         name = properties.get("Name") or f"{stack_name}-{logical_id}-{uuid4().hex[:12]}"
         return str(name), {}
 
@@ -67,7 +67,7 @@ def _recording(resource_type: str) -> dict[str, Callable[..., Any]]:
 
 def _noted(resource_type: str, create: Callable[..., Created]) -> Callable[..., Created]:
     def noted(*args: Any, **kwargs: Any) -> Created:
-        recorded.add(resource_type)
+        recorded_types.recorded.add(resource_type)
         return create(*args, **kwargs)
 
     return noted

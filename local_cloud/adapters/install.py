@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 from local_cloud.adapters import (
-    athena,
     cfn_types,
-    control,
-    glue_gaps,
-    glue_permissions,
     lambda_errors,
     policy_variables,
-    quicksight,
-    redshift_service,
     s3_objects,
     secrets_of_stacks,
     service_roles,
-    spark_jobs,
-    step_functions_glue,
-    step_functions_nested,
-    step_functions_sns,
     transfer_events,
     undelivered,
-    usage,
 )
+from local_cloud.adapters.athena import statements as athena
+from local_cloud.adapters.glue import (
+    gaps as glue_gaps,
+)
+from local_cloud.adapters.glue import (
+    jobs as spark_jobs,
+)
+from local_cloud.adapters.glue import (
+    permissions as glue_permissions,
+)
+from local_cloud.adapters.quicksight import resources as quicksight
+from local_cloud.adapters.redshift import service as redshift_service
+from local_cloud.adapters.step_functions import (
+    glue as step_functions_glue,
+)
+from local_cloud.adapters.step_functions import (
+    nested as step_functions_nested,
+)
+from local_cloud.adapters.step_functions import (
+    sns as step_functions_sns,
+)
+from local_cloud.instruments import control, usage
 from local_cloud.settings import ServerSettings
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from local_cloud.adapters.patching import replace
+from local_cloud.patching import replace
 
 LAMBDA = "ministack.services.lambda_svc"
 UNNAMED = "Runtime.HandlerError"

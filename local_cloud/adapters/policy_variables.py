@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from local_cloud.adapters.patching import original, replace
+from local_cloud.patching import original, replace
 
 EVALUATOR = "ministack.core.iam_evaluator"
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9:/_-]+)\}")

@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from local_cloud.adapters.patching import original
+from local_cloud.patching import original
 
 EVALUATOR = "ministack.core.iam_evaluator"
 

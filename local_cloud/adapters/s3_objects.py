@@ -11,7 +11,7 @@ from _collections_abc import dict_items, dict_keys, dict_values
 from collections.abc import Iterator
 from typing import Any
 
-from local_cloud.adapters.patching import original
+from local_cloud.patching import original
 
 S3 = "ministack.services.s3"
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from local_cloud.adapters.patching import original, replace
+from local_cloud.patching import original, replace
 
 PROVISIONERS = "ministack.services.cloudformation.provisioners"
 SECRETS = "ministack.services.secretsmanager"

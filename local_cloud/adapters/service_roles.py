@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from local_cloud.adapters import roles, undelivered
-from local_cloud.adapters.patching import original, replace
+from local_cloud.patching import original, replace
 from local_cloud.settings import ACCOUNT, REGION
 
 STEP_FUNCTIONS = "ministack.services.stepfunctions"

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from local_cloud.adapters import roles
-from local_cloud.adapters.patching import original, replace
+from local_cloud.patching import original, replace
 
 TRANSFER = "ministack.services.transfer"
 S3 = "ministack.services.s3"

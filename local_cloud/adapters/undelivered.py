@@ -19,7 +19,7 @@ from typing import Any
 from uuid import uuid4
 
 from local_cloud.adapters import roles
-from local_cloud.adapters.patching import original, replace
+from local_cloud.patching import original, replace
 
 EVENTBRIDGE = "ministack.services.eventbridge"
 LAMBDA = "ministack.services.lambda_svc"

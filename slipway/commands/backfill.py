@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from slipway import backfill, ledgers, operations
-from slipway.backfill import Plan
+from slipway.acting import backfill, operations
+from slipway.acting.backfill import Plan
 from slipway.console import counted, say, table
 from slipway.deployment import connect
+from slipway.reading import ledgers
 
 
 def run(options: argparse.Namespace) -> int:

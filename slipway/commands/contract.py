@@ -7,7 +7,7 @@ from pathlib import Path
 
 from contracts.authoring import __main__ as authoring
 from contracts.authoring.sources import open_contract
-from slipway import contract_diff
+from slipway.showing import contract_diff
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from contracts import model, naming
 from contracts.errors import PermanentError
 from sample_data import generate
-from slipway import follow, lake, partner, reconciliation, report, views
+from slipway.acting import partner, progress
+from slipway.acting.inbox import Inbox
 from slipway.commands import quarantine, up
 from slipway.console import Stopwatch, console, say, table
 from slipway.deployment import LOCAL, Deployment, connect, state_directory
-from slipway.inbox import Inbox
-from slipway.refused import Selection
+from slipway.reading import lake, reconciliation
+from slipway.reading.quarantine_queries import Selection
+from slipway.showing import report, views
 
 DATASET = "sales_records"
 PARTNER = "acme"
@@ -42,7 +44,7 @@ class Delivery:
     """What was sent and what came of it."""
 
     sample: generate.SampleSet
-    outcome: follow.Outcome
+    outcome: progress.Outcome
 
 
 def run(options: argparse.Namespace) -> int:
@@ -71,13 +73,13 @@ def _deliver(deployment: Deployment, watch: Stopwatch, options: argparse.Namespa
     watch.say(
         f"generated {len(sample.files)} files, {sum(file.rows for file in sample.files):,} rows, seed {options.seed}"
     )
-    following = follow.begin(deployment, lambda step: follow.tell(step, watch))
+    following = progress.begin(deployment, lambda step: progress.tell(step, watch))
     with partner.connected(partner.endpoint(deployment, user=PARTNER, identity=None)) as sftp:
         for file in sample.files:
             partner.send(sftp, file.path, folder=folder)
     watch.say(f"partner {PARTNER!r} sent them by SFTP; the state machine takes over")
     keys = {naming.landing_folder(PARTNER, folder) + file.path.name for file in sample.files}
-    outcome = follow.until_fates(following, dataset=DATASET, awaited=keys, known=())
+    outcome = progress.until_fates(following, dataset=DATASET, awaited=keys, known=())
     return Delivery(sample=sample, outcome=outcome)
 
 

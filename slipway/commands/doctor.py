@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from slipway import diagnosis
+from slipway.acting import diagnosis
 from slipway.console import counted, say, table
 from slipway.deployment import connect
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from contracts import naming, personal_data
 from contracts.errors import PermanentError
 from contracts.model import Column, Contract
-from slipway import lake, ledgers, operations
+from slipway.acting import operations
 from slipway.console import confirm, counted, say
 from slipway.deployment import Deployment, connect
+from slipway.reading import lake, ledgers
 
 BLANKS = " \t\r\n\u00a0"  # what the jobs trim; docs/reference/files.md
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from contracts.errors import PermanentError
-from contracts.ledger import UNKNOWN_DATASET, FileLedger, Item, file_entry, timestamp
-from contracts.ledger.loads import standing, stands
-from slipway import ledgers, views
+from pipeline.ledger import UNKNOWN_DATASET, FileLedger, Item, file_entry, timestamp
+from pipeline.ledger.loads import standing, stands
 from slipway.console import counted, say, table
 from slipway.deployment import Deployment, connect
+from slipway.reading import ledgers
+from slipway.showing import views
 
 COUNTS = {
     "row_count": "read",

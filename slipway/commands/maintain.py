@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from slipway import ledgers, operations
+from slipway.acting import operations
 from slipway.deployment import connect
+from slipway.reading import ledgers
 
 
 def run(options: argparse.Namespace) -> int:

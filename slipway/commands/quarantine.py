@@ -8,14 +8,16 @@ from pathlib import Path
 
 from contracts import naming
 from contracts.errors import PermanentError
-from contracts.ledger import Item
 from contracts.model import Contract
 from contracts.texts import shortened
-from slipway import export, follow, ledgers, operations, refused, replay, views
+from pipeline.ledger import Item
+from slipway.acting import export, operations, progress, replay
 from slipway.console import Stopwatch, counted, say, table, warn
 from slipway.deployment import Deployment, connect
-from slipway.ledgers import SHORT_HASH
-from slipway.refused import Selection
+from slipway.reading import ledgers, quarantine_queries
+from slipway.reading.ledgers import SHORT_HASH
+from slipway.reading.quarantine_queries import Selection
+from slipway.showing import views
 
 TEXT_SHOWN = 60  # characters; `quarantine show` has all of them
 COLUMNS = ("file", "hash", "record", "rules", "reasons", "text")
@@ -30,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
 
 def lines(deployment: Deployment, dataset: str, selection: Selection, *, limit: int) -> list[tuple[object, ...]]:
     """Refused records as they are listed, with as many cells as COLUMNS and who resolved them."""
-    found = refused.listed(deployment, dataset, selection, limit=limit)
+    found = quarantine_queries.listed(deployment, dataset, selection, limit=limit)
     return [
         (name, sha256[:SHORT_HASH], *cells, shortened(str(text or ""), TEXT_SHOWN), (by or "")[:SHORT_HASH])
         for name, sha256, *cells, text, by in found
@@ -40,7 +42,7 @@ def lines(deployment: Deployment, dataset: str, selection: Selection, *, limit: 
 def _list(deployment: Deployment, options: argparse.Namespace) -> int:
     for contract in ledgers.contracts_of(options.dataset):
         selection = _selection(deployment, options, resolved=options.all)
-        total = refused.count(deployment, contract.dataset, selection)
+        total = quarantine_queries.count(deployment, contract.dataset, selection)
         rows = lines(deployment, contract.dataset, selection, limit=options.limit)
         headers = (*COLUMNS, "resolved by") if options.all else COLUMNS
         shown = f", the newest {len(rows)}" if len(rows) < total else ""
@@ -70,7 +72,7 @@ def _selection(deployment: Deployment, options: argparse.Namespace, *, resolved:
 
 def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     item = ledgers.one_file(deployment, options.sha256, options.dataset)
-    found = refused.record(deployment, item["dataset"], item["sha256"], options.record)
+    found = quarantine_queries.record(deployment, item["dataset"], item["sha256"], options.record)
     if not found:
         raise PermanentError(f"record {options.record} of {item['file_name']} ({item['sha256']}) is not in quarantine")
     _, _, text, run_id, version, resolved_by, resolved_at = found[0]
@@ -105,7 +107,7 @@ def _export(deployment: Deployment, options: argparse.Namespace) -> int:
 
 
 def _export_of(deployment: Deployment, contract: Contract, selection: Selection, folder: Path) -> Iterator[Path]:
-    by_file = refused.references(deployment, contract.dataset, selection)
+    by_file = quarantine_queries.references(deployment, contract.dataset, selection)
     if not by_file:
         return
     _warn_of_personal_data(contract)
@@ -138,7 +140,7 @@ def _replay(deployment: Deployment, options: argparse.Namespace) -> int:
 
 def _judge_anew(deployment: Deployment, options: argparse.Namespace) -> int:
     contract = _contract(deployment, options.dataset, options.file[0] if options.file else None)
-    wanted = options.file or list(refused.open_by_file(deployment, contract.dataset))
+    wanted = options.file or list(quarantine_queries.open_by_file(deployment, contract.dataset))
     items = [ledgers.one_file(deployment, sha256, contract.dataset) for sha256 in wanted]
     if not items:
         say(f"no record of {contract.dataset} is open; nothing to replay")
@@ -157,7 +159,7 @@ def _send_corrections(deployment: Deployment, options: argparse.Namespace) -> in
     ]
     watch = Stopwatch()
     known = {fate.entry for each in corrections for fate in ledgers.files(deployment, each.dataset)}
-    following = follow.begin(deployment, lambda step: follow.tell(step, watch))
+    following = progress.begin(deployment, lambda step: progress.tell(step, watch))
     for each in corrections:
         replay.send(deployment, each)
         watch.say(f"sent {counted(len(each.rows), 'record')} for {each.origin['file_name']} as {each.landing_key}")
@@ -166,8 +168,8 @@ def _send_corrections(deployment: Deployment, options: argparse.Namespace) -> in
     return max([_fate(deployment, following, each, known) for each in corrections])
 
 
-def _fate(deployment: Deployment, watch: follow.Watch, sent: replay.Correction, known: set[str]) -> int:
-    outcome = follow.until_fates(watch, dataset=sent.dataset, awaited={sent.landing_key}, known=known)
+def _fate(deployment: Deployment, watch: progress.Watch, sent: replay.Correction, known: set[str]) -> int:
+    outcome = progress.until_fates(watch, dataset=sent.dataset, awaited={sent.landing_key}, known=known)
     own = [fate for fate in outcome.fates if fate.landing_key == sent.landing_key]
     views.files(own)
     views.failures(deployment, outcome.failed_executions)
@@ -177,5 +179,5 @@ def _fate(deployment: Deployment, watch: follow.Watch, sent: replay.Correction, 
 
 def _tell_open(deployment: Deployment, dataset: str, origins: list[Item]) -> None:
     for origin in origins:
-        left = refused.count(deployment, dataset, Selection(files=[origin["sha256"]]))
+        left = quarantine_queries.count(deployment, dataset, Selection(files=[origin["sha256"]]))
         say(f"{origin['file_name']}: {counted(left, 'record')} still open")

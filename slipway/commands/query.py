@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 from contracts.errors import PermanentError
-from slipway import answers, grid, lake, samples, warehouse
-from slipway.answers import Answer
 from slipway.console import console, counted, say
 from slipway.deployment import connect
+from slipway.reading import answers, lake, samples, warehouse
+from slipway.reading.answers import Answer
+from slipway.showing import terminal_table
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,7 +54,7 @@ def _show(answer: Answer, limit: int) -> None:
         say("done; the statement has no rows to show")
         return
     rows = answer.rows[:limit] if limit > 0 else answer.rows
-    laid_out = grid.lay_out(Answer(columns=answer.columns, rows=rows), width=console.width)
+    laid_out = terminal_table.lay_out(Answer(columns=answer.columns, rows=rows), width=console.width)
     header, *lines = laid_out.lines
     console.print(header, style="bold", markup=False, soft_wrap=True)
     for line in lines:

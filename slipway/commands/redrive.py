@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from slipway import announcements, dead_letters
+from slipway.acting import announcements, dead_letters
+from slipway.acting.dead_letters import Redriven
 from slipway.console import counted, say
-from slipway.dead_letters import Redriven
 from slipway.deployment import Deployment, connect
 
 ANNOUNCEMENTS = "announcements"

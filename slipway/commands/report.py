@@ -7,9 +7,9 @@ import webbrowser
 from pathlib import Path
 
 from contracts.errors import PermanentError
-from slipway import report
 from slipway.console import say
 from slipway.deployment import connect
+from slipway.showing import report
 
 
 def run(options: argparse.Namespace) -> int:

@@ -6,11 +6,13 @@ import argparse
 
 from contracts import model
 from contracts.errors import PermanentError
-from contracts.ledger import HELD_STATUS, Item, file_entry
-from slipway import claims, executions, ledgers, operations, views
+from pipeline.ledger import HELD_STATUS, Item, file_entry
+from slipway.acting import claims, operations
 from slipway.console import confirm, counted, say, table
 from slipway.deployment import Deployment, connect
 from slipway.grammar import RESUMABLE
+from slipway.reading import executions, ledgers
+from slipway.showing import views
 
 GATE_REFUSALS = ("ReconciliationFailed", "QuarantineLimitExceeded")  # the same figures would be refused again
 

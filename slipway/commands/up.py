@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from local_cloud import session
+from local_cloud import deployment, session
 from slipway.console import Stopwatch, console
 from slipway.deployment import state_directory
 
@@ -13,7 +13,7 @@ def bring_up(watch: Stopwatch) -> session.LocalCloud:
     """Start and deploy, telling progress; stops what it started when the deployment fails."""
     cloud = session.start(state_directory(), on_progress=watch.say)
     try:
-        recorded = cloud.deploy(on_progress=watch.say)
+        recorded = deployment.deploy(cloud, on_progress=watch.say)
     except BaseException:
         cloud.stop()
         raise

@@ -8,9 +8,11 @@ from pathlib import Path
 from contracts import model, naming
 from contracts.errors import PermanentError
 from contracts.ignored_names import why_ignored
-from slipway import follow, ledgers, partner, views
+from slipway.acting import partner, progress
 from slipway.console import Stopwatch, counted, say
 from slipway.deployment import connect
+from slipway.reading import ledgers
+from slipway.showing import views
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     deployment = connect(options.environment)
     watch = Stopwatch()
     known = {fate.entry for fate in ledgers.files(deployment, options.dataset)}
-    following = follow.begin(deployment, lambda step: follow.tell(step, watch))
+    following = progress.begin(deployment, lambda step: progress.tell(step, watch))
     to = partner.endpoint(deployment, user=options.partner, identity=options.identity)
     with partner.connected(to) as sftp:
         for file in files:
@@ -32,14 +34,14 @@ def run(options: argparse.Namespace) -> int:
     if options.no_wait:
         return 0
     keys = {naming.landing_folder(options.partner, folder) + file.name for file in files}
-    outcome = follow.until_fates(following, dataset=options.dataset, awaited=keys, known=known)
+    outcome = progress.until_fates(following, dataset=options.dataset, awaited=keys, known=known)
     views.files(outcome.fates)
     views.failures(deployment, outcome.failed_executions)
     _hint(outcome, options.dataset)
     return int(bool(outcome.failed_executions) or any(fate.status == "rejected" for fate in outcome.fates))
 
 
-def _hint(outcome: follow.Outcome, dataset: str) -> None:
+def _hint(outcome: progress.Outcome, dataset: str) -> None:
     refused = sum(fate.rows_quarantined or 0 for fate in outcome.fates)
     if refused:
         say(f"{counted(refused, 'row')} in quarantine; next: slipway quarantine list --dataset {dataset}")

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from contracts.errors import PermanentError
-from slipway import executions, follow, ledgers, views, warehouse
+from slipway.acting import progress
 from slipway.console import Stopwatch, say, table
 from slipway.deployment import Deployment, connect
+from slipway.reading import executions, ledgers, warehouse
+from slipway.showing import views
 
 HEADERS = ("table", "loaded", "rows loaded", "measure", "lake", "warehouse")
 WORK = ("Prepare", "Load", "Conclude")  # states of warehouse_load.asl.json; the others wait and look
@@ -30,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     watch.say(f"started {arn}")
     if options.no_wait:
         return 0
-    ending = executions.wait(deployment, arn, lambda step: follow.tell(step, watch) if step.name in WORK else None)
+    ending = executions.wait(deployment, arn, lambda step: progress.tell(step, watch) if step.name in WORK else None)
     return _told(deployment, ending, contract.dataset)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
@@ -13,7 +14,6 @@ from stacks.base import Blueprint
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine, Offer
 from stacks.constructs.python_function import PythonFunction
-from stacks.storage import StorageStack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,9 @@ class Announcing:
 
     scope: Construct
     blueprint: Blueprint
-    storage: StorageStack
+    data_key: kms.IKey
+    operations_key: kms.IKey
+    file_ledger: dynamodb.Table
 
     def machine(self, function: PythonFunction, topics: Mapping[str, sns.Topic]) -> DatasetMachine:
         """The only thing that publishes messages about runs and files; `topics` by the name of their substitution."""
@@ -33,11 +35,11 @@ class Announcing:
             name="announce",
             comment="Tells people of one run, or of one burst of rejected files, once",
             offer=Offer(functions={"TellRejectionsFunctionArn": function}, topics=topics),
-            operations_key=self.storage.operations_key,
+            operations_key=self.operations_key,
         )
 
     def bursts(self) -> dynamodb.Table:
-        """What waits to be told together (contracts/bursts.py)."""
+        """What waits to be told together (pipeline/bursts.py)."""
         return dynamodb.Table(
             self.scope,
             "Bursts",
@@ -45,36 +47,35 @@ class Announcing:
             sort_key=dynamodb.Attribute(name="entry", type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
-            encryption_key=self.storage.data_key,
+            encryption_key=self.data_key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            time_to_live_attribute="expires_at",  # contracts.bursts.KEPT_DAYS after the event
+            time_to_live_attribute="expires_at",  # pipeline.bursts.KEPT_DAYS after the event
             deletion_protection=not self.blueprint.deletes_data,
             removal_policy=self.blueprint.removal_policy,
         )
 
-    def tell_rejections(self, bursts: dynamodb.Table) -> PythonFunction:
+    def announce_rejections(self, bursts: dynamodb.Table) -> PythonFunction:
         """Composes the message about a burst."""
-        storage = self.storage
         part = PythonFunction(
             self.scope,
             "TellRejections",
             root=self.blueprint.root,
-            name="tell_rejections",
+            name="announce_rejections",
             description="Closes a burst of rejected files and composes the message about it",
             environment={
                 "ENVIRONMENT": self.blueprint.settings.environment,
-                "FILE_LEDGER": storage.file_ledger.table_name,
+                "FILE_LEDGER": self.file_ledger.table_name,
                 "BURSTS_TABLE": bursts.table_name,
             },
             timeout_seconds=110,  # before the task that calls it gives up (state_machines/announce.asl.json)
             memory_mb=512,  # Lambda gives processor time by memory; less makes the start of boto3 slow
             log_days=self.blueprint.log_days,
-            log_key=storage.operations_key,
+            log_key=self.operations_key,
             removal_policy=self.blueprint.removal_policy,
         )
-        permissions.allow_table(part.role, table=storage.file_ledger, actions=["GetItem"])
+        permissions.allow_table(part.role, table=self.file_ledger, actions=["GetItem"])
         permissions.allow_table(part.role, table=bursts, actions=["UpdateItem"])
-        permissions.allow_key(part.role, key=storage.data_key, services=["dynamodb"], write=True)
+        permissions.allow_key(part.role, key=self.data_key, services=["dynamodb"], write=True)
         return part

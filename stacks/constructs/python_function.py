@@ -20,9 +20,11 @@ from stacks.constructs.permissions import acknowledge, allow
 
 # contracts.authoring is left out: it needs pydantic and YAML, and runtimes read only the compiled JSON.
 CONTRACTS = (
-    *("!contracts", "!contracts/*.py", "!contracts/ledger", "!contracts/ledger/*.py"),
+    *("!contracts", "!contracts/*.py", "!contracts/warehouse", "!contracts/warehouse/*.py"),
     *("!contracts/compiled", "!contracts/compiled/*.json"),
 )
+PIPELINE = ("!pipeline", "!pipeline/**/", "!pipeline/**/*.py")
+ROWS = ("!rows", "!rows/**/", "!rows/**/*.py")
 
 
 class PythonFunction(Construct):
@@ -93,7 +95,7 @@ class PythonFunction(Construct):
 def code_of(name: str, data: Sequence[str] = ()) -> list[str]:
     """What to leave out of the repository so that only one function's code remains, in .gitignore's language."""
     own = ("!lambdas", "!lambdas/__init__.py", f"!lambdas/{name}", f"!lambdas/{name}/*.py")
-    return ["*", *CONTRACTS, *own, *(f"!{part}" for files in data for part in _with_parents(files))]
+    return ["*", *CONTRACTS, *PIPELINE, *own, *(f"!{part}" for files in data for part in _with_parents(files))]
 
 
 def _with_parents(files: str) -> list[str]:

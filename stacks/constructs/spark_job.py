@@ -18,7 +18,7 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from stacks.constructs.permissions import KMS_WRITE, allow
-from stacks.constructs.python_function import CONTRACTS
+from stacks.constructs.python_function import CONTRACTS, PIPELINE, ROWS
 from stacks.settings import Glue
 
 GLUE_VERSION = "6.0"  # Spark 4.1, Python 3.13, Iceberg 1.11. Source: AWS Glue release notes
@@ -31,7 +31,7 @@ GLUE_ARGUMENTS = {
     "--enable-job-insights": "true",
     "--enable-continuous-cloudwatch-log": "true",
 }
-PACKAGES = ["*", *CONTRACTS, "!glue_jobs", "!glue_jobs/**/", "!glue_jobs/**/*.py"]
+PACKAGES = ["*", *CONTRACTS, *PIPELINE, *ROWS, "!glue_jobs", "!glue_jobs/**/", "!glue_jobs/**/*.py"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from contracts.ledger import BY_STATUS
 from lambdas.intake import handler
+from pipeline.ledger import BY_STATUS
 
 LANDING, RAW, FILES, BURSTS = "landing", "raw", "files", "bursts"
 BATCH = 10  # messages per call, as the event source is set

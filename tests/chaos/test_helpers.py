@@ -19,7 +19,7 @@ from chaos.hostile import told
 from chaos.outcome import differences
 from chaos.serving import Tables
 from chaos.world import Landed, World
-from slipway.inbox import Alert
+from slipway.acting.inbox import Alert
 
 ROLES = {task: f"role-{task}" for task in TASKS}
 

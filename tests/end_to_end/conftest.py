@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from local_cloud import session
+from local_cloud import deployment, session
+from slipway.acting.inbox import Inbox
 from slipway.deployment import connect
-from slipway.inbox import Inbox
 from tests.application import synthesized
 from tests.end_to_end.pipeline import Pipeline
 
@@ -33,7 +33,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, application: Path | None) ->
     """The embedded AWS with the application deployed and IAM enforced."""
     started = session.start(tmp_path_factory.mktemp("cloud"), owned=True, on_progress=print)
     try:
-        started.deploy(application=application, on_progress=print)
+        deployment.deploy(started, application=application, on_progress=print)
         yield started
     finally:
         started.stop()

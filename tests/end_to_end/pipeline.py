@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from contracts import model, naming
-from slipway import follow, lake, ledgers, partner
+from slipway.acting import partner, progress
+from slipway.acting.inbox import Alert, Inbox
 from slipway.deployment import Deployment
-from slipway.inbox import Alert, Inbox
+from slipway.reading import lake, ledgers
 
 DATASET = "sales_records"
 PARTNER = "acme"
@@ -35,14 +36,14 @@ class Pipeline:
             for file in files:
                 partner.send(sftp, file, folder=folder)
 
-    def deliver(self, *files: Path, meanwhile: Callable[[], None] = lambda: None) -> follow.Outcome:
+    def deliver(self, *files: Path, meanwhile: Callable[[], None] = lambda: None) -> progress.Outcome:
         """Send files and wait for their fate, or for a failed run."""
         known = {fate.entry for fate in ledgers.files(self.deployment, DATASET)}
-        watch = follow.begin(self.deployment, lambda _step: None)
+        watch = progress.begin(self.deployment, lambda _step: None)
         self.send(*files)
         meanwhile()
         folder = naming.landing_folder(PARTNER, model.load(DATASET).intake.folder)
-        return follow.until_fates(watch, dataset=DATASET, awaited={folder + file.name for file in files}, known=known)
+        return progress.until_fates(watch, dataset=DATASET, awaited={folder + file.name for file in files}, known=known)
 
     def start_run(self, awaited: str) -> str:
         """Start a run by hand and wait until the file with this hash is loaded; returns the execution's status."""

@@ -27,7 +27,8 @@ from notebooks import execute
 from sample_data import broken, superstore
 from sample_data.sales_rows import Span, write_file
 from slipway import __main__ as command_line
-from slipway import follow, partner, proof, samples
+from slipway.acting import partner, progress
+from slipway.reading import independent_count, samples
 from tests.end_to_end.pipeline import DATASET, PARTNER, Pipeline
 
 ROWS, BROKEN, FAULTS, MONTHS = 1200, 200, 5, 24
@@ -67,7 +68,7 @@ def sent(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     write_file(whole, rows=BROKEN, span=Span(first=date(2023, 5, 1), months=2), seed="bad", first_serial=500_000)
     faults = {one.row for one in broken.break_rows(whole, bad, FAULTS)}
     months = superstore.generate(folder / "superstore", seed=4, months=6, rows=240)
-    watch = follow.begin(pipeline.deployment, lambda _step: None)
+    watch = progress.begin(pipeline.deployment, lambda _step: None)
     with partner.connected(partner.endpoint(pipeline.deployment, user=PARTNER, identity=None)) as sftp:
         for file in (good, bad):
             partner.send(sftp, file, folder=model.load(DATASET).intake.folder)
@@ -79,12 +80,12 @@ def sent(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     with whole.open(newline="", encoding="utf-8") as source, kept.open("w", newline="", encoding="utf-8") as target:
         header, *records = csv.reader(source)
         csv.writer(target).writerows([header, *(r for at, r in enumerate(records, start=1) if at not in faults)])
-    return Sent(good=good, bad=bad, loaded=proof.delivered([good, kept], model.load(DATASET)).totals)
+    return Sent(good=good, bad=bad, loaded=independent_count.delivered([good, kept], model.load(DATASET)).totals)
 
 
-def wait_for(watch: follow.Watch, dataset: str, names: list[str]) -> None:
+def wait_for(watch: progress.Watch, dataset: str, names: list[str]) -> None:
     landing = naming.landing_folder(PARTNER, model.load(dataset).intake.folder)
-    outcome = follow.until_fates(watch, dataset=dataset, awaited={landing + name for name in names}, known=())
+    outcome = progress.until_fates(watch, dataset=dataset, awaited={landing + name for name in names}, known=())
     assert outcome.failed_executions == []
     assert {fate.status for fate in outcome.fates} == {"loaded"}
 

@@ -21,7 +21,7 @@ from contracts import headers, model
 from local_cloud.session import LocalCloud
 from sample_data import broken, generate
 from slipway import __main__ as command_line
-from slipway import executions, proof
+from slipway.reading import executions, independent_count
 from tests.end_to_end.pipeline import DATASET, Pipeline, money, sha256_of
 from tests.end_to_end.spark_drivers import spark_drivers
 
@@ -53,7 +53,7 @@ def second_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def revenue_by_region(file: Path) -> dict[str, Decimal]:
     totals: dict[str, Decimal] = defaultdict(Decimal)
-    for record in proof._records(file):
+    for record in independent_count._records(file):
         values = {headers.normalized_header(name): value for name, value in record.items()}
         totals[values["region"].strip()] += Decimal(values["totalrevenue"])
     return dict(totals)
@@ -61,7 +61,7 @@ def revenue_by_region(file: Path) -> dict[str, Decimal]:
 
 def test_a_real_file_is_loaded_to_the_cent(pipeline: Pipeline, sales_file: Path) -> None:
     outcome = pipeline.deliver(sales_file)
-    expected = proof.delivered([sales_file], model.load(DATASET))
+    expected = independent_count.delivered([sales_file], model.load(DATASET))
     assert outcome.failed_executions == []
     (fate,) = outcome.fates
     assert (fate.status, fate.rows_loaded, fate.rows_quarantined, fate.rows_deduplicated) == ("loaded", 5000, 0, 0)

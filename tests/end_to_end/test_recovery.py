@@ -19,12 +19,13 @@ from typing import Any
 import pytest
 
 from contracts import model, naming
-from contracts.ledger import FileLedger, RunLedger, file_entry
 from lambdas.fail_run.failures import HAND_OVER, STEPS
 from local_cloud.session import LocalCloud
+from pipeline.ledger import FileLedger, RunLedger, file_entry
 from sample_data.sales_rows import Span, write_file
 from slipway import __main__ as command_line
-from slipway import dead_letters, executions, follow, ledgers
+from slipway.acting import dead_letters, progress
+from slipway.reading import executions, ledgers
 from tests.end_to_end.pipeline import DATASET, PARTNER, Pipeline, sha256_of
 
 FIRST_SERIAL = 450_000_000  # orders that no other test of the session has
@@ -89,11 +90,11 @@ def test_dead_letters_are_redriven_and_a_poisoned_one_stops_nobody(
         sqs.send_message(QueueUrl=url, MessageBody=body)
     assert command_line.main(["doctor"]) == 1
     assert "2 dead letters of intake" in capsys.readouterr().out
-    watch = follow.begin(pipeline.deployment, lambda _step: None)
+    watch = progress.begin(pipeline.deployment, lambda _step: None)
     assert command_line.main(["redrive"]) == 0
     assert "intake: 2 messages redriven" in capsys.readouterr().out
     key = event["detail"]["object"]["key"]
-    outcome = follow.until_fates(watch, dataset=DATASET, awaited={key}, known=())
+    outcome = progress.until_fates(watch, dataset=DATASET, awaited={key}, known=())
     assert outcome.failed_executions == []
     assert pipeline.file(sha256_of(files.undelivered)).status == "loaded"
     assert dead_letters.peek(pipeline.deployment, url).left == []

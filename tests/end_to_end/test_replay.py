@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from contracts import model
-from contracts.ledger.loads import COUNTS
+from pipeline.ledger.loads import COUNTS
 from sample_data import broken
 from sample_data.sales_rows import Span, write_file
 from slipway import __main__ as command_line
-from slipway import lake, ledgers, proof
+from slipway.reading import independent_count, lake, ledgers
 from tests.end_to_end.pipeline import DATASET, Pipeline, money, sha256_of
 
 ROWS = 500
@@ -159,7 +159,7 @@ def test_judging_the_last_one_anew_under_the_same_contract_leaves_it_refused(pip
     assert command_line.main(["quarantine", "replay", "--file", files.sha256]) == 0
     assert list(refused(pipeline, files.sha256).values()).count(None) == LEFT_OUT
     assert loaded(pipeline) == before
-    expected = proof.delivered([files.whole], model.load(DATASET)).totals["total_revenue"]
+    expected = independent_count.delivered([files.whole], model.load(DATASET)).totals["total_revenue"]
     assert loaded(pipeline)[1] < expected
     ((curated,),) = pipeline.ask(
         "select sum(revenue) from curated.sales_by_month_item where month_start = date '2031-05-01'"

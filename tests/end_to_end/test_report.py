@@ -16,7 +16,7 @@ import pytest
 from contracts import model
 from sample_data.sales_rows import Span, write_file
 from slipway import __main__ as command_line
-from slipway import proof, warehouse
+from slipway.reading import independent_count, warehouse
 from tests.end_to_end.pipeline import DATASET, Pipeline, money
 from tests.page.browser import Browser, browser
 
@@ -91,7 +91,7 @@ def test_files_athena_warehouse_and_page_agree_to_the_cent(
     write_file(sent, rows=1200, span=span, seed="report", first_serial=UNUSED_SERIAL)
     outcome = pipeline.deliver(sent)
     assert outcome.failed_executions == []
-    delivered = proof.delivered([sent], model.load(DATASET)).totals
+    delivered = independent_count.delivered([sent], model.load(DATASET)).totals
     after = page(chromium, tmp_path / "after.html")
 
     assert after.kpis == {name: before.kpis[name] + delivered[f"total_{name}"] for name in MEASURES}

@@ -20,7 +20,8 @@ from local_cloud.session import LocalCloud
 from sample_data import superstore
 from sample_data.superstore import MonthFile, Record
 from slipway import __main__ as command_line
-from slipway import follow, ledgers, partner
+from slipway.acting import partner, progress
+from slipway.reading import ledgers
 from tests.end_to_end.pipeline import PARTNER, Pipeline
 from tests.unit.sample_data import superstore_figures
 from tests.unit.sample_data.superstore_figures import ROOT, Line
@@ -84,13 +85,13 @@ def customers(pipeline: Pipeline) -> list[tuple[Any, ...]]:
 def test_monthly_files_in_folders_of_dates_become_aggregates_and_segments(
     pipeline: Pipeline, sent: Sent, key: bytes
 ) -> None:
-    watch = follow.begin(pipeline.deployment, lambda _step: None)
+    watch = progress.begin(pipeline.deployment, lambda _step: None)
     folder = CONTRACT.intake.folder
     with partner.connected(partner.endpoint(pipeline.deployment, user=PARTNER, identity=None)) as sftp:
         for month in sent.months:
             partner.send(sftp, month.path, folder=f"{folder}/{month.folder}")
     awaited = {naming.landing_folder(PARTNER, folder) + f"{month.folder}/{month.path.name}" for month in sent.months}
-    outcome = follow.until_fates(watch, dataset=DATASET, awaited=awaited, known=())
+    outcome = progress.until_fates(watch, dataset=DATASET, awaited=awaited, known=())
     assert outcome.failed_executions == []
     assert {fate.status for fate in outcome.fates} == {"loaded"}
     assert sum(fate.rows_loaded or 0 for fate in outcome.fates) == ROWS - REFUSED

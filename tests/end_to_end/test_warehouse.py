@@ -16,7 +16,7 @@ from contracts import model
 from local_cloud.session import LocalCloud
 from sample_data.sales_rows import Span, write_file
 from slipway import __main__ as command_line
-from slipway import executions, lake, ledgers, warehouse
+from slipway.reading import executions, lake, ledgers, warehouse
 from tests.end_to_end.pipeline import DATASET, Pipeline, sha256_of
 
 FIRST_SERIAL = 470_000_000  # orders that no other test of the session has

@@ -16,7 +16,7 @@ from stacks.constructs.python_function import code_of
 from tests.infrastructure.support import ROOT, Assembly, new_app
 
 FUNCTIONS = ("intake", "claim_batch", "gate", "close_run", "fail_run", "hold_dataset", "release_dataset")
-SHARED = ("contracts/*.py", "contracts/ledger/*.py", "contracts/compiled/*.json")
+SHARED = ("contracts/*.py", "contracts/warehouse/*.py", "contracts/compiled/*.json", "pipeline/**/*.py")
 LARGEST_ZIP_BYTES = 200 * 1024
 
 
@@ -56,7 +56,7 @@ def test_the_jobs_ship_their_packages_and_the_shared_domain(prod: Assembly) -> N
     jobs = prod.resources("AWS::Glue::Job").values()
     [packages] = {json.dumps(job["Properties"]["DefaultArguments"]["--extra-py-files"]) for job in jobs}
     folder = prod.folder / ("asset." + packages.rpartition("/")[2].partition(".zip")[0])
-    assert files_of(folder) == sources(*SHARED, "glue_jobs/**/*.py")
+    assert files_of(folder) == sources(*SHARED, "rows/**/*.py", "glue_jobs/**/*.py")
 
 
 def test_the_script_of_a_job_is_the_file_of_its_name(prod: Assembly) -> None:
@@ -75,7 +75,7 @@ def test_the_script_of_a_job_is_the_file_of_its_name(prod: Assembly) -> None:
 def code(tmp_path: Path) -> Path:
     """A copy of everything that is shipped."""
     root = tmp_path / "root"
-    for folder in ("contracts", "lambdas", "glue_jobs"):
+    for folder in ("contracts", "pipeline", "rows", "lambdas", "glue_jobs"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return root
 

@@ -9,7 +9,7 @@ import pytest
 
 from dashboards.authoring import load
 from dashboards.model import Dashboard
-from stacks.dashboard_definition import GRID_COLUMNS, definition
+from dashboards.quicksight import GRID_COLUMNS, definition
 from tests.infrastructure.support import ROOT, Assembly, actions_of, flat, resources_of, sales_records
 
 Json = dict[str, Any]

@@ -301,7 +301,7 @@ def test_functions_run_on_arm_with_their_own_log(prod: Assembly) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("intake", "tell_rejections", "claim_batch", "gate", "close_run", "fail_run", "hold_dataset"),
+        *("intake", "announce_rejections", "claim_batch", "gate", "close_run", "fail_run", "hold_dataset"),
         *("release_dataset", "measure_freshness"),
     ],
 )
@@ -312,7 +312,7 @@ def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly,
         if r["Properties"]["Handler"] == f"lambdas.{name}.handler.handle"
     ]
     source = (ROOT / "lambdas" / name / "settings.py").read_text(encoding="utf-8")
-    fields = re.findall(r"^    (\w+): ", source, re.M)  # contracts.environment.read_settings takes the names from them
+    fields = re.findall(r"^    (\w+): ", source, re.M)  # pipeline.environment.read_settings takes the names from them
     assert given == {field.upper() for field in fields}
 
 

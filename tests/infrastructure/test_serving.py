@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlglot
 
-from contracts.bursts import KEPT_DAYS
+from pipeline.bursts import KEPT_DAYS
 from tests.infrastructure.support import ROOT, Assembly, actions_of, flat, policies
 
 Alarms = dict[str, dict[str, Any]]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lambdas.intake.service import FILE_NOT_TAKEN, RUN_NOT_STARTED
-from slipway import dead_letters
+from slipway.acting import dead_letters
 from tests.infrastructure.support import Assembly, Resource, actions_of, flat, resources_of
 
 EVERY_ASSEMBLY = pytest.mark.parametrize("name", ["prod", "local", "comprehensive"])

@@ -170,7 +170,13 @@ def test_the_loader_ships_its_code_the_shared_domain_and_the_statements_of_a_loa
     ]
     folder = comprehensive.folder / ("asset." + function["Code"]["S3Key"].removesuffix(".zip"))
     shipped = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    shared = ("contracts/*.py", "contracts/ledger/*.py", "contracts/compiled/*.json", "lambdas/__init__.py")
+    shared = (
+        "contracts/*.py",
+        "contracts/warehouse/*.py",
+        "contracts/compiled/*.json",
+        "pipeline/**/*.py",
+        "lambdas/__init__.py",
+    )
     own = ("lambdas/load_warehouse/*.py", "sql/redshift/load/*.sql")
     wanted = {str(path.relative_to(ROOT)) for pattern in (*shared, *own) for path in ROOT.glob(pattern)}
     assert any(name.startswith("sql/redshift/load/") for name in wanted)

@@ -46,7 +46,7 @@ CHECKS = (
 )
 GROUPS = {
     "ledger": Group(
-        modules=("contracts/ledger/*.py", "contracts/locking.py", "contracts/personal_data.py"),
+        modules=("pipeline/ledger/*.py", "pipeline/locking.py", "contracts/personal_data.py"),
         tests=("tests/unit/ledger",),
     ),
     "gate": Group(
@@ -56,12 +56,12 @@ GROUPS = {
     "close_run": Group(
         modules=(
             *(f"lambdas/close_run/{name}.py" for name in ("comparison", "figures", "service")),
-            "contracts/serving.py",
+            "pipeline/serving.py",
         ),
         tests=(f"{LAMBDAS}/test_close_run_bites.py", f"{LAMBDAS}/test_close_run.py"),
     ),
     "reconciliation": Group(
-        modules=("slipway/reconciliation.py", "slipway/proof.py"),
+        modules=("slipway/reading/reconciliation.py", "slipway/reading/independent_count.py"),
         tests=tuple(
             f"tests/unit/slipway/test_{name}.py" for name in ("reconciliation", "reconciliation_bites", "proof")
         ),
@@ -90,12 +90,16 @@ GROUPS = {
         ),
     ),
     "bursts": Group(
-        modules=("contracts/bursts.py", "lambdas/tell_rejections/service.py", "lambdas/tell_rejections/messages.py"),
+        modules=(
+            "pipeline/bursts.py",
+            "lambdas/announce_rejections/service.py",
+            "lambdas/announce_rejections/messages.py",
+        ),
         tests=(f"{LAMBDAS}/test_rejection_bursts.py",),
     ),
     "verdicts": Group(
         modules=(
-            "glue_jobs/quality/results.py",
+            "rows/rule_results.py",
             "glue_jobs/quality/table_checks.py",
             "glue_jobs/transforms/figures.py",
         ),

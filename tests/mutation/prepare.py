@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.mutation.groups import Group
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("contracts", "lambdas", "slipway", "glue_jobs")  # copied by mutmut, mutated or not
+PACKAGES = ("contracts", "pipeline", "rows", "lambdas", "slipway", "glue_jobs")  # copied by mutmut, mutated or not
 
 
 def tree(group: Group, folder: Path) -> None:

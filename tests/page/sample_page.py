@@ -14,7 +14,7 @@ import duckdb
 from contracts import headers, model
 from dashboards import authoring, cube, page_data, queries
 from dashboards.model import Dashboard
-from local_cloud.adapters import athena_sql
+from local_cloud.adapters.athena import sql as athena_sql
 from sample_data.sales_rows import Span, write_file
 
 ROOT = Path(__file__).parents[2]

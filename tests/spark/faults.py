@@ -22,8 +22,8 @@ from pyspark.sql import DataFrameWriter, DataFrameWriterV2, SparkSession
 
 from contracts import naming
 from glue_jobs import storage
-from glue_jobs.caring import staged
-from glue_jobs.tables.care import IcebergCare
+from glue_jobs.maintenance import staged
+from glue_jobs.tables.iceberg.upkeep import IcebergCare
 from tests.spark.keeping import KeptLake
 
 Side = Literal["before", "after"]

@@ -15,10 +15,10 @@ from pyspark.sql import functions as F
 
 from contracts import naming
 from contracts.model import Contract
-from glue_jobs import caring, storage
-from glue_jobs.caring.work import Caring
-from glue_jobs.tables import Table
-from glue_jobs.tables.care import IcebergCare
+from glue_jobs import maintenance, storage
+from glue_jobs.maintenance.work import Caring
+from glue_jobs.tables.iceberg.upkeep import IcebergCare
+from rows.tables import Table
 from tests.spark.lake import Lake
 from tests.spark.orders import ORDERS, column
 
@@ -108,15 +108,15 @@ class KeptLake(Lake):
     def maintain(self, now: datetime = NOW) -> dict[str, Any]:
         """A care run of mode maintenance."""
         self.documents.clear()
-        return caring.run(self.caring("maintenance", now=now))
+        return maintenance.run(self.caring("maintenance", now=now))
 
     def roll_back(self, tables: dict[str, int | None], *runs: str) -> dict[str, Any]:
         """A care run of mode rollback."""
-        return caring.run(self.caring("rollback", rollback={"runs": list(runs), "tables": tables}))
+        return maintenance.run(self.caring("rollback", rollback={"runs": list(runs), "tables": tables}))
 
     def erase(self, subject: str = ANNA) -> dict[str, Any]:
         """A care run of mode erasure."""
-        return caring.run(self.caring("erasure", erasure={"subject": subject}))
+        return maintenance.run(self.caring("erasure", erasure={"subject": subject}))
 
     def orders(self) -> list[int]:
         """Order ids as published."""

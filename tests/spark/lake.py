@@ -15,9 +15,10 @@ from typing import Any
 from pyspark.sql import Row, SparkSession
 
 from contracts.model import Contract, SchemaChange
-from glue_jobs import batch, curating, loading
-from glue_jobs.tables import Table, of_contract
-from glue_jobs.tables.iceberg import IcebergTables
+from glue_jobs import curating, loading
+from glue_jobs.tables.iceberg.tables import IcebergTables
+from rows import batch, table_definitions
+from rows.tables import Table
 from tests.spark.orders import HEADER, ORDERS
 
 
@@ -47,22 +48,22 @@ class Lake:
     @property
     def processed(self) -> Table:
         """The processed table."""
-        return of_contract.processed(self.contract, self.environment, None)
+        return table_definitions.processed(self.contract, self.environment, None)
 
     @property
     def quality(self) -> Table:
         """What its runs checked."""
-        return of_contract.quality(self.contract, self.environment, None)
+        return table_definitions.quality(self.contract, self.environment, None)
 
     @property
     def quarantine(self) -> Table:
         """Its quarantine."""
-        return of_contract.quarantine(self.contract, self.environment, None)
+        return table_definitions.quarantine(self.contract, self.environment, None)
 
     def curated(self, name: str) -> Table:
         """A curated table."""
         (found,) = (curated for curated in self.contract.curated if curated.name == name)
-        return of_contract.curated(found, self.environment, None)
+        return table_definitions.curated(found, self.environment, None)
 
     def put(
         self, content: bytes, name: str = "orders.csv", minute: int = 0, replay_of: str | None = None

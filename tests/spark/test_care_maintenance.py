@@ -13,7 +13,7 @@ import pytest
 
 from contracts import model, naming
 from glue_jobs import care, storage
-from glue_jobs.tables.iceberg import IcebergTables
+from glue_jobs.tables.iceberg.tables import IcebergTables
 from tests.spark.keeping import CARE, FIRST, NOW, SECOND, THIRD, KeptLake
 from tests.spark.lake import Lake
 

@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.model import Contract, Rule
+from glue_jobs import parsing
 from glue_jobs.quality import checks
-from glue_jobs.transforms import parsing
 from tests.spark.orders import ORDERS, column
 
 FIELDS = ("row.field_count",)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from contracts.errors import ReconciliationFailed, RetryableError
-from glue_jobs.tables import Table
-from glue_jobs.tables.iceberg import IcebergTables
+from glue_jobs.tables.iceberg.tables import IcebergTables
+from rows.tables import Table
 from tests.spark.lake import Lake, lines
 
 FIRST, SECOND, THIRD, FOURTH = (f"20240501T10000{n}-0000000{n}" for n in range(1, 5))

@@ -10,7 +10,8 @@ import pytest
 
 from contracts.errors import ContractInvalid
 from contracts.model import Column, Contract
-from glue_jobs.tables import Table, evolution, of_contract
+from rows import evolution, table_definitions
+from rows.tables import Table
 from tests.spark.lake import Lake, counts, lines
 from tests.spark.orders import ORDERS, column
 
@@ -36,7 +37,7 @@ def existing(contract: Contract) -> dict[str, str]:
 
 
 def table(contract: Contract) -> Table:
-    return of_contract.processed(contract, "test", None)
+    return table_definitions.processed(contract, "test", None)
 
 
 def test_what_loses_nothing_is_carried_out_and_rows_of_before_are_read_as_what_they_are_now(lake: Lake) -> None:

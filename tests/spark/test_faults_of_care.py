@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from contracts import naming
-from glue_jobs import caring, storage
-from glue_jobs.caring.work import Caring
+from glue_jobs import maintenance as caring
+from glue_jobs import storage
+from glue_jobs.maintenance.work import Caring
 from tests.spark.faults import EVERY, Checkpoint, Killed, Writes, points
 from tests.spark.keeping import ANNA, BERTA, CARE, FIRST, NOW, SECOND, THIRD, KeptLake
 from tests.spark.lake import Lake

@@ -15,10 +15,10 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from contracts import model
 from glue_jobs.quality import table_checks
-from glue_jobs.tables import forms
 from glue_jobs.transforms import figures
 from glue_jobs.transforms.deduplication import FATE, HELD_DATE
 from glue_jobs.transforms.staging import RULE_IDS, SOURCE, SPLIT_START, WARNINGS
+from rows import protection_history
 from tests.spark.table_rules import rule
 
 SALES = model.load("sales_records")
@@ -138,7 +138,7 @@ def test_values_that_another_table_has_not_are_counted_and_null_passes(spark: Sp
 def test_values_in_the_form_of_an_earlier_contract_are_counted(spark: SparkSession) -> None:
     table = spark.sql(
         "SELECT * FROM VALUES ('1.0.0', 'Ann', NULL), ('1.1.0', 'A', 'm'), ('2.0.0', NULL, 'm'), ('1.0.0', 'B', 'm')"
-        f" AS t({forms.VERSION}, name, mail)"
+        f" AS t({protection_history.VERSION}, name, mail)"
     )
     alike = {"name": ["1.1.0", "2.0.0"], "mail": ["1.0.0"]}
     assert only(table.agg(*table_checks.other_forms(alike))) == {"rows": 4, "name": 2, "mail": 2}

@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 
 from contracts.errors import ContractInvalid
 from contracts.model import Column
-from glue_jobs.transforms import parsing, shapes
+from glue_jobs import parsing
+from rows import grammar
 from tests.spark.orders import column
 
 INT, BIGINT, MONEY, WHOLE = (
@@ -101,4 +102,4 @@ def test_a_shown_value_is_quoted_and_shortened_and_personal_data_is_hidden(spark
 
 def test_a_date_format_that_is_not_defined_exactly_is_refused() -> None:
     with pytest.raises(ContractInvalid, match="'MMM' in format 'd MMM yyyy'"):
-        shapes.shape(column("c", "date", format="d MMM yyyy"))
+        grammar.shape(column("c", "date", format="d MMM yyyy"))

@@ -12,10 +12,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from glue_jobs import batch, reading, session
+from glue_jobs import reading, session
 from glue_jobs.quality.checks import DAMAGED
-from glue_jobs.transforms import layout
 from glue_jobs.transforms.staging import SOURCE, SPLIT_ROW, SPLIT_START
+from rows import batch, layout
 from tests.spark.lake import Lake, lines
 from tests.spark.orders import HEADER, ORDERS
 

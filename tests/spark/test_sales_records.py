@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from contracts import model
-from glue_jobs.tables import of_contract
+from rows import table_definitions
 from tests.spark.lake import Lake, counts
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -30,6 +30,6 @@ def test_samples_load_to_the_cent_and_ten_broken_rows_have_ten_different_rules(l
                     expected = {title: total + Decimal(row[title]) for title, total in expected.items()}
     lake.curate()
     for curated in lake.contract.curated:
-        table = lake.tables.read(of_contract.curated(curated, lake.environment, None))
+        table = lake.tables.read(table_definitions.curated(curated, lake.environment, None))
         (found,) = table.selectExpr("sum(revenue)", "sum(cost)", "sum(profit)").collect()
         assert list(found) == list(expected.values())

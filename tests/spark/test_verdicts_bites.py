@@ -12,10 +12,11 @@ from pyspark.sql import Row
 
 from contracts import model
 from contracts.table_rules import Freshness, Reference, RowCount, Unique
-from glue_jobs.quality import results, table_checks
+from glue_jobs.quality import table_checks
 from glue_jobs.quality.checks import Check
-from glue_jobs.quality.results import RuleResult, Verdict
 from glue_jobs.transforms import figures
+from rows import rule_results
+from rows.rule_results import RuleResult, Verdict
 
 SALES = model.load("sales_records")
 COUNT = RowCount(id="t", description="T.", action="warn", minimum=1, maximum=None)
@@ -38,7 +39,7 @@ def test_rows_that_lack_what_a_rule_needs_are_not_checked_by_it() -> None:
     checks = [check("type"), check("limit", "halt", needs=("type", "required")), check("idle", "warn")]
     verdicts = [Verdict(rule_ids=frozenset({"type"}), rows=3), Verdict(rule_ids=frozenset({"limit", "idle"}), rows=2),
                 Verdict(rule_ids=frozenset({"limit"}), rows=1)]  # fmt: skip
-    found = results.of_row_rules(checks, iter(verdicts), 10)
+    found = rule_results.of_row_rules(checks, iter(verdicts), 10)
     assert [(result.rule_id, result.action, result.scope, result.kind) for result in found] == [
         ("type", "quarantine", "row", None), ("limit", "halt", "row", None), ("idle", "warn", "row", None),
     ]  # fmt: skip
@@ -47,26 +48,26 @@ def test_rows_that_lack_what_a_rule_needs_are_not_checked_by_it() -> None:
         ("failed", 7, 3, "3 rows break it", "no row breaks it"),
         ("failed", 10, 2, "2 rows break it", "no row breaks it"),
     ]
-    (clean,) = results.of_row_rules([check("type")], [], 1)
+    (clean,) = rule_results.of_row_rules([check("type")], [], 1)
     assert texts(clean) == ("passed", 1, 0, "0 rows break it", "no row breaks it")
-    (unproven,) = results.of_row_rules([check("limit", needs=("type",))], verdicts[:1], 3)
+    (unproven,) = rule_results.of_row_rules([check("limit", needs=("type",))], verdicts[:1], 3)
     assert texts(unproven) == ("unproven", 0, 0, "0 rows break it", "no row breaks it")
 
 
 def test_rows_are_counted_for_each_rule_in_order_of_its_name() -> None:
     verdicts = [Verdict(rule_ids=frozenset({"b", "a"}), rows=2), Verdict(rule_ids=frozenset({"b"}), rows=3)]
-    assert list(results.by_rule(verdicts).items()) == [("a", 2), ("b", 5)]
+    assert list(rule_results.by_rule(verdicts).items()) == [("a", 2), ("b", 5)]
 
 
 def test_a_result_is_written_with_exactly_these_names() -> None:
-    (row,) = results.of_row_rules([check("r", "warn")], [], 5)
-    assert results.row_document(row) == {"rule_id": "r", "action": "warn", "rows_checked": 5, "rows_failed": 0}
+    (row,) = rule_results.of_row_rules([check("r", "warn")], [], 5)
+    assert rule_results.row_document(row) == {"rule_id": "r", "action": "warn", "rows_checked": 5, "rows_failed": 0}
     table = table_checks.row_count(COUNT, Row(rows=5))
-    assert results.table_document(table) == {
+    assert rule_results.table_document(table) == {
         "rule_id": "t", "kind": "row_count", "action": "warn", "status": "passed", "measured": "5 rows",
         "expected": "at least 1 rows",
     }  # fmt: skip
-    assert results.quality_row(table, {"run_id": "x"}) == {
+    assert rule_results.quality_row(table, {"run_id": "x"}) == {
         "run_id": "x", "rule_id": "t", "scope": "table", "action": "warn", "status": "passed", "rows_checked": 5,
         "rows_failed": 0, "measured": "5 rows", "expected": "at least 1 rows",
     }  # fmt: skip

@@ -15,12 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from contracts import model, warehouse_ddl
+from contracts import model
 from contracts.model import Column, CuratedModel
+from contracts.warehouse import ddl as warehouse_ddl
 from slipway import __main__ as command_line
-from slipway import samples, warehouse
 from slipway.commands import query
 from slipway.deployment import Deployment
+from slipway.reading import samples, warehouse
 from tests.end_to_end.local_cloud.conftest import Bench
 from tests.end_to_end.local_cloud.warehouse import DATABASE, MAY_READ_LAKE, NAME, REDSHIFT, Warehouse, deploy, template
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from benchmarks.warehouse_load import DAY, FIRST, Load, TableLoad, ratios, report, table_load
-from contracts import model, warehouse
-from contracts.warehouse_sql import head_of
+from contracts import model
+from contracts.warehouse import statements as warehouse
+from contracts.warehouse.sql import head_of
 from lambdas.load_warehouse.data_api import Row
 
 QUARTERS, MONTHS = warehouse.marked(model.load("sales_records"))

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from contracts import model, warehouse
+from contracts import model
 from contracts.authoring import check, require_current
 from contracts.authoring.diff import diff
+from contracts.warehouse import statements as warehouse
 from tests.unit.contracts.cases.base import FIXTURES, VISITS, edit
 from tests.unit.contracts.cases.warehouse import MARK
 from tests.unit.contracts.versions import members, with_model, with_model_column

@@ -12,7 +12,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from contracts import model, warehouse
+from contracts import model
+from contracts.warehouse import statements as warehouse
 
 FOLDER = Path(__file__).resolve().parents[3] / "sql" / "redshift"
 QUERIES = sorted(file for dataset in model.datasets() for file in (FOLDER / dataset).glob("*.sql"))

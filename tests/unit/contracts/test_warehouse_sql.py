@@ -8,10 +8,12 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from contracts import model, warehouse, warehouse_sql
+from contracts import model
 from contracts.errors import ContractInvalid, PermanentError
 from contracts.model import CuratedModel
-from contracts.warehouse import TableLoad
+from contracts.warehouse import sql as warehouse_sql
+from contracts.warehouse import statements as warehouse
+from contracts.warehouse.statements import TableLoad
 from tests.unit.contracts.versions import members
 
 RUN = "20260101T000000-aaaabbbb"

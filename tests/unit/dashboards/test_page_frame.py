@@ -10,10 +10,10 @@ from typing import get_args
 
 import pytest
 
-from contracts import ledger
 from dashboards import cube, page, page_health, texts
 from dashboards.html import Markup, tag
 from dashboards.page_data import Account, Health, PageData, Reconciliation
+from pipeline import ledger
 from tests.page import sample_page
 
 HOUR = timedelta(hours=1)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from slipway import __main__ as command_line
-from slipway import report
 from slipway.commands import report as command
+from slipway.showing import report
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from contracts.ledger import Item
 from dashboards.page_data import Reconciliation
-from slipway import lake as athena
-from slipway import ledgers, report, report_health, warehouse
-from slipway.answers import Answer
+from pipeline.ledger import Item
 from slipway.deployment import Deployment
+from slipway.reading import lake as athena
+from slipway.reading import ledgers, warehouse
+from slipway.reading.answers import Answer
+from slipway.showing import report, report_health
 from tests.page import sample_page
 
 CONTRACT = sample_page.CONTRACT

@@ -6,12 +6,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.ledger import file_entry
-from contracts.locking import DatasetLock
 from lambdas.claim_batch import requests
 from lambdas.claim_batch.resuming import Resumption
 from lambdas.claim_batch.selection import Selector
 from lambdas.claim_batch.service import ClaimBatch
+from pipeline.ledger import file_entry
+from pipeline.locking import DatasetLock
 
 DATASET = "sales_records"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -14,10 +14,10 @@ import pytest
 from moto import mock_aws
 
 from contracts import model
-from contracts.alerts import Announcer
-from contracts.bursts import Bursts
-from contracts.ledger import FileLedger, RunLedger
-from lambdas.tell_rejections.service import TellRejections
+from lambdas.announce_rejections.service import AnnounceRejections
+from pipeline.alerts import Announcer
+from pipeline.bursts import Bursts
+from pipeline.ledger import FileLedger, RunLedger
 
 EVENTS = Path(__file__).parents[2] / "events"
 BUCKETS = ("landing", "raw", "processed")
@@ -142,7 +142,7 @@ class Account:
         new = [item["executionArn"] for item in listed if item["executionArn"] not in self.read]
         self.read.update(new)
         told = [json.loads(self.stepfunctions.describe_execution(executionArn=arn)["input"]) for arn in new]
-        rejections = TellRejections(
+        rejections = AnnounceRejections(
             environment="dev",
             files=FileLedger(self.file_table),
             bursts=Bursts(table=self.burst_table, now=lambda: datetime.now(UTC)),

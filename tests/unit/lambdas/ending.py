@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contracts import model
-from contracts.ledger import HELD_STATUS, RunMode, file_entry
 from lambdas.close_run.comparison import Written
 from lambdas.close_run.service import CloseRun
 from lambdas.fail_run.service import FailRun
+from pipeline.ledger import HELD_STATUS, RunMode, file_entry
 
 DATASET, RUN = "sales_records", "20261120T120000-0a1b2c3d"
 EARLIER = {"run_id": "earlier", "rows_loaded": 4, "rows_quarantined": 1, "rows_deduplicated": 0}

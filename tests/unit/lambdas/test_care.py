@@ -11,14 +11,14 @@ import pytest
 
 from contracts import model
 from contracts.errors import DatasetBusy, PermanentError, RetryableError
-from contracts.ledger import HELD_STATUS, FileLedger, file_entry
-from contracts.locking import DatasetLock
 from lambdas.hold_dataset import handler as hold_handler
 from lambdas.hold_dataset import requests
 from lambdas.hold_dataset.service import HoldDataset
 from lambdas.release_dataset import handler as release_handler
 from lambdas.release_dataset.service import ReleaseDataset
 from lambdas.release_dataset.waiting import WaitingFiles
+from pipeline.ledger import HELD_STATUS, FileLedger, file_entry
+from pipeline.locking import DatasetLock
 from tests.unit.lambdas.claiming import DATASET, LEASE_SECONDS, NOON, digest, run, statuses, wait
 
 EXECUTION = "arn:aws:states:::execution:care:one"

@@ -8,8 +8,8 @@ import pytest
 
 from contracts import model
 from contracts.errors import DatasetBusy, PermanentError
-from contracts.ledger import RunLedger
 from lambdas.claim_batch import selection
+from pipeline.ledger import RunLedger
 from tests.unit.lambdas.claiming import DATASET, digest, load, manifest, request, run, service, statuses, wait
 
 A, B, C = (digest(name) for name in "abc")

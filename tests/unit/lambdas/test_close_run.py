@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from contracts import model
-from contracts.alerts import success_name
 from contracts.errors import PermanentError, ReconciliationFailed
-from contracts.ledger import file_entry
 from lambdas.close_run import handler
+from pipeline.alerts import success_name
+from pipeline.ledger import file_entry
 from tests.unit.lambdas.ending import (
     DATASET,
     EARLIER,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts import costs
+from pipeline import costs
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contracts import model
-from contracts.ledger import file_entry
+from pipeline.ledger import file_entry
 from tests.unit.lambdas.taking import FOLDER, Sales, intake, sha
 
 Uploads = list[tuple[str, bytes]]

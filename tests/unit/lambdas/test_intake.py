@@ -12,15 +12,15 @@ import boto3
 import pytest
 
 from contracts import model
-from contracts.environment import read_settings
 from contracts.errors import ContractInvalid, PermanentError
-from contracts.ledger import rejected_entry
 from lambdas.intake import arrivals, handler
 from lambdas.intake.registration import raw_name
 from lambdas.intake.rejection import rejected_key
 from lambdas.intake.runs import execution_name
 from lambdas.intake.service import COSTLIEST_FILE_MILLIS
 from lambdas.intake.settings import Settings
+from pipeline.environment import read_settings
+from pipeline.ledger import rejected_entry
 from tests.unit.lambdas.taking import FOLDER, Sales, intake, message
 
 

@@ -12,13 +12,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from contracts import model, warehouse
+from contracts import model
 from contracts.errors import PermanentError, RetryableError, WarehouseConflict, WarehouseLoadFailed
-from contracts.logs import Log
 from contracts.model import Contract
+from contracts.warehouse import statements as warehouse
 from lambdas.load_warehouse.data_api import DataApi
 from lambdas.load_warehouse.decisions import Lake
 from lambdas.load_warehouse.service import LoadWarehouse
+from pipeline.logs import Log
 from tests.unit.lambdas.warehouse_database import SCANNED_BYTES, Redshift, numbers
 
 SALES = model.load("sales_records")

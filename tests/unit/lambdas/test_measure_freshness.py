@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from contracts import model
-from contracts.ledger import RunMode, RunStatus, timestamp
 from lambdas.measure_freshness import handler
 from lambdas.measure_freshness.service import MeasureFreshness
+from pipeline.ledger import RunMode, RunStatus, timestamp
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -64,7 +64,7 @@ def test_the_age_is_that_of_the_last_load_that_still_stands(account: Any) -> Non
 
 
 def test_a_load_is_found_behind_any_number_of_later_runs(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("contracts.ledger.runs.RECENT_RUNS", 2)
+    monkeypatch.setattr("pipeline.ledger.runs.RECENT_RUNS", 2)
     run(account, 30)
     for days_ago in range(7, 0, -1):
         run(account, days_ago, status="failed")

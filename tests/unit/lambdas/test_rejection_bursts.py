@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from contracts import model
-from contracts.alerts import rejections_of
-from contracts.bursts import MOST_SHOWN, Burst, Bursts
 from contracts.errors import PermanentError
-from contracts.ledger import FileLedger
-from lambdas.tell_rejections import handler, messages
-from lambdas.tell_rejections.service import TellRejections
+from lambdas.announce_rejections import handler, messages
+from lambdas.announce_rejections.service import AnnounceRejections
+from pipeline.alerts import rejections_of
+from pipeline.bursts import MOST_SHOWN, Burst, Bursts
+from pipeline.ledger import FileLedger
 from slipway.grammar import build_parser
 from tests.unit.lambdas.conftest import Crash
 from tests.unit.lambdas.taking import FOLDER, intake
@@ -27,9 +27,9 @@ BAD = b"caf\xe9\n"
 ABOUT = rejections_of("sales_records")
 
 
-def telling(account: Any) -> TellRejections:
+def telling(account: Any) -> AnnounceRejections:
     bursts = Bursts(table=account.burst_table, now=lambda: datetime.now(UTC))
-    return TellRejections(environment="dev", files=FileLedger(account.file_table), bursts=bursts)
+    return AnnounceRejections(environment="dev", files=FileLedger(account.file_table), bursts=bursts)
 
 
 def arranged(account: Any) -> list[dict[str, Any]]:
@@ -142,8 +142,8 @@ def test_whoever_crashes_closes_or_repeats_every_event_is_in_exactly_one_burst(a
 def test_a_full_burst_is_followed_by_another(
     account: Any, contract: model.Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("contracts.bursts.MOST_SHOWN", 1)
-    monkeypatch.setattr("contracts.bursts.MOST_EVENTS", 3)
+    monkeypatch.setattr("pipeline.bursts.MOST_SHOWN", 1)
+    monkeypatch.setattr("pipeline.bursts.MOST_EVENTS", 3)
     service = intake(account, contract)
     for number in range(7):
         service.handle_batch([account.upload(f"{FOLDER}/{number}.csv", BAD, sequencer=f"{number:02}")])

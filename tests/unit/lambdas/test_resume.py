@@ -10,7 +10,7 @@ import pytest
 
 from contracts import model
 from contracts.errors import DatasetBusy, PermanentError
-from contracts.ledger import HELD_STATUS, RunLedger
+from pipeline.ledger import HELD_STATUS, RunLedger
 from tests.unit.lambdas.claiming import DATASET, NOON, digest, load, manifest, request, run, service, statuses, wait
 
 A, B = digest("a"), digest("b")

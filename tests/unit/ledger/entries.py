@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.ledger import RunLedger, RunMode, file_entry
+from pipeline.ledger import RunLedger, RunMode, file_entry
 
 DATASET = "sales"
 

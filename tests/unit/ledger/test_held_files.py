@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.ledger import HELD_STATUS, FileLedger, FileStatus, file_entry
+from pipeline.ledger import HELD_STATUS, FileLedger, FileStatus, file_entry
 from tests.unit.ledger.entries import DATASET, SmallPages, item
 
 

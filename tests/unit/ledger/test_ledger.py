@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts.ledger import FileLedger, RunLedger, file_entry
+from pipeline.ledger import FileLedger, RunLedger, file_entry
 from tests.unit.ledger.entries import DATASET, item, start
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contracts.ledger import (
+from pipeline.ledger import (
     DELIVERY,
     LOCK_ENTRY,
     FileLedger,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from contracts.ledger import FileLedger, Item, file_entry
-from contracts.ledger.loads import MOST_LOADS, kept, standing
+from pipeline.ledger import FileLedger, Item, file_entry
+from pipeline.ledger.loads import MOST_LOADS, kept, standing
 from tests.unit.ledger.entries import DATASET, item
 
 CARE, MOMENT = "care", "2026"

@@ -1,4 +1,4 @@
-"""Who gets the lock, and what becomes of a run whose lease is over (contracts.locking)."""
+"""Who gets the lock, and what becomes of a run whose lease is over (pipeline.locking)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from contracts.errors import DatasetBusy, PermanentError
-from contracts.ledger import FileLedger, RunLedger, file_entry
-from contracts.locking import DatasetLock, run_to_close
+from pipeline.ledger import FileLedger, RunLedger, file_entry
+from pipeline.locking import DatasetLock, run_to_close
 from tests.unit.ledger.entries import DATASET, item, start
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

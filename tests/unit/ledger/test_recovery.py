@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts.ledger import RunLedger, erased_entry
+from pipeline.ledger import RunLedger, erased_entry
 from tests.unit.ledger.entries import DATASET, SmallPages, start
 
 

@@ -10,9 +10,9 @@ from typing import Literal
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from contracts import alerts, aws_errors, ledger, logs
-from contracts.environment import read_settings
 from contracts.errors import ContractInvalid, ReconciliationFailed, RetryableError
+from pipeline import alerts, aws_errors, ledger, logs
+from pipeline.environment import read_settings
 
 
 def client_error(code: str) -> ClientError:

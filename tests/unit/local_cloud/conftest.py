@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local_cloud.adapters.redshift_engine import Engine, Session
+from local_cloud.adapters.redshift.engine import Engine, Session
 from tests.unit.local_cloud.warehouse import SOMEBODY, STAGED, TABLES, run
 
 

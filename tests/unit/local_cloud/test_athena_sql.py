@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from local_cloud.adapters import athena_sql
-from local_cloud.adapters.athena_sql import QueryRefused, TableName
+from local_cloud.adapters.athena import sql as athena_sql
+from local_cloud.adapters.athena.sql import QueryRefused, TableName
 
 SCHEMA = {
     "db": {

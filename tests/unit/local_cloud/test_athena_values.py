@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local_cloud.adapters import athena_values
+from local_cloud.adapters.athena import values as athena_values
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from local_cloud.adapters import control, crashes, lambda_errors, secrets_of_stacks, usage
-from local_cloud.adapters.patching import original
+from local_cloud.adapters import lambda_errors, secrets_of_stacks
+from local_cloud.instruments import control, crashes, usage
+from local_cloud.patching import original
 
 CHAINED = """something logged: not an exception
 Traceback (most recent call last):

@@ -8,7 +8,8 @@ from pyiceberg.schema import Schema
 from pyiceberg.types import DateType, DecimalType, IntegerType, NestedField, StringType
 from sqlglot import exp
 
-from local_cloud.adapters import redshift_lake, redshift_sql
+from local_cloud.adapters.redshift import lake as redshift_lake
+from local_cloud.adapters.redshift import sql as redshift_sql
 
 COLUMNS = ["period", "region", "year", "revenue"]
 SCHEMA = Schema(

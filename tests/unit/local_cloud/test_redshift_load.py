@@ -13,11 +13,12 @@ import pyarrow as pa
 import pytest
 from sqlglot import exp
 
-from contracts import model, warehouse
+from contracts import model
 from contracts.model import Column, CuratedModel
-from contracts.warehouse import TableLoad
-from local_cloud.adapters import redshift_lake
-from local_cloud.adapters.redshift_engine import Engine, Session, User
+from contracts.warehouse import statements as warehouse
+from contracts.warehouse.statements import TableLoad
+from local_cloud.adapters.redshift import lake as redshift_lake
+from local_cloud.adapters.redshift.engine import Engine, Session, User
 
 ROOT = Path(__file__).resolve().parents[3]
 BOSS = User(name="slipway_admin", number=100, superuser=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local_cloud.adapters.redshift_engine import Session
-from local_cloud.adapters.redshift_sql import StatementRefused
+from local_cloud.adapters.redshift.engine import Session
+from local_cloud.adapters.redshift.sql import StatementRefused
 from tests.unit.local_cloud.warehouse import run
 
 REFUSED = [

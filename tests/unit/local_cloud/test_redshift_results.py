@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from local_cloud.adapters import redshift_crashes, redshift_results
+from local_cloud.adapters.redshift import results as redshift_results
+from local_cloud.instruments import warehouse_crashes
 
 
 @pytest.mark.parametrize(
@@ -46,18 +47,18 @@ def test_a_column_has_redshifts_type() -> None:
 
 @pytest.fixture
 def armed() -> Iterator[None]:
-    redshift_crashes.disarm()
+    warehouse_crashes.disarm()
     yield
-    redshift_crashes.disarm()
+    warehouse_crashes.disarm()
 
 
 @pytest.mark.usefixtures("armed")
 def test_a_crash_strikes_once_at_its_statement() -> None:
-    redshift_crashes.arm("before", "MERGE")
-    redshift_crashes.arm("after", "2")
-    assert not redshift_crashes.strikes("before", 1, "INSERT INTO t VALUES (1)")
-    assert not redshift_crashes.strikes("after", 1, "merge into t")
-    assert redshift_crashes.strikes("before", 5, "merge into t")
-    assert not redshift_crashes.strikes("before", 5, "merge into t")
-    assert redshift_crashes.disarm() == {"not_struck": ["after 2"]}
-    assert "is not one of before, after" in redshift_crashes.arm("during", "1")["message"]
+    warehouse_crashes.arm("before", "MERGE")
+    warehouse_crashes.arm("after", "2")
+    assert not warehouse_crashes.strikes("before", 1, "INSERT INTO t VALUES (1)")
+    assert not warehouse_crashes.strikes("after", 1, "merge into t")
+    assert warehouse_crashes.strikes("before", 5, "merge into t")
+    assert not warehouse_crashes.strikes("before", 5, "merge into t")
+    assert warehouse_crashes.disarm() == {"not_struck": ["after 2"]}
+    assert "is not one of before, after" in warehouse_crashes.arm("during", "1")["message"]

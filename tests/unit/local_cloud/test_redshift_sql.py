@@ -5,10 +5,10 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from local_cloud.adapters import redshift_sql
-from local_cloud.adapters.redshift_engine import Session
-from local_cloud.adapters.redshift_sql import StatementRefused
-from local_cloud.adapters.redshift_types import quotient_scale
+from local_cloud.adapters.redshift import sql as redshift_sql
+from local_cloud.adapters.redshift.engine import Session
+from local_cloud.adapters.redshift.sql import StatementRefused
+from local_cloud.adapters.redshift.types import quotient_scale
 from tests.unit.local_cloud.warehouse import run, shown
 
 

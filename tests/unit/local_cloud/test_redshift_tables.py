@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from local_cloud.adapters import redshift_ddl
-from local_cloud.adapters.redshift_engine import Engine, Session
-from local_cloud.adapters.redshift_sql import StatementRefused
+from local_cloud.adapters.redshift import ddl as redshift_ddl
+from local_cloud.adapters.redshift.engine import Engine, Session
+from local_cloud.adapters.redshift.sql import StatementRefused
 from tests.unit.local_cloud.warehouse import SOMEBODY, run, shown
 
 

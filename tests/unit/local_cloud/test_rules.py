@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from local_cloud import keys
-from local_cloud.adapters import glue_permissions, patching, service_roles
+from local_cloud import keys, patching
+from local_cloud.adapters import service_roles
+from local_cloud.adapters.glue import permissions as glue_permissions
 
 
 def test_a_moved_private_name_stops_the_start() -> None:

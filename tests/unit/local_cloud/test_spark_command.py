@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local_cloud.adapters import spark_command
+from local_cloud.adapters.glue import command as spark_command
 from local_cloud.settings import ServerSettings, class_archive
 
 SETTINGS = ServerSettings(

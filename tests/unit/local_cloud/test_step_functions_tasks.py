@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 from ministack.services import sns, stepfunctions
 
-from contracts import costs
-from local_cloud.adapters import spark_jobs, step_functions_glue, step_functions_sns
+from local_cloud.adapters.glue import jobs as spark_jobs
+from local_cloud.adapters.step_functions import (
+    glue as step_functions_glue,
+)
+from local_cloud.adapters.step_functions import (
+    sns as step_functions_sns,
+)
+from pipeline import costs
 
 ATTRIBUTES = {
     "dataset": {"DataType": "String", "StringValue": "sales_records"},

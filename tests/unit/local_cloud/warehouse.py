@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_cloud.adapters.redshift_engine import Session, User
+from local_cloud.adapters.redshift.engine import Session, User
 
 SOMEBODY = User(name="IAMR:loader", number=101, superuser=False)
 TABLES = (

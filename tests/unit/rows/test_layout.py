@@ -9,9 +9,9 @@ import pytest
 
 from contracts.errors import FileRejected
 from contracts.model import Contract, SchemaChange
-from glue_jobs.batch import BatchFile
-from glue_jobs.transforms import layout
-from glue_jobs.transforms.layout import Layout
+from rows import layout
+from rows.batch import BatchFile
+from rows.layout import Layout
 from tests.spark.orders import HEADER, ORDERS
 
 MOVED = "Note,Order ID,Order Date,Status,Quantity,Amount"

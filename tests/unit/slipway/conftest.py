@@ -20,11 +20,13 @@ from moto import mock_aws
 
 from contracts import model
 from lambdas.fail_run import failures
-from local_cloud.adapters import athena_sql
-from slipway import commands, follow, lake
-from slipway import executions as slipway_executions
+from local_cloud.adapters.athena import sql as athena_sql
+from slipway import commands
 from slipway.__main__ import main
+from slipway.acting import progress
 from slipway.deployment import Deployment
+from slipway.reading import executions as slipway_executions
+from slipway.reading import lake
 
 DATASET = "sales_records"
 REGION = "us-east-1"
@@ -216,7 +218,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.setattr(model, "datasets", lambda: (DATASET,))
-    for module in (slipway_executions, follow):
+    for module in (slipway_executions, progress):
         monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
     with mock_aws(), duckdb.connect() as database:
         made = Account(

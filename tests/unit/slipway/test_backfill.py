@@ -65,7 +65,7 @@ def test_a_file_that_is_not_loaded_cannot_be_loaded_again(lake: Account, capsys:
 def test_more_files_than_a_request_may_name_are_refused(
     lake: Account, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("slipway.operations.MOST_FILES", 1)
+    monkeypatch.setattr("slipway.acting.operations.MOST_FILES", 1)
     assert lake.slipway("backfill", "--files", SHA[:8], OTHER[:8]) == 1
     assert "2 files are named, one request takes 1" in capsys.readouterr().err
     assert lake.stepfunctions.started == []
@@ -74,7 +74,7 @@ def test_more_files_than_a_request_may_name_are_refused(
 def test_an_input_that_step_functions_would_refuse_is_refused_before(
     lake: Account, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("slipway.executions.LARGEST_INPUT_BYTES", 100)
+    monkeypatch.setattr("slipway.reading.executions.LARGEST_INPUT_BYTES", 100)
     assert lake.slipway("backfill", "--files", SHA[:8]) == 1
     assert "Step Functions takes 100" in capsys.readouterr().err
     assert lake.stepfunctions.started == []

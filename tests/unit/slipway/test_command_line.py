@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from slipway.__main__ import main
 from slipway.commands import doctor
 from slipway.console import counted
-from slipway.executions import Step
+from slipway.reading.executions import Step
 
 
 def test_no_running_embedded_aws_is_told_with_the_next_command(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from slipway import diagnosis
+from slipway.acting import diagnosis
 from slipway.grammar import build_parser
 from tests.unit.slipway.conftest import DATASET, RUN, Account
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from slipway import executions
+from slipway.reading import executions
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

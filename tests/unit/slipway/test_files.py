@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from contracts.ledger import FileLedger
-from slipway import ledgers
+from pipeline.ledger import FileLedger
+from slipway.reading import ledgers
 from tests.unit.slipway.conftest import DATASET, RUN, Account
 
 SHA = "abcdef" + "0" * 58

@@ -1,6 +1,6 @@
 """Zone shorthands become the databases of the environment, and nothing else changes."""
 
-from slipway import lake
+from slipway.reading import lake
 
 
 def test_zones_are_spelled_out() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from slipway import partner
+from slipway.acting import partner
 
 TARGET = "/sales_records/orders.csv"
 

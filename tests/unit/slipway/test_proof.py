@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from contracts import model
-from slipway import proof
+from slipway.reading import independent_count
 
 HEADER = (
     "Region,Country,Item Type,Sales Channel,Order Priority,Order Date,Order ID,Ship Date,"
@@ -27,7 +27,7 @@ def test_rows_and_money_add_up_over_files_of_different_layouts(tmp_path: Path) -
     )
     packed = tmp_path / "c.csv.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
-    account = proof.delivered([plain, underscored, packed], model.load("sales_records"))
+    account = independent_count.delivered([plain, underscored, packed], model.load("sales_records"))
     assert account.rows == 3
     assert account.totals["total_revenue"] == Decimal("4.25")
     assert account.totals["total_profit"] == Decimal("3.00")
@@ -36,7 +36,7 @@ def test_rows_and_money_add_up_over_files_of_different_layouts(tmp_path: Path) -
 def test_a_value_that_is_no_plain_amount_counts_as_nothing(tmp_path: Path) -> None:
     odd = ["1e3", "NaN", "1,5", "٣", "12.345", "", "abc"]
     rows = [ROW.format(order=n, revenue=f'"{text}"') for n, text in enumerate(odd)]
-    account = proof.delivered([file(tmp_path, "odd.csv", *rows)], model.load("sales_records"))
+    account = independent_count.delivered([file(tmp_path, "odd.csv", *rows)], model.load("sales_records"))
     assert account.rows == len(odd)
     assert account.totals["total_revenue"] == 0
 
@@ -44,5 +44,7 @@ def test_a_value_that_is_no_plain_amount_counts_as_nothing(tmp_path: Path) -> No
 def test_a_row_of_the_wrong_length_counts_as_a_row_without_money(tmp_path: Path) -> None:
     whole = ROW.format(order=1, revenue="2.00")
     short, long = whole.removesuffix(",1.00,1.00"), whole + ",9.00"
-    account = proof.delivered([file(tmp_path, "lengths.csv", whole, short, long)], model.load("sales_records"))
+    account = independent_count.delivered(
+        [file(tmp_path, "lengths.csv", whole, short, long)], model.load("sales_records")
+    )
     assert (account.rows, account.totals["total_revenue"]) == (3, Decimal("2.00"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contracts import model
-from slipway import export
+from slipway.acting import export
 from slipway.commands import quarantine
 from tests.unit.slipway.conftest import DATASET, HEADER, PROCESSED, RUN, Account
 

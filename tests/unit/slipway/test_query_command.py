@@ -11,11 +11,11 @@ from botocore.exceptions import ClientError
 
 from contracts import model
 from slipway import deployment as deployments
-from slipway import lake, samples, warehouse
 from slipway.__main__ import main
-from slipway.answers import Answer, Column
 from slipway.commands import query
 from slipway.deployment import Deployment, NotDeployed
+from slipway.reading import lake, samples, warehouse
+from slipway.reading.answers import Answer, Column
 
 ROWS = 120
 ANSWER = Answer(

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from rich.cells import cell_len
 
-from slipway import answers, grid
-from slipway.answers import Answer, Column
+from slipway.reading import answers
+from slipway.reading.answers import Answer, Column
+from slipway.showing import terminal_table
 
 COLUMNS = (
     Column(name="region", type="varchar"),
@@ -32,7 +33,7 @@ ANSWER = Answer(columns=COLUMNS, rows=ROWS)
 
 
 def test_a_row_is_a_line_with_figures_to_the_right() -> None:
-    assert grid.lay_out(ANSWER, width=120).lines == [
+    assert terminal_table.lay_out(ANSWER, width=120).lines == [
         "region                        order_year  orders            revenue  first_day   loaded_at",
         "Europe                              2024  21,509  28,151,753,818.07  2024-01-02  2024-01-02 03:04:05",
         "Middle East and North Africa        2024    NULL              -0.10  NULL        NULL",
@@ -41,7 +42,7 @@ def test_a_row_is_a_line_with_figures_to_the_right() -> None:
 
 @pytest.mark.parametrize("width", range(20, 120))
 def test_no_line_is_wider_than_the_terminal_and_no_figure_is_cut(width: int) -> None:
-    laid_out = grid.lay_out(ANSWER, width=width)
+    laid_out = terminal_table.lay_out(ANSWER, width=width)
     assert all(cell_len(line) <= width for line in laid_out.lines)
     shown = [column.name for column in COLUMNS if column.name not in laid_out.left_out]
     assert shown == [column.name for column in COLUMNS[: len(shown)]]
@@ -50,25 +51,25 @@ def test_no_line_is_wider_than_the_terminal_and_no_figure_is_cut(width: int) -> 
 
 
 def test_texts_are_cut_with_a_mark_and_columns_without_room_are_named() -> None:
-    laid_out = grid.lay_out(ANSWER, width=60)
+    laid_out = terminal_table.lay_out(ANSWER, width=60)
     assert laid_out.left_out == ("first_day", "loaded_at")
-    assert "Middle East\N{HORIZONTAL ELLIPSIS}" in grid.lay_out(ANSWER, width=51).lines[2]
+    assert "Middle East\N{HORIZONTAL ELLIPSIS}" in terminal_table.lay_out(ANSWER, width=51).lines[2]
     assert "Middle East and North Africa" in laid_out.lines[2] or "\N{HORIZONTAL ELLIPSIS}" in laid_out.lines[2]
 
 
 def test_what_would_move_the_cursor_is_spelled_out() -> None:
     hostile = Answer(columns=(Column(name="raw_text", type="varchar"),), rows=[("a\x1b[2Jb\nc\td",)])
-    assert grid.lay_out(hostile, width=80).lines[1] == r"a\x1b[2Jb\nc\td"
+    assert terminal_table.lay_out(hostile, width=80).lines[1] == r"a\x1b[2Jb\nc\td"
 
 
 def test_wide_characters_count_twice() -> None:
     columns = (Column(name="name", type="varchar"), Column(name="n", type="bigint"))
-    lines = grid.lay_out(Answer(columns=columns, rows=[("東京", 1), ("Rome", 2)]), width=40).lines
+    lines = terminal_table.lay_out(Answer(columns=columns, rows=[("東京", 1), ("Rome", 2)]), width=40).lines
     assert [cell_len(line) for line in lines] == [7, 7, 7]
 
 
 def test_an_answer_without_rows_has_a_header() -> None:
-    assert len(grid.lay_out(Answer(columns=COLUMNS, rows=[]), width=120).lines) == 1
+    assert len(terminal_table.lay_out(Answer(columns=COLUMNS, rows=[]), width=120).lines) == 1
 
 
 def test_parquet_keeps_every_type_and_cent(tmp_path: Path) -> None:

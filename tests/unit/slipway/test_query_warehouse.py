@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ParamValidationError
 from botocore.validate import validate_parameters
 
-from slipway import warehouse
-from slipway.answers import Column
 from slipway.deployment import Deployment
+from slipway.reading import warehouse
+from slipway.reading.answers import Column
 
 OUTPUTS = {"WarehouseWorkgroupName": "slipway-dev", "WarehouseDatabaseName": "slipway"}
 METADATA = [

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from slipway import reconciliation
-from slipway.reconciliation import Line
+from slipway.reading import reconciliation
+from slipway.reading.reconciliation import Line
 
 NAMES = ("revenue",)
 

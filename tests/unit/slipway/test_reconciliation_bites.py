@@ -12,10 +12,10 @@ import pandas
 import pytest
 
 from contracts import model
-from slipway import lake, ledgers, proof, reconciliation, warehouse
-from slipway.answers import Answer
 from slipway.deployment import Deployment
-from slipway.reconciliation import Line, Reconciliation
+from slipway.reading import independent_count, lake, ledgers, reconciliation, warehouse
+from slipway.reading.answers import Answer
+from slipway.reading.reconciliation import Line, Reconciliation
 
 CONTRACT = model.load("sales_records")
 NAMES = ("total_revenue", "total_cost", "total_profit")
@@ -147,7 +147,7 @@ def test_an_account_of_nothing_adds_nothing() -> None:
 
 
 def amount(text: str | None, kind: str) -> Decimal:
-    return proof._amount(text, replace(CONTRACT.column("total_cost"), type=kind))
+    return independent_count._amount(text, replace(CONTRACT.column("total_cost"), type=kind))
 
 
 @pytest.mark.parametrize(
@@ -175,4 +175,4 @@ def test_a_plain_amount_has_the_digits_of_its_column_and_no_more(text: str | Non
 def test_a_value_over_lines_is_one_value_as_it_was_written(tmp_path: Path) -> None:
     file = tmp_path / "lines.csv"
     file.write_bytes(b'name,text\r\na,"1\r\n2"\r\n')
-    assert list(proof._records(file)) == [{"name": "a", "text": "1\r\n2"}]
+    assert list(independent_count._records(file)) == [{"name": "a", "text": "1\r\n2"}]

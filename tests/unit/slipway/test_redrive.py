@@ -7,7 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from contracts.errors import PermanentError
-from slipway import dead_letters, grammar
+from slipway import grammar
+from slipway.acting import dead_letters
 from slipway.commands import redrive
 from tests.unit.slipway.conftest import DATASET, Account
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from contracts.ledger import RunLedger
 from lambdas.fail_run.failures import Failure
+from pipeline.ledger import RunLedger
 from tests.unit.slipway.conftest import DATASET, RUN, Account
 
 LATER = "20260102T000000-0000000b"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ministack.services import stepfunctions
 
-from contracts import serving
+from pipeline import serving
 
 FILE = Path(__file__).parents[3] / "state_machines" / "dashboard_refresh.asl.json"
 FILLED = {

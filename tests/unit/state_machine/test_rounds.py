@@ -10,8 +10,8 @@ from typing import Any
 import annotated_types
 import pytest
 
-from contracts.alerts import LONGEST_NAME
-from contracts.ledger import new_run_id
+from pipeline.alerts import LONGEST_NAME
+from pipeline.ledger import new_run_id
 from stacks.settings import Runs
 from tests.unit.lambdas.ending import NOON
 from tests.unit.state_machine.walking import CLAIMED, INPUT, ITSELF, NOTHING, WHOLE_RUN, Walk, failure

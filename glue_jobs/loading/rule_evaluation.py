@@ -1,0 +1,98 @@
+"""The rules of a run: how each ended, row rules from the staged verdicts and table rules on the branch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import assert_never
+
+from pyspark.sql import DataFrame, Row
+
+from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
+from glue_jobs.loading.work import Loading
+from glue_jobs.quality import checks, table_checks
+from glue_jobs.transforms import figures
+from glue_jobs.transforms.figures import ROWS
+from glue_jobs.transforms.staging import RULE_IDS, SPLIT_START, WARNINGS
+from rows import protection_history, rule_results
+from rows.rule_results import RuleResult, Verdict
+
+
+def verdicts(rows: DataFrame, splits: list[Row]) -> list[Verdict]:
+    """The combinations of rules that rows break, refused or warned; rows without any are not looked at again."""
+    if not any(split["refused"] or split["warned"] for split in splits):
+        return []
+    return [
+        Verdict(rule_ids=frozenset((row[RULE_IDS] or []) + (row[WARNINGS] or [])), rows=row[ROWS])
+        for row in figures.by_verdict(rows).collect()
+    ]
+
+
+def row_rules(loading: Loading, found: list[Verdict], splits: list[Row]) -> list[RuleResult]:
+    """The result of every check that the contract implies, over the rows that this run judged."""
+    judged = sum(split[ROWS] for split in splits if split[SPLIT_START] is not None)
+    return rule_results.of_row_rules(checks.of_contract(loading.contract, 0), found, judged)
+
+
+def table_rules(loading: Loading, brought: DataFrame, brought_rows: int) -> list[RuleResult]:
+    """The result of every table rule, over the table as the run would publish it.
+
+    `brought` are the rows of this run's files in it. Values of the others were looked up when they came, so that a
+    reference is looked up for these, and for all only when the run brought none.
+    """
+    rules = loading.contract.table_rules
+    table = loading.tables.read(loading.processed, branch=loading.branch)
+    found = _forms(loading, table)
+    if not rules:
+        return found
+    statistics = table.agg(*table_checks.statistics(rules)).collect()[0]
+    scope = brought if brought_rows else table
+    return [*(_table_rule(loading, rule, table, scope, statistics) for rule in rules), *found]
+
+
+def record(loading: Loading, found: list[RuleResult]) -> None:
+    """Note the results down in the quality table, in place of those of an earlier attempt of this run."""
+    common: dict[str, str | datetime] = {
+        "run_id": loading.batch.run_id,
+        "contract_version": loading.contract.version,
+        "checked_at": datetime.now(UTC).replace(tzinfo=None),
+    }
+    columns = loading.quality.columns
+    rows = [rule_results.quality_row(result, common) for result in found]
+    frame = loading.spark.createDataFrame(
+        [tuple(row[column.name] for column in columns) for row in rows],
+        ", ".join(f"{column.name} {column.type}" for column in columns),
+    )
+    loading.tables.ensure(loading.quality, may_evolve=True)
+    loading.tables.record(loading.quality, frame.coalesce(1), run_id=loading.batch.run_id)
+
+
+def _forms(loading: Loading, table: DataFrame) -> list[RuleResult]:
+    """For each column that an earlier contract protected otherwise, whether rows in that form are left."""
+    alike = protection_history.alike(loading.contract, loading.tables.properties(loading.processed))
+    if not alike:
+        return []
+    counts = table.agg(*table_checks.other_forms(alike)).collect()[0]
+    return [table_checks.protection(loading.contract, name, counts) for name in alike]
+
+
+def _table_rule(loading: Loading, rule: TableRule, table: DataFrame, scope: DataFrame, statistics: Row) -> RuleResult:
+    match rule:
+        case RowCount():
+            return table_checks.row_count(rule, statistics)
+        case Freshness():
+            return table_checks.freshness(rule, statistics, loading.batch.started_at)
+        case Unique():
+            (repeated,) = table_checks.repeated(table, rule.columns).collect()
+            return table_checks.unique(rule, repeated)
+        case Reference():
+            return table_checks.reference(rule, _unmatched(loading, rule, scope))
+        case _:
+            assert_never(rule)
+
+
+def _unmatched(loading: Loading, rule: Reference, scope: DataFrame) -> Row | None:
+    other = loading.processed_of(rule.other_dataset)
+    if not loading.tables.exists(other):
+        return None
+    known = loading.tables.read(other)
+    return table_checks.unmatched(scope, rule.column, known, rule.other_column).collect()[0]

@@ -1,0 +1,178 @@
+"""Erasure: the rows of one data subject leave all tables, and nothing that could bring them back is kept.
+
+Rows leave on branches and curated tables are computed from what remains, with the same code and the same checks as in a
+run; then everything is published. Only then snapshots, files that nobody knows, and staged rows go: an attempt that is
+killed has at worst not yet erased, and says so by failing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from contracts.errors import PermanentError
+from glue_jobs import curating
+from glue_jobs.maintenance import staged
+from glue_jobs.maintenance.work import Caring
+from glue_jobs.transforms import records
+from glue_jobs.transforms.staging import SOURCE
+from rows import protection_history
+from rows.tables import Table
+
+SUBJECT = "_subject"  # column of the quarantine table
+TOKEN = re.compile("[0-9a-f]{64}")  # contracts.personal_data.token
+
+
+def found(caring: Caring) -> dict[str, Any]:
+    """Rows of the subject by table, the raw files that they came from, and the number of runs with staged rows.
+
+    Raises PermanentError as `erase` does.
+    """
+    places = _places(caring)
+    _require_one_form(caring, places)
+    rows = {
+        table.name: caring.tables.read(table).where(_mention(caring, table)).count()
+        for table in caring.curated.values()
+        if caring.tables.exists(table)
+    }
+    files: dict[str, dict[str, Any]] = defaultdict(lambda: {"file_name": None, "received_at": None, "rows": 0})
+    for table, condition in places:
+        origin = (SOURCE, records.FILE_NAME, records.RECEIVED_AT)
+        grouped = caring.tables.read(table).where(condition).groupBy(*origin).count().collect()
+        rows[table.name] = sum(row["count"] for row in grouped)
+        for row in grouped:
+            file = files[row[SOURCE]]
+            received = row[records.RECEIVED_AT].isoformat()
+            file.update(file_name=row[records.FILE_NAME], received_at=received, rows=file["rows"] + row["count"])
+    for sha256 in staged.sources(caring.spark, caring.runs_uri, _column(caring), _token(caring)):
+        files[sha256]  # read by a run, though a newer row has replaced it in the tables
+    staged_runs = staged.count(caring.spark, caring.runs_uri)
+    return {"rows": rows, "files": dict(sorted(files.items())), "staged_runs": staged_runs}
+
+
+def erase(caring: Caring, found: dict[str, Any]) -> list[str]:
+    """Erase the subject of the request; the report.
+
+    Raises PermanentError when the dataset knows no data subjects, the token is none, or rows hold no tokens.
+    """
+    places = _places(caring)
+    _require_one_form(caring, places)
+    for table in caring.with_rows:
+        caring.care.drop_run_branches(table)
+    if caring.tables.exists(caring.processed) and caring.tables.exists(caring.quarantine):
+        _publish_without(caring, places)
+    for table in caring.curated.values():
+        if caring.tables.exists(table):
+            caring.care.delete(table, _mention(caring, table))  # of periods that are no longer computed
+    caring.settle()
+    for table in caring.with_rows:
+        caring.care.expire_all_but_published(table)
+        caring.care.remove_orphans(table, datetime.now(UTC))
+    staged.remove(caring.spark, caring.runs_uri)
+    return [*_left(found), *_gone(caring, found), *_untouched(caring, found)]
+
+
+def _column(caring: Caring) -> str:
+    column = caring.contract.subject_column
+    if column is None:
+        raise PermanentError(
+            f"erasure {caring.run_id}: the contract of {caring.contract.dataset!r} marks no column with dataSubject: "
+            "true, so nobody's rows can be found; nothing was changed; mark it, then backfill, then erase"
+        )
+    return column.name
+
+
+def _token(caring: Caring) -> str:
+    token = str(caring.request["erasure"]["subject"])
+    if not TOKEN.fullmatch(token):
+        raise PermanentError(
+            f"erasure {caring.run_id}: subject {token!r} is not a token of 64 lower-case hex digits; nothing was "
+            "changed; start it with `slipway erase`, which makes the token from the value"
+        )
+    return token
+
+
+def _places(caring: Caring) -> list[tuple[Table, str]]:
+    """The tables with rows of persons, and the condition under which a row is the subject's."""
+    columns = ((caring.processed, _column(caring)), (caring.quarantine, SUBJECT))
+    return [(table, f"`{name}` = '{_token(caring)}'") for table, name in columns if caring.tables.exists(table)]
+
+
+def _require_one_form(caring: Caring, places: list[tuple[Table, str]]) -> None:
+    """Raises PermanentError when rows of a contract that named the subject otherwise would not be found."""
+    for table, _condition in places:
+        versions = protection_history.with_subject(caring.contract, caring.tables.properties(table))
+        others = caring.tables.read(table).where(~F.col(protection_history.VERSION).isin(*versions))
+        counts = {
+            row[0]: row[1]
+            for row in others.groupBy(protection_history.VERSION).count().orderBy(protection_history.VERSION).collect()
+        }
+        if counts:
+            found = ", ".join(f"{rows} of version {version}" for version, rows in counts.items())
+            raise PermanentError(
+                f"erasure {caring.run_id}: {table.name} holds rows of contracts that did not keep a token of "
+                f"{_column(caring)} ({found}), in which the subject could not be found; nothing was changed; "
+                f"`slipway backfill --dataset {caring.contract.dataset}` loads them anew, then erase"
+            )
+
+
+def _publish_without(caring: Caring, places: list[tuple[Table, str]]) -> None:
+    after: dict[str, int] = {}
+    for table, condition in places:
+        caring.tables.start_branch(table, caring.branch)
+        if caring.tables.read(table, branch=caring.branch).where(condition).take(1):
+            caring.tables.delete(table, caring.branch, condition)
+        head = caring.tables.head(table, caring.branch)
+        if head is not None:
+            after[table.name] = head
+    if len(after) == len(places):
+        curating.run(caring.against(after))
+
+
+def _mention(caring: Caring, table: Table) -> str:
+    """Rows of a curated table that name the subject, as a model by person does."""
+    names = [column.name for column in table.columns if column.type == "string"]
+    return " OR ".join(f"`{name}` = '{_token(caring)}'" for name in names) or "FALSE"
+
+
+def _left(found: dict[str, Any]) -> list[str]:
+    rows = sorted((name, count) for name, count in found["rows"].items())
+    return [
+        *(f"{name}: {count} rows of the subject left." for name, count in rows),
+        "Curated tables were computed again for the periods of these rows.",
+    ]
+
+
+def _gone(caring: Caring, found: dict[str, Any]) -> list[str]:
+    tables = ", ".join(table.name for table in caring.with_rows)
+    return [
+        f"All earlier snapshots of {tables} were removed with their files: no rollback reaches behind this.",
+        f"Staged rows of {found['staged_runs']} earlier runs were removed.",
+        "Removed objects remain as noncurrent versions until the bucket's lifecycle ends them "
+        "(retention.noncurrent_days of the environment's settings).",
+    ]
+
+
+def _untouched(caring: Caring, found: dict[str, Any]) -> list[str]:
+    days = caring.contract.retention.raw_days
+    sentences = [_raw_file(sha256, file, days) for sha256, file in found["files"].items()]
+    return [
+        *sentences,
+        "A raw file whose rows of the subject were all replaced, by a run whose folder is no longer kept, is not named "
+        f"here; every raw file leaves {days} days after its arrival, unless the environment's settings say otherwise.",
+        "A record of the subject is refused when a file is loaded again (rule subject.erased).",
+    ]
+
+
+def _raw_file(sha256: str, file: dict[str, Any], days: int) -> str:
+    if file["received_at"] is None:
+        return f"Not touched: raw file {sha256} holds replaced rows of the subject; it leaves by retention."
+    leaves = datetime.fromisoformat(file["received_at"]).date() + timedelta(days=days)
+    return (
+        f"Not touched: raw file {file['file_name']!r} ({sha256}) holds {file['rows']} of these rows; it leaves by "
+        f"retention on {leaves}."
+    )

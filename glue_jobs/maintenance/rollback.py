@@ -1,0 +1,62 @@
+"""Rollback: every table goes back to the snapshot it had before the runs, or to no rows if it had none.
+
+Everything is looked up before anything changes. What unfinished runs wrote aside is dropped too: it builds on what is
+taken back, and publishing it later would bring that back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts.errors import PermanentError
+from glue_jobs.maintenance.work import Caring
+from rows.tables import Table
+
+
+def roll_back(caring: Caring, _found: dict[str, Any]) -> list[str]:
+    """Publish the snapshots of the request; sentences about it.
+
+    Raises PermanentError when one of them is no longer kept; no table is changed then.
+    """
+    request = caring.request["rollback"]
+    targets = _targets(caring, request["tables"])
+    _refuse_what_is_gone(caring, targets, request["runs"])
+    for table in caring.with_rows:
+        caring.care.drop_run_branches(table)
+    for table, snapshot in targets:
+        caring.care.rollback(table, snapshot)
+    runs = ", ".join(request["runs"])
+    return [
+        f"{table.name}: back at snapshot {snapshot}, before {runs}."
+        if snapshot
+        else f"{table.name}: empty, as before {runs}."
+        for table, snapshot in targets
+    ]
+
+
+def _targets(caring: Caring, wanted: dict[str, int | None]) -> list[tuple[Table, int | None]]:
+    known = {table.name: table for table in caring.with_rows}
+    unknown = sorted(name for name, snapshot in wanted.items() if name not in known and snapshot is not None)
+    if unknown:
+        raise PermanentError(
+            f"rollback {caring.run_id}: no table {', '.join(unknown)} in dataset {caring.contract.dataset!r}; known: "
+            f"{', '.join(known) or 'none'}; nothing was changed; {_instead(caring)}"
+        )
+    return [(known[name], snapshot) for name, snapshot in wanted.items() if name in known]
+
+
+def _refuse_what_is_gone(caring: Caring, targets: list[tuple[Table, int | None]], runs: list[str]) -> None:
+    gone = [
+        f"{table.name} (snapshot {snapshot})"
+        for table, snapshot in targets
+        if snapshot is not None and snapshot not in caring.care.ancestors(table)
+    ]
+    if gone:
+        raise PermanentError(
+            f"rollback {caring.run_id} of {', '.join(runs)}: what was before is no longer kept in {', '.join(gone)}: "
+            f"it has expired, was erased, or was rolled back; nothing was changed; {_instead(caring)}"
+        )
+
+
+def _instead(caring: Caring) -> str:
+    return f"instead load the right files again: slipway backfill --dataset {caring.contract.dataset}"

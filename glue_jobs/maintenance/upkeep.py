@@ -1,0 +1,85 @@
+"""Maintenance: rows past their retention leave, small files are joined, old snapshots and orphan files leave.
+
+Processed rows leave by whole periods of every curated model, and the day up to which they left is written down first:
+curated periods before it are never computed again, so aggregates do not shrink (docs/decisions/0014).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from contracts import model
+from glue_jobs import curating
+from glue_jobs.maintenance.work import Caring
+from glue_jobs.transforms import records
+from rows import periods
+from rows.tables import Table
+
+
+def maintain(caring: Caring, found: dict[str, Any]) -> list[str]:
+    """Do what the contract's retention and maintenance say; sentences about it."""
+    report = [*_retain_processed(caring, found), *_retain_quarantine(caring, found)]
+    wanted = caring.contract.maintenance
+    for table in caring.existing:
+        caring.care.drop_run_branches(table, published_only=True)  # they would keep snapshots from expiring
+        caring.care.compact(table, wanted.target_file_mb)
+    caring.settle()
+    for table in caring.existing:
+        caring.care.expire(table, caring.now - timedelta(days=wanted.snapshot_days), wanted.least_snapshots)
+        orphans = caring.care.remove_orphans(table, caring.now - timedelta(days=wanted.orphan_days))
+        if orphans:
+            report.append(f"{table.name}: {orphans} files that no snapshot knows were removed.")
+    return report or ["No row was past its retention, and no file that no snapshot knows was found."]
+
+
+def leaving_before(contract: model.Contract, now: datetime) -> date | None:
+    """Rows of earlier dates leave the processed table; None keeps all.
+
+    It is the first day of the longest period, of the partitions and of all curated models, that is not wholly past the
+    retention.
+    """
+    if contract.retention.processed_days is None:
+        return None
+    kept = now.date() - timedelta(days=contract.retention.processed_days)
+    units: list[periods.Unit] = [contract.partition_transform, *(curated.period for curated in contract.curated)]
+    return periods.first_day(kept, max(units, key=lambda unit: periods.MONTHS[unit]))
+
+
+def _retain_processed(caring: Caring, found: dict[str, Any]) -> list[str]:
+    table, first = caring.processed, leaving_before(caring.contract, caring.now)
+    if first is None or not caring.tables.exists(table):
+        return []
+    behind = [curated_model.name for curated_model, standing, _ in caring.standings() if standing == "behind"]
+    if behind:
+        return [
+            f"{table.name}: rows before {first} stay until {', '.join(behind)} has caught up with rows already "
+            "published; the next run or a retry of the failed one does that."
+        ]
+    known = caring.tables.properties(table).get(curating.RETAINED_FROM)
+    if known is None or known < first.isoformat():
+        caring.care.set_property(table, curating.RETAINED_FROM, first.isoformat())
+    caring.care.delete(table, _before(caring.contract, first))
+    rows = _left(caring, table, found)
+    return [f"{table.name}: {rows} rows before {first} left; curated periods before it stay."] if rows else []
+
+
+def _before(contract: model.Contract, first: date) -> str:
+    """A row leaves when all dates by which it is found or summed are past; in most contracts there is one."""
+    names = dict.fromkeys([contract.partition_column, *(curated.source_date for curated in contract.curated)])
+    return " AND ".join(f"`{name}` < DATE '{first}'" for name in names)
+
+
+def _retain_quarantine(caring: Caring, found: dict[str, Any]) -> list[str]:
+    table, days = caring.quarantine, caring.contract.retention.quarantine_days
+    if not caring.tables.exists(table):
+        return []
+    first = caring.now.date() - timedelta(days=days)  # whole days: the table is partitioned by them
+    caring.care.delete(table, f"`{records.RECEIVED_AT}` < TIMESTAMP_NTZ '{first} 00:00:00'")
+    rows = _left(caring, table, found)
+    return [f"{table.name}: {rows} records received before {first} left."] if rows else []
+
+
+def _left(caring: Caring, table: Table, found: dict[str, Any]) -> int:
+    """Rows that left since the first attempt of this run began."""
+    return int(found["tables"][table.name]["rows"]) - caring.care.state(table).rows

@@ -1,0 +1,114 @@
+"""What a care run works with, and how curated tables stand against the processed table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pyspark.sql import SparkSession
+
+from contracts import model, naming
+from glue_jobs import curating
+from glue_jobs.tables import Tables
+from glue_jobs.tables.iceberg.upkeep import IcebergCare
+from rows.tables import Table
+
+OURS = "slipway."  # how all properties that curating gives a snapshot begin
+
+# current: holds what the published processed rows give. redefined: new, or its model has changed, so that the next run
+# computes it from all rows. behind: a publication was interrupted, which a retry or the next run repairs.
+Standing = Literal["current", "redefined", "behind"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caring:
+    """`runs_uri` is the folder of all runs of the dataset, with a final slash; `now` has a time zone."""
+
+    spark: SparkSession
+    contract: model.Contract
+    run_id: str
+    request: dict[str, Any]
+    processed: Table
+    quarantine: Table
+    quality: Table
+    curated: dict[str, Table]
+    tables: Tables
+    care: IcebergCare
+    runs_uri: str
+    now: datetime
+
+    @property
+    def branch(self) -> str:
+        """Branch of this run."""
+        return naming.branch(self.run_id)
+
+    @property
+    def found_uri(self) -> str:
+        """What the first attempt of this run found, before it changed anything."""
+        return f"{self.runs_uri}{self.run_id}/found.json"
+
+    @property
+    def with_rows(self) -> list[Table]:
+        """The tables that a run publishes, as far as they exist."""
+        return [
+            table for table in (self.processed, self.quarantine, *self.curated.values()) if self.tables.exists(table)
+        ]
+
+    @property
+    def existing(self) -> list[Table]:
+        """All tables of the dataset, as far as they exist."""
+        return [*self.with_rows, *([self.quality] if self.tables.exists(self.quality) else [])]
+
+    def measured(self) -> dict[str, dict[str, Any]]:
+        """Snapshot, rows, files and bytes of each table as published."""
+        states = {table.name: self.care.state(table) for table in self.existing}
+        return {
+            name: {"snapshot": state.snapshot, "rows": state.rows, "files": state.files, "bytes": state.size_bytes}
+            for name, state in states.items()
+        }
+
+    def against(self, after: dict[str, int]) -> curating.Curating:
+        """The curating of these heads of processed and quarantine under this run."""
+        return curating.Curating(
+            spark=self.spark,
+            contract=self.contract,
+            run_id=self.run_id,
+            processed=self.processed,
+            quarantine=self.quarantine,
+            curated=self.curated,
+            tables=self.tables,
+            after=after,
+        )
+
+    def standings(self) -> Iterator[tuple[model.CuratedModel, Standing, dict[str, str]]]:
+        """Each curated model, how its table stands, and what it should remember. Nothing while nothing was loaded."""
+        head = self.tables.head(self.processed) if self.tables.exists(self.processed) else None
+        if head is None:
+            return
+        published = self.against({self.processed.name: head})
+        for curated_model in self.contract.curated:
+            yield curated_model, self._standing(published, curated_model), published.memory(curated_model)
+
+    def _standing(self, published: curating.Curating, curated_model: model.CuratedModel) -> Standing:
+        table = self.curated[curated_model.name]
+        if not self.tables.exists(table):
+            return "redefined"
+        last = self.tables.last_properties(table, curating.SOURCE_SNAPSHOT)
+        if last.get(curating.FINGERPRINT) != published.memory(curated_model)[curating.FINGERPRINT]:
+            return "redefined"
+        outdated = curating.to_recompute(published, curated_model, self.tables.read(self.processed))
+        return "current" if outdated == [] else "behind"
+
+    def settle(self) -> None:
+        """Let every current curated table remember the processed snapshot as published, in its newest snapshot.
+
+        What it remembered may have been replaced by a compaction, and would be gone when snapshots expire.
+        """
+        for curated_model, standing, memory in self.standings():
+            table = self.curated[curated_model.name]
+            if standing == "current" and not memory.items() <= self.care.summary(table).items():
+                last = self.tables.last_properties(table, curating.SOURCE_SNAPSHOT)
+                ours = {name: value for name, value in last.items() if name.startswith(OURS)}
+                self.care.remember(table, ours | memory)

@@ -1,0 +1,72 @@
+"""Text to typed values, defined by regular expressions so that a second engine can give the same result.
+
+Spark's typed CSV parse rounds decimals silently and accepts much else, so every value is read as text, trimmed of
+BLANKS (what is empty then is null), matched against its `shape` and converted; a date must exist. A text that is not
+null but whose value is null did not parse, and `complaint` says why.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from contracts import model
+from rows.grammar import BLANKS, FALSE, NUMBER, TRUE, date_format, shape
+
+SHOWN_CHARACTERS = 60  # of a value, in a reason
+
+
+def trimmed(raw: Column) -> Column:
+    """The text without BLANKS around it."""
+    return F.btrim(raw, F.lit(BLANKS))
+
+
+def present(text: Column) -> Column:
+    """A trimmed text, null when nothing is left; of a column, since Spark would compute an expression twice."""
+    return F.when(text != "", text)
+
+
+def value(column: model.Column, text: Column) -> Column:
+    """The typed value of a trimmed text, null when it does not parse."""
+    converted = _converted(column, text)
+    pattern = shape(column)
+    return converted if pattern is None else F.when(text.rlike(pattern), converted)
+
+
+def complaint(column: model.Column, text: Column) -> Column:
+    """Why this text did not parse, as the end of a sentence that starts with the value."""
+    if column.precision_and_scale:
+        precision, scale = column.precision_and_scale
+        digits = precision - scale
+        return (
+            F.when(~text.rlike(NUMBER), F.lit("is not a number"))
+            .when(F.length(F.regexp_extract(text, r"\.([0-9]+)", 1)) > scale, F.lit(f"has more than {scale} decimals"))
+            .otherwise(F.lit(f"has more than {digits} digits before the decimal point"))
+        )
+    if column.type in ("int", "bigint"):
+        too_large = F.lit(f"does not fit into {column.type}")
+        return F.when(text.rlike(r"\A[+-]?[0-9]+\z"), too_large).otherwise(F.lit("is not a whole number"))
+    if column.type in ("date", "timestamp"):
+        return F.lit(f"is not a {column.type} written {column.format}")
+    return F.lit(f"is not a {column.type}")
+
+
+def shown(column: model.Column, text: Column) -> Column:
+    """The value as a reason may show it: quoted, shortened, and not at all when it is personal data."""
+    if column.pii:
+        return F.lit("the value (personal data, not shown)")
+    short = F.when(F.length(text) > SHOWN_CHARACTERS, F.concat(F.substring(text, 1, SHOWN_CHARACTERS), F.lit("...")))
+    return F.concat(F.lit("'"), F.coalesce(short, text), F.lit("'"))
+
+
+def _converted(column: model.Column, text: Column) -> Column:
+    if column.type == "string":
+        return text
+    if column.type == "boolean":
+        word = F.lower(text)
+        return F.when(word.isin(*TRUE), F.lit(True)).when(word.isin(*FALSE), F.lit(False))
+    if column.type == "date":
+        return F.try_to_date(text, date_format(column))
+    if column.type == "timestamp":
+        return F.try_to_timestamp(text, F.lit(date_format(column))).cast("timestamp_ntz")
+    return text.try_cast(column.type)

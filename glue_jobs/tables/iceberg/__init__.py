@@ -1,0 +1,1 @@
+"""The table format Iceberg: `tables` reads, writes and publishes, `upkeep` maintains."""

@@ -1,0 +1,277 @@
+# ruff: noqa: S608 - names cannot be bound as parameters; they come from a validated contract and naming.branch
+"""Iceberg tables in the catalog `glue_catalog` (the Glue Data Catalog, or a directory in tests and benchmarks).
+
+MERGE is copy-on-write: a run rewrites only the month files that hold a corrected row, once or a few times a day, and
+every reader (Athena, Redshift, PyIceberg) then reads plain files. Merge-on-read would make each of them apply position
+deletes until a compaction, which is a better trade only for many small updates per hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped] # py4j has no types
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from contracts.errors import ContractInvalid, RetryableError
+from rows import evolution
+from rows.tables import Table, TableColumn
+
+CATALOG = "glue_catalog"
+MAIN = "main"
+RUN_BRANCHES = "run_"  # prefix of contracts.naming.branch
+UNIX_EPOCH = date(1970, 1, 1)
+# Source: Iceberg table spec, "Snapshots" (operation) and "Manifests" (status of an entry).
+REWRITTEN = "replace"
+UNTOUCHED = 0
+
+PROPERTIES = {
+    "format-version": "2",
+    "write.merge.mode": "copy-on-write",
+    "write.delete.mode": "copy-on-write",
+    "write.distribution-mode": "hash",  # rows of a partition meet in one task: one file per partition and run
+    "write.merge.distribution-mode": "hash",
+    "write.parquet.compression-codec": "zstd",
+    "write.target-file-size-bytes": str(128 * 1024 * 1024),
+    "write.metadata.delete-after-commit.enabled": "true",  # each commit writes a metadata file: keep the last 50
+    "write.metadata.previous-versions-max": "50",
+}
+
+
+class IcebergTables:
+    """Implements glue_jobs.tables.Tables."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+
+    def ensure(self, table: Table, *, may_evolve: bool) -> list[str]:
+        columns = ", ".join(_definition(column) for column in table.columns)
+        location = f"LOCATION {_text(table.location)}" if table.location else ""
+        self._spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {_name(table)} ({columns}) USING iceberg "
+            f"PARTITIONED BY ({_partitioning(table)}) {location} "
+            f"COMMENT {_text(table.comment)} TBLPROPERTIES ({_pairs({**PROPERTIES, **table.properties})})"
+        )
+        missing = self._missing_properties(table)
+        changes = self._evolve(table, may_evolve=may_evolve)
+        if missing:
+            self._alter(table, f"SET TBLPROPERTIES ({_pairs(missing)})")
+        return changes
+
+    def exists(self, table: Table) -> bool:
+        return self._spark.catalog.tableExists(_name(table))
+
+    def start_branch(self, table: Table, branch: str) -> int | None:
+        refs = self._refs(table)
+        for name in refs:
+            if name.startswith(RUN_BRANCHES):
+                self._drop(table, name)
+        # Not CREATE OR REPLACE: Iceberg refuses to replace a branch while main has no snapshot.
+        self._spark.sql(f"ALTER TABLE {_name(table)} CREATE BRANCH `{branch}`")
+        return refs.get(MAIN)
+
+    def head(self, table: Table, branch: str | None = None) -> int | None:
+        return self._refs(table).get(branch or MAIN)
+
+    def read(self, table: Table, *, branch: str | None = None, snapshot: int | None = None) -> DataFrame:
+        if snapshot is not None:
+            return self._spark.sql(f"SELECT * FROM {_name(table)} VERSION AS OF {snapshot}")
+        return self._spark.table(_name(table, branch) if branch else _name(table))
+
+    def append(self, table: Table, branch: str, rows: DataFrame) -> None:
+        self._in_order(table, rows).writeTo(_name(table, branch)).append()
+
+    def delete(self, table: Table, branch: str, condition: str) -> None:
+        self._spark.sql(f"DELETE FROM {_name(table, branch)} WHERE {condition}")
+
+    def merge(self, table: Table, branch: str, rows: DataFrame, *, on: str, newer: str) -> None:
+        view = f"merged_into_{table.name}"
+        self._in_order(table, rows).createOrReplaceTempView(view)
+        self._spark.sql(
+            f"MERGE INTO {_name(table, branch)} t USING {view} s ON {on} "
+            f"WHEN MATCHED AND {newer} THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+        )
+
+    def update(self, table: Table, branch: str, rows: DataFrame, *, on: str, when: str, values: dict[str, str]) -> None:
+        view = f"updates_of_{table.name}"
+        rows.createOrReplaceTempView(view)
+        assignments = ", ".join(f"t.`{name}` = {value}" for name, value in values.items())
+        self._spark.sql(
+            f"MERGE INTO {_name(table, branch)} t USING {view} s ON {on} "
+            f"WHEN MATCHED AND {when} THEN UPDATE SET {assignments}"
+        )
+
+    def record(self, table: Table, rows: DataFrame, *, run_id: str) -> None:
+        mine = f"run_id = {_text(run_id)}"
+        if self.read(table).where(mine).take(1):  # of an earlier attempt; seldom, so most runs make one commit
+            self._spark.sql(f"DELETE FROM {_name(table)} WHERE {mine}")
+        self._in_order(table, rows).writeTo(_name(table)).append()
+
+    def replace(
+        self, table: Table, branch: str, rows: DataFrame, condition: Column, properties: dict[str, str]
+    ) -> None:
+        writer = self._in_order(table, rows).writeTo(_name(table, branch))
+        for name, value in properties.items():
+            writer = writer.option(f"snapshot-property.{name}", value)
+        writer.overwrite(condition)
+
+    def changed_partitions(self, table: Table, since: int, until: int) -> list[date] | None:
+        ancestry = self._ancestry(table, until)
+        known = [step["snapshot_id"] for step in ancestry]
+        if since not in known:
+            return None
+        # A compaction replaces files without changing a row, so what it did is not looked at.
+        steps = [step["snapshot_id"] for step in ancestry[: known.index(since)] if step["operation"] != REWRITTEN]
+        if not steps:
+            return []
+        changes = " UNION ALL ".join(
+            f"SELECT data_file.partition.`{_partition_field(table)}` AS value "
+            f"FROM {_name(table)}.entries VERSION AS OF {step} WHERE snapshot_id = {step} AND status <> {UNTOUCHED}"
+            for step in steps
+        )
+        rows = self._spark.sql(f"SELECT DISTINCT value FROM ({changes})").collect()
+        return sorted(_first_day(table, row["value"]) for row in rows)
+
+    def last_properties(self, table: Table, marker: str) -> dict[str, str]:
+        ancestry = self._ancestry(table, self.head(table))
+        return next((dict(step["summary"]) for step in ancestry if marker in (step["summary"] or {})), {})
+
+    def ancestors(self, table: Table) -> list[int]:
+        """The published snapshot and those it was built on, newest first, as far back as they are kept."""
+        return [step["snapshot_id"] for step in self._ancestry(table, self.head(table))]
+
+    def properties(self, table: Table) -> dict[str, str]:
+        # Not SHOW TBLPROPERTIES: it blacks out what names a token or a URL (spark.redaction.regex), as columns may.
+        java: Any = self._spark.sparkContext._jvm
+        loaded = java.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self._spark._jsparkSession, _name(table))
+        return dict(loaded.properties())
+
+    def publish(self, table: Table, branch: str, snapshot: int) -> None:
+        refs = self._refs(table)
+        if refs.get(branch) == snapshot:
+            self._fast_forward(table, branch, snapshot)
+            self._drop(table, branch)
+        elif not self._is_published(table, snapshot):
+            raise RetryableError(
+                f"{_name(table)}: branch {branch!r} is at snapshot {refs.get(branch)}, not at the expected {snapshot}, "
+                "which is not published either; run the whole batch again"
+            )
+
+    def _fast_forward(self, table: Table, branch: str, snapshot: int) -> None:
+        name = f"{table.database}.{table.name}"
+        try:
+            self._spark.sql(f"CALL {CATALOG}.system.fast_forward('{name}', '{MAIN}', '{branch}')")
+        except (Py4JJavaError, PySparkException) as error:
+            if self._is_published(table, snapshot):  # by an attempt that was killed before it dropped the branch
+                return
+            raise RetryableError(
+                f"{_name(table)}: {MAIN} cannot be moved forward to snapshot {snapshot} of branch {branch!r}, most "
+                "likely because maintenance changed the table meanwhile; run the whole batch again"
+            ) from error
+
+    def _is_published(self, table: Table, snapshot: int) -> bool:
+        return snapshot in self.ancestors(table)
+
+    def _ancestry(self, table: Table, snapshot: int | None) -> list[Row]:
+        """The snapshot and those it was built on, newest first, as far back as they are kept."""
+        columns = "snapshot_id, parent_id, operation, summary"
+        rows = self._spark.sql(f"SELECT {columns} FROM {_name(table)}.snapshots").collect()
+        known, found = {row["snapshot_id"]: row for row in rows}, []
+        while snapshot in known:
+            found.append(known[snapshot])
+            snapshot = known[snapshot]["parent_id"]
+        return found
+
+    def _refs(self, table: Table) -> dict[str, int]:
+        rows = self._spark.sql(f"SELECT name, snapshot_id FROM {_name(table)}.refs WHERE type = 'BRANCH'").collect()
+        return {row["name"]: row["snapshot_id"] for row in rows}
+
+    def _drop(self, table: Table, branch: str) -> None:
+        self._spark.sql(f"ALTER TABLE {_name(table)} DROP BRANCH `{branch}`")
+
+    def _in_order(self, table: Table, rows: DataFrame) -> DataFrame:
+        return rows.select(*(F.col(column.name) for column in table.columns))
+
+    def _evolve(self, table: Table, *, may_evolve: bool) -> list[str]:
+        self._require_partitioning(table)
+        existing = {field.name: field.dataType.simpleString() for field in self._spark.table(_name(table)).schema}
+        found = evolution.differences(existing, table)
+        evolution.require_safe(_name(table), found, may_evolve=may_evolve)
+        for column in table.columns:
+            if column.name not in existing:
+                self._alter(table, f"ADD COLUMN {_definition(column)}")
+            elif existing[column.name] != column.type:
+                self._alter(table, f"ALTER COLUMN `{column.name}` TYPE {column.type}")
+        if found:
+            names = self._spark.table(_name(table)).columns
+            for name, before in evolution.moves(names, table):
+                self._alter(table, f"ALTER COLUMN `{name}` {f'AFTER `{before}`' if before else 'FIRST'}")
+        return [difference.sentence for difference in found]
+
+    def _missing_properties(self, table: Table) -> dict[str, str]:
+        """Raises ContractInvalid when one is there with another value."""
+        if not table.properties:
+            return {}
+        known = self.properties(table)
+        for name, value in table.properties.items():
+            if known.get(name, value) != value:
+                raise ContractInvalid(
+                    f"{_name(table)} remembers {name} = {known[name]}, and the contract now means {value}; rows of one "
+                    "version must be alike: give the contract another version"
+                )
+        return {name: value for name, value in table.properties.items() if name not in known}
+
+    def _alter(self, table: Table, change: str) -> None:
+        self._spark.sql(f"ALTER TABLE {_name(table)} {change}")
+
+    def _require_partitioning(self, table: Table) -> None:
+        """Raises ContractInvalid when the table is partitioned otherwise: what to recompute is told by partitions."""
+        found = self._spark.table(_name(table)).select("_partition.*").columns
+        wanted = _partition_field(table)
+        if found != [wanted]:
+            raise ContractInvalid(
+                f"{_name(table)} is partitioned by {', '.join(found)}, and the contract wants {wanted}; a table keeps "
+                "its partitioning: give the dataset another name and load its files there"
+            )
+
+
+def _name(table: Table, branch: str | None = None) -> str:
+    name = f"{CATALOG}.{table.database}.{table.name}"
+    return f"{name}.`branch_{branch}`" if branch else name
+
+
+def _definition(column: TableColumn) -> str:
+    return f"`{column.name}` {column.type} COMMENT {_text(column.comment)}"
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _pairs(properties: Mapping[str, str]) -> str:
+    return ", ".join(f"{_text(name)} = {_text(value)}" for name, value in properties.items())
+
+
+def _partitioning(table: Table) -> str:
+    column = f"`{table.partition_column}`"
+    return column if table.partition_transform == "identity" else f"{table.partition_transform}s({column})"
+
+
+def _partition_field(table: Table) -> str:
+    if table.partition_transform == "identity":
+        return table.partition_column
+    return f"{table.partition_column}_{table.partition_transform}"  # how Iceberg names transformed fields
+
+
+def _first_day(table: Table, value: Any) -> date:
+    """The date that an Iceberg partition value stands for: months and years are counted from 1970."""
+    if table.partition_transform == "month":
+        return date(1970 + value // 12, value % 12 + 1, 1)
+    if table.partition_transform == "year":
+        return date(1970 + value, 1, 1)
+    return value if isinstance(value, date) else UNIX_EPOCH + timedelta(days=value)

@@ -1,0 +1,41 @@
+"""Entry point: closes a burst of rejected files and says what people are told of it; announce.asl.json publishes it."""
+
+from __future__ import annotations
+
+import functools
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from contracts.texts import shortened
+from lambdas.announce_rejections.service import AnnounceRejections
+from lambdas.announce_rejections.settings import Settings
+from pipeline.alerts import BODY_LENGTH, message_attributes, subject_line
+from pipeline.aws_errors import retryable
+from pipeline.bursts import Bursts
+from pipeline.environment import read_settings
+from pipeline.ledger import FileLedger
+
+
+@retryable
+def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """`event`: {dataset, burst}; the answer is {subject, message, attributes} as SNS takes them."""
+    digest = _service().compose(event["dataset"], event["burst"])
+    return {
+        "subject": subject_line(digest.subject),
+        "message": shortened(digest.body, BODY_LENGTH),
+        "attributes": message_attributes(digest.attributes),
+    }
+
+
+@functools.cache
+def _service() -> AnnounceRejections:
+    settings = read_settings(Settings, os.environ)
+    dynamodb = boto3.resource("dynamodb")
+    return AnnounceRejections(
+        environment=settings.environment,
+        files=FileLedger(dynamodb.Table(settings.file_ledger)),
+        bursts=Bursts(table=dynamodb.Table(settings.bursts_table), now=lambda: datetime.now(UTC)),
+    )

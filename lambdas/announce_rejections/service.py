@@ -1,0 +1,50 @@
+"""Closes the burst, then reads the ledger entries of the files that are described. Repeated, it says the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contracts.errors import PermanentError
+from lambdas.announce_rejections import messages
+from pipeline.alerts import facts, rejections_of
+from pipeline.bursts import Bursts
+from pipeline.ledger import FileLedger, Item
+from pipeline.logs import Log
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digest:
+    """One message about all files of a burst."""
+
+    subject: str
+    body: str
+    attributes: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnounceRejections:
+    """Composes digests."""
+
+    environment: str
+    files: FileLedger
+    bursts: Bursts
+
+    def compose(self, dataset: str, burst_id: str) -> Digest:
+        """What people are told. Raises PermanentError for a burst that no file joined."""
+        burst = self.bursts.close(rejections_of(dataset), burst_id)
+        if burst is None:
+            raise PermanentError(f"burst {burst_id!r} of {dataset!r} has no file; `slipway files list` shows what came")
+        files = sorted((self._entry(dataset, entry) for entry in burst.shown), key=messages.in_order)
+        Log({"dataset": dataset}).info("rejections told", burst=burst_id, files=burst.size)
+        return Digest(
+            subject=messages.subject(self.environment, dataset, burst, files),
+            body=messages.body(dataset, burst, files),
+            attributes=facts(kind="rejection", severity="warning", environment=self.environment, dataset=dataset),
+        )
+
+    def _entry(self, dataset: str, entry: str) -> Item:
+        """Its ledger entry, which intake wrote before the file joined a burst."""
+        found = self.files.get(dataset, entry)
+        if found is None:
+            raise PermanentError(f"{entry!r} of {dataset!r} is in a burst but not in the file ledger")
+        return found

@@ -1,0 +1,1 @@
+"""Athena on DuckDB: SQL translated, tables read as the caller, results as Athena writes them."""

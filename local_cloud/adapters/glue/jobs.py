@@ -1,0 +1,268 @@
+"""Glue Spark jobs run with the local Spark, under the job's role, instead of being reported as done.
+
+The run's record, its states and the calls that read it stay the emulator's; starting and stopping are ours.
+A job that cannot be run here (another command, no script) fails: never pretend.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import importlib.util
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+from uuid import uuid4
+
+import boto3
+
+from local_cloud.adapters import roles
+from local_cloud.adapters.glue import command as spark_command
+from local_cloud.instruments import crashes
+from local_cloud.patching import original, replace
+from local_cloud.settings import REGION, ServerSettings
+
+GLUE = "ministack.services.glue"
+TERMINAL_STATES = frozenset({"SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED"})
+SECONDS_PER_MINUTE = 60
+logger = logging.getLogger("slipway.spark")
+
+
+@dataclass(kw_only=True)
+class ActiveRun:
+    """A run that has not ended, and what is needed to end it early."""
+
+    record: dict[str, Any]
+    ended: threading.Event = field(default_factory=threading.Event)
+    process: subprocess.Popen[bytes] | None = None
+    stop_state: str = ""  # set by a stop or a timeout: the state the run then ends in
+
+
+_active: dict[str, ActiveRun] = {}
+
+
+def install(settings: ServerSettings) -> None:
+    """Replace the emulator's start and stop of job runs."""
+    replace(GLUE, "_start_job_run", lambda _: lambda data: start_job_run(settings, data))
+    replace(GLUE, "_batch_stop_job_run", lambda _: batch_stop_job_run)
+    replace(GLUE, "_create_job", _keep_concurrency)
+    crashes.job_processes.append(processes_of)
+
+
+def wait_for(run_id: str, seconds: float) -> dict[str, Any] | None:
+    """The record of a run once it has ended, None while it has not; waits at most `seconds`."""
+    active = _active[run_id]
+    return active.record if active.ended.wait(seconds) else None
+
+
+def stop(run_id: str, state: str = "STOPPED") -> None:
+    """End a run early, with its processes."""
+    active = _active[run_id]
+    if not active.ended.is_set():
+        active.stop_state = state
+        active.record["JobRunState"] = "STOPPING"
+        if active.process is not None:
+            active.process.terminate()  # its lifeline kills Spark with it
+
+
+def processes_of(role: str) -> list[int]:
+    """Lifelines of the Spark runs that go on under a role, by its name."""
+    jobs = original(GLUE, "_jobs")
+    going = (active for active in list(_active.values()) if active.process is not None and not active.ended.is_set())
+    return [a.process.pid for a in going if a.process and jobs[a.record["JobName"]]["Role"].endswith(f"/{role}")]
+
+
+def start_job_run(settings: ServerSettings, data: dict[str, Any]) -> Any:
+    """Glue's StartJobRun."""
+    name = str(data.get("JobName"))
+    job = original(GLUE, "_jobs").get(name)
+    if job is None:
+        return _refused("EntityNotFoundException", f"Failed to start job run due to missing metadata. Job {name}")
+    running = [a for a in _active.values() if a.record["JobName"] == name and not a.ended.is_set()]
+    if len(running) >= int(job.get("ExecutionProperty", {}).get("MaxConcurrentRuns", 1)):
+        return _refused("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}")
+    record = _new_record(job, data)
+    original(GLUE, "_job_runs").setdefault(name, []).append(record)
+    active = _active[record["Id"]] = ActiveRun(record=record)
+    run_here = contextvars.copy_context().run  # the emulator keeps account and region in context variables
+    threading.Thread(target=run_here, args=(_run, settings, job, active), name=record["Id"], daemon=True).start()
+    return original(GLUE, "json_response")({"JobRunId": record["Id"]})
+
+
+def batch_stop_job_run(data: dict[str, Any]) -> Any:
+    """Glue's BatchStopJobRun."""
+    name, stopped, errors = data["JobName"], [], []
+    for run_id in data.get("JobRunIds", []):
+        active = _active.get(run_id)
+        if active is None or active.ended.is_set():
+            detail = {"ErrorCode": "InvalidInputException", "ErrorMessage": f"run {run_id} is not running"}
+            errors.append({"JobName": name, "JobRunId": run_id, "ErrorDetail": detail})
+            continue
+        stop(run_id)
+        stopped.append({"JobName": name, "JobRunId": run_id})
+    return original(GLUE, "json_response")({"SuccessfulSubmissions": stopped, "Errors": errors})
+
+
+def _run(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -> None:
+    record = active.record
+    try:
+        record["JobRunState"] = "RUNNING"
+        state, message = _execute(settings, job, active)
+    except Exception as exc:  # the run's record is where every cause of a failed run belongs
+        logger.exception("Glue run %s could not be started", record["Id"])
+        state, message = "FAILED", f"{type(exc).__name__}: {exc}"
+    now = int(time.time())
+    record.update(JobRunState=active.stop_state or state, ErrorMessage=message, CompletedOn=now, LastModifiedOn=now)
+    record["ExecutionTime"] = now - record["StartedOn"]
+    logger.info("Glue run %s of %s: %s %s", record["Id"], job["Name"], record["JobRunState"], message[:200])
+    active.ended.set()
+
+
+def _execute(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -> tuple[str, str]:
+    run_id = active.record["Id"]
+    if job["Command"].get("Name") != "glueetl":
+        raise ValueError(f"job command {job['Command'].get('Name')!r} is not run by the embedded AWS, only 'glueetl'")
+    credentials = roles.assume(job["Role"], f"GlueJobRunnerSession-{run_id[-24:]}", "glue.amazonaws.com").environment()
+    arguments = active.record["Arguments"]
+    folder = settings.state_dir / "spark" / run_id
+    s3 = _s3_client(settings, credentials)
+    script = _download(s3, job["Command"]["ScriptLocation"], folder)
+    extra = [uri for uri in arguments.get("--extra-py-files", "").split(",") if uri]
+    packages = [_download(s3, uri.strip(), folder) for uri in extra]
+    command = spark_command.spark_submit(settings, arguments, script, packages, _jars(settings))
+    log_path = settings.logs_dir / f"{run_id}.log"
+    environment = _environment(settings, credentials) | {"SLIPWAY_DRIVER_LOG": str(log_path.resolve())}
+    code = _submit(command, environment, log_path, active, _timeout_seconds(job))
+    if code == 0:
+        return "SUCCEEDED", ""
+    return "FAILED", spark_command.error_message(log_path.read_text("utf-8", "replace"), code)
+
+
+def _submit(command: list[str], env: dict[str, str], log_path: Path, active: ActiveRun, timeout_seconds: int) -> int:
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with log_path.open("ab") as log:  # to which the driver adds
+        active.process = subprocess.Popen(
+            [sys.executable, "-m", "local_cloud.lifeline", *command],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=Path(__file__).parents[3],
+        )
+    if active.stop_state:  # stopped between the check and the start
+        active.process.terminate()
+    try:
+        return active.process.wait(timeout_seconds)
+    except subprocess.TimeoutExpired:
+        stop(active.record["Id"], "TIMEOUT")
+        return active.process.wait()
+    finally:
+        if active.process.stdin:
+            active.process.stdin.close()
+
+
+def _environment(settings: ServerSettings, credentials: dict[str, str]) -> dict[str, str]:
+    """Nothing of the server's own environment but what finds programs, so that its credentials stay its own."""
+    inherited = {key: os.environ[key] for key in ("PATH", "HOME", "JAVA_HOME", "LANG", "TMPDIR") if key in os.environ}
+    return (
+        inherited
+        | credentials
+        | {
+            "AWS_ENDPOINT_URL": settings.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_DRIVER_PYTHON": sys.executable,
+            "PYTHONUNBUFFERED": "1",
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        }
+    )
+
+
+def _jars(settings: ServerSettings) -> list[Path]:
+    jars = sorted(settings.jars_dir.glob("*.jar"))
+    if not jars:
+        raise FileNotFoundError(
+            f"no jars in {settings.jars_dir}: `make setup` fetches Spark's Iceberg and S3 libraries"
+        )
+    spark = importlib.util.find_spec("pyspark")
+    if spark is None or spark.origin is None:
+        raise FileNotFoundError("pyspark is not installed: run `make setup`")
+    return spark_command.needed_jars(jars, sorted((Path(spark.origin).parent / "jars").glob("*.jar")))
+
+
+def _s3_client(settings: ServerSettings, credentials: dict[str, str]) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=settings.endpoint,
+        region_name=REGION,
+        aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=credentials["AWS_SESSION_TOKEN"],
+    )
+
+
+def _download(s3: Any, uri: str, folder: Path) -> Path:
+    location = urlparse(uri)
+    if location.scheme != "s3":
+        raise ValueError(f"{uri!r} is not an s3:// address; Glue reads scripts and packages from S3")
+    target = folder / Path(location.path).name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    s3.download_file(location.netloc, location.path.lstrip("/"), str(target))
+    return target
+
+
+def _timeout_seconds(job: dict[str, Any]) -> int:
+    return int(job.get("Timeout") or 480) * SECONDS_PER_MINUTE  # 480 minutes is the default since Glue 5.0
+
+
+def _new_record(job: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    run_id = f"jr_{uuid4().hex}{uuid4().hex}"
+    now = int(time.time())
+    arguments = spark_command.merged_arguments(
+        job.get("DefaultArguments", {}), data.get("Arguments", {}), job_name=job["Name"], run_id=run_id
+    )
+    capacity = job.get("MaxCapacity") or job.get("NumberOfWorkers", 2)
+    return {
+        "Id": run_id,
+        "Attempt": 0,
+        "JobName": job["Name"],
+        "StartedOn": now,
+        "LastModifiedOn": now,
+        "JobRunState": "STARTING",
+        "Arguments": arguments,
+        "ErrorMessage": "",
+        "PredecessorRuns": [],
+        "AllocatedCapacity": capacity,
+        "ExecutionTime": 0,
+        "Timeout": job.get("Timeout", 480),
+        "MaxCapacity": float(capacity),
+        "WorkerType": job.get("WorkerType", "G.1X"),
+        "NumberOfWorkers": job.get("NumberOfWorkers", 2),
+        "LogGroupName": "/aws-glue/jobs",
+        "GlueVersion": job.get("GlueVersion", "5.0"),
+    }
+
+
+def _refused(code: str, message: str) -> Any:
+    return original(GLUE, "error_response_json")(code, message, 400)
+
+
+def _keep_concurrency(create: Any) -> Any:
+    """CreateJob forgets ExecutionProperty, which decides how many runs may go on at once."""
+
+    def create_job(data: dict[str, Any]) -> Any:
+        response = create(data)
+        job = original(GLUE, "_jobs").get(data.get("Name"))
+        if job is not None and "ExecutionProperty" in data:
+            job["ExecutionProperty"] = data["ExecutionProperty"]
+        return response
+
+    return create_job

@@ -1,0 +1,1 @@
+"""QuickSight as far as a refresh goes."""

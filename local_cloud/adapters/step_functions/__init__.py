@@ -1,0 +1,1 @@
+"""Service integrations of Step Functions that the emulator lacks or gets wrong."""

@@ -1,0 +1,3 @@
+"""Resource types that a deployment recorded without making anything real; each deployment lists them."""
+
+recorded: set[str] = set()

@@ -1,0 +1,50 @@
+"""The two DynamoDB ledgers: what an entry is called, which states it has, and the only writes that move it.
+
+Every move is one conditional write: two writers cannot both win, and the same writer may repeat itself after a crash.
+Tables are handed in as boto3 Table objects; this package imports the standard library only. A run keeps the hashes of
+its files itself (`file_hashes`): whoever ends or resumes it reads them strongly consistent; the index would lag.
+"""
+
+from pipeline.ledger.entries import (
+    HELD_STATUS,
+    LOCK_ENTRY,
+    RUN_PREFIX,
+    UNKNOWN_DATASET,
+    FileStatus,
+    Item,
+    RunMode,
+    RunStatus,
+    duplicate_entry,
+    erased_entry,
+    file_entry,
+    ignored_entry,
+    new_run_id,
+    rejected_entry,
+    run_entry,
+    timestamp,
+)
+from pipeline.ledger.files import BY_STATUS, DELIVERY, FileLedger
+from pipeline.ledger.runs import RunLedger
+
+__all__ = [
+    "BY_STATUS",
+    "DELIVERY",
+    "HELD_STATUS",
+    "LOCK_ENTRY",
+    "RUN_PREFIX",
+    "UNKNOWN_DATASET",
+    "FileLedger",
+    "FileStatus",
+    "Item",
+    "RunLedger",
+    "RunMode",
+    "RunStatus",
+    "duplicate_entry",
+    "erased_entry",
+    "file_entry",
+    "ignored_entry",
+    "new_run_id",
+    "rejected_entry",
+    "run_entry",
+    "timestamp",
+]

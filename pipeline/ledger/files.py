@@ -1,0 +1,271 @@
+"""The file ledger: each content once per dataset, and the only writes that move it from state to state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.ledger import items, loads
+from pipeline.ledger.entries import FileStatus, Item, dataset_status, file_entry, ignored_entry
+
+BY_STATUS = "by_status"
+# What tells one delivery of a content from another.
+DELIVERY = ("file_name", "landing_key", "sequencer", "received_at")
+
+
+@dataclass(frozen=True)
+class FileLedger:
+    """Operations on the file ledger table."""
+
+    table: Any
+
+    def get(self, dataset: str, entry: str) -> Item | None:
+        """The entry as it is now (strongly consistent), or None."""
+        return items.get(self.table, dataset, entry)
+
+    def add(self, item: Mapping[str, Any]) -> bool:
+        """Write a new entry; False when there is one already."""
+        status: FileStatus = item["status"]
+        full = {**item, "dataset_status": dataset_status(item["dataset"], status)}
+        return items.put(self.table, full, "attribute_not_exists(entry)")
+
+    def ignore(self, dataset: str, landing_key: str, *, received_at: str, size_bytes: int, detail: str) -> None:
+        """Record that an object is no delivery by its name; the newest of a key stands for all."""
+        item = {
+            "dataset": dataset,
+            "entry": ignored_entry(landing_key),
+            "status": "ignored",
+            "dataset_status": dataset_status(dataset, "ignored"),
+            "file_name": landing_key.rpartition("/")[2],
+            "landing_key": landing_key,
+            "size_bytes": size_bytes,
+            "received_at": received_at,
+            "detail": detail,
+        }
+        is_newest = "attribute_not_exists(entry) OR received_at < :received_at"
+        items.put(self.table, item, is_newest, {":received_at": received_at})
+
+    def mark_waiting(self, dataset: str, sha256: str) -> bool:
+        """registering -> waiting; False when it was past that already."""
+        return bool(
+            self._move(dataset, sha256, "waiting", condition="#status = :from", values={":from": "registering"})
+        )
+
+    def precede(self, known: Item, earlier: Mapping[str, Any]) -> Item | None:
+        """Let an `earlier` delivery of the same content stand for it: the entry as it is then.
+
+        Events come in any order, and which row wins over another depends on `received_at`. `known` is the entry as it
+        was read, `earlier` has the attributes named in DELIVERY; the delivery that gives way is kept in `displaced`.
+        None when the entry has changed since, or no longer waits.
+        """
+        displaced = {name: known[name] for name in DELIVERY}
+        return self._move(
+            known["dataset"],
+            known["sha256"],
+            "waiting",
+            condition=" AND ".join(["#status = :to", *(f"{name} = :was_{name}" for name in DELIVERY)]),
+            values={
+                **{f":{name}": earlier[name] for name in DELIVERY},
+                **{f":was_{name}": displaced[name] for name in DELIVERY},
+                ":none": [],
+                ":displaced": [displaced],
+            },
+            sets=", ".join(
+                [
+                    *(f"{name} = :{name}" for name in DELIVERY),
+                    "displaced = list_append(if_not_exists(displaced, :none), :displaced)",
+                ]
+            ),
+        )
+
+    def claim(self, dataset: str, sha256: str, run_id: str, *, held: FileStatus = "waiting") -> Item | None:
+        """`held` -> claimed by `run_id`: the whole entry, also when the run holds it already; None when it cannot."""
+        return self._move(
+            dataset,
+            sha256,
+            "claimed",
+            condition="#status = :from OR (#status = :to AND run_id = :run)",
+            values={":from": held, ":run": run_id},
+            sets="run_id = :run",
+        )
+
+    def give_back(self, dataset: str, sha256: str, run_id: str, *, held: FileStatus = "waiting") -> bool:
+        """claimed by `run_id` -> `held`, where the run took it from; False when this run does not hold it.
+
+        A file that was loaded says again which run's load stands; one of whose loads the entry knows nothing, none.
+        """
+        before = self._standing(dataset, sha256) if held == "loaded" else None
+        return bool(
+            self._move(
+                dataset,
+                sha256,
+                held,
+                condition="#status = :from AND run_id = :run",
+                values={":from": "claimed", ":run": run_id, **({":before": before["run_id"]} if before else {})},
+                sets="run_id = :before" if before else "",
+                removes="" if before else "run_id",
+            )
+        )
+
+    def close(self, dataset: str, sha256: str, run_id: str, counts: Mapping[str, int]) -> bool:
+        """claimed by `run_id` -> loaded with `counts`, also when repeated; False when the run does not hold it.
+
+        The load is added to those of earlier runs, once: a repeated call finds the file loaded and adds nothing.
+        """
+        closed = self._move(
+            dataset,
+            sha256,
+            "loaded",
+            condition="#status = :from AND run_id = :run",
+            values={
+                **{f":{name}": count for name, count in counts.items()},
+                ":from": "claimed",
+                ":run": run_id,
+                ":none": [],
+                ":load": [{"run_id": run_id, **counts}],
+            },
+            sets=", ".join(
+                [
+                    *(f"{name} = :{name}" for name in counts),
+                    "loads = list_append(if_not_exists(loads, :none), :load)",
+                ]
+            ),
+        ) or self._move(dataset, sha256, "loaded", condition="#status = :to AND run_id = :run", values={":run": run_id})
+        if closed is not None:
+            self._shorten(dataset, sha256, closed.get("loads", []))
+        return closed is not None
+
+    def undo(self, known: Item, run: Item, *, by_run: str, moment: str) -> Item | None:
+        """Remove what `run` loaded of a file, because `by_run` rolled it back; return the updated entry.
+
+        `known` is the entry as it was read. The previous load counts again, with its run and its counts. If there is
+        none, a file that a plain load brought is in no table: it is set aside, without counts. A file of a backfill or
+        replay was loaded before loads were recorded: it stays loaded and keeps its counts, since no others are known,
+        but names no run. Returns None if the entry has changed since it was read.
+        """
+        left = loads.undone(known, run["run_id"], by_run=by_run)
+        before = loads.standing(left)
+        if before is None and run["mode"] == "load":
+            reason = f"run {run['run_id']} was rolled back by {by_run}"
+            return self._take_out(known, left, reason=reason, moment=moment)
+        if left == known.get("loads", []):
+            return known  # an earlier attempt did it, or the run never closed over this file
+        return self._stand_again(known, left, before)
+
+    def set_aside(
+        self, dataset: str, sha256: str, *, held: FileStatus, reason: str, moment: str, run_id: str | None = None
+    ) -> bool:
+        """waiting or claimed (`held`) -> set aside with `reason`, also when repeated: no run takes it any more.
+
+        A run that takes a file out of its own batch gives its `run_id`. False when the file is in another state.
+        """
+        ours = " AND run_id = :run" if run_id else ""
+        return bool(
+            self._move(
+                dataset,
+                sha256,
+                "set_aside",
+                condition=f"(#status = :from{ours}) OR #status = :to",
+                values={":from": held, ":reason": reason, ":moment": moment, **({":run": run_id} if run_id else {})},
+                sets="set_aside_reason = :reason, set_aside_at = :moment",
+                removes="run_id",
+            )
+        )
+
+    def release(self, dataset: str, sha256: str) -> bool:
+        """set aside -> waiting; False when it was not set aside."""
+        return bool(
+            self._move(
+                dataset,
+                sha256,
+                "waiting",
+                condition="#status = :from",
+                values={":from": "set_aside"},
+                removes="set_aside_reason, set_aside_at",
+            )
+        )
+
+    def mark_alerted(self, dataset: str, entry: str, moment: str) -> None:
+        """Remember that people were told about this entry."""
+        self.table.update_item(
+            Key={"dataset": dataset, "entry": entry},
+            UpdateExpression="SET alerted_at = :moment",
+            ExpressionAttributeValues={":moment": moment},
+        )
+
+    def waiting(self, dataset: str, limit: int) -> list[str]:
+        """Hashes of waiting files, oldest first, at most `limit`. Eventually consistent: claim() decides."""
+        page = self.table.query(**_with_status(dataset, "waiting"), ScanIndexForward=True, Limit=limit)
+        return [item["entry"].removeprefix(file_entry("")) for item in page["Items"]]
+
+    def with_status(self, dataset: str, status: FileStatus) -> Iterator[Item]:
+        """Every entry in a status, oldest first, over all pages. Eventually consistent: claim() decides."""
+        return items.every(self.table, {**_with_status(dataset, status), "ScanIndexForward": True})
+
+    def count_waiting(self, dataset: str) -> int:
+        """How many files wait, up to one page of the index (1 MB of entries); eventually consistent."""
+        return int(self.table.query(**_with_status(dataset, "waiting"), Select="COUNT")["Count"])
+
+    def _standing(self, dataset: str, sha256: str) -> loads.Load | None:
+        """The load of a file that stands. Read apart from the write after it: only who holds the file changes it."""
+        entry = self.get(dataset, file_entry(sha256)) or {}
+        return loads.standing(entry.get("loads", []))
+
+    def _shorten(self, dataset: str, sha256: str, every: Sequence[loads.Load]) -> None:
+        """Keep the loads for which an entry has room; whoever repeats the close finds it done."""
+        kept = loads.kept(every)
+        if len(kept) < len(every):
+            condition, values = "#status = :to AND loads = :every", {":every": every, ":kept": kept}
+            self._move(dataset, sha256, "loaded", condition=condition, values=values, sets="loads = :kept")
+
+    def _stand_again(self, known: Item, left: Sequence[Item], before: loads.Load | None) -> Item | None:
+        shown = {"run_id": before["run_id"], **loads.counts(before)} if before else {}
+        return self._move_loaded(known, "loaded", {"loads": left, **shown}, removes="" if before else "run_id")
+
+    def _take_out(self, known: Item, left: Sequence[Item], *, reason: str, moment: str) -> Item | None:
+        given = {"loads": left, "set_aside_reason": reason, "set_aside_at": moment}
+        return self._move_loaded(known, "set_aside", given, removes=", ".join(["run_id", *loads.COUNTS]))
+
+    def _move_loaded(self, known: Item, status: FileStatus, given: Item, *, removes: str) -> Item | None:
+        """loaded -> `status` with the attributes `given`, if the loads are still as they were read."""
+        is_as_read = "loads = :was" if "loads" in known else "attribute_not_exists(loads)"
+        was = {":was": known["loads"]} if "loads" in known else {}
+        return self._move(
+            known["dataset"],
+            known["sha256"],
+            status,
+            condition=f"#status = :from AND {is_as_read}",
+            values={":from": "loaded", **was, **{f":{name}": value for name, value in given.items()}},
+            sets=", ".join(f"{name} = :{name}" for name in given),
+            removes=removes,
+        )
+
+    def _move(
+        self,
+        dataset: str,
+        sha256: str,
+        status: FileStatus,
+        *,
+        condition: str,
+        values: Mapping[str, Any],
+        sets: str = "",
+        removes: str = "",
+    ) -> Item | None:
+        assignments = ["#status = :to", "dataset_status = :dataset_status", *([sets] if sets else [])]
+        return items.update(
+            self.table,
+            dataset,
+            file_entry(sha256),
+            change=f"SET {', '.join(assignments)}" + (f" REMOVE {removes}" if removes else ""),
+            condition=condition,
+            values={":to": status, ":dataset_status": dataset_status(dataset, status), **values},
+        )
+
+
+def _with_status(dataset: str, status: FileStatus) -> dict[str, Any]:
+    return {
+        "IndexName": BY_STATUS,
+        "KeyConditionExpression": "dataset_status = :dataset_status",
+        "ExpressionAttributeValues": {":dataset_status": dataset_status(dataset, status)},
+    }

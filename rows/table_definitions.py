@@ -1,0 +1,114 @@
+"""The tables of a dataset, from its contract."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from contracts import model, naming
+from rows import protection_history
+from rows.tables import Table, TableColumn
+
+ORIGIN = (
+    TableColumn(name="_source_sha256", type="string", comment="Content hash of the file the row came from."),
+    TableColumn(name="_source_file", type="string", comment="Name of the file as the partner wrote it."),
+    TableColumn(name="_source_row", type="bigint", comment="Number of the record in its file, from 1."),
+    TableColumn(name="_received_at", type="timestamp_ntz", comment="When the file arrived, in UTC."),
+    TableColumn(name="_run_id", type="string", comment="The run that wrote the row."),
+    TableColumn(name="_contract_version", type="string", comment="Contract version the row was checked against."),
+)
+VERDICT = (
+    TableColumn(name="rule_ids", type="array<string>", comment="Rules that the record breaks."),
+    TableColumn(name="reasons", type="array<string>", comment="What is wrong, one sentence per rule."),
+    TableColumn(name="raw_text", type="string", comment="The record as a line of its file, without personal data."),
+    TableColumn(name="_subject", type="string", comment="Token of the person that the record is about, if it is."),
+    TableColumn(name="resolved_by", type="string", comment="Content hash of the file that corrected it; null: open."),
+    TableColumn(name="resolved_at", type="timestamp_ntz", comment="When the run with that file began, in UTC."),
+)
+QUALITY = (
+    TableColumn(name="run_id", type="string", comment="The run that checked."),
+    TableColumn(name="rule_id", type="string", comment="Rule of the contract, or check that a column implies."),
+    TableColumn(name="scope", type="string", comment="row or table."),
+    TableColumn(name="action", type="string", comment="warn, quarantine or halt."),
+    TableColumn(name="status", type="string", comment="passed, failed, or unproven where no row could be checked."),
+    TableColumn(name="rows_checked", type="bigint", comment="Rows that the rule could be put to."),
+    TableColumn(name="rows_failed", type="bigint", comment="Rows that broke it."),
+    TableColumn(name="measured", type="string", comment="What was found."),
+    TableColumn(name="expected", type="string", comment="What the contract wants."),
+    TableColumn(name="contract_version", type="string", comment="Contract version that was checked against."),
+    TableColumn(name="checked_at", type="timestamp_ntz", comment="When it was checked, in UTC."),
+)
+
+
+def processed(contract: model.Contract, environment: str, bucket: str | None) -> Table:
+    """The table of valid rows. `bucket` is None where the catalog decides the location."""
+    return Table(
+        database=naming.database(environment, "processed"),
+        name=contract.dataset,
+        columns=(*(_stored(contract, column) for column in contract.stored_columns), *ORIGIN),
+        partition_column=contract.partition_column,
+        partition_transform=contract.partition_transform,
+        comment=contract.description,
+        location=_location(bucket, contract.dataset),
+        properties=protection_history.of_contract(contract),
+    )
+
+
+def quarantine(contract: model.Contract, environment: str, bucket: str | None) -> Table:
+    """The table of refused records, with the money that could be read from them."""
+    name = naming.quarantine_table(contract.dataset)
+    return Table(
+        database=naming.database(environment, "processed"),
+        name=name,
+        columns=(*ORIGIN, *VERDICT, *map(_column, contract.control_columns)),
+        partition_column="_received_at",
+        partition_transform="day",
+        comment=f"Records of {contract.dataset} that its contract refuses, with the reasons.",
+        location=_location(bucket, name),
+        properties=protection_history.of_contract(contract),
+    )
+
+
+def quality(contract: model.Contract, environment: str, bucket: str | None) -> Table:
+    """The table of what each run checked, and how it ended."""
+    name = naming.quality_table(contract.dataset)
+    return Table(
+        database=naming.database(environment, "processed"),
+        name=name,
+        columns=QUALITY,
+        partition_column="checked_at",
+        partition_transform="month",
+        comment=f"Results of the rules of {contract.dataset}, one row per run and rule.",
+        location=_location(bucket, name),
+    )
+
+
+def curated(curated_model: model.CuratedModel, environment: str, bucket: str | None) -> Table:
+    """The table of one curated model."""
+    return Table(
+        database=naming.database(environment, "curated"),
+        name=curated_model.name,
+        columns=tuple(map(_column, curated_model.columns)),
+        partition_column=curated_model.period_column,
+        partition_transform="identity",
+        comment=curated_model.description,
+        location=_location(bucket, curated_model.name),
+    )
+
+
+def _stored(contract: model.Contract, column: model.Column) -> TableColumn:
+    """What the processed table keeps of a column."""
+    found = _column(column)
+    if column.pii:
+        comment = f"{column.description.rstrip('.')} (personal data: {protection_history.WORDS[column.pii]})."
+        found = replace(found, type=column.stored_type or "", comment=comment)
+    return replace(found, is_required=contract.is_required(column))
+
+
+def _column(column: model.Column) -> TableColumn:
+    # Iceberg, Athena and DuckDB mean a timestamp without a zone by `timestamp`; Spark calls that timestamp_ntz.
+    kind = "timestamp_ntz" if column.type == "timestamp" else column.type
+    return TableColumn(name=column.name, type=kind, comment=column.description)
+
+
+def _location(bucket: str | None, name: str) -> str | None:
+    return f"s3://{bucket}/tables/{name}" if bucket else None

@@ -1,0 +1,1 @@
+"""Act on a deployment: start runs, send files, correct, redrive; each action is followed to its end."""

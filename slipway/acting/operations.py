@@ -1,0 +1,90 @@
+"""What operators start: runs with a mode, and care of tables; each is followed to its end and its result shown.
+
+The ledger says what became of an execution; its own status alone does not tell a run that had nothing to do from one
+that loaded.
+"""
+
+from __future__ import annotations
+
+from contracts import naming
+from contracts.errors import PermanentError
+from pipeline import documents
+from pipeline.ledger import Item
+from slipway.acting import progress
+from slipway.console import Stopwatch, say, table
+from slipway.deployment import Deployment
+from slipway.reading import executions, ledgers
+from slipway.reading.executions import Ending, Machine
+from slipway.showing import views
+
+MOST_FILES = 2_000  # docs/reference/state_machines.md, Modes of a run
+CARE_HEADERS = ("table", "action", "rows deleted", "files before", "files after", "bytes before", "bytes after")
+
+
+def run(deployment: Deployment, dataset: str, request: dict[str, object], *, no_wait: bool) -> int:
+    """Start a run with a mode and follow it: 0 when it did its work, else 1."""
+    ending = _started(deployment, "run", {"dataset": dataset, **request}, no_wait=no_wait)
+    if ending is None:
+        return 0
+    carried_out = _of_execution(deployment, dataset, ending.execution)
+    for item in carried_out:
+        views.run(item)
+        views.files(fate for fate in ledgers.files(deployment, dataset) if fate.run_id == item["run_id"])
+    return _told(deployment, ending, carried_out)
+
+
+def care(deployment: Deployment, dataset: str, request: dict[str, object], *, no_wait: bool) -> int:
+    """Start care of a dataset's tables, follow it and show its report: 0 when it did its work, else 1."""
+    ending = _started(deployment, "care", {"dataset": dataset, **request}, no_wait=no_wait)
+    if ending is None:
+        return 0
+    carried_out = _of_execution(deployment, dataset, ending.execution)
+    for item in carried_out if ending.succeeded else []:
+        _show_report(deployment, item)
+    return _told(deployment, ending, carried_out)
+
+
+def hashes(named: list[Item]) -> list[str]:
+    """The hashes of files for a request. Raises PermanentError beyond what one request may name."""
+    if len(named) > MOST_FILES:
+        raise PermanentError(f"{len(named)} files are named, one request takes {MOST_FILES}; do it in parts")
+    return [str(item["sha256"]) for item in named]
+
+
+def _started(deployment: Deployment, machine: Machine, request: dict[str, object], *, no_wait: bool) -> Ending | None:
+    watch = Stopwatch()
+    arn = executions.start(deployment, machine, request)
+    watch.say(f"started {arn}")
+    if no_wait:
+        return None
+    return executions.wait(deployment, arn, lambda step: progress.tell(step, watch))
+
+
+def _of_execution(deployment: Deployment, dataset: str, arn: str) -> list[Item]:
+    """The runs of an execution, oldest first: the one asked for, then plain loads of files that waited."""
+    return [item for item in ledgers.runs(deployment, dataset) if item.get("execution_arn") == arn]
+
+
+def _told(deployment: Deployment, ending: Ending, carried_out: list[Item]) -> int:
+    if not ending.succeeded:
+        views.failures(deployment, [ending.execution])
+    elif not carried_out:
+        reason = (ending.output.get("claim") or {}).get("reason") or "the execution began no run"
+        say(f"nothing was done: {reason}")
+    return int(not (ending.succeeded and carried_out))
+
+
+def _show_report(deployment: Deployment, item: Item) -> None:
+    """What the job did to each table; the sentences of the ledger, which tell of files too."""
+    report = documents.read_json(
+        deployment.client("s3"),
+        bucket=deployment.output("ProcessedBucketName"),
+        key=naming.result_key(item["dataset"], item["run_id"], "care"),
+        written_by="the care job",
+    )
+    names = ("table", "action", *(header.replace(" ", "_") for header in CARE_HEADERS[2:]))
+    rows = [[line.get(name) for name in names] for line in report["tables"]]
+    title = f"{report['mode']} of {item['dataset']}, run {item['run_id']}"
+    table(title, CARE_HEADERS, rows, right=range(2, len(CARE_HEADERS)))
+    for sentence in item["report"]:
+        say(sentence)

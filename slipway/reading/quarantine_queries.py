@@ -1,0 +1,108 @@
+"""Questions to a dataset's quarantine table, asked through Athena.
+
+A record is named by the hash of its file and its number in that file, which stay the same however often it is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contracts import naming
+from slipway.deployment import Deployment
+from slipway.reading import lake
+
+OPEN = "resolved_by is null"
+SEPARATOR = "; "
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which records: of these files, refused by this run, for this rule; resolved ones only if `resolved`.
+
+    `files` are full hashes; None takes every file.
+    """
+
+    files: Sequence[str] | None = None
+    run_id: str | None = None
+    rule: str | None = None
+    resolved: bool = False
+
+    @property
+    def condition(self) -> str:
+        """The condition of a `where`."""
+        parts = [
+            "true" if self.resolved else OPEN,
+            f"_source_sha256 in ({lake.texts(self.files)})" if self.files is not None else "",
+            f"_run_id = {lake.literal(self.run_id)}" if self.run_id else "",
+            f"contains(rule_ids, {lake.literal(self.rule)})" if self.rule else "",
+        ]
+        return " and ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """One refused record, with its reasons in one line."""
+
+    sha256: str
+    row: int
+    reasons: str
+
+
+def listed(deployment: Deployment, dataset: str, selection: Selection, *, limit: int) -> list[tuple[Any, ...]]:
+    """(file name, hash, record number, rules, reasons, text, resolved by) of refused records, newest file first."""
+    return lake.rows_if_loaded(
+        deployment,
+        f"""
+        select _source_file, _source_sha256, _source_row, array_join(rule_ids, ', '),
+            array_join(reasons, '{SEPARATOR}'), raw_text, resolved_by
+        from {_table(dataset)}
+        where {selection.condition}
+        order by _received_at desc, _source_file, _source_row
+        limit {int(limit)}
+        """,  # noqa: S608 - names of a validated contract, literals quoted by lake.literal
+    )
+
+
+def count(deployment: Deployment, dataset: str, selection: Selection) -> int:
+    """How many records there are."""
+    sql = f"select count(*) from {_table(dataset)} where {selection.condition}"  # noqa: S608 - as above
+    return sum(int(number) for (number,) in lake.rows_if_loaded(deployment, sql))
+
+
+def open_by_file(deployment: Deployment, dataset: str) -> dict[str, int]:
+    """How many open records each file has, by its hash."""
+    sql = f"select _source_sha256, count(*) from {_table(dataset)} where {OPEN} group by _source_sha256"  # noqa: S608 - as above
+    return {str(sha256): int(rows) for sha256, rows in lake.rows_if_loaded(deployment, sql)}
+
+
+def references(deployment: Deployment, dataset: str, selection: Selection) -> dict[str, list[Reference]]:
+    """The selected records by the hash of their file, each file's in the order of its records."""
+    sql = f"""
+        select _source_sha256, _source_row, array_join(reasons, '{SEPARATOR}')
+        from {_table(dataset)}
+        where {selection.condition}
+        order by _source_sha256, _source_row
+    """  # noqa: S608 - as above
+    found: dict[str, list[Reference]] = {}
+    for sha256, row, reasons in lake.rows_if_loaded(deployment, sql):
+        found.setdefault(str(sha256), []).append(Reference(sha256=str(sha256), row=int(row), reasons=str(reasons)))
+    return found
+
+
+def record(deployment: Deployment, dataset: str, sha256: str, row: int) -> list[tuple[Any, ...]]:
+    """(rule, reason, text, run, contract version, resolved by, resolved at), one line per reason of one record."""
+    return lake.rows_if_loaded(
+        deployment,
+        f"""
+        select rule, reason, raw_text, _run_id, _contract_version, resolved_by, resolved_at
+        from {_table(dataset)}
+        cross join unnest(rule_ids, reasons) as t (rule, reason)
+        where _source_sha256 = {lake.literal(sha256)} and _source_row = {int(row)}
+        """,  # noqa: S608 - as above
+    )
+
+
+def _table(dataset: str) -> str:
+    return f"processed.{naming.quarantine_table(dataset)}"

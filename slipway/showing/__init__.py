@@ -1,0 +1,1 @@
+"""Show what was read: tables, reports, findings with the next command."""
