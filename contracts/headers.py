@@ -6,28 +6,38 @@ shown: a file without a header has a person's record in its place.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from contracts.model import Column, Contract, SchemaChange
-from contracts.texts import shortened
+from contracts.texts import INVISIBLE, shown
 
 STRICTEST_FIRST: tuple[SchemaChange, ...] = ("reject", "strict", "evolve")
 # What `slipway quarantine export` adds to a file's own header; only a replay may have them.
 # Source: docs/reference/tables.md
 ORIGIN_HEADER = "_source_row"
 REPLAY_HEADERS = (ORIGIN_HEADER, "_reasons")
+# Body of a character class: what does not count when header names are compared. Hyphens and quotes
+# also as word processors write them (U+2010 to U+2015, U+2018 to U+201F, guillemets).
+UNCOUNTED = " " + INVISIBLE + r"_\-./()" + "\u2010-\u2015" + "\"'`\u2018-\u201f\u2039\u203a\u00ab\u00bb"
+_UNCOUNTED = re.compile(f"[{UNCOUNTED}]")
+NAMELESS = ""  # normal form of a column without a name
 MOST_NAMED = 10
 LONGEST_NAME_SHOWN = 60
+COMPARED = "headers are compared without case, blanks, quotes and any of _ - . / ( )"
+A_NAME = "a header has a letter, a digit or a symbol, not only blanks, quotes and any of _ - . / ( )"
 
 
 def normalized_header(name: str) -> str:
-    """The form in which header names are compared.
+    """The form in which header names are compared; empty for a column without a name.
 
-    Case, blanks, underscores, hyphens, quotes and BOM do not count.
+    Case, blanks, underscores, hyphens, dots, slashes, parentheses, quotes and BOM do not count.
+    Every other symbol does: `%`, `$` and `(€)` are three names.
     """
-    return "".join(character for character in name.casefold() if character.isalnum())
+    return _UNCOUNTED.sub("", unicodedata.normalize("NFC", name).casefold())
 
 
 def stricter(one: SchemaChange, other: SchemaChange) -> SchemaChange:
@@ -100,9 +110,9 @@ class _Header:
         ]
 
     def unknown(self) -> Iterator[str]:
-        """Names that the contract neither wants nor ignores."""
+        """Names that the contract neither wants nor ignores; contracts.fields judges nameless ones."""
         ignored = {normalized_header(name) for name in self.contract.intake.ignored_headers}
-        known = self._wanted.keys() | ignored
+        known = self._wanted.keys() | ignored | {NAMELESS}
         names = [name for form, name in zip(self._forms, self.names, strict=True) if form not in known]
         if names:
             yield f"unknown: {self._shown(names)}"
@@ -132,6 +142,6 @@ class _Header:
 
 
 def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(shortened(name, LONGEST_NAME_SHOWN)) for name in names[:MOST_NAMED])
+    listed = ", ".join(shown(name, LONGEST_NAME_SHOWN) for name in names[:MOST_NAMED])
     more = len(names) - MOST_NAMED
-    return f"{shown} and {more} more" if more > 0 else shown
+    return f"{listed} and {more} more" if more > 0 else listed

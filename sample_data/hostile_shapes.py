@@ -50,6 +50,13 @@ def columns_extra(draw: Draw) -> Made:
     return Made(body=text(records, header=[*COLUMNS, name]).encode(), fates=REJECTED, place=HEADER)
 
 
+def columns_of_nothing(draw: Draw) -> Made:
+    """Delimiters behind the header and the records, or behind one of them: empty columns are none."""
+    header, record = draw.pick(((",,,", ",,,"), ("", ","), (",", ""), (",\u00a0", ", "), ("", ",,")))
+    first, *lines = plain(draw).decode().splitlines()
+    return Made(body="\n".join([first + header, *(line + record for line in lines)]).encode())
+
+
 def columns_repeated(draw: Draw) -> Made:
     """The same column twice, alike or in another spelling."""
     name = draw.pick(("Region", "region", "Total_Profit", " Order ID ", "ORDER-ID"))
@@ -172,8 +179,9 @@ def value_over_lines(draw: Draw) -> Made:
 SHAPE_KINDS: dict[str, Build] = {
     build.__name__: build
     for build in (
-        line_ends, blank_lines, other_delimiter, columns_missing, columns_extra, columns_repeated, columns_reordered,
-        header_only, no_header, header_again, header_over_two_lines, fields_missing_or_extra, trailing_garbage,
-        huge_field, thousands_of_columns, quote_never_closed, text_after_a_quote, odd_quotes, value_over_lines,
+        line_ends, blank_lines, other_delimiter, columns_missing, columns_extra, columns_of_nothing, columns_repeated,
+        columns_reordered, header_only, no_header, header_again, header_over_two_lines, fields_missing_or_extra,
+        trailing_garbage, huge_field, thousands_of_columns, quote_never_closed, text_after_a_quote, odd_quotes,
+        value_over_lines,
     )
 }  # fmt: skip

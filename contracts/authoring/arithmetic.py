@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from contracts.authoring.values import INT_RANGE, MAX_PRECISION
+from contracts.authoring.values import INT_RANGES, MAX_PRECISION
 from contracts.model import DECIMAL
 
-INTEGERS = {"int": (-(2**31), 2**31 - 1), "bigint": (-(2**63), 2**63 - 1)}
+INTEGERS = {kind: (values[0], values[-1]) for kind, values in INT_RANGES.items()}
 DIGITS = {"int": 10, "bigint": 20}  # of the decimal that Spark makes of an integer
 COMPUTATIONS = (exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.Abs)
 PARTS_OF_A_DATE: dict[type[exp.Expr], int] = {exp.Year: 9999, exp.Quarter: 4, exp.Month: 12, exp.Day: 31}
@@ -129,11 +129,8 @@ def _branches(node: exp.Expr) -> list[exp.Expr]:
 
 
 def _of_column(kind: str) -> Number | None:
-    if kind == "int":
-        return Number("int", *INTEGERS["int"], DIGITS["int"], 0)
-    if kind == "bigint":
-        largest = INT_RANGE["bigint"] - 1  # what the jobs read
-        return Number("bigint", -largest, largest, DIGITS["bigint"], 0)
+    if kind in INTEGERS:
+        return Number(kind, *INTEGERS[kind], DIGITS[kind], 0)
     return _decimal(kind)
 
 

@@ -8,7 +8,8 @@ from contracts.authoring import values
 from contracts.authoring.parsed import ParsedColumn
 from contracts.authoring.problems import Path
 from contracts.authoring.yaml_lines import Document
-from contracts.headers import normalized_header
+from contracts.headers import A_NAME, COMPARED, NAMELESS, normalized_header
+from contracts.texts import cleaned, is_quoted
 
 ORDERED = ("int", "bigint", "decimal", "date", "timestamp")
 
@@ -26,8 +27,10 @@ def check_processed(columns: list[ParsedColumn], document: Document) -> None:
     """Mistakes in what is enforced when files are read."""
     distinct = {column.spec.name: column for column in reversed(columns)}.values()  # a repeated name is reported before
     headers = [(column.path, normalized_header(column.spec.physical_name or column.spec.name)) for column in distinct]
-    _unique(reversed(headers), "header", document, "headers are compared without case, spaces and punctuation")
+    named = [(path, header) for path, header in headers if header != NAMELESS]
+    _unique(reversed(named), "header", document, COMPARED)
     for column in columns:
+        _check_header(column, document)
         if values.wrong_type(column.spec.physical_type) is None:
             _check_format(column, document)
             _check_limits(column, document)
@@ -73,6 +76,12 @@ def _unique(items: Iterable[tuple[Path, str]], what: str, document: Document, no
             where = f"first on line {document.line((*first[name], 'name'))}"
             document.problem((*path, "name"), f"duplicate {what} {name!r}, {where}" + (f"; {note}" if note else ""))
         first.setdefault(name, path)
+
+
+def _check_header(column: ParsedColumn, document: Document) -> None:
+    name = column.spec.physical_name
+    if name is not None and normalized_header(name) == NAMELESS:
+        document.problem((*column.path, "physicalName"), f"found {name!r}; {A_NAME}")
 
 
 def _check_type(column: ParsedColumn, document: Document) -> None:
@@ -152,10 +161,13 @@ def _check_allowed(column: ParsedColumn, document: Document) -> None:
         path = (*column.path, "quality", index, "arguments", "validValues")
         allowed = check.arguments.valid_values
         for position, value in enumerate(allowed):
-            if not isinstance(value, str) or value.strip() != value or not value:
+            if not isinstance(value, str) or cleaned(value) != value or not value:
                 document.problem(
                     (*path, position), f"found {value!r}; expected text without blanks around it: quote it"
                 )
+            elif is_quoted(value):
+                message = f"found {value!r}; no file can carry it: a value that begins and ends with a quote is refused"
+                document.problem((*path, position), message)
             elif value in allowed[:position]:
                 document.problem((*path, position), f"{value!r} is listed twice; remove one")
 

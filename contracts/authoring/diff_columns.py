@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from contracts import model, naming
 from contracts.authoring.changes import Change, dotted, safe, shown
-from contracts.headers import normalized_header
+from contracts.headers import COMPARED, normalized_header
 from contracts.model import Column, Contract
 
 STRICTER = "rows that are loaded may break it; a backfill judges them again"
@@ -131,7 +131,7 @@ def widens(old: str, new: str) -> bool:
 
 def _header_and_format(owner: str, old: Column, new: Column) -> Iterator[Change]:
     if normalized_header(old.source_name) == normalized_header(new.source_name):
-        yield from safe(owner, "source_name", old, new, "headers are compared without case, spaces and punctuation")
+        yield from safe(owner, "source_name", old, new, COMPARED)
     for name in ("source_name", "format"):
         before, after = getattr(old, name), getattr(new, name)
         alike = name == "source_name" and normalized_header(before) == normalized_header(after)

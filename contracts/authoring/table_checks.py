@@ -18,7 +18,7 @@ from contracts.authoring.profile import (
     ProcessedProperties,
 )
 from contracts.authoring.yaml_lines import Document
-from contracts.headers import normalized_header
+from contracts.headers import A_NAME, NAMELESS, normalized_header
 from contracts.ignored_names import TEMPORARY_SUFFIXES
 
 DELIMITERS = (",", ";", "|", "\t")
@@ -125,8 +125,8 @@ def _check_intake(table: ParsedTable[ProcessedProperties], intake: IntakePropert
         )
     headers = {normalized_header(column.spec.physical_name or column.spec.name) for column in table.columns}
     for index, name in enumerate(intake.ignored_columns):
-        if not normalized_header(name):
-            document.problem((*path, "ignoredColumns", index), f"found {name!r}; a header has a letter or a digit")
+        if normalized_header(name) == NAMELESS:
+            document.problem((*path, "ignoredColumns", index), f"found {name!r}; {A_NAME}")
         elif normalized_header(name) in headers:
             message = f"found {name!r}, which is the header of a column; it cannot be ignored as well"
             document.problem((*path, "ignoredColumns", index), message)

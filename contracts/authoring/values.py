@@ -30,7 +30,7 @@ OTHER_NAMES = {
     "datetime": "timestamp", "timestamp_ntz": "timestamp",
 }  # fmt: skip
 MAX_PRECISION = 38  # of Spark, DuckDB, Athena and Redshift alike
-INT_RANGE = {"int": 2**31, "bigint": 10**18}  # the jobs read at most 18 digits
+INT_RANGES = {"int": range(-(2**31), 2**31), "bigint": range(-(2**63), 2**63)}
 
 DATE_FIELDS = ("yyyy", "yy", "M", "MM", "d", "dd")
 TIME_FIELDS = ("H", "HH", "m", "mm", "s", "ss", "SSS", "SSSSSS")
@@ -117,7 +117,7 @@ def limit_value(text: str, physical: str) -> int | Decimal | date | datetime:
 
     Raises ValueError saying what is wrong.
     """
-    if physical in INT_RANGE:
+    if physical in INT_RANGES:
         return _whole(text, physical)
     if physical == "date":
         return _iso(text, date, "YYYY-MM-DD")
@@ -127,7 +127,7 @@ def limit_value(text: str, physical: str) -> int | Decimal | date | datetime:
 
 
 def _whole(text: str, physical: str) -> int:
-    if not re.fullmatch(r"-?\d+", text) or abs(int(text)) >= INT_RANGE[physical]:
+    if not re.fullmatch(r"-?\d+", text) or int(text) not in INT_RANGES[physical]:
         raise ValueError(f"found {text!r}; expected a whole number that fits into {physical}")
     return int(text)
 

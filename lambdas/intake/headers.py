@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.errors import FileRejected
-from contracts.headers import problems, stricter
+from contracts.fields import Fields
+from contracts.headers import LONGEST_NAME_SHOWN, problems, stricter
 from contracts.model import Contract, SchemaChange
+from contracts.texts import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,3 +26,16 @@ class HeaderRule:
         found = problems(self.contract, names, change, is_replay=self.is_replay)
         if found:
             raise FileRejected("header_mismatch", f"the header does not fit the contract; {'; '.join(found)}")
+
+    def require_names(self, fields: Fields) -> None:
+        """Raises FileRejected when a value stands in a column without a name, which would be dropped unseen."""
+        found = fields.nameless_value
+        if found is None:
+            return
+        hidden = "a value, not shown because the contract has personal data,"
+        value = hidden if self.contract.protected_columns else shown(found.value, LONGEST_NAME_SHOWN)
+        raise FileRejected(
+            "header_mismatch",
+            f"column {found.column} has no name in the header, but record {found.record} has {value} in it; name the "
+            "column, or leave it empty in every record",
+        )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.errors import FileRejected
+from contracts.fields import Fields
 from contracts.records import Records
 from lambdas.intake.headers import HeaderRule
 
@@ -34,7 +35,8 @@ class Inspection:
     """What is known of an acceptable file.
 
     `row_count` leaves out the header and blank lines. `spans_lines`: a quoted value holds a line break, so that whoever
-    splits the file at line breaks would count too many records.
+    splits the file at line breaks would count too many records. `header` has a name for every field of a sound record,
+    an empty one where the header has none; `notes` are sentences about fields that were skipped and lose nothing.
     """
 
     sha256: str
@@ -42,6 +44,7 @@ class Inspection:
     row_count: int
     header: tuple[str, ...]
     spans_lines: bool
+    notes: tuple[str, ...] = ()
 
 
 def inspect(chunks: Iterable[bytes], rule: HeaderRule, *, gzipped: bool) -> Inspection:
@@ -56,13 +59,14 @@ def inspect(chunks: Iterable[bytes], rule: HeaderRule, *, gzipped: bool) -> Insp
     delivered = _Delivered(contract.intake.max_bytes)
     plain = _gunzipped(delivered.watch(chunks), contract.intake.max_bytes) if gzipped else delivered.watch(chunks)
     records = Records(_readline_of(_Text().watch(plain)), contract.intake.delimiter)
-    header, row_count = _count(records, rule)
+    fields, row_count = _count(records, rule)
     return Inspection(
         sha256=delivered.digest.hexdigest(),
         size_bytes=delivered.size_bytes,
         row_count=row_count,
-        header=header,
+        header=fields.names,
         spans_lines=records.spans_lines,
+        notes=tuple(fields.notes()),
     )
 
 
@@ -188,14 +192,16 @@ def _readline_of(chunks: Iterator[bytes]) -> Callable[[int], str]:
     return io.TextIOWrapper(io.BufferedReader(stream, CHUNK_BYTES), encoding="utf-8", newline="").readline
 
 
-def _count(records: Records, rule: HeaderRule) -> tuple[tuple[str, ...], int]:
+def _count(records: Records, rule: HeaderRule) -> tuple[Fields, int]:
     every = iter(records)
     header = next(every, None)
     if header is None:
         raise FileRejected("empty_file", "the file has only blank lines")
     rule.require(header)
-    row_count = sum(1 for _ in every)
+    fields = Fields(header)
+    row_count = fields.count(every)
     if row_count == 0:
         raise FileRejected("no_rows", "the file has a header and no rows")
     records.refuse_doubt()
-    return tuple(header), row_count
+    rule.require_names(fields)
+    return fields, row_count

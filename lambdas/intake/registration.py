@@ -148,4 +148,5 @@ def _entry(dataset: str, arrival: Arrival, source: Source, found: Inspection, su
         "row_count": found.row_count,
         "header": list(found.header),
         "has_quotes": found.spans_lines,
+        **({"notes": list(found.notes)} if found.notes else {}),
     }

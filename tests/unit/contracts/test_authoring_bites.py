@@ -101,9 +101,10 @@ def test_a_limit_that_its_column_cannot_hold_is_refused_and_never_rounded(text: 
         values.limit_value(text, kind)
 
 
-@pytest.mark.parametrize(("most", "kind"), [(2**31 - 1, "int"), (10**18 - 1, "bigint")])
+@pytest.mark.parametrize(("most", "kind"), [(2**31 - 1, "int"), (2**63 - 1, "bigint")])
 def test_a_whole_limit_beyond_what_its_column_holds_is_refused(most: int, kind: str) -> None:
     assert values.limit_value(str(most), kind) == most
+    assert values.limit_value(str(-most - 1), kind) == -most - 1
     with pytest.raises(ValueError, match=f"found '{most + 1}'; expected a whole number that fits into {kind}"):
         values.limit_value(str(most + 1), kind)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts import headers, model, table_rules
+from contracts import model, table_rules
 from contracts.errors import ContractInvalid
 
 COMPILED = Path(model.__file__).parent / "compiled"
@@ -67,11 +67,6 @@ def test_what_is_no_compiled_contract_is_refused_with_its_origin_and_the_command
     assert message.startswith("somewhere.json is not a compiled contract: ")
     assert told in message
     assert message.endswith("; run `make contracts`")
-
-
-def test_headers_are_compared_by_their_letters_and_digits_alone() -> None:
-    assert headers.normalized_header('\ufeff"Units_Sold - (2)"') == "unitssold2"
-    assert headers.normalized_header("STRASSE") == headers.normalized_header("straße")
 
 
 def test_a_column_is_found_by_its_name_only() -> None:

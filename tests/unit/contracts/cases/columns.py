@@ -45,6 +45,12 @@ CASES = {
         "duplicate column 'kind', first on line 59",
         at="name: kind\n        logicalType: string\n        physicalType: string\n        description: Why",
     ),
+    "header_of_nothing": C(
+        "Visited At (UTC)",
+        "'(-)'",
+        f"{P}[1].physicalName",
+        "found '(-)'; a header has a letter, a digit or a symbol",
+    ),
     "headers_that_look_alike": C(
         "Visited At (UTC)",
         "Visit-Date",

@@ -126,7 +126,7 @@ CASES = {
         "maxBytes: 1000000}",
         "maxBytes: 1000000, ignoredColumns: ['--']}",
         "schema[0].customProperties[1].value.ignoredColumns[0]",
-        "found '--'; a header has a letter or a digit",
+        "found '--'; a header has a letter, a digit or a symbol",
     ),
     "share_below_zero": C(
         "value: 0.50", "value: -0.01", "schema[0].customProperties[3].value", "found -0.01; expected a share from 0"

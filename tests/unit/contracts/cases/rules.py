@@ -72,7 +72,7 @@ CASES = {
         "cast(visits_a_week as bigint) * weeks",
         "first_visit * weeks",
         EXPRESSION,
-        "can overflow bigint; write CAST(first_visit AS DECIMAL(18, 0)) * CAST(weeks AS DECIMAL(10, 0))",
+        "can overflow bigint; write CAST(first_visit AS DECIMAL(19, 0)) * CAST(weeks AS DECIMAL(10, 0))",
         file=MEMBERS,
     ),
     "rule_with_a_cast_that_can_fail": C(

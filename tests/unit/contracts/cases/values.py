@@ -135,6 +135,18 @@ CASES = {
         f"{P}[4].quality[0].arguments.validValues[1]",
         "found 'buy '; expected text without blanks around it: quote it",
     ),
+    "allowed_value_with_a_blank_that_nobody_sees": C(
+        "[browse, buy]",
+        '[browse, "buy\\u200b"]',
+        f"{P}[4].quality[0].arguments.validValues[1]",
+        "found 'buy\\u200b'; expected text without blanks around it: quote it",
+    ),
+    "allowed_value_in_quotes_of_its_own": C(
+        "[browse, buy]",
+        "[browse, '\"buy\"']",
+        f"{P}[4].quality[0].arguments.validValues[1]",
+        "found '\"buy\"'; no file can carry it",
+    ),
     "allowed_value_of_no_text": C(
         "[browse, buy]",
         "[browse, '']",
