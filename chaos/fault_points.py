@@ -16,20 +16,22 @@ from contracts import model
 from contracts.warehouse import statements as warehouse
 from contracts.warehouse.sql import head_of
 from contracts.warehouse.statements import TableLoad
+from pipeline import steps
 
+SERVING = "LoadWarehouse"  # the function that works for the step Serve
+_STEPS = steps.DATASET_RUN.steps
 # The stack that each function is in.
 FUNCTIONS = {
-    "ClaimBatch": "Orchestration",
-    "Gate": "Orchestration",
-    "LoadWarehouse": "Warehouse",
-    "CloseRun": "Orchestration",
-    "FailRun": "Orchestration",
+    **{step.name: "Orchestration" for step in _STEPS if step.worker == "function"},
+    SERVING: "Warehouse",
+    "FailRun": "Orchestration",  # it runs only where another task failed
 }
-JOBS = {"RawToProcessed": "RawToProcessedJobName", "ProcessedToCurated": "ProcessedToCuratedJobName"}
-# In the order of the state machine, where LoadWarehouse works for Serve; FailRun only runs where another task failed.
-TASKS = ("ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "LoadWarehouse", "CloseRun")
+# The output of the stack that names each job.
+JOBS = {step.name: f"{step.name}JobName" for step in _STEPS if step.is_spark_job}
+# In the order of the state machine. HandOver has no process of its own that could be killed.
+TASKS = tuple(SERVING if step.worker == "machines" else step.name for step in _STEPS if step.worker != "execution")
 # The others are over within moments.
-STOPPED_IN = ("SettleUploads", "RawToProcessed", "ProcessedToCurated", "Serve")
+STOPPED_IN = ("SettleUploads", *(step.name for step in _STEPS if step.is_lasting))
 CHANGES = ("Put", "Update", "Delete", "Create", "Publish", "Send", "Start", "BatchExecute")
 # Of one action in a job, the first and the last call: tests/spark kills the jobs at every write, in one Spark.
 SPARK_CALLS = 2

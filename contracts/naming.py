@@ -9,6 +9,7 @@ import re
 from typing import Literal
 
 Zone = Literal["raw", "processed", "curated"]
+ResultDocument = Literal["raw_to_processed", "processed_to_curated", "care"]  # what jobs write
 
 LANDING_PREFIX = "partners/"  # only keys below it raise intake events
 REJECTED_PREFIX = "rejected/"  # same bucket, outside the event filter
@@ -51,9 +52,9 @@ def manifest_key(dataset: str, run_id: str) -> str:
     return run_prefix(dataset, run_id) + "manifest.json"
 
 
-def result_key(dataset: str, run_id: str, step: Literal["raw_to_processed", "processed_to_curated", "care"]) -> str:
+def result_key(dataset: str, run_id: str, document: ResultDocument) -> str:
     """What a job measured; written by the job, read by gate, close_run and release_dataset."""
-    return run_prefix(dataset, run_id) + f"{step}.json"
+    return run_prefix(dataset, run_id) + f"{document}.json"
 
 
 def request_key(dataset: str, run_id: str) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-RESUMABLE = ("RawToProcessed", "Gate", "ProcessedToCurated", "Serve", "CloseRun")
+from pipeline.steps import RESUMABLE
+
 FILE_STATUSES = ("waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected", "registering", "ignored")
 QUEUES = (
     *("intake", "fail-run", "release-dataset", "schedule", "failed-jobs", "measure-freshness"),
@@ -109,7 +110,7 @@ def _runs(commands: Commands) -> None:
     actions.action("start", "start a run now; it takes the files that wait")
     retry = actions.action("retry", "go on with a failed run under its id")
     _add_run(retry)
-    retry.add_argument("--from", dest="step", choices=RESUMABLE, help="default: the step that failed")
+    retry.add_argument("--from", dest="step", choices=tuple(RESUMABLE), help="default: the step that failed")
     _add_no_wait(retry)
     actions.action("release", "free a dataset whose run died without giving it back")
     rollback = actions.action("rollback", "put every table back to its snapshot before a run")

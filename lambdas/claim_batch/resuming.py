@@ -13,20 +13,9 @@ from typing import Any
 from contracts import naming
 from contracts.errors import PermanentError
 from contracts.model import Contract
-from lambdas.claim_batch.requests import FIRST_STEP, Request, Resume, Step
-from pipeline import documents
+from lambdas.claim_batch.requests import Request, Resume
+from pipeline import documents, steps
 from pipeline.ledger import Item, RunLedger
-
-# Which results of jobs a step reads, beside the manifest.
-READS: dict[Step, tuple[Any, ...]] = {
-    "RawToProcessed": (),
-    "Gate": ("raw_to_processed",),
-    "ProcessedToCurated": ("raw_to_processed",),
-    "Serve": ("raw_to_processed", "processed_to_curated"),
-    "CloseRun": ("raw_to_processed", "processed_to_curated"),
-}
-ON_A_BRANCH = frozenset({"Gate", "ProcessedToCurated"})
-PUBLISHED = frozenset({"Serve", "CloseRun"})  # work on what ProcessedToCurated has published
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +49,7 @@ class Resumption:
         manifest_key = naming.manifest_key(dataset, run_id)
         found: dict[str, dict[str, Any]] = {}
         missing: list[str] = []
-        for key in (manifest_key, *(naming.result_key(dataset, run_id, job) for job in READS[resume.step])):
+        for key in (manifest_key, *(naming.result_key(dataset, run_id, job) for job in resume.step.reads)):
             try:
                 found[key] = documents.read_json(
                     self.s3, bucket=self.processed_bucket, key=key, written_by="the failed run"
@@ -73,8 +62,8 @@ class Resumption:
         ]
         if problems:
             raise PermanentError(
-                f"run {run_id} cannot go on at {resume.step}: {'; '.join(problems)};"
-                f" resume it from the first step: slipway runs retry {run_id} --from {FIRST_STEP}"
+                f"run {run_id} cannot go on at {resume.step.name}: {'; '.join(problems)};"
+                f" resume it from the first step: slipway runs retry {run_id} --from {steps.FIRST.name}"
             )
         return found[manifest_key]
 
@@ -83,7 +72,7 @@ class Resumption:
             yield f"it was begun under contract {manifest['contract_version']}, which is {contract.version} now"
         if manifest["erased_subjects"] != self.runs.erased_subjects(dataset):
             yield "a data subject was erased since"
-        if resume.step in ON_A_BRANCH:
+        if resume.step.works_on == "branch":
             changed = [str(run["run_id"]) for run in self._ended_since(dataset, resume.run_id)]
             if changed:
                 yield f"the tables were changed since by {', '.join(changed)}"
@@ -98,5 +87,5 @@ class Resumption:
 
 
 def _unpublished(resume: Resume, curated: Mapping[str, Any]) -> Iterator[str]:
-    if resume.step in PUBLISHED and curated.get("published") is not True:
-        yield "its ProcessedToCurated ended without publishing"
+    if resume.step.works_on == "published" and curated.get("published") is not True:
+        yield f"its {steps.PROCESSED_TO_CURATED.name} ended without publishing"

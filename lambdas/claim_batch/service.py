@@ -15,12 +15,13 @@ from contracts import naming
 from contracts.errors import DatasetBusy, PermanentError
 from contracts.model import Contract
 from lambdas.claim_batch.manifest import manifest
-from lambdas.claim_batch.requests import FIRST_STEP, Request, Resume
+from lambdas.claim_batch.requests import Request, Resume
 from lambdas.claim_batch.resuming import Resumption
 from lambdas.claim_batch.selection import Left, Selector
 from pipeline.ledger import HELD_STATUS, Item, timestamp
 from pipeline.locking import DatasetLock
 from pipeline.logs import Log
+from pipeline.steps import FIRST, Step
 
 MOST_NAMED = 20  # of the files that are left, in the answer; the log has all
 
@@ -61,21 +62,21 @@ class ClaimBatch:
                 raise PermanentError(f"none of the files to {request.mode} can be taken: {_named(left)}")
             return _nothing(request, f"no file is {HELD_STATUS[request.mode]}", left)
         self._write_manifest(contract, run_id, request.mode, claimed)
-        return _answer(request.dataset, run_id, FIRST_STEP, len(claimed), left)
+        return _answer(request.dataset, run_id, FIRST, len(claimed), left)
 
     def _resume(self, request: Request, resume: Resume, contract: Contract) -> dict[str, Any]:
         """A failure from here on is cleaned up by fail_run, which finds the run by the lock of this execution."""
         run = self.resumption.failed_run(request, resume)
         self.lock.take(request.dataset, request.execution_arn, run_id=resume.run_id)
         hashes = list(run["file_hashes"])
-        if resume.step != FIRST_STEP:
+        if resume.step != FIRST:
             earlier = self.resumption.manifest(request, resume, contract)
             hashes = [file["sha256"] for file in earlier["files"]]
         if not self.lock.runs.reopen(request.dataset, resume.run_id, execution_arn=request.execution_arn):
             raise PermanentError(f"run {resume.run_id} of {request.dataset} was resumed by somebody else meanwhile")
         claimed = self._claimed(request.dataset, resume.run_id, hashes, run["mode"])
         left = self._left(resume, hashes, claimed)
-        if resume.step == FIRST_STEP:
+        if resume.step == FIRST:
             self._write_manifest(contract, resume.run_id, run["mode"], claimed)
         return _answer(request.dataset, resume.run_id, resume.step, len(claimed), left)
 
@@ -87,13 +88,13 @@ class ClaimBatch:
             for sha256 in hashes
             if sha256 not in taken
         ]
-        if left and (resume.step != FIRST_STEP or not claimed):
+        if left and (resume.step != FIRST or not claimed):
             raise PermanentError(
-                f"run {resume.run_id} cannot go on at {resume.step}: {len(left)} of its {len(hashes)} files were set"
-                f" aside or belong to another run now, for example {left[0].sha256};"
+                f"run {resume.run_id} cannot go on at {resume.step.name}: {len(left)} of its {len(hashes)} files"
+                f" were set aside or belong to another run now, for example {left[0].sha256};"
                 f" slipway files show {left[0].sha256}"
             )
-        if resume.step == FIRST_STEP and (gone := self.selector.missing(claimed)):
+        if resume.step == FIRST and (gone := self.selector.missing(claimed)):
             raise PermanentError(f"run {resume.run_id} cannot be resumed: {', '.join(gone[:MOST_NAMED])} left raw")
         return left
 
@@ -136,13 +137,15 @@ class ClaimBatch:
         )
 
 
-def _answer(dataset: str, run_id: str, step: str, file_count: int, left: list[Left]) -> dict[str, Any]:
-    Log({"dataset": dataset, "run_id": run_id}).info("batch claimed", files=file_count, begins_at=step, left=len(left))
+def _answer(dataset: str, run_id: str, step: Step, file_count: int, left: list[Left]) -> dict[str, Any]:
+    Log({"dataset": dataset, "run_id": run_id}).info(
+        "batch claimed", files=file_count, begins_at=step.name, left=len(left)
+    )
     return {
         "dataset": dataset,
         "run_id": run_id,
         "claimed": True,
-        "from": step,
+        "from": step.name,
         "file_count": file_count,
         "reason": None,
         "left": [f"{item.sha256}: {item.why}" for item in left[:MOST_NAMED]],
@@ -155,7 +158,7 @@ def _nothing(request: Request, reason: str, left: list[Left]) -> dict[str, Any]:
         "dataset": request.dataset,
         "run_id": None,
         "claimed": False,
-        "from": FIRST_STEP,
+        "from": FIRST.name,
         "file_count": 0,
         "reason": reason,
         "left": [f"{item.sha256}: {item.why}" for item in left[:MOST_NAMED]],

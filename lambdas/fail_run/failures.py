@@ -16,21 +16,8 @@ from contracts.errors import PermanentError, QuarantineLimitExceeded
 from contracts.texts import shortened
 from pipeline import costs
 from pipeline.ledger import UNKNOWN_DATASET
+from pipeline.steps import HAND_OVER, MACHINES, Step
 
-HAND_OVER = "HandOver"  # the one step that comes after a run has been closed
-# State machine -> state -> where it keeps its result (ResultPath in state_machines/*.asl.json), in order.
-STEPS = {
-    "dataset_run": {
-        "ClaimBatch": "claim",
-        "RawToProcessed": "raw_to_processed",
-        "Gate": "gate",
-        "ProcessedToCurated": "processed_to_curated",
-        "Serve": "serve",
-        "CloseRun": "close",
-        HAND_OVER: "hand_over",
-    },
-    "dataset_care": {"Hold": "hold", "Care": "care", "Serve": "serve", "Release": "release"},
-}
 STATUS_CHANGE = "Step Functions Execution Status Change"
 ENDED_BADLY = {
     "FAILED": "the execution failed outside every task; its history has the event",
@@ -61,7 +48,7 @@ class Failure:
     @property
     def is_after_closing(self) -> bool:
         """Whether the run had ended well, and only the next execution could not be started."""
-        return self.step == HAND_OVER
+        return self.step == HAND_OVER.name
 
     @property
     def is_too_bad(self) -> bool:
@@ -79,19 +66,19 @@ def parse(event: Mapping[str, Any]) -> Failure:
 
 
 def _from_catch(event: Mapping[str, Any]) -> Failure:
-    state, steps = event["state"], STEPS[event["machine"]]
+    state, steps = event["state"], MACHINES[event["machine"]].steps
     caught = state.get("failure") or {}
     held = state.get("claim") or state.get("hold") or {}
     step = _first_without_result(state, steps, held.get("from"))
-    jobs = costs.of_steps(state, tuple(steps.values()))
+    jobs = costs.of_steps(state, tuple(each.result for each in steps))
     failed = _as_object(caught.get("Cause") or "")
     if step and failed and (seconds := costs.worker_seconds(failed)) is not None:
-        jobs |= {steps[step]: seconds}
+        jobs |= {step.result: seconds}
     return Failure(
         dataset=event["dataset"],
         execution_arn=event["execution_arn"],
         run_id=held.get("run_id"),
-        step=step,
+        step=step.name if step else None,
         error=_error_of_machine(failed) or caught.get("Error") or "Unknown",
         cause=readable(caught.get("Cause") or "no cause was given"),
         request=state.get("request") or {},
@@ -100,11 +87,12 @@ def _from_catch(event: Mapping[str, Any]) -> Failure:
     )
 
 
-def _first_without_result(state: Mapping[str, Any], steps: Mapping[str, str], began_at: str | None) -> str | None:
+def _first_without_result(state: Mapping[str, Any], steps: Sequence[Step], began_at: str | None) -> Step | None:
     """The step that failed. A resumed run has no results of the steps before the one it `began_at`."""
-    order = list(steps)
-    skipped = order[1 : order.index(began_at)] if began_at in order else []
-    return next((step for step in order if step not in skipped and steps[step] not in state), None)
+    names = [step.name for step in steps]
+    skipped = steps[1 : names.index(began_at)] if began_at in names else ()
+    unfinished = (step for step in steps if step not in skipped and step.result not in state)
+    return next(unfinished, None)
 
 
 def _from_status_change(detail: Mapping[str, Any]) -> Failure:

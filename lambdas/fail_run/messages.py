@@ -9,44 +9,16 @@ from collections.abc import Iterator, Sequence
 
 from contracts import naming
 from lambdas.fail_run.failures import Failure
-from pipeline import alerts
+from pipeline import alerts, steps
 from pipeline.ledger import HELD_STATUS, Item, file_entry
 
 QUALITY_OF_RUN = (
     "select rule_id, status, rows_failed, measured, expected from processed.{table} where run_id = '{run_id}'"
 )
 COMMANDS_SHOWN = 3  # the list names the others
-UNTOUCHED = "No table was changed: processed and curated are as before the run."
-CLOSED = "The tables are as asked and the ledger says so; only what follows the closing failed."
+CLOSED = steps.HAND_OVER.after_failure  # of a run that had been closed, whatever failed then
 NO_RUN = "No run was at work, so none is half done: what this execution had done before is published and closed."
 NOT_STARTED = "The run had ended well, but no execution could be started for the files that wait: "
-TABLES = {
-    "ClaimBatch": UNTOUCHED,
-    "RawToProcessed": UNTOUCHED,
-    "Gate": UNTOUCHED,
-    "ProcessedToCurated": (
-        "Tables are published at the very end of this step, one by one. If it failed before, none was changed; if while"
-        " publishing, some show this run's data, and a retry makes them agree."
-    ),
-    "Serve": (
-        "The lake's tables are as this run was to leave them. The warehouse takes a load in one transaction: its tables"
-        " are as before, or show this run whole."
-    ),
-    "CloseRun": "The tables were published with this run's data; a retry or the next run has the same effect.",
-    "Hold": "No table was changed.",
-    "Care": (
-        "Each table is changed by commits of its own, and no row that the request did not name; which are done is in"
-        " the job's log. The same request again does the rest."
-    ),
-    "Release": "The tables were changed as asked; only the record of it failed. Asked again, nothing more changes.",
-}
-UNKNOWN_STEP = {
-    "load": (
-        "Tables change only at the end of ProcessedToCurated: if the execution's history does not show that step as"
-        " succeeded, processed and curated are as before the run."
-    ),
-    "care": "Tables change only in the step Care: if the execution's history does not show it, they are as before.",
-}
 
 
 def subject(environment: str, failure: Failure, *, files_waiting: int) -> str:
@@ -109,10 +81,11 @@ def _tables(failure: Failure, run: Item | None) -> str:
     if is_closed(run) or failure.is_after_closing:
         return CLOSED
     if run is None:
-        return UNTOUCHED if failure.step else NO_RUN
+        return steps.NO_CHANGE if failure.step else NO_RUN
     if failure.step:
-        return TABLES[failure.step]
-    return UNKNOWN_STEP["load" if mode_of(failure, run) in HELD_STATUS else "care"]
+        return steps.after_failure(failure.step)
+    works_on_files = mode_of(failure, run) in HELD_STATUS
+    return (steps.DATASET_RUN if works_on_files else steps.DATASET_CARE).step_unknown
 
 
 def _files(failure: Failure, run: Item | None, files_waiting: int, set_aside: int) -> str:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from contracts.errors import PermanentError
+from pipeline.steps import FIRST
 from slipway.console import Stopwatch
 from slipway.deployment import Deployment
 from slipway.reading import executions, ledgers
 
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 30 * 60  # a Glue job may wait long for capacity in a real account
-CLAIMED_WORK = "RawToProcessed"  # only executions that got this far have claimed files
 
 
 class NoFate(PermanentError):
@@ -59,8 +59,8 @@ class Watch:
 
     def _tell(self, arn: str) -> None:
         found = executions.steps(self.deployment, arn)
-        if not any(step.name == CLAIMED_WORK for step in found):
-            return
+        if not any(step.name == FIRST.name for step in found):
+            return  # it has claimed no files, or none yet
         done = [step for step in found if step.seconds is not None]
         for step in done[self.told.get(arn, 0) :]:
             self.steps.append(step)

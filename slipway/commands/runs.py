@@ -7,10 +7,10 @@ import argparse
 from contracts import model
 from contracts.errors import PermanentError
 from pipeline.ledger import HELD_STATUS, Item, file_entry
+from pipeline.steps import CLAIM_BATCH, FIRST, RESUMABLE
 from slipway.acting import claims, operations
 from slipway.console import confirm, counted, say, table
 from slipway.deployment import Deployment, connect
-from slipway.grammar import RESUMABLE
 from slipway.reading import executions, ledgers
 from slipway.showing import views
 
@@ -73,11 +73,12 @@ def _failed_step(deployment: Deployment, item: Item) -> str:
     changed = item.get("contract_version") != model.load(item["dataset"]).version
     arn = str(item["execution_arn"])
     if judged_anew or changed or executions.describe(deployment, arn) is None:
-        return RESUMABLE[0]
+        return FIRST.name
     names = [step.name for step in executions.steps(deployment, arn)]
-    begun = len(names) - names[::-1].index("ClaimBatch") if "ClaimBatch" in names else 0  # of an earlier batch before
+    claim = CLAIM_BATCH.name  # before the last of them are the steps of an earlier batch
+    begun = len(names) - names[::-1].index(claim) if claim in names else 0
     entered = [name for name in names[begun:] if name in RESUMABLE]
-    return entered[-1] if entered else RESUMABLE[0]
+    return entered[-1] if entered else FIRST.name
 
 
 def _release(deployment: Deployment, options: argparse.Namespace) -> int:

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from contracts import model, naming
-from lambdas.fail_run.failures import HAND_OVER, STEPS
 from local_cloud.session import LocalCloud
 from pipeline.ledger import FileLedger, RunLedger, file_entry
+from pipeline.steps import DATASET_RUN, HAND_OVER
 from sample_data.sales_rows import Span, write_file
 from slipway import __main__ as command_line
 from slipway.acting import dead_letters, progress
@@ -284,7 +284,7 @@ def without_leave(pipeline: Pipeline) -> Iterator[None]:
 
 def hand_over(pipeline: Pipeline, run_id: str) -> executions.Ending:
     """An execution that has closed its last run while files waited."""
-    results = {result: {} for step, result in STEPS["dataset_run"].items() if step != HAND_OVER}
+    results = {step.result: {} for step in DATASET_RUN.steps if step != HAND_OVER}
     state = {**results, "claim": {"run_id": run_id}, "close": {"waiting": 1}, "serve": []}
     request = {"dataset": DATASET, "trigger": "operator"}
     arn = executions.start(pipeline.deployment, "run", {"dataset": DATASET, "request": request, **state})

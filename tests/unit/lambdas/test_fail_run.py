@@ -9,7 +9,8 @@ import pytest
 
 from contracts import model
 from lambdas.fail_run import handler as fail_handler
-from lambdas.fail_run.failures import STEPS, parse
+from lambdas.fail_run.failures import parse
+from pipeline.steps import CLAIM_BATCH, DATASET_RUN, HAND_OVER
 from tests.unit.lambdas.ending import DATASET, EARLIER, EXECUTION, RUN, SERVE, caught, claim, close, failer, written
 
 
@@ -137,7 +138,7 @@ def test_a_failed_hand_over_leaves_the_closed_run_alone_and_is_told_once(
     claimed.messages()
     before = (claimed.entries(), claimed.entries("run_table"))
     event = caught(claimed)
-    event["state"] |= {result: {} for result in STEPS["dataset_run"].values() if result not in ("claim", "hand_over")}
+    event["state"] |= {step.result: {} for step in DATASET_RUN.steps if step not in (CLAIM_BATCH, HAND_OVER)}
     event["state"] |= {"serve": []}
     ended = claimed.event("execution_timed_out")
     ended["detail"]["status"] = "FAILED"

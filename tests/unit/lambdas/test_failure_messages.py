@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from lambdas.fail_run import messages
-from lambdas.fail_run.failures import STEPS, Failure
+from lambdas.fail_run.failures import Failure
+from pipeline.steps import MACHINES, NO_CHANGE
 from slipway.grammar import build_parser
 
 RUN_ID = "20261120T120000-0a1b2c3d"
@@ -33,12 +34,15 @@ def run(mode: str = "load", status: str = "failed") -> dict[str, Any]:
     return {"run_id": RUN_ID, "mode": mode, "status": status, "file_hashes": hashes}
 
 
+STEPS = sorted({step.name for machine in MACHINES.values() for step in machine.steps})
+
+
 def commands(text: str) -> list[str]:
     return re.findall(r"slipway [^;\n]+", text)
 
 
 @pytest.mark.parametrize("entry", [run(), None])
-@pytest.mark.parametrize("step", [*STEPS["dataset_run"], *STEPS["dataset_care"], None])
+@pytest.mark.parametrize("step", [*STEPS, None])
 def test_every_message_names_all_that_a_person_needs(step: str | None, entry: dict[str, Any] | None) -> None:
     body = messages.body(failure(step), entry, files_waiting=7)
     for label in ("Dataset", "Run", "Step", "Error", "Cause", "Tables", "Files", "Next", "Execution"):
@@ -146,7 +150,7 @@ def test_an_execution_that_ended_between_two_rounds_is_not_said_to_have_changed_
     body = messages.body(failure(None, error="Execution.ABORTED", mode=mode), None, files_waiting=7)
     assert f"Run:       none was at work ({mode})" in body
     assert "what this execution had done before is published and closed" in body
-    assert messages.UNTOUCHED not in body
+    assert NO_CHANGE not in body
 
 
 @pytest.mark.parametrize(("mode", "told"), [("load", "2 files are waiting again"), ("backfill", "2 files are loaded")])

@@ -8,20 +8,21 @@ from typing import Any
 import pytest
 
 from contracts.errors import PermanentError
-from lambdas.fail_run.failures import CAUSE_LENGTH, STEPS, parse
+from lambdas.fail_run.failures import CAUSE_LENGTH, parse
+from pipeline.steps import MACHINES, RESUMABLE
 from tests.unit.lambdas.ending import caught
 
 
-@pytest.mark.parametrize("machine", STEPS)
+@pytest.mark.parametrize("machine", MACHINES)
 def test_the_step_that_failed_is_the_first_without_a_result(account: Any, machine: str) -> None:
     done: dict[str, Any] = {}
-    for step, result in STEPS[machine].items():
+    for step in MACHINES[machine].steps:
         event = {**caught(account, machine), "state": {**done, "failure": {"Error": "E", "Cause": "c"}}}
-        assert parse(event).step == step
-        done[result] = {}
+        assert parse(event).step == step.name
+        done[step.result] = {}
 
 
-@pytest.mark.parametrize("began_at", ["RawToProcessed", "Gate", "ProcessedToCurated", "Serve", "CloseRun"])
+@pytest.mark.parametrize("began_at", RESUMABLE)
 def test_the_step_at_which_a_resumed_run_failed_is_not_one_that_it_left_out(account: Any, began_at: str) -> None:
     state = {"claim": {"run_id": "r", "from": began_at}, "failure": {"Error": "E", "Cause": "c"}}
     assert parse({**caught(account), "state": state}).step == began_at

@@ -11,11 +11,11 @@ import pytest
 from contracts import model
 from contracts.errors import DatasetBusy, PermanentError
 from pipeline.ledger import HELD_STATUS, RunLedger
+from pipeline.steps import RESUMABLE
 from tests.unit.lambdas.claiming import DATASET, NOON, digest, load, manifest, request, run, service, statuses, wait
 
 A, B = digest("a"), digest("b")
 DONE = b'{"published": true}'
-STEPS = ("RawToProcessed", "Gate", "ProcessedToCurated", "Serve", "CloseRun")
 
 
 def failed(account: Any, contract: model.Contract, *, mode: str = "load") -> str:
@@ -44,7 +44,7 @@ def again(run_id: str, step: str, execution: str = "second") -> Any:
     return request(execution, resume={"run_id": run_id, "from": step})
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", RESUMABLE)
 def test_a_failed_run_goes_on_under_its_id_with_its_files(waiting: Any, contract: model.Contract, step: str) -> None:
     run_id = failed(waiting, contract)
     answer = service(waiting).claim(again(run_id, step), contract)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contracts import errors
-from lambdas.fail_run.failures import CAUSE_LENGTH, STEPS
+from lambdas.fail_run.failures import CAUSE_LENGTH
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "state_machines").glob("*.asl.json"))
@@ -120,14 +120,6 @@ def test_the_gate_stands_between_loading_and_publishing() -> None:
     assert RUN["Gate"]["Next"] == "ProcessedToCurated"
     into = {name for name, state in RUN.items() if "ProcessedToCurated" in successors(state)}
     assert into == {"Gate", "WhereToBegin"}  # the latter only for a run that passed the gate before it failed
-
-
-@pytest.mark.parametrize("name", ["dataset_run", "dataset_care"])
-def test_fail_run_knows_where_each_step_keeps_its_result(name: str) -> None:
-    working = {state: given for state, given in MACHINES[name]["States"].items() if given["Type"] in ("Task", "Map")}
-    assert [(state, f"$.{result}") for state, result in STEPS[name].items()] == [
-        (state, given["ResultPath"]) for state, given in working.items() if state not in ("FailRun", "StartWaiting")
-    ]
 
 
 def test_a_hand_over_starts_this_very_machine_and_does_not_wait_for_it() -> None:
