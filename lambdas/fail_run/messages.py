@@ -6,10 +6,11 @@ Commands are written in the grammar of slipway/grammar.py; a test reads them bac
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import assert_never
 
 from contracts import naming
 from lambdas.fail_run.failures import Failure
-from pipeline import alerts, steps
+from pipeline import alerts, modes, steps
 from pipeline.ledger import HELD_STATUS, Item, file_entry
 
 QUALITY_OF_RUN = (
@@ -84,7 +85,7 @@ def _tables(failure: Failure, run: Item | None) -> str:
         return steps.NO_CHANGE if failure.step else NO_RUN
     if failure.step:
         return steps.after_failure(failure.step)
-    works_on_files = mode_of(failure, run) in HELD_STATUS
+    works_on_files = modes.works_on_files(mode_of(failure, run))
     return (steps.DATASET_RUN if works_on_files else steps.DATASET_CARE).step_unknown
 
 
@@ -128,19 +129,23 @@ def _looks(failure: Failure, run: Item | None) -> Iterator[str]:
 
 
 def _again(failure: Failure, run: Item | None) -> str:
-    mode, dataset = mode_of(failure, run), failure.dataset
-    request = failure.request
-    rollback = f"slipway runs rollback {request.get('run_id', 'RUN_ID')} --dataset {dataset}"
-    care = {
-        "maintenance": f"slipway maintain --dataset {dataset}",
-        "rollback": rollback + (" --with-later" if request.get("with_later") else ""),
-        "erasure": f"slipway erase --dataset {dataset} --subject-file FILE",
-    }
-    if mode in care:
-        return care[mode]
-    if run:
-        return f"slipway runs retry {run['run_id']} --dataset {dataset}"
-    return {
-        "backfill": f"slipway backfill --dataset {dataset}",
-        "replay": f"slipway quarantine replay --all --dataset {dataset}",
-    }.get(mode, f"slipway runs start --dataset {dataset}")
+    dataset, request = failure.dataset, failure.request
+    mode = modes.known(mode_of(failure, run))
+    match mode:
+        case "maintenance":
+            return f"slipway maintain --dataset {dataset}"
+        case "rollback":
+            later = " --with-later" if request.get("with_later") else ""
+            return f"slipway runs rollback {request.get('run_id', 'RUN_ID')} --dataset {dataset}{later}"
+        case "erasure":
+            return f"slipway erase --dataset {dataset} --subject-file FILE"
+        case _ if run:
+            return f"slipway runs retry {run['run_id']} --dataset {dataset}"
+        case "backfill":
+            return f"slipway backfill --dataset {dataset}"
+        case "replay":
+            return f"slipway quarantine replay --all --dataset {dataset}"
+        case "load" | None:  # None: the request had a mode that nobody knows, and was refused
+            return f"slipway runs start --dataset {dataset}"
+        case _:
+            assert_never(mode)

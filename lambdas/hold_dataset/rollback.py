@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.errors import PermanentError
-from pipeline.ledger import HELD_STATUS, Item
+from pipeline.ledger import Item
+from pipeline.modes import works_on_files
 
 
 def plan(dataset: str, run_id: str, runs: Sequence[Item], *, with_later: bool) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def plan(dataset: str, run_id: str, runs: Sequence[Item], *, with_later: bool) -
     while it published, whose rows are then in the snapshots before the next one.
     """
     wanted = next((run for run in runs if run["run_id"] == run_id), None)
-    if wanted is None or wanted["status"] != "succeeded" or wanted["mode"] not in HELD_STATUS:
+    if wanted is None or wanted["status"] != "succeeded" or not works_on_files(wanted["mode"]):
         status = f"a {wanted['mode']} that is {wanted['status']}" if wanted else "not in the run ledger"
         raise PermanentError(
             f"run {run_id!r} of {dataset} is {status};"
@@ -32,7 +33,7 @@ def plan(dataset: str, run_id: str, runs: Sequence[Item], *, with_later: bool) -
     ended = (run for run in runs if run["status"] == "succeeded" and run["ended_at"] >= wanted["ended_at"])
     since = sorted(ended, key=lambda run: str(run["ended_at"]))
     _refuse_erasures(dataset, run_id, since)
-    undone = [run for run in since if run["mode"] in HELD_STATUS]
+    undone = [run for run in since if works_on_files(run["mode"])]
     later = [str(run["run_id"]) for run in undone if run["run_id"] != run_id]
     if later and not with_later:
         raise PermanentError(

@@ -8,8 +8,6 @@ from typing import Any, Literal
 
 FileStatus = Literal["registering", "waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected", "ignored"]
 RunStatus = Literal["running", "succeeded", "failed", "rolled_back"]
-# The first three work on files (state machine dataset_run), the others on tables (dataset_care).
-RunMode = Literal["load", "backfill", "replay", "maintenance", "rollback", "erasure"]
 Item = dict[str, Any]
 
 LOCK_ENTRY = "claim"

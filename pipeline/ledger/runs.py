@@ -12,11 +12,11 @@ from pipeline.ledger.entries import (
     LOCK_ENTRY,
     RUN_PREFIX,
     Item,
-    RunMode,
     RunStatus,
     erased_entry,
     run_entry,
 )
+from pipeline.modes import RunMode
 
 RECENT_RUNS = 50
 

@@ -6,7 +6,8 @@ import argparse
 
 from contracts import model
 from contracts.errors import PermanentError
-from pipeline.ledger import HELD_STATUS, Item, file_entry
+from pipeline.ledger import Item, file_entry
+from pipeline.modes import works_on_files
 from pipeline.steps import CLAIM_BATCH, FIRST, RESUMABLE
 from slipway.acting import claims, operations
 from slipway.console import confirm, counted, say, table
@@ -57,7 +58,7 @@ def _retry(deployment: Deployment, options: argparse.Namespace) -> int:
 
 
 def _works_on_files(item: Item) -> bool:
-    return item.get("mode", "load") in HELD_STATUS
+    return works_on_files(item.get("mode", "load"))
 
 
 _AGAIN = {

@@ -17,6 +17,7 @@ from contracts import naming
 from contracts.model import Contract, CuratedModel
 from dashboards.page_data import Account, File, Health, Reconciliation, Refusal, Run
 from pipeline.ledger import Item
+from pipeline.modes import works_on_files
 from slipway.deployment import Deployment
 from slipway.reading import curated_sums, lake, ledgers, quarantine_queries
 from slipway.reading.curated_sums import Sums
@@ -25,20 +26,19 @@ from slipway.reading.warehouse import StatementFailed
 NEWEST_RUNS = 12  # hundreds would be read by nobody; the ledgers keep all
 NEWEST_FILES = 40
 LONGEST_EXPLANATION = 240  # characters of an error; the ledger keeps all of it
-PUBLISHING = frozenset({"load", "backfill", "replay"})
 PARTS = ("loaded", "quarantined", "deduplicated")
 
 
 def has_published(runs: Iterable[Item]) -> bool:
     """Whether a run has ever moved the tables: before, there is nothing to ask Athena for."""
-    return any(run["status"] in ("succeeded", "rolled_back") and run["mode"] in PUBLISHING for run in runs)
+    return any(run["status"] in ("succeeded", "rolled_back") and works_on_files(run["mode"]) for run in runs)
 
 
 def health(deployment: Deployment, contract: Contract, runs: Sequence[Item]) -> Health:
     """The health of a dataset; `runs` are all of it, oldest first."""
     fates = ledgers.fates(ledgers.entries(deployment, contract.dataset))
     published = has_published(runs)
-    loads = [run for run in runs if run["status"] == "succeeded" and run["mode"] in PUBLISHING]
+    loads = [run for run in runs if run["status"] == "succeeded" and works_on_files(run["mode"])]
     return Health(
         runs=tuple(_run(item) for item in reversed(runs[-NEWEST_RUNS:])),
         files=tuple(_file(fate) for fate in reversed(fates[-NEWEST_FILES:])),

@@ -9,7 +9,8 @@ from contracts import model
 from lambdas.close_run.comparison import Written
 from lambdas.close_run.service import CloseRun
 from lambdas.fail_run.service import FailRun
-from pipeline.ledger import HELD_STATUS, RunMode, file_entry
+from pipeline.ledger import HELD_STATUS, file_entry
+from pipeline.modes import RunMode
 
 DATASET, RUN = "sales_records", "20261120T120000-0a1b2c3d"
 EARLIER = {"run_id": "earlier", "rows_loaded": 4, "rows_quarantined": 1, "rows_deduplicated": 0}

@@ -12,7 +12,8 @@ import pytest
 from contracts import model
 from lambdas.measure_freshness import handler
 from lambdas.measure_freshness.service import MeasureFreshness
-from pipeline.ledger import RunMode, RunStatus, timestamp
+from pipeline.ledger import RunStatus, timestamp
+from pipeline.modes import RunMode
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

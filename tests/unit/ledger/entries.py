@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.ledger import RunLedger, RunMode, file_entry
+from pipeline.ledger import RunLedger, file_entry
+from pipeline.modes import RunMode
 
 DATASET = "sales"
 
