@@ -1,6 +1,7 @@
-"""The generated parts of two reference pages: `python -m tests.architecture.reference_pages` writes them.
+"""The generated parts of reference pages: `python -m tests.architecture.reference_pages` writes them.
 
-What functions read comes from their settings, what state machines do from their files. The prose around these parts is
+What functions read comes from their settings, what state machines do from their files, what the steps of a run hand to
+each other from its classes. The prose around these parts is
 written by hand, so each part stands between two marks.
 """
 
@@ -13,6 +14,8 @@ from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from tests.architecture import run_documents_page
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -82,7 +85,11 @@ def _kind(state: dict[str, Any]) -> str:
     return f"Task: {SERVICES.get(resource, resource.removeprefix('arn:aws:states:::'))}"
 
 
-PARTS: dict[str, Callable[[], str]] = {"functions.md": functions, "state_machines.md": machines}
+PARTS: dict[str, Callable[[], str]] = {
+    "functions.md": functions,
+    "run_documents.md": run_documents_page.documents,
+    "state_machines.md": machines,
+}
 
 
 def with_part(page: str, part: str) -> str:

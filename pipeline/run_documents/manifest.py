@@ -1,0 +1,68 @@
+"""The files of a run. Their order decides which of two rows with the same key wins: the later one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from pipeline.run_documents.base import RunDocument
+from pipeline.run_documents.json_form import JsonDocument
+
+LoadMode = Literal["load", "backfill", "replay"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestFile(JsonDocument):
+    """A file that the run claimed, as intake registered it."""
+
+    sha256: str
+    """Hash of the content as delivered."""
+    raw_uri: str
+    """The object in the raw zone, `s3://bucket/key`."""
+    file_name: str
+    """Name under which it was delivered."""
+    received_at: datetime
+    """When S3 took the upload."""
+    size_bytes: int
+    """Size of the object in the raw zone."""
+    row_count: int
+    """Records without the header, as intake counted them."""
+    header: tuple[str, ...]
+    """Names in the first record, as written; under `evolve` optional columns may be absent."""
+    has_quotes: bool
+    """Whether a quoted value spans lines, so that the file must be read in multi-line mode."""
+    replay_of: str | None
+    """Hash of the file whose refused records this one corrects; null: it corrects none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(RunDocument):
+    """What a run works on. Its jobs read it, the gate counts against it, a resumed run begins with it."""
+
+    FILE_NAME: ClassVar[str] = "manifest.json"
+    WRITTEN_BY: ClassVar[str] = "claim_batch"
+
+    mode: LoadMode
+    """load takes files that wait; backfill loads loaded files anew; replay judges refused records anew."""
+    contract_version: str
+    """Version of the contract under which the run was begun."""
+    erased_subjects: tuple[str, ...]
+    """Tokens of data subjects whose records are refused."""
+    files: tuple[ManifestFile, ...]
+    """By `received_at`, then `sha256`: of rows with the same key, that of the later file wins."""
+
+    @property
+    def started_at(self) -> datetime:
+        """Start of the run, UTC without a zone: the same for every attempt, since the run's id says it."""
+        return datetime.strptime(self.run_id.partition("-")[0], "%Y%m%dT%H%M%S")
+
+    @property
+    def replays(self) -> dict[str, str]:
+        """Hash of each file of corrected records, with the hash of the file they were refused in."""
+        return {file.sha256: file.replay_of for file in self.files if file.replay_of}
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all files in the raw zone."""
+        return sum(file.size_bytes for file in self.files)

@@ -1,0 +1,89 @@
+"""What the step Serve gave: one answer of each machine that served, in the state of the execution.
+
+A new kind of consumer is one more class of the union, and then one more case wherever the union is matched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar, Literal
+
+from contracts.errors import PermanentError
+from pipeline.run_documents.json_form import JsonDocument
+
+LoadExtent = Literal["none", "periods", "everything"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedTotal(JsonDocument):
+    """A money column on both sides; the load has compared them."""
+
+    lake: Decimal
+    """Sum over the table in the lake."""
+    warehouse: Decimal
+    """Sum over the table in the warehouse."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarehouseTable(JsonDocument):
+    """A curated table that the contract marks for the warehouse."""
+
+    table: str
+    """The table."""
+    mode: LoadExtent
+    """What this run loaded of it, whichever attempt did; none: the warehouse held it already."""
+    loaded_rows: int
+    """Rows that this run merged."""
+    rows: int
+    """Rows of the table in the warehouse."""
+    totals: Mapping[str, ServedTotal]
+    """By column that the model conserves."""
+    lake_bytes: int | None = None
+    """Bytes of the lake that the load scanned; left out where the database does not tell."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarehouseServed(JsonDocument):
+    """What the warehouse holds after a load."""
+
+    WRITTEN_BY: ClassVar[str] = "warehouse_load"
+
+    served: Literal["warehouse"]
+    """Which consumer it is."""
+    tables: tuple[WarehouseTable, ...]
+    """Every table that the contract marks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DashboardsServed(JsonDocument):
+    """What the dashboards show after a refresh."""
+
+    WRITTEN_BY: ClassVar[str] = "dashboard_refresh"
+
+    served: Literal["dashboards"]
+    """Which consumer it is."""
+    data_sets: int
+    """SPICE datasets that were refreshed; 0: the dataset has no dashboard."""
+    rows: int
+    """Rows that they took in."""
+
+
+ServeResult = WarehouseServed | DashboardsServed
+_KINDS: dict[str, type[WarehouseServed] | type[DashboardsServed]] = {
+    "warehouse": WarehouseServed,
+    "dashboards": DashboardsServed,
+}
+
+
+def serve_result(data: object) -> ServeResult:
+    """One answer of a machine that serves.
+
+    Raises PermanentError when no machine of that kind is known, or the answer is not as its kind.
+    """
+    kind = data.get("served") if isinstance(data, dict) else data
+    if not isinstance(kind, str) or kind not in _KINDS:
+        known = ", ".join(_KINDS)
+        raise PermanentError(f"result of Serve: served is {kind!r}, expected one of {known}")
+    return _KINDS[kind].from_json(data, place=f"result of Serve ({kind})")
