@@ -1,32 +1,34 @@
-"""What the step Serve did for a run beside the lake: kept in the run ledger, and told with its success.
-
-Each machine that serves gives one object, `{"served": "warehouse" | "dashboards", ...}`; the warehouse lists tables,
-each as `{"table", "mode", "loaded_rows", ...}` (docs/reference/serving.md).
-"""
+"""What the step Serve did for a run besides the lake: kept in the run ledger, and announced with its success."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
-from typing import Any
+from typing import Any, assert_never
+
+from pipeline.run_documents import DashboardsServed, ServeResult, WarehouseServed
 
 Served = dict[str, Any]
 
 
-def kept(outputs: Sequence[Mapping[str, Any]] | None, earlier: Mapping[str, Any]) -> Served:
-    """`{served: {...}}`, tables by their name, as the run ledger takes it: DynamoDB has no floats.
+def kept(outputs: Sequence[ServeResult] | None, earlier: Mapping[str, Any]) -> Served:
+    """`{served: {...}}`, tables by their name, as the run ledger keeps it.
 
     Without `outputs`, because the run was resumed after Serve, what `earlier` attempts had kept.
     """
     if outputs is None:
         return dict(earlier)
-    exact = json.loads(json.dumps(list(outputs)), parse_float=Decimal)
-    return {output.pop("served"): {**output, **_by_name(output)} for output in exact}
+    return {output.served: _figures(output) for output in outputs}
 
 
-def _by_name(output: Mapping[str, Any]) -> dict[str, Any]:
-    return {"tables": {table.pop("table"): table for table in output["tables"]}} if "tables" in output else {}
+def _figures(output: ServeResult) -> dict[str, Any]:
+    match output:
+        case WarehouseServed():
+            tables = [table.to_json() for table in output.tables]
+            return {"tables": {table.pop("table"): table for table in tables}}
+        case DashboardsServed():
+            return {"data_sets": output.data_sets, "rows": output.rows}
+        case _:
+            assert_never(output)
 
 
 def sentences(served: Mapping[str, Any]) -> Iterator[str]:

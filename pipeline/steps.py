@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from contracts.naming import ResultDocument
+from pipeline.run_documents import CurateResult, LoadResult, MaintenanceResult, RunDocument
 
 # function: a Lambda. spark_job: a Glue job. machines: other state machines, all at once.
 # execution: an execution that nobody waits for; the others are waited for.
@@ -24,8 +24,8 @@ class Step:
     """One step of a machine, called like its state.
 
     `result` is the field of the execution's state that is there once the step has ended well;
-    `document` the result document that its job writes. `works_on` is how it finds the tables, and
-    `reads` the result documents that it needs, besides the manifest or the request. `publishes`:
+    `document` the kind of document that its job writes. `works_on` is how it finds the tables, and
+    `reads` the kinds that it needs, besides the manifest or the request. `publishes`:
     readers see what the run did once it has ended. `is_resumable`: an operator may let a failed
     run go on here. `is_best_effort`: its failure does not fail the run. `after_failure` is the
     sentence about the tables that people get when it failed.
@@ -36,8 +36,8 @@ class Step:
     worker: Worker
     works_on: Tables
     after_failure: str
-    document: ResultDocument | None = None
-    reads: tuple[ResultDocument, ...] = ()
+    document: type[RunDocument] | None = None
+    reads: tuple[type[RunDocument], ...] = ()
     publishes: bool = False
     is_resumable: bool = False
     is_best_effort: bool = False
@@ -78,7 +78,7 @@ CLAIM_BATCH = Step(
 RAW_TO_PROCESSED = Step(
     name="RawToProcessed",
     result="raw_to_processed",
-    document="raw_to_processed",
+    document=LoadResult,
     worker="spark_job",
     works_on="unchanged",
     is_resumable=True,
@@ -89,17 +89,17 @@ GATE = Step(
     result="gate",
     worker="function",
     works_on="branch",
-    reads=("raw_to_processed",),
+    reads=(LoadResult,),
     is_resumable=True,
     after_failure=NO_CHANGE,
 )
 PROCESSED_TO_CURATED = Step(
     name="ProcessedToCurated",
     result="processed_to_curated",
-    document="processed_to_curated",
+    document=CurateResult,
     worker="spark_job",
     works_on="branch",
-    reads=("raw_to_processed",),
+    reads=(LoadResult,),
     publishes=True,
     is_resumable=True,
     after_failure=(
@@ -112,7 +112,7 @@ SERVE = Step(
     result="serve",
     worker="machines",
     works_on="published",
-    reads=("raw_to_processed", "processed_to_curated"),
+    reads=(LoadResult, CurateResult),
     is_resumable=True,
     after_failure=(
         "The lake's tables are as this run was to leave them. The warehouse takes a load in one transaction: its tables"
@@ -124,7 +124,7 @@ CLOSE_RUN = Step(
     result="close",
     worker="function",
     works_on="published",
-    reads=("raw_to_processed", "processed_to_curated"),
+    reads=(LoadResult, CurateResult),
     is_resumable=True,
     after_failure="The tables were published with this run's data; a retry or the next run has the same effect.",
 )
@@ -146,7 +146,7 @@ HOLD = Step(
 CARE = Step(
     name="Care",
     result="care",
-    document="care",
+    document=MaintenanceResult,
     worker="spark_job",
     works_on="unchanged",
     publishes=True,
@@ -156,13 +156,13 @@ CARE = Step(
     ),
 )
 # Nothing of a care run is resumed: the same request is made again.
-SERVE_CARE = replace(SERVE, reads=("care",), is_resumable=False)
+SERVE_CARE = replace(SERVE, reads=(MaintenanceResult,), is_resumable=False)
 RELEASE = Step(
     name="Release",
     result="release",
     worker="function",
     works_on="published",
-    reads=("care",),
+    reads=(MaintenanceResult,),
     after_failure="The tables were changed as asked; only the record of it failed. Asked again, nothing more changes.",
 )
 

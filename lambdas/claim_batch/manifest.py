@@ -3,42 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime
 
 from contracts.model import Contract
 from pipeline.ledger import Item
+from pipeline.modes import LoadMode
+from pipeline.run_documents import Manifest, ManifestFile
 
 
 def manifest(
     contract: Contract,
     run_id: str,
     *,
-    mode: str,
+    mode: LoadMode,
     raw_bucket: str,
     erased_subjects: Sequence[str],
     items: Sequence[Item],
-) -> dict[str, Any]:
+) -> Manifest:
     """`items` are the claimed entries of the file ledger, in any order."""
     ordered = sorted(items, key=lambda item: (item["received_at"], item["sha256"]))
-    return {
-        "dataset": contract.dataset,
-        "run_id": run_id,
-        "mode": mode,
-        "contract_version": contract.version,
-        "erased_subjects": list(erased_subjects),
-        "files": [_file(item, raw_bucket) for item in ordered],
-    }
+    return Manifest(
+        dataset=contract.dataset,
+        run_id=run_id,
+        mode=mode,
+        contract_version=contract.version,
+        erased_subjects=tuple(erased_subjects),
+        files=tuple(_file(item, raw_bucket) for item in ordered),
+    )
 
 
-def _file(item: Item, raw_bucket: str) -> dict[str, Any]:
-    return {
-        "sha256": item["sha256"],
-        "raw_uri": f"s3://{raw_bucket}/{item['raw_key']}",
-        "file_name": item["file_name"],
-        "received_at": item["received_at"],
-        "size_bytes": int(item["size_bytes"]),
-        "row_count": int(item["row_count"]),
-        "header": list(item["header"]),
-        "has_quotes": bool(item["has_quotes"]),
-        "replay_of": item.get("replay_of"),
-    }
+def _file(item: Item, raw_bucket: str) -> ManifestFile:
+    received_at = datetime.fromisoformat(item["received_at"])
+    return ManifestFile(
+        sha256=item["sha256"],
+        raw_uri=f"s3://{raw_bucket}/{item['raw_key']}",
+        file_name=item["file_name"],
+        received_at=received_at.astimezone(UTC).replace(tzinfo=None),
+        size_bytes=int(item["size_bytes"]),
+        row_count=int(item["row_count"]),
+        header=tuple(item["header"]),
+        has_quotes=bool(item["has_quotes"]),
+        replay_of=item.get("replay_of"),
+    )

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 from contracts.errors import PermanentError
+from pipeline.modes import LoadMode
 from pipeline.steps import RESUMABLE, Step
-
-Mode = Literal["load", "backfill", "replay"]
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -30,7 +29,7 @@ class Request:
     dataset: str
     trigger: str
     execution_arn: str
-    mode: Mode = "load"
+    mode: LoadMode = "load"
     files: tuple[str, ...] | None = None
     resume: Resume | None = None
 
@@ -46,7 +45,7 @@ def parse(event: Mapping[str, Any]) -> Request:
     if not isinstance(request.get("trigger"), str):
         raise _wrong("trigger", request.get("trigger"), "'file_arrived', 'schedule' or 'operator'")
     mode, resume = request.get("mode", "load"), request.get("resume")
-    if mode not in get_args(Mode):
+    if mode not in get_args(LoadMode):
         raise _wrong("mode", mode, "one of load, backfill, replay; the others belong to the state machine of care")
     if resume is not None and ("mode" in request or "files" in request):
         raise _wrong("resume", resume, "alone: a resumed run keeps its mode and its files")
@@ -54,7 +53,7 @@ def parse(event: Mapping[str, Any]) -> Request:
         dataset=event["dataset"],
         trigger=request["trigger"],
         execution_arn=event["execution_arn"],
-        mode=cast(Mode, mode),
+        mode=cast(LoadMode, mode),
         files=_files(mode, request.get("files")),
         resume=None if resume is None else _resume(resume),
     )

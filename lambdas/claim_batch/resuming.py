@@ -6,16 +6,16 @@ contract or the list of erased people has changed, only the first step gives a r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from contracts import naming
 from contracts.errors import PermanentError
 from contracts.model import Contract
 from lambdas.claim_batch.requests import Request, Resume
-from pipeline import documents, steps
+from pipeline import steps
 from pipeline.ledger import Item, RunLedger
+from pipeline.run_documents import CurateResult, Manifest, RunDocument, store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,37 +40,39 @@ class Resumption:
             raise PermanentError(f"run {resume.run_id!r} of {request.dataset} has no files; start its care anew")
         return run
 
-    def manifest(self, request: Request, resume: Resume, contract: Contract) -> dict[str, Any]:
+    def manifest(self, request: Request, resume: Resume, contract: Contract) -> Manifest:
         """The run's manifest, to be used as it is by a step after the first.
 
         Raises PermanentError, naming every reason at once and the step to resume from, when the step cannot go on.
         """
-        dataset, run_id = request.dataset, resume.run_id
-        manifest_key = naming.manifest_key(dataset, run_id)
-        found: dict[str, dict[str, Any]] = {}
-        missing: list[str] = []
-        for key in (manifest_key, *(naming.result_key(dataset, run_id, job) for job in resume.step.reads)):
-            try:
-                found[key] = documents.read_json(
-                    self.s3, bucket=self.processed_bucket, key=key, written_by="the failed run"
-                )
-            except PermanentError as error:
-                missing.append(str(error))
-        problems = missing or [
-            *_unpublished(resume, found.get(naming.result_key(dataset, run_id, "processed_to_curated"), {})),
-            *self._changes(dataset, resume, found[manifest_key], contract),
-        ]
+        run_id, dataset = resume.run_id, request.dataset
+        found, problems = self._documents(dataset, run_id, (Manifest, *resume.step.reads))
+        manifests = [document for document in found if isinstance(document, Manifest)]
+        if not problems:
+            problems = [*_unpublished(found), *self._changes(dataset, resume, manifests[0], contract)]
         if problems:
             raise PermanentError(
                 f"run {run_id} cannot go on at {resume.step.name}: {'; '.join(problems)};"
                 f" resume it from the first step: slipway runs retry {run_id} --from {steps.FIRST.name}"
             )
-        return found[manifest_key]
+        return manifests[0]
 
-    def _changes(self, dataset: str, resume: Resume, manifest: Mapping[str, Any], contract: Contract) -> Iterator[str]:
-        if manifest["contract_version"] != contract.version:
-            yield f"it was begun under contract {manifest['contract_version']}, which is {contract.version} now"
-        if manifest["erased_subjects"] != self.runs.erased_subjects(dataset):
+    def _documents(
+        self, dataset: str, run_id: str, kinds: Iterable[type[RunDocument]]
+    ) -> tuple[list[RunDocument], list[str]]:
+        """What the run wrote down, and a sentence on each document that cannot be used."""
+        found, problems = list[RunDocument](), list[str]()
+        for kind in kinds:
+            try:
+                found.append(store.read(self.s3, kind, bucket=self.processed_bucket, dataset=dataset, run_id=run_id))
+            except PermanentError as error:
+                problems.append(str(error))
+        return found, problems
+
+    def _changes(self, dataset: str, resume: Resume, manifest: Manifest, contract: Contract) -> Iterator[str]:
+        if manifest.contract_version != contract.version:
+            yield f"it was begun under contract {manifest.contract_version}, which is {contract.version} now"
+        if list(manifest.erased_subjects) != self.runs.erased_subjects(dataset):
             yield "a data subject was erased since"
         if resume.step.works_on == "branch":
             changed = [str(run["run_id"]) for run in self._ended_since(dataset, resume.run_id)]
@@ -86,6 +88,7 @@ class Resumption:
                 yield run
 
 
-def _unpublished(resume: Resume, curated: Mapping[str, Any]) -> Iterator[str]:
-    if resume.step.works_on == "published" and curated.get("published") is not True:
+def _unpublished(found: Iterable[RunDocument]) -> Iterator[str]:
+    """Only steps that work on what was published read the result of ProcessedToCurated."""
+    if any(isinstance(document, CurateResult) and not document.published for document in found):
         yield f"its {steps.PROCESSED_TO_CURATED.name} ended without publishing"

@@ -7,11 +7,9 @@ A load that finds the dataset held leaves its files to the holder; what an opera
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from contracts import naming
 from contracts.errors import DatasetBusy, PermanentError
 from contracts.model import Contract
 from lambdas.claim_batch.manifest import manifest
@@ -21,6 +19,8 @@ from lambdas.claim_batch.selection import Left, Selector
 from pipeline.ledger import HELD_STATUS, Item, timestamp
 from pipeline.locking import DatasetLock
 from pipeline.logs import Log
+from pipeline.modes import LoadMode
+from pipeline.run_documents import store
 from pipeline.steps import FIRST, Step
 
 MOST_NAMED = 20  # of the files that are left, in the answer; the log has all
@@ -71,7 +71,7 @@ class ClaimBatch:
         hashes = list(run["file_hashes"])
         if resume.step != FIRST:
             earlier = self.resumption.manifest(request, resume, contract)
-            hashes = [file["sha256"] for file in earlier["files"]]
+            hashes = [file.sha256 for file in earlier.files]
         if not self.lock.runs.reopen(request.dataset, resume.run_id, execution_arn=request.execution_arn):
             raise PermanentError(f"run {resume.run_id} of {request.dataset} was resumed by somebody else meanwhile")
         claimed = self._claimed(request.dataset, resume.run_id, hashes, run["mode"])
@@ -124,17 +124,12 @@ class ClaimBatch:
             )
         return chosen.hashes, chosen.left
 
-    def _write_manifest(self, contract: Contract, run_id: str, mode: str, claimed: list[Item]) -> None:
+    def _write_manifest(self, contract: Contract, run_id: str, mode: LoadMode, claimed: list[Item]) -> None:
         erased = self.lock.runs.erased_subjects(contract.dataset)
         content = manifest(
             contract, run_id, mode=mode, raw_bucket=self.raw_bucket, erased_subjects=erased, items=claimed
         )
-        self.s3.put_object(
-            Bucket=self.processed_bucket,
-            Key=naming.manifest_key(contract.dataset, run_id),
-            Body=json.dumps(content, indent=2).encode(),
-            ContentType="application/json",
-        )
+        store.write(self.s3, content, bucket=self.processed_bucket)
 
 
 def _answer(dataset: str, run_id: str, step: Step, file_count: int, left: list[Left]) -> dict[str, Any]:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
 
 from contracts.errors import ReconciliationFailed
 from contracts.model import Contract
-
-PARTS = ("loaded", "quarantined", "deduplicated")
-
-Document = Mapping[str, Any]
+from pipeline.run_documents import PARTS, CurateResult, LoadResult, Manifest, ServeResult
 
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
     """What the earlier steps of the run wrote down; `serve` is None when an earlier attempt did that step."""
 
-    manifest: Document
-    processed: Document
-    curated: Document
-    serve: Sequence[Document] | None = None
+    manifest: Manifest
+    processed: LoadResult
+    curated: CurateResult
+    serve: Sequence[ServeResult] | None = None
 
 
 def verify(written: Written, contract: Contract) -> None:
@@ -33,23 +28,23 @@ def verify(written: Written, contract: Contract) -> None:
 
 
 def _differences(written: Written, contract: Contract) -> Iterator[str]:
-    if written.curated.get("published") is not True:
+    if not written.curated.published:
         yield "- processed_to_curated ended without publishing"
-    planned = {file["sha256"]: int(file["row_count"]) for file in written.manifest["files"]}
-    done = {file["sha256"]: sum(int(file[f"rows_{part}"]) for part in PARTS) for file in written.processed["files"]}
+    planned = {file.sha256: file.row_count for file in written.manifest.files}
+    done = {file.sha256: sum(map(file.rows, PARTS)) for file in written.processed.files}
     if planned != done:
         yield f"- rows per file: intake counted {planned}, loaded + quarantined + deduplicated are {done}"
-    models = {model["name"]: model for model in written.curated["models"]}
+    models = {model.name: model for model in written.curated.models}
     for wanted in contract.curated:
         model = models.get(wanted.name)
         if model is None:
             yield f"- {wanted.name}: processed_to_curated says nothing of it"
             continue
-        if not model["periods"] and not model["rows"]:
+        if model.is_untouched:
             continue  # no processed row changed, so there was nothing to recompute
         for column, _source in wanted.conserves:
-            pair = model["totals"].get(column)
+            pair = model.totals.get(column)
             if pair is None:
                 yield f"- {wanted.name}.{column}: no totals"
-            elif Decimal(pair["processed"]) != Decimal(pair["curated"]):
-                yield f"- {wanted.name}.{column}: processed {pair['processed']}, curated {pair['curated']}"
+            elif pair.processed != pair.curated:
+                yield f"- {wanted.name}.{column}: processed {pair.processed}, curated {pair.curated}"

@@ -9,15 +9,16 @@ from typing import Any
 
 import boto3
 
-from contracts import model, naming
+from contracts import model
 from lambdas.close_run.comparison import Written
 from lambdas.close_run.service import CloseRun
 from lambdas.close_run.settings import Settings
-from pipeline import costs, documents
+from pipeline import costs
 from pipeline.alerts import Announcer
 from pipeline.aws_errors import retryable
 from pipeline.environment import read_settings
 from pipeline.ledger import FileLedger, RunLedger
+from pipeline.run_documents import CurateResult, LoadResult, Manifest, serve_result, store
 
 JOBS = ("raw_to_processed", "processed_to_curated")
 
@@ -31,16 +32,12 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
 
 
 def _written(dataset: str, run_id: str, serve: list[dict[str, Any]] | None) -> Written:
-    bucket, s3 = _settings().processed_bucket, _s3()
-
-    def read(key: str, written_by: str) -> dict[str, Any]:
-        return documents.read_json(s3, bucket=bucket, key=key, written_by=written_by)
-
+    s3, place = _s3(), {"bucket": _settings().processed_bucket, "dataset": dataset, "run_id": run_id}
     return Written(
-        manifest=read(naming.manifest_key(dataset, run_id), "claim_batch"),
-        processed=read(naming.result_key(dataset, run_id, "raw_to_processed"), "raw_to_processed"),
-        curated=read(naming.result_key(dataset, run_id, "processed_to_curated"), "processed_to_curated"),
-        serve=serve,
+        manifest=store.read(s3, Manifest, **place),
+        processed=store.read(s3, LoadResult, **place),
+        curated=store.read(s3, CurateResult, **place),
+        serve=None if serve is None else [serve_result(answer) for answer in serve],
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lambdas.close_run.comparison import PARTS, Written
+from lambdas.close_run.comparison import Written
 from pipeline import alerts, serving
 from pipeline.ledger import Item
+from pipeline.run_documents import PARTS
 
 
 def subject(environment: str, run: Item, written: Written) -> str:
@@ -32,7 +33,7 @@ def facts(environment: str, run: Item, written: Written) -> dict[str, str]:
 
 def body(run: Item, written: Written) -> str:
     """Counts, totals, warnings and the next command first; then each file, since the end of a long message is cut."""
-    broken, changes = broken_rules(written), written.processed["schema_changes"]
+    broken, changes = broken_rules(written), written.processed.schema_changes
     lines = [
         f"Run {run['run_id']} of {run['dataset']} ({run['mode']}) loaded {run['rows_loaded']} of {run['rows_read']}"
         f" rows from {run['file_count']} files in {run['duration_seconds']} seconds.",
@@ -56,9 +57,9 @@ def body(run: Item, written: Written) -> str:
         "",
         "file: read = loaded + quarantined + deduplicated",
     ]
-    for file in written.processed["files"]:
-        parts = " + ".join(str(file[f"rows_{part}"]) for part in PARTS)
-        lines.append(f"{file['file_name']}: {file['rows_read']} = {parts}")
+    for file in written.processed.files:
+        parts = " + ".join(str(file.rows(part)) for part in PARTS)
+        lines.append(f"{file.file_name}: {file.rows_read} = {parts}")
     return "\n".join(lines)
 
 
@@ -75,10 +76,10 @@ def broken_rules(written: Written) -> list[str]:
 
 
 def _broken(written: Written) -> Iterator[str]:
-    for rule, rows in sorted(written.processed["warnings_by_rule"].items()):
+    for rule, rows in sorted(written.processed.warnings_by_rule.items()):
         if rows:
             yield f"rule {rule}: {rows} rows"
-    for result in written.processed["table_rules"]:
-        if result["status"] != "passed":
-            status = result["status"].upper()
-            yield f"rule {result['rule_id']}: {status}: measured {result['measured']}, expected {result['expected']}"
+    for result in written.processed.table_rules:
+        if result.status != "passed":
+            status = result.status.upper()
+            yield f"rule {result.rule_id}: {status}: measured {result.measured}, expected {result.expected}"

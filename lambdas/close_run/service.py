@@ -14,12 +14,13 @@ from typing import Any
 from contracts.errors import PermanentError
 from contracts.model import Contract
 from lambdas.close_run import messages
-from lambdas.close_run.comparison import PARTS, Written, verify
+from lambdas.close_run.comparison import Written, verify
 from lambdas.close_run.figures import ending
 from pipeline.alerts import Announcer, success_name
 from pipeline.ledger import FileLedger, Item, RunLedger
 from pipeline.locking import run_to_close
 from pipeline.logs import Log
+from pipeline.run_documents import PARTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +56,10 @@ class CloseRun:
         return {"dataset": dataset, "run_id": run_id, "waiting": waiting, "told": told}
 
     def _close_files(self, dataset: str, run_id: str, written: Written) -> None:
-        for file in written.processed["files"]:
-            counts = {f"rows_{part}": int(file[f"rows_{part}"]) for part in PARTS}
-            if not self.files.close(dataset, file["sha256"], run_id, counts):
-                raise PermanentError(f"file {file['file_name']!r} ({file['sha256']}) does not belong to run {run_id!r}")
+        for file in written.processed.files:
+            counts = {f"rows_{part}": file.rows(part) for part in PARTS}
+            if not self.files.close(dataset, file.sha256, run_id, counts):
+                raise PermanentError(f"file {file.file_name!r} ({file.sha256}) does not belong to run {run_id!r}")
 
     def _tell(self, run: Item, written: Written) -> bool:
         return self.announcer.tell(

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from contracts.errors import PermanentError
 from lambdas.fail_run import messages
 from lambdas.fail_run.failures import Failure
 from pipeline import costs, serving
 from pipeline.alerts import Announcer, facts, failure_name
 from pipeline.ledger import HELD_STATUS, FileLedger, Item, RunLedger, file_entry, timestamp
 from pipeline.logs import Log
+from pipeline.run_documents import ServeResult, serve_result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ class FailRun:
             "ended_at": timestamp(self.now()),
             "error": failure.error,
             "cause": failure.cause,
-            "served": serving.kept(failure.serve, run.get("served", {})),
+            "served": serving.kept(_serve_results(failure), run.get("served", {})),
             "worker_seconds": costs.added(run.get("worker_seconds", {}), failure.worker_seconds),
         }
         self.runs.finish(failure.dataset, run_id, "failed", ending)
@@ -97,3 +99,17 @@ class FailRun:
             body=messages.body(failure, run, files_waiting=files_waiting, set_aside=aside),
             attributes={**attributes, "error": failure.error},
         )
+
+
+def _serve_results(failure: Failure) -> list[ServeResult] | None:
+    """What Serve gave, as far as it can be read: a result that cannot must not keep a run from being ended."""
+    if failure.serve is None:
+        return None
+    found = []
+    for answer in failure.serve:
+        try:
+            found.append(serve_result(answer))
+        except PermanentError as error:
+            log = Log({"dataset": failure.dataset, "execution_arn": failure.execution_arn})
+            log.error("a result of Serve is not kept", error=str(error))
+    return found

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from pipeline.ledger import FileLedger, timestamp
+from pipeline.run_documents import Manifest
 
 
-def set_aside(files: FileLedger, manifest: Mapping[str, Any], bad: Mapping[str, str], *, now: datetime) -> list[str]:
+def set_aside(files: FileLedger, manifest: Manifest, bad: Mapping[str, str], *, now: datetime) -> list[str]:
     """Set the files in `bad` (hash: how bad) aside; a sentence per file that says so. Repeating it changes nothing."""
-    dataset, run_id = manifest["dataset"], manifest["run_id"]
-    if manifest["mode"] != "load":
+    dataset, run_id = manifest.dataset, manifest.run_id
+    if manifest.mode != "load":
         return [f"- {how}" for how in bad.values()]
     told = []
     for sha256, how in bad.items():

@@ -9,16 +9,16 @@ from typing import Any
 
 import boto3
 
-from contracts import model, naming
+from contracts import model
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from lambdas.gate.aside import set_aside
 from lambdas.gate.service import reconcile, too_bad
 from lambdas.gate.settings import Settings
-from pipeline import documents
 from pipeline.aws_errors import retryable
 from pipeline.environment import read_settings
 from pipeline.ledger import FileLedger
 from pipeline.logs import Log
+from pipeline.run_documents import LoadResult, Manifest, store
 
 
 @retryable
@@ -27,12 +27,8 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
     dataset, run_id = event["dataset"], event["run_id"]
     log = Log({"dataset": dataset, "run_id": run_id})
     bucket, s3 = _settings().processed_bucket, _s3()
-    manifest = documents.read_json(
-        s3, bucket=bucket, key=naming.manifest_key(dataset, run_id), written_by="claim_batch"
-    )
-    result = documents.read_json(
-        s3, bucket=bucket, key=naming.result_key(dataset, run_id, "raw_to_processed"), written_by="raw_to_processed"
-    )
+    manifest = store.read(s3, Manifest, bucket=bucket, dataset=dataset, run_id=run_id)
+    result = store.read(s3, LoadResult, bucket=bucket, dataset=dataset, run_id=run_id)
     contract = model.load(dataset)
     try:
         summary = reconcile(manifest, result, contract)

@@ -7,19 +7,15 @@ rows and the committed tables. All discrepancies are told at once. Nothing read 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from contracts.model import Contract
-
-PARTS = ("loaded", "quarantined", "deduplicated")
-COUNTS = ("rows_read", *(f"rows_{part}" for part in PARTS))
-
-Document = Mapping[str, Any]
+from pipeline.run_documents import PARTS, LoadedFile, LoadResult, Manifest, PartTotals
 
 
-def reconcile(manifest: Document, result: Document, contract: Contract) -> dict[str, Any]:
+def reconcile(manifest: Manifest, result: LoadResult, contract: Contract) -> dict[str, Any]:
     """Counts and totals of the whole run, once everything adds up.
 
     Raises ReconciliationFailed with every discrepancy: which file, which figure, both values and the difference; and
@@ -34,62 +30,59 @@ def reconcile(manifest: Document, result: Document, contract: Contract) -> dict[
     if problems:
         # The table rules judge a table that lacks the bad rows: they are judged again once these files are out.
         kind = QuarantineLimitExceeded if excess else ReconciliationFailed
-        heading = f"{problems[0]} ({len(problems)} discrepancies in run {manifest['run_id']}; nothing is published)"
+        heading = f"{problems[0]} ({len(problems)} discrepancies in run {manifest.run_id}; nothing is published)"
         raise kind("\n".join([heading, *(f"- {problem}" for problem in problems)]))
     return _summary(result, contract)
 
 
-def too_bad(manifest: Document, result: Document, contract: Contract) -> dict[str, str]:
+def too_bad(manifest: Manifest, result: LoadResult, contract: Contract) -> dict[str, str]:
     """The files whose own share of bad rows is above the limit, by hash, and how bad each is.
 
     Never empty when the share of the batch is above it: not all files can be better than their mean.
     """
     return {
-        file["sha256"]: "{rows_quarantined} of {rows_read} rows of {file_name} were quarantined".format_map(file)
+        file.sha256: f"{file.rows_quarantined} of {file.rows_read} rows of {file.file_name} were quarantined"
         for file in _sent(manifest, result)
-        if _is_above(file["rows_quarantined"], file["rows_read"], contract)
+        if _is_above(file.rows_quarantined, file.rows_read, contract)
     }
 
 
-def _identity(manifest: Document, result: Document, contract: Contract) -> Iterator[str]:
+def _identity(manifest: Manifest, result: LoadResult, contract: Contract) -> Iterator[str]:
     """The result is about this run, this contract and exactly these files."""
-    about = (("dataset", contract.dataset), ("run_id", manifest["run_id"]), ("mode", manifest["mode"]))
-    for name, expected in about:
-        if result[name] != expected:
-            yield f"result: {name} is {result[name]!r}, the run's is {expected!r}"
-    versions = {"manifest": manifest["contract_version"], "job": result["contract_version"], "gate": contract.version}
+    about = (
+        ("dataset", result.dataset, contract.dataset),
+        ("run_id", result.run_id, manifest.run_id),
+        ("mode", result.mode, manifest.mode),
+    )
+    for name, found, expected in about:
+        if found != expected:
+            yield f"result: {name} is {found!r}, the run's is {expected!r}"
+    versions = {"manifest": manifest.contract_version, "job": result.contract_version, "gate": contract.version}
     if len(set(versions.values())) > 1:
         yield f"contract versions differ: {versions}; run again once the deployment is complete"
-    planned = [file["sha256"] for file in manifest["files"]]
-    done = [file["sha256"] for file in result["files"]]
-    names = {file["sha256"]: file["file_name"] for file in [*result["files"], *manifest["files"]]}
+    planned = [file.sha256 for file in manifest.files]
+    done = [file.sha256 for file in result.files]
+    names = {file.sha256: file.file_name for file in result.files}
+    names |= {file.sha256: file.file_name for file in manifest.files}
     for sha256 in names:
         if planned.count(sha256) != 1 or done.count(sha256) != 1:
             yield f"{names[sha256]}: {planned.count(sha256)} times in the manifest, {done.count(sha256)} in the result"
 
 
-def _files(manifest: Document, result: Document, contract: Contract) -> Iterator[str]:
+def _files(manifest: Manifest, result: LoadResult, contract: Contract) -> Iterator[str]:
     """For each file: counted = read = loaded + quarantined + deduplicated, in rows and in each money column."""
-    counted = {file["sha256"]: file["row_count"] for file in manifest["files"]}
-    for file in result["files"]:
-        name = file["file_name"]
-        for count in COUNTS:
-            if not isinstance(file[count], int) or file[count] < 0:
-                yield f"{name}: {count} is {file[count]!r}, no number of rows"
-                break
-        else:
-            if file["sha256"] in counted:
-                yield from _compare(
-                    name, "rows", "counted by intake", counted[file["sha256"]], "read", file["rows_read"]
-                )
-            parts = sum(file[f"rows_{part}"] for part in PARTS)
-            yield from _compare(name, "rows", "read", file["rows_read"], " + ".join(PARTS), parts)
-        yield from _money(name, file["totals"], contract)
+    counted = {file.sha256: file.row_count for file in manifest.files}
+    for file in result.files:
+        name, read = file.file_name, file.rows_read
+        if file.sha256 in counted:
+            yield from _compare(name, "rows", "counted by intake", counted[file.sha256], "read", read)
+        yield from _compare(name, "rows", "read", read, " + ".join(PARTS), sum(map(file.rows, PARTS)))
+        yield from _money(name, file.totals, contract)
 
 
-def _money(name: str, totals: Document, contract: Contract) -> Iterator[str]:
+def _money(name: str, totals: PartTotals, contract: Contract) -> Iterator[str]:
     for column in contract.control_columns:
-        amounts = {part: _amount(totals.get(part, {}).get(column.name)) for part in ("read", *PARTS)}
+        amounts = {part: sums.get(column.name) for part, sums in _by_part(totals).items()}
         absent = [part for part, amount in amounts.items() if amount is None]
         if absent:
             yield f"{name}: {column.name}: no total for {', '.join(absent)}"
@@ -99,30 +92,30 @@ def _money(name: str, totals: Document, contract: Contract) -> Iterator[str]:
         yield from _compare(name, column.name, "read", known["read"], " + ".join(PARTS), parts)
 
 
-def _observed(result: Document, contract: Contract) -> Iterator[str]:
+def _observed(result: LoadResult, contract: Contract) -> Iterator[str]:
     """What was observed while reading equals the sum over the files, and is something."""
-    observed = result["observed"]
-    rows = sum(file["rows_read"] for file in result["files"])
-    yield from _compare("all files", "rows", "observed", observed["rows_read"], "sum of the files", rows)
+    observed = result.observed
+    rows = sum(file.rows_read for file in result.files)
+    yield from _compare("all files", "rows", "observed", observed.rows_read, "sum of the files", rows)
     if rows == 0:
         yield "UNPROVEN: 0 rows were read, so that nothing is shown by the sums being equal"
     for column in contract.control_columns:
-        amount = _amount(observed["totals"].get(column.name))
+        amount = observed.totals.get(column.name)
         if amount is None:
             yield f"all files: {column.name}: no observed total"
             continue
-        total = sum((Decimal(file["totals"]["read"][column.name]) for file in result["files"]), Decimal(0))
+        total = sum((file.totals.read[column.name] for file in result.files), Decimal(0))
         yield from _compare("all files", column.name, "observed", amount, "sum of the files", total)
 
 
-def _share(manifest: Document, result: Document, contract: Contract) -> Iterator[str]:
+def _share(manifest: Manifest, result: LoadResult, contract: Contract) -> Iterator[str]:
     """Not too much of what partners sent was quarantined."""
     sent = _sent(manifest, result)
-    read = sum(file["rows_read"] for file in sent)
-    quarantined = sum(file["rows_quarantined"] for file in sent)
+    read = sum(file.rows_read for file in sent)
+    quarantined = sum(file.rows_quarantined for file in sent)
     if not _is_above(quarantined, read, contract):
         return
-    rules = ", ".join(f"{rule} {rows}" for rule, rows in result["quarantine_by_rule"].items())
+    rules = ", ".join(f"{rule} {rows}" for rule, rows in result.quarantine_by_rule.items())
     if quarantined == read:
         yield f"all {read} rows were quarantined; rows by rule: {rules}"
     else:
@@ -133,10 +126,9 @@ def _share(manifest: Document, result: Document, contract: Contract) -> Iterator
         )
 
 
-def _sent(manifest: Document, result: Document) -> list[Any]:
+def _sent(manifest: Manifest, result: LoadResult) -> list[LoadedFile]:
     """What partners sent. A correction does not count: it has few rows, all of them refused before."""
-    corrections = {file["sha256"] for file in manifest["files"] if file["replay_of"]}
-    return [file for file in result["files"] if file["sha256"] not in corrections]
+    return [file for file in result.files if file.sha256 not in manifest.replays]
 
 
 def _is_above(quarantined: int, read: int, contract: Contract) -> bool:
@@ -146,34 +138,34 @@ def _is_above(quarantined: int, read: int, contract: Contract) -> bool:
     )
 
 
-def _halts(result: Document, contract: Contract) -> Iterator[str]:
+def _halts(result: LoadResult, contract: Contract) -> Iterator[str]:
     """Row rules whose action is halt, whether the job says so or only counts their rows."""
     descriptions = {rule.id: rule.description for rule in contract.rules}
     counted = {
-        rule.id: result["quarantine_by_rule"].get(rule.id, 0) + result["warnings_by_rule"].get(rule.id, 0)
+        rule.id: result.quarantine_by_rule.get(rule.id, 0) + result.warnings_by_rule.get(rule.id, 0)
         for rule in contract.rules
         if rule.action == "halt"
     }
-    for rule_id, rows in sorted({**counted, **result["halted_by_rule"]}.items()):
-        if rows or rule_id in result["halted_by_rule"]:
+    for rule_id, rows in sorted({**counted, **result.halted_by_rule}.items()):
+        if rows or rule_id in result.halted_by_rule:
             yield f"halt rule {rule_id!r} was broken by {rows} rows: {descriptions.get(rule_id, 'built in')}"
 
 
-def _table_rules(result: Document, contract: Contract) -> Iterator[str]:
+def _table_rules(result: LoadResult, contract: Contract) -> Iterator[str]:
     """Every table rule of the contract was evaluated, and those with action halt passed; unproven is not passed.
 
     A rule that the job adds itself says whether it halts.
     """
-    results = {found["rule_id"]: found for found in result["table_rules"]}
+    results = {found.rule_id: found for found in result.table_rules}
     rules = {rule.id: rule for rule in contract.table_rules}
     for rule_id in sorted(rules.keys() | results.keys()):
         found, rule = results.get(rule_id), rules.get(rule_id)
         if found is None:
             yield f"table rule {rule_id!r}: the job says nothing of it"
-        elif (rule.action if rule else found["action"]) == "halt" and found["status"] != "passed":
+        elif (rule.action if rule else found.action) == "halt" and found.status != "passed":
             yield (
-                f"table rule {rule_id!r} {found['status'].upper()}: measured {found['measured']},"
-                f" expected {found['expected']}: {rule.description if rule else 'built in'}"
+                f"table rule {rule_id!r} {found.status.upper()}: measured {found.measured},"
+                f" expected {found.expected}: {rule.description if rule else 'built in'}"
             )
 
 
@@ -185,26 +177,22 @@ def _compare(
         yield f"{file}: {figure}: {left} {left_value}, {right} {right_value}, difference {difference}"
 
 
-def _amount(text: object) -> Decimal | None:
-    """A money total; None when it is missing or no finite decimal in a string (a float would have lost cents)."""
-    if not isinstance(text, str):
-        return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None
+def _by_part(totals: PartTotals) -> dict[str, Mapping[str, Decimal]]:
+    return {"read": totals.read, **{part: totals.of(part) for part in PARTS}}
 
 
-def _summary(result: Document, contract: Contract) -> dict[str, Any]:
+def _summary(result: LoadResult, contract: Contract) -> dict[str, Any]:
+    totals = [_by_part(file.totals) for file in result.files]
+
     def total(part: str, column: str) -> str:
-        return str(sum((Decimal(file["totals"][part][column]) for file in result["files"]), Decimal(0)))
+        return str(sum((sums[part][column] for sums in totals), Decimal(0)))
 
     return {
-        "dataset": result["dataset"],
-        "run_id": result["run_id"],
-        "file_count": len(result["files"]),
-        **{count: sum(file[count] for file in result["files"]) for count in COUNTS},
+        "dataset": result.dataset,
+        "run_id": result.run_id,
+        "file_count": len(result.files),
+        "rows_read": sum(file.rows_read for file in result.files),
+        **{f"rows_{part}": sum(file.rows(part) for file in result.files) for part in PARTS},
         "totals": {
             column.name: {part: total(part, column.name) for part in ("read", *PARTS)}
             for column in contract.control_columns

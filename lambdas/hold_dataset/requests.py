@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 from contracts.errors import PermanentError
-
-Mode = Literal["maintenance", "rollback", "erasure"]
+from pipeline.modes import MaintenanceMode
 
 TOKEN = re.compile(r"[0-9a-f]{64}")  # contracts.personal_data.token
 
@@ -21,7 +20,7 @@ class Request:
     dataset: str
     trigger: str
     execution_arn: str
-    mode: Mode
+    mode: MaintenanceMode
     rollback_to: str | None
     with_later: bool
     subject: str | None
@@ -31,8 +30,8 @@ def parse(event: Mapping[str, Any]) -> Request:
     """`event`: {dataset, request, execution_arn}. Raises PermanentError, naming the field and what it must be."""
     request = event["request"]
     mode, run_id, subject = request.get("mode"), request.get("run_id"), request.get("subject")
-    if mode not in get_args(Mode):
-        raise _wrong("mode", mode, f"one of {', '.join(get_args(Mode))}")
+    if mode not in get_args(MaintenanceMode):
+        raise _wrong("mode", mode, f"one of {', '.join(get_args(MaintenanceMode))}")
     if (mode == "rollback") != isinstance(run_id, str):
         raise _wrong("run_id", run_id, "the run to roll back" if mode == "rollback" else "left out")
     if mode != "erasure" and subject is not None:
@@ -44,7 +43,7 @@ def parse(event: Mapping[str, Any]) -> Request:
         dataset=event["dataset"],
         trigger=str(request.get("trigger", "operator")),
         execution_arn=event["execution_arn"],
-        mode=cast(Mode, mode),
+        mode=cast(MaintenanceMode, mode),
         rollback_to=run_id,
         with_later=request.get("with_later") is True,
         subject=subject,

@@ -6,15 +6,15 @@ Tables go back as wholes, so a run cannot be undone under later ones: those go w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from contracts.errors import PermanentError
 from pipeline.ledger import Item
 from pipeline.modes import works_on_files
+from pipeline.run_documents import RollbackPlan
 
 
-def plan(dataset: str, run_id: str, runs: Sequence[Item], *, with_later: bool) -> dict[str, Any]:
-    """{"runs": ids, newest first, "tables": {table: snapshot before them, or None}}.
+def plan(dataset: str, run_id: str, runs: Sequence[Item], *, with_later: bool) -> RollbackPlan:
+    """The runs to undo, newest first, and the snapshot of each table before them.
 
     `runs` are all runs of the dataset. Later is what ended later: a resumed run has an old id and a late end. Only runs
     that loaded something count: maintenance changes no row, and a failed run published none.
@@ -42,7 +42,7 @@ def plan(dataset: str, run_id: str, runs: Sequence[Item], *, with_later: bool) -
         )
     tables = _tables_before(undone)
     _refuse_unknown_changes(dataset, run_id, tables, _heads_before(runs, wanted))
-    return {"runs": [run["run_id"] for run in reversed(undone)], "tables": tables}
+    return RollbackPlan(runs=tuple(run["run_id"] for run in reversed(undone)), tables=tables)
 
 
 def _refuse_erasures(dataset: str, run_id: str, since: Sequence[Item]) -> None:

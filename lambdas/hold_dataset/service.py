@@ -5,11 +5,9 @@ An erased subject is remembered before any row is deleted, so that no load in be
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from contracts import naming
 from contracts.errors import PermanentError
 from contracts.model import Contract
 from lambdas.hold_dataset import rollback
@@ -17,6 +15,7 @@ from lambdas.hold_dataset.requests import Request
 from pipeline.ledger import timestamp
 from pipeline.locking import DatasetLock
 from pipeline.logs import Log
+from pipeline.run_documents import ErasureRequest, MaintenanceRequest, store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,25 +49,20 @@ class HoldDataset:
         if request.subject is not None:
             moment = timestamp(self.lock.now())
             self.lock.runs.remember_erased(request.dataset, request.subject, run_id=run_id, moment=moment)
-        self.s3.put_object(
-            Bucket=self.processed_bucket,
-            Key=naming.request_key(request.dataset, run_id),
-            Body=json.dumps(wanted, indent=2).encode(),
-            ContentType="application/json",
-        )
+        store.write(self.s3, wanted, bucket=self.processed_bucket)
         Log({"dataset": request.dataset, "run_id": run_id}).info("dataset held", mode=request.mode)
         return {"dataset": request.dataset, "run_id": run_id}
 
-    def _wanted(self, request: Request, run_id: str) -> dict[str, Any]:
+    def _wanted(self, request: Request, run_id: str) -> MaintenanceRequest:
         """The document that the care job works on."""
         undo = None
         if request.rollback_to is not None:
             every = self.lock.runs.since(request.dataset, "")
             undo = rollback.plan(request.dataset, request.rollback_to, every, with_later=request.with_later)
-        return {
-            "dataset": request.dataset,
-            "run_id": run_id,
-            "mode": request.mode,
-            "rollback": undo,
-            "erasure": {"subject": request.subject} if request.subject is not None else None,
-        }
+        return MaintenanceRequest(
+            dataset=request.dataset,
+            run_id=run_id,
+            mode=request.mode,
+            rollback=undo,
+            erasure=ErasureRequest(subject=request.subject) if request.subject is not None else None,
+        )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from contracts.model import CuratedModel
 from contracts.warehouse import statements as warehouse
 from contracts.warehouse.statements import TableLoad
+from pipeline.run_documents import CuratedTable, CurateResult, MaintenanceResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +31,14 @@ class Lake:
     periods: tuple[str, ...]
 
 
-def of_run(result: Mapping[str, Any]) -> dict[str, Lake]:
+def of_run(result: CurateResult) -> dict[str, Lake]:
     """What `processed_to_curated.json` says of each table."""
-    return {item["name"]: _of_model(item) for item in result["models"]}
+    return {table.name: _of_model(table) for table in result.models}
 
 
-def of_care(result: Mapping[str, Any]) -> dict[str, Lake]:
+def of_care(result: MaintenanceResult) -> dict[str, Lake]:
     """What `care.json` says of each table that it changed; periods it does not say."""
-    return {item["table"]: Lake(before=item["before"], after=item["after"], periods=()) for item in result["tables"]}
+    return {item.table: Lake(before=item.before, after=item.after, periods=()) for item in result.tables}
 
 
 def decide(models: Iterable[CuratedModel], held: Mapping[str, Held], lake: Mapping[str, Lake]) -> tuple[TableLoad, ...]:
@@ -62,7 +62,7 @@ def _of_table(model: CuratedModel, held: Held | None, lake: Lake | None) -> Tabl
     return TableLoad(model=model, mode="everything", periods=(), anew=False, snapshot_id=after)
 
 
-def _of_model(item: Mapping[str, Any]) -> Lake:
+def _of_model(table: CuratedTable) -> Lake:
     """A model that needed nothing has no new snapshot: the lake holds the one before."""
-    after = item["before"] if item["snapshot"] is None else item["snapshot"]
-    return Lake(before=item["before"], after=after, periods=tuple(item["periods"]))
+    after = table.before if table.snapshot is None else table.snapshot
+    return Lake(before=table.before, after=after, periods=tuple(day.isoformat() for day in table.periods))

@@ -6,20 +6,20 @@ import functools
 import os
 import time
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import boto3
 
-from contracts import model, naming
+from contracts import model
 from contracts.errors import PermanentError
 from lambdas.load_warehouse.data_api import DataApi
 from lambdas.load_warehouse.decisions import Lake, of_care, of_run
 from lambdas.load_warehouse.service import LoadWarehouse
 from lambdas.load_warehouse.settings import Settings
-from pipeline import documents
 from pipeline.aws_errors import retryable
 from pipeline.environment import read_settings
 from pipeline.logs import Log
+from pipeline.run_documents import CurateResult, MaintenanceResult, store
 
 
 @retryable
@@ -36,7 +36,7 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
     if action == "load":
         return service.load(event["prepared"], _lake(event), event["attempt"])
     if action == "conclude":
-        return service.conclude(event["loaded"])
+        return service.conclude(event["loaded"]).to_json()
     if action == "cancel":
         return service.cancel(event["statement"])
     raise PermanentError(f"unknown action {action!r}; expected prepare, look, load, conclude or cancel")
@@ -47,10 +47,10 @@ def _lake(event: Mapping[str, Any]) -> dict[str, Lake]:
     dataset, run_id = event["dataset"], event.get("run_id")
     if run_id is None:
         return {}
-    step: Literal["care", "processed_to_curated"] = "care" if event["caller"] == "care" else "processed_to_curated"
-    key = naming.result_key(dataset, run_id, step)
-    found = documents.read_json(_s3(), bucket=_settings().processed_bucket, key=key, written_by=step)
-    return of_care(found) if step == "care" else of_run(found)
+    s3, place = _s3(), {"bucket": _settings().processed_bucket, "dataset": dataset, "run_id": run_id}
+    if event["caller"] == "care":
+        return of_care(store.read(s3, MaintenanceResult, **place))
+    return of_run(store.read(s3, CurateResult, **place))
 
 
 def _service(dataset: str, run_id: str | None) -> LoadWarehouse:

@@ -8,9 +8,10 @@ and the next one takes everything.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from typing import Any, cast, get_args
 
 from contracts.errors import PermanentError, RetryableError, SlipwayError, WarehouseConflict
 from contracts.model import Contract, CuratedModel
@@ -20,6 +21,7 @@ from lambdas.load_warehouse.data_api import BROKEN, FINISHED, RUNNING, Batch, Da
 from lambdas.load_warehouse.decisions import Held, Lake, decide
 from lambdas.load_warehouse.failures import error_of, failed_head, is_difference
 from pipeline.logs import Log
+from pipeline.run_documents import LoadExtent, ServedTotal, WarehouseServed, WarehouseTable
 
 NOTHING = ""  # the statement of a dataset of which the warehouse shall have nothing
 SHORT_SECONDS = 60.0  # for what is asked beside the load; the function's own time is twice that
@@ -89,10 +91,10 @@ class LoadWarehouse:
         """Stop a transaction that takes too long: {cancelled}."""
         return {"cancelled": statement != NOTHING and self.api.cancel(statement)}
 
-    def conclude(self, loaded: str) -> dict[str, Any]:
-        """What the tables hold now, as the transaction recorded it: {served, tables} (docs/reference/warehouse.md)."""
+    def conclude(self, loaded: str) -> WarehouseServed:
+        """What the tables hold now, as the transaction recorded it (docs/reference/run_documents.md)."""
         if loaded == NOTHING:
-            return {"served": "warehouse", "tables": []}
+            return WarehouseServed(served="warehouse", tables=())
         batch = self.api.describe(loaded)
         rows = self.api.rows(batch, from_end=1)
         found = {str(name): list(group) for name, group in groupby(rows, key=lambda row: row["table_name"])}
@@ -102,32 +104,33 @@ class LoadWarehouse:
                 f"the load {loaded} wrote nothing down of {', '.join(missing)}; load everything by hand"
             )
         tables = [self._table(model, found[model.name]) for model in self.models]
-        fresh = {table["table"] for table in tables if table["mode"] != "none"}
+        fresh = {table.table for table in tables if table.mode != "none"}
         self._describe([model for model in self.models if model.name in fresh])
         scanned = self._scanned(batch)
-        self.log.info("warehouse loaded", rows=sum(table["loaded_rows"] for table in tables), lake_bytes=scanned)
-        return {"served": "warehouse", "tables": [{**table, **scanned.get(table["table"], {})} for table in tables]}
+        self.log.info("warehouse loaded", rows=sum(table.loaded_rows for table in tables), lake_bytes=scanned)
+        measured = (replace(table, lake_bytes=scanned.get(table.table)) for table in tables)
+        return WarehouseServed(served="warehouse", tables=tuple(measured))
 
-    def _table(self, model: CuratedModel, rows: Sequence[Row]) -> dict[str, Any]:
+    def _table(self, model: CuratedModel, rows: Sequence[Row]) -> WarehouseTable:
         """A table that an earlier run loaded last was not loaded by this one."""
         by_measure = {str(row["measure"]): row for row in rows}
         is_ours = rows[0]["run_id"] == self.load_id
-        return {
-            "table": model.name,
-            "mode": str(rows[0]["mode"]) if is_ours else "none",
-            "loaded_rows": int(rows[0]["loaded_rows"] or 0) if is_ours else 0,
-            "rows": int(by_measure["rows"]["warehouse_value"] or 0),
-            "totals": {
-                column: {
-                    "lake": str(by_measure[column]["lake_value"]),
-                    "warehouse": str(by_measure[column]["warehouse_value"]),
-                }
+        return WarehouseTable(
+            table=model.name,
+            mode=_extent(rows[0]["mode"]) if is_ours else "none",
+            loaded_rows=int(rows[0]["loaded_rows"] or 0) if is_ours else 0,
+            rows=int(by_measure["rows"]["warehouse_value"] or 0),
+            totals={
+                column: ServedTotal(
+                    lake=Decimal(str(by_measure[column]["lake_value"])),
+                    warehouse=Decimal(str(by_measure[column]["warehouse_value"])),
+                )
                 for column, _source in model.conserves
             },
-        }
+        )
 
-    def _scanned(self, batch: Batch) -> dict[str, dict[str, int]]:
-        """{table: {lake_bytes}} of a load, as far as the database tells: a measurement is no part of the load."""
+    def _scanned(self, batch: Batch) -> dict[str, int]:
+        """Bytes of the lake that a load read, by table, as far as the database tells: they are no part of the load."""
         heads = {part.query_id: head for part in batch.parts if (head := head_of(part.text)) and head.table}
         numbers = [number for number in heads if number is not None]
         if not numbers:
@@ -136,11 +139,10 @@ class LoadWarehouse:
         if asked.status != FINISHED:
             self.log.warning("the bytes that the load read are not known", error=str(error_of(asked)))
             return {}
-        found: dict[str, dict[str, int]] = {}
+        found: dict[str, int] = {}
         for row in self.api.rows(asked, from_end=1):
             table = heads[int(row["query_id"] or 0)].table
-            read = found.get(table, {}).get("lake_bytes", 0) + int(row["lake_bytes"] or 0)
-            found[table] = {"lake_bytes": read}
+            found[table] = found.get(table, 0) + int(row["lake_bytes"] or 0)
         return found
 
     def _describe(self, models: Sequence[CuratedModel]) -> None:
@@ -175,3 +177,11 @@ class LoadWarehouse:
 def _held(row: Row) -> Held:
     snapshot = row["snapshot_id"]
     return Held(snapshot_id=None if snapshot is None else int(snapshot), shape=str(row["shape"]))
+
+
+def _extent(mode: object) -> LoadExtent:
+    """How much of a table a load took, as the warehouse has written it down."""
+    found = next((known for known in get_args(LoadExtent) if known == mode), None)
+    if found is None:
+        raise PermanentError(f"the warehouse wrote down a load of {mode!r}, expected one of {get_args(LoadExtent)}")
+    return cast(LoadExtent, found)

@@ -13,15 +13,15 @@ from typing import Any
 
 import boto3
 
-from contracts import naming
 from lambdas.release_dataset.service import ReleaseDataset
 from lambdas.release_dataset.settings import Settings
 from lambdas.release_dataset.waiting import WaitingFiles
-from pipeline import costs, documents
+from pipeline import costs
 from pipeline.alerts import Announcer
 from pipeline.aws_errors import retryable
 from pipeline.environment import read_settings
 from pipeline.ledger import FileLedger, RunLedger
+from pipeline.run_documents import MaintenanceRequest, MaintenanceResult, serve_result, store
 
 
 @retryable
@@ -35,13 +35,13 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
     dataset, run_id, execution_arn = event["dataset"], event["run_id"], event["execution_arn"]
     if run_id is None:
         return {"dataset": dataset, "run_id": None, "started": _service().waiting.start(dataset, execution_arn)}
-    bucket, s3 = _settings().processed_bucket, _s3()
+    s3, place = _s3(), {"bucket": _settings().processed_bucket, "dataset": dataset, "run_id": run_id}
     return _service().release(
-        documents.read_json(s3, bucket=bucket, key=naming.request_key(dataset, run_id), written_by="hold_dataset"),
-        documents.read_json(s3, bucket=bucket, key=naming.result_key(dataset, run_id, "care"), written_by="care"),
+        store.read(s3, MaintenanceRequest, **place),
+        store.read(s3, MaintenanceResult, **place),
         execution_arn=execution_arn,
         worker_seconds=costs.of_steps(event["state"], ("care",)),
-        serve=event["state"]["serve"],
+        serve=[serve_result(answer) for answer in event["state"]["serve"]],
     )
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from pipeline import alerts, serving
 from pipeline.ledger import Item
+from pipeline.run_documents import MaintenanceResult
 
 
-def subject(environment: str, run: Item, care: Mapping[str, Any]) -> str:
+def subject(environment: str, run: Item, care: MaintenanceResult) -> str:
     """One line."""
-    tables = f"{len(care['tables'])} table{'' if len(care['tables']) == 1 else 's'}"
+    tables = f"{len(care.tables)} table{'' if len(care.tables) == 1 else 's'}"
     return alerts.subject("info", environment, run["dataset"], f"{run['mode']} succeeded, {tables}")
 
 
-def body(run: Item, care: Mapping[str, Any], *, set_aside: bool) -> str:
+def body(run: Item, care: MaintenanceResult, *, set_aside: bool) -> str:
     """The job's own report, each table, and the next command; `set_aside` is whether files were."""
     lines = [
         f"Run {run['run_id']} of {run['dataset']}: {run['mode']} succeeded in {run['duration_seconds']} seconds.",
@@ -27,10 +25,10 @@ def body(run: Item, care: Mapping[str, Any], *, set_aside: bool) -> str:
         "",
         "table: action, rows deleted, files, bytes",
     ]
-    for table in care["tables"]:
+    for table in care.tables:
         lines.append(
-            f"{table['table']}: {table['action']}, {table['rows_deleted']},"
-            f" {table['files_before']} to {table['files_after']}, {table['bytes_before']} to {table['bytes_after']}"
+            f"{table.table}: {table.action}, {table.rows_deleted},"
+            f" {table.files_before} to {table.files_after}, {table.bytes_before} to {table.bytes_after}"
         )
     return "\n".join(lines)
 

@@ -5,11 +5,9 @@ The lock goes before the waiting files are started, so that their run does not f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from lambdas.release_dataset import messages
@@ -20,8 +18,7 @@ from pipeline.alerts import Announcer, facts, success_name
 from pipeline.ledger import FileLedger, Item, RunLedger, timestamp
 from pipeline.locking import run_to_close
 from pipeline.logs import Log
-
-Document = Mapping[str, Any]
+from pipeline.run_documents import MaintenanceRequest, MaintenanceResult, ServeResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,23 +34,23 @@ class ReleaseDataset:
 
     def release(
         self,
-        request: Document,
-        care: Document,
+        request: MaintenanceRequest,
+        care: MaintenanceResult,
         *,
         execution_arn: str,
         worker_seconds: Mapping[str, int],
-        serve: Sequence[Document],
+        serve: Sequence[ServeResult],
     ) -> dict[str, Any]:
         """The answer to the state machine: {dataset, run_id, started, told}.
 
         `request` is what hold_dataset wrote, `care` what the job did, `serve` what the step Serve gave. Raises
         PermanentError when the run is not this dataset's current one any more.
         """
-        dataset, run_id = request["dataset"], request["run_id"]
+        dataset, run_id = request.dataset, request.run_id
         run = run_to_close(self.runs, dataset, run_id)
-        undone = list((request["rollback"] or {}).get("runs", []))
+        undone = list(request.undone_runs)
         if run["status"] == "running":
-            report = [*care["report"], *self._undoing.undo(dataset, undone, by_run=run_id)]
+            report = [*care.report, *self._undoing.undo(dataset, undone, by_run=run_id)]
             ending = self._ending(run, care, worker_seconds, serve)
             self.runs.finish(dataset, run_id, "succeeded", {**ending, "report": report})
             run = self.runs.get(dataset, run_id) or run
@@ -68,18 +65,18 @@ class ReleaseDataset:
         return Undoing(files=self.files, runs=self.runs, now=self.now)
 
     def _ending(
-        self, run: Item, care: Document, worker_seconds: Mapping[str, int], serve: Sequence[Document]
+        self, run: Item, care: MaintenanceResult, worker_seconds: Mapping[str, int], serve: Sequence[ServeResult]
     ) -> dict[str, Any]:
         ended_at = self.now()
         return {
             "ended_at": timestamp(ended_at),
             "duration_seconds": int((ended_at - datetime.fromisoformat(run["started_at"])).total_seconds()),
-            "care": json.loads(json.dumps(care["tables"]), parse_float=Decimal),  # DynamoDB takes no floats
+            "care": [table.to_json() for table in care.tables],
             "worker_seconds": costs.added(run.get("worker_seconds", {}), worker_seconds),
             "served": serving.kept(serve, {}),
         }
 
-    def _tell(self, run: Item, care: Document, undone: list[str]) -> bool:
+    def _tell(self, run: Item, care: MaintenanceResult, undone: list[str]) -> bool:
         return self.announcer.tell(
             success_name(run["dataset"], run["run_id"]),
             topic="succeeded",

@@ -25,7 +25,6 @@ from pipeline.run_documents.maintenance import (
     ErasureRequest,
     MaintainedTable,
     MaintenanceFindings,
-    MaintenanceMode,
     MaintenanceRequest,
     MaintenanceResult,
     OriginFile,
@@ -33,7 +32,7 @@ from pipeline.run_documents.maintenance import (
     TableAction,
     TableFigures,
 )
-from pipeline.run_documents.manifest import LoadMode, Manifest, ManifestFile
+from pipeline.run_documents.manifest import Manifest, ManifestFile
 from pipeline.run_documents.serving import (
     DashboardsServed,
     LoadExtent,
@@ -53,12 +52,10 @@ __all__ = [
     "ErasureFindings",
     "ErasureRequest",
     "LoadExtent",
-    "LoadMode",
     "LoadResult",
     "LoadedFile",
     "MaintainedTable",
     "MaintenanceFindings",
-    "MaintenanceMode",
     "MaintenanceRequest",
     "MaintenanceResult",
     "Manifest",

@@ -14,9 +14,9 @@ from typing import ClassVar, Literal, get_args
 
 from contracts import table_rules
 from contracts.model import RuleAction
+from pipeline.modes import LoadMode
 from pipeline.run_documents.base import RunDocument
 from pipeline.run_documents.json_form import JsonDocument
-from pipeline.run_documents.manifest import LoadMode
 
 Part = Literal["loaded", "quarantined", "deduplicated"]
 PARTS: tuple[Part, ...] = get_args(Part)  # what becomes of a row that was read

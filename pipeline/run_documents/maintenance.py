@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from contracts.errors import PermanentError
+from pipeline.modes import MaintenanceMode
 from pipeline.run_documents.base import RunDocument, StoredDocument
 from pipeline.run_documents.json_form import JsonDocument
 
-MaintenanceMode = Literal["maintenance", "rollback", "erasure"]
 TableAction = Literal["unchanged", "maintained", "rolled back", "erased"]
 
 

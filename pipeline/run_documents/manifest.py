@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import ClassVar
 
+from pipeline.modes import LoadMode
 from pipeline.run_documents.base import RunDocument
 from pipeline.run_documents.json_form import JsonDocument
-
-LoadMode = Literal["load", "backfill", "replay"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,8 @@ from contracts.errors import PermanentError
 from contracts.headers import ORIGIN_HEADER, REPLAY_HEADERS
 from contracts.model import Contract
 from pipeline.aws_errors import code
-from pipeline.documents import MISSING
 from pipeline.ledger import Item
+from pipeline.run_documents.store import MISSING
 from slipway.deployment import Deployment
 from slipway.reading.quarantine_queries import Reference
 

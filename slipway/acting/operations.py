@@ -6,10 +6,9 @@ that loaded.
 
 from __future__ import annotations
 
-from contracts import naming
 from contracts.errors import PermanentError
-from pipeline import documents
 from pipeline.ledger import Item
+from pipeline.run_documents import MaintenanceResult, store
 from slipway.acting import progress
 from slipway.console import Stopwatch, say, table
 from slipway.deployment import Deployment
@@ -76,15 +75,16 @@ def _told(deployment: Deployment, ending: Ending, carried_out: list[Item]) -> in
 
 def _show_report(deployment: Deployment, item: Item) -> None:
     """What the job did to each table; the sentences of the ledger, which tell of files too."""
-    report = documents.read_json(
-        deployment.client("s3"),
-        bucket=deployment.output("ProcessedBucketName"),
-        key=naming.result_key(item["dataset"], item["run_id"], "care"),
-        written_by="the care job",
+    bucket, run_id = deployment.output("ProcessedBucketName"), item["run_id"]
+    report = store.read(
+        deployment.client("s3"), MaintenanceResult, bucket=bucket, dataset=item["dataset"], run_id=run_id
     )
-    names = ("table", "action", *(header.replace(" ", "_") for header in CARE_HEADERS[2:]))
-    rows = [[line.get(name) for name in names] for line in report["tables"]]
-    title = f"{report['mode']} of {item['dataset']}, run {item['run_id']}"
+    rows = [
+        (line.table, line.action, line.rows_deleted,
+         line.files_before, line.files_after, line.bytes_before, line.bytes_after)
+        for line in report.tables
+    ]  # fmt: skip
+    title = f"{report.mode} of {item['dataset']}, run {run_id}"
     table(title, CARE_HEADERS, rows, right=range(2, len(CARE_HEADERS)))
     for sentence in item["report"]:
         say(sentence)

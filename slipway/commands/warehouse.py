@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import Any
 
 from contracts.errors import PermanentError
+from pipeline.run_documents import LoadExtent, WarehouseServed, WarehouseTable
 from slipway.acting import progress
 from slipway.console import Stopwatch, say, table
 from slipway.deployment import Deployment, connect
@@ -15,7 +15,11 @@ from slipway.showing import views
 
 HEADERS = ("table", "loaded", "rows loaded", "measure", "lake", "warehouse")
 WORK = ("Prepare", "Load", "Conclude")  # states of warehouse_load.asl.json; the others wait and look
-LOADED = {"none": "nothing: it was up to date", "periods": "touched periods", "everything": "everything"}
+LOADED: dict[LoadExtent, str] = {
+    "none": "nothing: it was up to date",
+    "periods": "touched periods",
+    "everything": "everything",
+}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,14 +45,14 @@ def _told(deployment: Deployment, ending: executions.Ending, dataset: str) -> in
         views.failures(deployment, [ending.execution])
         say("a load is one transaction: either all of it is in the warehouse, or nothing")
         return 1
-    lines = [line for loaded in ending.output["tables"] for line in _lines(loaded)]
+    lines = [line for loaded in WarehouseServed.from_json(ending.output).tables for line in _lines(loaded)]
     table(f"{dataset} in the warehouse", HEADERS, lines, right=[2, 4, 5])
     return 0
 
 
-def _lines(loaded: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+def _lines(loaded: WarehouseTable) -> Iterator[tuple[str, ...]]:
     """One line for the rows of a table, and one for each sum of money; the load itself has compared them."""
-    rows = f"{loaded['rows']:,}"
-    yield loaded["table"], LOADED[loaded["mode"]], f"{loaded['loaded_rows']:,}", "rows", rows, rows
-    for measure, found in loaded["totals"].items():
-        yield "", "", "", measure, found["lake"], found["warehouse"]
+    rows = f"{loaded.rows:,}"
+    yield loaded.table, LOADED[loaded.mode], f"{loaded.loaded_rows:,}", "rows", rows, rows
+    for measure, total in loaded.totals.items():
+        yield "", "", "", measure, f"{total.lake:f}", f"{total.warehouse:f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from lambdas.close_run.service import CloseRun
 from lambdas.fail_run.service import FailRun
 from pipeline.ledger import HELD_STATUS, file_entry
 from pipeline.modes import RunMode
+from pipeline.run_documents import CurateResult, LoadResult, Manifest, serve_result
+from tests import run_samples
 
 DATASET, RUN = "sales_records", "20261120T120000-0a1b2c3d"
 EARLIER = {"run_id": "earlier", "rows_loaded": 4, "rows_quarantined": 1, "rows_deduplicated": 0}
@@ -28,7 +31,7 @@ SERVE: list[dict[str, Any]] = [
             {"table": "by_region", "mode": "none", "loaded_rows": 0, "rows": 4, "totals": {}},
         ],
     },
-    {"served": "dashboards", "seconds": 1.5},
+    {"served": "dashboards", "data_sets": 2, "rows": 14},
 ]
 
 
@@ -56,7 +59,26 @@ def claim(account: Any, mode: RunMode = "load") -> Any:
     return account
 
 
-def written(contract: model.Contract) -> Written:
+@dataclass
+class WrittenJson:
+    """What the earlier steps of the run wrote down, as JSON that a test may change."""
+
+    manifest: dict[str, Any]
+    processed: dict[str, Any]
+    curated: dict[str, Any]
+    serve: list[dict[str, Any]] | None = None
+
+    def read(self) -> Written:
+        """As close_run reads it."""
+        return Written(
+            manifest=Manifest.from_json(self.manifest),
+            processed=LoadResult.from_json(self.processed),
+            curated=CurateResult.from_json(self.curated),
+            serve=None if self.serve is None else [serve_result(answer) for answer in self.serve],
+        )
+
+
+def written(contract: model.Contract) -> WrittenJson:
     """Documents of the run that add up: 15 rows read, 14 loaded."""
 
     def done(sha256: str, loaded: int, quarantined: int) -> dict[str, Any]:
@@ -66,35 +88,28 @@ def written(contract: model.Contract) -> Written:
         return {"sha256": sha256, "file_name": f"{sha256}.csv", **counts, "rows_deduplicated": 0, "totals": totals}
 
     same = {"processed": "100.50", "curated": "100.500"}
-    return Written(
-        manifest={"files": [{"sha256": "a", "row_count": 10}, {"sha256": "b", "row_count": 5}]},
-        processed={
-            "files": [done("a", 9, 1), done("b", 5, 0)],
-            "engine": "spark 4.1.1",
-            "bytes_read": 4321,
-            "snapshots": {
-                DATASET: {"before": 11, "after": 12},
-                f"{DATASET}_quarantine": {"before": None, "after": 22},
-            },
-            "row_rules": [{"rule_id": "r", "action": "warn", "rows_checked": 15, "rows_failed": 0}],
-            "table_rules": [],
-            "warnings_by_rule": {},
-            "schema_changes": [],
-        },
-        curated={
-            "published": True,
-            "models": [
-                {
-                    "name": wanted.name,
-                    "periods": ["2026-11-01"],
-                    "rows": 3,
-                    "before": 31,
-                    "snapshot": 32,
-                    "totals": {column: dict(same) for column, _ in wanted.conserves},
-                }
-                for wanted in contract.curated
-            ],
-        },
+    processed = run_samples.load_result(
+        done("a", 9, 1),
+        done("b", 5, 0),
+        engine="spark 4.1.1",
+        bytes_read=4321,
+        snapshots={DATASET: {"before": 11, "after": 12}, f"{DATASET}_quarantine": {"before": None, "after": 22}},
+        row_rules=[{"rule_id": "r", "action": "warn", "rows_checked": 15, "rows_failed": 0}],
+    )
+    models = [
+        run_samples.curated_table(
+            wanted.name,
+            periods=["2026-11-01"],
+            rows=3,
+            before=31,
+            snapshot=32,
+            totals={column: dict(same) for column, _ in wanted.conserves},
+        )
+        for wanted in contract.curated
+    ]
+    files = (run_samples.manifest_file("a", row_count=10), run_samples.manifest_file("b", row_count=5))
+    return WrittenJson(
+        manifest=run_samples.manifest(*files), processed=processed, curated=run_samples.curate_result(*models)
     )
 
 
@@ -108,8 +123,8 @@ def closer(account: Any) -> CloseRun:
     )
 
 
-def close(account: Any, documents: Written, contract: model.Contract) -> dict[str, Any]:
-    return closer(account).close(DATASET, RUN, documents, contract, worker_seconds=JOBS)
+def close(account: Any, documents: WrittenJson, contract: model.Contract) -> dict[str, Any]:
+    return closer(account).close(DATASET, RUN, documents.read(), contract, worker_seconds=JOBS)
 
 
 def failer(account: Any) -> FailRun:

@@ -14,10 +14,11 @@ from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from lambdas.fail_run.failures import parse
 from lambdas.gate import handler as gate_handler
 from lambdas.gate.aside import set_aside
-from lambdas.gate.service import reconcile, too_bad
+from lambdas.gate.service import too_bad
 from lambdas.release_dataset import handler as release_handler
+from pipeline.run_documents import LoadResult, Manifest
 from tests.unit.lambdas.ending import DATASET, EXECUTION, RUN, caught, claim, failer
-from tests.unit.lambdas.test_gate import documents, quarantine
+from tests.unit.lambdas.test_gate import documents, judged, quarantine
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -53,6 +54,11 @@ def bad_documents(contract: model.Contract, mode: str = "load") -> tuple[dict[st
     return {**manifest, **about}, {**result, **about}
 
 
+def bad_in(manifest: dict[str, Any], result: dict[str, Any], contract: model.Contract) -> dict[str, str]:
+    """The files that the gate finds too bad."""
+    return too_bad(Manifest.from_json(manifest), LoadResult.from_json(result), contract)
+
+
 def write(account: Any, manifest: dict[str, Any], result: dict[str, Any]) -> None:
     prefix = f"runs/{DATASET}/{RUN}/"
     account.s3.put_object(Bucket="processed", Key=prefix + "manifest.json", Body=json.dumps(manifest))
@@ -81,9 +87,9 @@ def failure(account: Any, message: str) -> dict[str, Any]:
 
 def test_only_files_above_the_limit_are_named_and_a_batch_above_it_always_has_one(contract: model.Contract) -> None:
     manifest, result = bad_documents(contract)
-    assert too_bad(manifest, result, contract) == {"a": "90 of 100 rows of a.csv were quarantined"}
+    assert bad_in(manifest, result, contract) == {"a": "90 of 100 rows of a.csv were quarantined"}
     manifest["files"][0]["replay_of"] = "b"
-    assert too_bad(manifest, result, contract) == {}
+    assert bad_in(manifest, result, contract) == {}
 
 
 def test_a_figure_that_does_not_add_up_sets_nothing_aside(deployed: Any, contract: model.Contract) -> None:
@@ -100,7 +106,7 @@ def test_a_broken_halt_rule_is_no_matter_of_single_files(contract: model.Contrac
     manifest, result = bad_documents(contract)
     result["halted_by_rule"] = {"subject.erased": 1}
     with pytest.raises(ReconciliationFailed) as caught_error:
-        reconcile(manifest, result, contract)
+        judged(manifest, result, contract)
     assert not isinstance(caught_error.value, QuarantineLimitExceeded)
 
 
@@ -109,7 +115,7 @@ def test_table_rules_that_fail_for_want_of_the_bad_rows_do_not_hide_them(contrac
     for found in result["table_rules"]:
         found |= {"status": "failed", "measured": "0", "expected": "1"}
     with pytest.raises(QuarantineLimitExceeded, match="table rule"):
-        reconcile(manifest, result, contract)
+        judged(manifest, result, contract)
 
 
 def test_the_gate_takes_the_bad_file_out_and_says_so_however_often_it_is_asked(
@@ -129,7 +135,7 @@ def test_files_that_another_run_holds_meanwhile_are_left_to_it(deployed: Any, co
     files = deployed.files()
     files.give_back(DATASET, "a", RUN)
     files.claim(DATASET, "a", "another run")
-    [told] = set_aside(files, manifest, too_bad(manifest, result, contract), now=NOW)
+    [told] = set_aside(files, Manifest.from_json(manifest), bad_in(manifest, result, contract), now=NOW)
     assert "could not be set aside" in told
     assert statuses(deployed)["a"] == "claimed"
 
@@ -137,7 +143,7 @@ def test_files_that_another_run_holds_meanwhile_are_left_to_it(deployed: Any, co
 @pytest.mark.parametrize("mode", ["backfill", "replay"])
 def test_loaded_files_are_never_set_aside(deployed: Any, contract: model.Contract, mode: str) -> None:
     manifest, result = bad_documents(contract, mode)
-    assert set_aside(deployed.files(), manifest, too_bad(manifest, result, contract), now=NOW) == [
+    assert set_aside(deployed.files(), Manifest.from_json(manifest), bad_in(manifest, result, contract), now=NOW) == [
         "- 90 of 100 rows of a.csv were quarantined"
     ]
     assert statuses(deployed) == {"a": "claimed", "b": "claimed"}

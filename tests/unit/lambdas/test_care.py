@@ -19,12 +19,15 @@ from lambdas.release_dataset.service import ReleaseDataset
 from lambdas.release_dataset.waiting import WaitingFiles
 from pipeline.ledger import HELD_STATUS, FileLedger, file_entry
 from pipeline.locking import DatasetLock
+from pipeline.run_documents import MaintenanceRequest, MaintenanceResult, ServeResult, serve_result
+from tests.run_samples import maintained_table, maintenance_result
 from tests.unit.lambdas.claiming import DATASET, LEASE_SECONDS, NOON, digest, run, statuses, wait
 
 EXECUTION = "arn:aws:states:::execution:care:one"
 TOKEN = "ab" * 32
 A, B, C = (digest(name) for name in "abc")
-SERVED = ({"served": "warehouse", "tables": [{"table": "by_item", "loaded_rows": 3}]},)
+BY_ITEM: dict[str, Any] = {"mode": "periods", "loaded_rows": 3, "rows": 9, "totals": {}}
+SERVED = (serve_result({"served": "warehouse", "tables": [{"table": "by_item", **BY_ITEM}]}),)
 
 
 def given(execution_arn: str = EXECUTION, **request: Any) -> requests.Request:
@@ -53,15 +56,10 @@ def wanted(account: Any, run_id: str) -> dict[str, Any]:
 
 
 def done(run_id: str, mode: str) -> dict[str, Any]:
-    table = {"table": DATASET, "action": mode, "before": 1, "after": 2, "rows_deleted": 3, "files_before": 9}
-    sizes = {"files_after": 2, "bytes_before": 900, "bytes_after": 880}
-    return {
-        "dataset": DATASET, "run_id": run_id, "mode": mode, "tables": [{**table, **sizes}], "duration_seconds": 1.5,
-        "report": ["9 files became 2."],
-    }  # fmt: skip
+    return maintenance_result(maintained_table(DATASET), run_id=run_id, mode=mode)
 
 
-def release(account: Any, run_id: str, serve: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+def release(account: Any, run_id: str, serve: tuple[ServeResult, ...] = ()) -> dict[str, Any]:
     files = account.files()
     service = ReleaseDataset(
         environment="dev",
@@ -73,10 +71,9 @@ def release(account: Any, run_id: str, serve: tuple[dict[str, Any], ...] = ()) -
         ),
         now=lambda: NOON + timedelta(seconds=90),
     )
-    asked = wanted(account, run_id)
-    return service.release(
-        asked, done(run_id, asked["mode"]), execution_arn=EXECUTION, worker_seconds={"care": 20}, serve=serve
-    )
+    asked = MaintenanceRequest.from_json(wanted(account, run_id))
+    did = MaintenanceResult.from_json(done(run_id, asked.mode))
+    return service.release(asked, did, execution_arn=EXECUTION, worker_seconds={"care": 20}, serve=serve)
 
 
 def loaded_run(
@@ -189,7 +186,7 @@ def test_releasing_closes_the_run_frees_the_dataset_and_tells_what_was_done(
     assert account.runs().lock(DATASET) is None
     [message] = account.messages()
     assert message["subject"] == "INFO [dev] sales_records: maintenance succeeded, 1 table"
-    assert f"{DATASET}: maintenance, 3, 9 to 2, 900 to 880" in message["message"]
+    assert f"{DATASET}: maintained, 3, 9 to 2, 900 to 880" in message["message"]
     assert f"slipway runs show {run_id} --dataset {DATASET}" in message["message"]
 
 
@@ -202,7 +199,7 @@ def test_a_rollback_marks_the_runs_and_sets_aside_only_what_they_loaded_first(
     loaded_run(account, "2", 12, mode="backfill", hashes=[B], rows=2)
     run_id = hold(account, contract, given(mode="rollback", run_id="1", with_later=True))
     release(account, run_id, SERVED)
-    assert run(account, run_id)["served"] == {"warehouse": {"tables": {"by_item": {"loaded_rows": 3}}}}
+    assert run(account, run_id)["served"] == {"warehouse": {"tables": {"by_item": BY_ITEM}}}
     assert [run(account, name)["status"] for name in "012"] == ["succeeded", "rolled_back", "rolled_back"]
     assert run(account, run_id)["status"] == "succeeded"
     assert statuses(account) == {A: "set_aside", B: "loaded"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -203,7 +202,7 @@ def test_the_ledger_keeps_what_was_served_and_success_tells_tables_and_rows(
                 "by_region": {"mode": "none", "loaded_rows": 0, "rows": 4, "totals": {}},
             }
         },
-        "dashboards": {"seconds": Decimal("1.5")},
+        "dashboards": {"data_sets": 2, "rows": 14},
     }
     [message] = claimed.messages()
     assert "Warehouse: 3 rows merged into by_item, by_region." in message["message"]
@@ -227,7 +226,10 @@ def test_warnings_unproven_rules_and_schema_changes_are_told(claimed: Any, contr
     result = {"rule_id": "fresh", "kind": "freshness", "action": "warn", "status": "unproven"}
     documents.processed.update(
         warnings_by_rule={"late_shipping": 3, "none": 0},
-        table_rules=[{**result, "measured": "no rows", "expected": "at most 24 hours old"}, {"status": "passed"}],
+        table_rules=[
+            {**result, "measured": "no rows", "expected": "at most 24 hours old"},
+            {**result, "rule_id": "old", "status": "passed", "measured": "1", "expected": "1"},
+        ],
         schema_changes=["added column discount decimal(5,2)"],
     )
     close(claimed, documents, contract)

@@ -161,6 +161,17 @@ def test_a_failure_after_serve_keeps_what_was_served_and_one_before_forgets_noth
     assert claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]["served"] == kept
 
 
+def test_a_result_of_serve_that_cannot_be_read_is_logged_and_keeps_no_run_open(
+    claimed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = caught(claimed)
+    event["state"] |= {step: {} for step in ("raw_to_processed", "gate", "processed_to_curated")}
+    failer(claimed).fail(parse({**event, "state": {**event["state"], "serve": [{"served": "warehouse"}, SERVE[1]]}}))
+    assert_failed(claimed)
+    assert set(claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]["served"]) == {"dashboards"}
+    assert "a result of Serve is not kept" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("mode", ["backfill", "replay"])
 def test_a_failed_backfill_or_replay_gives_its_files_back_to_loaded(account: Any, mode: Any) -> None:
     answer = failer(claim(account, mode)).fail(parse(caught(account)))

@@ -16,6 +16,9 @@ from contracts.errors import PermanentError, ReconciliationFailed
 from contracts.table_rules import RowCount, TableRule
 from lambdas.gate import handler
 from lambdas.gate.service import reconcile
+from pipeline.run_documents import LoadResult, Manifest
+from tests import run_samples
+from tests.run_samples import load_result, manifest_file
 
 MONEY = ("total_revenue", "total_cost", "total_profit")
 Change = Callable[[dict[str, Any], dict[str, Any]], object]
@@ -26,16 +29,14 @@ def money(amount: str) -> dict[str, str]:
 
 
 def passed(rule: TableRule) -> dict[str, Any]:
-    return {"rule_id": rule.id, "kind": rule.kind, "action": rule.action, "status": "passed"}
+    found = {"rule_id": rule.id, "kind": rule.kind, "action": rule.action, "status": "passed"}
+    return {**found, "measured": "enough", "expected": "enough"}
 
 
 def documents(contract: model.Contract) -> tuple[dict[str, Any], dict[str, Any]]:
     """A manifest and a result that add up: 100 + 50 rows, 1 quarantined, 2 deduplicated."""
     common = {"dataset": contract.dataset, "run_id": "r", "mode": "load", "contract_version": contract.version}
-    files = [
-        {"sha256": "a", "file_name": "a.csv", "row_count": 100, "replay_of": None},
-        {"sha256": "b", "file_name": "b.csv", "row_count": 50, "replay_of": None},
-    ]
+    files = [manifest_file("a", row_count=100), manifest_file("b", row_count=50)]
     first = {
         "sha256": "a", "file_name": "a.csv",
         "rows_read": 100, "rows_loaded": 97, "rows_quarantined": 1, "rows_deduplicated": 2,
@@ -48,20 +49,24 @@ def documents(contract: model.Contract) -> tuple[dict[str, Any], dict[str, Any]]
         "totals": {"read": money("50.00"), "loaded": money("50.00"), "quarantined": money("0.00"),
                    "deduplicated": money("0")},
     }  # fmt: skip
-    result = {
+    result = load_result(
+        first,
+        second,
         **common,
-        "observed": {"rows_read": 150, "totals": money("150.10")},
-        "files": [first, second],
-        "quarantine_by_rule": {"shipped_on_or_after_order": 1},
-        "warnings_by_rule": {},
-        "halted_by_rule": {},
-        "table_rules": [passed(rule) for rule in contract.table_rules],
-    }
-    return copy.deepcopy({**common, "files": files}), copy.deepcopy(result)
+        observed={"rows_read": 150, "totals": money("150.10")},
+        quarantine_by_rule={"shipped_on_or_after_order": 1},
+        table_rules=[passed(rule) for rule in contract.table_rules],
+    )
+    return copy.deepcopy(run_samples.manifest(*files, **common)), copy.deepcopy(result)
+
+
+def judged(manifest: dict[str, Any], result: dict[str, Any], contract: model.Contract) -> dict[str, Any]:
+    """What the gate says of these documents."""
+    return reconcile(Manifest.from_json(manifest), LoadResult.from_json(result), contract)
 
 
 def test_figures_that_add_up_pass_and_are_summed(contract: model.Contract) -> None:
-    summary = reconcile(*documents(contract), contract)
+    summary = judged(*documents(contract), contract)
     assert {name: summary[name] for name in summary if name.startswith("rows_")} == {
         "rows_read": 150, "rows_loaded": 147, "rows_quarantined": 1, "rows_deduplicated": 2,
     }  # fmt: skip
@@ -93,15 +98,6 @@ DISCREPANCIES: dict[str, tuple[Change, list[str]]] = {
         lambda _, r: first(r)["totals"]["read"].pop("total_profit"),
         ["a.csv: total_profit: no total for read"],
     ),
-    "a total as a float": (lambda _, r: first(r)["totals"]["read"].update(total_cost=100.1), ["no total for read"]),
-    "a total that is no number": (
-        lambda _, r: first(r)["totals"]["loaded"].update(total_cost="NaN"),
-        ["no total for loaded"],
-    ),
-    "a negative count": (
-        lambda _, r: first(r).update(rows_loaded=101, rows_quarantined=-3),
-        ["rows_quarantined is -3, no number of rows"],
-    ),
     "rows seen by the observer only": (
         lambda _, r: r["observed"].update(rows_read=151),
         ["all files: rows: observed 151, sum of the files 150, difference 1"],
@@ -130,7 +126,7 @@ def test_every_discrepancy_is_refused_and_named(contract: model.Contract, case: 
     manifest, result = documents(contract)
     change(manifest, result)
     with pytest.raises(ReconciliationFailed) as caught:
-        reconcile(manifest, result, contract)
+        judged(manifest, result, contract)
     for text in told:
         assert text in str(caught.value)
 
@@ -143,10 +139,10 @@ def test_the_quarantined_share_may_reach_the_limit_and_not_pass_it(contract: mod
     tenth = replace(contract, max_quarantined_share="0.10")
     manifest, result = documents(contract)
     quarantine(result, 15)
-    assert reconcile(manifest, result, tenth)["rows_quarantined"] == 15
+    assert judged(manifest, result, tenth)["rows_quarantined"] == 15
     quarantine(result, 16)
     with pytest.raises(ReconciliationFailed, match=r"quarantined share is 0\.1067 \(16 of 150 rows\).* allows 0\.10"):
-        reconcile(manifest, result, tenth)
+        judged(manifest, result, tenth)
 
 
 def test_rows_of_corrections_do_not_count_for_the_share(contract: model.Contract) -> None:
@@ -155,10 +151,10 @@ def test_rows_of_corrections_do_not_count_for_the_share(contract: model.Contract
     manifest, result = documents(contract)
     quarantine(result, 98)
     manifest["files"][0]["replay_of"] = "b"
-    assert reconcile(manifest, result, tenth)["rows_quarantined"] == 98
+    assert judged(manifest, result, tenth)["rows_quarantined"] == 98
     manifest["files"][0]["replay_of"], manifest["files"][1]["replay_of"] = None, "a"
     with pytest.raises(ReconciliationFailed, match=r"98 of 100 rows"):
-        reconcile(manifest, result, tenth)
+        judged(manifest, result, tenth)
 
 
 def empty(manifest: dict[str, Any], result: dict[str, Any], *, rows: int, quarantined: int) -> None:
@@ -173,7 +169,7 @@ def test_nothing_read_proves_nothing(contract: model.Contract) -> None:
     manifest, result = documents(contract)
     empty(manifest, result, rows=0, quarantined=0)
     with pytest.raises(ReconciliationFailed, match="UNPROVEN: 0 rows were read"):
-        reconcile(manifest, result, contract)
+        judged(manifest, result, contract)
 
 
 def test_no_files_prove_nothing(contract: model.Contract) -> None:
@@ -181,14 +177,14 @@ def test_no_files_prove_nothing(contract: model.Contract) -> None:
     manifest["files"], result["files"] = [], []
     result["observed"] = {"rows_read": 0, "totals": money("0.00")}
     with pytest.raises(ReconciliationFailed, match="UNPROVEN"):
-        reconcile(manifest, result, contract)
+        judged(manifest, result, contract)
 
 
 def test_all_rows_quarantined_is_refused_whatever_the_limit(contract: model.Contract) -> None:
     manifest, result = documents(contract)
     empty(manifest, result, rows=5, quarantined=5)
     with pytest.raises(ReconciliationFailed, match="all 5 rows were quarantined"):
-        reconcile(manifest, result, replace(contract, max_quarantined_share="1"))
+        judged(manifest, result, replace(contract, max_quarantined_share="1"))
 
 
 @pytest.mark.parametrize("where", ["quarantine_by_rule", "warnings_by_rule"])
@@ -197,15 +193,15 @@ def test_a_broken_halt_rule_stops_the_run(contract: model.Contract, where: str) 
     manifest, result = documents(contract)
     result[where][contract.rules[0].id] = 1
     with pytest.raises(ReconciliationFailed, match=f"halt rule '{contract.rules[0].id}' was broken by 1 rows"):
-        reconcile(manifest, result, halting)
-    assert reconcile(manifest, result, contract)["rows_read"] == 150
+        judged(manifest, result, halting)
+    assert judged(manifest, result, contract)["rows_read"] == 150
 
 
 def test_a_halt_that_the_job_tells_stops_the_run_also_when_the_rule_is_built_in(contract: model.Contract) -> None:
     manifest, result = documents(contract)
     result["halted_by_rule"] = {"subject.erased": 2}
     with pytest.raises(ReconciliationFailed, match=r"halt rule 'subject\.erased' was broken by 2 rows: built in"):
-        reconcile(manifest, result, contract)
+        judged(manifest, result, contract)
 
 
 TABLE_RULE = RowCount(
@@ -235,11 +231,11 @@ def test_a_table_rule_that_halts_must_have_passed(
     found = {"rule_id": "enough_rows", "kind": "row_count", "action": action, "status": status}
     result["table_rules"] = [{**found, "measured": "3 rows", "expected": "at least 10 rows"}]
     if not refused:
-        assert reconcile(manifest, result, ruled)["rows_read"] == 150
+        assert judged(manifest, result, ruled)["rows_read"] == 150
         return
     told = f"table rule 'enough_rows' {status.upper()}: measured 3 rows, expected at least 10 rows: There are at least"
     with pytest.raises(ReconciliationFailed, match=told):
-        reconcile(manifest, result, ruled)
+        judged(manifest, result, ruled)
 
 
 @pytest.mark.parametrize(("contracts", "jobs", "refused"), [("halt", "warn", True), ("warn", "halt", False)])
@@ -251,7 +247,7 @@ def test_whether_a_table_rule_halts_is_the_contracts_word_and_not_the_jobs(
     found = {"rule_id": "enough_rows", "kind": "row_count", "action": jobs, "status": "failed"}
     result["table_rules"] = [{**found, "measured": "3 rows", "expected": "at least 10 rows"}]
     with pytest.raises(ReconciliationFailed) if refused else nullcontext():
-        reconcile(manifest, result, ruled)
+        judged(manifest, result, ruled)
 
 
 @pytest.mark.parametrize(
@@ -264,25 +260,25 @@ def test_a_rule_that_the_job_adds_halts_when_it_says_so(
     found = {"rule_id": "customer.protection", "kind": "protection", "action": action, "status": status}
     result["table_rules"].append({**found, "measured": "3 of 9 rows", "expected": "a token in every row"})
     if not refused:
-        assert reconcile(manifest, result, contract)["rows_read"] == 150
+        assert judged(manifest, result, contract)["rows_read"] == 150
         return
     told = "'customer.protection' FAILED: measured 3 of 9 rows, expected a token in every row: built in"
     with pytest.raises(ReconciliationFailed, match=told):
-        reconcile(manifest, result, contract)
+        judged(manifest, result, contract)
 
 
 @pytest.mark.parametrize("action", ["halt", "warn"])
 def test_a_table_rule_that_nobody_evaluated_stops_the_run(contract: model.Contract, action: Any) -> None:
     ruled = replace(contract, table_rules=(replace(TABLE_RULE, action=action),))
     with pytest.raises(ReconciliationFailed, match="'enough_rows': the job says nothing of it"):
-        reconcile(*documents(contract), ruled)
+        judged(*documents(contract), ruled)
 
 
 def test_the_first_line_of_a_refusal_is_its_cause_in_one_sentence(contract: model.Contract) -> None:
     manifest, result = documents(contract)
     quarantine(result, 90)
     with pytest.raises(ReconciliationFailed) as caught:
-        reconcile(manifest, result, contract)
+        judged(manifest, result, contract)
     first_line = str(caught.value).splitlines()[0]
     assert first_line.startswith("quarantined share is 0.6000 (90 of 150 rows)")
     assert first_line.endswith("(1 discrepancies in run r; nothing is published)")

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from contracts import model
-from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
+from contracts.errors import PermanentError, QuarantineLimitExceeded, ReconciliationFailed
 from contracts.table_rules import RowCount
-from lambdas.gate.service import reconcile
-from tests.unit.lambdas.test_gate import documents, first, money
+from tests.unit.lambdas.test_gate import documents, first, judged, money
 
 UNBROKEN = "nobody_breaks_it"
 
@@ -22,7 +21,7 @@ def refused(contract: model.Contract, change: Callable[[dict[str, Any], dict[str
     manifest, result = documents(contract)
     change(manifest, result)
     with pytest.raises(ReconciliationFailed) as caught:
-        reconcile(manifest, result, contract)
+        judged(manifest, result, contract)
     return str(caught.value).splitlines()
 
 
@@ -34,7 +33,7 @@ def halting(contract: model.Contract) -> model.Contract:
 
 def test_the_answer_says_which_run_of_which_dataset_and_nothing_else(contract: model.Contract) -> None:
     totals = {"read": "150.10", "loaded": "147.05", "quarantined": "1.03", "deduplicated": "2.02"}
-    assert reconcile(*documents(contract), contract) == {
+    assert judged(*documents(contract), contract) == {
         "dataset": contract.dataset, "run_id": "r", "file_count": 2,
         "rows_read": 150, "rows_loaded": 147, "rows_quarantined": 1, "rows_deduplicated": 2,
         "totals": dict.fromkeys(money("0"), totals),
@@ -42,7 +41,7 @@ def test_the_answer_says_which_run_of_which_dataset_and_nothing_else(contract: m
 
 
 def test_a_halt_rule_that_no_row_broke_stops_nothing(contract: model.Contract) -> None:
-    assert reconcile(*documents(contract), halting(contract))["rows_read"] == 150
+    assert judged(*documents(contract), halting(contract))["rows_read"] == 150
 
 
 def test_a_rule_that_the_job_says_halted_stops_the_run_also_without_a_count(contract: model.Contract) -> None:
@@ -58,7 +57,7 @@ def test_a_broken_halt_rule_is_told_in_the_words_of_the_contract(contract: model
 def test_every_money_column_without_a_total_is_told_with_every_part(contract: model.Contract) -> None:
     def change(_: Any, result: dict[str, Any]) -> None:
         first(result)["totals"]["read"].clear()
-        del first(result)["totals"]["loaded"]
+        first(result)["totals"]["loaded"].clear()
 
     lines = refused(contract, change)
     assert lines[1:] == [f"- a.csv: {column}: no total for read, loaded" for column in money("0")]
@@ -69,16 +68,36 @@ def test_every_money_column_that_was_not_observed_is_told(contract: model.Contra
     assert lines[1:] == [f"- all files: {column}: no observed total" for column in money("0")]
 
 
-def test_a_file_with_an_impossible_count_has_its_money_checked_too(contract: model.Contract) -> None:
+def test_a_file_whose_rows_are_wrong_has_its_money_checked_too(contract: model.Contract) -> None:
     def change(_: Any, result: dict[str, Any]) -> None:
-        first(result)["rows_loaded"] = -1
+        first(result)["rows_loaded"] = 96
         first(result)["totals"]["loaded"]["total_cost"] = "97.06"
 
-    told = refused(contract, change)[1:]
-    assert told == [
-        "- a.csv: rows_loaded is -1, no number of rows",
+    assert refused(contract, change)[1:] == [
+        "- a.csv: rows: read 100, loaded + quarantined + deduplicated 99, difference 1",
         "- a.csv: total_cost: read 100.10, loaded + quarantined + deduplicated 100.11, difference -0.01",
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda file: file["totals"]["read"].update(total_cost=100.1), r"totals\.read\.total_cost is 100\.1, expected"),
+        (lambda file: file["totals"]["loaded"].update(total_cost="NaN"), r"totals\.loaded\.total_cost is 'NaN'"),
+        (
+            lambda file: file.update(rows_loaded=101, rows_quarantined=-3),
+            r"files\[0\]\.rows_quarantined is -3, expected",
+        ),
+        (lambda file: file["totals"].pop("loaded"), r"files\[0\]\.totals\.loaded is missing"),
+    ],
+)
+def test_a_figure_that_is_none_is_not_even_read(
+    contract: model.Contract, change: Callable[[dict[str, Any]], object], told: str
+) -> None:
+    manifest, result = documents(contract)
+    change(first(result))
+    with pytest.raises(PermanentError, match=told):
+        judged(manifest, result, contract)
 
 
 def test_a_deployment_half_way_is_told_with_the_three_versions(contract: model.Contract) -> None:
@@ -107,7 +126,7 @@ def kind_of_refusal(
     result["quarantine_by_rule"] = {"row.field_count": bad - 1, "order_date.type": 1}
     result["halted_by_rule"] = {"subject.erased": 1} if halted else {}
     with pytest.raises(ReconciliationFailed) as caught:
-        reconcile(manifest, result, contract)
+        judged(manifest, result, contract)
     return caught.type, str(caught.value)
 
 
@@ -122,7 +141,7 @@ def test_a_table_rule_that_nobody_evaluated_is_no_matter_of_bad_rows(contract: m
     rule = RowCount(id="enough", description="Enough.", action="halt", minimum=10, maximum=None)
     manifest, result = documents(contract)
     with pytest.raises(ReconciliationFailed, match="'enough': the job says nothing of it") as caught:
-        reconcile(manifest, result, replace(contract, table_rules=(rule,)))
+        judged(manifest, result, replace(contract, table_rules=(rule,)))
     assert caught.type is ReconciliationFailed
 
 

@@ -76,7 +76,7 @@ class House:
         self.until_ended(prepared, run_id, lake)
         loaded = self.service(run_id).load(prepared, lake, attempt)["statement"]
         self.until_ended(loaded, run_id, lake)
-        concluded = self.service(run_id).conclude(loaded)
+        concluded = self.service(run_id).conclude(loaded).to_json()
         json.dumps(concluded)  # an answer of a Lambda
         return concluded
 
@@ -405,4 +405,4 @@ def test_descriptions_that_conflict_are_written_again_and_slow_ones_are_left(hou
     house.redshift.looks = 10**6
     prepared = [batch for batch in house.redshift.submitted.values() if batch.ended]
     loaded = next(batch for batch in prepared if "slipway figures" in batch.given["Sqls"][-1])
-    assert house.service(RUN).conclude(loaded.identifier)["tables"][1]["rows"] == 2
+    assert house.service(RUN).conclude(loaded.identifier).tables[1].rows == 2

@@ -12,9 +12,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from contracts import model, naming
+from contracts import model
 from contracts.errors import ContractInvalid, PermanentError, RetryableError
 from lambdas.load_warehouse import handler
+from pipeline.run_documents import CurateResult, MaintenanceResult, StoredDocument
+from tests.run_samples import curate_result, curated_table, maintained_table, maintenance_result
 from tests.unit.lambdas.warehouse_database import ClientError, Redshift
 
 DATASET, RUN = "sales_records", "20260101T000000-aaaaaaaa"
@@ -48,18 +50,16 @@ def redshift(monkeypatch: pytest.MonkeyPatch) -> Iterator[Redshift]:
     handler._settings.cache_clear()
 
 
-def written(step: Any, document: dict[str, Any]) -> None:
+def written(kind: type[StoredDocument], document: dict[str, Any]) -> None:
     """Put the result of a job where the handler looks for it."""
     text = json.dumps(document).encode()
-    boto3.client("s3").put_object(Bucket="processed", Key=naming.result_key(DATASET, RUN, step), Body=text)
+    boto3.client("s3").put_object(Bucket="processed", Key=kind.key(DATASET, RUN), Body=text)
 
 
 def run_result(*, before: int | None, snapshot: int | None) -> dict[str, Any]:
     periods = ["2024-01-01"] if snapshot else []
-    models = [
-        {"name": item.name, "before": before, "snapshot": snapshot, "periods": periods} for item in (QUARTERS, MONTHS)
-    ]
-    return {"models": models}
+    change = {"before": before, "snapshot": snapshot, "periods": periods}
+    return curate_result(*(curated_table(item.name, **change) for item in (QUARTERS, MONTHS)))
 
 
 def asked(action: str, **event: Any) -> dict[str, Any]:
@@ -77,19 +77,19 @@ def loaded(**event: Any) -> list[str]:
 
 
 def test_a_run_is_loaded_by_what_the_job_wrote_down(redshift: Redshift) -> None:
-    written("processed_to_curated", run_result(before=None, snapshot=7))
+    written(CurateResult, run_result(before=None, snapshot=7))
     assert loaded() == ["everything", "everything"]
     assert redshift.rows("SELECT DISTINCT run_id, snapshot_id FROM operations.loads") == [(RUN, 7)]
 
 
 def test_a_table_that_a_run_did_not_change_holds_the_snapshot_before_it(redshift: Redshift) -> None:
-    written("processed_to_curated", run_result(before=7, snapshot=None))
+    written(CurateResult, run_result(before=7, snapshot=None))
     assert loaded() == ["everything", "everything"]
     assert redshift.rows("SELECT DISTINCT snapshot_id FROM operations.loads") == [(7,)]
 
 
 def test_care_is_loaded_by_what_care_wrote_down(redshift: Redshift) -> None:
-    written("care", {"tables": [{"table": MONTHS.name, "before": 7, "after": 6}]})
+    written(MaintenanceResult, maintenance_result(maintained_table(MONTHS.name, before=7, after=6)))
     assert loaded(caller="care") == ["everything", "everything"]
     found = dict(redshift.rows("SELECT table_name, snapshot_id FROM operations.loads"))
     assert found == {MONTHS.name: 6, QUARTERS.name: None}

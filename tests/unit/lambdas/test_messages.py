@@ -14,7 +14,9 @@ from lambdas.close_run.comparison import Written
 from lambdas.fail_run import messages as failing
 from lambdas.fail_run.failures import Failure
 from lambdas.release_dataset import messages as caring
+from pipeline.run_documents import CurateResult, LoadResult, MaintenanceResult, Manifest
 from slipway.grammar import build_parser
+from tests.run_samples import curate_result, load_result, maintained_table, maintenance_result, manifest
 
 RUN_ID = "20261121T041500-0a1b2c3d"
 RUN: dict[str, Any] = {
@@ -25,17 +27,20 @@ RUN: dict[str, Any] = {
 
 
 def written(*, warnings: dict[str, int] | None = None, rules: list[dict[str, Any]] | None = None) -> Written:
+    totals = {"read": {}, "loaded": {}, "quarantined": {}, "deduplicated": {}}
     files = [
-        {"file_name": "a.csv", "rows_read": 60, "rows_loaded": 60, "rows_quarantined": 0, "rows_deduplicated": 0},
-        {"file_name": "b.csv", "rows_read": 50, "rows_loaded": 40, "rows_quarantined": 0, "rows_deduplicated": 10},
-    ]
-    processed = {
-        "files": files,
-        "warnings_by_rule": warnings or {},
-        "table_rules": rules or [],
-        "schema_changes": ["sales_records: new column note"],
-    }
-    return Written(manifest={}, processed=processed, curated={})
+        {"sha256": "a", "file_name": "a.csv", "rows_read": 60, "rows_loaded": 60, "rows_quarantined": 0,
+         "rows_deduplicated": 0, "totals": totals},
+        {"sha256": "b", "file_name": "b.csv", "rows_read": 50, "rows_loaded": 40, "rows_quarantined": 0,
+         "rows_deduplicated": 10, "totals": totals},
+    ]  # fmt: skip
+    changes = ["sales_records: new column note"]
+    processed = load_result(*files, warnings_by_rule=warnings or {}, table_rules=rules or [], schema_changes=changes)
+    return Written(
+        manifest=Manifest.from_json(manifest()),
+        processed=LoadResult.from_json(processed),
+        curated=CurateResult.from_json(curate_result()),
+    )
 
 
 def test_a_success_reads_like_this() -> None:
@@ -62,8 +67,15 @@ def test_a_success_reads_like_this() -> None:
     }  # fmt: skip
 
 
-UNPROVEN = {"rule_id": "orders.fresh", "status": "unproven", "measured": "no rows", "expected": "at most 36 hours"}
-PASSED = {"rule_id": "orders.unique", "status": "passed", "measured": "0", "expected": "0"}
+WARNING = {"kind": "freshness", "action": "warn"}
+UNPROVEN = {
+    **WARNING,
+    "rule_id": "orders.fresh",
+    "status": "unproven",
+    "measured": "no rows",
+    "expected": "at most 36 hours",
+}
+PASSED = {**WARNING, "rule_id": "orders.unique", "status": "passed", "measured": "0", "expected": "0"}
 
 
 def test_a_quality_warning_reads_like_this() -> None:
@@ -117,11 +129,10 @@ def test_a_failure_reads_like_this() -> None:
 
 
 def test_care_that_succeeded_reads_like_this() -> None:
-    table = {
-        "table": "sales_records", "action": "compacted", "rows_deleted": 5, "files_before": 9, "files_after": 1,
-        "bytes_before": 900, "bytes_after": 800,
-    }  # fmt: skip
-    care = {"tables": [table]}
+    table = maintained_table(
+        "sales_records", rows_deleted=5, files_before=9, files_after=1, bytes_before=900, bytes_after=800
+    )
+    care = MaintenanceResult.from_json(maintenance_result(table))
     run = {**RUN, "mode": "maintenance", "report": ["Small files were joined."]}
     assert caring.subject("prod", run, care) == "INFO [prod] sales_records: maintenance succeeded, 1 table"
     assert caring.body(run, care, set_aside=False) == (
@@ -132,7 +143,7 @@ def test_care_that_succeeded_reads_like_this() -> None:
         f"Next: slipway runs show {RUN_ID} --dataset sales_records\n"
         "\n"
         "table: action, rows deleted, files, bytes\n"
-        "sales_records: compacted, 5, 9 to 1, 900 to 800"
+        "sales_records: maintained, 5, 9 to 1, 900 to 800"
     )
 
 

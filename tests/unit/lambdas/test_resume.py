@@ -12,18 +12,20 @@ from contracts import model
 from contracts.errors import DatasetBusy, PermanentError
 from pipeline.ledger import HELD_STATUS, RunLedger
 from pipeline.steps import RESUMABLE
+from tests.run_samples import curate_result, load_result
 from tests.unit.lambdas.claiming import DATASET, NOON, digest, load, manifest, request, run, service, statuses, wait
 
 A, B = digest("a"), digest("b")
-DONE = b'{"published": true}'
+RESULTS = {"raw_to_processed": load_result(), "processed_to_curated": curate_result()}
 
 
 def failed(account: Any, contract: model.Contract, *, mode: str = "load") -> str:
     """The id of a run over A and B that did all its work and then failed: files given back, lock free."""
     given: dict[str, Any] = {} if mode == "load" else {"mode": mode, "files": [A, B]}
     run_id = str(service(account).claim(request("first", **given), contract)["run_id"])
-    for name in ("raw_to_processed", "processed_to_curated"):
-        account.s3.put_object(Bucket="processed", Key=f"runs/{DATASET}/{run_id}/{name}.json", Body=DONE)
+    for name, result in RESULTS.items():
+        key = f"runs/{DATASET}/{run_id}/{name}.json"
+        account.s3.put_object(Bucket="processed", Key=key, Body=json.dumps(result))
     for sha256 in (A, B):
         account.files().give_back(DATASET, sha256, run_id, held=HELD_STATUS[mode])
     account.runs().finish(DATASET, run_id, "failed", {"ended_at": "t", "error": "E", "cause": "C"})
@@ -138,7 +140,7 @@ def test_a_step_whose_input_is_missing_names_it_and_the_step_to_resume_from(
 def test_what_was_not_published_is_neither_served_nor_closed(waiting: Any, contract: model.Contract, step: str) -> None:
     run_id = failed(waiting, contract)
     key = f"runs/{DATASET}/{run_id}/processed_to_curated.json"
-    waiting.s3.put_object(Bucket="processed", Key=key, Body=b'{"published": false}')
+    waiting.s3.put_object(Bucket="processed", Key=key, Body=json.dumps(curate_result(published=False)))
     with pytest.raises(PermanentError, match=f"cannot go on at {step}: its ProcessedToCurated ended without publish"):
         service(waiting).claim(again(run_id, step), contract)
 

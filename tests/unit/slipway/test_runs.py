@@ -1,12 +1,14 @@
 """`slipway runs`: what is started has the agreed input; what must not be done is refused before anything changes."""
 
 import argparse
+import json
 from typing import Any
 
 import pytest
 
 from lambdas.fail_run.failures import Failure
 from pipeline.ledger import RunLedger
+from tests.run_samples import maintained_table, maintenance_result
 from tests.unit.slipway.conftest import DATASET, RUN, Account
 
 LATER = "20260102T000000-0000000b"
@@ -252,10 +254,8 @@ def test_care_that_ended_shows_what_it_did(account: Account, capsys: Any) -> Non
 def care_run(account: Account, arn: str) -> None:
     told = ["sales_records went back to snapshot 11.", "Files that a load brought are set aside."]
     account.put_run("20260109T000000-0000000f", mode="rollback", execution_arn=arn, report=told)
-    body = (
-        '{"mode": "rollback", "tables": [{"table": "sales_records", "action": "set_snapshot", "rows_deleted": 5}],'
-        ' "report": ["sales_records went back to snapshot 11."]}'
-    )
+    table = maintained_table("sales_records", action="rolled back", rows_deleted=5)
+    body = json.dumps(maintenance_result(table, mode="rollback"))
     key = f"runs/{DATASET}/20260109T000000-0000000f/care.json"
     account.deployment.client("s3").put_object(Bucket="processed", Key=key, Body=body.encode())
 

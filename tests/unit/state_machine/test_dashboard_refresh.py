@@ -12,6 +12,7 @@ import pytest
 from ministack.services import stepfunctions
 
 from pipeline import serving
+from pipeline.run_documents import serve_result
 
 FILE = Path(__file__).parents[3] / "state_machines" / "dashboard_refresh.asl.json"
 FILLED = {
@@ -196,6 +197,6 @@ def test_a_long_name_of_a_dataset_leaves_the_run_in_the_name_of_the_message(walk
 
 
 def test_close_run_keeps_what_the_refresh_answers(walk: Walk) -> None:
-    served = serving.kept([json.loads(walk()["output"])], {})
+    served = serving.kept([serve_result(json.loads(walk()["output"]))], {})
     assert served == {"dashboards": {"data_sets": 2, "rows": 14}}
     assert list(serving.sentences(served)) == ["Dashboards: brought up to date."]
