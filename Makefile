@@ -71,22 +71,23 @@ test-deep: setup ## proofs that take hours, in slices: make test-deep DEEP=--lis
 
 check: lint types imports ## static checks only: style, types, import rules, contracts
 
-fmt: setup ## put the style of all Python files right
+# What looks at source only needs the Python packages, so that a commit hook never waits for Spark's archive.
+fmt: $(STATE)/python.done ## put the style of all Python files right
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format --quiet .
 
-lint: setup ## style, compiled contracts, dashboards; changes nothing
+lint: $(STATE)/python.done ## style, compiled contracts, dashboards; changes nothing
 	@$(TIMED) $@ $(BIN)/ruff check .
 	@$(TIMED) $@ $(BIN)/ruff format --check --quiet .
 	@$(TIMED) $@ $(BIN)/python -m contracts.authoring --check
 	@$(TIMED) $@ $(BIN)/python -m dashboards
 
-types: setup ## mypy, strict
+types: $(STATE)/python.done ## mypy, strict
 	@$(TIMED) $@ $(BIN)/mypy
 
-imports: setup ## who may import whom, each rule as a sentence
+imports: $(STATE)/python.done ## who may import whom, each rule as a sentence
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 
-hooks: setup ## run lint, types and imports before each commit of this clone
+hooks: $(STATE)/python.done ## run lint, types and imports before each commit of this clone
 	@$(BIN)/pre-commit install
 
 test-unit: setup ## Lambdas, contracts, ledger, command line, architecture
@@ -140,7 +141,7 @@ ENVIRONMENT ?= dev
 synth: setup ## write the CloudFormation templates: make synth ENVIRONMENT=prod
 	@npx cdk synth --all --quiet -c environment=$(ENVIRONMENT)
 
-bench: setup ## rows per second beside bare Spark and DuckDB; cost of one more day
+bench: setup ## rows per second, compared with bare Spark and DuckDB; cost of one more day
 	@$(BIN)/python -m benchmarks.run
 
 NOTEBOOK ?= sales_analysis
