@@ -76,7 +76,7 @@ def from_document(document: Mapping[str, Any]) -> TableRule:
     """
     rule = _read(document)
     if to_document(rule) != document:
-        raise ValueError(f"table rule {rule.id!r} of kind {rule.kind!r} has fields of another kind: {document!r}")
+        raise ValueError(f"table rule {rule.id!r} of kind {rule.kind!r} has fields of a different kind: {document!r}")
     return rule
 
 

@@ -24,7 +24,7 @@ def original(module_name: str, name: str) -> Any:
     except AttributeError as exc:
         raise EmulatorChanged(
             f"{module_name}.{name} does not exist in ministack {version('ministack')}; the adapter that uses it must "
-            "be read again beside the new version, or the pinned version in requirements.in put back"
+            "be checked against the new version, or the pinned version in requirements.in put back"
         ) from exc
 
 

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SlipwayError as error:
         problem = str(error)
     except KeyboardInterrupt:
-        problem = "interrupted; what was started in AWS goes on"
+        problem = "interrupted; what was started in AWS keeps running"
     except Exception as error:
         if not _is_from_aws(error):
             raise

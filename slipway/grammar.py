@@ -138,12 +138,12 @@ def _quarantine(commands: Commands) -> None:
 
 
 def _replay(actions: Group) -> None:
-    replay = actions.action("replay", "load corrected files, or judge refused records anew")
+    replay = actions.action("replay", "load corrected files, or judge refused records again")
     replay.add_argument("files", nargs="*", metavar="FILE", help="corrected files, as `export` wrote them")
     replay.add_argument("--origin", metavar="SHA", help="hash of the file that the records come from")
     anew = replay.add_mutually_exclusive_group()
-    anew.add_argument("--file", action="append", metavar="SHA", help="judge the refused records of this file anew")
-    anew.add_argument("--all", action="store_true", help="judge the open records of all files anew")
+    anew.add_argument("--file", action="append", metavar="SHA", help="judge the refused records of this file again")
+    anew.add_argument("--all", action="store_true", help="judge the open records of all files again")
     _add_no_wait(replay)
 
 

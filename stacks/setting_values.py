@@ -81,7 +81,7 @@ def _zones(value: list[int]) -> list[int]:
 def _rpus(value: int) -> int:
     # Source: Redshift management guide, "Compute capacity for Amazon Redshift Serverless"; 4 since 2025.
     if value != 4 and not (8 <= value <= 512 and value % 8 == 0):
-        raise ValueError("is no capacity that Redshift Serverless offers: 4, or 8 to 512 in steps of 8")
+        raise ValueError("is not a capacity that Redshift Serverless offers: 4, or 8 to 512 in steps of 8")
     return value
 
 

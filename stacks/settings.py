@@ -259,7 +259,7 @@ def _cross_field_mistakes(settings: Settings, environment: str) -> Iterable[str]
     if settings.environment != environment:
         yield f"environment: is {settings.environment!r}, but the file is named for {environment!r}"
     if settings.features.quicksight and not settings.quicksight.authors:
-        yield "quicksight.authors: names nobody, so nobody could change or mend a dashboard; name a user or group"
+        yield "quicksight.authors: names nobody, so nobody could change or fix a dashboard; name a user or group"
     if settings.environment != "local":
         for user in settings.sftp.users:
             if not user.public_keys:

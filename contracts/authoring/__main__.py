@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--compiled",
         type=Path,
         default=ROOT / "contracts" / "compiled",
-        help="folder of the JSON; releases stand in the folder `released` beside it",
+        help="folder of the JSON; releases are in the folder `released` next to it",
     )
     options = parser.parse_args(arguments)
     problems = check(options.datasets)

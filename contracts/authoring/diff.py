@@ -14,7 +14,7 @@ ORDER_OF_STRICTNESS = ("reject", "strict", "evolve")
 SAFE_HEAD = {
     "description": "only people read it",
     "owner": "only people read it",
-    "alert_email": "alerts go to another address",
+    "alert_email": "alerts go to a different address",
     "freshness_hours": "only an alarm changes",
     "max_quarantined_share": "it judges the next run, and no row that is there",
 }
@@ -53,7 +53,7 @@ def _head(old: Contract, new: Contract) -> Iterator[Change]:
 
 def _intake(old: Intake, new: Intake) -> Iterator[Change]:
     if old.folder != new.folder:
-        why = "partners must upload to another folder"
+        why = "partners must upload to a different folder"
         yield Change(field="intake.folder", old=old.folder, new=new.folder, impact="breaking", why=why)
     if old.delimiter != new.delimiter:
         yield Change(
@@ -87,9 +87,9 @@ def _accepted(name: str, old: tuple[str, ...], new: tuple[str, ...], what: str) 
 
 def _layout(old: Contract, new: Contract) -> Iterator[Change]:
     reasons = {
-        "key": "which row replaces which is another question for every row that is there",
-        "partition_column": "the table is partitioned by it and does not take another in place",
-        "partition_transform": "the table is partitioned by it and does not take another in place",
+        "key": "which row replaces which changes for every row that is there",
+        "partition_column": "the table is partitioned by it, and that cannot change in place",
+        "partition_transform": "the table is partitioned by it, and that cannot change in place",
         "table_format": "the files of the table have the old format",
     }
     for name, why in reasons.items():

@@ -84,7 +84,7 @@ def _changed(old: Column, new: Column, contract: Contract) -> Iterator[Change]:
     yield from _treatment(owner, old, new, contract)
     yield from _control_total(owner, old, new, contract)
     if old.data_subject != new.data_subject:
-        why = "records in quarantine are found by the token of another column, or of none"
+        why = "records in quarantine are found by the token of a different column, or of none"
         yield _backfill(owner, "data_subject", old, new, why)
 
 
@@ -160,7 +160,7 @@ def _limits(owner: str, old: Column, new: Column) -> Iterator[Change]:
     for name in ("minimum", "maximum", "max_length", "pattern", "allowed"):
         before, after = getattr(old, name), getattr(new, name)
         if name == "allowed" and set(before) == set(after):
-            yield from safe(owner, name, old, new, "the same values in another order")
+            yield from safe(owner, name, old, new, "the same values in a different order")
         elif name in ("minimum", "maximum") and _is_same(before, after, old.type):
             yield from safe(owner, name, old, new, "the same limit, written otherwise")
         elif before != after:
@@ -219,7 +219,7 @@ def _why_treatment(old: Column, new: Column) -> str:
         return f"readers find {'tokens' if new.pii == 'hash' else 'masks'} in place of values; {SNAPSHOTS}"
     if (old.pii, new.pii) == ("hash", "mask"):
         return "tables can no longer be joined by its tokens"
-    return "rows that are loaded hold the old form; a backfill makes them anew"
+    return "rows that are loaded hold the old form; a backfill makes them again"
 
 
 def _control_total(owner: str, old: Column, new: Column, contract: Contract) -> Iterator[Change]:

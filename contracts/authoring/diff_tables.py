@@ -128,7 +128,7 @@ def _model(old: CuratedModel, new: CuratedModel) -> Iterator[Change]:
         if before != after:
             yield _recomputed(new.name, dotted(owner, name), before, after, impact, why)
     if old.period_column != new.period_column:
-        why = "the table is partitioned by it and does not take another in place"
+        why = "the table is partitioned by it, and that cannot change in place"
         yield _rebuilt(new.name, dotted(owner, "period_column"), old.period_column, new.period_column, why)
     yield from _model_columns(owner, old, new)
 
@@ -141,7 +141,7 @@ def _warehouse(field: str, old: Warehouse | None, new: Warehouse | None) -> Iter
     elif new is None:
         why = "the table in the warehouse stays as it is and is not loaded any more; drop it there by hand"
     else:
-        why = "the next load makes the table in the warehouse anew; the lake is as before"
+        why = "the next load rebuilds the table in the warehouse; the lake is as before"
     yield Change(field=field, old=_layout(old), new=_layout(new), impact="safe", why=why)
 
 
@@ -176,7 +176,7 @@ def _model_column(table: str, field: str, old: Column | None, new: Column | None
         return
     yield from safe(field, "description", old, new, "only people read it")
     yield from safe(field, "required", old, new, "it says what the SQL gives, and changes no row")
-    yield from safe(field, "max_length", old, new, "the next load makes the table in the warehouse anew")
+    yield from safe(field, "max_length", old, new, "the next load rebuilds the table in the warehouse")
     if old.type != new.type and widens(old.type, new.type):
         yield _recomputed(table, dotted(field, "type"), old.type, new.type, "safe", f"it widens; {BY_ITSELF}")
     elif old.type != new.type:

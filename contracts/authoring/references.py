@@ -41,7 +41,7 @@ def _mistake(dataset: str, rule: ParsedTableRule, target: str, contracts: Contra
     if not point:
         return f"found {target!r}; expected <dataset>.<column>"
     if other == dataset:
-        return f"found {target!r}, which is this dataset; a reference is to another one"
+        return f"found {target!r}, which is this dataset; a reference is to a different dataset"
     if other not in contracts:
         return f"unknown dataset {other!r}; {did_you_mean(other, contracts.keys() - {dataset})}"
     table, own = _processed(contracts[other]), _processed(contracts[dataset])

@@ -149,7 +149,7 @@ def _foreign_tables(select: exp.Select, relation: str) -> Iterator[SqlMistake]:
 def _unrepeatable(select: exp.Select) -> Iterator[SqlMistake]:
     for node in select.walk():
         if isinstance(node, UNREPEATABLE):
-            yield SqlMistake(_node_line(node), f"{_shown(node)!r} gives another result each time; a model must not")
+            yield SqlMistake(_node_line(node), f"{_shown(node)!r} gives a different result each time; a model must not")
         if isinstance(node, exp.Anonymous):
             yield SqlMistake(_node_line(node), f"unknown function {node.name!r}")
         if isinstance(node, exp.Limit):

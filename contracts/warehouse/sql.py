@@ -63,7 +63,7 @@ def head_of(statement_text: str) -> Head | None:
 def identifier(name: str) -> str:
     """`name`, which may then stand in SQL. Raises ContractInvalid when it is none."""
     if not _IDENTIFIER.match(name):
-        raise ContractInvalid(f"{name!r} is no name for Redshift: a-z, 0-9 and _, from a letter, at most 127")
+        raise ContractInvalid(f"{name!r} is not a name for Redshift: a-z, 0-9 and _, from a letter, at most 127")
     return name
 
 

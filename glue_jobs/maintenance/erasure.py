@@ -116,7 +116,7 @@ def _require_one_form(caring: Caring, places: list[tuple[Table, str]]) -> None:
             raise PermanentError(
                 f"erasure {caring.run_id}: {table.name} holds rows of contracts that did not keep a token of "
                 f"{_column(caring)} ({found}), in which the subject could not be found; nothing was changed; "
-                f"`slipway backfill --dataset {caring.contract.dataset}` loads them anew, then erase"
+                f"`slipway backfill --dataset {caring.contract.dataset}` loads them again, then erase"
             )
 
 

@@ -117,7 +117,7 @@ def protection(contract: model.Contract, name: str, found: Row) -> RuleResult:
         rows_failed=failed,
         holds=not failed,
         measured=f"{failed} of {checked} rows hold {name} in the form of an earlier contract",
-        expected=f"{protection_history.WORDS[column.pii]} in every row; `slipway backfill` loads the others anew",
+        expected=f"{protection_history.WORDS[column.pii]} in every row; `slipway backfill` loads the others again",
     )
 
 

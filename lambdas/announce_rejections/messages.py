@@ -69,5 +69,5 @@ def _described(item: Item) -> Iterator[str]:
     yield str(item["file_name"])
     yield f"  Uploaded: {item['landing_key']} at {item['received_at']}, {item['size_bytes']} bytes"
     yield f"  Reason:   {item['reason']}: {item['detail']}"
-    yield f"  Now at:   s3://{item['landing_bucket']}/{item['rejected_key']} (reason beside it: .reason.json)"
+    yield f"  Now at:   s3://{item['landing_bucket']}/{item['rejected_key']} (reason next to it: .reason.json)"
     yield f"  Do:       {NEXT_STEP.get(item['reason'], OTHER_NEXT_STEP)}"

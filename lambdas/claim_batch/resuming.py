@@ -37,7 +37,7 @@ class Resumption:
                 f" (if it is dead, first: slipway runs release --dataset {request.dataset})"
             )
         if "file_hashes" not in run or not run["file_hashes"]:
-            raise PermanentError(f"run {resume.run_id!r} of {request.dataset} has no files; start its care anew")
+            raise PermanentError(f"run {resume.run_id!r} of {request.dataset} has no files; start that again")
         return run
 
     def manifest(self, request: Request, resume: Resume, contract: Contract) -> Manifest:

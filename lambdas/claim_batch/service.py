@@ -73,7 +73,9 @@ class ClaimBatch:
             earlier = self.resumption.manifest(request, resume, contract)
             hashes = [file.sha256 for file in earlier.files]
         if not self.lock.runs.reopen(request.dataset, resume.run_id, execution_arn=request.execution_arn):
-            raise PermanentError(f"run {resume.run_id} of {request.dataset} was resumed by somebody else meanwhile")
+            raise PermanentError(
+                f"run {resume.run_id} of {request.dataset} was resumed by somebody else in the meantime"
+            )
         claimed = self._claimed(request.dataset, resume.run_id, hashes, run["mode"])
         left = self._left(resume, hashes, claimed)
         if resume.step == FIRST:

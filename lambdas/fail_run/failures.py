@@ -98,7 +98,9 @@ def _first_without_result(state: Mapping[str, Any], steps: Sequence[Step], began
 def _from_status_change(detail: Mapping[str, Any]) -> Failure:
     status = detail["status"]
     if status not in ENDED_BADLY:
-        raise PermanentError(f"execution {detail['executionArn']} is {status}, which is no failure; correct the rule")
+        raise PermanentError(
+            f"execution {detail['executionArn']} is {status}, which is not a failure; correct the rule"
+        )
     given = detail.get("cause")
     # EventBridge leaves the input out when it is very large.
     request = _as_object(detail.get("input") or "") or {}

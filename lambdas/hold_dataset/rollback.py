@@ -62,7 +62,7 @@ def _refuse_unknown_changes(
     if strange:
         raise PermanentError(
             f"before run {run_id} of {dataset}, {', '.join(strange)} had been changed by a run that did not end, so the"
-            " snapshot before it holds rows of that run; load the data anew instead:"
+            " snapshot before it holds rows of that run; load the data again instead:"
             f" slipway backfill --dataset {dataset}"
         )
 

@@ -103,7 +103,7 @@ class _Text:
             nul = chunk.find(b"\0")
             self._refuse_undecodable(decoder, chunk if nul < 0 else chunk[:nul], final=False)
             if nul >= 0:
-                detail = f"byte {self._offset + nul} is NUL, so this is no text file{self._hint()}"
+                detail = f"byte {self._offset + nul} is NUL, so this is not a text file{self._hint()}"
                 raise FileRejected("nul_byte", detail)
             self._offset += len(chunk)
             yield chunk

@@ -76,7 +76,10 @@ def _difference(figures: Sequence[Row]) -> str:
     kept = "the load was rolled back, the table is as before, and the next load takes all of it"
     wrong = [row for row in figures if row["lake_value"] != row["warehouse_value"]]
     if not wrong:
-        return f"lake and warehouse differed after the load, and no longer do: the lake has changed meanwhile; {kept}"
+        return (
+            "lake and warehouse differed after the load, and no longer do: "
+            f"the lake has changed in the meantime; {kept}"
+        )
     first = wrong[0]
     found = f"{first['measure']} would be {first['warehouse_value']} in the warehouse and is {first['lake_value']}"
     more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""

@@ -198,9 +198,9 @@ def _document(message: Message) -> dict[str, Any]:
     try:
         found = json.loads(message["Body"])
     except ValueError as error:
-        raise PermanentError(f"the message is no JSON: {message['Body'][:ABOUT_LENGTH]!r}") from error
+        raise PermanentError(f"the message is not JSON: {message['Body'][:ABOUT_LENGTH]!r}") from error
     if not isinstance(found, dict):
-        raise PermanentError(f"the message is no JSON object: {message['Body'][:ABOUT_LENGTH]!r}")
+        raise PermanentError(f"the message is not a JSON object: {message['Body'][:ABOUT_LENGTH]!r}")
     return found
 
 

@@ -142,5 +142,5 @@ def _subscriptions(deployment: Deployment) -> Iterator[Finding]:
             if item["SubscriptionArn"] == "PendingConfirmation":
                 problem = f"{item['Endpoint']} has not confirmed {topic.removesuffix('TopicArn')}"
                 yield Finding(
-                    problem=problem, next_step="follow the link in the mail from AWS, or deploy again for another"
+                    problem=problem, next_step="follow the link in the mail from AWS, or deploy again for a new one"
                 )

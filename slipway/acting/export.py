@@ -113,5 +113,7 @@ def rows_of(path: Path, delimiter: str) -> Iterator[int]:
         for number, values in every:
             text = values[place].strip() if place < len(values) else ""
             if not (text.isascii() and text.isdigit()):
-                raise NotExported(f"{path}: record {number} has {text!r} as {ORIGIN_HEADER}, which is no record number")
+                raise NotExported(
+                    f"{path}: record {number} has {text!r} as {ORIGIN_HEADER}, which is not a record number"
+                )
             yield int(text)

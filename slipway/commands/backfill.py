@@ -35,7 +35,7 @@ def _show(plan: Plan) -> None:
     headers = (f"{contract.partition_column}, by {contract.partition_transform}", "contract version", "rows")
     rows = [(part.partition, part.contract_version, f"{part.rows:,}") for part in plan.parts]
     table(f"{counted(plan.rows, 'row')} to be rewritten", headers, rows, right=[2])
-    say(f"{counted(plan.rows_in_quarantine, 'open record')} in quarantine will be judged anew")
+    say(f"{counted(plan.rows_in_quarantine, 'open record')} in quarantine will be judged again")
     say(f"curated tables recomputed for these periods: {', '.join(model.name for model in contract.curated)}")
     if plan.gone:
         names = [(item["file_name"], item["sha256"], item.get("rows_loaded")) for item in plan.gone]

@@ -112,7 +112,7 @@ def test_a_schema_change_is_one_of_the_three_or_left_to_the_contract(edited: Edi
         ("10.90.0.0/20", "198.18.0.0/33", r"network\.cidr: is not a network in CIDR notation"),
         ("10.90.0.0/20", "8.8.0.0/20", r"network\.cidr: is not a private network"),
         ("[0, 2, 3]", "[0, 0, 3]", r"network\.zones: names not 3 different zones"),
-        ("base_rpus: 8", "base_rpus: 12", r"warehouse\.base_rpus: is no capacity that Redshift Serverless offers"),
+        ("base_rpus: 8", "base_rpus: 12", r"warehouse\.base_rpus: is not a capacity that Redshift Serverless offers"),
         ("base_rpus: 8", "base_rpus: 128", r"warehouse: max_rpus 64 is below base_rpus 128"),
         ("finance: 20", "finance: 0", r"athena\.teams\.finance: .*greater than or equal to 1"),
         ("finance: 20", "analysts: 20", r"athena\.teams\.analysts.*is the workgroup that always exists"),

@@ -167,7 +167,7 @@ def test_another_form_of_a_value_warns_and_in_a_key_it_halts(
     )
     assert (found.status, found.holds, found.rows_checked, found.rows_failed) == (status, not failed, 9, failed)
     assert found.measured == f"{failed} of 9 rows hold {name} in the form of an earlier contract"
-    assert found.expected == f"{words} in every row; `slipway backfill` loads the others anew"
+    assert found.expected == f"{words} in every row; `slipway backfill` loads the others again"
 
 
 def test_a_table_rule_keeps_its_name_kind_and_action() -> None:

@@ -151,7 +151,7 @@ def test_a_version_keeps_meaning_what_it_meant(people: Lake) -> None:
     people.run(file, run_id=FIRST)
     before = people.tables.properties(people.processed)
     people.contract = PEOPLE
-    with pytest.raises(ContractInvalid, match=r"rows of one version must be alike: give the contract another version"):
+    with pytest.raises(ContractInvalid, match=r"rows of one version must be alike: give the contract a new version"):
         people.load(file, run_id=SECOND)
     assert people.tables.properties(people.processed) == before
 

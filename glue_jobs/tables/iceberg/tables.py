@@ -170,7 +170,7 @@ class IcebergTables:
                 return
             raise RetryableError(
                 f"{_name(table)}: {MAIN} cannot be moved forward to snapshot {snapshot} of branch {branch!r}, most "
-                "likely because maintenance changed the table meanwhile; run the whole batch again"
+                "likely because maintenance changed the table in the meantime; run the whole batch again"
             ) from error
 
     def _is_published(self, table: Table, snapshot: int) -> bool:
@@ -221,7 +221,7 @@ class IcebergTables:
             if known.get(name, value) != value:
                 raise ContractInvalid(
                     f"{_name(table)} remembers {name} = {known[name]}, and the contract now means {value}; rows of one "
-                    "version must be alike: give the contract another version"
+                    "version must be alike: give the contract a new version"
                 )
         return {name: value for name, value in table.properties.items() if name not in known}
 

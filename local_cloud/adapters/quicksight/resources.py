@@ -81,7 +81,7 @@ def _source_of(data_set: Properties) -> Source:
     source = _sources.get(definition["DataSourceArn"])
     parameters = (source or {}).get("DataSourceParameters", {}).get("AthenaParameters")
     if parameters is None:
-        raise _error("ResourceNotFoundException", f"{definition['DataSourceArn']} is no data source over Athena")
+        raise _error("ResourceNotFoundException", f"{definition['DataSourceArn']} is not a data source over Athena")
     return Source(role_arn=parameters["RoleArn"], workgroup=parameters["WorkGroup"])
 
 

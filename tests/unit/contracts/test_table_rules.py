@@ -54,10 +54,10 @@ def test_a_reference_knows_where_the_known_values_are() -> None:
     ("kind", "fields", "told"),
     [
         ("row_count", {"kind": "spread"}, "unknown kind of table rule 'spread'; known: row_count,"),
-        ("row_count", {"columns": ["a"]}, "'r' of kind 'row_count' has fields of another kind"),
-        ("unique", {"maximum": 3}, "'r' of kind 'unique' has fields of another kind"),
+        ("row_count", {"columns": ["a"]}, "'r' of kind 'row_count' has fields of a different kind"),
+        ("unique", {"maximum": 3}, "'r' of kind 'unique' has fields of a different kind"),
         ("freshness", {"columns": ["a", "b"]}, "'r' of kind 'freshness' has fields of another"),
-        ("reference", {"more": 1}, "'r' of kind 'reference' has fields of another kind"),
+        ("reference", {"more": 1}, "'r' of kind 'reference' has fields of a different kind"),
     ],
 )
 def test_what_a_kind_does_not_have_is_refused(kind: str, fields: dict[str, Any], told: str) -> None:

@@ -60,7 +60,7 @@ def test_no_field_of_the_mark_changes_unnoticed(field: str) -> None:
     value, shown = CHANGED[field]
     (change,) = diff(MARKED, with_model(warehouse=replace(PLAIN, **{field: value})))
     assert (change.old, change.new, change.impact) == ("distribution auto", shown, "safe")
-    assert change.why == "the next load makes the table in the warehouse anew; the lake is as before"
+    assert change.why == "the next load rebuilds the table in the warehouse; the lake is as before"
 
 
 def test_another_length_of_a_text_is_a_change() -> None:

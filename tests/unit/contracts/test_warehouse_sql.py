@@ -171,9 +171,9 @@ def test_texts_get_into_comments_unharmed() -> None:
 
 
 def test_what_is_no_name_run_or_day_never_gets_into_sql() -> None:
-    with pytest.raises(ContractInvalid, match="is no name for Redshift"):
+    with pytest.raises(ContractInvalid, match="is not a name for Redshift"):
         warehouse.preparation([MONTHS], "x'; DROP TABLE y; --")
-    with pytest.raises(ContractInvalid, match="is no name for Redshift"):
+    with pytest.raises(ContractInvalid, match="is not a name for Redshift"):
         warehouse.preparation([MONTHS], "x" * 128)
     with pytest.raises(PermanentError, match="cannot be written into SQL"):
         warehouse.loading([MONTHS], [], "x' OR '1'='1")

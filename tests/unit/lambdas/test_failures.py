@@ -108,7 +108,7 @@ def test_the_cause_of_another_machine_is_cut_but_never_its_execution(account: An
 def test_what_is_no_failure_is_refused(account: Any) -> None:
     event = account.event("execution_timed_out")
     event["detail"]["status"] = "SUCCEEDED"
-    with pytest.raises(PermanentError, match="is SUCCEEDED, which is no failure"):
+    with pytest.raises(PermanentError, match="is SUCCEEDED, which is not a failure"):
         parse(event)
     with pytest.raises(PermanentError, match="neither"):
         parse({"something": "else"})

@@ -375,7 +375,7 @@ def test_a_lake_that_changed_while_it_was_loaded_is_not_called_a_difference_of_f
             house.redshift.fill(MONTHS, month(JANUARY, "Tea", "1.00"))
 
     house.redshift.before = change
-    with pytest.raises(WarehouseLoadFailed, match="no longer do: the lake has changed meanwhile"):
+    with pytest.raises(WarehouseLoadFailed, match="no longer do: the lake has changed in the meantime"):
         house.load(RUN, FIRST)
 
 

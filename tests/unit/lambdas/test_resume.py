@@ -210,7 +210,7 @@ def test_care_is_not_resumed_but_started_anew(waiting: Any, contract: model.Cont
         mode="maintenance",
     )  # fmt: skip
     waiting.runs().finish(DATASET, "r", "failed", {"ended_at": "t"})
-    with pytest.raises(PermanentError, match="has no files; start its care anew"):
+    with pytest.raises(PermanentError, match="has no files; start that again"):
         service(waiting).claim(again("r", "RawToProcessed"), contract)
 
 

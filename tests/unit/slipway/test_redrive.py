@@ -169,7 +169,7 @@ def test_a_report_that_fail_run_refuses_stays_and_the_others_are_handled(account
     assert len(bodies(account, "FailRunDeadLetterQueueUrl")) == 2
     shown = capsys.readouterr().out
     assert "stays: execution run-7 TIMED_OUT: FailRun failed" in shown
-    assert "is no JSON object" in shown
+    assert "is not a JSON object" in shown
 
 
 @pytest.mark.parametrize(
