@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def test_every_function_has_a_row_of_what_it_may_do() -> None:
     page = (REFERENCE / "functions.md").read_text(encoding="utf-8")
     permissions = page.partition("## What the functions may do")[2].partition("\n## ")[0]
     assert sorted(re.findall(r"^\| (\w+_\w+|intake|gate) \|", permissions, re.MULTILINE)) == FUNCTIONS
+
+
+def test_the_floors_of_the_architecture_page_are_those_of_the_import_rules() -> None:
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    [layers] = [rule["layers"] for rule in rules if rule["name"].startswith("Rooms stand on floors")]
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d \| ([^|]+) \|", page, re.MULTILINE)
+    floors = [set(re.findall(r"`(\w+)/`", rooms)) for rooms in rows]
+    assert floors == [set(layer.split(" | ")) for layer in layers]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

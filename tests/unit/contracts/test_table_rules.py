@@ -56,7 +56,7 @@ def test_a_reference_knows_where_the_known_values_are() -> None:
         ("row_count", {"kind": "spread"}, "unknown kind of table rule 'spread'; known: row_count,"),
         ("row_count", {"columns": ["a"]}, "'r' of kind 'row_count' has fields of a different kind"),
         ("unique", {"maximum": 3}, "'r' of kind 'unique' has fields of a different kind"),
-        ("freshness", {"columns": ["a", "b"]}, "'r' of kind 'freshness' has fields of another"),
+        ("freshness", {"columns": ["a", "b"]}, "'r' of kind 'freshness' has fields of a different"),
         ("reference", {"more": 1}, "'r' of kind 'reference' has fields of a different kind"),
     ],
 )

@@ -19,13 +19,16 @@ INTAKE, RETENTION = M.intake, M.retention
 CURATED = M.curated[0]
 Expected = tuple[str, str, str]  # field, impact, effect
 CHANGES: dict[str, tuple[Contract, Expected]] = {
-    "another description": (replace(M, description="x"), ("description", "safe", "none")),
-    "another owner": (replace(M, owner="x"), ("owner", "safe", "none")),
-    "another address": (replace(M, alert_email="a@b.example"), ("alert_email", "safe", "none")),
-    "another freshness": (replace(M, freshness_hours=1), ("freshness_hours", "safe", "none")),
-    "another share": (replace(M, max_quarantined_share="0.5"), ("max_quarantined_share", "safe", "none")),
-    "another folder": (replace(M, intake=replace(INTAKE, folder="x")), ("intake.folder", "breaking", "none")),
-    "another delimiter": (replace(M, intake=replace(INTAKE, delimiter=";")), ("intake.delimiter", "breaking", "none")),
+    "a different description": (replace(M, description="x"), ("description", "safe", "none")),
+    "a different owner": (replace(M, owner="x"), ("owner", "safe", "none")),
+    "a different address": (replace(M, alert_email="a@b.example"), ("alert_email", "safe", "none")),
+    "a different freshness": (replace(M, freshness_hours=1), ("freshness_hours", "safe", "none")),
+    "a different share": (replace(M, max_quarantined_share="0.5"), ("max_quarantined_share", "safe", "none")),
+    "a different folder": (replace(M, intake=replace(INTAKE, folder="x")), ("intake.folder", "breaking", "none")),
+    "a different delimiter": (
+        replace(M, intake=replace(INTAKE, delimiter=";")),
+        ("intake.delimiter", "breaking", "none"),
+    ),
     "smaller files": (replace(M, intake=replace(INTAKE, max_bytes=9)), ("intake.max_bytes", "breaking", "none")),
     "larger files": (replace(M, intake=replace(INTAKE, max_bytes=10**9)), ("intake.max_bytes", "safe", "none")),
     "suffix taken away": (
@@ -67,8 +70,8 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
     "decimal narrowed": (with_column("fee", type="decimal(6,2)"), ("columns.fee.type", "breaking", "rebuild")),
     "decimal with more places": (with_column("fee", type="decimal(12,4)"), ("columns.fee.type", "breaking", "rebuild")),
     "type narrowed": (with_column("first_visit", type="int"), ("columns.first_visit.type", "breaking", "rebuild")),
-    "another type": (with_column("weeks", type="string"), ("columns.weeks.type", "breaking", "rebuild")),
-    "another type of a token": (
+    "a different type": (with_column("weeks", type="string"), ("columns.weeks.type", "breaking", "rebuild")),
+    "a different type of a token": (
         with_column("member", type="int"),
         ("columns.member.type", "needs backfill", "backfill"),
     ),
@@ -76,11 +79,14 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
         with_column("first_visit", source_name="First Visit"),
         ("columns.first_visit.source_name", "safe", "none"),
     ),
-    "another header": (
+    "a different header": (
         with_column("first_visit", source_name="Visit"),
         ("columns.first_visit.source_name", "breaking", "none"),
     ),
-    "another format": (with_column("joined_on", format="dd.MM.yyyy"), ("columns.joined_on.format", "breaking", "none")),
+    "a different format": (
+        with_column("joined_on", format="dd.MM.yyyy"),
+        ("columns.joined_on.format", "breaking", "none"),
+    ),
     "column becomes required": (
         with_column("first_visit", required=True),
         ("columns.first_visit.required", "breaking", "backfill"),
@@ -114,10 +120,10 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
     "mask becomes readable": (with_column("full_name", pii=None), ("columns.full_name.pii", "breaking", "backfill")),
     "dropped column is hashed": (with_column("phone", pii="hash"), ("columns.phone.pii", "needs backfill", "backfill")),
     "dropped column is readable": (with_column("phone", pii=None), ("columns.phone.pii", "breaking", "backfill")),
-    "another key": (replace(M, key=("member", "joined_on")), ("key", "breaking", "rebuild")),
-    "another partition": (replace(M, partition_column="born_on"), ("partition_column", "breaking", "rebuild")),
-    "another transform": (replace(M, partition_transform="day"), ("partition_transform", "breaking", "rebuild")),
-    "another table format": (replace(M, table_format="other"), ("table_format", "breaking", "rebuild")),
+    "a different key": (replace(M, key=("member", "joined_on")), ("key", "breaking", "rebuild")),
+    "a different partition": (replace(M, partition_column="born_on"), ("partition_column", "breaking", "rebuild")),
+    "a different transform": (replace(M, partition_transform="day"), ("partition_transform", "breaking", "rebuild")),
+    "a different table format": (replace(M, table_format="other"), ("table_format", "breaking", "rebuild")),
     "rule described": (
         with_rule("visits_are_few", description="x"),
         ("rules.visits_are_few.description", "safe", "none"),
@@ -166,7 +172,7 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
         replace(M, retention=replace(RETENTION, raw_archive_after_days=31)),
         ("retention.raw_archive_after_days", "safe", "none"),
     ),
-    "another file size": (
+    "a different file size": (
         replace(M, maintenance=replace(M.maintenance, target_file_mb=1)),
         ("maintenance.target_file_mb", "safe", "none"),
     ),
@@ -177,14 +183,14 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
     ),
     "aggregate described": (with_model(description="x"), ("curated.members_by_month.description", "safe", "none")),
     "aggregate conserves less": (with_model(conserves=()), ("curated.members_by_month.conserves", "safe", "none")),
-    "another SQL": (with_model(sql="SELECT 1"), ("curated.members_by_month.sql", "needs backfill", "recompute")),
-    "another source date": (
+    "different SQL": (with_model(sql="SELECT 1"), ("curated.members_by_month.sql", "needs backfill", "recompute")),
+    "a different source date": (
         with_model(source_date="born_on"),
         ("curated.members_by_month.source_date", "needs backfill", "recompute"),
     ),
-    "another grain": (with_model(grain=("fees",)), ("curated.members_by_month.grain", "breaking", "recompute")),
-    "another period": (with_model(period="year"), ("curated.members_by_month.period", "breaking", "recompute")),
-    "another period column": (
+    "a different grain": (with_model(grain=("fees",)), ("curated.members_by_month.grain", "breaking", "recompute")),
+    "a different period": (with_model(period="year"), ("curated.members_by_month.period", "breaking", "recompute")),
+    "a different period column": (
         with_model(period_column="year_start"),
         ("curated.members_by_month.period_column", "breaking", "rebuild"),
     ),

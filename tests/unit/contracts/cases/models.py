@@ -107,7 +107,7 @@ CASES = {
         "FROM visits",
         "FROM visits WHERE visit_date < current_date()",
         "visits_by_month",
-        "another result each time",
+        "a different result each time",
         file=SQL,
     ),
     "sql_with_limit": C("GROUP BY ALL", "GROUP BY ALL LIMIT 5", "visits_by_month", "LIMIT drops", file=SQL),
