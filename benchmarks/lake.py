@@ -6,16 +6,16 @@ No emulator takes part, so that the figures are those of the jobs.
 from __future__ import annotations
 
 import hashlib
-import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import SparkSession
 
 from contracts import model, naming
 from glue_jobs import curating, loading, session
 from glue_jobs.tables.iceberg.tables import IcebergTables
-from rows import batch, table_definitions
+from pipeline.run_documents import CurateResult, LoadResult, Manifest, ManifestFile
+from rows import table_definitions
 from sample_data.sales_rows import COLUMNS
 
 DATASET, ENVIRONMENT = "sales_records", "bench"
@@ -46,19 +46,19 @@ def start_spark(folder: Path) -> SparkSession:
     return spark
 
 
-def load(spark: SparkSession, folder: Path, file: Path, run_id: str) -> dict[str, Any]:
+def load(spark: SparkSession, folder: Path, file: Path, run_id: str) -> LoadResult:
     """raw_to_processed of one file; its result."""
     contract = model.load(DATASET)
     for zone in ("processed", "curated"):
         database = naming.database(ENVIRONMENT, "processed" if zone == "processed" else "curated")
         spark.sql(f"CREATE NAMESPACE IF NOT EXISTS glue_catalog.{database}")
-    files = batch.from_manifest(_manifest(folder, file, run_id))
-    session.prepare(spark, files.size_bytes)
+    manifest = _manifest(folder, file, run_id, contract.version)
+    session.prepare(spark, manifest.size_bytes)
     return loading.run(
         loading.Loading(
             spark=spark,
             contract=contract,
-            batch=files,
+            manifest=manifest,
             processed=table_definitions.processed(contract, ENVIRONMENT, None),
             quarantine=table_definitions.quarantine(contract, ENVIRONMENT, None),
             quality=table_definitions.quality(contract, ENVIRONMENT, None),
@@ -70,7 +70,7 @@ def load(spark: SparkSession, folder: Path, file: Path, run_id: str) -> dict[str
     )
 
 
-def curate(spark: SparkSession, run_id: str, after: dict[str, int], size_bytes: int) -> dict[str, Any]:
+def curate(spark: SparkSession, run_id: str, after: dict[str, int], size_bytes: int) -> CurateResult:
     """processed_to_curated of a run whose first job left the heads `after`; its result."""
     contract = model.load(DATASET)
     session.prepare(spark, size_bytes)
@@ -88,25 +88,28 @@ def curate(spark: SparkSession, run_id: str, after: dict[str, int], size_bytes: 
     )
 
 
-def heads(result: dict[str, Any]) -> dict[str, int]:
-    """The branch heads that a result of raw_to_processed names."""
-    return {name: snapshots["after"] for name, snapshots in result["snapshots"].items()}
-
-
-def _manifest(folder: Path, file: Path, run_id: str) -> dict[str, Any]:
+def _manifest(folder: Path, file: Path, run_id: str, contract_version: str) -> Manifest:
     sha256 = hashlib.sha256(str(file).encode()).hexdigest()  # of the name: hashing content is intake's work
     place = folder / "raw" / sha256 / file.name
     place.parent.mkdir(parents=True, exist_ok=True)
     place.unlink(missing_ok=True)
     place.hardlink_to(file)
-    entry = {
-        "sha256": sha256,
-        "raw_uri": f"file://{place}",
-        "file_name": file.name,
-        "received_at": f"{time.strftime('%Y-%m-%dT%H:%M:%S')}.{time.time_ns() // 1000 % 1_000_000:06d}+00:00",
-        "size_bytes": file.stat().st_size,
-        "header": list(COLUMNS),
-        "has_quotes": False,  # values are quoted, but none spans lines
-        "replay_of": None,
-    }
-    return {"dataset": DATASET, "run_id": run_id, "mode": "load", "erased_subjects": [], "files": [entry]}
+    entry = ManifestFile(
+        sha256=sha256,
+        raw_uri=f"file://{place}",
+        file_name=file.name,
+        received_at=datetime.now(UTC).replace(tzinfo=None),
+        size_bytes=file.stat().st_size,
+        row_count=0,  # which only the gate reads
+        header=tuple(COLUMNS),
+        has_quotes=False,  # values are quoted, but none spans lines
+        replay_of=None,
+    )
+    return Manifest(
+        dataset=DATASET,
+        run_id=run_id,
+        mode="load",
+        contract_version=contract_version,
+        erased_subjects=(),
+        files=(entry,),
+    )

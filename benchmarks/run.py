@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import Measured, measure
+from pipeline.run_documents import LoadResult
 from sample_data.sales_rows import Span, write_file
 
 RESULT = Path("build") / "benchmarks.json"
@@ -105,8 +106,9 @@ def _run_id(number: int) -> str:
 
 
 def _same(loaded: Measured, yardstick: Measured) -> None:
-    (file,) = loaded.found["result"]["files"]
-    ours = {"rows": str(file["rows_loaded"]), **file["totals"]["loaded"]}
+    (file,) = LoadResult.from_json(loaded.found["result"]).files
+    totals = {name: f"{amount:f}" for name, amount in file.totals.loaded.items()}
+    ours = {"rows": str(file.rows_loaded), **totals}
     if ours != yardstick.found["found"]:
         raise RuntimeError(f"the engines disagree: Spark {ours}, DuckDB {yardstick.found['found']}")
 

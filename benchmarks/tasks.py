@@ -36,7 +36,7 @@ def load(folder: Path, file: str, run_id: str) -> dict[str, Any]:
     spark = lake.start_spark(folder)
     started = time.monotonic()
     result = lake.load(spark, folder, Path(file), run_id)
-    return {"seconds": time.monotonic() - started, "after": lake.heads(result), "result": result}
+    return {"seconds": time.monotonic() - started, "after": result.heads, "result": result.to_json()}
 
 
 def curate(folder: Path, file: str, run_id: str, after: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def curate(folder: Path, file: str, run_id: str, after: str) -> dict[str, Any]:
     spark = lake.start_spark(folder)
     started = time.monotonic()
     result = lake.curate(spark, run_id, json.loads(after), Path(file).stat().st_size)
-    return {"seconds": time.monotonic() - started, "result": result}
+    return {"seconds": time.monotonic() - started, "result": result.to_json()}
 
 
 def day(folder: Path, file: str, run_id: str) -> dict[str, Any]:
@@ -52,8 +52,8 @@ def day(folder: Path, file: str, run_id: str) -> dict[str, Any]:
     spark = lake.start_spark(folder)
     started = time.monotonic()
     loaded = lake.load(spark, folder, Path(file), run_id)
-    lake.curate(spark, run_id, lake.heads(loaded), Path(file).stat().st_size)
-    return {"seconds": time.monotonic() - started, "rows": loaded["files"][0]["rows_loaded"]}
+    lake.curate(spark, run_id, loaded.heads, Path(file).stat().st_size)
+    return {"seconds": time.monotonic() - started, "rows": loaded.files[0].rows_loaded}
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {

@@ -9,7 +9,6 @@ import re
 from typing import Literal
 
 Zone = Literal["raw", "processed", "curated"]
-ResultDocument = Literal["raw_to_processed", "processed_to_curated", "care"]  # what jobs write
 
 LANDING_PREFIX = "partners/"  # only keys below it raise intake events
 REJECTED_PREFIX = "rejected/"  # same bucket, outside the event filter
@@ -45,21 +44,6 @@ def raw_key(*, dataset: str, ingest_date: str, sha256: str, file_name: str) -> s
 def run_prefix(dataset: str, run_id: str) -> str:
     """Prefix in the processed bucket under which a run keeps its manifest, staged rows and results."""
     return f"{RUNS_PREFIX}{dataset}/{run_id}/"
-
-
-def manifest_key(dataset: str, run_id: str) -> str:
-    """The list of files a run works on; written by claim_batch, read by the jobs."""
-    return run_prefix(dataset, run_id) + "manifest.json"
-
-
-def result_key(dataset: str, run_id: str, document: ResultDocument) -> str:
-    """What a job measured; written by the job, read by gate, close_run and release_dataset."""
-    return run_prefix(dataset, run_id) + f"{document}.json"
-
-
-def request_key(dataset: str, run_id: str) -> str:
-    """What a care run shall do; written by hold_dataset, read by the care job and release_dataset."""
-    return run_prefix(dataset, run_id) + "request.json"
 
 
 def branch(run_id: str) -> str:

@@ -12,6 +12,7 @@ from typing import get_args
 
 from contracts import model, naming
 from contracts.errors import PermanentError
+from pipeline.run_documents import StoredDocument
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,25 +25,14 @@ class JobArguments:
     processed_bucket: str
     curated_bucket: str
 
-    @property
-    def manifest_uri(self) -> str:
-        """Where claim_batch wrote the list of files."""
-        return f"s3://{self.processed_bucket}/{naming.manifest_key(self.dataset, self.run_id)}"
+    def uri_of(self, kind: type[StoredDocument]) -> str:
+        """Where the run keeps its document of this kind."""
+        return f"s3://{self.processed_bucket}/{kind.key(self.dataset, self.run_id)}"
 
     @property
     def staged_uri(self) -> str:
         """Folder for the parsed and checked rows of this run."""
         return f"s3://{self.processed_bucket}/{naming.run_prefix(self.dataset, self.run_id)}staged/"
-
-    @property
-    def loaded_uri(self) -> str:
-        """Result of raw_to_processed."""
-        return f"s3://{self.processed_bucket}/{naming.result_key(self.dataset, self.run_id, 'raw_to_processed')}"
-
-    @property
-    def curated_uri(self) -> str:
-        """Result of processed_to_curated."""
-        return f"s3://{self.processed_bucket}/{naming.result_key(self.dataset, self.run_id, 'processed_to_curated')}"
 
 
 @dataclass(frozen=True, kw_only=True)

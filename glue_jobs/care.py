@@ -13,6 +13,7 @@ from glue_jobs import arguments, maintenance, session, storage
 from glue_jobs.maintenance.work import Caring
 from glue_jobs.tables.iceberg.tables import IcebergTables
 from glue_jobs.tables.iceberg.upkeep import IcebergCare
+from pipeline.run_documents import MaintenanceRequest, MaintenanceResult
 from rows import table_definitions
 
 
@@ -20,8 +21,7 @@ def main(argv: Sequence[str]) -> None:
     """Carry out the request of a care run and write what was done."""
     given = arguments.parse(argv)
     contract = model.load(given.dataset)
-    bucket = f"s3://{given.processed_bucket}/"
-    request = storage.read_json(bucket + naming.request_key(given.dataset, given.run_id))
+    request = storage.read(given.uri_of(MaintenanceRequest), MaintenanceRequest)
     spark = SparkSession.builder.appName(f"care {given.dataset} {given.run_id}").getOrCreate()
     session.prepare(spark, 0)
     result = maintenance.run(
@@ -39,11 +39,11 @@ def main(argv: Sequence[str]) -> None:
             },
             tables=IcebergTables(spark),
             care=IcebergCare(spark),
-            runs_uri=f"{bucket}{naming.RUNS_PREFIX}{given.dataset}/",
+            runs_uri=f"s3://{given.processed_bucket}/{naming.RUNS_PREFIX}{given.dataset}/",
             now=datetime.now(UTC),
         )
     )
-    storage.write_json(bucket + naming.result_key(given.dataset, given.run_id, "care"), result)
+    storage.write_json(given.uri_of(MaintenanceResult), result.to_json())
 
 
 if __name__ == "__main__":

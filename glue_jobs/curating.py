@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -29,6 +29,7 @@ from contracts import model, naming
 from contracts.errors import ReconciliationFailed, RetryableError
 from glue_jobs.tables import Tables
 from glue_jobs.transforms import aggregation, figures, period_columns
+from pipeline.run_documents import ConservedTotal, CuratedTable, CurateResult
 from rows import periods
 from rows.tables import Table
 
@@ -72,27 +73,26 @@ class Curating:
         return {SOURCE_SNAPSHOT: str(self.source_snapshot), FINGERPRINT: _fingerprint(curated_model)}
 
 
-def run(curating: Curating) -> dict[str, Any]:
-    """Recompute what changed, check it, publish all tables, and return the result document.
+def run(curating: Curating) -> CurateResult:
+    """Recompute what changed, check it, publish all tables; what was done to each.
 
-    What is in it: docs/reference/run_documents.md.
     Raises ReconciliationFailed when a curated total differs from the processed one; nothing is published then.
     """
     started = time.monotonic()
     source = _source(curating)
-    documents = [_recompute(curating, curated_model, source) for curated_model in curating.contract.curated]
+    models = [_recompute(curating, curated_model, source) for curated_model in curating.contract.curated]
     for table in (curating.processed, curating.quarantine):
         curating.tables.publish(table, curating.branch, curating.after[table.name])
-    for document in documents:
-        if document["snapshot"] is not None:
-            curating.tables.publish(curating.curated[document["name"]], curating.branch, document["snapshot"])
-    return {
-        "dataset": curating.contract.dataset,
-        "run_id": curating.run_id,
-        "models": documents,
-        "published": True,
-        "duration_seconds": round(time.monotonic() - started, 1),
-    }
+    for done in models:
+        if done.snapshot is not None:
+            curating.tables.publish(curating.curated[done.name], curating.branch, done.snapshot)
+    return CurateResult(
+        dataset=curating.contract.dataset,
+        run_id=curating.run_id,
+        models=tuple(models),
+        published=True,
+        duration_seconds=round(time.monotonic() - started, 1),
+    )
 
 
 def _source(curating: Curating) -> DataFrame:
@@ -107,22 +107,14 @@ def _source(curating: Curating) -> DataFrame:
     )
 
 
-def _recompute(curating: Curating, curated_model: model.CuratedModel, source: DataFrame) -> dict[str, Any]:
+def _recompute(curating: Curating, curated_model: model.CuratedModel, source: DataFrame) -> CuratedTable:
     table = curating.curated[curated_model.name]
     curating.tables.ensure(table, may_evolve=True)  # a changed model is computed from all rows again
     changed = _touched(curating, curated_model, source)
     touched = _retained(curating, curated_model, changed)
-    kept = [day.isoformat() for day in changed or [] if day not in (touched or [])]
-    document = {
-        "name": curated_model.name,
-        "periods": [],
-        "kept_periods": kept,
-        "rows": 0,
-        "totals": {},
-        "snapshot": None,
-    }
+    kept = tuple(day for day in changed or [] if day not in (touched or []))
     if touched == []:
-        return {**document, **_as_published(curating, table)}
+        return _as_published(curating, table, kept)
     rows, scope = _scope(curating, curated_model, source, touched)
     before = curating.tables.start_branch(table, curating.branch)
     computed = aggregation.of_model(rows, curating.contract.dataset, curated_model)
@@ -130,22 +122,26 @@ def _recompute(curating: Curating, curated_model: model.CuratedModel, source: Da
     curating.tables.replace(table, curating.branch, computed, scope, memory)
     committed = curating.tables.read(table, branch=curating.branch).where(scope)
     found = aggregation.comparison(committed, rows, curated_model).collect()[0].asDict()
-    return {
-        **document,
-        "periods": [day.isoformat() for day in (found["periods"] if touched is None else touched)],
-        "rows": found["rows"],
-        "totals": _reconciled(curating, curated_model, found),
-        "before": before,
-        "snapshot": curating.tables.head(table, curating.branch),
-    }
+    return CuratedTable(
+        name=table.name,
+        periods=tuple(found["periods"] if touched is None else touched),
+        kept_periods=kept,
+        rows=found["rows"],
+        totals=_reconciled(curating, curated_model, found),
+        snapshot=curating.tables.head(table, curating.branch),
+        before=before,
+    )
 
 
-def _as_published(curating: Curating, table: Table) -> dict[str, int | None]:
-    """Snapshots of a table that needs nothing: as it is, or as an earlier attempt of this run has published it."""
+def _as_published(curating: Curating, table: Table, kept: tuple[date, ...]) -> CuratedTable:
+    """A table that needs nothing: as it is, or as an earlier attempt of this run has published it."""
     memory, head = curating.tables.last_properties(table, SOURCE_SNAPSHOT), curating.tables.head(table)
+    untouched = CuratedTable(
+        name=table.name, periods=(), kept_periods=kept, rows=0, totals={}, snapshot=None, before=head
+    )
     if memory.get(RUN) != curating.run_id:
-        return {"before": head, "snapshot": None}
-    return {"before": int(memory[BEFORE]) if memory[BEFORE] else None, "snapshot": head}
+        return untouched
+    return replace(untouched, snapshot=head, before=int(memory[BEFORE]) if memory[BEFORE] else None)
 
 
 def _scope(
@@ -208,13 +204,13 @@ def _periods_of(frames: Iterable[DataFrame], curated_model: model.CuratedModel) 
 
 def _reconciled(
     curating: Curating, curated_model: model.CuratedModel, found: dict[str, Any]
-) -> dict[str, dict[str, str]]:
-    """Totals of both sides as text; ReconciliationFailed unless they are equal."""
+) -> dict[str, ConservedTotal]:
+    """Totals of both sides; ReconciliationFailed unless they are equal."""
     totals, wrong = {}, []
     for name, source in curated_model.conserves:
         column = curating.contract.column(source)
         pair = {side: found[f"{side}_{name}"] or Decimal(0) for side in ("processed", "curated")}
-        totals[name] = {side: figures.money_text(amount, column) for side, amount in pair.items()}
+        totals[name] = ConservedTotal(**{side: figures.money(amount, column) for side, amount in pair.items()})
         if pair["processed"] != pair["curated"]:
             wrong.append(f"{name} {pair['curated']}, processed {source} {pair['processed']}")
     if wrong:

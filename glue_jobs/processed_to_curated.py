@@ -10,17 +10,18 @@ from pyspark.sql import SparkSession
 from contracts import model
 from glue_jobs import arguments, curating, session, storage
 from glue_jobs.tables.iceberg.tables import IcebergTables
-from rows import batch, table_definitions
+from pipeline.run_documents import CurateResult, LoadResult, Manifest
+from rows import table_definitions
 
 
 def main(argv: Sequence[str]) -> None:
     """Recompute the curated tables of a run, publish all of its tables and write the result."""
     given = arguments.parse(argv)
     contract = model.load(given.dataset)
-    files = batch.from_manifest(storage.read_json(given.manifest_uri))
-    loaded = storage.read_json(given.loaded_uri)
+    manifest = storage.read(given.uri_of(Manifest), Manifest)
+    loaded = storage.read(given.uri_of(LoadResult), LoadResult)
     spark = SparkSession.builder.appName(f"processed_to_curated {given.dataset} {given.run_id}").getOrCreate()
-    session.prepare(spark, files.size_bytes)
+    session.prepare(spark, manifest.size_bytes)
     result = curating.run(
         curating.Curating(
             spark=spark,
@@ -33,10 +34,10 @@ def main(argv: Sequence[str]) -> None:
                 for curated_model in contract.curated
             },
             tables=IcebergTables(spark),
-            after={name: snapshots["after"] for name, snapshots in loaded["snapshots"].items()},
+            after=loaded.heads,
         )
     )
-    storage.write_json(given.curated_uri, result)
+    storage.write_json(given.uri_of(CurateResult), result.to_json())
 
 
 if __name__ == "__main__":

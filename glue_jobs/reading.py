@@ -18,7 +18,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from contracts import model
 from glue_jobs.quality.checks import DAMAGED
 from glue_jobs.transforms.staging import SOURCE, SPLIT_ROW, SPLIT_START
-from rows.batch import Batch, BatchFile
+from pipeline.run_documents import Manifest, ManifestFile
 from rows.layout import Layout
 
 SMALLEST_SPLIT_BYTES = 4 * 1024 * 1024  # below, a task costs more than it saves
@@ -26,7 +26,9 @@ LARGEST_SPLIT_BYTES = 32 * 1024 * 1024
 ROW_BITS = 33  # monotonically_increasing_id: partition number above, row in the partition below (Spark API docs)
 
 
-def text_fields(spark: SparkSession, contract: model.Contract, layout: Layout, files: Sequence[BatchFile]) -> DataFrame:
+def text_fields(
+    spark: SparkSession, contract: model.Contract, layout: Layout, files: Sequence[ManifestFile]
+) -> DataFrame:
     """Every record of files of one layout: its fields as text, DAMAGED, and where it was found.
 
     To be executed within `one_split_per_partition`.
@@ -55,9 +57,9 @@ def text_fields(spark: SparkSession, contract: model.Contract, layout: Layout, f
     )
 
 
-def split_bytes(spark: SparkSession, batch: Batch) -> int:
-    """Size of a split: the batch shared out among all cores, within bounds."""
-    share = math.ceil(batch.size_bytes / spark.sparkContext.defaultParallelism)
+def split_bytes(spark: SparkSession, manifest: Manifest) -> int:
+    """Size of a split: all files shared out among all cores, within bounds."""
+    share = math.ceil(manifest.size_bytes / spark.sparkContext.defaultParallelism)
     return min(max(share, SMALLEST_SPLIT_BYTES), LARGEST_SPLIT_BYTES)
 
 

@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import ClientError
 from pyspark.sql import DataFrame
+
+from pipeline.run_documents import StoredDocument
+
+Kind = TypeVar("Kind", bound=StoredDocument)
 
 
 def read_json(uri: str) -> dict[str, Any]:
@@ -20,6 +24,14 @@ def read_json(uri: str) -> dict[str, Any]:
     found = boto3.client("s3").get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
     document: dict[str, Any] = json.loads(found["Body"].read())
     return document
+
+
+def read(uri: str, kind: type[Kind]) -> Kind:
+    """The document of this kind at s3://bucket/key.
+
+    Raises botocore's ClientError when it is not there, PermanentError when it is not as its kind.
+    """
+    return kind.from_json(read_json(uri), place=uri)
 
 
 def find_json(uri: str) -> dict[str, Any] | None:

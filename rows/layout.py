@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from contracts import headers, model
 from contracts.errors import FileRejected
-from rows.batch import BatchFile
+from pipeline.run_documents import ManifestFile
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,19 @@ class Layout:
 
 
 def by_layout(
-    contract: model.Contract, files: Iterable[BatchFile], change: model.SchemaChange
-) -> dict[Layout, list[BatchFile]]:
+    contract: model.Contract, files: Iterable[ManifestFile], change: model.SchemaChange
+) -> dict[Layout, list[ManifestFile]]:
     """Group files that can be read together.
 
     Raises FileRejected when a header does not fit the contract under `change`, which intake should have seen.
     """
-    found: dict[Layout, list[BatchFile]] = {}
+    found: dict[Layout, list[ManifestFile]] = {}
     for file in files:
         found.setdefault(_layout(contract, file, change), []).append(file)
     return found
 
 
-def _layout(contract: model.Contract, file: BatchFile, change: model.SchemaChange) -> Layout:
+def _layout(contract: model.Contract, file: ManifestFile, change: model.SchemaChange) -> Layout:
     is_replay = file.replay_of is not None
     problems = headers.problems(contract, file.header, change, is_replay=is_replay)
     if problems:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from contracts import model, table_rules
-
-Status = Literal["passed", "failed", "unproven"]
+from contracts import model
+from pipeline.run_documents import RowRuleResult, RuleKind, RuleStatus, TableRuleResult
 
 
 class RowRule(Protocol):
@@ -49,7 +48,7 @@ class RuleResult:
 
     rule_id: str
     scope: Literal["row", "table"]
-    kind: table_rules.Kind | Literal["protection"] | None
+    kind: RuleKind | None
     action: model.RuleAction
     rows_checked: int
     rows_failed: int
@@ -58,7 +57,7 @@ class RuleResult:
     expected: str
 
     @property
-    def status(self) -> Status:
+    def status(self) -> RuleStatus:
         """Nothing looked at proves nothing."""
         if not self.rows_checked:
             return "unproven"
@@ -80,16 +79,28 @@ def by_rule(verdicts: Iterable[Verdict]) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def row_document(result: RuleResult) -> dict[str, Any]:
-    """A row rule as the result document names it (docs/reference/run_documents.md)."""
-    names = ("rule_id", "action", "rows_checked", "rows_failed")
-    return {name: getattr(result, name) for name in names}
+def row_rule_result(result: RuleResult) -> RowRuleResult:
+    """A row rule as the job's result tells of it."""
+    return RowRuleResult(
+        rule_id=result.rule_id,
+        action=result.action,
+        rows_checked=result.rows_checked,
+        rows_failed=result.rows_failed,
+    )
 
 
-def table_document(result: RuleResult) -> dict[str, Any]:
-    """A table rule as the result document names it (docs/reference/run_documents.md)."""
-    names = ("rule_id", "kind", "action", "status", "measured", "expected")
-    return {name: getattr(result, name) for name in names}
+def table_rule_result(result: RuleResult) -> TableRuleResult:
+    """A table rule as the job's result tells of it. Raises ValueError for a rule about rows, which has no kind."""
+    if result.kind is None:
+        raise ValueError(f"rule {result.rule_id!r} is about rows, not about the table")
+    return TableRuleResult(
+        rule_id=result.rule_id,
+        kind=result.kind,
+        action=result.action,
+        status=result.status,
+        measured=result.measured,
+        expected=result.expected,
+    )
 
 
 def quality_row(result: RuleResult, common: Mapping[str, str | datetime]) -> dict[str, Any]:

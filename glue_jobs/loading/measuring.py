@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
-from typing import Any
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -13,7 +12,8 @@ from contracts import model
 from glue_jobs.loading.work import Loading
 from glue_jobs.transforms import figures, period_columns, staging
 from glue_jobs.transforms.deduplication import FATE, SUPERSEDED
-from glue_jobs.transforms.figures import ROWS
+from glue_jobs.transforms.figures import ROWS, Totals
+from pipeline.run_documents import LoadedFile, PartTotals, TouchedDates
 
 Committed = dict[tuple[str, str], Row]  # (table, file) -> rows and totals
 PROCESSED, QUARANTINE = "processed", "quarantine"
@@ -40,33 +40,33 @@ def committed(loading: Loading, splits: list[Row]) -> Committed:
     return {(row["table"], row[staging.SOURCE]): row for row in reduce(DataFrame.unionByName, parts).collect()}
 
 
-def by_file(loading: Loading, read: list[Row], fates: list[Row], found: Committed) -> list[dict[str, Any]]:
-    """The documents of the files. `read` are the figures of the staged rows by split."""
-    documents = []
-    for file in loading.batch.files:
+def by_file(loading: Loading, read: list[Row], fates: list[Row], found: Committed) -> tuple[LoadedFile, ...]:
+    """What became of each file. `read` are the figures of the staged rows by split."""
+    files = []
+    for file in loading.manifest.files:
         measured = {
             "read": [split for split in read if split[staging.SOURCE] == file.sha256],
             "loaded": [row for row in [found.get((PROCESSED, file.sha256))] if row],
             "quarantined": [row for row in [found.get((QUARANTINE, file.sha256))] if row],
             "deduplicated": [row for row in fates if row[staging.SOURCE] == file.sha256 and row[FATE] == SUPERSEDED],
         }
-        documents.append(
-            {
-                "sha256": file.sha256,
-                "file_name": file.file_name,
+        files.append(
+            LoadedFile(
+                sha256=file.sha256,
+                file_name=file.file_name,
                 **{f"rows_{name}": sum(row[ROWS] for row in rows) for name, rows in measured.items()},
-                "totals": {name: _totals(rows, loading.contract) for name, rows in measured.items()},
-            }
+                totals=PartTotals(**{name: _totals(rows, loading.contract) for name, rows in measured.items()}),
+            )
         )
-    return documents
+    return tuple(files)
 
 
-def touched_dates(splits: list[Row]) -> dict[str, str | None]:
+def touched_dates(splits: list[Row]) -> TouchedDates:
     """First and last day of the valid rows."""
     days = [split[name] for split in splits for name in ("first_day", "last_day") if split[name] is not None]
-    return {name: best(days).isoformat() if days else None for name, best in (("min", min), ("max", max))}
+    return TouchedDates(min=min(days, default=None), max=max(days, default=None))
 
 
-def _totals(rows: Iterable[Row], contract: model.Contract) -> dict[str, str]:
+def _totals(rows: Iterable[Row], contract: model.Contract) -> Totals:
     parts = (figures.totals(row.asDict(), contract) for row in rows)
-    return figures.written(figures.added(parts, contract), contract)
+    return figures.to_scale(figures.added(parts, contract), contract)

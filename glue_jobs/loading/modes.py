@@ -20,7 +20,7 @@ Heads = dict[str, int | None]
 def clear(loading: Loading, before: Heads) -> int | None:
     """Take the files' rows off the processed branch in a backfill; the snapshot that the new rows are compared with."""
     head = before[loading.processed.name]
-    if loading.batch.mode != "backfill" or head is None:
+    if loading.manifest.mode != "backfill" or head is None:
         return head
     loading.tables.delete(loading.processed, loading.branch, loading.of_files_sql)
     return loading.tables.head(loading.processed, loading.branch)
@@ -31,13 +31,13 @@ def judged(loading: Loading, rows: DataFrame, splits: list[Row], before: Heads) 
 
     Rows that stay as the table holds them have no split.
     """
-    if loading.batch.mode == "load":
+    if loading.manifest.mode == "load":
         return rows, splits
     found = rows
     if before[loading.quarantine.name] is not None:
         resolved = _resolved(loading)
         found = records.still_resolved(found, resolved) if resolved.take(1) else found
-    if loading.batch.mode == "replay" and before[loading.processed.name] is not None:
+    if loading.manifest.mode == "replay" and before[loading.processed.name] is not None:
         found = records.standing(found, loading.tables.read(loading.processed).where(loading.of_files))
     if found is rows:
         return rows, splits

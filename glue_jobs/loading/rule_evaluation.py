@@ -52,7 +52,7 @@ def table_rules(loading: Loading, brought: DataFrame, brought_rows: int) -> list
 def record(loading: Loading, found: list[RuleResult]) -> None:
     """Note the results down in the quality table, in place of those of an earlier attempt of this run."""
     common: dict[str, str | datetime] = {
-        "run_id": loading.batch.run_id,
+        "run_id": loading.manifest.run_id,
         "contract_version": loading.contract.version,
         "checked_at": datetime.now(UTC).replace(tzinfo=None),
     }
@@ -63,7 +63,7 @@ def record(loading: Loading, found: list[RuleResult]) -> None:
         ", ".join(f"{column.name} {column.type}" for column in columns),
     )
     loading.tables.ensure(loading.quality, may_evolve=True)
-    loading.tables.record(loading.quality, frame.coalesce(1), run_id=loading.batch.run_id)
+    loading.tables.record(loading.quality, frame.coalesce(1), run_id=loading.manifest.run_id)
 
 
 def _forms(loading: Loading, table: DataFrame) -> list[RuleResult]:
@@ -80,7 +80,7 @@ def _table_rule(loading: Loading, rule: TableRule, table: DataFrame, scope: Data
         case RowCount():
             return table_checks.row_count(rule, statistics)
         case Freshness():
-            return table_checks.freshness(rule, statistics, loading.batch.started_at)
+            return table_checks.freshness(rule, statistics, loading.manifest.started_at)
         case Unique():
             (repeated,) = table_checks.repeated(table, rule.columns).collect()
             return table_checks.unique(rule, repeated)

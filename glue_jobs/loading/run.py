@@ -1,33 +1,33 @@
-"""The steps of raw_to_processed, in their order, and the document that tells what they did."""
+"""The steps of raw_to_processed, in their order, and the result that says what they did."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from pyspark.sql import Row
 
 from contracts import model
-from contracts.errors import ContractInvalid
+from contracts.errors import ContractInvalid, RetryableError
 from glue_jobs.loading import measuring, modes, rule_evaluation, staged, writing
-from glue_jobs.loading.staged import Observed
 from glue_jobs.loading.work import Loading
 from glue_jobs.transforms import figures
 from glue_jobs.transforms.figures import ROWS
+from pipeline.run_documents import LoadResult, Observed, SnapshotChange
 from rows import rule_results
 from rows.rule_results import RuleResult, Verdict
+from rows.tables import Table
 
 
-def run(loading: Loading) -> dict[str, Any]:
-    """Load the batch on the run's branches and return the result document (docs/reference/run_documents.md).
+def run(loading: Loading) -> LoadResult:
+    """Load the files on the run's branches; what was done, and every figure as it was measured.
 
     Raises ContractInvalid when a table cannot become what the contract says, FileRejected when a header does not fit.
     """
     started = time.monotonic()
     _require_subject(loading)
     changes = _ensure(loading)
-    tables, branch = (loading.processed, loading.quarantine), loading.branch
-    before = {table.name: loading.tables.start_branch(table, branch) for table in tables}
+    tables = (loading.processed, loading.quarantine)
+    before = {table.name: loading.tables.start_branch(table, loading.branch) for table in tables}
     rows, observed = staged.stage(loading)
     read = figures.by_split(rows, loading.contract).collect()
     rows, splits = modes.judged(loading, staged.numbered(loading, rows, read), read, before)
@@ -38,26 +38,29 @@ def run(loading: Loading) -> dict[str, Any]:
     verdicts = rule_evaluation.verdicts(rows, splits)
     row_rules, table_rules = _rules(loading, verdicts, splits, committed)
     rule_evaluation.record(loading, [*row_rules, *table_rules])
-    return {
-        **_identity(loading),
-        "snapshots": {
-            table.name: {"before": before[table.name], "after": loading.tables.head(table, branch)} for table in tables
-        },
-        "observed": _observed(observed, loading.contract),
-        "files": measuring.by_file(loading, read, fates, committed),
+    return LoadResult(
+        dataset=loading.contract.dataset,
+        run_id=loading.manifest.run_id,
+        mode=loading.manifest.mode,
+        contract_version=loading.contract.version,
+        engine="spark",
+        branch=loading.branch,
+        snapshots={table.name: _change(loading, table, before[table.name]) for table in tables},
+        observed=_observed(observed, loading.contract),
+        files=measuring.by_file(loading, read, fates, committed),
         **_by_action(loading.contract, verdicts),
-        "row_rules": [rule_results.row_document(result) for result in row_rules],
-        "table_rules": [rule_results.table_document(result) for result in table_rules],
-        "touched_dates": measuring.touched_dates(splits),
-        "schema_changes": changes,
-        "bytes_read": loading.batch.size_bytes,
-        "quarantine_resolved": resolved,
-        "duration_seconds": round(time.monotonic() - started, 1),
-    }
+        row_rules=tuple(map(rule_results.row_rule_result, row_rules)),
+        table_rules=tuple(map(rule_results.table_rule_result, table_rules)),
+        touched_dates=measuring.touched_dates(splits),
+        schema_changes=changes,
+        bytes_read=loading.manifest.size_bytes,
+        quarantine_resolved=resolved,
+        duration_seconds=round(time.monotonic() - started, 1),
+    )
 
 
 def _require_subject(loading: Loading) -> None:
-    erased = len(loading.batch.erased_subjects)
+    erased = len(loading.manifest.erased_subjects)
     if erased and loading.contract.subject_column is None:
         raise ContractInvalid(
             f"{erased} data subjects of {loading.contract.dataset} were erased, but its contract marks no column with "
@@ -65,27 +68,25 @@ def _require_subject(loading: Loading) -> None:
         )
 
 
-def _ensure(loading: Loading) -> list[str]:
+def _ensure(loading: Loading) -> tuple[str, ...]:
     """Tables as the contract wants them; what was changed about those that people read."""
     changes = loading.tables.ensure(loading.processed, may_evolve=loading.may_evolve)
     # Its columns are the pipeline's own, and money columns that the processed table has accepted.
     loading.tables.ensure(loading.quarantine, may_evolve=True)
-    return [f"{loading.processed.name}: {change}" for change in changes]
+    return tuple(f"{loading.processed.name}: {change}" for change in changes)
 
 
-def _identity(loading: Loading) -> dict[str, Any]:
-    return {
-        "dataset": loading.contract.dataset,
-        "run_id": loading.batch.run_id,
-        "mode": loading.batch.mode,
-        "contract_version": loading.contract.version,
-        "engine": "spark",
-        "branch": loading.branch,
-    }
+def _change(loading: Loading, table: Table, before: int | None) -> SnapshotChange:
+    head = loading.tables.head(table, loading.branch)
+    if head is None:
+        raise RetryableError(
+            f"{table.name}: the branch {loading.branch!r} of the run is gone; run the whole batch again"
+        )
+    return SnapshotChange(before=before, after=head)
 
 
-def _observed(observed: Observed, contract: model.Contract) -> dict[str, Any]:
-    return {"rows_read": observed.rows, "totals": figures.written(observed.totals, contract)}
+def _observed(observed: staged.Observed, contract: model.Contract) -> Observed:
+    return Observed(rows_read=observed.rows, totals=figures.to_scale(observed.totals, contract))
 
 
 def _rules(

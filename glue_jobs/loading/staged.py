@@ -30,9 +30,9 @@ class Observed:
 
 def stage(loading: Loading) -> tuple[DataFrame, Observed]:
     """Write the checked rows of all files aside; they, as read back, and what was counted on the way."""
-    pads, erased = _key_pads(loading), loading.batch.erased_subjects
+    pads, erased = _key_pads(loading), loading.manifest.erased_subjects
     parts, observations = [], []
-    for shape, files in layout.by_layout(loading.contract, loading.batch.files, loading.header_change).items():
+    for shape, files in layout.by_layout(loading.contract, loading.manifest.files, loading.header_change).items():
         observation = Observation()
         raw = reading.text_fields(loading.spark, loading.contract, shape, files)
         parsed = staging.parsed(raw, loading.contract, shape)
@@ -40,8 +40,8 @@ def stage(loading: Loading) -> tuple[DataFrame, Observed]:
         parts.append(staging.checked(counted, loading.contract, shape, key_pads=pads, erased=erased))
         observations.append(observation)
     rows = reduce(DataFrame.unionByName, parts)
-    split_bytes = reading.split_bytes(loading.spark, loading.batch)
-    tasks = max(loading.spark.sparkContext.defaultParallelism, math.ceil(loading.batch.size_bytes / split_bytes))
+    split_bytes = reading.split_bytes(loading.spark, loading.manifest)
+    tasks = max(loading.spark.sparkContext.defaultParallelism, math.ceil(loading.manifest.size_bytes / split_bytes))
     with reading.one_split_per_partition(loading.spark, split_bytes):
         # Joins splits after the rows have got their numbers: 500 small files are not 500 tasks.
         storage.write_rows(rows.coalesce(tasks), loading.staged_uri)
@@ -53,14 +53,14 @@ def stage(loading: Loading) -> tuple[DataFrame, Observed]:
 
 def numbered(loading: Loading, staged: DataFrame, splits: list[Row]) -> DataFrame:
     """Staged rows with their origin; a record's number is the rows of earlier splits of its file plus its place."""
-    files = {file.sha256: file for file in loading.batch.files}
+    files = {file.sha256: file for file in loading.manifest.files}
     places, before = [], dict.fromkeys(files, 0)
     for split in sorted(splits, key=lambda row: (row[staging.SOURCE], row[staging.SPLIT_START])):
         file = files[split[staging.SOURCE]]
         places.append((file.sha256, split[staging.SPLIT_START], before[file.sha256], file.file_name, file.received_at))
         before[file.sha256] += split[ROWS]
     frame = loading.spark.createDataFrame(places, SPLITS_SCHEMA)
-    return records.numbered(staged, frame, loading.batch.run_id, loading.contract.version)
+    return records.numbered(staged, frame, loading.manifest.run_id, loading.contract.version)
 
 
 def _key_pads(loading: Loading) -> DataFrame | None:

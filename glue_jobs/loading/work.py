@@ -11,20 +11,20 @@ from contracts import headers, model, naming
 from glue_jobs.tables import Tables
 from glue_jobs.transforms import records
 from glue_jobs.transforms.staging import SOURCE
-from rows.batch import Batch
+from pipeline.run_documents import Manifest
 from rows.tables import Table
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loading:
-    """The batch, its contract, the tables, and what the environment allows.
+    """The files of the run, their contract, the tables, and what the environment allows.
 
     `schema_change` is the environment's; `pii_key` is the key of tokens, for contracts that have any.
     """
 
     spark: SparkSession
     contract: model.Contract
-    batch: Batch
+    manifest: Manifest
     processed: Table
     quarantine: Table
     quality: Table
@@ -36,7 +36,7 @@ class Loading:
     @property
     def branch(self) -> str:
         """Branch of this run."""
-        return naming.branch(self.batch.run_id)
+        return naming.branch(self.manifest.run_id)
 
     @property
     def judged_uri(self) -> str:
@@ -46,7 +46,7 @@ class Loading:
     @property
     def hashes(self) -> list[str]:
         """Content hashes of the files of this run."""
-        return [file.sha256 for file in self.batch.files]
+        return [file.sha256 for file in self.manifest.files]
 
     @property
     def change(self) -> model.SchemaChange:
@@ -56,12 +56,12 @@ class Loading:
     @property
     def header_change(self) -> model.SchemaChange:
         """What a header may look like; one that was accepted before is not judged again by a later contract's order."""
-        return self.change if self.batch.mode == "load" else "evolve"
+        return self.change if self.manifest.mode == "load" else "evolve"
 
     @property
     def may_evolve(self) -> bool:
         """Whether the processed table may be evolved; who asks for a backfill has decided it."""
-        return self.change == "evolve" or self.batch.mode == "backfill"
+        return self.change == "evolve" or self.manifest.mode == "backfill"
 
     @property
     def of_files(self) -> Column:
@@ -77,7 +77,7 @@ class Loading:
     @property
     def received_sql(self) -> str:
         """The condition that a row arrived with the batch, by which the quarantine's partitions are skipped."""
-        times = [file.received_at for file in self.batch.files]
+        times = [file.received_at for file in self.manifest.files]
         return f"{records.RECEIVED_AT} BETWEEN TIMESTAMP_NTZ '{min(times)}' AND TIMESTAMP_NTZ '{max(times)}'"
 
     def processed_of(self, dataset: str) -> Table:

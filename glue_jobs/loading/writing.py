@@ -27,7 +27,7 @@ def resolve(loading: Loading, rows: DataFrame) -> int:
 
     A record keeps the first file that corrected it.
     """
-    replays = loading.batch.replays
+    replays = loading.manifest.replays
     if not replays:
         return 0
     origins = ", ".join(f"'{sha256}'" for sha256 in sorted(set(replays.values())))
@@ -39,7 +39,7 @@ def resolve(loading: Loading, rows: DataFrame) -> int:
         when=f"t.{records.RESOLVED_BY} IS NULL",
         values={
             records.RESOLVED_BY: "s.replay",
-            records.RESOLVED_AT: f"TIMESTAMP_NTZ '{loading.batch.started_at}'",
+            records.RESOLVED_AT: f"TIMESTAMP_NTZ '{loading.manifest.started_at}'",
         },
     )
     committed = loading.tables.read(loading.quarantine, branch=loading.branch)

@@ -9,55 +9,79 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar, assert_never
 
-from contracts.errors import PermanentError
 from glue_jobs import storage
 from glue_jobs.maintenance import erasure, rollback
 from glue_jobs.maintenance import upkeep as maintenance
 from glue_jobs.maintenance.work import Caring
+from pipeline.run_documents import (
+    ErasureFindings,
+    MaintainedTable,
+    MaintenanceFindings,
+    MaintenanceResult,
+    TableAction,
+    TableFigures,
+)
 
-Sentences = list[str]
-MODES: dict[str, tuple[Callable[[Caring, dict[str, Any]], Sentences], str]] = {
-    "maintenance": (maintenance.maintain, "maintained"),
-    "rollback": (rollback.roll_back, "rolled back"),
-    "erasure": (erasure.erase, "erased"),
-}
+Findings = TypeVar("Findings", bound=MaintenanceFindings)
+NEW = TableFigures(snapshot=None, rows=0, files=0, bytes=0)  # a table that was not there before
 
 
-def run(caring: Caring) -> dict[str, Any]:
-    """Carry out the request of a care run and return the result document.
+def run(caring: Caring) -> MaintenanceResult:
+    """Carry out the request of a care run; what was done.
 
     Raises PermanentError, before anything is changed, when the request cannot be carried out.
     """
-    started, mode = time.monotonic(), caring.request["mode"]
-    if mode not in MODES:
-        raise PermanentError(f"care run {caring.run_id}: unknown mode {mode!r}; known: {', '.join(MODES)}")
-    carry_out, verb = MODES[mode]
-    found = storage.find_json(caring.found_uri)
-    if found is None:
-        found = {"tables": caring.measured(), **(erasure.found(caring) if mode == "erasure" else {})}
-        storage.write_json(caring.found_uri, found)
-    report = carry_out(caring, found)
-    after = caring.measured()
-    return {
-        "dataset": caring.contract.dataset,
-        "run_id": caring.run_id,
-        "mode": mode,
-        "tables": [_document(name, verb, found["tables"].get(name), figures) for name, figures in after.items()],
-        "duration_seconds": round(time.monotonic() - started, 1),
-        "report": report,
-    }
+    started = time.monotonic()
+    found, action, report = _carried_out(caring)
+    return MaintenanceResult(
+        dataset=caring.contract.dataset,
+        run_id=caring.run_id,
+        mode=caring.request.mode,
+        tables=tuple(
+            _table(name, action, found.tables.get(name, NEW), after) for name, after in caring.measured().items()
+        ),
+        duration_seconds=round(time.monotonic() - started, 1),
+        report=tuple(report),
+    )
 
 
-def _document(name: str, verb: str, before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, Any]:
-    then = before or {"snapshot": None, "rows": 0, "files": 0, "bytes": 0}
-    return {
-        "table": name,
-        "action": "unchanged" if then["snapshot"] == after["snapshot"] else verb,
-        "before": then["snapshot"],
-        "after": after["snapshot"],
-        "rows_deleted": max(0, then["rows"] - after["rows"]),
-        **{f"{what}_before": then[what] for what in ("files", "bytes")},
-        **{f"{what}_after": after[what] for what in ("files", "bytes")},
-    }
+def _carried_out(caring: Caring) -> tuple[MaintenanceFindings, TableAction, list[str]]:
+    """What was there before, what was done to tables that changed, and sentences about it."""
+    match caring.request.mode:
+        case "maintenance":
+            found = _remembered(caring, MaintenanceFindings, lambda: MaintenanceFindings(tables=caring.measured()))
+            return found, "maintained", maintenance.maintain(caring, found)
+        case "rollback":
+            found = _remembered(caring, MaintenanceFindings, lambda: MaintenanceFindings(tables=caring.measured()))
+            return found, "rolled back", rollback.roll_back(caring)
+        case "erasure":
+            before = _remembered(caring, ErasureFindings, lambda: erasure.found(caring))
+            return before, "erased", erasure.erase(caring, before)
+        case _:
+            assert_never(caring.request.mode)
+
+
+def _remembered(caring: Caring, kind: type[Findings], look: Callable[[], Findings]) -> Findings:
+    """What the first attempt found; looked for now if this is the first."""
+    data = storage.find_json(caring.found_uri)
+    if data is not None:
+        return kind.from_json(data, place=caring.found_uri)
+    found = look()
+    storage.write_json(caring.found_uri, found.to_json())
+    return found
+
+
+def _table(name: str, action: TableAction, before: TableFigures, after: TableFigures) -> MaintainedTable:
+    return MaintainedTable(
+        table=name,
+        action="unchanged" if before.snapshot == after.snapshot else action,
+        before=before.snapshot,
+        after=after.snapshot,
+        rows_deleted=max(0, before.rows - after.rows),
+        files_before=before.files,
+        bytes_before=before.bytes,
+        files_after=after.files,
+        bytes_after=after.bytes,
+    )

@@ -8,9 +8,7 @@ killed has at worst not yet erased, and says so by failing.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from pyspark.sql import functions as F
 
@@ -20,14 +18,16 @@ from glue_jobs.maintenance import staged
 from glue_jobs.maintenance.work import Caring
 from glue_jobs.transforms import records
 from glue_jobs.transforms.staging import SOURCE
+from pipeline.run_documents import ErasureFindings, OriginFile
 from rows import protection_history
 from rows.tables import Table
 
 SUBJECT = "_subject"  # column of the quarantine table
 TOKEN = re.compile("[0-9a-f]{64}")  # contracts.personal_data.token
+UNNAMED = OriginFile(file_name=None, received_at=None, rows=0)  # read by a run; newer rows have replaced its rows
 
 
-def found(caring: Caring) -> dict[str, Any]:
+def found(caring: Caring) -> ErasureFindings:
     """Rows of the subject by table, the raw files that they came from, and the number of runs with staged rows.
 
     Raises PermanentError as `erase` does.
@@ -39,22 +39,28 @@ def found(caring: Caring) -> dict[str, Any]:
         for table in caring.curated.values()
         if caring.tables.exists(table)
     }
-    files: dict[str, dict[str, Any]] = defaultdict(lambda: {"file_name": None, "received_at": None, "rows": 0})
+    files: dict[str, OriginFile] = {}
     for table, condition in places:
         origin = (SOURCE, records.FILE_NAME, records.RECEIVED_AT)
         grouped = caring.tables.read(table).where(condition).groupBy(*origin).count().collect()
         rows[table.name] = sum(row["count"] for row in grouped)
         for row in grouped:
-            file = files[row[SOURCE]]
-            received = row[records.RECEIVED_AT].isoformat()
-            file.update(file_name=row[records.FILE_NAME], received_at=received, rows=file["rows"] + row["count"])
+            files[row[SOURCE]] = OriginFile(
+                file_name=row[records.FILE_NAME],
+                received_at=row[records.RECEIVED_AT],
+                rows=files.get(row[SOURCE], UNNAMED).rows + row["count"],
+            )
     for sha256 in staged.sources(caring.spark, caring.runs_uri, _column(caring), _token(caring)):
-        files[sha256]  # read by a run, though a newer row has replaced it in the tables
-    staged_runs = staged.count(caring.spark, caring.runs_uri)
-    return {"rows": rows, "files": dict(sorted(files.items())), "staged_runs": staged_runs}
+        files.setdefault(sha256, UNNAMED)
+    return ErasureFindings(
+        tables=caring.measured(),
+        rows=rows,
+        files=dict(sorted(files.items())),
+        staged_runs=staged.count(caring.spark, caring.runs_uri),
+    )
 
 
-def erase(caring: Caring, found: dict[str, Any]) -> list[str]:
+def erase(caring: Caring, found: ErasureFindings) -> list[str]:
     """Erase the subject of the request; the report.
 
     Raises PermanentError when the dataset knows no data subjects, the token is none, or rows hold no tokens.
@@ -87,7 +93,7 @@ def _column(caring: Caring) -> str:
 
 
 def _token(caring: Caring) -> str:
-    token = str(caring.request["erasure"]["subject"])
+    token = caring.request.subject
     if not TOKEN.fullmatch(token):
         raise PermanentError(
             f"erasure {caring.run_id}: subject {token!r} is not a token of 64 lower-case hex digits; nothing was "
@@ -139,27 +145,27 @@ def _mention(caring: Caring, table: Table) -> str:
     return " OR ".join(f"`{name}` = '{_token(caring)}'" for name in names) or "FALSE"
 
 
-def _left(found: dict[str, Any]) -> list[str]:
-    rows = sorted((name, count) for name, count in found["rows"].items())
+def _left(found: ErasureFindings) -> list[str]:
+    rows = sorted((name, count) for name, count in found.rows.items())
     return [
         *(f"{name}: {count} rows of the subject left." for name, count in rows),
         "Curated tables were computed again for the periods of these rows.",
     ]
 
 
-def _gone(caring: Caring, found: dict[str, Any]) -> list[str]:
+def _gone(caring: Caring, found: ErasureFindings) -> list[str]:
     tables = ", ".join(table.name for table in caring.with_rows)
     return [
         f"All earlier snapshots of {tables} were removed with their files: no rollback reaches behind this.",
-        f"Staged rows of {found['staged_runs']} earlier runs were removed.",
+        f"Staged rows of {found.staged_runs} earlier runs were removed.",
         "Removed objects remain as noncurrent versions until the bucket's lifecycle ends them "
         "(retention.noncurrent_days of the environment's settings).",
     ]
 
 
-def _untouched(caring: Caring, found: dict[str, Any]) -> list[str]:
+def _untouched(caring: Caring, found: ErasureFindings) -> list[str]:
     days = caring.contract.retention.raw_days
-    sentences = [_raw_file(sha256, file, days) for sha256, file in found["files"].items()]
+    sentences = [_raw_file(sha256, file, days) for sha256, file in found.files.items()]
     return [
         *sentences,
         "A raw file whose rows of the subject were all replaced, by a run whose folder is no longer kept, is not named "
@@ -168,11 +174,11 @@ def _untouched(caring: Caring, found: dict[str, Any]) -> list[str]:
     ]
 
 
-def _raw_file(sha256: str, file: dict[str, Any], days: int) -> str:
-    if file["received_at"] is None:
+def _raw_file(sha256: str, file: OriginFile, days: int) -> str:
+    if file.received_at is None:
         return f"Not touched: raw file {sha256} holds replaced rows of the subject; it leaves by retention."
-    leaves = datetime.fromisoformat(file["received_at"]).date() + timedelta(days=days)
+    leaves = file.received_at.date() + timedelta(days=days)
     return (
-        f"Not touched: raw file {file['file_name']!r} ({sha256}) holds {file['rows']} of these rows; it leaves by "
+        f"Not touched: raw file {file.file_name!r} ({sha256}) holds {file.rows} of these rows; it leaves by "
         f"retention on {leaves}."
     )

@@ -6,26 +6,26 @@ taken back, and publishing it later would bring that back.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from contracts.errors import PermanentError
 from glue_jobs.maintenance.work import Caring
 from rows.tables import Table
 
 
-def roll_back(caring: Caring, _found: dict[str, Any]) -> list[str]:
+def roll_back(caring: Caring) -> list[str]:
     """Publish the snapshots of the request; sentences about it.
 
     Raises PermanentError when one of them is no longer kept; no table is changed then.
     """
-    request = caring.request["rollback"]
-    targets = _targets(caring, request["tables"])
-    _refuse_what_is_gone(caring, targets, request["runs"])
+    plan = caring.request.plan
+    targets = _targets(caring, plan.tables)
+    _refuse_what_is_gone(caring, targets, plan.runs)
     for table in caring.with_rows:
         caring.care.drop_run_branches(table)
     for table, snapshot in targets:
         caring.care.rollback(table, snapshot)
-    runs = ", ".join(request["runs"])
+    runs = ", ".join(plan.runs)
     return [
         f"{table.name}: back at snapshot {snapshot}, before {runs}."
         if snapshot
@@ -34,7 +34,7 @@ def roll_back(caring: Caring, _found: dict[str, Any]) -> list[str]:
     ]
 
 
-def _targets(caring: Caring, wanted: dict[str, int | None]) -> list[tuple[Table, int | None]]:
+def _targets(caring: Caring, wanted: Mapping[str, int | None]) -> list[tuple[Table, int | None]]:
     known = {table.name: table for table in caring.with_rows}
     unknown = sorted(name for name, snapshot in wanted.items() if name not in known and snapshot is not None)
     if unknown:
@@ -45,7 +45,7 @@ def _targets(caring: Caring, wanted: dict[str, int | None]) -> list[tuple[Table,
     return [(known[name], snapshot) for name, snapshot in wanted.items() if name in known]
 
 
-def _refuse_what_is_gone(caring: Caring, targets: list[tuple[Table, int | None]], runs: list[str]) -> None:
+def _refuse_what_is_gone(caring: Caring, targets: list[tuple[Table, int | None]], runs: Sequence[str]) -> None:
     gone = [
         f"{table.name} (snapshot {snapshot})"
         for table, snapshot in targets

@@ -7,17 +7,17 @@ curated periods before it are never computed again, so aggregates do not shrink 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from contracts import model
 from glue_jobs import curating
 from glue_jobs.maintenance.work import Caring
 from glue_jobs.transforms import records
+from pipeline.run_documents import MaintenanceFindings
 from rows import periods
 from rows.tables import Table
 
 
-def maintain(caring: Caring, found: dict[str, Any]) -> list[str]:
+def maintain(caring: Caring, found: MaintenanceFindings) -> list[str]:
     """Do what the contract's retention and maintenance say; sentences about it."""
     report = [*_retain_processed(caring, found), *_retain_quarantine(caring, found)]
     wanted = caring.contract.maintenance
@@ -46,7 +46,7 @@ def leaving_before(contract: model.Contract, now: datetime) -> date | None:
     return periods.first_day(kept, max(units, key=lambda unit: periods.MONTHS[unit]))
 
 
-def _retain_processed(caring: Caring, found: dict[str, Any]) -> list[str]:
+def _retain_processed(caring: Caring, found: MaintenanceFindings) -> list[str]:
     table, first = caring.processed, leaving_before(caring.contract, caring.now)
     if first is None or not caring.tables.exists(table):
         return []
@@ -70,7 +70,7 @@ def _before(contract: model.Contract, first: date) -> str:
     return " AND ".join(f"`{name}` < DATE '{first}'" for name in names)
 
 
-def _retain_quarantine(caring: Caring, found: dict[str, Any]) -> list[str]:
+def _retain_quarantine(caring: Caring, found: MaintenanceFindings) -> list[str]:
     table, days = caring.quarantine, caring.contract.retention.quarantine_days
     if not caring.tables.exists(table):
         return []
@@ -80,6 +80,6 @@ def _retain_quarantine(caring: Caring, found: dict[str, Any]) -> list[str]:
     return [f"{table.name}: {rows} records received before {first} left."] if rows else []
 
 
-def _left(caring: Caring, table: Table, found: dict[str, Any]) -> int:
+def _left(caring: Caring, table: Table, found: MaintenanceFindings) -> int:
     """Rows that left since the first attempt of this run began."""
-    return int(found["tables"][table.name]["rows"]) - caring.care.state(table).rows
+    return found.tables[table.name].rows - caring.care.state(table).rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pyspark.sql import SparkSession
 
@@ -13,6 +13,7 @@ from contracts import model, naming
 from glue_jobs import curating
 from glue_jobs.tables import Tables
 from glue_jobs.tables.iceberg.upkeep import IcebergCare
+from pipeline.run_documents import MaintenanceFindings, MaintenanceRequest, TableFigures
 from rows.tables import Table
 
 OURS = "slipway."  # how all properties that curating gives a snapshot begin
@@ -29,7 +30,7 @@ class Caring:
     spark: SparkSession
     contract: model.Contract
     run_id: str
-    request: dict[str, Any]
+    request: MaintenanceRequest
     processed: Table
     quarantine: Table
     quality: Table
@@ -47,7 +48,7 @@ class Caring:
     @property
     def found_uri(self) -> str:
         """What the first attempt of this run found, before it changed anything."""
-        return f"{self.runs_uri}{self.run_id}/found.json"
+        return f"{self.runs_uri}{self.run_id}/{MaintenanceFindings.FILE_NAME}"
 
     @property
     def with_rows(self) -> list[Table]:
@@ -61,11 +62,11 @@ class Caring:
         """All tables of the dataset, as far as they exist."""
         return [*self.with_rows, *([self.quality] if self.tables.exists(self.quality) else [])]
 
-    def measured(self) -> dict[str, dict[str, Any]]:
+    def measured(self) -> dict[str, TableFigures]:
         """Snapshot, rows, files and bytes of each table as published."""
         states = {table.name: self.care.state(table) for table in self.existing}
         return {
-            name: {"snapshot": state.snapshot, "rows": state.rows, "files": state.files, "bytes": state.size_bytes}
+            name: TableFigures(snapshot=state.snapshot, rows=state.rows, files=state.files, bytes=state.size_bytes)
             for name, state in states.items()
         }
 

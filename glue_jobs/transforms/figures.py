@@ -1,4 +1,4 @@
-"""Counts and money totals of frames, and how they are written: money as text with its decimals, never as a float."""
+"""Counts and money totals of frames; money is exact, with the decimals of its column, never a float."""
 
 from __future__ import annotations
 
@@ -72,15 +72,15 @@ def added(parts: Iterable[Totals], contract: model.Contract) -> Totals:
     return found
 
 
-def written(amounts: Totals, contract: model.Contract) -> dict[str, str]:
-    """Totals as text, with as many decimals as their column has."""
-    return {name: money_text(amount, contract.column(name)) for name, amount in amounts.items()}
+def to_scale(amounts: Totals, contract: model.Contract) -> Totals:
+    """Totals with as many decimals as their column has."""
+    return {name: money(amount, contract.column(name)) for name, amount in amounts.items()}
 
 
-def money_text(amount: Decimal, column: model.Column) -> str:
+def money(amount: Decimal, column: model.Column) -> Decimal:
     """An amount with as many decimals as its column has, such as 12.50."""
     _, scale = column.precision_and_scale or (0, 0)
-    return f"{EXACT.quantize(amount, Decimal(1).scaleb(-scale)):f}"
+    return EXACT.quantize(amount, Decimal(1).scaleb(-scale))
 
 
 def _sums(contract: model.Contract) -> list[Column]:

@@ -18,6 +18,7 @@ from contracts.model import Contract
 from glue_jobs import maintenance, storage
 from glue_jobs.maintenance.work import Caring
 from glue_jobs.tables.iceberg.upkeep import IcebergCare
+from pipeline.run_documents import MaintenanceRequest, MaintenanceResult
 from rows.tables import Table
 from tests.spark.lake import Lake
 from tests.spark.orders import ORDERS, column
@@ -28,6 +29,14 @@ ANNA, BERTA = "a" * 64, "b" * 64  # tokens
 MOMENT = datetime(2024, 5, 1, 10)
 NOW = datetime(2024, 5, 2, tzinfo=UTC)
 FIRST, SECOND, THIRD, CARE = (f"20240501T10000{n}-0000000{n}" for n in range(1, 5))
+
+
+def done(caring: Caring) -> dict[str, Any]:
+    """The result of a care run, as it is written."""
+    result = maintenance.run(caring)
+    assert MaintenanceResult.from_json(result.to_json()) == result
+    return result.to_json()
+
 
 Order = tuple[int, str, str]  # order id, day as ISO 8601, amount
 
@@ -88,13 +97,18 @@ class KeptLake(Lake):
                 f"NULL, 'c', 'f', 'f.csv', {number}, TIMESTAMP_NTZ '2024-05-01 10:00:00', 'r', '1.0.0'"
             )
 
+    def request(self, mode: str, run_id: str = CARE, **request: Any) -> MaintenanceRequest:
+        """What a care run is asked to do."""
+        plain = {"dataset": self.contract.dataset, "run_id": run_id, "rollback": None, "erasure": None}
+        return MaintenanceRequest.from_json({**plain, "mode": mode, **request})
+
     def caring(self, mode: str, *, now: datetime = NOW, run_id: str = CARE, **request: Any) -> Caring:
         """A care run."""
         return Caring(
             spark=self.spark,
             contract=self.contract,
             run_id=run_id,
-            request={"mode": mode, **request},
+            request=self.request(mode, run_id, **request),
             processed=self.processed,
             quarantine=self.quarantine,
             quality=self.quality,
@@ -108,15 +122,15 @@ class KeptLake(Lake):
     def maintain(self, now: datetime = NOW) -> dict[str, Any]:
         """A care run of mode maintenance."""
         self.documents.clear()
-        return maintenance.run(self.caring("maintenance", now=now))
+        return done(self.caring("maintenance", now=now))
 
     def roll_back(self, tables: dict[str, int | None], *runs: str) -> dict[str, Any]:
         """A care run of mode rollback."""
-        return maintenance.run(self.caring("rollback", rollback={"runs": list(runs), "tables": tables}))
+        return done(self.caring("rollback", rollback={"runs": list(runs), "tables": tables}))
 
     def erase(self, subject: str = ANNA) -> dict[str, Any]:
         """A care run of mode erasure."""
-        return maintenance.run(self.caring("erasure", erasure={"subject": subject}))
+        return done(self.caring("erasure", erasure={"subject": subject}))
 
     def orders(self) -> list[int]:
         """Order ids as published."""

@@ -17,7 +17,8 @@ from pyspark.sql import Row, SparkSession
 from contracts.model import Contract, SchemaChange
 from glue_jobs import curating, loading
 from glue_jobs.tables.iceberg.tables import IcebergTables
-from rows import batch, table_definitions
+from pipeline.run_documents import CurateResult, LoadResult, Manifest
+from rows import table_definitions
 from rows.tables import Table
 from tests.spark.orders import HEADER, ORDERS
 
@@ -81,6 +82,7 @@ class Lake:
             "file_name": name,
             "received_at": f"2024-05-01T10:{minute:02d}:00.000001+00:00",
             "size_bytes": len(content),
+            "row_count": len(records) - 1,
             "header": records[0],
             "has_quotes": any(set("\r\n") & set(value) for record in records for value in record),
             "replay_of": replay_of,
@@ -91,14 +93,14 @@ class Lake:
     ) -> dict[str, Any]:
         """Run raw_to_processed."""
         manifest = {
-            "dataset": self.contract.dataset, "run_id": run_id, "mode": mode, "erased_subjects": self.erased,
-            "files": files,
+            "dataset": self.contract.dataset, "run_id": run_id, "mode": mode,
+            "contract_version": self.contract.version, "erased_subjects": list(self.erased), "files": list(files),
         }  # fmt: skip
-        self.results[run_id] = loading.run(
+        result = loading.run(
             loading.Loading(
                 spark=self.spark,
                 contract=self.contract,
-                batch=batch.from_manifest(manifest),
+                manifest=Manifest.from_json(manifest),
                 processed=self.processed,
                 quarantine=self.quarantine,
                 quality=self.quality,
@@ -108,12 +110,14 @@ class Lake:
                 pii_key=self.pii_key,
             )
         )
+        self.results[run_id] = result.to_json()
+        assert LoadResult.from_json(self.results[run_id]) == result
         return self.results[run_id]
 
     def curate(self, run_id: str = "20240501T100000-00000001", tables: IcebergTables | None = None) -> dict[str, Any]:
         """Run processed_to_curated, which publishes."""
         after = {name: snapshots["after"] for name, snapshots in self.results[run_id]["snapshots"].items()}
-        return curating.run(
+        result = curating.run(
             curating.Curating(
                 spark=self.spark,
                 contract=self.contract,
@@ -125,6 +129,8 @@ class Lake:
                 after=after,
             )
         )
+        assert CurateResult.from_json(result.to_json()) == result
+        return result.to_json()
 
     def run(
         self, *files: dict[str, Any], run_id: str = "20240501T100000-00000001", mode: str = "load"

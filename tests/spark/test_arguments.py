@@ -12,6 +12,8 @@ from moto import mock_aws
 from contracts import model
 from contracts.errors import PermanentError
 from glue_jobs import arguments, pii_key, storage
+from pipeline.run_documents import CurateResult, LoadResult, Manifest
+from tests import run_samples
 from tests.spark.orders import ORDERS, column
 
 GIVEN = {
@@ -39,10 +41,10 @@ def test_what_glue_adds_for_itself_is_ignored() -> None:
     noise = ["--JOB_NAME", "x", "--enable-metrics", "--conf", "spark.a=1 --conf spark.b=2", "--job-bookmark-option=off"]
     found = arguments.parse([*noise, *words, "--enable-job-insights"])
     assert found == arguments.JobArguments(**GIVEN)
-    assert found.manifest_uri == "s3://processed/runs/orders/20240501T100000-00000001/manifest.json"
+    assert found.uri_of(Manifest) == "s3://processed/runs/orders/20240501T100000-00000001/manifest.json"
     assert found.staged_uri == "s3://processed/runs/orders/20240501T100000-00000001/staged/"
-    assert found.loaded_uri.endswith("/raw_to_processed.json")
-    assert found.curated_uri.endswith("/processed_to_curated.json")
+    assert found.uri_of(LoadResult).endswith("/raw_to_processed.json")
+    assert found.uri_of(CurateResult).endswith("/processed_to_curated.json")
 
 
 def test_all_missing_arguments_are_named_at_once() -> None:
@@ -92,3 +94,13 @@ def test_a_document_is_read_back_as_written() -> None:
     uri = "s3://processed/runs/orders/r/manifest.json"
     storage.write_json(uri, {"name": "São Tomé", "files": [1]})
     assert storage.read_json(uri) == {"name": "São Tomé", "files": [1]}
+
+
+@pytest.mark.usefixtures("_bucket")
+def test_a_document_is_read_as_its_kind_or_refused_with_its_place() -> None:
+    uri, manifest = "s3://processed/runs/orders/r/manifest.json", run_samples.manifest()
+    storage.write_json(uri, manifest)
+    assert storage.read(uri, Manifest).to_json() == manifest
+    storage.write_json(uri, {**manifest, "mode": "reload"})
+    with pytest.raises(PermanentError, match=f"^{uri}, written by claim_batch: mode is 'reload', expected one of load"):
+        storage.read(uri, Manifest)

@@ -144,7 +144,7 @@ def test_a_dataset_that_never_ran_has_nothing_to_maintain(kept: KeptLake) -> Non
 def test_the_job_reads_its_request_and_writes_what_it_did(kept: KeptLake, monkeypatch: pytest.MonkeyPatch) -> None:
     kept.tables.ensure(kept.processed, may_evolve=True)
     folder = f"s3://processed/runs/orders/{CARE}/"
-    kept.documents[folder + "request.json"] = json.dumps({"mode": "maintenance", "rollback": None, "erasure": None})
+    kept.documents[folder + "request.json"] = json.dumps(kept.request("maintenance").to_json())
     monkeypatch.setattr(storage, "read_json", lambda uri: json.loads(kept.documents[uri]))
     monkeypatch.setattr(model, "load", lambda dataset: {"orders": kept.contract}[dataset])
     given = {"dataset": "orders", "run_id": CARE, "environment": kept.environment, "schema_change": "evolve"}

@@ -8,7 +8,6 @@ import pytest
 
 from contracts import naming
 from contracts.errors import PermanentError, RetryableError
-from glue_jobs import maintenance
 from tests.spark.keeping import FIRST, NOW, SECOND, THIRD, KeptLake
 from tests.spark.lake import Lake
 
@@ -79,5 +78,5 @@ def test_what_an_unfinished_run_wrote_aside_cannot_bring_back_what_was_rolled_ba
 
 
 def test_a_mode_that_nobody_knows_is_refused(kept: KeptLake) -> None:
-    with pytest.raises(PermanentError, match=r"unknown mode 'polish'; known: maintenance, rollback, erasure"):
-        maintenance.run(kept.caring("polish", now=NOW))
+    with pytest.raises(PermanentError, match=r"mode is 'polish', expected one of maintenance, rollback, erasure"):
+        kept.caring("polish", now=NOW)

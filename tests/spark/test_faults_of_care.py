@@ -75,7 +75,7 @@ MODES = {
 
 def job(work: Caring) -> dict[str, Any]:
     """The job, as its entry script wires it."""
-    result = caring.run(work)
+    result = caring.run(work).to_json()
     storage.write_json(f"{work.runs_uri}{CARE}/care.json", result)
     return result
 

@@ -15,16 +15,16 @@ from pyspark.sql import functions as F
 from glue_jobs import reading, session
 from glue_jobs.quality.checks import DAMAGED
 from glue_jobs.transforms.staging import SOURCE, SPLIT_ROW, SPLIT_START
-from rows import batch, layout
+from pipeline.run_documents import Manifest
+from rows import layout
+from tests import run_samples
 from tests.spark.lake import Lake, lines
 from tests.spark.orders import HEADER, ORDERS
 
 
-def manifest(*files: dict[str, Any]) -> batch.Batch:
-    """A batch of these files."""
-    return batch.from_manifest(
-        {"dataset": "orders", "run_id": "r", "mode": "load", "erased_subjects": [], "files": files}
-    )
+def manifest(*files: dict[str, Any]) -> Manifest:
+    """A manifest of these files."""
+    return Manifest.from_json(run_samples.manifest(*files))
 
 
 def records(lake: Lake, *files: dict[str, Any], split_bytes: int = 1 << 20) -> list[tuple[str, int, str]]:

@@ -9,8 +9,8 @@ import pytest
 
 from contracts.errors import FileRejected
 from contracts.model import Contract, SchemaChange
+from pipeline.run_documents import ManifestFile
 from rows import layout
-from rows.batch import BatchFile
 from rows.layout import Layout
 from tests.spark.orders import HEADER, ORDERS
 
@@ -19,13 +19,14 @@ SHORT = HEADER.removesuffix(",Note")
 CLASSIFIED = replace(ORDERS, columns=(*ORDERS.columns[:-1], replace(ORDERS.columns[-1], pii="drop")))
 
 
-def file(header: str, *, replay_of: str | None = None) -> BatchFile:
-    return BatchFile(
+def file(header: str, *, replay_of: str | None = None) -> ManifestFile:
+    return ManifestFile(
         sha256="ab12",
         raw_uri="s3://raw/orders.csv",
         file_name="orders.csv",
         received_at=datetime(2024, 5, 1),
         size_bytes=1,
+        row_count=1,
         header=tuple(header.split(",")),
         has_quotes=False,
         replay_of=replay_of,
