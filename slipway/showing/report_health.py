@@ -18,6 +18,7 @@ from contracts.model import Contract, CuratedModel
 from dashboards.page_data import Account, File, Health, Reconciliation, Refusal, Run
 from pipeline.ledger import Item
 from pipeline.modes import works_on_files
+from pipeline.run_documents import PARTS
 from slipway.deployment import Deployment
 from slipway.reading import curated_sums, lake, ledgers, quarantine_queries
 from slipway.reading.curated_sums import Sums
@@ -26,7 +27,6 @@ from slipway.reading.warehouse import StatementFailed
 NEWEST_RUNS = 12  # hundreds would be read by nobody; the ledgers keep all
 NEWEST_FILES = 40
 LONGEST_EXPLANATION = 240  # characters of an error; the ledger keeps all of it
-PARTS = ("loaded", "quarantined", "deduplicated")
 
 
 def has_published(runs: Iterable[Item]) -> bool:

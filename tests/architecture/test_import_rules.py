@@ -61,6 +61,19 @@ def test_runtime_contracts_load_without_authoring_libraries() -> None:
     assert int(answer) == 14
 
 
+IMPORT_ALL = """
+import importlib, pipeline, pkgutil, rows
+found = [m.name for room in (pipeline, rows) for m in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")]
+for name in found: importlib.import_module(name)
+print("pipeline.run_documents.store" in found, "rows.grammar" in found)
+"""
+
+
+def test_what_a_run_and_a_row_are_needs_no_engine_and_no_aws_client() -> None:
+    code = BLOCKED.format(names=("boto3", "botocore", "duckdb", "pyspark"))
+    assert python(code + IMPORT_ALL) == "True True\n"
+
+
 def test_the_command_line_helps_without_pandas() -> None:
     code = BLOCKED.format(names=("pandas", "awswrangler"))
     assert "upload" in python(code + "from slipway.__main__ import main\nmain(['--help'])")

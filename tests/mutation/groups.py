@@ -66,6 +66,10 @@ GROUPS = {
             f"tests/unit/slipway/test_{name}.py" for name in ("reconciliation", "reconciliation_bites", "proof")
         ),
     ),
+    "run_documents": Group(
+        modules=("pipeline/run_documents/*.py",),
+        tests=("tests/unit/pipeline/test_run_documents.py",),
+    ),
     "model": Group(
         modules=("contracts/model.py",),
         tests=("tests/unit/contracts/test_model_bites.py",),
