@@ -205,6 +205,11 @@ def test_a_whole_number_may_be_written_with_a_point_since_json_knows_one_kind() 
     assert serve_result(data).to_json() == {"served": "dashboards", "data_sets": 2, "rows": 14}
 
 
+def test_a_job_may_take_no_time_at_all() -> None:
+    data = {**sample("processed_to_curated"), "duration_seconds": 0}
+    assert CurateResult.from_json(data).duration_seconds == 0
+
+
 @pytest.mark.parametrize("text", ["2026-11-20T10:00:00.000001+02:00", "2026-11-20T08:00:00.000001"])
 def test_times_are_utc_without_a_zone_however_they_were_written(text: str) -> None:
     data = sample("manifest")
