@@ -105,9 +105,8 @@ def _check_key(columns: list[ParsedColumn], document: Document) -> None:
     positions = sorted(column.spec.primary_key_position or 0 for column in keys)
     if len(keys) > 1 and positions != list(range(1, len(keys) + 1)):
         for column in keys:
-            message = (
-                f"found {column.spec.primary_key_position}; the {len(keys)} key columns must be numbered 1, 2, ..."
-            )
+            position = column.spec.primary_key_position
+            message = f"found {position}; the {len(keys)} key columns must be numbered 1, 2, ..."
             document.problem((*column.path, "primaryKeyPosition"), message)
 
 

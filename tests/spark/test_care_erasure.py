@@ -140,7 +140,8 @@ def test_rows_of_a_contract_that_kept_no_tokens_stop_an_erasure_until_they_are_m
     kept.fill(THIRD, *[(5, JANUARY, "3.00")][:orders], customer="Anna", refused=refused)
     kept.contract, content = protected, kept.content()
     found = (
-        rf"{table} holds rows of .* a token of customer \(1 of version 0\.9\.0\).*`slipway backfill --dataset orders`"
+        rf"{table} holds rows of .* a token of customer \(1 of version 0\.9\.0\)"
+        ".*`slipway backfill --dataset orders`"
     )
     with pytest.raises(PermanentError, match=found):
         kept.erase()
