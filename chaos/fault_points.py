@@ -25,6 +25,7 @@ FUNCTIONS = {
     **{step.name: "Orchestration" for step in _STEPS if step.worker == "function"},
     SERVING: "Warehouse",
     "FailRun": "Orchestration",  # it runs only where another task failed
+    "ReleaseDataset": "Orchestration",  # of the machine that maintains
 }
 # The output of the stack that names each job.
 JOBS = {step.name: f"{step.name}JobName" for step in _STEPS if step.is_spark_job}

@@ -22,8 +22,10 @@ FIRST_NUMBER = 20_000  # of the orders, apart from the other experiments'
 LOOK_SECONDS = 0.1
 ALERT_SECONDS = 20
 MAKING_TABLES = "glue:CreateTable"
-# The points of the short form: one per kind of task, each known to be reached by any run.
-SHORT_POINTS = (("ClaimBatch", "s3:PutObject"), ("RawToProcessed", "s3:PutObject"), ("CloseRun", "dynamodb:DeleteItem"))
+# The points of the short form: one per task, each known to be reached by any run.
+# The machine retries the functions, so one run goes on past all of them; it does not retry the jobs.
+SHORT_RETRIED = (("ClaimBatch", "s3:PutObject"), ("Gate", "s3:GetObject"), ("CloseRun", "dynamodb:DeleteItem"))
+SHORT_JOB_CALL = "s3:PutObject"
 SHORT_FAIL_RUN = "dynamodb:UpdateItem"
 SHORT_STOP = "RawToProcessed"
 SHORT_WAREHOUSE = WarehousePoint(moment="before", kind="merge")  # its rows are staged, its tables are as before
@@ -77,7 +79,7 @@ class Breaking:
         return new[0]
 
     def crash(self, *points: Point | WarehousePoint) -> None:
-        """Let a run die at the first point, and what handles its failure at the others.
+        """Let a run die at the first point, and what retries it or handles its failure at the others.
 
         How often a job writes depends on its files: where a run makes fewer calls than the one that was watched, and so
         never comes to its point, the next one dies at the last of these.
@@ -212,13 +214,19 @@ def run(world: World, *, short: bool, part: Part = WHOLE) -> Outcome:
 
 
 def _short(breaking: Breaking) -> list[Fault]:
-    """One crash per kind of task, one of FailRun while it handles Spark's, one of the warehouse, and one stop."""
-    handling = Point(task="FailRun", role=breaking.roles["FailRun"], action=SHORT_FAIL_RUN, call=1)
-    faults: list[Fault] = []
-    for task, action in SHORT_POINTS:
-        point = Point(task=task, role=breaking.roles[task], action=action, call=1)
-        faults.append((point, handling) if task == "RawToProcessed" else (point,))
-    return [*faults, (SHORT_WAREHOUSE,), SHORT_STOP]
+    """One crash of each task, of FailRun while it handles Spark's, one of the warehouse, and one stop."""
+
+    def first(task: str, action: str) -> Point:
+        return Point(task=task, role=breaking.roles[task], action=action, call=1)
+
+    loading, curating = (first(task, SHORT_JOB_CALL) for task in fault_points.JOBS)
+    return [
+        tuple(first(task, action) for task, action in SHORT_RETRIED),
+        (loading, first("FailRun", SHORT_FAIL_RUN)),
+        (curating,),
+        (SHORT_WAREHOUSE,),
+        SHORT_STOP,
+    ]
 
 
 def _full(breaking: Breaking) -> list[Fault]:

@@ -17,7 +17,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from local_cloud.instruments import crashes, recorded_types, usage, warehouse_crashes
+from local_cloud.instruments import crashes, recorded_types, reused_jvms, usage, warehouse_crashes
 from local_cloud.patching import replace
 from local_cloud.settings import LOOPBACK, ServerSettings
 
@@ -90,6 +90,7 @@ async def _control(command: str, send: Send) -> None:
         "warehouse-crash-at": warehouse_crashes.arm,  # warehouse-crash-at/<before|after>/<number or word>
         "no-warehouse-crash": warehouse_crashes.disarm,
         "warehouse-crashes": warehouse_crashes.struck,
+        "reuse-spark": reused_jvms.want,  # reuse-spark/<yes|no>
     }
     name, *arguments = command.split("/")
     answer = answers.get(name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ class Armed:
     calls_left: int
 
 
-# Each gives the processes that run the jobs of a role; adapters that start jobs add themselves.
+# Each gives the process groups that run the jobs of a role; adapters that start jobs add themselves.
 job_processes: list[Callable[[str], list[int]]] = []
 _armed: list[Armed] = []
 _struck: list[dict[str, Any]] = []
@@ -86,11 +85,7 @@ def _kill_workers(role: str) -> list[int]:
 
 def _kill_spark(role: str) -> list[int]:
     killed = []
-    for lifeline in (process for processes in job_processes for process in processes(role)):
-        listed = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(lifeline)], capture_output=True, text=True, check=False
-        )
-        for child in map(int, listed.stdout.split()):
-            os.killpg(child, signal.SIGKILL)  # the lifeline gives its command a group of its own
-            killed.append(child)
+    for group in (group for groups in job_processes for group in groups(role)):
+        os.killpg(group, signal.SIGKILL)
+        killed.append(group)
     return killed

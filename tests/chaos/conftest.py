@@ -1,19 +1,30 @@
-"""One embedded AWS per file of experiments."""
+"""One embedded AWS per file of experiments; in the short forms the jobs share a JVM."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from chaos.world import World, started
 from tests.application import synthesized
 
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a file stay in one worker (`--dist loadgroup`)."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     application = synthesized(tmp_path_factory)
     with pytest.MonkeyPatch.context() as patch, started(_watching(patch), application=application) as deployed:
+        deployed.cloud.control("reuse-spark/yes")
         yield deployed
 
 

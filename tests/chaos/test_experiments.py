@@ -1,11 +1,11 @@
-"""The experiments of `python -m chaos` but delivery in their short form, in one pipeline, one after the other.
+"""The experiments of `python -m chaos` in their short form, in one pipeline, one after the other.
 
 The order matters: the burst comes into an empty pipeline, and what all of them used is compared with the grants.
 """
 
 from __future__ import annotations
 
-from chaos import care, faults, hostile, load, permissions
+from chaos import care, delivery, fault_points, faults, hostile, load, permissions
 from chaos.world import World
 from tests.chaos.telling import told
 
@@ -22,6 +22,15 @@ def test_killed_tasks_and_stopped_executions_leave_the_tables_of_an_undisturbed_
     survived = outcome.figures["of the runs, survived by a retry of the task"]
     assert outcome.figures["failures announced"] == outcome.figures["runs broken"] - survived > 0
     assert outcome.figures["warehouses ended at a statement"] == 1
+    killed = ["ClaimBatch", "Gate", "CloseRun", "RawToProcessed", "FailRun", "ProcessedToCurated"]
+    roles = fault_points.roles(world)
+    assert [crash["role"] for crash in world.cloud.control("crashes")] == [roles[task] for task in killed]
+
+
+def test_repeated_and_shuffled_events_give_the_tables_of_single_delivery_in_order(world: World) -> None:
+    outcome = delivery.run(world, short=True)
+    assert told("delivery", outcome) == []
+    assert outcome.figures["events delivered"] > outcome.figures["files"]
 
 
 def test_every_kind_of_hostile_file_is_loaded_quarantined_or_rejected_with_its_place(world: World) -> None:
@@ -35,6 +44,7 @@ def test_a_run_that_is_rolled_back_leaves_the_tables_as_before_it_and_maintenanc
     outcome = care.run(world, short=True)
     assert told("care", outcome) == []
     assert (outcome.figures["rollback"], outcome.figures["maintenance"]) == (1, 1)
+    assert world.cloud.control("crashes")[-1]["role"] == fault_points.roles(world)[care.RELEASE]
 
 
 def test_every_grant_that_nothing_used_says_why_it_is_there(world: World) -> None:

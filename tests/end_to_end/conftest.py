@@ -1,6 +1,7 @@
-"""One embedded AWS per file of tests, deployed from the application that `cdk deploy` ships.
+"""Embedded AWS with the application that `cdk deploy` ships: one per file of tests, but for stories that share one.
 
-A file is a story that begins with empty tables, so that files may run beside each other and in any order.
+A story that shares sees what those before it left, so it compares with what was there before, or has a dataset, months
+or partners of its own. Deployments run beside each other and in any order.
 """
 
 from __future__ import annotations
@@ -16,10 +17,62 @@ from slipway.deployment import connect
 from tests.application import synthesized
 from tests.end_to_end.pipeline import Pipeline
 
+HERE = Path(__file__).parent
+# In this order: superstore needs its tables empty, analyst those of sales; partners leaves objects in the landing zone.
+SHARING = ("test_superstore", "test_analyst", "test_report", "test_replay", "test_recovery", "test_partners")
+
+
+def group_of(file: Path) -> str:
+    """What the stories of one deployment have in common, and those of two have not."""
+    return "sharing" if file.stem in SHARING and file.parent == HERE else str(file.relative_to(HERE))
+
+
+def _place(item: pytest.Item) -> tuple[bool, bool, int]:
+    """The longest deployment first, the tests of the embedded AWS itself last: no processor waits at the end."""
+    of_embedded_aws, shares = "local_cloud" in item.path.parts, group_of(item.path) == "sharing"
+    return of_embedded_aws, not shares, SHARING.index(item.path.stem) if shares else 0
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Stories of minutes before the short ones about the embedded AWS itself, so that no processor waits at the end."""
-    items.sort(key=lambda item: "local_cloud" in item.path.parts)
+    """Order them, and keep the stories of one deployment in one worker (`--dist loadgroup`)."""
+    mine = sorted((item for item in items if HERE in item.path.parents), key=_place)
+    items[:] = [*(item for item in items if HERE not in item.path.parents), *mine]
+    for item in mine:
+        item.add_marker(pytest.mark.xdist_group(group_of(item.path)))
+
+
+class Deployments:
+    """The one deployment that this process has at a time."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self.folders = folders
+        self.group = ""
+        self.cloud: session.LocalCloud | None = None
+
+    def of(self, group: str, application: Path | None) -> session.LocalCloud:
+        """The deployment of a group: what is there, or a fresh one in the place of another group's."""
+        if self.cloud is None or self.group != group:
+            self.stop()
+            self.cloud = session.start(self.folders.mktemp("cloud"), owned=True, on_progress=print)
+            deployment.deploy(self.cloud, application=application, on_progress=print)
+            self.cloud.control("reuse-spark/yes")
+            self.group = group
+        return self.cloud
+
+    def stop(self) -> None:
+        """End what runs."""
+        if self.cloud is not None:
+            self.cloud.stop()
+        self.cloud, self.group = None, ""
+
+
+@pytest.fixture(scope="session")
+def deployments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployments]:
+    kept = Deployments(tmp_path_factory)
+    try:
+        yield kept
+    finally:
+        kept.stop()
 
 
 @pytest.fixture(scope="session")
@@ -29,14 +82,9 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory, application: Path | None) -> Iterator[session.LocalCloud]:
-    """The embedded AWS with the application deployed and IAM enforced."""
-    started = session.start(tmp_path_factory.mktemp("cloud"), owned=True, on_progress=print)
-    try:
-        deployment.deploy(started, application=application, on_progress=print)
-        yield started
-    finally:
-        started.stop()
+def cloud(request: pytest.FixtureRequest, deployments: Deployments, application: Path | None) -> session.LocalCloud:
+    """The embedded AWS with the application deployed and IAM enforced; jobs share a JVM."""
+    return deployments.of(group_of(request.path), application)
 
 
 @pytest.fixture(scope="module")

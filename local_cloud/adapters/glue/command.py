@@ -18,9 +18,14 @@ from local_cloud.settings import REGION, ServerSettings, class_archive
 CONSUMED = frozenset({"--conf", "--extra-py-files", "--extra-jars", "--extra-files", "--datalake-formats"})
 ICEBERG_CATALOG = "spark.sql.catalog.glue_catalog"
 DRIVER_PYTHON = Path(__file__).parents[2] / "driver_python.sh"
+REUSED_DRIVER = Path(__file__).parents[2] / "reused_driver.py"
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|[A-Z]\w+)(?::.*)?$")
 _STACK = re.compile(r"\tat |Traceback|Caused by: |\d\d/\d\d/\d\d ")
 MESSAGE_LIMIT = 2000
+PROVIDERS = "software.amazon.awssdk.auth.credentials"
+FIXED_AT_START = ("spark.driver.memory", "spark.driver.extraJavaOptions")
+# The quick compiler alone would get 48 MB for its code, too little for many runs: it would compile the same again.
+ROOM_FOR_CODE = "-XX:ReservedCodeCacheSize=240m"
 
 
 def merged_arguments(defaults: dict[str, str], run: dict[str, str], *, job_name: str, run_id: str) -> dict[str, str]:
@@ -44,7 +49,6 @@ def script_arguments(arguments: dict[str, str]) -> list[str]:
 
 def local_properties(settings: ServerSettings) -> dict[str, str]:
     """What differs from Glue: endpoints, credentials from the environment, and the size of this machine."""
-    credentials = "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider"
     return {
         "spark.master": "local[2]",
         "spark.driver.memory": "2g",
@@ -65,7 +69,7 @@ def local_properties(settings: ServerSettings) -> dict[str, str]:
         "spark.hadoop.fs.s3a.endpoint.region": REGION,
         "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
-        "spark.hadoop.fs.s3a.aws.credentials.provider": credentials,
+        "spark.hadoop.fs.s3a.aws.credentials.provider": f"{PROVIDERS}.EnvironmentVariableCredentialsProvider",
         "spark.hadoop.fs.s3a.buffer.dir": str(settings.state_dir / "spark"),
         f"{ICEBERG_CATALOG}.glue.endpoint": settings.endpoint,
         f"{ICEBERG_CATALOG}.s3.endpoint": settings.endpoint,
@@ -96,6 +100,24 @@ def spark_submit(
     command += [text for key, value in properties.items() for text in ("--conf", f"{key}={value}")]
     command += ["--py-files", ",".join(map(str, py_files))] if py_files else []
     return [*command, str(script), *script_arguments(arguments)]
+
+
+def reused_jvm(settings: ServerSettings, jars: list[Path]) -> list[str]:
+    """The command line of a JVM that runs share: only what a JVM must know when it starts."""
+    properties = {name: local_properties(settings)[name] for name in FIXED_AT_START}
+    properties["spark.driver.extraJavaOptions"] += f" {ROOM_FOR_CODE}"
+    properties["spark.driver.extraClassPath"] = os.pathsep.join(map(str, jars))
+    command = [str(Path(sys.executable).parent / "spark-submit")]
+    command += [text for key, value in properties.items() for text in ("--conf", f"{key}={value}")]
+    return [*command, "pyspark-shell"]
+
+
+def reused_properties(settings: ServerSettings, arguments: dict[str, str], py_files: list[Path]) -> dict[str, str]:
+    """Properties of one run in a JVM that was there before; credentials are no part of its environment."""
+    properties = spark_properties(arguments.get("--conf", "")) | local_properties(settings)
+    properties["spark.hadoop.fs.s3a.aws.credentials.provider"] = f"{PROVIDERS}.SystemPropertyCredentialsProvider"
+    properties["spark.submit.pyFiles"] = ",".join(map(str, py_files))
+    return {name: value for name, value in properties.items() if name not in FIXED_AT_START}
 
 
 def needed_jars(jars: list[Path], spark_jars: list[Path]) -> list[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import importlib.util
+import json
 import logging
 import os
 import subprocess
@@ -24,7 +25,7 @@ import boto3
 
 from local_cloud.adapters import roles
 from local_cloud.adapters.glue import command as spark_command
-from local_cloud.instruments import crashes
+from local_cloud.instruments import crashes, reused_jvms
 from local_cloud.patching import original, replace
 from local_cloud.settings import REGION, ServerSettings
 
@@ -41,6 +42,7 @@ class ActiveRun:
     record: dict[str, Any]
     ended: threading.Event = field(default_factory=threading.Event)
     process: subprocess.Popen[bytes] | None = None
+    jvm: reused_jvms.ReusedJvm | None = None  # where runs share one
     stop_state: str = ""  # set by a stop or a timeout: the state the run then ends in
 
 
@@ -52,7 +54,7 @@ def install(settings: ServerSettings) -> None:
     replace(GLUE, "_start_job_run", lambda _: lambda data: start_job_run(settings, data))
     replace(GLUE, "_batch_stop_job_run", lambda _: batch_stop_job_run)
     replace(GLUE, "_create_job", _keep_concurrency)
-    crashes.job_processes.append(processes_of)
+    crashes.job_processes.append(process_groups)
 
 
 def wait_for(run_id: str, seconds: float) -> dict[str, Any] | None:
@@ -71,11 +73,16 @@ def stop(run_id: str, state: str = "STOPPED") -> None:
             active.process.terminate()  # its lifeline kills Spark with it
 
 
-def processes_of(role: str) -> list[int]:
-    """Lifelines of the Spark runs that go on under a role, by its name."""
-    jobs = original(GLUE, "_jobs")
-    going = (active for active in list(_active.values()) if active.process is not None and not active.ended.is_set())
-    return [a.process.pid for a in going if a.process and jobs[a.record["JobName"]]["Role"].endswith(f"/{role}")]
+def process_groups(role: str) -> list[int]:
+    """The process groups of the Spark runs that go on under a role, by its name."""
+    jobs, groups = original(GLUE, "_jobs"), []
+    for active in list(_active.values()):
+        under_role = jobs[active.record["JobName"]]["Role"].endswith(f"/{role}")
+        if under_role and active.process is not None and not active.ended.is_set():
+            lifeline = ["ps", "-o", "pid=", "--ppid", str(active.process.pid)]  # gives its command a group of its own
+            listed = subprocess.run(lifeline, capture_output=True, text=True, check=False)
+            groups += [*([active.jvm.process.pid] if active.jvm else []), *map(int, listed.stdout.split())]
+    return groups
 
 
 def start_job_run(settings: ServerSettings, data: dict[str, Any]) -> Any:
@@ -135,13 +142,35 @@ def _execute(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -
     script = _download(s3, job["Command"]["ScriptLocation"], folder)
     extra = [uri for uri in arguments.get("--extra-py-files", "").split(",") if uri]
     packages = [_download(s3, uri.strip(), folder) for uri in extra]
-    command = spark_command.spark_submit(settings, arguments, script, packages, _jars(settings))
     log_path = settings.logs_dir / f"{run_id}.log"
     environment = _environment(settings, credentials) | {"SLIPWAY_DRIVER_LOG": str(log_path.resolve())}
+    if reused_jvms.wanted:
+        command = _in_reused_jvm(settings, active, script, packages)
+        environment |= _of_reused_jvm(settings, active, packages)
+    else:
+        command = spark_command.spark_submit(settings, arguments, script, packages, _jars(settings))
     code = _submit(command, environment, log_path, active, _timeout_seconds(job))
+    if active.jvm:
+        reused_jvms.give_back(active.jvm) if code == 0 else active.jvm.kill()
     if code == 0:
         return "SUCCEEDED", ""
     return "FAILED", spark_command.error_message(log_path.read_text("utf-8", "replace"), code)
+
+
+def _in_reused_jvm(settings: ServerSettings, active: ActiveRun, script: Path, packages: list[Path]) -> list[str]:
+    """The command line of a run's own driver."""
+    arguments = active.record["Arguments"]
+    properties = script.with_name("properties.json")
+    properties.write_text(json.dumps(spark_command.reused_properties(settings, arguments, packages)), encoding="utf-8")
+    driver = spark_command.DRIVER_PYTHON, spark_command.REUSED_DRIVER, properties, script
+    return [*map(str, driver), *spark_command.script_arguments(arguments)]
+
+
+def _of_reused_jvm(settings: ServerSettings, active: ActiveRun, packages: list[Path]) -> dict[str, str]:
+    """Takes a JVM for the run; the variables by which its driver finds the JVM and the job's packages."""
+    start = spark_command.reused_jvm(settings, _jars(settings))
+    active.jvm = reused_jvms.take(start, _environment(settings, {}), settings.logs_dir / "reused_jvm.log")
+    return {**active.jvm.environment(), "PYTHONPATH": os.pathsep.join(map(str, packages))}
 
 
 def _submit(command: list[str], env: dict[str, str], log_path: Path, active: ActiveRun, timeout_seconds: int) -> int:
