@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
-REAL_FILE = ROOT.parent / "shared" / "data" / "superstore_9994.csv"
+REAL_FILE = ROOT / "tests" / "real" / "superstore_519.csv"
 FOURTHS = Decimal("0.0001")
 SEGMENTS = (  # least recency, and least frequency + monetary value; the first that a customer reaches is theirs
     ("champions", 4, 8), ("loyal", 3, 6), ("promising", 3, 2), ("at risk", 1, 7), ("fading", 2, 2), ("lost", 1, 2),
