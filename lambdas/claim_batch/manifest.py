@@ -28,11 +28,11 @@ def manifest(
         mode=mode,
         contract_version=contract.version,
         erased_subjects=tuple(erased_subjects),
-        files=tuple(_file(item, raw_bucket) for item in ordered),
+        files=tuple(_file(item, raw_bucket, mode) for item in ordered),
     )
 
 
-def _file(item: Item, raw_bucket: str) -> ManifestFile:
+def _file(item: Item, raw_bucket: str, mode: LoadMode) -> ManifestFile:
     received_at = datetime.fromisoformat(item["received_at"])
     return ManifestFile(
         sha256=item["sha256"],
@@ -44,4 +44,5 @@ def _file(item: Item, raw_bucket: str) -> ManifestFile:
         header=tuple(item["header"]),
         has_quotes=bool(item["has_quotes"]),
         replay_of=item.get("replay_of"),
+        refused_before=int(item.get("rows_quarantined", 0)) if mode == "replay" else None,
     )

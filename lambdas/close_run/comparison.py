@@ -24,7 +24,8 @@ def verify(written: Written, contract: Contract) -> None:
     """Raises ReconciliationFailed with every figure in which files, processed and curated differ."""
     problems = list(_differences(written, contract))
     if problems:
-        raise ReconciliationFailed("\n".join([f"{len(problems)} discrepancies after publishing:", *problems]))
+        count = "1 discrepancy" if len(problems) == 1 else f"{len(problems)} discrepancies"
+        raise ReconciliationFailed("\n".join([f"{count} after publishing:", *problems]))
 
 
 def _differences(written: Written, contract: Contract) -> Iterator[str]:

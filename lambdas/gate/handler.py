@@ -12,7 +12,7 @@ import boto3
 from contracts import model
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from lambdas.gate.aside import set_aside
-from lambdas.gate.service import reconcile, too_bad
+from lambdas.gate.service import files_over_limit, reconcile
 from lambdas.gate.settings import Settings
 from pipeline.aws_errors import retryable
 from pipeline.environment import read_settings
@@ -33,8 +33,9 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
     try:
         summary = reconcile(manifest, result, contract)
     except QuarantineLimitExceeded as failure:
-        log.error("too many rows are bad", detail=str(failure))
-        told = set_aside(_files(), manifest, too_bad(manifest, result, contract), now=datetime.now(UTC))
+        log.error("too many rows of a file are bad", detail=str(failure))
+        over = files_over_limit(manifest, result, contract)
+        told = set_aside(_files(), manifest, over, now=datetime.now(UTC))
         raise QuarantineLimitExceeded("\n".join([str(failure), *told])) from failure
     except ReconciliationFailed as failure:
         log.error("the figures do not add up", detail=str(failure))

@@ -12,7 +12,9 @@ from typing import Any
 
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from contracts.model import Contract
-from pipeline.run_documents import PARTS, LoadedFile, LoadResult, Manifest, PartTotals
+from pipeline.run_documents import PARTS, LoadResult, Manifest, PartTotals
+
+FEWEST_ROWS = 20  # of a file whose share of bad rows can set it aside
 
 
 def reconcile(manifest: Manifest, result: LoadResult, contract: Contract) -> dict[str, Any]:
@@ -24,27 +26,34 @@ def reconcile(manifest: Manifest, result: LoadResult, contract: Contract) -> dic
     problems = [*_identity(manifest, result, contract), *_files(manifest, result, contract)]
     if not problems:
         problems = [*_observed(result, contract), *_halts(result, contract)]
-    excess = [] if problems else list(_share(manifest, result, contract))
+    over = {} if problems else files_over_limit(manifest, result, contract)
+    excess = list(_excess(result, over, contract))
     if not problems:
         problems = [*excess, *_table_rules(result, contract)]
     if problems:
         # The table rules judge a table that lacks the bad rows: they are judged again once these files are out.
         kind = QuarantineLimitExceeded if excess else ReconciliationFailed
-        heading = f"{problems[0]} ({len(problems)} discrepancies in run {manifest.run_id}; nothing is published)"
+        count = "1 discrepancy" if len(problems) == 1 else f"{len(problems)} discrepancies"
+        heading = f"{problems[0]} ({count} in run {manifest.run_id}; nothing is published)"
         raise kind("\n".join([heading, *(f"- {problem}" for problem in problems)]))
     return _summary(result, contract)
 
 
-def too_bad(manifest: Manifest, result: LoadResult, contract: Contract) -> dict[str, str]:
-    """The files whose own share of bad rows is above the limit, by hash, and how bad each is.
+def files_over_limit(manifest: Manifest, result: LoadResult, contract: Contract) -> dict[str, str]:
+    """The files whose own share of newly refused rows is above the limit, by hash: how bad each is.
 
-    Never empty when the share of the batch is above it: not all files can be better than their mean.
+    Each file is judged by itself, whatever came in the same batch. A replay is judged by the rows that
+    it refuses and the load before it did not: it cannot make what was refused then any worse. A
+    correction is not judged: it has few rows, all of them refused before.
     """
-    return {
-        file.sha256: f"{file.rows_quarantined} of {file.rows_read} rows of {file.file_name} were quarantined"
-        for file in _sent(manifest, result)
-        if _is_above(file.rows_quarantined, file.rows_read, contract)
-    }
+    before = {file.sha256: file.refused_before or 0 for file in manifest.files}
+    over = {}
+    for file in result.files:
+        newly = max(0, file.rows_quarantined - before.get(file.sha256, 0))
+        if file.sha256 not in manifest.replays and _is_above(newly, file.rows_read, contract):
+            again = " that were not refused before" if before.get(file.sha256, 0) else ""
+            over[file.sha256] = f"{newly} of {file.rows_read} rows of {file.file_name}{again} were quarantined"
+    return over
 
 
 def _identity(manifest: Manifest, result: LoadResult, contract: Contract) -> Iterator[str]:
@@ -108,34 +117,25 @@ def _observed(result: LoadResult, contract: Contract) -> Iterator[str]:
         yield from _compare("all files", column.name, "observed", amount, "sum of the files", total)
 
 
-def _share(manifest: Manifest, result: LoadResult, contract: Contract) -> Iterator[str]:
-    """Not too much of what partners sent was quarantined."""
-    sent = _sent(manifest, result)
-    read = sum(file.rows_read for file in sent)
-    quarantined = sum(file.rows_quarantined for file in sent)
-    if not _is_above(quarantined, read, contract):
-        return
+def _excess(result: LoadResult, over: Mapping[str, str], contract: Contract) -> Iterator[str]:
+    """A sentence per file above the limit; the first one also says by which rules rows were refused."""
     rules = ", ".join(f"{rule} {rows}" for rule, rows in result.quarantine_by_rule.items())
-    if quarantined == read:
-        yield f"all {read} rows were quarantined; rows by rule: {rules}"
-    else:
-        share = Decimal(quarantined) / Decimal(read)
-        yield (
-            f"quarantined share is {share:.4f} ({quarantined} of {read} rows), the contract allows"
-            f" {contract.max_quarantined_share}; rows by rule: {rules}"
-        )
+    ending = f"; rows of the batch by rule: {rules}"
+    for how in over.values():
+        yield f"{how}, the contract allows a share of {contract.max_quarantined_share}{ending}"
+        ending = ""
 
 
-def _sent(manifest: Manifest, result: LoadResult) -> list[LoadedFile]:
-    """What partners sent. A correction does not count: it has few rows, all of them refused before."""
-    return [file for file in result.files if file.sha256 not in manifest.replays]
+def _is_above(refused: int, read: int, contract: Contract) -> bool:
+    """More than the contract allows, or everything, whatever it allows.
 
-
-def _is_above(quarantined: int, read: int, contract: Contract) -> bool:
-    """More than the contract allows, or everything, whatever it allows."""
-    return bool(read) and (
-        quarantined == read or Decimal(quarantined) / Decimal(read) > Decimal(contract.max_quarantined_share)
-    )
+    A share of a few rows says little: below FEWEST_ROWS bad rows are quarantined like any others,
+    unless the contract allows none at all.
+    """
+    allowed = Decimal(contract.max_quarantined_share)
+    if not refused or (read < FEWEST_ROWS and allowed):
+        return False
+    return refused == read or Decimal(refused) / Decimal(read) > allowed
 
 
 def _halts(result: LoadResult, contract: Contract) -> Iterator[str]:

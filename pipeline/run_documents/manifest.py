@@ -33,6 +33,8 @@ class ManifestFile(JsonDocument):
     """Whether a quoted value spans lines, so that the file must be read in multi-line mode."""
     replay_of: str | None
     """Hash of the file whose refused records this one corrects; null: it corrects none."""
+    refused_before: int | None = None
+    """Rows of it that the load before this replay refused; only in a replay."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from lambdas.fail_run.failures import parse
 from lambdas.gate import handler as gate_handler
 from lambdas.gate.aside import set_aside
-from lambdas.gate.service import too_bad
+from lambdas.gate.service import files_over_limit
 from lambdas.release_dataset import handler as release_handler
 from pipeline.run_documents import LoadResult, Manifest
 from tests.unit.lambdas.ending import DATASET, EXECUTION, RUN, caught, claim, failer
@@ -56,7 +56,7 @@ def bad_documents(contract: model.Contract, mode: str = "load") -> tuple[dict[st
 
 def bad_in(manifest: dict[str, Any], result: dict[str, Any], contract: model.Contract) -> dict[str, str]:
     """The files that the gate finds too bad."""
-    return too_bad(Manifest.from_json(manifest), LoadResult.from_json(result), contract)
+    return files_over_limit(Manifest.from_json(manifest), LoadResult.from_json(result), contract)
 
 
 def write(account: Any, manifest: dict[str, Any], result: dict[str, Any]) -> None:
@@ -85,7 +85,7 @@ def failure(account: Any, message: str) -> dict[str, Any]:
     return event
 
 
-def test_only_files_above_the_limit_are_named_and_a_batch_above_it_always_has_one(contract: model.Contract) -> None:
+def test_only_files_above_the_limit_are_named(contract: model.Contract) -> None:
     manifest, result = bad_documents(contract)
     assert bad_in(manifest, result, contract) == {"a": "90 of 100 rows of a.csv were quarantined"}
     manifest["files"][0]["replay_of"] = "b"
@@ -123,7 +123,7 @@ def test_the_gate_takes_the_bad_file_out_and_says_so_however_often_it_is_asked(
 ) -> None:
     for _ in range(2):
         message = refusal(deployed, contract)
-        assert message.startswith("quarantined share is 0.6000 (90 of 150 rows)")
+        assert message.startswith("90 of 100 rows of a.csv were quarantined, the contract allows a share of")
         assert "- 90 of 100 rows of a.csv were quarantined: the file was set aside (a)" in message
         assert statuses(deployed) == {"a": "set_aside", "b": "claimed"}
     entry = deployed.entries()[f"{DATASET}/file#a"]

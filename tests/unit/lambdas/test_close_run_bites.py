@@ -26,7 +26,8 @@ def differences(documents: WrittenJson, contract: model.Contract) -> list[str]:
     with pytest.raises(ReconciliationFailed) as caught:
         verify(documents.read(), contract)
     heading, *told = str(caught.value).splitlines()
-    assert heading == f"{len(told)} discrepancies after publishing:"
+    count = "1 discrepancy" if len(told) == 1 else f"{len(told)} discrepancies"
+    assert heading == f"{count} after publishing:"
     return told
 
 

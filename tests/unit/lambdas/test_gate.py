@@ -135,14 +135,44 @@ def quarantine(result: dict[str, Any], rows: int) -> None:
     first(result).update(rows_loaded=98 - rows, rows_quarantined=rows)
 
 
-def test_the_quarantined_share_may_reach_the_limit_and_not_pass_it(contract: model.Contract) -> None:
+def test_the_share_of_a_file_may_reach_the_limit_and_not_pass_it_whatever_came_beside_it(
+    contract: model.Contract,
+) -> None:
+    """Of 150 rows of the batch, 11 are less than a tenth; of the 100 rows of their own file they are more."""
     tenth = replace(contract, max_quarantined_share="0.10")
     manifest, result = documents(contract)
-    quarantine(result, 15)
-    assert judged(manifest, result, tenth)["rows_quarantined"] == 15
-    quarantine(result, 16)
-    with pytest.raises(ReconciliationFailed, match=r"quarantined share is 0\.1067 \(16 of 150 rows\).* allows 0\.10"):
+    quarantine(result, 10)
+    assert judged(manifest, result, tenth)["rows_quarantined"] == 10
+    quarantine(result, 11)
+    refusal = r"11 of 100 rows of a\.csv were quarantined, the contract allows a share of 0\.10"
+    with pytest.raises(ReconciliationFailed, match=refusal):
         judged(manifest, result, tenth)
+
+
+def test_a_replay_is_judged_by_what_it_refuses_and_the_load_before_did_not(contract: model.Contract) -> None:
+    tenth = replace(contract, max_quarantined_share="0.10")
+    manifest, result = documents(contract)
+    manifest["mode"] = result["mode"] = "replay"
+    manifest["files"][0]["refused_before"] = 80
+    quarantine(result, 90)
+    assert judged(manifest, result, tenth)["rows_quarantined"] == 90
+    quarantine(result, 91)
+    with pytest.raises(ReconciliationFailed, match=r"11 of 100 rows of a\.csv that were not refused before"):
+        judged(manifest, result, tenth)
+
+
+@pytest.mark.parametrize(("rows", "limit", "is_refused"), [(19, "0.10", False), (20, "0.10", True), (1, "0", True)])
+def test_bad_rows_of_a_file_too_small_for_a_share_are_quarantined_unless_none_is_allowed(
+    contract: model.Contract, rows: int, limit: str, is_refused: bool
+) -> None:
+    manifest, result = documents(contract)
+    empty(manifest, result, rows=rows, quarantined=rows)
+    limited = replace(contract, max_quarantined_share=limit)
+    if is_refused:
+        with pytest.raises(ReconciliationFailed, match=f"{rows} of {rows} rows of a.csv were quarantined"):
+            judged(manifest, result, limited)
+    else:
+        assert judged(manifest, result, limited)["rows_quarantined"] == rows
 
 
 def test_rows_of_corrections_do_not_count_for_the_share(contract: model.Contract) -> None:
@@ -182,8 +212,8 @@ def test_no_files_prove_nothing(contract: model.Contract) -> None:
 
 def test_all_rows_quarantined_is_refused_whatever_the_limit(contract: model.Contract) -> None:
     manifest, result = documents(contract)
-    empty(manifest, result, rows=5, quarantined=5)
-    with pytest.raises(ReconciliationFailed, match="all 5 rows were quarantined"):
+    empty(manifest, result, rows=20, quarantined=20)
+    with pytest.raises(ReconciliationFailed, match="20 of 20 rows of a.csv were quarantined"):
         judged(manifest, result, replace(contract, max_quarantined_share="1"))
 
 
@@ -280,8 +310,8 @@ def test_the_first_line_of_a_refusal_is_its_cause_in_one_sentence(contract: mode
     with pytest.raises(ReconciliationFailed) as caught:
         judged(manifest, result, contract)
     first_line = str(caught.value).splitlines()[0]
-    assert first_line.startswith("quarantined share is 0.6000 (90 of 150 rows)")
-    assert first_line.endswith("(1 discrepancies in run r; nothing is published)")
+    assert first_line.startswith("90 of 100 rows of a.csv were quarantined, the contract allows")
+    assert first_line.endswith("(1 discrepancy in run r; nothing is published)")
 
 
 def test_the_handler_reads_what_the_steps_wrote(
