@@ -6,6 +6,7 @@ the same content half registered finishes that work too: its first deliverer may
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from lambdas.intake.storage import Source, Storage, copy_source
 from pipeline.ledger import FileLedger, Item, duplicate_entry, file_entry, timestamp
 
 LONGEST_STEM = 150
+SECONDS = len("2026-11-28T15:30:00")  # of a time in the ledger's form
 REPLAY_METADATA = "replay-of"  # written by `slipway quarantine replay`
 # Spark reads *, ?, [ and { in a path as patterns, and S3 wants other characters encoded: none of them in raw keys.
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -57,10 +59,10 @@ class Registration:
         if not self.files.add(item):
             item = self.files.get(dataset, item["entry"]) or item
         if item["status"] == "registering":
-            version = copy_source(source.bucket, source.key, source.version_id)
-            self.storage.copy(version, size_bytes=source.size_bytes, bucket=self.raw_bucket, key=item["raw_key"])
+            self._keep_raw(item, source)
             self.files.mark_waiting(dataset, found.sha256)
             item = self.files.get(dataset, item["entry"]) or item
+        item = self._taken_back(item, delivery, source)
         item = self._in_order_of_upload(item, delivery)
         for displaced in item.get("displaced", []):
             self._record_duplicate(item, displaced)
@@ -69,9 +71,28 @@ class Registration:
             return "duplicate", item
         return ("waiting" if item["status"] == "waiting" else "taken"), item
 
+    def _taken_back(self, item: Item, delivery: Item, source: Source) -> Item:
+        """The entry, which waits again if it was set aside before this delivery of its content.
+
+        What was set aside is in no table: people send it again to have it loaded, after a rollback or
+        when the contract was corrected. Deliveries from before it was set aside change nothing, nor
+        do repeated events; whole seconds are compared, since S3 gives no finer time.
+        """
+        while item["status"] == "set_aside" and item["set_aside_at"][:SECONDS] <= delivery["received_at"]:
+            if _is_known(item, delivery):
+                break
+            self._keep_raw(item, source)
+            item = self.files.deliver_again(item, delivery) or self.files.get(item["dataset"], item["entry"]) or item
+        return item
+
+    def _keep_raw(self, item: Item, source: Source) -> None:
+        """Copy the delivery to the raw key of its content, whose object may have expired by now."""
+        version = copy_source(source.bucket, source.key, source.version_id)
+        self.storage.copy(version, size_bytes=source.size_bytes, bucket=self.raw_bucket, key=item["raw_key"])
+
     def _in_order_of_upload(self, item: Item, delivery: Item) -> Item:
         """The entry, for which the earliest upload stands: events come in any order. A run that has it keeps it."""
-        while item["status"] == "waiting" and _order(delivery) < _order(item):
+        while item["status"] == "waiting" and not _is_known(item, delivery) and _order(delivery) < _order(item):
             item = self.files.precede(item, delivery) or self.files.get(item["dataset"], item["entry"]) or item
         return item
 
@@ -108,8 +129,22 @@ class Registration:
         )
 
 
+def delivery_id(item: Item) -> str:
+    """What names the run of a delivery: the hash of the content, another one each time it is taken back.
+
+    Step Functions takes a name once in 90 days, so the run of a content that is sent again needs its own.
+    """
+    again = item.get("redeliveries", 0)
+    return hashlib.sha256(f"{item['sha256']} {again}".encode()).hexdigest() if again else item["sha256"]
+
+
 def _is_of(item: Item, delivery: Item) -> bool:
     return all(item[name] == delivery[name] for name in ("landing_key", "sequencer"))
+
+
+def _is_known(item: Item, delivery: Item) -> bool:
+    """Whether the event of this delivery came before: it stands for the content, or gave way to another."""
+    return any(_is_of(known, delivery) for known in (item, *item.get("displaced", [])))
 
 
 def _order(delivery: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -17,7 +17,7 @@ from lambdas.intake.arrivals import Arrival
 from lambdas.intake.headers import HeaderRule
 from lambdas.intake.inspection import CHUNK_BYTES, Inspection, inspect, too_large
 from lambdas.intake.redelivery import Record, Redelivery, receives
-from lambdas.intake.registration import Registration
+from lambdas.intake.registration import Registration, delivery_id
 from lambdas.intake.rejection import Rejection
 from lambdas.intake.runs import RunStarter
 from lambdas.intake.storage import Source, Storage, Superseded
@@ -135,7 +135,7 @@ class Intake:
         found = _inspect(source, rule, gzipped=suffix.endswith(".gz"))
         became, item = self.registration.register(contract.dataset, arrival, source, found, suffix, replay_of=replay_of)
         log.info(became, sha256=found.sha256, rows=found.row_count, first_delivery=item["landing_key"])
-        return (contract.dataset, found.sha256) if became == "waiting" else None
+        return (contract.dataset, delivery_id(item)) if became == "waiting" else None
 
     def _start(self, dataset: str, files: Waiting) -> list[Record]:
         log = Log({"dataset": dataset})

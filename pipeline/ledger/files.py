@@ -186,6 +186,38 @@ class FileLedger:
             )
         )
 
+    def deliver_again(self, known: Item, delivery: Mapping[str, Any]) -> Item | None:
+        """set aside -> waiting, because its content was delivered again since: the entry as it is then.
+
+        `known` is the entry as it was read, `delivery` has the attributes named in DELIVERY, and stands
+        for the content from now on; the delivery before it is kept in `displaced`. None when the entry
+        has changed since.
+        """
+        displaced = {name: known[name] for name in DELIVERY}
+        return self._move(
+            known["dataset"],
+            known["sha256"],
+            "waiting",
+            condition="#status = :from AND sequencer = :was_sequencer",
+            values={
+                **{f":{name}": delivery[name] for name in DELIVERY},
+                ":from": "set_aside",
+                ":was_sequencer": known["sequencer"],
+                ":none": [],
+                ":displaced": [displaced],
+                ":zero": 0,
+                ":one": 1,
+            },
+            sets=", ".join(
+                [
+                    *(f"{name} = :{name}" for name in DELIVERY),
+                    "displaced = list_append(if_not_exists(displaced, :none), :displaced)",
+                    "redeliveries = if_not_exists(redeliveries, :zero) + :one",
+                ]
+            ),
+            removes="set_aside_reason, set_aside_at",
+        )
+
     def mark_alerted(self, dataset: str, entry: str, moment: str) -> None:
         """Remember that people were told about this entry."""
         self.table.update_item(

@@ -244,3 +244,58 @@ def test_a_partner_cannot_make_a_replay(account: Any, contract: model.Contract, 
     intake(account, contract).handle_batch([record])
     [entry] = account.entries().values()
     assert (entry["status"], entry["reason"]) == ("rejected", "header_mismatch")
+
+
+def set_aside(account: Any, body: bytes, moment: str) -> None:
+    account.files().set_aside("sales_records", sha(body), held="waiting", reason="bad rows", moment=moment)
+
+
+def entry_of(account: Any, body: bytes) -> Mapping[str, Any]:
+    return account.files().get("sales_records", file_entry(sha(body)))
+
+
+def test_what_was_set_aside_and_is_sent_again_waits_for_a_run_again(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    """After a rollback, or when the contract was corrected: the content is in no table, so it is no duplicate."""
+    first = account.upload(f"{FOLDER}/a.csv", sales(), sequencer="01")
+    intake(account, contract).handle_batch([first])
+    set_aside(account, sales(), "2020-01-01T00:00:00.500000Z")
+    raw = entry_of(account, sales())["raw_key"]
+    account.s3.delete_object(Bucket="raw", Key=raw)  # as a lifecycle rule does
+    again = account.upload(f"{FOLDER}/again.csv", sales(), sequencer="02")
+    for record in (again, again, first):
+        assert intake(account, contract).handle_batch([record]) == []
+    file = entry_of(account, sales())
+    assert (file["status"], file["file_name"], "set_aside_reason" in file) == ("waiting", "again.csv", False)
+    assert account.objects("raw") == {raw: sales()}
+    assert len(account.executions()) == 2  # of the first delivery, and of the second
+
+
+def test_a_repeated_event_and_a_delivery_from_before_leave_a_file_set_aside(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    first = account.upload(f"{FOLDER}/a.csv", sales(), sequencer="01")
+    intake(account, contract).handle_batch([first])
+    before = account.upload(f"{FOLDER}/before.csv", sales(), sequencer="02")
+    set_aside(account, sales(), "2999-01-01T00:00:00.000000Z")
+    for record in (first, before):
+        assert intake(account, contract).handle_batch([record]) == []
+    assert (entry_of(account, sales())["status"], len(account.executions())) == ("set_aside", 1)
+
+
+@pytest.mark.parametrize("crash_after", [1, 2, 3])
+def test_a_crash_while_a_file_is_taken_back_is_finished_by_the_repeated_event(
+    account: Any, contract: model.Contract, sales: Sales, crash_after: int
+) -> None:
+    first = account.upload(f"{FOLDER}/a.csv", sales(), sequencer="01")
+    intake(account, contract).handle_batch([first])
+    set_aside(account, sales(), "2020-01-01T00:00:00.000000Z")
+    again = account.upload(f"{FOLDER}/again.csv", sales(), sequencer="02")
+    account.fuse.writes = crash_after  # raw, the entry, the other delivery
+    assert intake(account, contract).handle_batch([again]) == [again["messageId"]]
+    account.fuse.writes = None
+    assert intake(account, contract).handle_batch([again]) == []
+    fates = {item["file_name"]: item["status"] for item in account.entries().values()}
+    assert fates == {"again.csv": "waiting", "a.csv": "duplicate"}
+    assert len(account.executions()) == 2
