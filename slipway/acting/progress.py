@@ -81,14 +81,14 @@ def tell(step: executions.Step, watch: Stopwatch) -> None:
 
 
 def until_fates(watch: Watch, *, dataset: str, awaited: Collection[str], known: Collection[str]) -> Outcome:
-    """Block until every landing key in `awaited` has a ledger entry that is not in `known` and has ended.
+    """Block until every landing key in `awaited` has met its fate by a delivery that is not in `known`.
 
     Raises NoFate, naming the files, when that takes longer than PATIENCE_SECONDS.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         running = watch.poll()
-        fates = [fate for fate in ledgers.files(watch.deployment, dataset) if fate.entry not in known]
+        fates = [fate for fate in ledgers.files(watch.deployment, dataset) if fate.delivery not in known]
         ended = {fate.landing_key for fate in fates if fate.status in ledgers.ENDED}
         missing = set(awaited) - ended
         if not running and (not missing or watch.failed):

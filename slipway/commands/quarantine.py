@@ -158,7 +158,7 @@ def _send_corrections(deployment: Deployment, options: argparse.Namespace) -> in
         replay.correction(deployment, path, origin=options.origin, dataset=options.dataset) for path in given
     ]
     watch = Stopwatch()
-    known = {fate.entry for each in corrections for fate in ledgers.files(deployment, each.dataset)}
+    known = {fate.delivery for each in corrections for fate in ledgers.files(deployment, each.dataset)}
     following = progress.begin(deployment, lambda step: progress.tell(step, watch))
     for each in corrections:
         replay.send(deployment, each)

@@ -14,9 +14,11 @@ from slipway.deployment import connect
 from slipway.reading import ledgers
 from slipway.showing import views
 
+LOADED = ("loaded", "duplicate")
+
 
 def run(options: argparse.Namespace) -> int:
-    """0 when every file was loaded or found to be a duplicate, 1 when one was rejected or a run failed."""
+    """0 when every file was loaded or is a duplicate of one that was, 1 when one was not or a run failed."""
     contract = model.load(options.dataset)
     files = [_existing(Path(name)) for name in options.files]
     for file in files:
@@ -24,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     folder = contract.intake.folder
     deployment = connect(options.environment)
     watch = Stopwatch()
-    known = {fate.entry for fate in ledgers.files(deployment, options.dataset)}
+    known = {fate.delivery for fate in ledgers.files(deployment, options.dataset)}
     following = progress.begin(deployment, lambda step: progress.tell(step, watch))
     to = partner.endpoint(deployment, user=options.partner, identity=options.identity)
     with partner.connected(to) as sftp:
@@ -38,7 +40,16 @@ def run(options: argparse.Namespace) -> int:
     views.files(outcome.fates)
     views.failures(deployment, outcome.failed_executions)
     _hint(outcome, options.dataset)
-    return int(bool(outcome.failed_executions) or any(fate.status == "rejected" for fate in outcome.fates))
+    refused = [fate for fate in outcome.fates if fate.landing_key in keys and fate.status not in LOADED]
+    for fate in refused:
+        say(f"{fate.file_name} was not loaded ({fate.status}); next: {_next_step(fate)}")
+    return int(bool(outcome.failed_executions or refused))
+
+
+def _next_step(fate: ledgers.FileFate) -> str:
+    if fate.status == "rejected":
+        return "slipway files list --status rejected"
+    return f"slipway files show {fate.sha256[: ledgers.SHORT_HASH]} --dataset {fate.dataset}"
 
 
 def _hint(outcome: progress.Outcome, dataset: str) -> None:

@@ -44,6 +44,11 @@ class FileFate:
     run_id: str | None
     explanation: str
 
+    @property
+    def delivery(self) -> str:
+        """Identifies the delivery: a content that is sent again keeps its entry, and lands anew."""
+        return f"{self.entry} {self.landing_key} {self.received_at}"
+
 
 def sha256_of(file: Path) -> str:
     """Hex digest of a file's bytes, as the file ledger knows it."""

@@ -38,7 +38,7 @@ class Pipeline:
 
     def deliver(self, *files: Path, meanwhile: Callable[[], None] = lambda: None) -> progress.Outcome:
         """Send files and wait for their fate, or for a failed run."""
-        known = {fate.entry for fate in ledgers.files(self.deployment, DATASET)}
+        known = {fate.delivery for fate in ledgers.files(self.deployment, DATASET)}
         watch = progress.begin(self.deployment, lambda _step: None)
         self.send(*files)
         meanwhile()

@@ -101,7 +101,9 @@ def test_dead_letters_are_redriven_and_a_poisoned_one_stops_nobody(
     sqs.purge_queue(QueueUrl=pipeline.deployment.output("IntakeQueueUrl"))  # of the poison, for who comes after
 
 
-def test_a_run_is_rolled_back_and_its_file_can_be_loaded_again(pipeline: Pipeline, files: Files) -> None:
+def test_a_run_is_rolled_back_and_its_file_is_loaded_when_it_is_sent_again(
+    pipeline: Pipeline, files: Files, tmp_path: Path
+) -> None:
     loaded = pipeline.tables()
     run, sha256 = newest_run(pipeline), sha256_of(files.undelivered)
     assert command_line.main(["runs", "rollback", run["run_id"], "--yes"]) == 0
@@ -114,8 +116,10 @@ def test_a_run_is_rolled_back_and_its_file_can_be_loaded_again(pipeline: Pipelin
     aside = pipeline.file(sha256)
     assert (aside.status, aside.run_id, aside.rows_loaded) == ("set_aside", None, None)
     assert command_line.main(["runs", "show", run["run_id"]]) == 0
-    assert command_line.main(["files", "release", sha256]) == 0
-    assert pipeline.start_run(sha256) == "SUCCEEDED"
+    sent_again = tmp_path / "sent_again.csv"
+    sent_again.write_bytes(files.undelivered.read_bytes())
+    assert pipeline.deliver(sent_again).failed_executions == []
+    assert pipeline.file(sha256).file_name == sent_again.name
     assert pipeline.file(sha256).rows_loaded == 40
     undone, stands = ledgers.one_file(pipeline.deployment, sha256, DATASET)["loads"]
     assert undone == {**stands, "run_id": run["run_id"], "rolled_back_by": rollback["run_id"]}

@@ -213,7 +213,7 @@ def test_no_files_prove_nothing(contract: model.Contract) -> None:
 def test_all_rows_quarantined_is_refused_whatever_the_limit(contract: model.Contract) -> None:
     manifest, result = documents(contract)
     empty(manifest, result, rows=20, quarantined=20)
-    with pytest.raises(ReconciliationFailed, match="20 of 20 rows of a.csv were quarantined"):
+    with pytest.raises(ReconciliationFailed, match=r"20 of 20 rows of a\.csv were quarantined"):
         judged(manifest, result, replace(contract, max_quarantined_share="1"))
 
 
