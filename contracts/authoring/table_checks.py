@@ -111,10 +111,8 @@ def _check_intake(table: ParsedTable[ProcessedProperties], intake: IntakePropert
         document.problem((*path, "folder"), message)
     for index, suffix in enumerate(intake.suffixes):
         if not _SUFFIX.match(suffix) or suffix.endswith(TEMPORARY_SUFFIXES):
-            message = (
-                f"found {suffix!r}; expected a lower-case suffix such as .csv or .csv.gz, not one of partial uploads"
-            )
-            document.problem((*path, "suffixes", index), message)
+            expected = "a lower-case suffix such as .csv or .csv.gz, not one of partial uploads"
+            document.problem((*path, "suffixes", index), f"found {suffix!r}; expected {expected}")
     if intake.delimiter not in DELIMITERS:
         document.problem(
             (*path, "delimiter"), f"found {intake.delimiter!r}; expected one of {', '.join(map(repr, DELIMITERS))}"
@@ -141,10 +139,9 @@ def _check_retention(table: ParsedTable[ProcessedProperties], custom: ProcessedP
     for name, days in retention.model_dump(by_alias=True, exclude_none=True).items():
         if days > MAX_DAYS:
             document.problem((*path, name), f"found {days}; expected days, at most {MAX_DAYS} (100 years)")
-    if retention.raw_archive_after_days >= retention.raw_days:
-        message = (
-            f"found {retention.raw_archive_after_days}; files must be archived before rawDays ({retention.raw_days})"
-        )
+    archive, raw = retention.raw_archive_after_days, retention.raw_days
+    if archive >= raw:
+        message = f"found {archive}; files must be archived before rawDays ({raw})"
         document.problem((*path, "rawArchiveAfterDays"), message)
 
 

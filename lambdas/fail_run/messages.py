@@ -13,9 +13,8 @@ from lambdas.fail_run.failures import Failure
 from pipeline import alerts, modes, steps
 from pipeline.ledger import HELD_STATUS, Item, file_entry
 
-QUALITY_OF_RUN = (
-    "select rule_id, status, rows_failed, measured, expected from processed.{table} where run_id = '{run_id}'"
-)
+MEASURED = "rule_id, status, rows_failed, measured, expected"
+QUALITY_OF_RUN = "select {columns} from processed.{table} where run_id = '{run_id}'"
 COMMANDS_SHOWN = 3  # the list names the others
 CLOSED = steps.HAND_OVER.after_failure  # of a run that had been closed, whatever failed then
 NO_RUN = "No run was at work, so none is half done: what this execution had done before is published and closed."
@@ -123,7 +122,9 @@ def _looks(failure: Failure, run: Item | None) -> Iterator[str]:
         yield f"slipway backfill --dataset {dataset} --plan"
     if run and (failure.is_too_bad or "halt rule" in told):
         # The rows of a run that published nothing are in no table, but what its rules found is.
-        yield f'slipway query "{QUALITY_OF_RUN.format(table=naming.quality_table(dataset), run_id=run["run_id"])}"'
+        table = naming.quality_table(dataset)
+        question = QUALITY_OF_RUN.format(columns=MEASURED, table=table, run_id=run["run_id"])
+        yield f'slipway query "{question}"'
     if failure.error == "FailRunFailed" or (run is None and "DatasetBusy" not in told):
         yield "slipway doctor"
 

@@ -76,7 +76,8 @@ class Browser:
     def rows(self, selector: str) -> list[list[str]]:
         """The texts of all cells of the table rows that match."""
         script = (
-            "return [...document.querySelectorAll(arguments[0])].map(row => [...row.cells].map(c => c.textContent))"
+            "return [...document.querySelectorAll(arguments[0])]"
+            + ".map(row => [...row.cells].map(c => c.textContent))"
         )
         found: list[list[str]] = self.ask(script, selector)
         return found

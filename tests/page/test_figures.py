@@ -31,7 +31,8 @@ def percent(over: Decimal, under: Decimal) -> str:
 def kpis(browser: Browser) -> dict[str, str]:
     """The exact figure of each card."""
     cards = (
-        "return [...document.querySelectorAll('.kpi')].map(card => [card.id, card.querySelector('.full').textContent])"
+        "return [...document.querySelectorAll('.kpi')]"
+        + ".map(card => [card.id, card.querySelector('.full').textContent])"
     )
     return {name.removeprefix("kpi-"): text for name, text in browser.ask(cards)}
 
