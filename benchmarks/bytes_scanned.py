@@ -35,7 +35,7 @@ from sqlglot import exp
 from benchmarks import lake
 from benchmarks.measuring import measure
 from contracts import model, naming
-from rows import grammar
+from contracts.texts import BLANKS
 from sample_data.sales_rows import Span, order_number, write_file
 
 RESULT = Path("build") / "bytes_scanned.json"
@@ -167,8 +167,7 @@ def _csv(file: Path) -> str:
     """The CSV as a table with the names and types of the contract, texts trimmed as the jobs do."""
     columns = model.load(lake.DATASET).columns
     types = ", ".join(f"'{column.name}': '{column.type}'" for column in columns)
-    blanks = grammar.BLANKS.replace("'", "''")
-    values = [f"trim({c.name}, '{blanks}') AS {c.name}" if c.type == "string" else c.name for c in columns]
+    values = [f"trim({c.name}, '{BLANKS}') AS {c.name}" if c.type == "string" else c.name for c in columns]
     read = f"read_csv('{file}', header = true, columns = {{{types}}}, dateformat = '%-m/%-d/%Y')"
     return f"(SELECT {', '.join(values)} FROM {read})"
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from contracts import model
+from contracts.texts import BLANKS, BYTE_ORDER_MARK
 from rows import grammar
 
 DATE_PARTS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "M": "%m", "d": "%d"}
@@ -47,9 +48,10 @@ def run(contract: model.Contract, file: Path, out: Path) -> dict[str, str]:
 
 
 def _checked(contract: model.Contract, file: Path) -> str:
-    blanks = grammar.BLANKS.replace("'", "''")
+    blanks, mark = BLANKS, BYTE_ORDER_MARK
     texts = [
-        f"nullif(trim(\"{_header(column)}\", '{blanks}'), '') AS text_{column.name}" for column in contract.columns
+        f"nullif(trim(replace(\"{_header(column)}\", '{mark}', ''), '{blanks}'), '') AS text_{column.name}"
+        for column in contract.columns
     ]
     values = [f"{_value(column)} AS {column.name}" for column in contract.columns]
     reasons = [f"CASE WHEN {broken} THEN {_text(reason)} {ending} END" for broken, reason, ending in _checks(contract)]

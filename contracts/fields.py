@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from contracts.headers import NAMELESS, normalized_header
+from contracts.headers import nameless
 from contracts.texts import cleaned
 
 
@@ -27,7 +27,7 @@ class Fields:
 
     def __init__(self, header: Sequence[str]) -> None:
         self._header = tuple(header)
-        self._nameless = [place for place, name in enumerate(header) if normalized_header(name) == NAMELESS]
+        self._nameless = nameless(header)
         named = [place for place in range(len(header)) if place not in self._nameless]
         self._named_width = named[-1] + 1 if named else 0
         self._fits_header = False  # a record has as many fields as the header

@@ -60,6 +60,11 @@ def columns_of(contract: Contract, names: Sequence[str], *, is_replay: bool = Fa
     return tuple(None if name in extra else known.get(normalized_header(name)) for name in names)
 
 
+def nameless(names: Sequence[str]) -> tuple[int, ...]:
+    """The places of a header, from 0, that hold no name."""
+    return tuple(place for place, name in enumerate(names) if normalized_header(name) == NAMELESS)
+
+
 def problems(
     contract: Contract,
     names: Sequence[str],

@@ -9,24 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 
 HIDDEN = "***"
-_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")  # what the jobs read as int or bigint
-_RANGES = {"int": range(-(2**31), 2**31), "bigint": range(-(2**63), 2**63)}
-
-
-def written(kind: str, text: str) -> str:
-    """The text whose token stands for a value of type `kind` (string, int, bigint): 7 for +007, as an int is written.
-
-    What is no such number, and every string, is its trimmed text.
-    """
-    is_number = kind in _RANGES and _WHOLE_NUMBER.fullmatch(text) and int(text) in _RANGES[kind]
-    return str(int(text)) if is_number else text
 
 
 def token(key: bytes, text: str) -> str:
-    """The token of a text, as `written` gives it: 64 lower-case hex digits."""
+    """The token of a text, as rows.grammar.subject_text gives it: 64 lower-case hex digits."""
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 

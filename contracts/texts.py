@@ -34,6 +34,11 @@ def is_quoted(value: str) -> bool:
     return value.startswith(QUOTE) and value.endswith(QUOTE)
 
 
+def unquoted(value: str) -> str:
+    """A cleaned value without the quotes that CSV has left around it."""
+    return cleaned(value[1:-1]) if is_quoted(value) else value
+
+
 def escaped(text: str) -> str:
     """`text` with invisible characters as \\u escapes, such as \\u00a0."""
     return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -1,8 +1,8 @@
-"""Text to typed values, defined by regular expressions so that a second engine can give the same result.
+"""Text to typed values, defined by regular expressions so that a second engine gives the same result.
 
-Spark's typed CSV parse rounds decimals silently and accepts much else, so every value is read as text, trimmed of
-BLANKS (what is empty then is null), matched against its `shape` and converted; a date must exist. A text that is not
-null but whose value is null did not parse, and `complaint` says why.
+Spark's typed CSV parse rounds decimals silently and accepts much else, so every value is read as text,
+cleaned (contracts.texts; what is empty then is null), matched against its `shape` and converted; a date
+must exist. A text that is not null but whose value is null did not parse, and `complaint` says why.
 """
 
 from __future__ import annotations
@@ -11,19 +11,34 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from contracts import model
-from rows.grammar import BLANKS, FALSE, NUMBER, TRUE, date_format, shape
+from contracts.texts import BLANKS, BYTE_ORDER_MARK, INVISIBLE, QUOTE
+from rows.grammar import DECIMALS, FALSE, INTEGER, NUMBER, RANGES, TRUE, WIDEST_WHOLE, date_format, shape
 
+QUOTED = (
+    "begins and ends with a quote of its own; quotes enclose a value only directly between delimiters, and not doubled"
+)
 SHOWN_CHARACTERS = 60  # of a value, in a reason
 
 
 def trimmed(raw: Column) -> Column:
-    """The text without BLANKS around it."""
-    return F.btrim(raw, F.lit(BLANKS))
+    """Equals contracts.texts.cleaned."""
+    return F.btrim(F.replace(raw, F.lit(BYTE_ORDER_MARK), F.lit("")), F.lit(BLANKS))
 
 
 def present(text: Column) -> Column:
     """A trimmed text, null when nothing is left; of a column, since Spark would compute an expression twice."""
     return F.when(text != "", text)
+
+
+def is_quoted(text: Column) -> Column:
+    """Equals contracts.texts.is_quoted, of a trimmed text."""
+    return text.startswith(QUOTE) & text.endswith(QUOTE)
+
+
+def unquoted(text: Column) -> Column:
+    """Equals contracts.texts.unquoted, of a trimmed text."""
+    inside = F.btrim(text.substr(F.lit(2), F.length(text) - 2), F.lit(BLANKS))
+    return F.when(is_quoted(text), inside).otherwise(text)
 
 
 def value(column: model.Column, text: Column) -> Column:
@@ -35,17 +50,22 @@ def value(column: model.Column, text: Column) -> Column:
 
 def complaint(column: model.Column, text: Column) -> Column:
     """Why this text did not parse, as the end of a sentence that starts with the value."""
+    return F.when(is_quoted(text), F.lit(QUOTED)).otherwise(_mistake(column, text))
+
+
+def _mistake(column: model.Column, text: Column) -> Column:
     if column.precision_and_scale:
         precision, scale = column.precision_and_scale
         digits = precision - scale
+        decimals = F.regexp_extract(text, DECIMALS, 1)
         return (
             F.when(~text.rlike(NUMBER), F.lit("is not a number"))
-            .when(F.length(F.regexp_extract(text, r"\.([0-9]+)", 1)) > scale, F.lit(f"has more than {scale} decimals"))
+            .when(F.length(decimals) > scale, F.lit(f"has more than {scale} decimals"))
             .otherwise(F.lit(f"has more than {digits} digits before the decimal point"))
         )
     if column.type in ("int", "bigint"):
         too_large = F.lit(f"does not fit into {column.type}")
-        return F.when(text.rlike(r"\A[+-]?[0-9]+\z"), too_large).otherwise(F.lit("is not a whole number"))
+        return F.when(text.rlike(INTEGER), too_large).otherwise(F.lit("is not a whole number"))
     if column.type in ("date", "timestamp"):
         return F.lit(f"is not a {column.type} written {column.format}")
     return F.lit(f"is not a {column.type}")
@@ -56,12 +76,23 @@ def shown(column: model.Column, text: Column) -> Column:
     if column.pii:
         return F.lit("the value (personal data, not shown)")
     short = F.when(F.length(text) > SHOWN_CHARACTERS, F.concat(F.substring(text, 1, SHOWN_CHARACTERS), F.lit("...")))
-    return F.concat(F.lit("'"), F.coalesce(short, text), F.lit("'"))
+    return F.concat(F.lit("'"), _escaped(F.coalesce(short, text)), F.lit("'"))
+
+
+def _escaped(text: Column) -> Column:
+    """Equals contracts.texts.escaped."""
+    characters = F.regexp_extract_all(text, F.lit("(?s)(.)"))
+    shown = F.transform(characters, lambda one: F.when(one.rlike(f"[{INVISIBLE}]"), _escape(one)).otherwise(one))
+    return F.when(text.rlike(f"[{INVISIBLE}]"), F.array_join(shown, "")).otherwise(text)
+
+
+def _escape(character: Column) -> Column:
+    return F.concat(F.lit("\\u"), F.lpad(F.lower(F.hex(F.ascii(character))), 4, "0"))
 
 
 def _converted(column: model.Column, text: Column) -> Column:
     if column.type == "string":
-        return text
+        return F.when(~is_quoted(text), text)
     if column.type == "boolean":
         word = F.lower(text)
         return F.when(word.isin(*TRUE), F.lit(True)).when(word.isin(*FALSE), F.lit(False))
@@ -69,4 +100,7 @@ def _converted(column: model.Column, text: Column) -> Column:
         return F.try_to_date(text, date_format(column))
     if column.type == "timestamp":
         return F.try_to_timestamp(text, F.lit(date_format(column))).cast("timestamp_ntz")
+    if column.type in RANGES:
+        whole = text.try_cast(WIDEST_WHOLE).try_cast(column.type)
+        return F.when(text.contains("."), whole).otherwise(text.try_cast(column.type))
     return text.try_cast(column.type)

@@ -1,19 +1,24 @@
 """What a text of each type looks like, as regular expressions that Spark and DuckDB read alike.
 
-They are the definition of parsing: ASCII digits only, the whole text, no thousands separators, no exponents. Kept free
-of Spark, for the engine that will do small batches.
+They are the definition of parsing: ASCII digits only, the whole text, no thousands separators, no
+exponents. A number may be written in any way that loses nothing: 00205.70, 238.0 for an integer,
+.99, 5., and 47.4500 where the scale is 2. Texts are as contracts.texts.cleaned gives them.
 """
 
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from contracts import model
 from contracts.errors import ContractInvalid
+from contracts.texts import cleaned, unquoted
 
-BLANKS = " \t\r\n\u00a0"  # U+00A0: spreadsheets write it as a thousands or padding blank
-INTEGER = r"\A[+-]?[0-9]{1,18}\z"
-NUMBER = r"\A[+-]?[0-9]+(\.[0-9]+)?\z"
+INTEGER = r"\A[+-]?([0-9]+(\.0*)?|\.0+)\z"
+NUMBER = r"\A[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)\z"
+DECIMALS = r"\.([0-9]*?)0*\z"  # group 1: the decimals that a scale must hold
+RANGES = {"int": range(-(2**31), 2**31), "bigint": range(-(2**63), 2**63)}
+WIDEST_WHOLE = "decimal(38,0)"  # what a whole number with a decimal point is cast to first
 TRUE, FALSE = ("true", "yes", "y", "1"), ("false", "no", "n", "0")
 
 _DATE_FIELDS = {
@@ -30,12 +35,34 @@ _DATE_PARTS = re.compile(r"'(?P<quoted>[^']*)'|(?P<field>(?P<letter>[A-Za-z])(?P
 def shape(column: model.Column) -> str | None:
     """The regular expression that a text of this column's type matches as a whole; None when any text will do."""
     if column.precision_and_scale:
-        precision, scale = column.precision_and_scale
-        fraction = rf"(\.[0-9]{{1,{scale}}})?" if scale else ""
-        return rf"\A[+-]?[0-9]{{1,{precision - scale}}}{fraction}\z"
+        return _decimal_shape(*column.precision_and_scale)
     if column.type in ("date", "timestamp"):
         return _date_shape(column)
     return INTEGER if column.type in ("int", "bigint") else None
+
+
+def fits(pattern: str, text: str) -> bool:
+    """Whether a whole text matches a pattern of this module, for tools without an engine."""
+    return re.fullmatch(pattern.removeprefix(r"\A").removesuffix(r"\z"), text) is not None
+
+
+def whole_number(kind: str, text: str) -> int | None:
+    """What a cleaned text is as an int or bigint; None when it is none, or beyond the type."""
+    if not fits(INTEGER, text):
+        return None
+    number = int(Decimal(text))
+    return number if number in RANGES[kind] else None
+
+
+def subject_text(kind: str, text: str) -> str:
+    """The text whose token stands for a person's value of type `kind` (string, int, bigint).
+
+    Of equal values the same, however they were written: 7 for +007, 7.0 and "7" of an int. What is
+    no such number, and every string, is its cleaned text.
+    """
+    bare = unquoted(cleaned(text))
+    number = whole_number(kind, bare) if kind in RANGES else None
+    return bare if number is None else str(number)
 
 
 def date_format(column: model.Column) -> str:
@@ -43,6 +70,15 @@ def date_format(column: model.Column) -> str:
     if column.format is None:
         raise ContractInvalid(f"column {column.name!r} is a {column.type} without a format; run `make contracts`")
     return column.format
+
+
+def _decimal_shape(precision: int, scale: int) -> str:
+    """Zeros before and behind the digits that count are free."""
+    digits = precision - scale
+    whole = rf"0*[0-9]{{1,{digits}}}" if digits else "0+"
+    if not scale:
+        return rf"\A[+-]?({whole}(\.0*)?|\.0+)\z"
+    return rf"\A[+-]?({whole}(\.[0-9]{{0,{scale}}}0*)?|\.[0-9]{{1,{scale}}}0*)\z"
 
 
 def _date_shape(column: model.Column) -> str:

@@ -19,11 +19,18 @@ class Layout:
     """Contract column of each field, in the file's order; None for a field that the contract ignores.
 
     `origin_position` is the field in which a file of corrected records says which record each one corrects.
+    `nameless` are the fields to which the header gives no name: a value in one is a field too many.
     """
 
     columns: tuple[str | None, ...]
     has_quotes: bool
     origin_position: int | None = None
+    nameless: tuple[int, ...] = ()
+
+    @property
+    def named_fields(self) -> int:
+        """How many fields the header has a name for."""
+        return len(self.columns) - len(self.nameless)
 
     @property
     def field_names(self) -> tuple[str, ...]:
@@ -53,4 +60,5 @@ def _layout(contract: model.Contract, file: ManifestFile, change: model.SchemaCh
         columns=headers.columns_of(contract, file.header, is_replay=is_replay),
         has_quotes=file.has_quotes,
         origin_position=file.header.index(headers.ORIGIN_HEADER) if is_replay else None,
+        nameless=headers.nameless(file.header),
     )

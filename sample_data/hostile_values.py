@@ -12,9 +12,9 @@ DATES = (
 NUMBERS = (
     "1e308", "1E400", "NaN", "nan", "Infinity", "-Infinity", "inf", "0x10", "1_000", "1,000", "1 000", "1\u00a0000",
     "٣٤",
-    "１２", "१२", "--1", "+-1", "1.", ".5", "1.5.5", "5-", "(5)", "$5", "€5", "−5", "1/2", "½", "1e2",
+    "１２", "१२", "--1", "+-1", ".", "1e-2", "1.5.5", "5-", "(5)", "$5", "€5", "−5", "1/2", "½", "1e2",
     "99999999999999999999",
-    "9" * 400, "0b11", "TRUE", "#REF!", "#DIV/0!", "", "\u200b1", "1;2", "１２３", "1d", "1f", "1L",
+    "9" * 400, "0b11", "TRUE", "#REF!", "#DIV/0!", "", "1\u200b1", "1;2", "１２３", "1d", "1f", "1L",
 )  # fmt: skip
 FORMULAS = (
     "=cmd|' /C calc'!A0", "=HYPERLINK(\"http://example.com\",\"x\")", "+1+1", "-2+3", "@SUM(A1:A9)", "=1+1\";=1+1",
@@ -46,7 +46,7 @@ def number_out_of_range(draw: Draw) -> Made:
     column, value = draw.pick(
         (("Unit Price", "1.234"), ("Units Sold", "0"), ("Units Sold", "-5"), ("Units Sold", "100001"),
          ("Units Sold", "2147483648"), ("Order ID", "9223372036854775808"), ("Total Revenue", "-0.01"),
-         ("Order ID", "0"), ("Unit Cost", "-1"), ("Unit Price", "123456789.00"), ("Units Sold", "1.0"),
+         ("Order ID", "0"), ("Unit Cost", "-1"), ("Unit Price", "123456789.00"), ("Units Sold", "1.5"),
          ("Total Profit", "9999999999999.99"))
     )  # fmt: skip
     changed, row = with_value(draw, column, value)
@@ -64,10 +64,11 @@ def code(draw: Draw) -> Made:
 
 
 def text_not_allowed(draw: Draw) -> Made:
-    """Empty, blank, too long, or not among the values of the contract."""
+    """Empty, blank, too long, in quotes of its own, or not among the values of the contract."""
     column, value = draw.pick(
         (("Country", ""), ("Region", " \t "), ("Country", "\u00a0"), ("Region", "x" * 61), ("Sales Channel", "online"),
-         ("Sales Channel", "Online\u200b"), ("Order Priority", "С"), ("Order Priority", "CC"), ("Item Type", ""))
+         ("Sales Channel", "On\u200bline"), ("Country", '"Japan"'), ("Region", '" Asia"'),
+         ("Order Priority", "С"), ("Order Priority", "CC"), ("Item Type", ""))
     )  # fmt: skip
     changed, row = with_value(draw, column, value)
     return Made(body=changed.encode(), fates=QUARANTINED, bad_rows=(row,))
@@ -93,7 +94,7 @@ def repeated_order(draw: Draw) -> Made:
 
 def blanks_around(draw: Draw) -> Made:
     """Blanks around values are not part of them."""
-    blank = draw.pick((" ", "\t", "\u00a0", "   "))
+    blank = draw.pick((" ", "\t", "\u00a0", "   ", "\u200b", "\u202f ", "\u3000", "\ufeff"))
     records = [[f"{blank}{value}{blank}" for value in record] for record in draw.records()]
     return Made(body=text(records).encode())
 
@@ -106,10 +107,20 @@ def all_bad(draw: Draw) -> Made:
     return Made(body=text(records).encode(), fates=QUARANTINED, rows=2, bad_rows=(1, 2))
 
 
+def numbers_in_other_words(draw: Draw) -> Made:
+    """The same numbers with zeros before and behind them: nothing is lost."""
+    spell = draw.pick(("{:s}0", "000{:s}", "0{:s}00", "+{:s}"))
+    records = draw.records()
+    for record in records:
+        record[9:13] = [spell.format(value) for value in record[9:13]]
+        record[8] += draw.pick(("", ".", ".0", ".000"))
+    return Made(body=text(records).encode())
+
+
 VALUE_KINDS: dict[str, Build] = {
     build.__name__: build
     for build in (
         date_that_is_none, number_that_is_none, number_out_of_range, formula, code, text_not_allowed,
-        totals_that_do_not_add_up, repeated_order, blanks_around, all_bad,
+        totals_that_do_not_add_up, repeated_order, blanks_around, numbers_in_other_words, all_bad,
     )
 }  # fmt: skip

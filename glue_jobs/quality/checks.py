@@ -8,7 +8,7 @@ Conditions are evaluated for every row and never null; sentences only for rows t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_, or_
 
@@ -19,8 +19,10 @@ from contracts import model
 from glue_jobs import parsing
 
 FIELD_COUNT = "row.field_count"
+REPEATED_HEADER = "row.repeated_header"
 ERASED = "subject.erased"
 DAMAGED = "_damaged"  # the row as written, where its number of fields is not the header's
+IS_HEADER = "_is_header"  # whether the record is the header again, as joined files have it
 
 BROKEN_TYPE = "array<struct<rule_id: string, reason: string>>"
 
@@ -52,15 +54,15 @@ def kept_name(name: str) -> str:
 def of_contract(contract: model.Contract, field_count: int, erased: Sequence[str] = ()) -> list[Check]:
     """Every check of the contract, in the order in which reasons are written.
 
-    Works on a frame with the typed columns, their texts (`text_name`), what is kept of personal data (`kept_name`) and
-    DAMAGED; `field_count` is the header's, `erased` are tokens of data subjects whose records are refused.
+    Works on a frame with the typed columns, their texts (`text_name`), what is kept of personal data (`kept_name`),
+    DAMAGED and IS_HEADER. `field_count` is the header's; `erased` are tokens of people whose records are refused.
     """
-    found = [_fields(contract.intake.delimiter, field_count)]
-    if contract.subject_column:
-        found.append(_erased(contract.subject_column, erased))
+    found = [_erased(contract.subject_column, erased)] if contract.subject_column else []
     for column in contract.columns:
         found += _of_column(column, contract.is_required(column))
-    return found + [_of_rule(contract, rule) for rule in contract.rules]
+    found += [_of_rule(contract, rule) for rule in contract.rules]
+    fields = _fields(contract.intake.delimiter, field_count)
+    return [fields, _repeated_header(), *map(_of_records_only, found)]
 
 
 def any_broken(checks: list[Check]) -> Column:
@@ -86,6 +88,16 @@ def _fields(delimiter: str, field_count: int) -> Check:
     return Check(FIELD_COUNT, row.isNotNull(), reason)
 
 
+def _repeated_header() -> Check:
+    reason = F.lit("row: the header again, which is no record; files were probably joined")
+    return Check(REPEATED_HEADER, F.col(IS_HEADER), reason, needs=(FIELD_COUNT,))
+
+
+def _of_records_only(check: Check) -> Check:
+    """The check, put to no header: one reason is enough for it."""
+    return replace(check, broken=check.broken & ~F.col(IS_HEADER), needs=(*check.needs, REPEATED_HEADER))
+
+
 def _erased(subject: model.Column, erased: Sequence[str]) -> Check:
     broken = _true(F.col(kept_name(subject.name)).isin(*erased)) if erased else F.lit(False)
     reason = F.lit(f"{subject.name}: this person's records were erased and are not taken again")
@@ -98,9 +110,8 @@ def _of_column(column: model.Column, required: bool) -> Iterator[Check]:
         empty = F.col(DAMAGED).isNull() & text.isNull()
         reason = F.lit(f"{column.name}: no value, but the contract requires one")
         yield Check(f"{column.name}.required", empty, reason, needs=(FIELD_COUNT,))
-    if column.type != "string":
-        reason = _sentence(column, parsing.complaint(column, text))
-        yield Check(f"{column.name}.type", _did_not_parse(column), reason, needs=(FIELD_COUNT,))
+    reason = _sentence(column, parsing.complaint(column, text))
+    yield Check(f"{column.name}.type", _did_not_parse(column), reason, needs=(FIELD_COUNT,))
     needs = _value_of(column)
     limits = {"minimum": (column.minimum, value.__lt__, "below"), "maximum": (column.maximum, value.__gt__, "above")}
     for name, (limit, beyond, side) in limits.items():
@@ -108,16 +119,17 @@ def _of_column(column: model.Column, required: bool) -> Iterator[Check]:
             broken = _true(beyond(F.lit(limit).cast(column.type)))
             reason = _sentence(column, F.lit(f"is {side} the {name} {limit}"))
             yield Check(f"{column.name}.{name}", broken, reason, needs=needs)
+    parsed = value.isNotNull()
     if column.allowed:
         choice = F.lit(f"is not one of {', '.join(column.allowed)}")
-        refused = _true(~text.isin(*column.allowed))
+        refused = _true(parsed & ~text.isin(*column.allowed))
         yield Check(f"{column.name}.allowed", refused, _sentence(column, choice), needs=needs)
     if column.pattern:
-        wrong = _true(~text.rlike(rf"\A(?:{column.pattern})\z"))
+        wrong = _true(parsed & ~text.rlike(rf"\A(?:{column.pattern})\z"))
         reason = _sentence(column, F.lit(f"does not match {column.pattern}"))
         yield Check(f"{column.name}.pattern", wrong, reason, needs=needs)
     if column.max_length is not None:
-        too_long = _true(F.length(text) > column.max_length)
+        too_long = _true(parsed & (F.length(text) > column.max_length))
         size = F.lit(f"has more than {column.max_length} characters")
         yield Check(f"{column.name}.max_length", too_long, _sentence(column, size), needs=needs)
 

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from contracts import model
 from contracts.errors import PermanentError
 from contracts.personal_data import HIDDEN
+from glue_jobs import parsing
 from glue_jobs.quality.checks import kept_name, text_name
 
 INNER, OUTER = "_inner_pad", "_outer_pad"
@@ -55,13 +56,13 @@ def protected(rows: DataFrame, contract: model.Contract, key_pads: DataFrame | N
 
 
 def written(column: model.Column) -> Column:
-    """The text that is protected: of equal values the same, however they were written (7 and +007 for an int).
+    """The text that is protected: of equal values the same, however they were written (7 and "+007" for an int).
 
-    A string is its trimmed text; another type is cast to string (12.50, 2024-05-31, true) or, where it does not parse,
-    its trimmed text.
+    Another type than string is cast to string (12.50, 2024-05-31, true); what does not parse, and every string, is its
+    trimmed text without quotes around it: a refused record is the person's, too. Equals rows.grammar.subject_text.
     """
-    text = F.col(text_name(column.name))
-    return text if column.type == "string" else F.coalesce(F.col(column.name).cast("string"), text)
+    text = parsing.unquoted(F.col(text_name(column.name)))
+    return text if column.type == "string" else F.coalesce(parsing.value(column, text).cast("string"), text)
 
 
 def token(text: Column) -> Column:

@@ -8,11 +8,14 @@ what is kept of personal data leaves this pass.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import and_, or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts import model
+from contracts.headers import UNCOUNTED, normalized_header
 from glue_jobs import parsing
 from glue_jobs.quality import checks
 from glue_jobs.transforms import protection
@@ -25,7 +28,9 @@ WITHHELD = "(withheld: it may show personal data; the record itself is in the ra
 
 
 def parsed(raw: DataFrame, contract: model.Contract, layout: Layout) -> DataFrame:
-    """Add the typed columns and their trimmed texts to a frame of text fields."""
+    """Add the typed columns, their trimmed texts and IS_HEADER to a frame of text fields."""
+    if layout.nameless:
+        raw = raw.withColumn(checks.DAMAGED, F.coalesce(checks.DAMAGED, _with_too_many_fields(contract, layout)))
     places = {name: F.col(field) for field, name in zip(layout.field_names, layout.columns, strict=True) if name}
     intact = F.col(checks.DAMAGED).isNull()
     texts = {
@@ -38,7 +43,8 @@ def parsed(raw: DataFrame, contract: model.Contract, layout: Layout) -> DataFram
         **{name: F.lit(None).cast("string") for name in lacking},
     }
     values = {column.name: parsing.value(column, F.col(checks.text_name(column.name))) for column in contract.columns}
-    return raw.withColumns(texts).withColumns(filled).withColumns(values)
+    typed = raw.withColumns(texts).withColumns(filled).withColumns(values)
+    return typed.withColumn(checks.IS_HEADER, is_header([contract.column(name) for name in places]))
 
 
 def checked(
@@ -49,7 +55,7 @@ def checked(
     The verdict: rule ids, reasons, raw text and warnings; null where there is none. `key_pads`: transforms.protection;
     `erased`: tokens of data subjects whose records are refused.
     """
-    found = checks.of_contract(contract, len(layout.columns), erased)
+    found = checks.of_contract(contract, layout.named_fields, erased)
     refusing = [check for check in found if check.action != "warn"]
     warning = [check for check in found if check.action == "warn"]
     judged = protection.protected(rows, contract, key_pads).withColumns(
@@ -69,6 +75,24 @@ def checked(
         F.when(F.col("_broken").isNotNull(), _written(contract, layout)).alias(RAW_TEXT),
         WARNINGS,
     )
+
+
+def _with_too_many_fields(contract: model.Contract, layout: Layout) -> Column:
+    """The record as written where a field without a name holds a value, else null; intake refuses such files."""
+    nameless = [parsing.trimmed(F.col(layout.field_names[place])) for place in layout.nameless]
+    filled = reduce(or_, (F.coalesce(text != "", F.lit(False)) for text in nameless))
+    return F.when(filled, _as_csv(contract, [F.col(name) for name in layout.field_names]))
+
+
+def is_header(columns: Sequence[model.Column]) -> Column:
+    """Whether each value is its column's name. A record with a number or date that parses need not be compared."""
+    unparsed = [F.col(column.name).isNull() for column in columns if column.type != "string"]
+    named = [
+        F.lower(F.regexp_replace(F.col(checks.text_name(column.name)), f"[{UNCOUNTED}]", ""))
+        == normalized_header(column.source_name)
+        for column in columns
+    ]
+    return F.coalesce(reduce(and_, [*unparsed, *named]), F.lit(False))
 
 
 def _kept(column: model.Column) -> Column:

@@ -18,6 +18,7 @@ from contracts import records
 from contracts.errors import PermanentError
 from contracts.headers import ORIGIN_HEADER, REPLAY_HEADERS
 from contracts.model import Contract
+from contracts.texts import cleaned
 from pipeline.aws_errors import code
 from pipeline.ledger import Item
 from pipeline.run_documents.store import MISSING
@@ -111,7 +112,7 @@ def rows_of(path: Path, delimiter: str) -> Iterator[int]:
             )
         place = header.index(ORIGIN_HEADER)
         for number, values in every:
-            text = values[place].strip() if place < len(values) else ""
+            text = cleaned(values[place]) if place < len(values) else ""
             if not (text.isascii() and text.isdigit()):
                 raise NotExported(
                     f"{path}: record {number} has {text!r} as {ORIGIN_HEADER}, which is not a record number"

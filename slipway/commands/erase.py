@@ -13,12 +13,12 @@ from pathlib import Path
 from contracts import naming, personal_data
 from contracts.errors import PermanentError
 from contracts.model import Column, Contract
+from contracts.texts import cleaned
+from rows.grammar import subject_text
 from slipway.acting import operations
 from slipway.console import confirm, counted, say
 from slipway.deployment import Deployment, connect
 from slipway.reading import lake, ledgers
-
-BLANKS = " \t\r\n\u00a0"  # what the jobs trim; docs/reference/files.md
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     column = _subject_column(contract)
     value = _value(options.subject_file)
     deployment = connect(options.environment)
-    token = personal_data.token(_key(deployment), personal_data.written(column.type, value))
+    token = personal_data.token(_key(deployment), subject_text(column.type, value))
     processed, quarantined = _rows(deployment, contract, column, token)
     say(f"token of the subject: {token}")
     say(f"{counted(processed, 'row')} of {contract.dataset} and {counted(quarantined, 'row')} in quarantine are theirs")
@@ -51,7 +51,7 @@ def _value(source: str) -> str:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise PermanentError(f"{source} cannot be read as a text: {error}") from error
-    lines = [line.strip(BLANKS) for line in text.splitlines() if line.strip(BLANKS)]
+    lines = [line for line in map(cleaned, text.splitlines()) if line]
     if len(lines) != 1:
         raise PermanentError(f"{source} has {len(lines)} lines with text; it must hold the value of one data subject")
     return lines[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from pathlib import Path
 
 from contracts.headers import normalized_header
 from contracts.model import Column, Contract
+
+BLANKS = " \t\r\n\u00a0\u2007\u202f\u3000\u200b\u200c\u200d\ufeff"  # docs/reference/files.md
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,25 +35,42 @@ def delivered(files: Iterable[Path], contract: Contract) -> Delivered:
     totals = {column.name: Decimal(0) for column in contract.control_columns}
     wanted = {normalized_header(column.source_name): column for column in contract.control_columns}
     for file in files:
-        for record in _records(file):
+        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        text = content.decode("utf-8-sig")
+        header = next(_records(text))
+        columns = [wanted.get(normalized_header(name)) for name in header]
+        width = _width(text, len(header))
+        for record in itertools.islice(_records(text), 1, None):
             rows += 1
-            if None in record or None in record.values():
+            if len(record) != width:
                 continue  # more or fewer fields than the header: no value is known to stand in its column
-            for header, value in record.items():
-                column = wanted.get(normalized_header(header))
+            for column, value in zip(columns, record, strict=False):
                 if column:
                     totals[column.name] += _amount(value, column)
     return Delivered(rows=rows, totals=totals)
 
 
-def _records(file: Path) -> Iterator[dict[str, str]]:
-    content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    yield from csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+def _records(text: str) -> Iterator[list[str]]:
+    """The header and the records; a blank line is none."""
+    yield from filter(None, csv.reader(io.StringIO(text, newline="")))
 
 
-def _amount(text: str | None, column: Column) -> Decimal:
+def _width(text: str, names: int) -> int:
+    """Fields of a sound record: as many as names, or one more if all of them end with a delimiter."""
+    ended = False
+    for record in itertools.islice(_records(text), 1, None):
+        if len(record) == names or (len(record) == names + 1 and record[-1].strip(BLANKS)):
+            return names
+        ended = ended or len(record) == names + 1
+    return names + 1 if ended else names
+
+
+def _amount(text: str, column: Column) -> Decimal:
+    """A number written without loss for its column, otherwise 0."""
     precision, scale = column.precision_and_scale or (38, 0)
-    fraction = rf"(\.[0-9]{{1,{scale}}})?" if scale else ""
-    plain = rf"[+-]?[0-9]{{1,{precision - scale}}}{fraction}"
-    value = (text or "").strip()
-    return Decimal(value) if re.fullmatch(plain, value) else Decimal(0)
+    value = text.strip(BLANKS)
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", value):
+        return Decimal(0)
+    amount = Decimal(value)
+    fits = amount == round(amount, scale) and abs(amount) < 10 ** (precision - scale)
+    return amount if fits else Decimal(0)

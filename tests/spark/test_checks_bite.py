@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from contracts.model import Contract, Rule
 from glue_jobs import parsing
 from glue_jobs.quality import checks
+from glue_jobs.transforms import staging
 from tests.spark.orders import ORDERS, column
 
 FIELDS = ("row.field_count",)
@@ -82,6 +83,17 @@ BREAKS: list[tuple[Row, list[tuple[str, str]]]] = [
       ("status.allowed", "status: 'gone' is not one of open, paid"),
       ("note.pattern", "note: 'ab1cde' does not match [a-z]*"),
       ("note.max_length", "note: 'ab1cde' has more than 5 characters")]),
+    (but(status='"paid"', note='"AB"', mail='"a@b.c"'),
+     [("status.type", f"status: '\"paid\"' {parsing.QUOTED}"),
+      ("note.type", f"note: '\"AB\"' {parsing.QUOTED}"),
+      ("mail.type", f"mail: {HIDDEN} {parsing.QUOTED}")]),
+    (("Number", "\ufeffDAY", "sta-tus", "(amount)", "no te", '"mail"'),
+     [("row.repeated_header", "row: the header again, which is no record; files were probably joined")]),
+    (("2", "day", "status", "amount", "note", "mail"),
+     [("day.type", "day: 'day' is not a date written M/d/yyyy"),
+      ("status.allowed", "status: 'status' is not one of open, paid"),
+      ("amount.type", "amount: 'amount' is not a number"),
+      ("mail.pattern", f"mail: {HIDDEN} does not match .*@.*")]),
     (("a;b",), [("row.field_count", "row: 2 fields where the header has 6")]),
     (('1;"2;3";"4"";5";6',), [("row.field_count", "row: 4 fields where the header has 6")]),
 ]  # fmt: skip
@@ -93,7 +105,8 @@ def frame(spark: SparkSession, rows: Sequence[Row]) -> DataFrame:
     texts = [(None, *row) if len(row) > 1 else (row[0], *(None for _ in names)) for row in rows]
     schema = ", ".join(f"{name} string" for name in (checks.DAMAGED, *map(checks.text_name, names)))
     values = {one.name: parsing.value(one, F.col(checks.text_name(one.name))) for one in CHECKED.columns}
-    return spark.createDataFrame(texts, schema).withColumns({**values, "_kept_mail": F.col("_text_mail")})
+    typed = spark.createDataFrame(texts, schema).withColumns({**values, "_kept_mail": F.col("_text_mail")})
+    return typed.withColumn(checks.IS_HEADER, staging.is_header(CHECKED.columns))
 
 
 @pytest.fixture(scope="module")
@@ -121,25 +134,30 @@ def test_without_erased_persons_nobody_is_refused_and_without_checks_nothing_is_
 
 def test_each_check_names_what_it_needs_and_what_it_does_in_the_order_of_the_contract(spark: SparkSession) -> None:
     assert spark  # columns are made by the JVM
-    value = {name: (*FIELDS, f"{name}.required", f"{name}.type") for name in ("number", "day", "status", "amount")}
-    value |= {name: (*FIELDS, f"{name}.required", f"{name}.type") for name in ("note", "mail")}
+    again = "row.repeated_header"
+    fields = (*FIELDS, again)
+    value = {one.name: (*FIELDS, f"{one.name}.required", f"{one.name}.type", again) for one in CHECKED.columns}
     assert [(check.rule_id, check.needs, check.action) for check in checks.of_contract(CHECKED, 6)] == [
         ("row.field_count", (), "quarantine"),
-        ("subject.erased", FIELDS, "quarantine"),
-        ("number.required", FIELDS, "quarantine"),
-        ("number.type", FIELDS, "quarantine"),
+        ("row.repeated_header", FIELDS, "quarantine"),
+        ("subject.erased", fields, "quarantine"),
+        ("number.required", fields, "quarantine"),
+        ("number.type", fields, "quarantine"),
         ("number.minimum", value["number"], "quarantine"),
-        ("day.required", FIELDS, "quarantine"),
-        ("day.type", FIELDS, "quarantine"),
+        ("day.required", fields, "quarantine"),
+        ("day.type", fields, "quarantine"),
         ("day.maximum", value["day"], "quarantine"),
+        ("status.type", fields, "quarantine"),
         ("status.allowed", value["status"], "quarantine"),
-        ("amount.type", FIELDS, "quarantine"),
+        ("amount.type", fields, "quarantine"),
         ("amount.minimum", value["amount"], "quarantine"),
         ("amount.maximum", value["amount"], "quarantine"),
+        ("note.type", fields, "quarantine"),
         ("note.pattern", value["note"], "quarantine"),
         ("note.max_length", value["note"], "quarantine"),
+        ("mail.type", fields, "quarantine"),
         ("mail.pattern", value["mail"], "quarantine"),
-        ("paid_is_positive", (*value["status"], "amount.required", "amount.type"), "warn"),
-        ("first_is_open", (*value["number"], "status.required", "status.type"), "halt"),
+        ("paid_is_positive", (*value["status"][:-1], "amount.required", "amount.type", again), "warn"),
+        ("first_is_open", (*value["number"][:-1], "status.required", "status.type", again), "halt"),
         ("mail_is_short", value["mail"], "quarantine"),
     ]

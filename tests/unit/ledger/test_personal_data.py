@@ -47,21 +47,3 @@ def test_another_key_gives_another_token() -> None:
 @pytest.mark.parametrize(("text", "mask"), [("Ann", "A***"), ("Annabelle", "A***"), ("Ö", "Ö***"), ("", "***")])
 def test_a_mask_shows_the_first_character_and_not_the_length(text: str, mask: str) -> None:
     assert personal_data.masked(text) == mask
-
-
-@pytest.mark.parametrize(
-    ("kind", "text", "written"),
-    [
-        ("int", "+007", "7"),
-        ("bigint", "-0", "0"),
-        ("bigint", "000000000000000012", "12"),
-        ("int", "seven", "seven"),
-        ("bigint", "0000000000000000012", "0000000000000000012"),  # 19 digits: the jobs read no number
-        ("int", "\u0667", "\u0667"),  # an Arabic digit is none of theirs either
-        ("int", "+3000000000", "+3000000000"),  # no int either
-        ("bigint", "+3000000000", "3000000000"),
-        ("string", "007", "007"),
-    ],
-)
-def test_a_number_is_one_person_however_it_is_written(kind: str, text: str, written: str) -> None:
-    assert personal_data.written(kind, text) == written

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from contracts import model, personal_data
-from slipway.commands import erase
 from slipway.grammar import build_parser
 from tests.unit.slipway.conftest import DATASET, PROCESSED, Account
 
@@ -54,7 +53,7 @@ def test_maintenance_is_started_as_care_of_the_dataset(account: Account) -> None
 
 
 def test_only_the_token_of_the_subject_is_sent_and_shown(people: Account, tmp_path: Path, capsys: Any) -> None:
-    (tmp_path / "person").write_text(f"\ufeff\u00a0{PERSON} \r\n\n", encoding="utf-8")
+    (tmp_path / "person").write_text(f"\ufeff\u00a0{PERSON}\u200b \r\n\u3000\n", encoding="utf-8")
     assert people.slipway("erase", "--subject-file", str(tmp_path / "person"), "--yes", "--no-wait") == 0
     request = {"trigger": "operator", "dataset": DATASET, "mode": "erasure", "subject": TOKEN}
     assert people.stepfunctions.started == [("dataset-care", request)]
@@ -95,4 +94,3 @@ def test_a_dataset_without_subjects_says_so(account: Account, tmp_path: Path, ca
 def test_no_option_takes_the_value_itself() -> None:
     with pytest.raises(SystemExit):
         build_parser().parse_args(["erase", "--subject-file", "f", PERSON])
-    assert erase.BLANKS == " \t\r\n\u00a0"
