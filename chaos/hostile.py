@@ -20,6 +20,7 @@ from chaos import memory, serving
 from chaos.batches import batch
 from chaos.outcome import Outcome, left_open
 from chaos.world import World
+from rows.columns import REASONS, RULE_IDS, SOURCE_ROW, SOURCE_SHA256
 from sample_data.hostile import KINDS, HostileFile, hostile_files
 from sample_data.hostile_draw import Draw, text
 from slipway.acting.inbox import Alert
@@ -123,13 +124,14 @@ def _rows(world: World, files: Sequence[HostileFile], entries: dict[str, Entry])
     accepted = [file for file in files if entries.get(file.key, {}).get("status") == "loaded"]
     sound: dict[str, int] = dict(
         world.ask(
-            "select _source_sha256, cast(count(*) as integer) from processed.sales_records group by _source_sha256"
+            f"select {SOURCE_SHA256}, cast(count(*) as integer) "  # noqa: S608 - the pipeline's own names
+            f"from processed.sales_records group by {SOURCE_SHA256}"
         )
     )
     refused: dict[str, set[int]] = defaultdict(set)
     silent = []
     for sha256, row, rules, reasons in world.ask(
-        "select _source_sha256, _source_row, array_join(rule_ids, ','), array_join(reasons, '; ') "
+        f"select {SOURCE_SHA256}, {SOURCE_ROW}, array_join({RULE_IDS}, ','), array_join({REASONS}, '; ') "  # noqa: S608 - as above
         "from processed.sales_records_quarantine"
     ):
         refused[sha256].add(int(row))

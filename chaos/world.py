@@ -21,6 +21,7 @@ from contracts import model, naming
 from contracts.errors import PermanentError
 from local_cloud import deployment, session
 from local_cloud.session import LocalCloud
+from rows.columns import RAW_TEXT, REASONS, RULE_IDS, SOURCE_FILE, SOURCE_ROW, SOURCE_SHA256
 from slipway.acting.inbox import Inbox
 from slipway.deployment import Deployment, connect
 from slipway.reading import lake
@@ -164,10 +165,10 @@ class World:
     def tables(self) -> dict[str, list[Row]]:
         """Every row of the dataset's tables, without what differs from run to run, in a fixed order."""
         contract = model.load(DATASET)
-        origin = ["_source_sha256", "_source_file", "_source_row"]
+        origin = [SOURCE_SHA256, SOURCE_FILE, SOURCE_ROW]
         wanted = {f"processed.{DATASET}": [*(column.name for column in contract.columns), *origin]}
         wanted[f"processed.{naming.quarantine_table(DATASET)}"] = [
-            *origin, "array_join(rule_ids, ',')", "array_join(reasons, '; ')", "raw_text",
+            *origin, f"array_join({RULE_IDS}, ',')", f"array_join({REASONS}, '; ')", RAW_TEXT,
         ]  # fmt: skip
         for curated in contract.curated:
             wanted[f"curated.{curated.name}"] = [column.name for column in curated.columns]

@@ -16,9 +16,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from contracts import model
-from glue_jobs.quality.checks import DAMAGED
-from glue_jobs.transforms.staging import SOURCE, SPLIT_ROW, SPLIT_START
 from pipeline.run_documents import Manifest, ManifestFile
+from rows.columns import DAMAGED, SOURCE_SHA256, SPLIT_ROW, SPLIT_START
 from rows.layout import Layout
 
 SMALLEST_SPLIT_BYTES = 4 * 1024 * 1024  # below, a task costs more than it saves
@@ -51,7 +50,7 @@ def text_fields(
     row = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << ROW_BITS) - 1))
     return records.select(
         "*",
-        folder.alias(SOURCE),  # <dataset>/ingest_date=.../<sha256>/<file>, see contracts.naming.raw_key
+        folder.alias(SOURCE_SHA256),  # <dataset>/ingest_date=.../<sha256>/<file>, see contracts.naming.raw_key
         F.col("_metadata.file_block_start").alias(SPLIT_START),
         row.alias(SPLIT_ROW),
     )

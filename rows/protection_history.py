@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from contracts.model import Contract
 
 PREFIX = "slipway.personal-data."  # of table properties; the version of the contract follows
-VERSION = "_contract_version"  # column with the version of each row
 WORDS = {"hash": "a token in place of the value", "mask": "its first character only", None: "the value as it came"}
 
 

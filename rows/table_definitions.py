@@ -5,24 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 from contracts import model, naming
-from rows import protection_history
+from rows import columns, protection_history
 from rows.tables import Table, TableColumn
 
 ORIGIN = (
-    TableColumn(name="_source_sha256", type="string", comment="Content hash of the file the row came from."),
-    TableColumn(name="_source_file", type="string", comment="Name of the file as the partner wrote it."),
-    TableColumn(name="_source_row", type="bigint", comment="Number of the record in its file, from 1."),
-    TableColumn(name="_received_at", type="timestamp_ntz", comment="When the file arrived, in UTC."),
-    TableColumn(name="_run_id", type="string", comment="The run that wrote the row."),
-    TableColumn(name="_contract_version", type="string", comment="Contract version the row was checked against."),
+    TableColumn(name=columns.SOURCE_SHA256, type="string", comment="Content hash of the file the row came from."),
+    TableColumn(name=columns.SOURCE_FILE, type="string", comment="Name of the file as the partner wrote it."),
+    TableColumn(name=columns.SOURCE_ROW, type="bigint", comment="Number of the record in its file, from 1."),
+    TableColumn(name=columns.RECEIVED_AT, type="timestamp_ntz", comment="When the file arrived, in UTC."),
+    TableColumn(name=columns.RUN_ID, type="string", comment="The run that wrote the row."),
+    TableColumn(name=columns.CONTRACT_VERSION, type="string", comment="Contract version the row was checked against."),
 )
 VERDICT = (
-    TableColumn(name="rule_ids", type="array<string>", comment="Rules that the record breaks."),
-    TableColumn(name="reasons", type="array<string>", comment="What is wrong, one sentence per rule."),
-    TableColumn(name="raw_text", type="string", comment="The record as a line of its file, without personal data."),
-    TableColumn(name="_subject", type="string", comment="Token of the person that the record is about, if it is."),
-    TableColumn(name="resolved_by", type="string", comment="Content hash of the file that corrected it; null: open."),
-    TableColumn(name="resolved_at", type="timestamp_ntz", comment="When the run with that file began, in UTC."),
+    TableColumn(name=columns.RULE_IDS, type="array<string>", comment="Rules that the record breaks."),
+    TableColumn(name=columns.REASONS, type="array<string>", comment="What is wrong, one sentence per rule."),
+    TableColumn(
+        name=columns.RAW_TEXT, type="string", comment="The record as a line of its file, without personal data."
+    ),
+    TableColumn(name=columns.SUBJECT, type="string", comment="Token of the person that the record is about, if it is."),
+    TableColumn(
+        name=columns.RESOLVED_BY, type="string", comment="Content hash of the file that corrected it; null: open."
+    ),
+    TableColumn(name=columns.RESOLVED_AT, type="timestamp_ntz", comment="When the run with that file began, in UTC."),
 )
 QUALITY = (
     TableColumn(name="run_id", type="string", comment="The run that checked."),
@@ -60,7 +64,7 @@ def quarantine(contract: model.Contract, environment: str, bucket: str | None) -
         database=naming.database(environment, "processed"),
         name=name,
         columns=(*ORIGIN, *VERDICT, *map(_column, contract.control_columns)),
-        partition_column="_received_at",
+        partition_column=columns.RECEIVED_AT,
         partition_transform="day",
         comment=f"Records of {contract.dataset} that its contract refuses, with the reasons.",
         location=_location(bucket, name),

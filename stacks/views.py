@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contracts import naming
 from contracts.model import Contract, CuratedModel
+from rows.columns import RECEIVED_AT, RULE_IDS, SOURCE_FILE
 from stacks.constructs.athena_view import View, ViewColumn
 
 
@@ -24,13 +25,13 @@ def _quarantine_by_rule(contract: Contract, environment: str) -> View:
         database=database,
         description=f"Rows of {contract.dataset} in quarantine, by rule and file",
         sql=(
-            "SELECT rule_id, _source_file AS source_file, count(*) AS rows_quarantined, "
+            f"SELECT rule_id, {SOURCE_FILE} AS source_file, count(*) AS rows_quarantined, "
             # Iceberg keeps microseconds with a zone; the columns of a view are declared with milliseconds and none.
-            "CAST(min(_received_at) AS timestamp(3)) AS first_received_at, "
-            "CAST(max(_received_at) AS timestamp(3)) AS last_received_at\n"
+            f"CAST(min({RECEIVED_AT}) AS timestamp(3)) AS first_received_at, "
+            f"CAST(max({RECEIVED_AT}) AS timestamp(3)) AS last_received_at\n"
             f"FROM {database}.{table}\n"
-            "CROSS JOIN UNNEST(rule_ids) AS broken (rule_id)\n"
-            "GROUP BY rule_id, _source_file"
+            f"CROSS JOIN UNNEST({RULE_IDS}) AS broken (rule_id)\n"
+            f"GROUP BY rule_id, {SOURCE_FILE}"
         ),
         columns=(
             ViewColumn(name="rule_id", type="string", description="Rule that the rows break"),

@@ -10,10 +10,11 @@ from pyspark.sql import functions as F
 
 from contracts import model
 from glue_jobs.loading.work import Loading
-from glue_jobs.transforms import figures, period_columns, staging
+from glue_jobs.transforms import figures, period_columns
 from glue_jobs.transforms.deduplication import FATE, SUPERSEDED
 from glue_jobs.transforms.figures import ROWS, Totals
 from pipeline.run_documents import LoadedFile, PartTotals, TouchedDates
+from rows.columns import SOURCE_SHA256
 
 Committed = dict[tuple[str, str], Row]  # (table, file) -> rows and totals
 PROCESSED, QUARANTINE = "processed", "quarantine"
@@ -37,7 +38,7 @@ def committed(loading: Loading, splits: list[Row]) -> Committed:
             (QUARANTINE, refused.where(loading.of_files & F.expr(loading.received_sql))),
         )
     ]
-    return {(row["table"], row[staging.SOURCE]): row for row in reduce(DataFrame.unionByName, parts).collect()}
+    return {(row["table"], row[SOURCE_SHA256]): row for row in reduce(DataFrame.unionByName, parts).collect()}
 
 
 def by_file(loading: Loading, read: list[Row], fates: list[Row], found: Committed) -> tuple[LoadedFile, ...]:
@@ -45,10 +46,10 @@ def by_file(loading: Loading, read: list[Row], fates: list[Row], found: Committe
     files = []
     for file in loading.manifest.files:
         measured = {
-            "read": [split for split in read if split[staging.SOURCE] == file.sha256],
+            "read": [split for split in read if split[SOURCE_SHA256] == file.sha256],
             "loaded": [row for row in [found.get((PROCESSED, file.sha256))] if row],
             "quarantined": [row for row in [found.get((QUARANTINE, file.sha256))] if row],
-            "deduplicated": [row for row in fates if row[staging.SOURCE] == file.sha256 and row[FATE] == SUPERSEDED],
+            "deduplicated": [row for row in fates if row[SOURCE_SHA256] == file.sha256 and row[FATE] == SUPERSEDED],
         }
         files.append(
             LoadedFile(

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from glue_jobs import storage
 from glue_jobs.loading.work import Loading
 from glue_jobs.transforms import figures, records
+from rows.columns import RESOLVED_BY
 
 Heads = dict[str, int | None]
 
@@ -51,4 +52,4 @@ def judged(loading: Loading, rows: DataFrame, splits: list[Row], before: Heads) 
 def _resolved(loading: Loading) -> DataFrame:
     """Published records of these files that corrected ones have replaced."""
     refused = loading.tables.read(loading.quarantine).where(loading.of_files & F.expr(loading.received_sql))
-    return refused.where(F.col(records.RESOLVED_BY).isNotNull())
+    return refused.where(F.col(RESOLVED_BY).isNotNull())

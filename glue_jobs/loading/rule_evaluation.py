@@ -12,8 +12,8 @@ from glue_jobs.loading.work import Loading
 from glue_jobs.quality import checks, table_checks
 from glue_jobs.transforms import figures
 from glue_jobs.transforms.figures import ROWS
-from glue_jobs.transforms.staging import RULE_IDS, SPLIT_START, WARNINGS
 from rows import protection_history, rule_results
+from rows.columns import SPLIT_START, STAGED_RULE_IDS, WARNINGS
 from rows.rule_results import RuleResult, Verdict
 
 
@@ -22,7 +22,7 @@ def verdicts(rows: DataFrame, splits: list[Row]) -> list[Verdict]:
     if not any(split["refused"] or split["warned"] for split in splits):
         return []
     return [
-        Verdict(rule_ids=frozenset((row[RULE_IDS] or []) + (row[WARNINGS] or [])), rows=row[ROWS])
+        Verdict(rule_ids=frozenset((row[STAGED_RULE_IDS] or []) + (row[WARNINGS] or [])), rows=row[ROWS])
         for row in figures.by_verdict(rows).collect()
     ]
 

@@ -13,10 +13,11 @@ from glue_jobs.loading.work import Loading
 from glue_jobs.transforms import figures, protection, records, staging
 from glue_jobs.transforms.figures import ROWS, Totals
 from rows import layout
+from rows.columns import RECEIVED_AT, ROWS_BEFORE, SOURCE_FILE, SOURCE_SHA256, SPLIT_START
 
 SPLITS_SCHEMA = (
-    f"{staging.SOURCE} string, {staging.SPLIT_START} bigint, {records.ROWS_BEFORE} bigint, "
-    f"{records.FILE_NAME} string, {records.RECEIVED_AT} timestamp_ntz"
+    f"{SOURCE_SHA256} string, {SPLIT_START} bigint, {ROWS_BEFORE} bigint, "
+    f"{SOURCE_FILE} string, {RECEIVED_AT} timestamp_ntz"
 )
 
 
@@ -55,9 +56,9 @@ def numbered(loading: Loading, staged: DataFrame, splits: list[Row]) -> DataFram
     """Staged rows with their origin; a record's number is the rows of earlier splits of its file plus its place."""
     files = {file.sha256: file for file in loading.manifest.files}
     places, before = [], dict.fromkeys(files, 0)
-    for split in sorted(splits, key=lambda row: (row[staging.SOURCE], row[staging.SPLIT_START])):
-        file = files[split[staging.SOURCE]]
-        places.append((file.sha256, split[staging.SPLIT_START], before[file.sha256], file.file_name, file.received_at))
+    for split in sorted(splits, key=lambda row: (row[SOURCE_SHA256], row[SPLIT_START])):
+        file = files[split[SOURCE_SHA256]]
+        places.append((file.sha256, split[SPLIT_START], before[file.sha256], file.file_name, file.received_at))
         before[file.sha256] += split[ROWS]
     frame = loading.spark.createDataFrame(places, SPLITS_SCHEMA)
     return records.numbered(staged, frame, loading.manifest.run_id, loading.contract.version)

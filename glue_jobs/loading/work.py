@@ -9,9 +9,8 @@ from pyspark.sql import functions as F
 
 from contracts import headers, model, naming
 from glue_jobs.tables import Tables
-from glue_jobs.transforms import records
-from glue_jobs.transforms.staging import SOURCE
 from pipeline.run_documents import Manifest
+from rows.columns import RECEIVED_AT, SOURCE_SHA256
 from rows.tables import Table
 
 
@@ -66,19 +65,19 @@ class Loading:
     @property
     def of_files(self) -> Column:
         """The condition that a row came from a file of this run."""
-        return F.col(SOURCE).isin(self.hashes)
+        return F.col(SOURCE_SHA256).isin(self.hashes)
 
     @property
     def of_files_sql(self) -> str:
         """The same condition as SQL text."""
         hashes = ", ".join(f"'{sha256}'" for sha256 in self.hashes)
-        return f"{SOURCE} IN ({hashes})"
+        return f"{SOURCE_SHA256} IN ({hashes})"
 
     @property
     def received_sql(self) -> str:
         """The condition that a row arrived with the batch, by which the quarantine's partitions are skipped."""
         times = [file.received_at for file in self.manifest.files]
-        return f"{records.RECEIVED_AT} BETWEEN TIMESTAMP_NTZ '{min(times)}' AND TIMESTAMP_NTZ '{max(times)}'"
+        return f"{RECEIVED_AT} BETWEEN TIMESTAMP_NTZ '{min(times)}' AND TIMESTAMP_NTZ '{max(times)}'"
 
     def processed_of(self, dataset: str) -> Table:
         """The processed table of another dataset, to be read."""

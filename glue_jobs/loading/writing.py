@@ -10,6 +10,7 @@ from glue_jobs.transforms import deduplication, figures, records
 from glue_jobs.transforms.deduplication import FATE, REPLACING
 from glue_jobs.transforms.figures import ROWS
 from rows import periods
+from rows.columns import ORDER, RESOLVED_AT, RESOLVED_BY, SOURCE_ROW, SOURCE_SHA256
 
 
 def quarantine(loading: Loading, rows: DataFrame, splits: list[Row], before: int | None) -> None:
@@ -35,15 +36,15 @@ def resolve(loading: Loading, rows: DataFrame) -> int:
         loading.quarantine,
         loading.branch,
         records.corrections(rows, replays),
-        on=f"t._source_sha256 = s.origin AND t._source_row = s.origin_row AND t._source_sha256 IN ({origins})",
-        when=f"t.{records.RESOLVED_BY} IS NULL",
+        on=(f"t.{SOURCE_SHA256} = s.origin AND t.{SOURCE_ROW} = s.origin_row AND t.{SOURCE_SHA256} IN ({origins})"),
+        when=f"t.{RESOLVED_BY} IS NULL",
         values={
-            records.RESOLVED_BY: "s.replay",
-            records.RESOLVED_AT: f"TIMESTAMP_NTZ '{loading.manifest.started_at}'",
+            RESOLVED_BY: "s.replay",
+            RESOLVED_AT: f"TIMESTAMP_NTZ '{loading.manifest.started_at}'",
         },
     )
     committed = loading.tables.read(loading.quarantine, branch=loading.branch)
-    return committed.where(F.col(records.RESOLVED_BY).isin(sorted(replays))).count()
+    return committed.where(F.col(RESOLVED_BY).isin(sorted(replays))).count()
 
 
 def merge(loading: Loading, rows: DataFrame, splits: list[Row], before: int | None) -> list[Row]:
@@ -84,5 +85,5 @@ def _match(loading: Loading, fates: list[Row]) -> tuple[str, str]:
     partitions = [day for row in fates if row[FATE] == REPLACING for day in row["partitions"]]
     same = [f"t.`{name}` = s.`{name}`" for name in records.key(contract)]
     within = periods.within_sql(f"t.`{contract.partition_column}`", partitions, contract.partition_transform)
-    mine, theirs = (", ".join(f"{side}.{name}" for name in records.ORDER) for side in "st")
+    mine, theirs = (", ".join(f"{side}.{name}" for name in ORDER) for side in "st")
     return f"{' AND '.join(same)} AND {within}", f"struct({mine}) > struct({theirs})"

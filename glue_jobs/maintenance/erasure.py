@@ -16,13 +16,11 @@ from contracts.errors import PermanentError
 from glue_jobs import curating
 from glue_jobs.maintenance import staged
 from glue_jobs.maintenance.work import Caring
-from glue_jobs.transforms import records
-from glue_jobs.transforms.staging import SOURCE
 from pipeline.run_documents import ErasureFindings, OriginFile
 from rows import protection_history
+from rows.columns import CONTRACT_VERSION, RECEIVED_AT, SOURCE_FILE, SOURCE_SHA256, SUBJECT
 from rows.tables import Table
 
-SUBJECT = "_subject"  # column of the quarantine table
 TOKEN = re.compile("[0-9a-f]{64}")  # contracts.personal_data.token
 UNNAMED = OriginFile(file_name=None, received_at=None, rows=0)  # read by a run; newer rows have replaced its rows
 
@@ -41,14 +39,14 @@ def found(caring: Caring) -> ErasureFindings:
     }
     files: dict[str, OriginFile] = {}
     for table, condition in places:
-        origin = (SOURCE, records.FILE_NAME, records.RECEIVED_AT)
+        origin = (SOURCE_SHA256, SOURCE_FILE, RECEIVED_AT)
         grouped = caring.tables.read(table).where(condition).groupBy(*origin).count().collect()
         rows[table.name] = sum(row["count"] for row in grouped)
         for row in grouped:
-            files[row[SOURCE]] = OriginFile(
-                file_name=row[records.FILE_NAME],
-                received_at=row[records.RECEIVED_AT],
-                rows=files.get(row[SOURCE], UNNAMED).rows + row["count"],
+            files[row[SOURCE_SHA256]] = OriginFile(
+                file_name=row[SOURCE_FILE],
+                received_at=row[RECEIVED_AT],
+                rows=files.get(row[SOURCE_SHA256], UNNAMED).rows + row["count"],
             )
     for sha256 in staged.sources(caring.spark, caring.runs_uri, _column(caring), _token(caring)):
         files.setdefault(sha256, UNNAMED)
@@ -112,10 +110,9 @@ def _require_one_form(caring: Caring, places: list[tuple[Table, str]]) -> None:
     """Raises PermanentError when rows of a contract that named the subject otherwise would not be found."""
     for table, _condition in places:
         versions = protection_history.with_subject(caring.contract, caring.tables.properties(table))
-        others = caring.tables.read(table).where(~F.col(protection_history.VERSION).isin(*versions))
+        others = caring.tables.read(table).where(~F.col(CONTRACT_VERSION).isin(*versions))
         counts = {
-            row[0]: row[1]
-            for row in others.groupBy(protection_history.VERSION).count().orderBy(protection_history.VERSION).collect()
+            row[0]: row[1] for row in others.groupBy(CONTRACT_VERSION).count().orderBy(CONTRACT_VERSION).collect()
         }
         if counts:
             found = ", ".join(f"{rows} of version {version}" for version, rows in counts.items())

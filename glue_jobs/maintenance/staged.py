@@ -10,7 +10,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from glue_jobs.transforms.staging import SOURCE
+from rows.columns import SOURCE_SHA256
 
 
 def sources(spark: SparkSession, runs_uri: str, column: str, token: str) -> set[str]:
@@ -20,7 +20,7 @@ def sources(spark: SparkSession, runs_uri: str, column: str, token: str) -> set[
     for folder in {file.getParent().toString() for file in _glob(spark, f"{runs_uri}*/staged/*.parquet")}:
         rows = spark.read.parquet(folder)
         if dict(rows.dtypes).get(column) == "string":
-            found |= {row[0] for row in rows.where(F.col(column) == token).select(SOURCE).distinct().collect()}
+            found |= {row[0] for row in rows.where(F.col(column) == token).select(SOURCE_SHA256).distinct().collect()}
     return found
 
 

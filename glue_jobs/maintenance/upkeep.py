@@ -11,9 +11,9 @@ from datetime import date, datetime, timedelta
 from contracts import model
 from glue_jobs import curating
 from glue_jobs.maintenance.work import Caring
-from glue_jobs.transforms import records
 from pipeline.run_documents import MaintenanceFindings
 from rows import periods
+from rows.columns import RECEIVED_AT
 from rows.tables import Table
 
 
@@ -75,7 +75,7 @@ def _retain_quarantine(caring: Caring, found: MaintenanceFindings) -> list[str]:
     if not caring.tables.exists(table):
         return []
     first = caring.now.date() - timedelta(days=days)  # whole days: the table is partitioned by them
-    caring.care.delete(table, f"`{records.RECEIVED_AT}` < TIMESTAMP_NTZ '{first} 00:00:00'")
+    caring.care.delete(table, f"`{RECEIVED_AT}` < TIMESTAMP_NTZ '{first} 00:00:00'")
     rows = _left(caring, table, found)
     return [f"{table.name}: {rows} records received before {first} left."] if rows else []
 

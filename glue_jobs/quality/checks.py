@@ -17,12 +17,11 @@ from pyspark.sql import functions as F
 
 from contracts import model
 from glue_jobs import parsing
+from rows.columns import DAMAGED, IS_HEADER, kept_name, text_name
 
 FIELD_COUNT = "row.field_count"
 REPEATED_HEADER = "row.repeated_header"
 ERASED = "subject.erased"
-DAMAGED = "_damaged"  # the row as written, where its number of fields is not the header's
-IS_HEADER = "_is_header"  # whether the record is the header again, as joined files have it
 
 BROKEN_TYPE = "array<struct<rule_id: string, reason: string>>"
 
@@ -39,16 +38,6 @@ class Check:
     reason: Column
     action: model.RuleAction = "quarantine"
     needs: tuple[str, ...] = ()
-
-
-def text_name(name: str) -> str:
-    """Column that holds the trimmed text of the contract column `name` beside its typed value."""
-    return f"_text_{name}"
-
-
-def kept_name(name: str) -> str:
-    """Column that holds what is kept of the personal data in the contract column `name`."""
-    return f"_kept_{name}"
 
 
 def of_contract(contract: model.Contract, field_count: int, erased: Sequence[str] = ()) -> list[Check]:

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from contracts import model
 from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
 from rows import protection_history
+from rows.columns import CONTRACT_VERSION
 from rows.rule_results import RuleResult
 
 ROWS = "rows"
@@ -95,7 +96,7 @@ def reference(rule: Reference, found: Row | None) -> RuleResult:
 def other_forms(alike: Mapping[str, Sequence[str]]) -> list[Column]:
     """Aggregates that `protection` judges: all rows, and per column the values of versions that are not `alike`."""
     counts = [
-        F.count(F.when(~F.col(protection_history.VERSION).isin(*versions), F.col(name))).alias(name)
+        F.count(F.when(~F.col(CONTRACT_VERSION).isin(*versions), F.col(name))).alias(name)
         for name, versions in alike.items()
     ]
     return [F.count(F.lit(1)).alias(ROWS), *counts]

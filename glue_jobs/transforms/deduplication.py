@@ -11,10 +11,9 @@ from pyspark.sql import functions as F
 
 from contracts import model
 from glue_jobs.transforms import records
-from glue_jobs.transforms.staging import SOURCE
+from rows.columns import ORDER, PLACE
 
 FATE, HELD_DATE = "_fate", "_held_date"
-ORIGIN = (SOURCE, records.ROW)
 SUPERSEDED = "superseded"  # a newer row with the same key exists
 UNCHANGED = "unchanged"  # the table holds this very row: an earlier attempt loaded it
 REPLACING = "replacing"  # the table holds an older row with the same key
@@ -27,7 +26,7 @@ def not_new(valid: DataFrame, held: DataFrame, contract: model.Contract) -> Data
     """
     key = list(records.key(contract))
     money = [column.name for column in contract.control_columns]
-    columns = list(dict.fromkeys([*key, *records.ORDER, *money]))
+    columns = list(dict.fromkeys([*key, *ORDER, *money]))
     keys = valid.select(*key)
     matching = held.join(keys, key, "left_semi")
     repeated = keys.groupBy(*key).agg(F.count(F.lit(1)).alias("_times")).where(F.col("_times") > 1)
@@ -43,7 +42,7 @@ def not_new(valid: DataFrame, held: DataFrame, contract: model.Contract) -> Data
 
 def without(valid: DataFrame, dropped: DataFrame) -> DataFrame:
     """The rows of a batch that are not among `dropped`."""
-    return valid.join(dropped.select(*ORIGIN), [*ORIGIN], "left_anti")
+    return valid.join(dropped.select(*PLACE), [*PLACE], "left_anti")
 
 
 def _fate() -> Column:

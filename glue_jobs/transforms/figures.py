@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from contracts import model
 from glue_jobs.transforms import period_columns
 from glue_jobs.transforms.deduplication import FATE, HELD_DATE
-from glue_jobs.transforms.staging import RULE_IDS, SOURCE, SPLIT_START, WARNINGS
+from rows.columns import SOURCE_SHA256, SPLIT_START, STAGED_RULE_IDS, WARNINGS
 
 ROWS = "rows"
 EXACT = Context(prec=76)  # twice the digits of Spark's largest decimal, so that no sum rounds
@@ -27,15 +27,15 @@ def of_source(contract: model.Contract) -> list[Column]:
 
 def by_split(staged: DataFrame, contract: model.Contract) -> DataFrame:
     """Per split of a file: rows, refused and warned rows, totals, and the days and keys that valid rows span."""
-    is_valid = F.col(RULE_IDS).isNull()
+    is_valid = F.col(STAGED_RULE_IDS).isNull()
     day = F.when(is_valid, F.to_date(contract.partition_column))
     spans = [F.min(day).alias("first_day"), F.max(day).alias("last_day")]
     if contract.key:
         first_key = F.when(is_valid, F.col(contract.key[0]))
         spans += [F.min(first_key).alias("least_key"), F.max(first_key).alias("greatest_key")]
-    return staged.groupBy(SOURCE, SPLIT_START).agg(
+    return staged.groupBy(SOURCE_SHA256, SPLIT_START).agg(
         *of_source(contract),
-        F.count(RULE_IDS).alias("refused"),
+        F.count(STAGED_RULE_IDS).alias("refused"),
         F.count(WARNINGS).alias("warned"),
         F.collect_set(period_columns.first_day_column(day, contract.partition_transform)).alias("partitions"),
         *spans,
@@ -45,18 +45,18 @@ def by_split(staged: DataFrame, contract: model.Contract) -> DataFrame:
 def by_fate(judged: DataFrame, contract: model.Contract) -> DataFrame:
     """Per file and fate: rows, totals, and the partitions of the rows held before."""
     held = period_columns.first_day_column(F.col(HELD_DATE), contract.partition_transform)
-    return judged.groupBy(SOURCE, FATE).agg(*of_source(contract), F.collect_set(held).alias("partitions"))
+    return judged.groupBy(SOURCE_SHA256, FATE).agg(*of_source(contract), F.collect_set(held).alias("partitions"))
 
 
 def by_file(rows: DataFrame, contract: model.Contract) -> DataFrame:
     """Per file: rows and totals."""
-    return rows.groupBy(SOURCE).agg(*of_source(contract))
+    return rows.groupBy(SOURCE_SHA256).agg(*of_source(contract))
 
 
 def by_verdict(rows: DataFrame) -> DataFrame:
     """Per combination of broken and warning rules that occurs: how many rows have it. Rows without any are left out."""
-    affected = rows.where(F.col(RULE_IDS).isNotNull() | F.col(WARNINGS).isNotNull())
-    return affected.groupBy(RULE_IDS, WARNINGS).agg(F.count(F.lit(1)).alias(ROWS))
+    affected = rows.where(F.col(STAGED_RULE_IDS).isNotNull() | F.col(WARNINGS).isNotNull())
+    return affected.groupBy(STAGED_RULE_IDS, WARNINGS).agg(F.count(F.lit(1)).alias(ROWS))
 
 
 def totals(row: Mapping[str, Any], contract: model.Contract) -> Totals:

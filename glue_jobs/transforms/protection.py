@@ -15,7 +15,7 @@ from contracts import model
 from contracts.errors import PermanentError
 from contracts.personal_data import HIDDEN
 from glue_jobs import parsing
-from glue_jobs.quality.checks import kept_name, text_name
+from rows.columns import kept_name, text_name
 
 INNER, OUTER = "_inner_pad", "_outer_pad"
 PADS_SCHEMA = f"{INNER} binary, {OUTER} binary"

@@ -19,32 +19,43 @@ from contracts.headers import UNCOUNTED, normalized_header
 from glue_jobs import parsing
 from glue_jobs.quality import checks
 from glue_jobs.transforms import protection
+from rows.columns import (
+    DAMAGED,
+    IS_HEADER,
+    ORIGIN_ROW,
+    SOURCE_SHA256,
+    SPLIT_ROW,
+    SPLIT_START,
+    STAGED_RAW_TEXT,
+    STAGED_REASONS,
+    STAGED_RULE_IDS,
+    WARNINGS,
+    kept_name,
+    text_name,
+)
 from rows.layout import Layout
 
-SOURCE, SPLIT_START, SPLIT_ROW = "_source_sha256", "_split_start", "_split_row"
-RULE_IDS, REASONS, RAW_TEXT, WARNINGS = "_rule_ids", "_reasons", "_raw_text", "_warnings"
-ORIGIN_ROW = "_origin_row"  # of a corrected record: the number of the one that it corrects
 WITHHELD = "(withheld: it may show personal data; the record itself is in the raw zone)"
 
 
 def parsed(raw: DataFrame, contract: model.Contract, layout: Layout) -> DataFrame:
     """Add the typed columns, their trimmed texts and IS_HEADER to a frame of text fields."""
     if layout.nameless:
-        raw = raw.withColumn(checks.DAMAGED, F.coalesce(checks.DAMAGED, _with_too_many_fields(contract, layout)))
+        raw = raw.withColumn(DAMAGED, F.coalesce(DAMAGED, _with_too_many_fields(contract, layout)))
     places = {name: F.col(field) for field, name in zip(layout.field_names, layout.columns, strict=True) if name}
-    intact = F.col(checks.DAMAGED).isNull()
+    intact = F.col(DAMAGED).isNull()
     texts = {
-        checks.text_name(name): parsing.trimmed(F.when(intact, _one_break(place) if layout.has_quotes else place))
+        text_name(name): parsing.trimmed(F.when(intact, _one_break(place) if layout.has_quotes else place))
         for name, place in places.items()
     }
-    lacking = {checks.text_name(column.name) for column in contract.columns} - texts.keys()
+    lacking = {text_name(column.name) for column in contract.columns} - texts.keys()
     filled = {
         **{name: parsing.present(F.col(name)) for name in texts},
         **{name: F.lit(None).cast("string") for name in lacking},
     }
-    values = {column.name: parsing.value(column, F.col(checks.text_name(column.name))) for column in contract.columns}
+    values = {column.name: parsing.value(column, F.col(text_name(column.name))) for column in contract.columns}
     typed = raw.withColumns(texts).withColumns(filled).withColumns(values)
-    return typed.withColumn(checks.IS_HEADER, is_header([contract.column(name) for name in places]))
+    return typed.withColumn(IS_HEADER, is_header([contract.column(name) for name in places]))
 
 
 def checked(
@@ -66,13 +77,13 @@ def checked(
     )
     return judged.select(
         *(_kept(column).alias(column.name) for column in contract.stored_columns),
-        SOURCE,
+        SOURCE_SHA256,
         SPLIT_START,
         SPLIT_ROW,
         _origin_row(layout).alias(ORIGIN_ROW),
-        F.col("_broken")["rule_id"].alias(RULE_IDS),
-        F.col("_broken")["reason"].alias(REASONS),
-        F.when(F.col("_broken").isNotNull(), _written(contract, layout)).alias(RAW_TEXT),
+        F.col("_broken")["rule_id"].alias(STAGED_RULE_IDS),
+        F.col("_broken")["reason"].alias(STAGED_REASONS),
+        F.when(F.col("_broken").isNotNull(), _written(contract, layout)).alias(STAGED_RAW_TEXT),
         WARNINGS,
     )
 
@@ -88,7 +99,7 @@ def is_header(columns: Sequence[model.Column]) -> Column:
     """Whether each value is its column's name. A record with a number or date that parses need not be compared."""
     unparsed = [F.col(column.name).isNull() for column in columns if column.type != "string"]
     named = [
-        F.lower(F.regexp_replace(F.col(checks.text_name(column.name)), f"[{UNCOUNTED}]", ""))
+        F.lower(F.regexp_replace(F.col(text_name(column.name)), f"[{UNCOUNTED}]", ""))
         == normalized_header(column.source_name)
         for column in columns
     ]
@@ -96,24 +107,24 @@ def is_header(columns: Sequence[model.Column]) -> Column:
 
 
 def _kept(column: model.Column) -> Column:
-    return F.col(checks.kept_name(column.name) if column.pii else column.name)
+    return F.col(kept_name(column.name) if column.pii else column.name)
 
 
 def _origin_row(layout: Layout) -> Column:
     if layout.origin_position is None:
         return F.lit(None).cast("bigint")
     text = F.col(layout.field_names[layout.origin_position])
-    return F.when(F.col(checks.DAMAGED).isNull(), parsing.trimmed(text).try_cast("bigint"))
+    return F.when(F.col(DAMAGED).isNull(), parsing.trimmed(text).try_cast("bigint"))
 
 
 def _written(contract: model.Contract, layout: Layout) -> Column:
     """The record as the quarantine shows it: as written, but without personal data."""
     if not contract.protected_columns:
-        return F.coalesce(F.col(checks.DAMAGED), _as_csv(contract, [F.col(name) for name in layout.field_names]))
+        return F.coalesce(F.col(DAMAGED), _as_csv(contract, [F.col(name) for name in layout.field_names]))
     is_erased = F.array_contains(F.col("_broken")["rule_id"], checks.ERASED)
     fields = zip(layout.field_names, layout.columns, strict=True)
     shown = [_shown(contract, field, name).alias(field) for field, name in fields]
-    withheld = F.when(F.col(checks.DAMAGED).isNotNull() | is_erased, F.lit(WITHHELD))
+    withheld = F.when(F.col(DAMAGED).isNotNull() | is_erased, F.lit(WITHHELD))
     return withheld.otherwise(_as_csv(contract, shown))
 
 
@@ -121,7 +132,7 @@ def _shown(contract: model.Contract, field: str, name: str | None) -> Column:
     """A field of a record with personal data; nobody has classified one that the contract ignores."""
     if name is None or contract.column(name).pii == "drop":
         return F.lit(None).cast("string")
-    return F.col(checks.kept_name(name) if contract.column(name).pii else field)
+    return F.col(kept_name(name) if contract.column(name).pii else field)
 
 
 def _one_break(text: Column) -> Column:

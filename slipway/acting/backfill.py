@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from contracts.model import Contract
 from pipeline.ledger import FileLedger, Item
+from rows.columns import CONTRACT_VERSION, SOURCE_SHA256
 from slipway.deployment import Deployment
 from slipway.reading import lake, ledgers, quarantine_queries
 
@@ -77,7 +78,7 @@ def _parts(deployment: Deployment, contract: Contract, hashes: set[str]) -> list
     found = lake.rows_if_loaded(
         deployment,
         f"""
-        select _source_sha256, cast(cast({period} as date) as varchar), _contract_version, count(*)
+        select {SOURCE_SHA256}, cast(cast({period} as date) as varchar), {CONTRACT_VERSION}, count(*)
         from processed.{contract.dataset}
         group by 1, 2, 3
         """,  # noqa: S608 - names of a validated contract

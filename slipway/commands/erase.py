@@ -14,6 +14,7 @@ from contracts import naming, personal_data
 from contracts.errors import PermanentError
 from contracts.model import Column, Contract
 from contracts.texts import cleaned
+from rows.columns import SUBJECT
 from rows.grammar import subject_text
 from slipway.acting import operations
 from slipway.console import confirm, counted, say
@@ -68,7 +69,7 @@ def _rows(deployment: Deployment, contract: Contract, column: Column, token: str
     theirs = lake.literal(token)
     counts = (
         f"select count(*) from processed.{contract.dataset} where {column.name} = {theirs}",  # noqa: S608 - names of
-        f"select count(*) from processed.{naming.quarantine_table(contract.dataset)} where _subject = {theirs}",  # noqa: S608 - a validated contract
+        f"select count(*) from processed.{naming.quarantine_table(contract.dataset)} where {SUBJECT} = {theirs}",  # noqa: S608 - a validated contract
     )
     processed, quarantined = (int(lake.rows(deployment, sql)[0][0]) for sql in counts)
     return processed, quarantined

@@ -10,10 +10,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts import naming
+from rows.columns import (
+    CONTRACT_VERSION,
+    RAW_TEXT,
+    REASONS,
+    RECEIVED_AT,
+    RESOLVED_AT,
+    RESOLVED_BY,
+    RULE_IDS,
+    RUN_ID,
+    SOURCE_FILE,
+    SOURCE_ROW,
+    SOURCE_SHA256,
+)
 from slipway.deployment import Deployment
 from slipway.reading import lake
 
-OPEN = "resolved_by is null"
+OPEN = f"{RESOLVED_BY} is null"
 SEPARATOR = "; "
 
 
@@ -34,9 +47,9 @@ class Selection:
         """The condition of a `where`."""
         parts = [
             "true" if self.resolved else OPEN,
-            f"_source_sha256 in ({lake.texts(self.files)})" if self.files is not None else "",
-            f"_run_id = {lake.literal(self.run_id)}" if self.run_id else "",
-            f"contains(rule_ids, {lake.literal(self.rule)})" if self.rule else "",
+            f"{SOURCE_SHA256} in ({lake.texts(self.files)})" if self.files is not None else "",
+            f"{RUN_ID} = {lake.literal(self.run_id)}" if self.run_id else "",
+            f"contains({RULE_IDS}, {lake.literal(self.rule)})" if self.rule else "",
         ]
         return " and ".join(part for part in parts if part)
 
@@ -55,11 +68,11 @@ def listed(deployment: Deployment, dataset: str, selection: Selection, *, limit:
     return lake.rows_if_loaded(
         deployment,
         f"""
-        select _source_file, _source_sha256, _source_row, array_join(rule_ids, ', '),
-            array_join(reasons, '{SEPARATOR}'), raw_text, resolved_by
+        select {SOURCE_FILE}, {SOURCE_SHA256}, {SOURCE_ROW}, array_join({RULE_IDS}, ', '),
+            array_join({REASONS}, '{SEPARATOR}'), {RAW_TEXT}, {RESOLVED_BY}
         from {_table(dataset)}
         where {selection.condition}
-        order by _received_at desc, _source_file, _source_row
+        order by {RECEIVED_AT} desc, {SOURCE_FILE}, {SOURCE_ROW}
         limit {int(limit)}
         """,  # noqa: S608 - names of a validated contract, literals quoted by lake.literal
     )
@@ -73,17 +86,17 @@ def count(deployment: Deployment, dataset: str, selection: Selection) -> int:
 
 def open_by_file(deployment: Deployment, dataset: str) -> dict[str, int]:
     """How many open records each file has, by its hash."""
-    sql = f"select _source_sha256, count(*) from {_table(dataset)} where {OPEN} group by _source_sha256"  # noqa: S608 - as above
+    sql = f"select {SOURCE_SHA256}, count(*) from {_table(dataset)} where {OPEN} group by {SOURCE_SHA256}"  # noqa: S608 - as above
     return {str(sha256): int(rows) for sha256, rows in lake.rows_if_loaded(deployment, sql)}
 
 
 def references(deployment: Deployment, dataset: str, selection: Selection) -> dict[str, list[Reference]]:
     """The selected records by the hash of their file, each file's in the order of its records."""
     sql = f"""
-        select _source_sha256, _source_row, array_join(reasons, '{SEPARATOR}')
+        select {SOURCE_SHA256}, {SOURCE_ROW}, array_join({REASONS}, '{SEPARATOR}')
         from {_table(dataset)}
         where {selection.condition}
-        order by _source_sha256, _source_row
+        order by {SOURCE_SHA256}, {SOURCE_ROW}
     """  # noqa: S608 - as above
     found: dict[str, list[Reference]] = {}
     for sha256, row, reasons in lake.rows_if_loaded(deployment, sql):
@@ -96,10 +109,10 @@ def record(deployment: Deployment, dataset: str, sha256: str, row: int) -> list[
     return lake.rows_if_loaded(
         deployment,
         f"""
-        select rule, reason, raw_text, _run_id, _contract_version, resolved_by, resolved_at
+        select rule, reason, {RAW_TEXT}, {RUN_ID}, {CONTRACT_VERSION}, {RESOLVED_BY}, {RESOLVED_AT}
         from {_table(dataset)}
-        cross join unnest(rule_ids, reasons) as t (rule, reason)
-        where _source_sha256 = {lake.literal(sha256)} and _source_row = {int(row)}
+        cross join unnest({RULE_IDS}, {REASONS}) as t (rule, reason)
+        where {SOURCE_SHA256} = {lake.literal(sha256)} and {SOURCE_ROW} = {int(row)}
         """,  # noqa: S608 - as above
     )
 

@@ -19,6 +19,7 @@ from dashboards.page_data import Account, File, Health, Reconciliation, Refusal,
 from pipeline.ledger import Item
 from pipeline.modes import works_on_files
 from pipeline.run_documents import PARTS
+from rows.columns import REASONS, RULE_IDS
 from slipway.deployment import Deployment
 from slipway.reading import curated_sums, lake, ledgers, quarantine_queries
 from slipway.reading.curated_sums import Sums
@@ -161,7 +162,7 @@ def _refusals(deployment: Deployment, dataset: str) -> Iterator[Refusal]:
     sql = f"""
         select rule, count(*), min(reason)
         from processed.{naming.quarantine_table(dataset)}
-        cross join unnest(rule_ids, reasons) as t (rule, reason)
+        cross join unnest({RULE_IDS}, {REASONS}) as t (rule, reason)
         where {quarantine_queries.OPEN}
         group by rule
         order by 2 desc, 1

@@ -16,6 +16,7 @@ from contracts.model import Contract, Rule
 from glue_jobs import parsing
 from glue_jobs.quality import checks
 from glue_jobs.transforms import staging
+from rows.columns import DAMAGED, IS_HEADER, text_name
 from tests.spark.orders import ORDERS, column
 
 FIELDS = ("row.field_count",)
@@ -103,10 +104,10 @@ def frame(spark: SparkSession, rows: Sequence[Row]) -> DataFrame:
     """What raw_to_processed has of these records; one of a single text is damaged."""
     names = [column.name for column in CHECKED.columns]
     texts = [(None, *row) if len(row) > 1 else (row[0], *(None for _ in names)) for row in rows]
-    schema = ", ".join(f"{name} string" for name in (checks.DAMAGED, *map(checks.text_name, names)))
-    values = {one.name: parsing.value(one, F.col(checks.text_name(one.name))) for one in CHECKED.columns}
+    schema = ", ".join(f"{name} string" for name in (DAMAGED, *map(text_name, names)))
+    values = {one.name: parsing.value(one, F.col(text_name(one.name))) for one in CHECKED.columns}
     typed = spark.createDataFrame(texts, schema).withColumns({**values, "_kept_mail": F.col("_text_mail")})
-    return typed.withColumn(checks.IS_HEADER, staging.is_header(CHECKED.columns))
+    return typed.withColumn(IS_HEADER, staging.is_header(CHECKED.columns))
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,7 @@ from contracts import model
 from glue_jobs.quality import table_checks
 from glue_jobs.transforms import figures
 from glue_jobs.transforms.deduplication import FATE, HELD_DATE
-from glue_jobs.transforms.staging import RULE_IDS, SOURCE, SPLIT_START, WARNINGS
-from rows import protection_history
+from rows.columns import CONTRACT_VERSION, SOURCE_SHA256, SPLIT_START, STAGED_RULE_IDS, WARNINGS
 from tests.spark.table_rules import rule
 
 SALES = model.load("sales_records")
@@ -31,7 +30,8 @@ AMOUNTS = ", ".join(
 )
 # Two splits of one file and one of another: valid, warned and refused rows, also one without any value.
 STAGED = f"""
-    SELECT {SOURCE}, {SPLIT_START}, rules AS {RULE_IDS}, warnings AS {WARNINGS}, day AS {DAY}, {KEY}, {AMOUNTS}
+    SELECT {SOURCE_SHA256}, {SPLIT_START}, rules AS {STAGED_RULE_IDS}, warnings AS {WARNINGS},
+        day AS {DAY}, {KEY}, {AMOUNTS}
     FROM VALUES
         ('a', 0, NULL, NULL, DATE'2024-05-31', 5, 1.10),
         ('a', 0, NULL, array('w'), DATE'2024-05-02', 7, 0.01),
@@ -39,7 +39,7 @@ STAGED = f"""
         ('a', 0, array('r', 's'), NULL, DATE'2025-01-01', 99, NULL),
         ('a', 9, array('r'), array('w'), NULL, NULL, NULL),
         ('b', 0, NULL, array('w'), DATE'2024-06-01', 3, NULL)
-    AS t({SOURCE}, {SPLIT_START}, rules, warnings, day, {KEY}, money)
+    AS t({SOURCE_SHA256}, {SPLIT_START}, rules, warnings, day, {KEY}, money)
 """
 
 
@@ -58,18 +58,18 @@ def only(frame: DataFrame) -> dict[str, Any]:
 
 
 def test_a_split_has_rows_money_and_what_its_valid_rows_span(spark: SparkSession) -> None:
-    found = as_dicts(figures.by_split(spark.sql(STAGED), SALES).collect(), SOURCE, SPLIT_START)
+    found = as_dicts(figures.by_split(spark.sql(STAGED), SALES).collect(), SOURCE_SHA256, SPLIT_START)
     nothing = {"first_day": None, "last_day": None, "least_key": None, "greatest_key": None, "partitions": []}
     june = date(2024, 6, 1)
     assert found == [
         {
-            SOURCE: "a", SPLIT_START: 0, "rows": 4, **money("101.11"), "refused": 2, "warned": 1,
+            SOURCE_SHA256: "a", SPLIT_START: 0, "rows": 4, **money("101.11"), "refused": 2, "warned": 1,
             "partitions": [date(2024, 5, 1)], "first_day": date(2024, 5, 2), "last_day": date(2024, 5, 31),
             "least_key": 5, "greatest_key": 7,
         },
-        {SOURCE: "a", SPLIT_START: 9, "rows": 1, **money("0.00"), "refused": 1, "warned": 1, **nothing},
+        {SOURCE_SHA256: "a", SPLIT_START: 9, "rows": 1, **money("0.00"), "refused": 1, "warned": 1, **nothing},
         {
-            SOURCE: "b", SPLIT_START: 0, "rows": 1, **money("0.00"), "refused": 0, "warned": 1,
+            SOURCE_SHA256: "b", SPLIT_START: 0, "rows": 1, **money("0.00"), "refused": 0, "warned": 1,
             "partitions": [june], "first_day": june, "last_day": june, "least_key": 3, "greatest_key": 3,
         },
     ]  # fmt: skip
@@ -88,24 +88,27 @@ def test_a_sum_of_nothing_is_zero_of_the_column_s_own_type(spark: SparkSession) 
 
 def test_files_are_counted_by_file_and_by_fate_with_the_partitions_held_before(spark: SparkSession) -> None:
     staged = spark.sql(STAGED)
-    by_file = as_dicts(figures.by_file(staged, SALES).collect(), SOURCE)
-    assert by_file == [{SOURCE: "a", "rows": 5, **money("101.11")}, {SOURCE: "b", "rows": 1, **money("0")}]
+    by_file = as_dicts(figures.by_file(staged, SALES).collect(), SOURCE_SHA256)
+    assert by_file == [
+        {SOURCE_SHA256: "a", "rows": 5, **money("101.11")},
+        {SOURCE_SHA256: "b", "rows": 1, **money("0")},
+    ]
     fates = {FATE: f"if({KEY} > 4, 'loaded', 'replaced')", HELD_DATE: f"if({KEY} = 7, {DAY}, NULL)"}
     judged = staged.selectExpr("*", *(f"{value} AS {name}" for name, value in fates.items()))
-    by_fate = as_dicts(figures.by_fate(judged.where(f"{KEY} IS NOT NULL"), SALES).collect(), SOURCE, FATE)
+    by_fate = as_dicts(figures.by_fate(judged.where(f"{KEY} IS NOT NULL"), SALES).collect(), SOURCE_SHA256, FATE)
     assert by_fate == [
-        {SOURCE: "a", FATE: "loaded", "rows": 3, **money("1.11"), "partitions": [date(2024, 5, 1)]},
-        {SOURCE: "a", FATE: "replaced", "rows": 1, **money("100.00"), "partitions": []},
-        {SOURCE: "b", FATE: "replaced", "rows": 1, **money("0"), "partitions": []},
+        {SOURCE_SHA256: "a", FATE: "loaded", "rows": 3, **money("1.11"), "partitions": [date(2024, 5, 1)]},
+        {SOURCE_SHA256: "a", FATE: "replaced", "rows": 1, **money("100.00"), "partitions": []},
+        {SOURCE_SHA256: "b", FATE: "replaced", "rows": 1, **money("0"), "partitions": []},
     ]
 
 
 def test_only_rows_that_break_or_warn_are_counted_by_verdict(spark: SparkSession) -> None:
-    found = as_dicts(figures.by_verdict(spark.sql(STAGED)).collect(), RULE_IDS, WARNINGS)
+    found = as_dicts(figures.by_verdict(spark.sql(STAGED)).collect(), STAGED_RULE_IDS, WARNINGS)
     assert found == [
-        {RULE_IDS: None, WARNINGS: ["w"], "rows": 2},
-        {RULE_IDS: ["r", "s"], WARNINGS: None, "rows": 2},
-        {RULE_IDS: ["r"], WARNINGS: ["w"], "rows": 1},
+        {STAGED_RULE_IDS: None, WARNINGS: ["w"], "rows": 2},
+        {STAGED_RULE_IDS: ["r", "s"], WARNINGS: None, "rows": 2},
+        {STAGED_RULE_IDS: ["r"], WARNINGS: ["w"], "rows": 1},
     ]
 
 
@@ -138,7 +141,7 @@ def test_values_that_another_table_has_not_are_counted_and_null_passes(spark: Sp
 def test_values_in_the_form_of_an_earlier_contract_are_counted(spark: SparkSession) -> None:
     table = spark.sql(
         "SELECT * FROM VALUES ('1.0.0', 'Ann', NULL), ('1.1.0', 'A', 'm'), ('2.0.0', NULL, 'm'), ('1.0.0', 'B', 'm')"
-        f" AS t({protection_history.VERSION}, name, mail)"
+        f" AS t({CONTRACT_VERSION}, name, mail)"
     )
     alike = {"name": ["1.1.0", "2.0.0"], "mail": ["1.0.0"]}
     assert only(table.agg(*table_checks.other_forms(alike))) == {"rows": 4, "name": 2, "mail": 2}

@@ -13,10 +13,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from glue_jobs import reading, session
-from glue_jobs.quality.checks import DAMAGED
-from glue_jobs.transforms.staging import SOURCE, SPLIT_ROW, SPLIT_START
 from pipeline.run_documents import Manifest
 from rows import layout
+from rows.columns import DAMAGED, SOURCE_SHA256, SPLIT_ROW, SPLIT_START
 from tests import run_samples
 from tests.spark.lake import Lake, lines
 from tests.spark.orders import HEADER, ORDERS
@@ -35,7 +34,7 @@ def records(lake: Lake, *files: dict[str, Any], split_bytes: int = 1 << 20) -> l
         note = shape.field_names[shape.columns.index("note")]
         frame: DataFrame = reading.text_fields(lake.spark, ORDERS, shape, members)
         with reading.one_split_per_partition(lake.spark, split_bytes):
-            rows += [tuple(row) for row in frame.select(SOURCE, SPLIT_START, SPLIT_ROW, F.col(note)).collect()]
+            rows += [tuple(row) for row in frame.select(SOURCE_SHA256, SPLIT_START, SPLIT_ROW, F.col(note)).collect()]
     in_split = Counter((source, start) for source, start, _, _ in rows)
     numbered = []
     for source, start, row, text in sorted(rows):
