@@ -51,6 +51,7 @@ def body(run: Item, written: Written) -> str:
             if changes
             else []
         ),
+        *(["", "Skipped, as it holds nothing:", *(f"- {note}" for note in run["notes"])] if run.get("notes") else []),
         "",
         "Not touched: files as they came, and every row that these files did not bring.",
         f"Next: {next_command(run)}",

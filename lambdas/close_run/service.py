@@ -22,6 +22,8 @@ from pipeline.locking import run_to_close
 from pipeline.logs import Log
 from pipeline.run_documents import PARTS
 
+MOST_NOTES = 20  # kept in the run's entry, which has at most 400 KB
+
 
 @dataclass(frozen=True, kw_only=True)
 class CloseRun:
@@ -45,8 +47,9 @@ class CloseRun:
         run = run_to_close(self.runs, dataset, run_id)
         if run["status"] == "running":
             verify(written, contract)
-            self._close_files(dataset, run_id, written)
+            notes = self._close_files(dataset, run_id, written)
             attributes = ending(run, written, contract, ended_at=self.now(), worker_seconds=worker_seconds)
+            attributes |= {"notes": notes} if notes else {}
             self.runs.finish(dataset, run_id, "succeeded", attributes)
             run = self.runs.get(dataset, run_id) or run
         told = self._tell(run, written)
@@ -55,11 +58,17 @@ class CloseRun:
         log.info("run closed", rows_loaded=int(run["rows_loaded"]), waiting=waiting)
         return {"dataset": dataset, "run_id": run_id, "waiting": waiting, "told": told}
 
-    def _close_files(self, dataset: str, run_id: str, written: Written) -> None:
+    def _close_files(self, dataset: str, run_id: str, written: Written) -> list[str]:
+        """Close every file; what intake has noted about them, the first MOST_NOTES."""
+        notes: list[str] = []
         for file in written.processed.files:
             counts = {f"rows_{part}": file.rows(part) for part in PARTS}
-            if not self.files.close(dataset, file.sha256, run_id, counts):
+            entry = self.files.close(dataset, file.sha256, run_id, counts)
+            if entry is None:
                 raise PermanentError(f"file {file.file_name!r} ({file.sha256}) does not belong to run {run_id!r}")
+            notes += [f"{file.file_name}: {note}" for note in entry.get("notes", [])]
+        more = len(notes) - MOST_NOTES
+        return [*notes[:MOST_NOTES], f"and {more} more, see `slipway files show`"] if more > 0 else notes
 
     def _tell(self, run: Item, written: Written) -> bool:
         return self.announcer.tell(

@@ -108,8 +108,8 @@ class FileLedger:
             )
         )
 
-    def close(self, dataset: str, sha256: str, run_id: str, counts: Mapping[str, int]) -> bool:
-        """claimed by `run_id` -> loaded with `counts`, also when repeated; False when the run does not hold it.
+    def close(self, dataset: str, sha256: str, run_id: str, counts: Mapping[str, int]) -> Item | None:
+        """claimed by `run_id` -> loaded with `counts`, also when repeated; None when the run does not hold it.
 
         The load is added to those of earlier runs, once: a repeated call finds the file loaded and adds nothing.
         """
@@ -134,7 +134,7 @@ class FileLedger:
         ) or self._move(dataset, sha256, "loaded", condition="#status = :to AND run_id = :run", values={":run": run_id})
         if closed is not None:
             self._shorten(dataset, sha256, closed.get("loads", []))
-        return closed is not None
+        return closed
 
     def undo(self, known: Item, run: Item, *, by_run: str, moment: str) -> Item | None:
         """Remove what `run` loaded of a file, because `by_run` rolled it back; return the updated entry.

@@ -181,6 +181,21 @@ def test_the_ledger_keeps_snapshots_engine_cost_and_rules(claimed: Any, contract
     assert run["table_rules"] == []
 
 
+def test_what_was_skipped_in_files_is_told(claimed: Any, contract: model.Contract) -> None:
+    note = "column 15 without a name, empty in every record: skipped"
+    claimed.file_table.update_item(
+        Key={"dataset": DATASET, "entry": file_entry("b")},
+        UpdateExpression="SET notes = :notes",
+        ExpressionAttributeValues={":notes": [note] * 25},
+    )
+    close(claimed, written(contract), contract)
+    [message] = claimed.messages()
+    assert message["message"].count(f"- b.csv: {note}\n") == 20
+    assert "- and 5 more, see `slipway files show`\n" in message["message"]
+    assert "Skipped, as it holds nothing:\n" in message["message"]
+    assert len(claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]["notes"]) == 21
+
+
 def test_a_resumed_run_costs_what_it_cost_before_too(claimed: Any, contract: model.Contract) -> None:
     earlier = {"error": "E", "cause": "C", "worker_seconds": {"raw_to_processed": 6}}
     claimed.runs().finish(DATASET, RUN, "failed", earlier)

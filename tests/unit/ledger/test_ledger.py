@@ -27,9 +27,9 @@ def test_a_file_moves_only_along_its_way_and_the_index_follows(table: Any) -> No
     assert files.claim(DATASET, "a", "other") is None
     assert files.waiting(DATASET, 5) == []
     assert files.give_back(DATASET, "a", "other") is False
-    assert files.close(DATASET, "a", "other", {"rows_loaded": 1}) is False
-    assert files.close(DATASET, "a", "r", {"rows_loaded": 1}) is True
-    assert files.close(DATASET, "a", "r", {"rows_loaded": 1}) is True
+    assert files.close(DATASET, "a", "other", {"rows_loaded": 1}) is None
+    assert files.close(DATASET, "a", "r", {"rows_loaded": 1})
+    assert files.close(DATASET, "a", "r", {"rows_loaded": 1})
     assert files.give_back(DATASET, "a", "r") is False  # what is loaded stays loaded
     closed = files.get(DATASET, file_entry("a")) or {}
     assert (closed["status"], closed["dataset_status"], closed["rows_loaded"]) == ("loaded", f"{DATASET}#loaded", 1)

@@ -44,7 +44,7 @@ class File:
 
     def close(self, run_id: str, loaded: int, held: Any = "loaded") -> None:
         assert self.files.claim(DATASET, "a", run_id, held=held) is not None
-        assert self.files.close(DATASET, "a", run_id, counts(loaded)) is True
+        assert self.files.close(DATASET, "a", run_id, counts(loaded))
 
     def undo(self, run_id: str, mode: str) -> Item | None:
         known = self.files.get(DATASET, ENTRY) or {}
@@ -80,9 +80,9 @@ def aside(run_id: str, loads: Sequence[Item]) -> Item:
 def test_each_close_is_kept_once_and_the_newest_stands(file: File) -> None:
     file.close("1", 9, held="waiting")
     file.close("2", 8)
-    assert file.files.close(DATASET, "a", "2", counts(8)) is True  # repeated after a crash
+    assert file.files.close(DATASET, "a", "2", counts(8))  # repeated after a crash
     assert file.now() == loaded("2", 8, [load("1", 9), load("2", 8)])
-    assert file.files.close(DATASET, "a", "1", counts(9)) is False  # its time is over
+    assert file.files.close(DATASET, "a", "1", counts(9)) is None  # its time is over
     assert file.now() == loaded("2", 8, [load("1", 9), load("2", 8)])
 
 
@@ -138,7 +138,7 @@ def test_who_gives_back_reads_the_loads_of_a_loaded_file_only_strongly_consisten
 def test_to_close_is_one_write(file: File) -> None:
     file.files.claim(DATASET, "a", "1")
     watched = Watched(file.table)
-    assert FileLedger(watched).close(DATASET, "a", "1", counts(9)) is True
+    assert FileLedger(watched).close(DATASET, "a", "1", counts(9))
     assert watched.updates == 1
 
 
@@ -146,7 +146,7 @@ def test_an_entry_from_before_loads_were_kept_is_closed_again(table: Any) -> Non
     file = File(table)
     file.put(run_id="1", **counts(9))
     before = file.now()
-    assert file.files.close(DATASET, "a", "1", counts(9)) is True
+    assert file.files.close(DATASET, "a", "1", counts(9))
     assert file.now() == before
 
 
