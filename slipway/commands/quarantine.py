@@ -9,7 +9,7 @@ from pathlib import Path
 from contracts import naming
 from contracts.errors import PermanentError
 from contracts.model import Contract
-from contracts.texts import shortened
+from contracts.texts import escaped, shortened
 from pipeline.ledger import Item
 from slipway.acting import export, operations, progress, replay
 from slipway.console import Stopwatch, counted, say, table, warn
@@ -34,7 +34,7 @@ def lines(deployment: Deployment, dataset: str, selection: Selection, *, limit: 
     """Refused records as they are listed, with as many cells as COLUMNS and who resolved them."""
     found = quarantine_queries.listed(deployment, dataset, selection, limit=limit)
     return [
-        (name, sha256[:SHORT_HASH], *cells, shortened(str(text or ""), TEXT_SHOWN), (by or "")[:SHORT_HASH])
+        (name, sha256[:SHORT_HASH], *cells, escaped(shortened(str(text or ""), TEXT_SHOWN)), (by or "")[:SHORT_HASH])
         for name, sha256, *cells, text, by in found
     ]
 

@@ -36,6 +36,12 @@ def test_open_records_are_listed_and_resolved_ones_only_on_request(account: Acco
     assert shown[1][-1] == "f" * 12
 
 
+def test_a_listed_record_shows_what_nobody_sees(account: Account, capsys: Any) -> None:
+    account.refuse(SHA, 2, {"country.type": "country: ..."}, raw_text="On\u200bline,a\nb")
+    assert account.slipway("quarantine", "list") == 0
+    assert cells(capsys)[0][-1] == "On\\u200bline,a\\u000ab"
+
+
 @pytest.mark.parametrize(
     ("options", "rows"),
     [
