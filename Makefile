@@ -139,7 +139,7 @@ contracts: setup ## compile datasets/*/contract.yaml to contracts/compiled
 
 ENVIRONMENT ?= dev
 synth: setup ## write the CloudFormation templates: make synth ENVIRONMENT=prod
-	@npx cdk synth --all --quiet -c environment=$(ENVIRONMENT)
+	@npx cdk synth --quiet -c environment=$(ENVIRONMENT)
 
 bench: setup ## rows per second, compared with bare Spark and DuckDB; cost of one more day
 	@$(BIN)/python -m benchmarks.run

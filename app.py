@@ -1,6 +1,6 @@
 """Entry point of the CDK: settings and contracts in, one environment's stacks out, checked before they leave.
 
-    cdk synth --all [-c environment=dev|prod|local] [-c delete-data=yes] [-c sftp-public-key="ssh-ed25519 ..."]
+    cdk synth [-c environment=dev|prod|local] [-c delete-data=yes] [-c sftp-public-key="ssh-ed25519 ..."]
 
 Everything is decided by files of this repository and those context values: no credentials, no network, no clock.
 """
@@ -41,7 +41,7 @@ def build(app: cdk.App, *, root: Path = ROOT, config: Path = ROOT / "config") ->
 def main() -> None:
     """Synthesize, or say in one message what is wrong."""
     try:
-        build(cdk.App()).synth()
+        build(cdk.App(stack_traces=False)).synth()  # nobody reads them, and they slow a synthesis down
     except ContractInvalid as error:
         sys.exit(f"cannot synthesize:\n{error}")
 

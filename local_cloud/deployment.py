@@ -60,7 +60,7 @@ def synthesize(directory: Path) -> None:
     """
     public_key = (directory / keys.PUBLIC_KEY).read_text().strip()
     context = ("-c", "environment=local", "-c", f"sftp-public-key={public_key}")
-    _cdk(directory, {}, "synth", "--all", "--quiet", "--no-validation", "--output", str(directory / ASSEMBLY), *context)
+    _cdk(directory, {}, "synth", "--quiet", "--no-validation", "--output", str(directory / ASSEMBLY), *context)
 
 
 def _take_over(application: Path, directory: Path) -> None:

@@ -67,7 +67,7 @@ class Assembly:
 
 def new_app(outdir: Path, **context: str) -> cdk.App:
     """An app with the context of cdk.json and what `-c` would add."""
-    return cdk.App(outdir=str(outdir), context={**CONTEXT, **context})
+    return cdk.App(outdir=str(outdir), stack_traces=False, context={**CONTEXT, **context})
 
 
 def synthesize(outdir: Path, **context: str) -> Assembly:
