@@ -177,7 +177,7 @@ def _number_format(measure: Measure) -> Json:
         return PERCENT
     return {
         "NumberDisplayFormatConfiguration": {
-            "DecimalPlacesConfiguration": {"DecimalPlaces": 2 if measure.format == "money" else 0},
+            "DecimalPlacesConfiguration": {"DecimalPlaces": 0 if measure.format == "integer" else 2},
             "SeparatorConfiguration": {"ThousandsSeparator": {"Symbol": "COMMA", **VISIBLE}},
         }
     }

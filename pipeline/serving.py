@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
-from pipeline.run_documents import DashboardsServed, ServeResult, WarehouseServed
+from pipeline.run_documents import DashboardsServed, RefreshOrdered, ServeResult, WarehouseServed
 
 Served = dict[str, Any]
 
@@ -27,13 +27,23 @@ def _figures(output: ServeResult) -> dict[str, Any]:
             return {"tables": {table.pop("table"): table for table in tables}}
         case DashboardsServed():
             return {"data_sets": output.data_sets, "rows": output.rows}
+        case RefreshOrdered():
+            return {"refresh": output.refresh, **({"problem": output.problem} if output.problem else {})}
         case _:
             assert_never(output)
+
+
+def needs_a_look(served: Mapping[str, Any]) -> bool:
+    """Whether something was not served although the run succeeded."""
+    return any("problem" in output for output in served.values())
 
 
 def sentences(served: Mapping[str, Any]) -> Iterator[str]:
     """One line for each machine that served, with the figures of the warehouse."""
     for name, output in sorted(served.items()):
+        if "refresh" in output:
+            yield _of_refresh(output)
+            continue
         tables = output.get("tables")
         if tables is None:
             yield f"{name.capitalize()}: brought up to date."
@@ -41,3 +51,11 @@ def sentences(served: Mapping[str, Any]) -> Iterator[str]:
         rows = sum(int(table["loaded_rows"]) for table in tables.values())
         names = ", ".join(sorted(tables))
         yield f"{name.capitalize()}: {rows} rows merged into {names}."
+
+
+def _of_refresh(output: Mapping[str, Any]) -> str:
+    if "problem" in output:
+        return f"WARNING: dashboards were not refreshed ({output['problem']}); they show what they showed before."
+    if output["refresh"] == "joined":
+        return "Dashboards: a refresh that has not begun will show this run, too."
+    return "Dashboards: a refresh was started."

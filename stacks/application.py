@@ -1,9 +1,8 @@
 """The whole application: every stack of one environment, and the way references run between them.
 
 Storage <- Alerts <- Processing <- Orchestration <- Intake <- Monitoring
-       ^                  ^- Analytics    |
-       |- Network <- Warehouse <----------| only with features.warehouse
-       |- QuickSight <--------------------| only with features.quicksight
+       ^                  ^- Analytics <- QuickSight <-| only with features.quicksight
+       |- Network <- Warehouse <-----------------------| only with features.warehouse
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
     storage = StorageStack(app, blueprint=blueprint)
     alerts = AlertsStack(app, blueprint=blueprint, storage=storage)
     processing = ProcessingStack(app, blueprint=blueprint, storage=storage)
+    analytics = AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
     serving: list[DatasetMachine] = []  # what a run starts once its tables have changed: one machine of each feature
     if blueprint.settings.features.warehouse:
         network = NetworkStack(app, blueprint=blueprint, storage=storage)
@@ -44,12 +44,13 @@ def compose(app: App, blueprint: Blueprint) -> None:
 
         described = dashboards_of(blueprint.root, blueprint.contracts)
         shown = QuickSightStack(app, blueprint=blueprint, storage=storage, alerts=alerts, dashboards=described)
+        shown.add_stack_dependency(analytics, reason="the data source names the workgroup of analysts")
+        shown.add_stack_dependency(processing, reason="datasets name the curated database")
         serving.append(shown.refresh)
     orchestration = OrchestrationStack(
         app, blueprint=blueprint, storage=storage, alerts=alerts, processing=processing, serving=serving
     )
     intake = IntakeStack(app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration)
-    AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
     MonitoringStack(
         app,
         blueprint=blueprint,

@@ -41,6 +41,16 @@ ATHENA = (
     *("athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"),
     *("athena:GetQueryResultsStream", "athena:GetWorkGroup"),
 )
+# What an ingestion does without, and an author who edits a dataset in the console does not: choosing catalog, database
+# and table. Source: AWS managed policy reference, AWSQuicksightAthenaAccess, version 11, of which this is the part
+# that Athena still has.
+BROWSE_CATALOG = (
+    *("athena:GetDataCatalog", "athena:GetDatabase", "athena:ListDatabases"),
+    *("athena:GetTableMetadata", "athena:ListTableMetadata"),
+)
+BROWSE = ("athena:ListDataCatalogs", "athena:ListWorkGroups")  # have no resource type: service authorization reference
+IN_THE_CONSOLE = "QuickSight's console lists catalogs, databases and tables with it when an author edits a dataset"
+CATALOG = "AwsDataCatalog"  # how Athena calls the Glue catalog of the account
 INPUT_TYPES = {"string": "STRING", "int": "INTEGER", "bigint": "INTEGER", "boolean": "BOOLEAN"}
 
 
@@ -81,6 +91,15 @@ class QuickSightStack(PipelineStack):
         storage, database = self._storage, self._blueprint.database("curated")
         workgroup = self.format_arn(service="athena", resource="workgroup", resource_name=f"{self._name}-{ANALYSTS}")
         permissions.allow(role, actions=ATHENA, resources=[workgroup])
+        catalog = self.format_arn(service="athena", resource="datacatalog", resource_name=CATALOG)
+        permissions.allow(role, actions=BROWSE_CATALOG, resources=[catalog], rarely_used=IN_THE_CONSOLE)
+        permissions.allow(
+            role,
+            actions=BROWSE,
+            resources=["*"],
+            wildcard_reason="Lists of catalogs and workgroups have no resource type (service authorization reference)",
+            rarely_used=IN_THE_CONSOLE,
+        )
         permissions.allow_s3_read(role, bucket=storage.curated, prefixes=["tables/"])
         permissions.allow_s3_list(role, bucket=storage.curated)
         permissions.allow_s3_read(role, bucket=storage.results, prefixes=[f"{ANALYSTS}/"])
@@ -88,10 +107,23 @@ class QuickSightStack(PipelineStack):
         permissions.allow_s3_list(role, bucket=storage.results)
         buckets = [storage.curated.bucket_arn, storage.results.bucket_arn]
         permissions.allow(role, actions=["s3:GetBucketLocation"], resources=buckets)
+        permissions.allow(
+            role,
+            actions=["s3:ListMultipartUploadParts"],
+            resources=[storage.results.arn_for_objects(f"{ANALYSTS}/*")],
+            wildcard_reason="results of queries are named at run time",
+            rarely_used="Athena writes large results in parts",
+        )
+        permissions.allow(
+            role,
+            actions=["s3:ListBucketMultipartUploads"],
+            resources=[storage.results.bucket_arn],
+            rarely_used="Athena writes large results in parts",
+        )
         permissions.allow_key(role, key=storage.data_key, services=["s3"], write=True)
         permissions.allow(
             role,
-            actions=["glue:GetDatabase", "glue:GetTable", "glue:GetTables"],
+            actions=["glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"],
             resources=[
                 self.format_arn(service="glue", resource="catalog"),
                 self.format_arn(service="glue", resource="database", resource_name=database),
@@ -127,11 +159,15 @@ class QuickSightStack(PipelineStack):
             data_set_id=self._data_set_id(table.name),
             name=f"{table.name} ({self._blueprint.settings.environment})",
             import_mode="SPICE",
+            # QuickSight begins an ingestion when a dataset is created or changed. The tables, or a new column of them,
+            # are made by the next run: a deployment that waited would fail for want of them.
+            # Source: CloudFormation, AWS::QuickSight::DataSet IngestionWaitPolicy; QuickSight API, CreateDataSet.
+            ingestion_wait_policy=kinds.IngestionWaitPolicyProperty(wait_for_spice_ingestion=False),
             physical_table_map={
                 table.name.replace("_", "-"): kinds.PhysicalTableProperty(
                     relational_table=kinds.RelationalTableProperty(
                         data_source_arn=self._source.attr_arn,
-                        catalog="AwsDataCatalog",
+                        catalog=CATALOG,
                         schema=self._blueprint.database("curated"),
                         name=table.name,
                         input_columns=[_input_column(column) for column in table.columns],
@@ -160,6 +196,7 @@ class QuickSightStack(PipelineStack):
                     "DashboardPrefix": f"{self._name}-",
                     "SpiceDataSets": ",".join(f"{dataset}={kept}" for dataset, kept in shown) or NOBODY,
                     "AnnounceStateMachineArn": alerts.announce.arn,
+                    "RefreshSeconds": str(60 * self._people.refresh_minutes),
                 }
             ),
             operations_key=self._storage.operations_key,

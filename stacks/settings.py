@@ -163,10 +163,15 @@ class Warehouse(_Section):
 
 
 class QuickSight(_Section):
-    """The people of QuickSight, if it is switched on: ARNs of users or groups."""
+    """The people of QuickSight, if it is switched on: ARNs of users or groups; how often dashboards are refreshed.
+
+    At most one refresh of a dataset begins in `refresh_minutes`. QuickSight takes 32 of a SPICE dataset in 24 hours, in
+    its Standard edition 8. Source: QuickSight API reference, CreateIngestion.
+    """
 
     authors: list[QuickSightPrincipal]
     readers: list[QuickSightPrincipal]
+    refresh_minutes: Annotated[int, Field(ge=1, le=24 * 60)]
 
 
 class RawRetention(_Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from lambdas.close_run.comparison import Written
 from pipeline import alerts, serving
@@ -15,20 +16,23 @@ def subject(environment: str, run: Item, written: Written) -> str:
     broken = len(broken_rules(written))
     warned = f" with {broken} broken rule{'s' if broken > 1 else ''}" if broken else ""
     what = f"{run['mode']} succeeded{warned}, {run['rows_loaded']} rows loaded"
-    return alerts.subject("warning" if broken else "info", environment, run["dataset"], what)
+    return alerts.subject(_severity(run, written), environment, run["dataset"], what)
 
 
 def facts(environment: str, run: Item, written: Written) -> dict[str, str]:
     """Attributes of the message: a run with broken rules is a quality warning."""
-    needs_a_look = bool(broken_rules(written))
     return alerts.facts(
-        kind="quality_warning" if needs_a_look else "success",
-        severity="warning" if needs_a_look else "info",
+        kind="quality_warning" if broken_rules(written) else "success",
+        severity=_severity(run, written),
         environment=environment,
         dataset=run["dataset"],
         run_id=run["run_id"],
         mode=run["mode"],
     )
+
+
+def _severity(run: Item, written: Written) -> Literal["info", "warning"]:
+    return "warning" if broken_rules(written) or serving.needs_a_look(run.get("served", {})) else "info"
 
 
 def body(run: Item, written: Written) -> str:

@@ -36,6 +36,7 @@ from pipeline.run_documents.manifest import Manifest, ManifestFile
 from pipeline.run_documents.serving import (
     DashboardsServed,
     LoadExtent,
+    RefreshOrdered,
     ServedTotal,
     ServeResult,
     WarehouseServed,
@@ -64,6 +65,7 @@ __all__ = [
     "OriginFile",
     "Part",
     "PartTotals",
+    "RefreshOrdered",
     "RollbackPlan",
     "RowRuleResult",
     "RuleKind",

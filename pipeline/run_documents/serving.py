@@ -14,6 +14,7 @@ from contracts.errors import PermanentError
 from pipeline.run_documents.json_form import JsonDocument
 
 LoadExtent = Literal["none", "periods", "everything"]
+RefreshState = Literal["started", "joined", "not started"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ class WarehouseServed(JsonDocument):
 
 @dataclass(frozen=True, kw_only=True)
 class DashboardsServed(JsonDocument):
-    """What the dashboards show after a refresh."""
+    """What the dashboards show after a refresh that was waited for, as a rollback and an erasure do."""
 
     WRITTEN_BY: ClassVar[str] = "dashboard_refresh"
 
@@ -70,10 +71,25 @@ class DashboardsServed(JsonDocument):
     """Rows that they took in."""
 
 
-ServeResult = WarehouseServed | DashboardsServed
-_KINDS: dict[str, type[WarehouseServed] | type[DashboardsServed]] = {
+@dataclass(frozen=True, kw_only=True)
+class RefreshOrdered(JsonDocument):
+    """What a run did about dashboards: it does not wait for their refresh, which has a message of its own."""
+
+    WRITTEN_BY: ClassVar[str] = "dashboard_refresh"
+
+    served: Literal["dashboard_refresh"]
+    """Which consumer it is."""
+    refresh: RefreshState
+    """joined: a refresh that has not begun will show the run, too."""
+    problem: str | None = None
+    """Why it was not started; left out where it was."""
+
+
+ServeResult = WarehouseServed | DashboardsServed | RefreshOrdered
+_KINDS: dict[str, type[WarehouseServed] | type[DashboardsServed] | type[RefreshOrdered]] = {
     "warehouse": WarehouseServed,
     "dashboards": DashboardsServed,
+    "dashboard_refresh": RefreshOrdered,
 }
 
 

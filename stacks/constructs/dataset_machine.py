@@ -23,7 +23,8 @@ from stacks.constructs import permissions
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.spark_job import SparkJob
 
-ITSELF = "$$.StateMachine.Id"  # how a definition names its own machine, to go on as a new execution
+# How a definition names its own machine, to start an execution of it: in JSONPath and in JSONata.
+ITSELF = ("$$.StateMachine.Id", "$states.context.StateMachine.Id")
 NOBODY = "none"  # stands for an empty list of machines, since a substitution is a text and must not be empty
 
 
@@ -81,7 +82,7 @@ class DatasetMachine(Construct):
             ),
             tracing_enabled=True,
         )
-        if ITSELF in definition:
+        if any(name in definition for name in ITSELF):
             self._allow_itself()
 
     @property
@@ -145,7 +146,7 @@ class DatasetMachine(Construct):
             self.role,
             actions=["states:StartExecution"],
             resources=[self.arn],
-            rarely_used="goes on as a new execution only when files keep coming for longer than one can take",
+            rarely_used="starts itself: a run whose files keep coming for longer than one can take, or a refresh",
             policy=iam.Policy(self, "Itself", roles=[self.role]),
         )
 

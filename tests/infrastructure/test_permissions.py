@@ -31,6 +31,8 @@ WITHOUT_RESOURCE = {
         ("redshift-data:DescribeStatement", "redshift-data:GetStatementResult", "redshift-data:CancelStatement"),
         "limited to the role's own statements by a condition",
     ),
+    "athena:ListDataCatalogs": "an author of dashboards chooses one in QuickSight's console",
+    "athena:ListWorkGroups": "an author of dashboards chooses one in QuickSight's console",
     "redshift-serverless:CreateUsageLimit": "while the stack is deployed",
     "redshift-serverless:UpdateUsageLimit": "while the stack is deployed",
     "redshift-serverless:DeleteUsageLimit": "while the stack is deployed",

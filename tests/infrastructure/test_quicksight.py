@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
+import aws_cdk as cdk
+import botocore.session
+import botocore.validate
 import pytest
+from cdk_nag import AwsSolutionsChecks
 
 from dashboards.authoring import load
 from dashboards.model import Dashboard
 from dashboards.quicksight import GRID_COLUMNS, definition
-from tests.infrastructure.support import ROOT, Assembly, actions_of, flat, resources_of, sales_records
+from stacks.alerts import AlertsStack
+from stacks.application import current_contracts, dashboards_of
+from stacks.quicksight import QuickSightStack
+from stacks.storage import StorageStack
+from tests.infrastructure.support import (
+    COMPREHENSIVE,
+    ROOT,
+    Assembly,
+    actions_of,
+    blueprint,
+    flat,
+    new_app,
+    resources_of,
+    sales_records,
+)
 
 Json = dict[str, Any]
 CONTRACT = sales_records()
 COLUMNS = {model.name: {column.name for column in model.columns} for model in CONTRACT.curated}
+DESCRIBED = dashboards_of(ROOT, current_contracts(ROOT))
+EVERY_DASHBOARD = pytest.mark.parametrize("described", DESCRIBED, ids=lambda described: described.dataset)
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +43,13 @@ def dashboard() -> Dashboard:
     return load(ROOT / "datasets", CONTRACT)
 
 
+def content_of(described: Dashboard) -> Json:
+    return definition(described, {source: f"arn:{source}" for source in described.sources})
+
+
 @pytest.fixture(scope="module")
 def content(dashboard: Dashboard) -> Json:
-    return definition(dashboard, {source: f"arn:{source}" for source in dashboard.sources})
+    return content_of(dashboard)
 
 
 def found(node: Any, key: str) -> Iterator[Any]:
@@ -39,7 +64,13 @@ def found(node: Any, key: str) -> Iterator[Any]:
             yield from found(item, key)
 
 
-def test_every_visual_of_the_description_is_drawn_once_in_its_order(dashboard: Dashboard, content: Json) -> None:
+def test_every_dataset_of_the_repository_has_a_dashboard() -> None:
+    assert [described.dataset for described in DESCRIBED] == [c.dataset for c in current_contracts(ROOT)]
+
+
+@EVERY_DASHBOARD
+def test_every_visual_of_the_description_is_drawn_once_in_its_order(described: Dashboard) -> None:
+    dashboard, content = described, content_of(described)
     [sheet] = content["Sheets"]
     drawn = [(kind, chart["VisualId"]) for visual in sheet["Visuals"] for kind, chart in visual.items()]
     kinds = {"line": "LineChartVisual", "bar": "BarChartVisual", "table": "TableVisual"}
@@ -52,10 +83,14 @@ def test_every_visual_of_the_description_is_drawn_once_in_its_order(dashboard: D
     assert all(element["ColumnSpan"] <= GRID_COLUMNS for element in placed)
 
 
-def test_every_column_is_one_of_its_table_or_calculated_for_it(content: Json) -> None:
+@EVERY_DASHBOARD
+def test_every_column_is_one_of_its_table_or_calculated_for_it(described: Dashboard) -> None:
+    content = content_of(described)
+    [contract] = [c for c in current_contracts(ROOT) if c.dataset == described.dataset]
+    columns = {model.name: {column.name for column in model.columns} for model in contract.curated}
     calculated = {(field["DataSetIdentifier"], field["Name"]) for field in content["CalculatedFields"]}
     used = {(column["DataSetIdentifier"], column["ColumnName"]) for column in found(content, "Column")}
-    unknown = {(source, name) for source, name in used if name not in COLUMNS[source]} - calculated
+    unknown = {(source, name) for source, name in used if name not in columns[source]} - calculated
     assert used
     assert unknown == set()
 
@@ -69,7 +104,9 @@ def test_a_ratio_is_computed_from_sums_and_not_from_ratios_of_rows(content: Json
     assert ratios == dict.fromkeys(COLUMNS, "sum({profit}) / sum({revenue})")
 
 
-def test_a_filter_acts_on_every_table_that_has_its_dimension(dashboard: Dashboard, content: Json) -> None:
+@EVERY_DASHBOARD
+def test_a_filter_acts_on_every_table_that_has_its_dimension(described: Dashboard) -> None:
+    dashboard, content = described, content_of(described)
     fields = {(field["DataSetIdentifier"], field["Name"]) for field in content["CalculatedFields"]}
     for name in dashboard.filters:
         tables = set(dashboard.dimension(name).columns) & set(dashboard.sources)
@@ -77,6 +114,82 @@ def test_a_filter_acts_on_every_table_that_has_its_dimension(dashboard: Dashboar
     assert all(group["CrossDataset"] == "ALL_DATASETS" for group in content["FilterGroups"])
     controls = [control["Dropdown"]["SourceFilterId"] for control in content["Sheets"][0]["FilterControls"]]
     assert controls == [next(found(group, "FilterId")) for group in content["FilterGroups"]]
+
+
+@EVERY_DASHBOARD
+def test_figures_have_the_decimals_that_the_description_promises(described: Dashboard) -> None:
+    """docs/dashboards.md: money and decimals two, percent one, integers none, as on the local page."""
+    expected = {"money": 2, "decimal": 2, "percent": 1, "integer": 0}
+    shown = [value for value in found(content_of(described), "NumericalMeasureField") if value["FieldId"]]
+    measured = {measure.name: measure.format for measure in described.measures}
+    for value in shown:
+        [places] = found(value["FormatConfiguration"], "DecimalPlaces")
+        name = value["FieldId"].partition(".")[2]
+        assert places == expected[measured.get(name, "percent")], value["FieldId"]  # a change since a year before
+    assert {measured[v["FieldId"].partition(".")[2]] for v in shown if v["FieldId"].partition(".")[2] in measured} > {
+        "money", "integer",
+    }  # fmt: skip
+
+
+@EVERY_DASHBOARD
+def test_a_definition_is_one_that_quicksights_api_takes(described: Dashboard) -> None:
+    """botocore's model of DashboardVersionDefinition: names, types, required members, lengths and choices."""
+    model = botocore.session.get_session().get_service_model("quicksight")
+    shape = model.shape_for("DashboardVersionDefinition")
+    report = botocore.validate.ParamValidator().validate(content_of(described), shape)
+    assert not report.has_errors(), report.generate_report()
+    assert list(unknown_choices(content_of(described), shape)) == []
+
+
+def unknown_choices(value: Any, shape: Any) -> Iterator[str]:
+    """Texts that are none of those that the model lists."""
+    if shape.type_name == "structure":
+        for name, member in value.items():
+            yield from unknown_choices(member, shape.members[name])
+    elif shape.type_name == "list":
+        for item in value:
+            yield from unknown_choices(item, shape.member)
+    elif shape.type_name == "string" and shape.enum and value not in shape.enum:
+        yield f"{shape.name}: {value}"
+
+
+@pytest.fixture(scope="module")
+def of_repository(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """QuickSight with the dashboards of all datasets of the repository, checked by cdk-nag, and what it builds on."""
+    outdir = tmp_path_factory.mktemp("dashboards")
+    app, plan = new_app(outdir), blueprint(settings_folder=COMPREHENSIVE)
+    storage = StorageStack(app, blueprint=plan)
+    alerts = AlertsStack(app, blueprint=plan, storage=storage)
+    QuickSightStack(app, blueprint=plan, storage=storage, alerts=alerts, dashboards=DESCRIBED)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+    return Assembly(outdir)
+
+
+def test_every_dashboard_of_the_repository_is_synthesized_with_its_tables(of_repository: Assembly) -> None:
+    for kind in ("Dashboard", "Analysis"):
+        ids = {r["Properties"][f"{kind}Id"] for r in of_repository.resources(f"AWS::QuickSight::{kind}").values()}
+        assert ids == {f"slipway-prod-{described.dataset.replace('_', '-')}" for described in DESCRIBED}
+    tables = {source.replace("_", "-") for described in DESCRIBED for source in described.sources}
+    data_sets = [r["Properties"] for r in of_repository.resources("AWS::QuickSight::DataSet").values()]
+    assert {data_set["DataSetId"] for data_set in data_sets} == {f"slipway-prod-{table}" for table in tables}
+    [machine] = of_repository.resources("AWS::StepFunctions::StateMachine", "QuickSight").values()
+    pairs = machine["Properties"]["DefinitionSubstitutions"]["SpiceDataSets"].split(",")
+    assert sorted(pairs) == sorted(
+        f"{described.dataset}=slipway-prod-{source.replace('_', '-')}"
+        for described in DESCRIBED
+        for source in described.sources
+    )
+
+
+def test_every_column_of_a_shown_table_has_the_type_of_its_contract(of_repository: Assembly) -> None:
+    kinds = {"string": "STRING", "int": "INTEGER", "bigint": "INTEGER", "boolean": "BOOLEAN", "date": "DATETIME"}
+    columns = {c.name: c for contract in current_contracts(ROOT) for m in contract.curated for c in m.columns}
+    for data_set in of_repository.resources("AWS::QuickSight::DataSet").values():
+        [table] = data_set["Properties"]["PhysicalTableMap"].values()
+        for column in table["RelationalTable"]["InputColumns"]:
+            known = columns[column["Name"]]
+            assert column["Type"] == ("DECIMAL" if known.precision_and_scale else kinds[known.type]), column
 
 
 def test_bars_are_sorted_and_limited_as_described(content: Json) -> None:
@@ -124,6 +237,37 @@ def test_money_is_kept_as_fixed_decimals(comprehensive: Assembly) -> None:
         types = {column["Name"]: column for column in table["RelationalTable"]["InputColumns"]}
         assert types["revenue"] == {"Name": "revenue", "Type": "DECIMAL", "SubType": "FIXED"}
         assert table["RelationalTable"]["Schema"] == "slipway_prod_curated"
+
+
+def test_a_deployment_does_not_wait_for_tables_that_only_a_run_makes(comprehensive: Assembly) -> None:
+    """Without tables the first ingestion fails, and by default CloudFormation fails with it."""
+    for data_set in comprehensive.resources("AWS::QuickSight::DataSet").values():
+        assert data_set["Properties"]["IngestionWaitPolicy"] == {"WaitForSpiceIngestion": False}
+
+
+def test_what_quicksight_names_is_deployed_before_it(comprehensive: Assembly) -> None:
+    manifest = json.loads((comprehensive.folder / "manifest.json").read_text(encoding="utf-8"))
+    waits = manifest["artifacts"]["Slipway-Prod-QuickSight"]["dependencies"]
+    assert {"Slipway-Prod-Analytics", "Slipway-Prod-Processing"} <= set(waits)
+
+
+def test_an_author_may_choose_tables_in_the_console_and_reads_no_other(comprehensive: Assembly) -> None:
+    allowed = {
+        action: resources_of(statement)
+        for statement in comprehensive.statements_of_role("QuickSight", "ReaderRole")
+        for action in actions_of(statement)
+    }
+    for action in ("GetDataCatalog", "ListDatabases", "GetDatabase", "ListTableMetadata", "GetTableMetadata"):
+        assert [arn.rpartition(":")[2] for arn in allowed[f"athena:{action}"]] == ["datacatalog/AwsDataCatalog"]
+    assert allowed["athena:ListDataCatalogs"] == ["*"]
+    for action in ("GetDatabases", "GetTables", "GetPartitions"):
+        tables = {arn.rpartition("/")[2] for arn in allowed[f"glue:{action}"] if ":table/" in arn}
+        assert tables == set(COLUMNS)
+
+
+def test_refreshes_are_as_many_as_the_settings_allow(comprehensive: Assembly) -> None:
+    [machine] = comprehensive.resources("AWS::StepFunctions::StateMachine", "QuickSight").values()
+    assert machine["Properties"]["DefinitionSubstitutions"]["RefreshSeconds"] == "3600"
 
 
 def test_readers_may_look_and_authors_may_change(comprehensive: Assembly) -> None:
@@ -174,8 +318,14 @@ def test_the_refresh_may_begin_and_look_at_ingestions_of_its_datasets_and_start_
         if not action.startswith(("logs:", "xray:"))
     }
     assert set(ours) == {"quicksight:CreateIngestion", "quicksight:DescribeIngestion", "states:StartExecution"}
-    [announce] = ours["states:StartExecution"]
-    assert "AnnounceMachine" in announce
+    started = [
+        resource
+        for statement in statements
+        for resource in resources_of(statement)
+        if "states:StartExecution" in actions_of(statement)
+    ]
+    assert ["AnnounceMachine" in arn for arn in sorted(started)] == [False, True]
+    assert any("DashboardRefreshMachine" in arn for arn in started)  # a run's execution starts the one that refreshes
     ids = [item["Properties"]["DataSetId"] for item in comprehensive.resources("AWS::QuickSight::DataSet").values()]
     for action in ("quicksight:CreateIngestion", "quicksight:DescribeIngestion"):
         assert sorted(r.partition(":dataset/")[2] for r in ours[action]) == sorted(

@@ -42,7 +42,10 @@ def queue_of(reference: Any) -> str:
 
 
 def functions_called_without_waiting(assembly: Assembly) -> set[str]:
-    """<stack>/<logical id> of functions that a rule or another service may invoke asynchronously."""
+    """<stack>/<logical id> of functions that a rule or another service may invoke asynchronously.
+
+    CloudFormation calls the function of a custom resource like that, too, but waits for its answer by itself.
+    """
     permissions = assembly.resources("AWS::Lambda::Permission")
     allowed = {
         f"{place.partition('/')[0]}/{permission['Properties']['FunctionName']['Fn::GetAtt'][0]}"

@@ -1,14 +1,16 @@
 """QuickSight as far as a refresh goes: data sources and datasets are kept, an ingestion really reads its table.
 
 An ingestion runs the dataset's SQL through the embedded Athena under the data source's role, so a table, column, type
-or permission that is wrong fails here as it would in an account. Analyses and dashboards are recorded, nothing is
-drawn. The API is there for Step Functions only. Source: QuickSight API reference, CreateIngestion, DescribeIngestion.
+or permission that is wrong fails here as it would in an account, and so does a dataset whose deployment waits for a
+table that is not there. Analyses and dashboards are recorded, nothing is drawn. The API is there for Step Functions
+only. Source: QuickSight API reference, CreateIngestion, DescribeIngestion.
 """
 
 from __future__ import annotations
 
 import contextvars
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -20,16 +22,20 @@ from local_cloud.instruments import recorded_types
 from local_cloud.patching import original
 from local_cloud.settings import ACCOUNT, REGION, ServerSettings
 
+GLUE = "ministack.services.glue"
 STEP_FUNCTIONS = "ministack.services.stepfunctions"
 PROVISIONERS = "ministack.services.cloudformation.provisioners"
 INTEGRATION = "aws-sdk:quicksight:"
 DRAWN = {"AWS::QuickSight::Analysis": "AnalysisId", "AWS::QuickSight::Dashboard": "DashboardId"}
+# In an account of the Enterprise edition, by hand or by the API. Source: QuickSight API reference, CreateIngestion.
+MOST_INGESTIONS, WITHIN_SECONDS = 32, 24 * 60 * 60
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, Any]]
 
 _sources: dict[str, Properties] = {}  # by ARN
 _data_sets: dict[str, Properties] = {}  # by id
 _ingestions: dict[tuple[str, str], dict[str, Any]] = {}  # by dataset and ingestion id
+_begun: dict[str, list[float]] = {}  # when ingestions of a dataset began
 _lock = threading.Lock()
 
 
@@ -37,7 +43,11 @@ def install(settings: ServerSettings) -> None:
     """Register the resource types and the two calls."""
     handlers = original(PROVISIONERS, "_RESOURCE_HANDLERS")
     handlers["AWS::QuickSight::DataSource"] = _kept("datasource", "DataSourceId", lambda arn, _: arn, _sources)
-    handlers["AWS::QuickSight::DataSet"] = _kept("dataset", "DataSetId", lambda _, name: name, _data_sets)
+    data_set = _kept("dataset", "DataSetId", lambda _, name: name, _data_sets)
+    handlers["AWS::QuickSight::DataSet"] = data_set | {
+        "create": _waiting(data_set["create"]),
+        "update": _waiting(data_set["update"]),
+    }
     for kind, field in DRAWN.items():
         handlers[kind] = _recorded(kind, field)
     dispatch = original(STEP_FUNCTIONS, "_SERVICE_DISPATCH")
@@ -59,12 +69,51 @@ def create(settings: ServerSettings, given: dict[str, Any]) -> dict[str, Any]:
     with _lock:
         if key in _ingestions:
             raise _error("ResourceExistsException", f"ingestion {key[1]} of DataSet {key[0]} already exists")
+        _count(key[0])
         ingestion = _ingestions[key] = {"Arn": arn, "IngestionId": key[1], "IngestionStatus": "RUNNING"}
     source = _source_of(data_set)
     context = contextvars.copy_context()
     work = (quicksight_ingestion.ingest, settings, data_set, source, ingestion)
     threading.Thread(target=context.run, args=work, daemon=True, name=f"ingestion {key[1]}").start()
     return {"Arn": arn, "IngestionId": key[1], "IngestionStatus": "INITIALIZED", "Status": 201}
+
+
+def _count(data_set_id: str) -> None:
+    """Raises LimitExceededException when the dataset has had its ingestions."""
+    now = time.time()
+    recent = [moment for moment in _begun.get(data_set_id, []) if moment > now - WITHIN_SECONDS]
+    if len(recent) >= MOST_INGESTIONS:
+        raise _error("LimitExceededException", f"DataSet {data_set_id} had {MOST_INGESTIONS} ingestions in 24 hours")
+    _begun[data_set_id] = [*recent, now]
+
+
+def _waiting(put: Callable[..., Created]) -> Callable[..., Created]:
+    """QuickSight begins an ingestion of a new or changed dataset, and CloudFormation by default waits for its success.
+
+    Only what would fail it most often is looked at: a table or a column that is not there.
+    Source: CloudFormation, AWS::QuickSight::DataSet IngestionWaitPolicy.
+    """
+
+    def put_and_wait(*args: Any, **kwargs: Any) -> Created:
+        properties = next(given for given in reversed(args) if isinstance(given, dict))
+        policy = properties.get("IngestionWaitPolicy", {})
+        if properties.get("ImportMode") == "SPICE" and policy.get("WaitForSpiceIngestion", True):
+            _require_columns(properties)
+        return put(*args, **kwargs)
+
+    return put_and_wait
+
+
+def _require_columns(data_set: Properties) -> None:
+    for table in data_set["PhysicalTableMap"].values():
+        for wanted in (one for one in table.values() if "InputColumns" in one):
+            place = f"{wanted.get('Schema', 'default')}/{wanted['Name']}"
+            found = original(GLUE, "_tables").get(place)
+            if found is None:
+                raise ValueError(f"the ingestion of a new DataSet failed: SQL_TABLE_NOT_FOUND: {place}")
+            known = {column["Name"] for column in found["StorageDescriptor"]["Columns"]}
+            if lacking := sorted({column["Name"] for column in wanted["InputColumns"]} - known):
+                raise ValueError(f"the ingestion of a DataSet failed: SQL_EXCEPTION: {place} has no {lacking}")
 
 
 def describe(given: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tests.end_to_end.local_cloud.conftest import Bench
 FILE = Path(__file__).parents[3] / "state_machines" / "dashboard_refresh.asl.json"
 ACCOUNT = "000000000000"
 WORKGROUP = f"arn:aws:athena:us-east-1:{ACCOUNT}:workgroup/primary"
+ONE_DAY = 24 * 60 * 60  # a window that no test outlasts
 PASS = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
 QUERY = [f"athena:{verb}" for verb in ("StartQueryExecution", "GetQueryExecution", "GetQueryResults")]
 READ = (
@@ -34,6 +35,7 @@ def data_set(name: str, table: str, columns: list[dict[str, str]]) -> dict[str, 
     relation = {"DataSourceArn": {"Fn::GetAtt": ["Lake", "Arn"]}, "Schema": "shown", "Name": table}
     properties = {
         "AwsAccountId": ACCOUNT, "DataSetId": name, "Name": name, "ImportMode": "SPICE",
+        "IngestionWaitPolicy": {"WaitForSpiceIngestion": False},
         "PhysicalTableMap": {"t": {"RelationalTable": {**relation, "InputColumns": columns}}},
     }  # fmt: skip
     return {"Type": "AWS::QuickSight::DataSet", "Properties": properties}
@@ -87,7 +89,7 @@ def machine(bench: Bench) -> str:
     filled = {
         "SpiceDataSets": "sales=good,columns=no-column,tables=no-table,types=wrong-type",
         "AccountId": ACCOUNT, "Region": "us-east-1", "Environment": "local", "DashboardPrefix": "slipway-local-",
-        "AnnounceStateMachineArn": announce,
+        "AnnounceStateMachineArn": announce, "RefreshSeconds": str(ONE_DAY),
     }  # fmt: skip
     text = re.sub(r"\$\{(\w+)\}", lambda found: filled[found[1]], FILE.read_text())
     ingestions = [
@@ -98,13 +100,13 @@ def machine(bench: Bench) -> str:
         "refresh",
         {"Service": "states.amazonaws.com"},
         {"Action": ["quicksight:CreateIngestion", "quicksight:DescribeIngestion"], "Resource": ingestions},
-        {"Action": "states:StartExecution", "Resource": announce},
+        {"Action": "states:StartExecution", "Resource": [announce, announce.replace(":announce", ":refresh")]},
     )
     return str(states.create_state_machine(name="refresh", definition=text, roleArn=role)["stateMachineArn"])
 
 
-def refresh(bench: Bench, machine: str, dataset: str, run_id: str) -> dict[str, Any]:
-    states, request = bench.client("stepfunctions"), {"dataset": dataset, "run_id": run_id, "caller": "run"}
+def refresh(bench: Bench, machine: str, dataset: str, run_id: str, caller: str = "care") -> dict[str, Any]:
+    states, request = bench.client("stepfunctions"), {"dataset": dataset, "run_id": run_id, "caller": caller}
     arn = states.start_execution(stateMachineArn=machine, input=json.dumps(request))["executionArn"]
     deadline = time.monotonic() + 60
     while (described := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
@@ -141,6 +143,7 @@ def test_a_dataset_that_its_table_does_not_fit_fails_with_the_reason(
     done = refresh(bench, machine, dataset, "r2")
     assert (done["status"], done["error"]) == ("FAILED", "IngestionFailed")
     assert reason in done["cause"]
+    assert any(name.startswith(f"not-refreshed-{dataset}-") for name in told(bench))
 
 
 def test_a_reader_that_may_not_read_the_table_fails_and_a_resumed_run_begins_again(bench: Bench, machine: str) -> None:
@@ -152,6 +155,47 @@ def test_a_reader_that_may_not_read_the_table_fails_and_a_resumed_run_begins_aga
     bench.allow("reader", *READ)
     assert refresh(bench, machine, "sales", "r3")["status"] == "SUCCEEDED"
     assert "refreshed-sales-r3" in told(bench)
+
+
+def executions(bench: Bench, machine: str) -> dict[str, str]:
+    """Status by name of the executions that runs have begun."""
+    found = bench.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+    return {each["name"]: each["status"] for each in found if each["name"].startswith("refresh-")}
+
+
+def test_of_several_runs_the_first_is_shown_at_once_and_the_others_by_one_refresh_later(
+    bench: Bench, machine: str
+) -> None:
+    outputs = [json.loads(refresh(bench, machine, "sales", f"run-{n}", "run")["output"]) for n in (1, 2, 3, 4)]
+    assert [output["refresh"] for output in outputs] == ["started", "started", "joined", "joined"]
+    deadline = time.monotonic() + 30
+    while "refreshed-sales-run-1" not in told(bench) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert "refreshed-sales-run-1" in told(bench)
+    today, tomorrow = sorted(executions(bench, machine))
+    assert int(tomorrow.rpartition("-")[2]) == int(today.rpartition("-")[2]) + 1
+    assert executions(bench, machine) == {today: "SUCCEEDED", tomorrow: "RUNNING"}
+    waiting = machine.replace(":stateMachine:", ":execution:") + f":{tomorrow}"
+    bench.client("stepfunctions").stop_execution(executionArn=waiting)
+
+
+def test_a_stack_that_waits_for_the_ingestion_of_a_table_that_is_not_there_fails(bench: Bench, machine: str) -> None:
+    """Without the policy that our stacks set, a first deployment would end like this."""
+    assert machine
+    waits = data_set("waits", "gone", COLUMNS)
+    del waits["Properties"]["IngestionWaitPolicy"]
+    waits["Properties"]["PhysicalTableMap"]["t"]["RelationalTable"]["DataSourceArn"] = "arn:lake"
+    client = bench.client("cloudformation")
+    client.create_stack(StackName="waits", TemplateBody=json.dumps({"Resources": {"Waits": waits}}))
+    deadline = time.monotonic() + 30
+    while (stack := client.describe_stacks(StackName="waits")["Stacks"][0])["StackStatus"].endswith("IN_PROGRESS"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert stack["StackStatus"] in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED")
+    reasons = [
+        e.get("ResourceStatusReason", "") for e in client.describe_stack_events(StackName="waits")["StackEvents"]
+    ]
+    assert any("SQL_TABLE_NOT_FOUND: shown/gone" in reason for reason in reasons)
 
 
 def test_a_machine_that_may_not_begin_ingestions_fails(bench: Bench, machine: str) -> None:

@@ -43,6 +43,19 @@ def written(*, warnings: dict[str, int] | None = None, rules: list[dict[str, Any
     )
 
 
+def test_a_success_whose_dashboards_could_not_be_refreshed_is_a_warning_that_says_so() -> None:
+    served = {"dashboard_refresh": {"refresh": "not started", "problem": "StepFunctions.AccessDeniedException: no"}}
+    run = {**RUN, "served": served}
+    assert closing.subject("prod", run, written()).startswith("WARNING [prod] sales_records: load succeeded")
+    facts = closing.facts("prod", run, written())
+    assert (facts["kind"], facts["severity"]) == ("success", "warning")
+    assert "WARNING: dashboards were not refreshed (StepFunctions.AccessDeniedException: no)" in closing.body(
+        run, written()
+    )
+    joined = {**RUN, "served": {"dashboard_refresh": {"refresh": "joined"}}}
+    assert closing.facts("prod", joined, written())["severity"] == "info"
+
+
 def test_a_success_reads_like_this() -> None:
     assert closing.subject("prod", RUN, written()) == ("INFO [prod] sales_records: load succeeded, 100 rows loaded")
     assert closing.body(RUN, written()) == (
