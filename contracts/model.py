@@ -10,17 +10,21 @@ import json
 import re
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, assert_never, cast, get_args
 
-from contracts import table_rules
+from contracts import personal_data, table_rules
 from contracts.errors import ContractInvalid
+from contracts.personal_data import PiiTreatment
 from contracts.table_rules import TableRule
 
 RuleAction = Literal["warn", "quarantine", "halt"]
-PiiTreatment = Literal["hash", "mask", "drop"]
 SchemaChange = Literal["reject", "strict", "evolve"]
+PartitionTransform = Literal["day", "month", "year"]
 Period = Literal["month", "quarter", "year"]
 Distribution = Literal["auto", "all", "even", "key"]
+
+# A type without its precision and scale.
+ColumnKind = Literal["string", "int", "bigint", "date", "timestamp", "boolean", "decimal"]
 
 DECIMAL = re.compile(r"^decimal\((\d+),(\d+)\)$")
 
@@ -57,9 +61,16 @@ class Column:
     @property
     def stored_type(self) -> str | None:
         """Type in the processed table; None for a column that is dropped before it."""
-        if self.pii == "drop":
-            return None
-        return "string" if self.pii else self.type
+        return personal_data.stored_type(self.type, self.pii)
+
+    @property
+    def kind(self) -> ColumnKind:
+        """Which type it is, whatever the precision. Raises ContractInvalid for an unknown one."""
+        kind = "decimal" if self.precision_and_scale else self.type
+        if kind not in get_args(ColumnKind) or self.type == "decimal":
+            known = ", ".join(get_args(ColumnKind))
+            raise ContractInvalid(f"column {self.name!r} is {self.type!r}; known types: {known}")
+        return cast(ColumnKind, kind)
 
     @property
     def precision_and_scale(self) -> tuple[int, int] | None:
@@ -179,7 +190,7 @@ class Contract:
     table_rules: tuple[TableRule, ...]
     schema_change: SchemaChange
     partition_column: str
-    partition_transform: Literal["month", "day", "year"]
+    partition_transform: PartitionTransform
     table_format: Literal["iceberg"]
     retention: Retention
     maintenance: Maintenance
@@ -214,6 +225,17 @@ class Contract:
     def control_columns(self) -> tuple[Column, ...]:
         """The money columns whose totals are reconciled, in contract order."""
         return tuple(column for column in self.columns if column.control_total)
+
+
+def keeps_row_out(action: RuleAction) -> bool:
+    """Whether a row that breaks a rule with this action is kept out of the processed table."""
+    match action:
+        case "warn":
+            return False
+        case "quarantine" | "halt":
+            return True
+        case _:
+            assert_never(action)
 
 
 def from_json(text: str, *, origin: str) -> Contract:

@@ -9,8 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from typing import Literal, assert_never
 
+PiiTreatment = Literal["hash", "mask", "drop"]
 HIDDEN = "***"
+
+
+def stored_type(kind: str, treatment: PiiTreatment | None) -> str | None:
+    """What a processed table keeps of a column of type `kind`; None for one that is dropped."""
+    match treatment:
+        case None:
+            return kind
+        case "hash" | "mask":
+            return "string"
+        case "drop":
+            return None
+        case _:
+            assert_never(treatment)
 
 
 def token(key: bytes, text: str) -> str:

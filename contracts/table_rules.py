@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, assert_never, get_args
 
+Action = Literal["warn", "halt"]
 Kind = Literal["row_count", "unique", "freshness", "reference"]
 
 
@@ -18,7 +19,7 @@ Kind = Literal["row_count", "unique", "freshness", "reference"]
 class _Named:
     id: str
     description: str
-    action: Literal["warn", "halt"]
+    action: Action
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,26 @@ def to_document(rule: TableRule) -> dict[str, Any]:
         "reference": None,
         **_own_fields(rule),
     }
+
+
+def in_short(rule: TableRule) -> str:
+    """What a rule wants, in a few words, for people who compare two: `unique member day warn`."""
+    return " ".join([rule.kind, *_wanted(rule), rule.action])
+
+
+def _wanted(rule: TableRule) -> list[str]:
+    match rule:
+        case RowCount():
+            limits = {"minimum": rule.minimum, "maximum": rule.maximum}
+            return [f"{name} {value}" for name, value in limits.items() if value is not None]
+        case Unique():
+            return list(rule.columns)
+        case Freshness():
+            return [rule.column, f"hours {rule.max_age_hours}"]
+        case Reference():
+            return [rule.column, f"in {rule.reference}"]
+        case _:
+            assert_never(rule)
 
 
 def _own_fields(rule: TableRule) -> dict[str, Any]:

@@ -7,6 +7,7 @@ which both have the file.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import assert_never
 
 from contracts.authoring import yaml_lines
 from contracts.authoring.problems import Problem
@@ -76,9 +77,17 @@ def _dashboard(
 
 def _visual(spec: profile.VisualSpec) -> model.Visual:
     fields = {**dict(spec), "measures": tuple(spec.measures)}
-    if isinstance(spec, profile.LineSpec):
-        return model.Line(**fields)
-    fields["sort"] = model.Sort(**dict(spec.sort))
-    if isinstance(spec, profile.BarSpec):
-        return model.Bar(**fields)
-    return model.Table(**{**fields, "dimensions": tuple(spec.dimensions)})
+    match spec:
+        case profile.LineSpec():
+            return model.Line(**fields)
+        case profile.BarSpec():
+            return model.Bar(**{**fields, "sort": _sort(spec.sort)})
+        case profile.TableSpec():
+            dimensions = tuple(spec.dimensions)
+            return model.Table(**{**fields, "sort": _sort(spec.sort), "dimensions": dimensions})
+        case _:
+            assert_never(spec)
+
+
+def _sort(spec: profile.SortSpec) -> model.Sort:
+    return model.Sort(**dict(spec))

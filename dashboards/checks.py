@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from typing import assert_never
 
 from contracts.authoring.problems import Path, did_you_mean
 from contracts.model import Contract, CuratedModel
@@ -88,18 +89,20 @@ class _Checks:
             if self._table((*visual.path, "source"), visual.spec.source):
                 self._measures((*visual.path, "measures"), visual.spec.measures, visual.spec.source)
                 self._visual_dimensions(visual)
-            if not isinstance(visual.spec, profile.LineSpec):
-                self._sort(visual, visual.spec.sort.by)
+            self._sort(visual)
 
     def _visual_dimensions(self, visual: ParsedVisual) -> None:
         spec, path = visual.spec, visual.path
-        if isinstance(spec, profile.LineSpec):
-            self._line(visual, spec)
-        elif isinstance(spec, profile.BarSpec):
-            self._dimension((*path, "category"), spec.category, spec.source)
-        else:
-            for index, name in enumerate(spec.dimensions):
-                self._dimension((*path, "dimensions", index), name, spec.source)
+        match spec:
+            case profile.LineSpec():
+                self._line(visual, spec)
+            case profile.BarSpec():
+                self._dimension((*path, "category"), spec.category, spec.source)
+            case profile.TableSpec():
+                for index, name in enumerate(spec.dimensions):
+                    self._dimension((*path, "dimensions", index), name, spec.source)
+            case _:
+                assert_never(spec)
 
     def _line(self, visual: ParsedVisual, spec: profile.LineSpec) -> None:
         x = self._dimension((*visual.path, "x"), spec.x, spec.source)
@@ -115,10 +118,18 @@ class _Checks:
             message = f"found {len(spec.measures)} measures; a line chart with series shows one"
             self.problem((*visual.path, "measures"), message)
 
-    def _sort(self, visual: ParsedVisual, by: str) -> None:
+    def _sort(self, visual: ParsedVisual) -> None:
         spec = visual.spec
-        groups = [spec.category] if isinstance(spec, profile.BarSpec) else []
-        groups += spec.dimensions if isinstance(spec, profile.TableSpec) else []
+        match spec:
+            case profile.LineSpec():
+                return  # in the order of time
+            case profile.BarSpec():
+                groups = [spec.category]
+            case profile.TableSpec():
+                groups = spec.dimensions
+            case _:
+                assert_never(spec)
+        by = spec.sort.by
         if by not in {*spec.measures, *groups}:
             hint = did_you_mean(by, [*spec.measures, *groups])
             self.problem((*visual.path, "sort", "by"), f"{by!r} is not shown by this visual; {hint}")

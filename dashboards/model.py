@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 Aggregation = Literal["sum", "min", "max"]
 Format = Literal["money", "decimal", "integer", "percent"]
@@ -178,6 +178,12 @@ class Dashboard:
 
 def dimensions_of(visual: Visual) -> tuple[str, ...]:
     """Names of the dimensions that a visual groups by."""
-    if isinstance(visual, Line):
-        return (visual.x, visual.series) if visual.series else (visual.x,)
-    return (visual.category,) if isinstance(visual, Bar) else visual.dimensions
+    match visual:
+        case Line():
+            return (visual.x, visual.series) if visual.series else (visual.x,)
+        case Bar():
+            return (visual.category,)
+        case Table():
+            return visual.dimensions
+        case _:
+            assert_never(visual)

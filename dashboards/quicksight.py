@@ -7,7 +7,7 @@ Source: QuickSight API reference, DashboardVersionDefinition.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from dashboards import quicksight_fields as fields
 from dashboards.model import Bar, Dashboard, Dimension, Line, Measure, Table, Visual
@@ -58,11 +58,16 @@ def _kpis(dashboard: Dashboard) -> Iterator[Json]:
 
 
 def _visual(dashboard: Dashboard, visual: Visual) -> Json:
-    if isinstance(visual, Line):
-        return {"LineChartVisual": {**_heading(visual), "ChartConfiguration": _line(dashboard, visual)}}
-    if isinstance(visual, Bar):
-        return {"BarChartVisual": {**_heading(visual), "ChartConfiguration": _bar(dashboard, visual)}}
-    return {"TableVisual": {**_heading(visual), "ChartConfiguration": _table(dashboard, visual)}}
+    match visual:
+        case Line():
+            name, chart = "LineChartVisual", _line(dashboard, visual)
+        case Bar():
+            name, chart = "BarChartVisual", _bar(dashboard, visual)
+        case Table():
+            name, chart = "TableVisual", _table(dashboard, visual)
+        case _:
+            assert_never(visual)
+    return {name: {**_heading(visual), "ChartConfiguration": chart}}
 
 
 def _heading(visual: Visual) -> Json:

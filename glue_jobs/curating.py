@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, assert_never
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -190,11 +190,23 @@ def _touched(curating: Curating, curated_model: model.CuratedModel, source: Data
     if not changed:
         return changed
     unit, contract = curated_model.period, curating.contract
-    if curated_model.source_date == contract.partition_column and contract.partition_transform != "year":
-        return sorted({periods.first_day(day, unit) for day in changed})  # day and month lie within one period
+    is_of_partition = curated_model.source_date == contract.partition_column
+    if is_of_partition and _is_within_one_period(contract.partition_transform):
+        return sorted({periods.first_day(day, unit) for day in changed})
     inside = period_columns.within(contract.partition_column, changed, contract.partition_transform)
     before = curating.tables.read(curating.processed, snapshot=since)
     return _periods_of((source.where(inside), before.where(inside)), curated_model)
+
+
+def _is_within_one_period(transform: model.PartitionTransform) -> bool:
+    """Whether a partition lies within one period of every model: months are the shortest."""
+    match transform:
+        case "day" | "month":
+            return True
+        case "year":
+            return False
+        case _:
+            assert_never(transform)
 
 
 def _periods_of(frames: Iterable[DataFrame], curated_model: model.CuratedModel) -> list[date]:

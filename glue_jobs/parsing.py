@@ -7,12 +7,14 @@ must exist. A text that is not null but whose value is null did not parse, and `
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from contracts import model
 from contracts.texts import BLANKS, BYTE_ORDER_MARK, INVISIBLE, QUOTE
-from rows.grammar import DECIMALS, FALSE, INTEGER, NUMBER, RANGES, TRUE, WIDEST_WHOLE, date_format, shape
+from rows.grammar import DECIMALS, FALSE, INTEGER, NUMBER, TRUE, WIDEST_WHOLE, date_format, shape
 
 QUOTED = (
     "begins and ends with a quote of its own; quotes enclose a value only directly between delimiters, and not doubled"
@@ -54,21 +56,30 @@ def complaint(column: model.Column, text: Column) -> Column:
 
 
 def _mistake(column: model.Column, text: Column) -> Column:
-    if column.precision_and_scale:
-        precision, scale = column.precision_and_scale
-        digits = precision - scale
-        decimals = F.regexp_extract(text, DECIMALS, 1)
-        return (
-            F.when(~text.rlike(NUMBER), F.lit("is not a number"))
-            .when(F.length(decimals) > scale, F.lit(f"has more than {scale} decimals"))
-            .otherwise(F.lit(f"has more than {digits} digits before the decimal point"))
-        )
-    if column.type in ("int", "bigint"):
-        too_large = F.lit(f"does not fit into {column.type}")
-        return F.when(text.rlike(INTEGER), too_large).otherwise(F.lit("is not a whole number"))
-    if column.type in ("date", "timestamp"):
-        return F.lit(f"is not a {column.type} written {column.format}")
-    return F.lit(f"is not a {column.type}")
+    kind = column.kind
+    match kind:
+        case "decimal":
+            return _decimal_mistake(column, text)
+        case "int" | "bigint":
+            too_large = F.lit(f"does not fit into {kind}")
+            return F.when(text.rlike(INTEGER), too_large).otherwise(F.lit("is not a whole number"))
+        case "date" | "timestamp":
+            return F.lit(f"is not a {kind} written {column.format}")
+        case "boolean" | "string":
+            return F.lit(f"is not a {kind}")
+        case _:
+            assert_never(kind)
+
+
+def _decimal_mistake(column: model.Column, text: Column) -> Column:
+    precision, scale = column.precision_and_scale or (0, 0)
+    decimals = F.regexp_extract(text, DECIMALS, 1)
+    digits = F.lit(f"has more than {precision - scale} digits before the decimal point")
+    return (
+        F.when(~text.rlike(NUMBER), F.lit("is not a number"))
+        .when(F.length(decimals) > scale, F.lit(f"has more than {scale} decimals"))
+        .otherwise(digits)
+    )
 
 
 def shown(column: model.Column, text: Column) -> Column:
@@ -91,16 +102,22 @@ def _escape(character: Column) -> Column:
 
 
 def _converted(column: model.Column, text: Column) -> Column:
-    if column.type == "string":
-        return F.when(~is_quoted(text), text)
-    if column.type == "boolean":
-        word = F.lower(text)
-        return F.when(word.isin(*TRUE), F.lit(True)).when(word.isin(*FALSE), F.lit(False))
-    if column.type == "date":
-        return F.try_to_date(text, date_format(column))
-    if column.type == "timestamp":
-        return F.try_to_timestamp(text, F.lit(date_format(column))).cast("timestamp_ntz")
-    if column.type in RANGES:
-        whole = text.try_cast(WIDEST_WHOLE).try_cast(column.type)
-        return F.when(text.contains("."), whole).otherwise(text.try_cast(column.type))
-    return text.try_cast(column.type)
+    kind = column.kind
+    match kind:
+        case "string":
+            return F.when(~is_quoted(text), text)
+        case "boolean":
+            word = F.lower(text)
+            return F.when(word.isin(*TRUE), F.lit(True)).when(word.isin(*FALSE), F.lit(False))
+        case "date":
+            return F.try_to_date(text, date_format(column))
+        case "timestamp":
+            moment = F.try_to_timestamp(text, F.lit(date_format(column)))
+            return moment.cast("timestamp_ntz")
+        case "int" | "bigint":
+            whole = text.try_cast(WIDEST_WHOLE).try_cast(kind)
+            return F.when(text.contains("."), whole).otherwise(text.try_cast(kind))
+        case "decimal":
+            return text.try_cast(column.type)
+        case _:
+            assert_never(kind)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import assert_never
 
 from contracts import model
 from contracts.errors import ContractInvalid
@@ -34,11 +35,18 @@ _DATE_PARTS = re.compile(r"'(?P<quoted>[^']*)'|(?P<field>(?P<letter>[A-Za-z])(?P
 
 def shape(column: model.Column) -> str | None:
     """The regular expression that a text of this column's type matches as a whole; None when any text will do."""
-    if column.precision_and_scale:
-        return _decimal_shape(*column.precision_and_scale)
-    if column.type in ("date", "timestamp"):
-        return _date_shape(column)
-    return INTEGER if column.type in ("int", "bigint") else None
+    kind = column.kind
+    match kind:
+        case "string" | "boolean":  # a boolean is one of TRUE and FALSE, in any case
+            return None
+        case "int" | "bigint":
+            return INTEGER
+        case "decimal":
+            return _decimal_shape(column)
+        case "date" | "timestamp":
+            return _date_shape(column)
+        case _:
+            assert_never(kind)
 
 
 def fits(pattern: str, text: str) -> bool:
@@ -72,8 +80,9 @@ def date_format(column: model.Column) -> str:
     return column.format
 
 
-def _decimal_shape(precision: int, scale: int) -> str:
+def _decimal_shape(column: model.Column) -> str:
     """Zeros before and behind the digits that count are free."""
+    precision, scale = column.precision_and_scale or (0, 0)
     digits = precision - scale
     whole = rf"0*[0-9]{{1,{digits}}}" if digits else "0+"
     if not scale:

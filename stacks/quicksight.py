@@ -7,13 +7,13 @@ Data is taken under a role of ours, not under the one that QuickSight shares bet
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_quicksight as quicksight
 from constructs import Construct
 
-from contracts.model import Column, CuratedModel
+from contracts.model import Column, ColumnKind, CuratedModel
 from dashboards.model import Dashboard
 from dashboards.quicksight import definition
 from stacks.alerts import AlertsStack
@@ -51,7 +51,6 @@ BROWSE_CATALOG = (
 BROWSE = ("athena:ListDataCatalogs", "athena:ListWorkGroups")  # have no resource type: service authorization reference
 IN_THE_CONSOLE = "QuickSight's console lists catalogs, databases and tables with it when an author edits a dataset"
 CATALOG = "AwsDataCatalog"  # how Athena calls the Glue catalog of the account
-INPUT_TYPES = {"string": "STRING", "int": "INTEGER", "bigint": "INTEGER", "boolean": "BOOLEAN"}
 
 
 class QuickSightStack(PipelineStack):
@@ -251,6 +250,22 @@ def _granted(kind: Any, principals: Sequence[str], resource: str, actions: Seque
 
 def _input_column(column: Column) -> quicksight.CfnDataSet.InputColumnProperty:
     """FIXED, because a decimal that became a float would not add up to the cent."""
-    if column.precision_and_scale:
-        return quicksight.CfnDataSet.InputColumnProperty(name=column.name, type="DECIMAL", sub_type="FIXED")
-    return quicksight.CfnDataSet.InputColumnProperty(name=column.name, type=INPUT_TYPES.get(column.type, "DATETIME"))
+    kind, sub_type = _input_type(column.kind)
+    return quicksight.CfnDataSet.InputColumnProperty(name=column.name, type=kind, sub_type=sub_type)
+
+
+def _input_type(kind: ColumnKind) -> tuple[str, str | None]:
+    """Type and sub-type of an input column. Source: QuickSight API reference, InputColumn."""
+    match kind:
+        case "string":
+            return "STRING", None
+        case "int" | "bigint":
+            return "INTEGER", None
+        case "boolean":
+            return "BOOLEAN", None
+        case "date" | "timestamp":
+            return "DATETIME", None
+        case "decimal":
+            return "DECIMAL", "FIXED"
+        case _:
+            assert_never(kind)

@@ -10,7 +10,7 @@ import dataclasses
 import json
 from decimal import Decimal
 from pathlib import Path as FilePath
-from typing import Literal, TypedDict, assert_never
+from typing import TypedDict, assert_never
 
 from contracts import model, table_rules
 from contracts.authoring import profile
@@ -167,7 +167,7 @@ def _rule(rule: ParsedRule, names: list[str]) -> model.Rule:
 class _Named(TypedDict):
     id: str
     description: str
-    action: Literal["warn", "halt"]
+    action: table_rules.Action
 
 
 def _table_rule(rule: ParsedTableRule) -> TableRule:

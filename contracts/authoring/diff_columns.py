@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import assert_never
 
 from contracts import model, naming
 from contracts.authoring.changes import Change, dotted, safe, shown
@@ -211,12 +212,19 @@ def _treatment(owner: str, old: Column, new: Column, contract: Contract) -> Iter
 
 
 def _why_treatment(old: Column, new: Column) -> str:
-    if new.pii == "drop":
-        return f"readers of the table lose the column; {SNAPSHOTS}"
-    if new.pii is None:
-        return "what was protected becomes readable for all who read the table"
+    match new.pii:
+        case "drop":
+            return f"readers of the table lose the column; {SNAPSHOTS}"
+        case None:
+            return "what was protected becomes readable for all who read the table"
+        case "hash":
+            form = "tokens"
+        case "mask":
+            form = "masks"
+        case _:
+            assert_never(new.pii)
     if old.pii is None:
-        return f"readers find {'tokens' if new.pii == 'hash' else 'masks'} in place of values; {SNAPSHOTS}"
+        return f"readers find {form} in place of values; {SNAPSHOTS}"
     if (old.pii, new.pii) == ("hash", "mask"):
         return "tables can no longer be joined by its tokens"
     return "rows that are loaded hold the old form; a backfill makes them again"

@@ -7,12 +7,19 @@ job keeps with each snapshot (glue_jobs/curating.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 from contracts.authoring.changes import Change, Impact, dotted, safe, shown
 from contracts.authoring.diff_columns import LOOSER, OTHERWISE, STRICTER, widens
-from contracts.model import Column, Contract, CuratedModel, Rule, Warehouse
-from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
+from contracts.model import (
+    Column,
+    Contract,
+    CuratedModel,
+    Rule,
+    Warehouse,
+    keeps_row_out,
+)
+from contracts.table_rules import TableRule, in_short
 
 Named = TypeVar("Named", Rule, TableRule)
 BY_ITSELF = "the next run recomputes every period by itself"
@@ -22,7 +29,6 @@ RECOMPUTING: dict[str, Impact] = {
     "grain": "breaking",
     "period": "breaking",
 }
-KEEPS_OUT = ("quarantine", "halt")
 
 
 def rule_changes(old: Contract, new: Contract) -> Iterator[Change]:
@@ -34,32 +40,12 @@ def rule_changes(old: Contract, new: Contract) -> Iterator[Change]:
     for name in sorted(checks.keys() | now.keys()):
         if checks.get(name) != now.get(name):
             why = "it judges the table at the next run, and says nothing about single rows"
-            texts = [_check(item) for item in (checks.get(name), now.get(name))]
+            texts = [in_short(rule) if rule else None for rule in (checks.get(name), now.get(name))]
             yield Change(field=f"table_rules.{name}", old=texts[0], new=texts[1], impact="safe", why=why)
 
 
 def _by_id(rules: Sequence[Named]) -> dict[str, Named]:
     return {rule.id: rule for rule in rules}
-
-
-def _check(rule: TableRule | None) -> str | None:
-    """What a table rule wants, in short."""
-    return None if rule is None else " ".join([rule.kind, *_limits(rule), rule.action])
-
-
-def _limits(rule: TableRule) -> list[str]:
-    match rule:
-        case RowCount():
-            limits = {"minimum": rule.minimum, "maximum": rule.maximum}
-            return [f"{name} {value}" for name, value in limits.items() if value is not None]
-        case Unique():
-            return list(rule.columns)
-        case Freshness():
-            return [rule.column, f"hours {rule.max_age_hours}"]
-        case Reference():
-            return [rule.column, f"in {rule.reference}"]
-        case _:
-            assert_never(rule)
 
 
 def _row_rule(field: str, old: Rule | None, new: Rule | None) -> Iterator[Change]:
@@ -72,7 +58,7 @@ def _row_rule(field: str, old: Rule | None, new: Rule | None) -> Iterator[Change
     if old.action != new.action:
         yield _action(field, old, new)
     if old.expression != new.expression:
-        keeps_out = old.action in KEEPS_OUT or new.action in KEEPS_OUT
+        keeps_out = keeps_row_out(old.action) or keeps_row_out(new.action)
         yield Change(
             field=dotted(field, "expression"),
             old=old.expression,
@@ -84,7 +70,7 @@ def _row_rule(field: str, old: Rule | None, new: Rule | None) -> Iterator[Change
 
 
 def _whole_rule(field: str, old: Rule | None, new: Rule | None, existing: Rule) -> Change:
-    keeps_out = existing.action in KEEPS_OUT
+    keeps_out = keeps_row_out(existing.action)
     texts = [f"{rule.expression} ({rule.action})" if rule else None for rule in (old, new)]
     why = (STRICTER if new else LOOSER) if keeps_out else "a warning keeps no row out"
     impact: Impact = "needs backfill" if keeps_out else "safe"
@@ -95,10 +81,10 @@ def _whole_rule(field: str, old: Rule | None, new: Rule | None, existing: Rule) 
 
 def _action(field: str, old: Rule, new: Rule) -> Change:
     name = dotted(field, "action")
-    if (old.action in KEEPS_OUT) == (new.action in KEEPS_OUT):
+    if keeps_row_out(old.action) == keeps_row_out(new.action):
         why = "rows that break it stay out as before; only the fate of the run differs"
         return Change(field=name, old=old.action, new=new.action, impact="safe", why=why)
-    why = STRICTER if new.action in KEEPS_OUT else LOOSER
+    why = STRICTER if keeps_row_out(new.action) else LOOSER
     return Change(field=name, old=old.action, new=new.action, impact="needs backfill", why=why, effect="backfill")
 
 

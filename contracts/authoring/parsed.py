@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
+from contracts import personal_data
 from contracts.authoring import structure
 from contracts.authoring.problems import Path, did_you_mean
 from contracts.authoring.profile import (
@@ -24,7 +25,7 @@ from contracts.authoring.profile import (
     table_rule_names,
 )
 from contracts.authoring.yaml_lines import Document
-from contracts.model import PiiTreatment
+from contracts.personal_data import PiiTreatment
 
 TABLE_RULES = table_rule_names()
 Properties = TypeVar("Properties", bound=Strict)
@@ -47,9 +48,7 @@ class ParsedColumn:
     @property
     def stored_type(self) -> str | None:
         """Type in the processed table, None for a column that is dropped before it."""
-        if self.pii == "drop":
-            return None
-        return "string" if self.pii else self.spec.physical_type
+        return personal_data.stored_type(self.spec.physical_type, self.pii)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from contracts import table_rules
+from contracts.model import Distribution, PartitionTransform, Period, RuleAction, SchemaChange
+from contracts.personal_data import PiiTreatment
+
 Text = Annotated[str, Field(min_length=1)]
 Number = int | Decimal
 Limit = int | Decimal | str
@@ -67,7 +71,7 @@ class Implementation(Strict):
     """A row rule: SQL that is TRUE for a good row, and what happens to a bad one."""
 
     expression: Text
-    action: Literal["warn", "quarantine", "halt"]
+    action: RuleAction
 
 
 class CustomQuality(Strict):
@@ -117,7 +121,7 @@ TableWish = RowCount | list[str] | Freshness | Reference
 class TableImplementation(Strict):
     """A table rule: one of the kinds, and what happens when it does not hold."""
 
-    action: Literal["warn", "halt"]
+    action: table_rules.Action
     row_count: RowCount | None = None
     unique: Annotated[list[Text], Field(min_length=1)] | None = None
     freshness: Freshness | None = None
@@ -281,14 +285,14 @@ class ProcessedProperties(Strict):
     table_format: Literal["iceberg"]
     max_quarantined_share: Number
     retention: RetentionProperty
-    schema_change: Literal["reject", "strict", "evolve"] = "evolve"
+    schema_change: SchemaChange = "evolve"
     maintenance: MaintenanceProperty = Field(default_factory=lambda: MaintenanceProperty.model_validate({}))
 
 
 class WarehouseProperty(Strict):
     """Custom property `warehouse`: what contracts.model.Warehouse says."""
 
-    distribution: Literal["auto", "all", "even", "key"] = "auto"
+    distribution: Distribution = "auto"
     distribution_key: Text | None = None
     sort_keys: list[Text] = []
 
@@ -298,7 +302,7 @@ class CuratedProperties(Strict):
 
     layer: Literal["curated"]
     sql_file: Text
-    period: Literal["month", "quarter", "year"]
+    period: Period
     period_column: Text
     source_date: Text
     conserves: dict[str, str] = Field(min_length=1)
@@ -309,6 +313,6 @@ class ColumnProperties(Strict):
     """Custom properties of a column."""
 
     control_total: bool = False
-    partition_transform: Literal["day", "month", "year"] | None = None
-    pii_treatment: Literal["hash", "mask", "drop"] | None = None
+    partition_transform: PartitionTransform | None = None
+    pii_treatment: PiiTreatment | None = None
     data_subject: bool = False

@@ -6,11 +6,13 @@ A target with mistakes of its own is compared as far as it can be read, so that 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import assert_never
 
 from contracts.authoring import values
 from contracts.authoring.parsed import ParsedColumn, ParsedContract, ParsedTable, ParsedTableRule
 from contracts.authoring.problems import Path, did_you_mean
 from contracts.authoring.profile import ProcessedProperties
+from contracts.personal_data import PiiTreatment
 
 Contracts = Mapping[str, ParsedContract | None]
 
@@ -63,14 +65,26 @@ def _own_column(rule: ParsedTableRule, table: ParsedTable[ProcessedProperties] |
 
 
 def _not_alike(here: ParsedColumn, there: ParsedColumn, target: str) -> str | None:
-    if there.pii in ("mask", "drop"):
+    if not _is_comparable(there.pii):
         return f"column {target!r} is protected by {there.pii!r}, so no value can be found in it; choose another"
-    if here.pii in ("mask", "drop") or any(values.wrong_type(column.spec.physical_type) for column in (here, there)):
+    wrong = any(values.wrong_type(column.spec.physical_type) for column in (here, there))
+    if wrong or not _is_comparable(here.pii):
         return None  # reported where it stands
     kinds = [f"{column.spec.physical_type}{' (hashed)' if column.pii else ''}" for column in (here, there)]
     if kinds[0] != kinds[1]:
         return f"{here.spec.name!r} is {kinds[0]} and {target!r} is {kinds[1]}; both must have one type and treatment"
     return None
+
+
+def _is_comparable(treatment: PiiTreatment | None) -> bool:
+    """Whether different values are still different in the processed table."""
+    match treatment:
+        case None | "hash":
+            return True
+        case "mask" | "drop":
+            return False
+        case _:
+            assert_never(treatment)
 
 
 def _circle(dataset: str, rule: ParsedTableRule, target: str, contracts: Contracts) -> str | None:

@@ -88,12 +88,16 @@ def _check_column(
 
 def _not_comparable(column: ParsedColumn) -> str | None:
     """Why values of the column cannot be compared in the processed table."""
-    name = column.spec.name
-    if column.pii == "drop":
-        return f"column {name!r} is dropped before the processed table; choose another column"
-    if column.pii == "mask":
-        return f"column {name!r} is masked, so different values look alike; hash it instead"
-    return None
+    name, treatment = column.spec.name, column.pii
+    match treatment:
+        case None | "hash":
+            return None
+        case "drop":
+            return f"column {name!r} is dropped before the processed table; choose another column"
+        case "mask":
+            return f"column {name!r} is masked, so different values look alike; hash it instead"
+        case _:
+            assert_never(treatment)
 
 
 def _not_a_date(column: ParsedColumn) -> str | None:

@@ -9,12 +9,13 @@ import itertools
 import re
 from datetime import date, datetime
 from decimal import Decimal
+from typing import cast, get_args
 
 from contracts.authoring.problems import did_you_mean
-from contracts.model import DECIMAL
+from contracts.model import DECIMAL, ColumnKind
 
-SIMPLE_TYPES = ("string", "int", "bigint", "date", "timestamp", "boolean")
-LOGICAL_TYPES = {
+SIMPLE_TYPES = tuple(kind for kind in get_args(ColumnKind) if kind != "decimal")
+LOGICAL_TYPES: dict[ColumnKind, str] = {
     "string": "string",
     "int": "integer",
     "bigint": "integer",
@@ -89,7 +90,7 @@ def types() -> tuple[str, ...]:
 
 def logical_type(physical: str) -> str:
     """The ODCS logical type of a known type."""
-    return LOGICAL_TYPES[physical.split("(")[0]]
+    return LOGICAL_TYPES[cast(ColumnKind, physical.split("(")[0])]
 
 
 def wrong_format(text: str, physical: str) -> str | None:

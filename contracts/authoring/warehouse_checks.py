@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import assert_never
 
 from contracts.authoring import values
 from contracts.authoring.parsed import ParsedContract, ParsedTable
@@ -71,11 +72,18 @@ def check_count(contract: ParsedContract) -> None:
 
 
 def _check_distribution(mark: WarehouseProperty, path: Path, document: Document) -> None:
-    if mark.distribution == "key" and mark.distribution_key is None:
-        document.problem((*path, "distribution"), "found 'key' without distributionKey; name the column, or write auto")
-    if mark.distribution != "key" and mark.distribution_key is not None:
-        message = f"found {mark.distribution_key!r} with distribution {mark.distribution}; write distribution: key"
-        document.problem((*path, "distributionKey"), message)
+    key = mark.distribution_key
+    match mark.distribution:
+        case "key":
+            if key is None:
+                message = "found 'key' without distributionKey; name the column, or write auto"
+                document.problem((*path, "distribution"), message)
+        case "auto" | "all" | "even":
+            if key is not None:
+                message = f"found {key!r} with distribution {mark.distribution}; write distribution: key"
+                document.problem((*path, "distributionKey"), message)
+        case _:
+            assert_never(mark.distribution)
 
 
 def _check_names(named: list[tuple[Path, str]], document: Document) -> None:

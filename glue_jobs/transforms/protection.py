@@ -7,6 +7,7 @@ broadcast, not as literals: plans, logs and event logs print literals, and of a 
 from __future__ import annotations
 
 import hashlib
+from typing import assert_never
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -46,13 +47,21 @@ def protected(rows: DataFrame, contract: model.Contract, key_pads: DataFrame | N
     """
     if key_pads is not None:
         rows = rows.crossJoin(F.broadcast(key_pads))
-    treatments = {"hash": token, "mask": masked}
-    kept = {
-        kept_name(column.name): treatments[column.pii](written(column))
-        for column in contract.protected_columns
-        if column.pii in treatments
-    }
-    return rows.withColumns(kept)
+    forms = ((column.name, _form(column)) for column in contract.protected_columns)
+    return rows.withColumns({kept_name(name): form for name, form in forms if form is not None})
+
+
+def _form(column: model.Column) -> Column | None:
+    """What is kept of a protected column; None when nothing is."""
+    match column.pii:
+        case "hash":
+            return token(written(column))
+        case "mask":
+            return masked(written(column))
+        case "drop" | None:
+            return None
+        case _:
+            assert_never(column.pii)
 
 
 def written(column: model.Column) -> Column:

@@ -67,8 +67,8 @@ def checked(
     `erased`: tokens of data subjects whose records are refused.
     """
     found = checks.of_contract(contract, layout.named_fields, erased)
-    refusing = [check for check in found if check.action != "warn"]
-    warning = [check for check in found if check.action == "warn"]
+    refusing = [check for check in found if model.keeps_row_out(check.action)]
+    warning = [check for check in found if not model.keeps_row_out(check.action)]
     judged = protection.protected(rows, contract, key_pads).withColumns(
         {
             "_broken": F.when(checks.any_broken(refusing), checks.broken(refusing)),

@@ -11,6 +11,7 @@ from moto import mock_aws
 
 from contracts import model
 from contracts.errors import PermanentError
+from contracts.personal_data import PiiTreatment
 from glue_jobs import arguments, pii_key, storage
 from pipeline.run_documents import CurateResult, LoadResult, Manifest
 from tests import run_samples
@@ -68,7 +69,7 @@ def test_an_environment_that_allows_something_unknown_is_refused() -> None:
         arguments.parse_loading(words)
 
 
-def contract_of(treatment: model.PiiTreatment) -> model.Contract:
+def contract_of(treatment: PiiTreatment) -> model.Contract:
     """A contract with one column of personal data."""
     return replace(ORDERS, columns=(column("email", pii=treatment),))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped] # py4j has no types
 from pyspark.errors import PySparkException
@@ -259,19 +259,33 @@ def _pairs(properties: Mapping[str, str]) -> str:
 
 def _partitioning(table: Table) -> str:
     column = f"`{table.partition_column}`"
-    return column if table.partition_transform == "identity" else f"{table.partition_transform}s({column})"
+    match table.partition_transform:
+        case "identity":
+            return column
+        case "day" | "month" | "year":
+            return f"{table.partition_transform}s({column})"
+        case _:
+            assert_never(table.partition_transform)
 
 
 def _partition_field(table: Table) -> str:
-    if table.partition_transform == "identity":
-        return table.partition_column
-    return f"{table.partition_column}_{table.partition_transform}"  # how Iceberg names transformed fields
+    match table.partition_transform:
+        case "identity":
+            return table.partition_column
+        case "day" | "month" | "year":  # how Iceberg names transformed fields
+            return f"{table.partition_column}_{table.partition_transform}"
+        case _:
+            assert_never(table.partition_transform)
 
 
 def _first_day(table: Table, value: Any) -> date:
     """The date that an Iceberg partition value stands for: months and years are counted from 1970."""
-    if table.partition_transform == "month":
-        return date(1970 + value // 12, value % 12 + 1, 1)
-    if table.partition_transform == "year":
-        return date(1970 + value, 1, 1)
-    return value if isinstance(value, date) else UNIX_EPOCH + timedelta(days=value)
+    match table.partition_transform:
+        case "month":
+            return date(1970 + value // 12, value % 12 + 1, 1)
+        case "year":
+            return date(1970 + value, 1, 1)
+        case "identity" | "day":
+            return value if isinstance(value, date) else UNIX_EPOCH + timedelta(days=value)
+        case _:
+            assert_never(table.partition_transform)

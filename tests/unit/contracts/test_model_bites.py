@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from contracts import model, table_rules
+from contracts import model, personal_data, table_rules
 from contracts.errors import ContractInvalid
+from contracts.warehouse import ddl
 
 COMPILED = Path(model.__file__).parent / "compiled"
 VISITS = (Path(__file__).parent / "fixtures" / "tiny" / "compiled" / "visits.json").read_text(encoding="utf-8")
@@ -74,3 +77,41 @@ def test_a_column_is_found_by_its_name_only() -> None:
     assert [visits.column(column.name) for column in visits.columns] == list(visits.columns)
     with pytest.raises(KeyError, match="nothing"):
         visits.column("nothing")
+
+
+def column(kind: str) -> model.Column:
+    first, *_ = model.from_json(VISITS, origin="visits.json").columns
+    return dataclasses.replace(first, type=kind)
+
+
+@pytest.mark.parametrize("kind", get_args(model.ColumnKind))
+def test_a_column_is_of_the_kind_of_its_type(kind: str) -> None:
+    assert column("decimal(9,2)" if kind == "decimal" else kind).kind == kind
+
+
+@pytest.mark.parametrize("kind", ["uuid", "decimal", "Date", "decimal(9)", ""])
+def test_an_unknown_type_has_no_kind(kind: str) -> None:
+    with pytest.raises(ContractInvalid, match=f"is '{re.escape(kind)}'; known types: string, int"):
+        assert column(kind).kind
+
+
+def test_only_a_warning_lets_a_row_into_the_table() -> None:
+    out = {action: model.keeps_row_out(action) for action in get_args(model.RuleAction)}
+    assert out == {"warn": False, "quarantine": True, "halt": True}
+
+
+def test_a_table_keeps_personal_data_as_text_or_not_at_all() -> None:
+    kept = {way: personal_data.stored_type("int", way) for way in ("hash", "mask", "drop", None)}
+    assert kept == {"hash": "string", "mask": "string", "drop": None, None: "int"}
+
+
+def test_a_table_that_is_distributed_by_a_key_names_it() -> None:
+    (sales, *_) = (table for table in model.load("sales_records").curated if table.warehouse)
+    by_key = model.Warehouse(distribution="key", distribution_key="region", sort_keys=())
+    assert ddl.layout(dataclasses.replace(sales, warehouse=by_key)).splitlines() == [
+        "DISTSTYLE KEY",
+        'DISTKEY ("region")',
+    ]
+    without = dataclasses.replace(by_key, distribution_key=None)
+    with pytest.raises(ContractInvalid, match="is distributed by key and names none"):
+        ddl.layout(dataclasses.replace(sales, warehouse=without))

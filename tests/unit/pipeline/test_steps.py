@@ -112,7 +112,8 @@ def test_every_result_document_is_of_a_step() -> None:
 def test_a_step_reads_what_the_jobs_before_it_wrote(machine: Machine) -> None:
     written: list[type[RunDocument]] = []
     for step in machine.steps:
-        assert list(step.reads) == written[: len(step.reads)], step.name
+        needed = written if step.is_resumable else written[: len(step.reads)]
+        assert list(step.reads) == needed, step.name
         written += [step.document] if step.document else []
 
 
