@@ -48,9 +48,13 @@ def _lake(event: Mapping[str, Any]) -> dict[str, Lake]:
     if run_id is None:
         return {}
     s3, place = _s3(), {"bucket": _settings().processed_bucket, "dataset": dataset, "run_id": run_id}
-    if event["caller"] == "care":
-        return of_care(store.read(s3, MaintenanceResult, **place))
-    return of_run(store.read(s3, CurateResult, **place))
+    match event["caller"]:
+        case "run":
+            return of_run(store.read(s3, CurateResult, **place))
+        case "care":
+            return of_care(store.read(s3, MaintenanceResult, **place))
+        case other:
+            raise PermanentError(f"unknown caller {other!r} of run {run_id!r}; expected run or care")
 
 
 def _service(dataset: str, run_id: str | None) -> LoadWarehouse:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.model import Contract
+from pipeline.run_documents import PARTS
 from slipway.deployment import Deployment
 from slipway.reading import curated_sums, independent_count, lake, ledgers
 from slipway.reading.curated_sums import Sums
@@ -40,7 +41,7 @@ def reconcile(deployment: Deployment, contract: Contract, accepted: Iterable[Pat
     names = [column.name for column in contract.control_columns]
     inputs = independent_count.delivered(accepted, contract)
     runs = [item for item in ledgers.runs(deployment, contract.dataset) if item["status"] == "succeeded"]
-    parts = [_ledger_line(part, runs, names) for part in ("loaded", "quarantined", "deduplicated")]
+    parts = [_ledger_line(part, runs, names) for part in PARTS]
     processed = _processed_line(deployment, contract.dataset, names)
     curated = {model.name: curated_sums.in_lake(deployment, model) for model in contract.curated}
     copies = {

@@ -100,6 +100,16 @@ def test_by_hand_nothing_is_read_of_any_run(redshift: Redshift) -> None:
     assert redshift.rows("SELECT DISTINCT run_id FROM operations.loads") == [("by-hand",)]
 
 
+def test_a_caller_that_nobody_knows_is_refused_before_anything_is_loaded(
+    redshift: Redshift,
+) -> None:
+    prepared = asked("prepare", attempt="a")["statement"]
+    assert asked("look", statement=prepared) == {"status": "finished"}
+    with pytest.raises(PermanentError, match=f"unknown caller 'mart' of run '{RUN}'"):
+        asked("load", prepared=prepared, attempt="a", caller="mart")
+    assert redshift.rows("SELECT count(*) FROM operations.loads") == [(0,)]
+
+
 def test_a_run_without_its_result_is_refused_and_says_who_did_not_write_it(redshift: Redshift) -> None:
     prepared = asked("prepare", attempt="a")["statement"]
     assert asked("look", statement=prepared) == {"status": "finished"}  # which needs no result
