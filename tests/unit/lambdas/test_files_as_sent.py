@@ -66,7 +66,9 @@ def test_a_currency_is_part_of_a_name() -> None:
 
 
 def test_a_percent_sign_a_currency_and_nothing_are_three_names() -> None:
-    assert inspected("62_payouts/payouts_percent.csv", PAYOUTS).notes == ()
+    percent = inspected("62_payouts/payouts_percent.csv", PAYOUTS)
+    assert headers.columns_of(PAYOUTS, percent.header)[-1] == "fee_percent"
+    assert percent.notes == ()
     assert refusal("62_payouts/payouts_dollar.csv", PAYOUTS).endswith("; unknown: '$'")
     assert refusal("62_payouts/payouts_unnamed.csv", PAYOUTS) == (
         "column 8 has no name in the header, but record 1 has '777.00' in it; name the column, or leave it empty in "
