@@ -12,13 +12,14 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 
 from contracts.headers import normalized_header
 from contracts.model import Column, Contract
 
 BLANKS = " \t\r\n\u00a0\u2007\u202f\u3000\u200b\u200c\u200d\ufeff"  # docs/reference/files.md
+EXACT = Context(prec=76)  # twice the digits of the largest decimal, so that no sum rounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ def delivered(files: Iterable[Path], contract: Contract) -> Delivered:
                 continue  # more or fewer fields than the header: no value is known to stand in its column
             for column, value in zip(columns, record, strict=False):
                 if column:
-                    totals[column.name] += _amount(value, column)
+                    totals[column.name] = EXACT.add(totals[column.name], _amount(value, column))
     return Delivered(rows=rows, totals=totals)
 
 
@@ -71,6 +72,6 @@ def _amount(text: str, column: Column) -> Decimal:
     value = text.strip(BLANKS)
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", value):
         return Decimal(0)
-    amount = Decimal(value)
-    fits = amount == round(amount, scale) and abs(amount) < 10 ** (precision - scale)
-    return amount if fits else Decimal(0)
+    whole, _, decimals = value.lstrip("+-").partition(".")
+    fits = len(whole.lstrip("0")) <= precision - scale and len(decimals.rstrip("0")) <= scale
+    return Decimal(value) if fits else Decimal(0)

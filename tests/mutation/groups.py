@@ -74,6 +74,14 @@ GROUPS = {
         modules=("contracts/model.py",),
         tests=("tests/unit/contracts/test_model_bites.py",),
     ),
+    "files": Group(
+        modules=(*(f"contracts/{name}.py" for name in ("fields", "headers", "texts")), "rows/grammar.py"),
+        tests=(
+            *(f"tests/unit/contracts/test_{name}.py" for name in ("fields", "headers", "texts")),
+            "tests/unit/rows/test_grammar.py",
+            f"{LAMBDAS}/test_headers.py",
+        ),
+    ),
     "authoring": Group(
         modules=tuple(f"contracts/authoring/{name}.py" for name in CHECKS),
         tests=tuple(f"tests/unit/contracts/test_{name}.py" for name in JUDGES),

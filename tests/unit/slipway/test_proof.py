@@ -1,6 +1,7 @@
 """The independent account counts what was delivered, whatever the layout of the file."""
 
 import gzip
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -39,6 +40,16 @@ def test_a_value_that_is_no_plain_amount_counts_as_nothing(tmp_path: Path) -> No
     account = independent_count.delivered([file(tmp_path, "odd.csv", *rows)], model.load("sales_records"))
     assert account.rows == len(odd)
     assert account.totals["total_revenue"] == 0
+
+
+def test_an_amount_of_38_digits_is_judged_by_all_of_them(tmp_path: Path) -> None:
+    contract = model.load("sales_records")
+    wide = [replace(column, type="decimal(38,2)") for column in contract.columns]
+    contract = replace(contract, columns=tuple(wide))
+    rows = [ROW.format(order=1, revenue="9" * 36 + ".99"), ROW.format(order=2, revenue="9" * 37)]
+    for row, expected in zip(rows, (Decimal("9" * 36 + ".99"), Decimal(0)), strict=True):
+        account = independent_count.delivered([file(tmp_path, "wide.csv", row)], contract)
+        assert account.totals["total_revenue"] == expected
 
 
 def test_a_row_of_the_wrong_length_counts_as_a_row_without_money(tmp_path: Path) -> None:
