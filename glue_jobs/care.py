@@ -11,8 +11,7 @@ from pyspark.sql import SparkSession
 from contracts import model, naming
 from glue_jobs import arguments, maintenance, session, storage
 from glue_jobs.maintenance.work import Caring
-from glue_jobs.tables.iceberg.tables import IcebergTables
-from glue_jobs.tables.iceberg.upkeep import IcebergCare
+from glue_jobs.tables.formats import open_format
 from pipeline.run_documents import MaintenanceRequest, MaintenanceResult
 from rows import table_definitions
 
@@ -24,6 +23,7 @@ def main(argv: Sequence[str]) -> None:
     request = storage.read(given.uri_of(MaintenanceRequest), MaintenanceRequest)
     spark = SparkSession.builder.appName(f"care {given.dataset} {given.run_id}").getOrCreate()
     session.prepare(spark, 0)
+    opened = open_format(spark, contract)
     result = maintenance.run(
         Caring(
             spark=spark,
@@ -37,8 +37,8 @@ def main(argv: Sequence[str]) -> None:
                 curated_model.name: table_definitions.curated(curated_model, given.environment, given.curated_bucket)
                 for curated_model in contract.curated
             },
-            tables=IcebergTables(spark),
-            care=IcebergCare(spark),
+            tables=opened.tables,
+            upkeep=opened.upkeep,
             runs_uri=f"s3://{given.processed_bucket}/{naming.RUNS_PREFIX}{given.dataset}/",
             now=datetime.now(UTC),
         )

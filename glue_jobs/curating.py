@@ -100,7 +100,7 @@ def _source(curating: Curating) -> DataFrame:
     heads = {name: curating.tables.head(curating.processed, name) for name in (curating.branch, None)}
     for branch, head in heads.items():
         if head == curating.source_snapshot:
-            return curating.tables.read(curating.processed, branch=branch)
+            return curating.tables.read(curating.processed, draft=branch)
     raise RetryableError(
         f"{curating.processed.name}: snapshot {curating.source_snapshot} of run {curating.run_id} is neither the head "
         f"of branch {curating.branch!r} nor published (heads: {heads}); run the whole batch again"
@@ -116,11 +116,11 @@ def _recompute(curating: Curating, curated_model: model.CuratedModel, source: Da
     if touched == []:
         return _as_published(curating, table, kept)
     rows, scope = _scope(curating, curated_model, source, touched)
-    before = curating.tables.start_branch(table, curating.branch)
+    before = curating.tables.start_draft(table, curating.branch)
     computed = aggregation.of_model(rows, curating.contract.dataset, curated_model)
     memory = {**curating.memory(curated_model), RUN: curating.run_id, BEFORE: str(before or "")}
     curating.tables.replace(table, curating.branch, computed, scope, memory)
-    committed = curating.tables.read(table, branch=curating.branch).where(scope)
+    committed = curating.tables.read(table, draft=curating.branch).where(scope)
     found = aggregation.comparison(committed, rows, curated_model).collect()[0].asDict()
     return CuratedTable(
         name=table.name,
@@ -194,7 +194,7 @@ def _touched(curating: Curating, curated_model: model.CuratedModel, source: Data
     if is_of_partition and _is_within_one_period(contract.partition_transform):
         return sorted({periods.first_day(day, unit) for day in changed})
     inside = period_columns.within(contract.partition_column, changed, contract.partition_transform)
-    before = curating.tables.read(curating.processed, snapshot=since)
+    before = curating.tables.read(curating.processed, version=since)
     return _periods_of((source.where(inside), before.where(inside)), curated_model)
 
 

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from contracts import model
 from glue_jobs import arguments, curating, session, storage
-from glue_jobs.tables.iceberg.tables import IcebergTables
+from glue_jobs.tables.formats import open_format
 from pipeline.run_documents import CurateResult, LoadResult, Manifest
 from rows import table_definitions
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> None:
                 curated_model.name: table_definitions.curated(curated_model, given.environment, given.curated_bucket)
                 for curated_model in contract.curated
             },
-            tables=IcebergTables(spark),
+            tables=open_format(spark, contract).tables,
             after=loaded.heads,
         )
     )

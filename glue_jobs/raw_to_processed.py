@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from contracts import model
 from glue_jobs import arguments, loading, pii_key, session, storage
-from glue_jobs.tables.iceberg.tables import IcebergTables
+from glue_jobs.tables.formats import open_format
 from pipeline.run_documents import LoadResult, Manifest
 from rows import table_definitions
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> None:
             processed=table_definitions.processed(contract, given.environment, given.processed_bucket),
             quarantine=table_definitions.quarantine(contract, given.environment, given.processed_bucket),
             quality=table_definitions.quality(contract, given.environment, given.processed_bucket),
-            tables=IcebergTables(spark),
+            tables=open_format(spark, contract).tables,
             staged_uri=given.staged_uri,
             schema_change=given.schema_change,
             pii_key=pii_key.key_of(contract, given.pii_secret_arn),

@@ -25,12 +25,12 @@ def loaded(loading: Loading, splits: list[Row]) -> DataFrame:
     contract = loading.contract
     partitions = [day for split in splits for day in split["partitions"]]
     touched = period_columns.within(contract.partition_column, partitions, contract.partition_transform)
-    return loading.tables.read(loading.processed, branch=loading.branch).where(loading.of_files & touched)
+    return loading.tables.read(loading.processed, draft=loading.branch).where(loading.of_files & touched)
 
 
 def committed(loading: Loading, splits: list[Row]) -> Committed:
     """What the tables hold of these files, on the branch as committed."""
-    refused = loading.tables.read(loading.quarantine, branch=loading.branch)
+    refused = loading.tables.read(loading.quarantine, draft=loading.branch)
     parts = [
         figures.by_file(rows, loading.contract).withColumn("table", F.lit(name))
         for name, rows in (

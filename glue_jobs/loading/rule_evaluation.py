@@ -40,7 +40,7 @@ def table_rules(loading: Loading, brought: DataFrame, brought_rows: int) -> list
     reference is looked up for these, and for all only when the run brought none.
     """
     rules = loading.contract.table_rules
-    table = loading.tables.read(loading.processed, branch=loading.branch)
+    table = loading.tables.read(loading.processed, draft=loading.branch)
     found = _forms(loading, table)
     if not rules:
         return found

@@ -27,7 +27,7 @@ def run(loading: Loading) -> LoadResult:
     _require_subject(loading)
     changes = _ensure(loading)
     tables = (loading.processed, loading.quarantine)
-    before = {table.name: loading.tables.start_branch(table, loading.branch) for table in tables}
+    before = {table.name: loading.tables.start_draft(table, loading.branch) for table in tables}
     rows, observed = staged.stage(loading)
     read = figures.by_split(rows, loading.contract).collect()
     rows, splits = modes.judged(loading, staged.numbered(loading, rows, read), read, before)

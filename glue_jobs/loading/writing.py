@@ -43,7 +43,7 @@ def resolve(loading: Loading, rows: DataFrame) -> int:
             RESOLVED_AT: f"TIMESTAMP_NTZ '{loading.manifest.started_at}'",
         },
     )
-    committed = loading.tables.read(loading.quarantine, branch=loading.branch)
+    committed = loading.tables.read(loading.quarantine, draft=loading.branch)
     return committed.where(F.col(RESOLVED_BY).isin(sorted(replays))).count()
 
 
@@ -71,7 +71,7 @@ def merge(loading: Loading, rows: DataFrame, splits: list[Row], before: int | No
 
 def _held(loading: Loading, splits: list[Row], before: int | None) -> DataFrame:
     """Rows of the table before the run that can share a key with the batch; file statistics skip the others."""
-    held = loading.tables.read(loading.processed, snapshot=before)
+    held = loading.tables.read(loading.processed, version=before)
     if not loading.contract.key:
         return held
     spans = [split for split in splits if split["least_key"] is not None]

@@ -66,16 +66,16 @@ def erase(caring: Caring, found: ErasureFindings) -> list[str]:
     places = _places(caring)
     _require_one_form(caring, places)
     for table in caring.with_rows:
-        caring.care.drop_run_branches(table)
+        caring.upkeep.drop_drafts(table)
     if caring.tables.exists(caring.processed) and caring.tables.exists(caring.quarantine):
         _publish_without(caring, places)
     for table in caring.curated.values():
         if caring.tables.exists(table):
-            caring.care.delete(table, _mention(caring, table))  # of periods that are no longer computed
+            caring.upkeep.delete(table, _mention(caring, table))  # of periods that are no longer computed
     caring.settle()
     for table in caring.with_rows:
-        caring.care.expire_all_but_published(table)
-        caring.care.remove_orphans(table, datetime.now(UTC))
+        caring.upkeep.expire_all_but_published(table)
+        caring.upkeep.remove_orphans(table, datetime.now(UTC))
     staged.remove(caring.spark, caring.runs_uri)
     return [*_left(found), *_gone(caring, found), *_untouched(caring, found)]
 
@@ -126,8 +126,8 @@ def _require_one_form(caring: Caring, places: list[tuple[Table, str]]) -> None:
 def _publish_without(caring: Caring, places: list[tuple[Table, str]]) -> None:
     after: dict[str, int] = {}
     for table, condition in places:
-        caring.tables.start_branch(table, caring.branch)
-        if caring.tables.read(table, branch=caring.branch).where(condition).take(1):
+        caring.tables.start_draft(table, caring.branch)
+        if caring.tables.read(table, draft=caring.branch).where(condition).take(1):
             caring.tables.delete(table, caring.branch, condition)
         head = caring.tables.head(table, caring.branch)
         if head is not None:

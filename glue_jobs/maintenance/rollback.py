@@ -22,9 +22,9 @@ def roll_back(caring: Caring) -> list[str]:
     targets = _targets(caring, plan.tables)
     _refuse_what_is_gone(caring, targets, plan.runs)
     for table in caring.with_rows:
-        caring.care.drop_run_branches(table)
+        caring.upkeep.drop_drafts(table)
     for table, snapshot in targets:
-        caring.care.rollback(table, snapshot)
+        caring.upkeep.rollback(table, snapshot)
     runs = ", ".join(plan.runs)
     return [
         f"{table.name}: back at snapshot {snapshot}, before {runs}."
@@ -49,7 +49,7 @@ def _refuse_what_is_gone(caring: Caring, targets: list[tuple[Table, int | None]]
     gone = [
         f"{table.name} (snapshot {snapshot})"
         for table, snapshot in targets
-        if snapshot is not None and snapshot not in caring.care.ancestors(table)
+        if snapshot is not None and snapshot not in caring.upkeep.ancestors(table)
     ]
     if gone:
         raise PermanentError(

@@ -22,12 +22,12 @@ def maintain(caring: Caring, found: MaintenanceFindings) -> list[str]:
     report = [*_retain_processed(caring, found), *_retain_quarantine(caring, found)]
     wanted = caring.contract.maintenance
     for table in caring.existing:
-        caring.care.drop_run_branches(table, published_only=True)  # they would keep snapshots from expiring
-        caring.care.compact(table, wanted.target_file_mb)
+        caring.upkeep.drop_drafts(table, published_only=True)  # they would keep snapshots from expiring
+        caring.upkeep.compact(table, wanted.target_file_mb)
     caring.settle()
     for table in caring.existing:
-        caring.care.expire(table, caring.now - timedelta(days=wanted.snapshot_days), wanted.least_snapshots)
-        orphans = caring.care.remove_orphans(table, caring.now - timedelta(days=wanted.orphan_days))
+        caring.upkeep.expire(table, caring.now - timedelta(days=wanted.snapshot_days), wanted.least_snapshots)
+        orphans = caring.upkeep.remove_orphans(table, caring.now - timedelta(days=wanted.orphan_days))
         if orphans:
             report.append(f"{table.name}: {orphans} files that no snapshot knows were removed.")
     return report or ["No row was past its retention, and no file that no snapshot knows was found."]
@@ -58,8 +58,8 @@ def _retain_processed(caring: Caring, found: MaintenanceFindings) -> list[str]:
         ]
     known = caring.tables.properties(table).get(curating.RETAINED_FROM)
     if known is None or known < first.isoformat():
-        caring.care.set_property(table, curating.RETAINED_FROM, first.isoformat())
-    caring.care.delete(table, _before(caring.contract, first))
+        caring.upkeep.set_property(table, curating.RETAINED_FROM, first.isoformat())
+    caring.upkeep.delete(table, _before(caring.contract, first))
     rows = _left(caring, table, found)
     return [f"{table.name}: {rows} rows before {first} left; curated periods before it stay."] if rows else []
 
@@ -75,11 +75,11 @@ def _retain_quarantine(caring: Caring, found: MaintenanceFindings) -> list[str]:
     if not caring.tables.exists(table):
         return []
     first = caring.now.date() - timedelta(days=days)  # whole days: the table is partitioned by them
-    caring.care.delete(table, f"`{RECEIVED_AT}` < TIMESTAMP_NTZ '{first} 00:00:00'")
+    caring.upkeep.delete(table, f"`{RECEIVED_AT}` < TIMESTAMP_NTZ '{first} 00:00:00'")
     rows = _left(caring, table, found)
     return [f"{table.name}: {rows} records received before {first} left."] if rows else []
 
 
 def _left(caring: Caring, table: Table, found: MaintenanceFindings) -> int:
     """Rows that left since the first attempt of this run began."""
-    return found.tables[table.name].rows - caring.care.state(table).rows
+    return found.tables[table.name].rows - caring.upkeep.state(table).rows

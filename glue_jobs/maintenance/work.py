@@ -11,8 +11,7 @@ from pyspark.sql import SparkSession
 
 from contracts import model, naming
 from glue_jobs import curating
-from glue_jobs.tables import Tables
-from glue_jobs.tables.iceberg.upkeep import IcebergCare
+from glue_jobs.tables import Tables, Upkeep
 from pipeline.run_documents import MaintenanceFindings, MaintenanceRequest, TableFigures
 from rows.tables import Table
 
@@ -36,7 +35,7 @@ class Caring:
     quality: Table
     curated: dict[str, Table]
     tables: Tables
-    care: IcebergCare
+    upkeep: Upkeep
     runs_uri: str
     now: datetime
 
@@ -64,9 +63,9 @@ class Caring:
 
     def measured(self) -> dict[str, TableFigures]:
         """Snapshot, rows, files and bytes of each table as published."""
-        states = {table.name: self.care.state(table) for table in self.existing}
+        states = {table.name: self.upkeep.state(table) for table in self.existing}
         return {
-            name: TableFigures(snapshot=state.snapshot, rows=state.rows, files=state.files, bytes=state.size_bytes)
+            name: TableFigures(snapshot=state.version, rows=state.rows, files=state.files, bytes=state.size_bytes)
             for name, state in states.items()
         }
 
@@ -109,7 +108,7 @@ class Caring:
         """
         for curated_model, standing, memory in self.standings():
             table = self.curated[curated_model.name]
-            if standing == "current" and not memory.items() <= self.care.summary(table).items():
+            if standing == "current" and not memory.items() <= self.upkeep.summary(table).items():
                 last = self.tables.last_properties(table, curating.SOURCE_SNAPSHOT)
                 ours = {name: value for name, value in last.items() if name.startswith(OURS)}
-                self.care.remember(table, ours | memory)
+                self.upkeep.remember(table, ours | memory)

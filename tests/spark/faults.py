@@ -23,7 +23,7 @@ from pyspark.sql import DataFrameWriter, DataFrameWriterV2, SparkSession
 from contracts import naming
 from glue_jobs import storage
 from glue_jobs.maintenance import staged
-from glue_jobs.tables.iceberg.upkeep import IcebergCare
+from glue_jobs.tables.iceberg.upkeep import IcebergUpkeep
 from tests.spark.keeping import KeptLake
 
 Side = Literal["before", "after"]
@@ -56,7 +56,7 @@ class Writes:
         self._wrap(patch, DataFrameWriterV2, "overwrite", lambda _: "overwrite")
         self._wrap(patch, DataFrameWriter, "parquet", lambda _: "write parquet")
         self._wrap(patch, storage, "write_json", lambda given: f"write {given[0].rpartition('/')[2]}")
-        self._wrap(patch, IcebergCare, "remove_orphans", lambda _: "remove orphans")
+        self._wrap(patch, IcebergUpkeep, "remove_orphans", lambda _: "remove orphans")
         self._wrap(patch, staged, "remove", lambda _: "remove staged rows")
 
     def _wrap(self, patch: pytest.MonkeyPatch, owner: Any, name: str, label: Label) -> None:

@@ -17,7 +17,7 @@ from contracts import naming
 from contracts.model import Contract
 from glue_jobs import maintenance, storage
 from glue_jobs.maintenance.work import Caring
-from glue_jobs.tables.iceberg.upkeep import IcebergCare
+from glue_jobs.tables.iceberg.upkeep import IcebergUpkeep
 from pipeline.run_documents import MaintenanceRequest, MaintenanceResult
 from rows.tables import Table
 from tests.spark.lake import Lake
@@ -54,9 +54,9 @@ class KeptLake(Lake):
         return f"file://{self.folder}/runs/orders/"
 
     @property
-    def care(self) -> IcebergCare:
+    def upkeep(self) -> IcebergUpkeep:
         """The upkeep of the real tables."""
-        return IcebergCare(self.spark)
+        return IcebergUpkeep(self.spark)
 
     def keep_documents_here(self, patch: pytest.MonkeyPatch) -> None:
         """Put a dictionary in the place of S3."""
@@ -79,7 +79,7 @@ class KeptLake(Lake):
         after = {}
         for table, values in ((self.processed, list(rows)), (self.quarantine, list(broken))):
             self.tables.ensure(table, may_evolve=True)
-            self.tables.start_branch(table, naming.branch(run_id))
+            self.tables.start_draft(table, naming.branch(run_id))
             if values:
                 schema = ", ".join(f"`{one.name}` {one.type}" for one in table.columns)
                 self.tables.append(table, naming.branch(run_id), self.spark.createDataFrame(values, schema))
@@ -114,7 +114,7 @@ class KeptLake(Lake):
             quality=self.quality,
             curated={model.name: self.curated(model.name) for model in self.contract.curated},
             tables=self.tables,
-            care=self.care,
+            upkeep=self.upkeep,
             runs_uri=self.runs_uri,
             now=now,
         )

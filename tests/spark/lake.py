@@ -142,7 +142,7 @@ class Lake:
 
     def rows(self, table: Table, *columns: str, branch: str | None = None) -> list[tuple[Any, ...]]:
         """Rows of a table as published, ordered by all of the columns asked for."""
-        found = self.tables.read(table, branch=branch).select(*columns).orderBy(*columns).collect()
+        found = self.tables.read(table, draft=branch).select(*columns).orderBy(*columns).collect()
         return [tuple(row) for row in found]
 
     def by_month(self) -> dict[str, Decimal]:

@@ -53,7 +53,7 @@ def test_nothing_of_the_person_is_left_and_the_rest_is_as_before(kept: KeptLake)
     stage(kept, FIRST, BERTA)
     stage(kept, THIRD, ANNA)
     (kept.folder / "runs" / "orders" / "killed" / "staged" / "_temporary").mkdir(parents=True)
-    kept.tables.start_branch(kept.processed, naming.branch(THIRD))  # of a failed run, with rows of Anna
+    kept.tables.start_draft(kept.processed, naming.branch(THIRD))  # of a failed run, with rows of Anna
     kept.tables.delete(kept.processed, naming.branch(THIRD), "order_id = 3")
     orphan = kept.files(kept.processed)[0]
     shutil.copyfile(orphan, orphan.with_name("left-by-a-killed-attempt.parquet"))
@@ -111,8 +111,8 @@ def test_history_that_is_no_longer_computed_names_the_person_no_more(kept: KeptL
 
 
 def test_a_person_without_rows_is_erased_from_what_older_snapshots_hold(kept: KeptLake) -> None:
-    kept.care.delete(kept.processed, f"customer = '{ANNA}'")
-    kept.care.delete(kept.quarantine, f"_subject = '{ANNA}'")
+    kept.upkeep.delete(kept.processed, f"customer = '{ANNA}'")
+    kept.upkeep.delete(kept.quarantine, f"_subject = '{ANNA}'")
     result = kept.erase()
     assert "orders: 0 rows of the subject left." in result["report"]
     assert kept.in_files(kept.processed, ANNA, "customer") == 0

@@ -158,9 +158,9 @@ def test_the_job_reads_its_request_and_writes_what_it_did(kept: KeptLake, monkey
 
 def test_what_a_failed_run_wrote_aside_survives_and_what_was_published_does_not_keep_snapshots(kept: KeptLake) -> None:
     kept.fill(FIRST, (1, JANUARY, "1.00"))
-    kept.tables.start_branch(kept.processed, naming.branch(SECOND))
+    kept.tables.start_draft(kept.processed, naming.branch(SECOND))
     kept.tables.delete(kept.processed, naming.branch(SECOND), "order_id = 1")
-    kept.tables.start_branch(kept.quarantine, naming.branch(SECOND))
+    kept.tables.start_draft(kept.quarantine, naming.branch(SECOND))
     kept.maintain(NOW + timedelta(days=1000))
     assert kept.tables.head(kept.processed, naming.branch(SECOND)) is not None
     assert kept.tables.head(kept.quarantine, naming.branch(SECOND)) is None

@@ -55,7 +55,7 @@ def test_what_is_no_longer_kept_is_refused_before_anything_changes(kept: KeptLak
     kept.fill(FIRST, (1, JANUARY, "10.00"))
     before = kept.fill(SECOND, (2, JANUARY, "5.00"))
     content = kept.content()
-    kept.care.expire_all_but_published(kept.curated("orders_by_month"))
+    kept.upkeep.expire_all_but_published(kept.curated("orders_by_month"))
     expected = rf"in orders_by_month \(snapshot {before['orders_by_month']}\).*nothing was changed.*slipway backfill"
     with pytest.raises(PermanentError, match=expected):
         kept.roll_back(before, SECOND)
@@ -67,7 +67,7 @@ def test_what_is_no_longer_kept_is_refused_before_anything_changes(kept: KeptLak
 def test_what_an_unfinished_run_wrote_aside_cannot_bring_back_what_was_rolled_back(kept: KeptLake) -> None:
     before = kept.fill(FIRST, (1, JANUARY, "10.00"))
     before = kept.fill(SECOND, (2, JANUARY, "5.00"))
-    kept.tables.start_branch(kept.processed, naming.branch(THIRD))
+    kept.tables.start_draft(kept.processed, naming.branch(THIRD))
     kept.tables.delete(kept.processed, naming.branch(THIRD), "order_id = 1")
     heads = {name: kept.tables.head(kept.processed, naming.branch(THIRD)) for name in ("orders", "orders_quarantine")}
     kept.results[THIRD] = {"snapshots": {name: {"after": head} for name, head in heads.items()}}

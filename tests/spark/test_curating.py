@@ -28,11 +28,11 @@ class DyingTables(IcebergTables):
         super().__init__(lake.spark)
         self._left = publications
 
-    def publish(self, table: Table, branch: str, snapshot: int) -> None:
+    def publish(self, table: Table, draft: str, version: int) -> None:
         if self._left == 0:
             raise Killed(table.name)
         self._left -= 1
-        super().publish(table, branch, snapshot)
+        super().publish(table, draft, version)
 
 
 def periods(result: dict[str, Any]) -> dict[str, list[str]]:
@@ -141,6 +141,6 @@ def test_a_run_that_another_one_has_overtaken_is_not_published(filled: Lake) -> 
         filled.curate(SECOND)
     assert filled.rows(filled.processed, "order_id") == [(2,), (3,)]
 
-    filled.tables.start_branch(filled.processed, "run_of_another")
+    filled.tables.start_draft(filled.processed, "run_of_another")
     with pytest.raises(RetryableError, match="run the whole batch again"):
         filled.curate(SECOND)

@@ -46,7 +46,7 @@ def rollback(kept: KeptLake) -> Caring:
     """A run, one that is to be rolled back, and what a third wrote aside."""
     kept.fill(FIRST, (1, JANUARY, "10.00"), refused=1)
     before = kept.fill(SECOND, (2, JANUARY, "5.00"), (3, FEBRUARY, "7.00"), refused=1)
-    kept.tables.start_branch(kept.processed, naming.branch(THIRD))
+    kept.tables.start_draft(kept.processed, naming.branch(THIRD))
     return kept.caring("rollback", rollback={"runs": [SECOND], "tables": before})
 
 

@@ -65,43 +65,43 @@ class IcebergTables:
     def exists(self, table: Table) -> bool:
         return self._spark.catalog.tableExists(_name(table))
 
-    def start_branch(self, table: Table, branch: str) -> int | None:
+    def start_draft(self, table: Table, draft: str) -> int | None:
         refs = self._refs(table)
         for name in refs:
             if name.startswith(RUN_BRANCHES):
                 self._drop(table, name)
         # Not CREATE OR REPLACE: Iceberg refuses to replace a branch while main has no snapshot.
-        self._spark.sql(f"ALTER TABLE {_name(table)} CREATE BRANCH `{branch}`")
+        self._spark.sql(f"ALTER TABLE {_name(table)} CREATE BRANCH `{draft}`")
         return refs.get(MAIN)
 
-    def head(self, table: Table, branch: str | None = None) -> int | None:
-        return self._refs(table).get(branch or MAIN)
+    def head(self, table: Table, draft: str | None = None) -> int | None:
+        return self._refs(table).get(draft or MAIN)
 
-    def read(self, table: Table, *, branch: str | None = None, snapshot: int | None = None) -> DataFrame:
-        if snapshot is not None:
-            return self._spark.sql(f"SELECT * FROM {_name(table)} VERSION AS OF {snapshot}")
-        return self._spark.table(_name(table, branch) if branch else _name(table))
+    def read(self, table: Table, *, draft: str | None = None, version: int | None = None) -> DataFrame:
+        if version is not None:
+            return self._spark.sql(f"SELECT * FROM {_name(table)} VERSION AS OF {version}")
+        return self._spark.table(_name(table, draft) if draft else _name(table))
 
-    def append(self, table: Table, branch: str, rows: DataFrame) -> None:
-        self._in_order(table, rows).writeTo(_name(table, branch)).append()
+    def append(self, table: Table, draft: str, rows: DataFrame) -> None:
+        self._in_order(table, rows).writeTo(_name(table, draft)).append()
 
-    def delete(self, table: Table, branch: str, condition: str) -> None:
-        self._spark.sql(f"DELETE FROM {_name(table, branch)} WHERE {condition}")
+    def delete(self, table: Table, draft: str, condition: str) -> None:
+        self._spark.sql(f"DELETE FROM {_name(table, draft)} WHERE {condition}")
 
-    def merge(self, table: Table, branch: str, rows: DataFrame, *, on: str, newer: str) -> None:
+    def merge(self, table: Table, draft: str, rows: DataFrame, *, on: str, newer: str) -> None:
         view = f"merged_into_{table.name}"
         self._in_order(table, rows).createOrReplaceTempView(view)
         self._spark.sql(
-            f"MERGE INTO {_name(table, branch)} t USING {view} s ON {on} "
+            f"MERGE INTO {_name(table, draft)} t USING {view} s ON {on} "
             f"WHEN MATCHED AND {newer} THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
         )
 
-    def update(self, table: Table, branch: str, rows: DataFrame, *, on: str, when: str, values: dict[str, str]) -> None:
+    def update(self, table: Table, draft: str, rows: DataFrame, *, on: str, when: str, values: dict[str, str]) -> None:
         view = f"updates_of_{table.name}"
         rows.createOrReplaceTempView(view)
         assignments = ", ".join(f"t.`{name}` = {value}" for name, value in values.items())
         self._spark.sql(
-            f"MERGE INTO {_name(table, branch)} t USING {view} s ON {on} "
+            f"MERGE INTO {_name(table, draft)} t USING {view} s ON {on} "
             f"WHEN MATCHED AND {when} THEN UPDATE SET {assignments}"
         )
 
@@ -111,10 +111,8 @@ class IcebergTables:
             self._spark.sql(f"DELETE FROM {_name(table)} WHERE {mine}")
         self._in_order(table, rows).writeTo(_name(table)).append()
 
-    def replace(
-        self, table: Table, branch: str, rows: DataFrame, condition: Column, properties: dict[str, str]
-    ) -> None:
-        writer = self._in_order(table, rows).writeTo(_name(table, branch))
+    def replace(self, table: Table, draft: str, rows: DataFrame, condition: Column, properties: dict[str, str]) -> None:
+        writer = self._in_order(table, rows).writeTo(_name(table, draft))
         for name, value in properties.items():
             writer = writer.option(f"snapshot-property.{name}", value)
         writer.overwrite(condition)
@@ -150,48 +148,48 @@ class IcebergTables:
         loaded = java.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self._spark._jsparkSession, _name(table))
         return dict(loaded.properties())
 
-    def publish(self, table: Table, branch: str, snapshot: int) -> None:
+    def publish(self, table: Table, draft: str, version: int) -> None:
         refs = self._refs(table)
-        if refs.get(branch) == snapshot:
-            self._fast_forward(table, branch, snapshot)
-            self._drop(table, branch)
-        elif not self._is_published(table, snapshot):
+        if refs.get(draft) == version:
+            self._fast_forward(table, draft, version)
+            self._drop(table, draft)
+        elif not self._is_published(table, version):
             raise RetryableError(
-                f"{_name(table)}: branch {branch!r} is at snapshot {refs.get(branch)}, not at the expected {snapshot}, "
+                f"{_name(table)}: branch {draft!r} is at snapshot {refs.get(draft)}, not at the expected {version}, "
                 "which is not published either; run the whole batch again"
             )
 
-    def _fast_forward(self, table: Table, branch: str, snapshot: int) -> None:
+    def _fast_forward(self, table: Table, draft: str, version: int) -> None:
         name = f"{table.database}.{table.name}"
         try:
-            self._spark.sql(f"CALL {CATALOG}.system.fast_forward('{name}', '{MAIN}', '{branch}')")
+            self._spark.sql(f"CALL {CATALOG}.system.fast_forward('{name}', '{MAIN}', '{draft}')")
         except (Py4JJavaError, PySparkException) as error:
-            if self._is_published(table, snapshot):  # by an attempt that was killed before it dropped the branch
+            if self._is_published(table, version):  # by an attempt that was killed before it dropped the branch
                 return
             raise RetryableError(
-                f"{_name(table)}: {MAIN} cannot be moved forward to snapshot {snapshot} of branch {branch!r}, most "
+                f"{_name(table)}: {MAIN} cannot be moved forward to snapshot {version} of branch {draft!r}, most "
                 "likely because maintenance changed the table in the meantime; run the whole batch again"
             ) from error
 
-    def _is_published(self, table: Table, snapshot: int) -> bool:
-        return snapshot in self.ancestors(table)
+    def _is_published(self, table: Table, version: int) -> bool:
+        return version in self.ancestors(table)
 
-    def _ancestry(self, table: Table, snapshot: int | None) -> list[Row]:
+    def _ancestry(self, table: Table, version: int | None) -> list[Row]:
         """The snapshot and those it was built on, newest first, as far back as they are kept."""
         columns = "snapshot_id, parent_id, operation, summary"
         rows = self._spark.sql(f"SELECT {columns} FROM {_name(table)}.snapshots").collect()
         known, found = {row["snapshot_id"]: row for row in rows}, []
-        while snapshot in known:
-            found.append(known[snapshot])
-            snapshot = known[snapshot]["parent_id"]
+        while version in known:
+            found.append(known[version])
+            version = known[version]["parent_id"]
         return found
 
     def _refs(self, table: Table) -> dict[str, int]:
         rows = self._spark.sql(f"SELECT name, snapshot_id FROM {_name(table)}.refs WHERE type = 'BRANCH'").collect()
         return {row["name"]: row["snapshot_id"] for row in rows}
 
-    def _drop(self, table: Table, branch: str) -> None:
-        self._spark.sql(f"ALTER TABLE {_name(table)} DROP BRANCH `{branch}`")
+    def _drop(self, table: Table, draft: str) -> None:
+        self._spark.sql(f"ALTER TABLE {_name(table)} DROP BRANCH `{draft}`")
 
     def _in_order(self, table: Table, rows: DataFrame) -> DataFrame:
         return rows.select(*(F.col(column.name) for column in table.columns))
@@ -239,9 +237,9 @@ class IcebergTables:
             )
 
 
-def _name(table: Table, branch: str | None = None) -> str:
+def _name(table: Table, draft: str | None = None) -> str:
     name = f"{CATALOG}.{table.database}.{table.name}"
-    return f"{name}.`branch_{branch}`" if branch else name
+    return f"{name}.`branch_{draft}`" if draft else name
 
 
 def _definition(column: TableColumn) -> str:

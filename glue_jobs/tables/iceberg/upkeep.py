@@ -10,12 +10,12 @@ Source: Iceberg 1.11, "Spark Procedures", remove_orphan_files; org.apache.iceber
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import SparkSession
 
+from glue_jobs.tables import TableState
 from glue_jobs.tables.iceberg.tables import CATALOG, RUN_BRANCHES, IcebergTables
 from rows.tables import Table
 
@@ -23,49 +23,32 @@ MANIFESTS_WORTH_JOINING = 20  # Iceberg itself joins them at 100 (commit.manifes
 FEWEST_FILES = 5  # of a partition, before small ones are joined: the default of rewrite_data_files
 
 
-@dataclass(frozen=True, kw_only=True)
-class TableState:
-    """What a table holds as published."""
-
-    snapshot: int | None
-    rows: int
-    files: int
-    size_bytes: int
-
-
-class IcebergCare:
-    """Each call can be made again after a crash at any point."""
+class IcebergUpkeep:
+    """Implements glue_jobs.tables.Upkeep."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
         self._tables = IcebergTables(spark)
 
     def state(self, table: Table) -> TableState:
-        """Snapshot, rows and data files, from the table's metadata."""
         figures = "sum(record_count) AS rows, count(*) AS files, sum(file_size_in_bytes) AS size_bytes"
         found = self._spark.sql(f"SELECT {figures} FROM {_name(table)}.files").collect()[0]
         return TableState(
-            snapshot=self._tables.head(table),
+            version=self._tables.head(table),
             rows=found["rows"] or 0,
             files=found["files"],
             size_bytes=found["size_bytes"] or 0,
         )
 
     def ancestors(self, table: Table) -> list[int]:
-        """The published snapshot and those it was built on, newest first, as far back as they are kept."""
         return self._tables.ancestors(table)
 
     def summary(self, table: Table) -> dict[str, str]:
-        """Properties of the published snapshot; empty when there is none."""
         published = self._tables.head(table)
         rows = self._spark.sql(f"SELECT snapshot_id, summary FROM {_name(table)}.snapshots").collect()
         return next((dict(row["summary"]) for row in rows if row["snapshot_id"] == published), {})
 
-    def drop_run_branches(self, table: Table, *, published_only: bool = False) -> None:
-        """Forget what unfinished runs wrote aside, which also keeps them from ever publishing it.
-
-        `published_only`: just the branches that a run published and was killed before it dropped them.
-        """
+    def drop_drafts(self, table: Table, *, published_only: bool = False) -> None:
         known = self.ancestors(table) if published_only else []
         branches = self._spark.sql(f"SELECT name, snapshot_id FROM {_name(table)}.refs WHERE type = 'BRANCH'").collect()
         for row in branches:
@@ -73,16 +56,13 @@ class IcebergCare:
                 self._spark.sql(f"ALTER TABLE {_name(table)} DROP BRANCH `{row['name']}`")
 
     def set_property(self, table: Table, name: str, value: str) -> None:
-        """Set a property of the table itself."""
         self._spark.sql(f"ALTER TABLE {_name(table)} SET TBLPROPERTIES ('{name}' = '{value}')")
 
     def delete(self, table: Table, condition: str) -> None:
-        """Delete published rows. A file of which every row goes is only taken off the list."""
         if self._tables.read(table).where(condition).take(1):  # a DELETE of nothing would be a snapshot all the same
             self._spark.sql(f"DELETE FROM {_name(table)} WHERE {condition}")
 
     def compact(self, table: Table, target_mb: int) -> None:
-        """Join the small files of each partition, all in one commit, and the lists of files if there are many."""
         options = {
             "target-file-size-bytes": target_mb * 1024 * 1024,
             "min-input-files": FEWEST_FILES,
@@ -95,33 +75,28 @@ class IcebergCare:
             self._call(table, "rewrite_manifests")
 
     def remember(self, table: Table, properties: dict[str, str]) -> None:
-        """Add a snapshot without rows that carries these properties."""
         writer = self._spark.table(_name(table)).limit(0).writeTo(_name(table))
         for name, value in properties.items():
             writer = writer.option(f"snapshot-property.{name}", value)
         writer.append()
 
-    def rollback(self, table: Table, snapshot: int | None) -> None:
-        """Publish an earlier snapshot again, or no row at all."""
-        if snapshot is None:
+    def rollback(self, table: Table, version: int | None) -> None:
+        if version is None:
             self.delete(table, "TRUE")
-        elif self._tables.head(table) != snapshot:
-            self._call(table, "rollback_to_snapshot", f"snapshot_id => {snapshot}")
+        elif self._tables.head(table) != version:
+            self._call(table, "rollback_to_snapshot", f"snapshot_id => {version}")
 
     def expire(self, table: Table, older_than: datetime, least: int) -> None:
-        """Forget snapshots older than that, with their files, but for the newest `least`."""
         moment = older_than.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
         self._call(table, "expire_snapshots", f"older_than => TIMESTAMP '{moment}', retain_last => {least}")
 
     def expire_all_but_published(self, table: Table) -> None:
-        """Forget every snapshot but the published one, whatever its age, with their files."""
         rows = self._spark.sql(f"SELECT snapshot_id FROM {_name(table)}.snapshots").collect()
         others = [str(row["snapshot_id"]) for row in rows if row["snapshot_id"] != self._tables.head(table)]
         if others:
             self._call(table, "expire_snapshots", f"snapshot_ids => array({', '.join(others)})")
 
     def remove_orphans(self, table: Table, older_than: datetime) -> int:
-        """Remove files below the table's location that no snapshot knows; how many there were."""
         session, actions = _java_session(self._spark), self._java.org.apache.iceberg.spark
         loaded = actions.Spark3Util.loadIcebergTable(session, _name(table))
         action = actions.actions.SparkActions.get(session).deleteOrphanFiles(loaded).usePrefixListing(True)
