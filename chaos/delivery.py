@@ -1,25 +1,29 @@
 """Events repeated and out of order: the tables and the ledger are those of in-order, single delivery.
 
 The landing bucket's own rule is switched off, and events as S3 sends them through EventBridge go straight to the intake
-queue: each one to five times, shuffled, in portions, so that runs begin while others are under way. The full form
-compares with a second embedded AWS to which every event came once and in order; both forms compare with what Python
-computes from the files.
+queue: each one to five times, shuffled, in portions, so that runs begin while others are under way.
+Most files come by SFTP (chaos/transfers.py): some after an upload that was cut off, some with their
+last event lost. The full form compares with a second embedded AWS to which every event came once and
+in order; both forms compare with what Python computes from the files.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 from uuid import UUID
 
-from chaos import serving
+from chaos import serving, transfers
 from chaos.batches import SmallFile, batch, expected
 from chaos.outcome import Outcome, differences, left_open
+from chaos.transfers import Moves, Way
 from chaos.world import FOLDER, Landed, World, of, started
+from pipeline import intake_messages
 
 SEED = 20261121
 FULL, SHORT = 200, 20
@@ -41,14 +45,14 @@ def run(world: World, *, short: bool) -> Outcome:
     problems: list[str] = []
     if not short:
         with started(lambda _: None, application=world.cloud.path) as reference:
-            _deliver(reference, files, copies=[1] * len(files), portions=1, shuffled=False)
+            _deliver(reference, files, ["copied"] * len(files), copies=1, portions=1, shuffled=False)
             tables, ledger = reference.tables(), _ledger(reference, files)
         world = of(world.cloud)  # the SDK's settings pointed at the reference
     before = {name: set(rows) for name, rows in world.tables().items()}
-    random = Random(SEED)  # noqa: S311 - a repeatable experiment
-    copies = [random.randint(1, MOST_COPIES) for _ in files]
+    uploads = transfers.ways(files, SEED)
     starts = world.spark_starts()
-    _deliver(world, files, copies=copies, portions=2 if short else PORTIONS, shuffled=True)
+    portions = 2 if short else PORTIONS
+    moves, delivered = _deliver(world, files, uploads, copies=MOST_COPIES, portions=portions, shuffled=True)
     found = world.tables()
     if short:
         problems += _rows_of(files, found, before)
@@ -56,11 +60,13 @@ def run(world: World, *, short: bool) -> Outcome:
         problems += differences(expected(files), found) + differences(tables, found)
         problems += [f"ledger: {line}" for line in _unlike(ledger, _ledger(world, files))]
     problems += _entries_once(world, files) + left_open(world) + serving.unlike_lake(world)
+    problems += transfers.entries_not_as_moved(world, moves)
     return Outcome(
         figures={
             "files": len(files),
-            "events delivered": sum(copies),
-            "most copies of one event": max(copies),
+            **{f"files {way}": count for way, count in sorted(Counter(uploads).items())},
+            "events delivered": delivered,
+            "most copies of one event": MOST_COPIES,
             "Spark starts": world.spark_starts() - starts,
             "compared with": "Python's own computation" if short else "in-order single delivery, and Python's",
         },
@@ -101,31 +107,44 @@ def event(landed: Landed, bucket: str, *, sequence: int, seed: int = SEED) -> st
     return json.dumps(body)
 
 
-def _deliver(world: World, files: Sequence[SmallFile], *, copies: Sequence[int], portions: int, shuffled: bool) -> None:
+def _deliver(
+    world: World, files: Sequence[SmallFile], uploads: Sequence[Way], *, copies: int, portions: int, shuffled: bool
+) -> tuple[Moves, int]:
+    """Upload the files, then deliver their events up to `copies` times each: what was done, and how many were sent."""
     rule = world.physical_id("Intake", "FileLanded", "AWS::Events::Rule").rpartition("|")[2]
+    random = Random(SEED)  # noqa: S311 - a repeatable experiment
     world.client("events").disable_rule(Name=rule)
     try:
-        bodies = _upload(world, files)
-        events = [body for body, count in zip(bodies, copies, strict=True) for _ in range(count)]
+        moves = _upload(world, files, uploads)
+        events = [body for _, body in moves.events for _ in range(random.randint(1, copies))]
         if shuffled:
-            Random(SEED).shuffle(events)  # noqa: S311 - a repeatable experiment
+            random.shuffle(events)
         size = -(-len(events) // portions)
         for begin in range(0, len(events), size):
             _send(world, events[begin : begin + size])
             time.sleep(PORTION_SECONDS if portions > 1 else 0)
         world.wait_until_quiet()
+        if moves.accepted or moves.set_aside:
+            _send(world, [json.dumps(intake_messages.due(0))])
+            world.wait_until_quiet()
+            _send(world, moves.accepted)
+            world.wait_until_quiet()
     finally:
         world.client("events").enable_rule(Name=rule)
+    return moves, len(events)
 
 
-def _upload(world: World, files: Sequence[SmallFile]) -> list[str]:
-    bucket = world.deployment.output("LandingBucketName")
-    bodies = []
-    for number, file in enumerate(files):
+def _upload(world: World, files: Sequence[SmallFile], uploads: Sequence[Way]) -> Moves:
+    bucket, moves = world.deployment.output("LandingBucketName"), Moves()
+
+    def created(landed: Landed, place: int) -> str:
+        return event(landed, bucket, sequence=0x5F8 << 48 | place)
+
+    for number, (file, way) in enumerate(zip(files, uploads, strict=True)):
         if number and file.wave > files[number - 1].wave:
             time.sleep(SECONDS_BETWEEN_WAVES)
-        bodies.append(event(world.put(file.key, file.body), bucket, sequence=0x5F8 << 48 | number))
-    return bodies
+        transfers.upload(world, moves, file, way, place=2 * number + 1, created=created)
+    return moves
 
 
 def _send(world: World, events: Sequence[str]) -> None:
@@ -150,7 +169,13 @@ def _rows_of(files: Sequence[SmallFile], found: dict[str, list[Any]], before: di
 def _ledger(world: World, files: Sequence[SmallFile]) -> dict[str, Entry]:
     """The entries of these files by entry name, without what differs from delivery to delivery."""
     keys = {file.key for file in files}
-    return {item["entry"]: comparable(item) for item in world.file_entries() if item["landing_key"] in keys}
+    return {item["entry"]: comparable(item) for item in _deliveries(world) if item["landing_key"] in keys}
+
+
+def _deliveries(world: World) -> list[Entry]:
+    """File entries but those of transfers, and of what was set aside because its transfer was not known to be whole."""
+    apart = ("transfer#", "incomplete#")
+    return [item for item in world.file_entries() if not item["entry"].startswith(apart)]
 
 
 def comparable(item: Entry) -> Entry:
@@ -174,8 +199,6 @@ def _unlike(left: dict[str, Entry], right: dict[str, Entry]) -> list[str]:
 
 def _entries_once(world: World, files: Sequence[SmallFile]) -> list[str]:
     """Each file has the one entry of its content, and no repeated event became a duplicate or a rejection."""
-    found = sorted(
-        item["entry"] for item in world.file_entries() if item["landing_key"].startswith(f"{FOLDER}shuffled")
-    )
+    found = sorted(item["entry"] for item in _deliveries(world) if item["landing_key"].startswith(f"{FOLDER}shuffled"))
     wanted = sorted(f"file#{file.sha256}" for file in files)
     return [] if found == wanted else [f"ledger: {len(found)} entries for {len(wanted)} files, or others than theirs"]

@@ -9,7 +9,7 @@ from typing import Any
 from chaos.world import Row, World
 
 SHOWN = 5  # differences that are spelled out; the rest is counted
-ENDED = ("loaded", "duplicate", "rejected", "set_aside", "ignored")
+ENDED = ("loaded", "duplicate", "rejected", "set_aside", "ignored", "arrived", "incomplete", "replaced")
 
 
 @dataclass(kw_only=True)

@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,10 +65,11 @@ class World:
         """A boto3 client of the administrator."""
         return self.deployment.client(service)
 
-    def put(self, key: str, body: bytes) -> Landed:
+    def put(self, key: str, body: bytes, *, metadata: Mapping[str, str] | None = None) -> Landed:
         """Put an object into the landing bucket, as a copy or another tool would."""
         bucket = self.deployment.output("LandingBucketName")
-        answer = self.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        put = self.client("s3").put_object
+        answer = put(Bucket=bucket, Key=key, Body=body, Metadata=dict(metadata or {}))
         return Landed(key=key, size=len(body), etag=answer["ETag"].strip('"'), version_id=answer["VersionId"])
 
     def physical_id(self, stack: str, logical_prefix: str, kind: str) -> str:

@@ -24,6 +24,10 @@ TONES = {
     "ignored": PLAIN,
     "rolled_back": WATCH,
     "set_aside": WATCH,
+    "incomplete": WATCH,
+    "arriving": PLAIN,
+    "arrived": PLAIN,
+    "replaced": PLAIN,
 }
 SIGNS = {
     GOOD: "M3 8.5 6.5 12 13 4.5",
@@ -113,7 +117,7 @@ def _fates(health: Health) -> Markup:
     total = sum(health.fates.values())
     if not total:
         return _tile("Files", PLAIN, "None yet", "Nothing was delivered for this dataset.")
-    tone = WATCH if health.fates.get("rejected") or health.fates.get("set_aside") else GOOD
+    tone = WATCH if any(map(health.fates.get, ("rejected", "set_aside", "incomplete"))) else GOOD
     parts = [f"{count:,} {_words(status).lower()}" for status, count in health.fates.items() if count]
     return _tile("Files", tone, texts.plural(total, "file"), ", ".join(parts) + ".")
 

@@ -11,7 +11,10 @@ from typing import Any
 
 from pipeline.steps import RESUMABLE
 
-FILE_STATUSES = ("waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected", "registering", "ignored")
+FILE_STATUSES = (
+    *("waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected", "registering", "ignored"),
+    *("arriving", "incomplete", "replaced"),
+)
 QUEUES = (
     *("intake", "fail-run", "release-dataset", "schedule", "failed-jobs", "measure-freshness"),
     "announcements",
@@ -89,7 +92,7 @@ def _report(commands: Commands) -> None:
 
 
 def _files(commands: Commands) -> None:
-    actions = Group(commands, "files", "files that partners sent: list, whole history, set aside, release")
+    actions = Group(commands, "files", "files that partners sent: list, whole history, set aside, release, accept")
     listing = actions.action("list", "files with their fate and counts")
     listing.add_argument("--status", choices=FILE_STATUSES)
     show = actions.action("show", "whole history of one content: deliveries, runs, replays, counts")
@@ -99,6 +102,9 @@ def _files(commands: Commands) -> None:
     aside.add_argument("--reason", required=True, help="why; shown wherever the file is")
     release = actions.action("release", "let a file that was set aside wait for the next run")
     _add_hash(release)
+    accept = actions.action("accept", "load a file although its upload is not known to be complete")
+    accept.add_argument("file", metavar="KEY", help="where it landed, or its name")
+    accept.add_argument("--version", metavar="ID", help="which object, if several landed there (default: the newest)")
     actions.default("list", listing)
 
 

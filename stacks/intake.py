@@ -13,6 +13,8 @@ from aws_cdk import aws_transfer as transfer
 from constructs import Construct
 
 from contracts import naming
+from pipeline import intake_messages
+from pipeline.ledger import BY_STATUS
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
@@ -30,6 +32,7 @@ INTAKE_TIMEOUT_SECONDS = 600  # a batch of files, each read, hashed, counted and
 INTAKE_MEMORY_MB = 1769  # one full processor. Source: Lambda developer guide, "Configure Lambda function memory"
 # With the delays of lambdas/intake/redelivery.py a failing file is a dead letter after 37.5 minutes and ten tries.
 RECEIVES_BEFORE_DEAD_LETTER = 10
+SWEEP_MINUTES = 5  # how often overdue arrivals are looked for
 
 
 class IntakeStack(PipelineStack):
@@ -60,6 +63,8 @@ class IntakeStack(PipelineStack):
             )
         self.dead_letters, self.queue = self._queues()
         self._route_landing_events()
+        self._route_transfer_events()
+        self._look_for_overdue_arrivals()
         self.function = self._function(alerts, orchestration)
         self.publish(
             TransferServerId=self.server.attr_server_id,
@@ -137,7 +142,7 @@ class IntakeStack(PipelineStack):
         rule = events.Rule(
             self,
             "FileLanded",
-            description="A partner's file is complete in the landing bucket",
+            description="An object is in the landing bucket, whole or not",
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
@@ -149,6 +154,36 @@ class IntakeStack(PipelineStack):
         )
         # An event that could not be delivered is what a message that could not be handled is: redriven the same way.
         rule.add_target(targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters))
+
+    def _route_transfer_events(self) -> None:
+        """How uploads ended. Source: Transfer Family user guide, "Transfer Family events detail reference"."""
+        rule = events.Rule(
+            self,
+            "TransferEnded",
+            description="An upload or a rename over SFTP ended",
+            event_pattern=events.EventPattern(
+                source=["aws.transfer"],
+                detail_type=[
+                    "SFTP Server File Upload Completed",
+                    "SFTP Server File Upload Failed",
+                    "SFTP Server File Rename Completed",
+                ],
+                detail={"server-id": [self.server.attr_server_id]},
+            ),
+        )
+        rule.add_target(targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters))
+
+    def _look_for_overdue_arrivals(self) -> None:
+        """Ask intake every few minutes: its queue brings with it retries, dead letters and redrive."""
+        minutes = self._blueprint.settings.intake.confirmation_minutes
+        rule = events.Rule(
+            self,
+            "ArrivalsDue",
+            description=f"Sets aside what landed {minutes} minutes ago with no word of how its upload ended",
+            schedule=events.Schedule.rate(Duration.minutes(SWEEP_MINUTES)),
+        )
+        message = events.RuleTargetInput.from_object(intake_messages.due(minutes))
+        rule.add_target(targets.SqsQueue(self.queue, message=message, dead_letter_queue=self.dead_letters))
 
     def _function(self, alerts: AlertsStack, orchestration: OrchestrationStack) -> PythonFunction:
         settings = self._blueprint.settings
@@ -211,7 +246,11 @@ class IntakeStack(PipelineStack):
         permissions.allow_s3_read(role, bucket=storage.raw, prefixes=datasets)
         permissions.allow_s3_write(role, bucket=storage.raw, prefixes=datasets)
         permissions.allow_s3_list(role, bucket=storage.raw)
-        permissions.allow_table(role, table=storage.file_ledger, actions=["GetItem", "PutItem", "UpdateItem"])
+        # the index: objects of whose upload nothing was heard
+        actions = ["GetItem", "PutItem", "UpdateItem"]
+        permissions.allow_table(role, table=storage.file_ledger, actions=actions, index=BY_STATUS)
+        overdue = f"looks for overdue arrivals every {SWEEP_MINUTES} minutes, and for nothing else"
+        permissions.note_rarely_used(role, {"dynamodb:Query": overdue})
         permissions.allow_table(role, table=alerts.bursts, actions=["GetItem", "UpdateItem"])
         permissions.allow_key(role, key=storage.originals_key, services=["s3"], write=True)
         permissions.allow_key(role, key=storage.data_key, services=["dynamodb"], write=True)

@@ -95,6 +95,8 @@ class Intake(_Section):
     batching_window_seconds: Annotated[int, Field(ge=0, le=300)]
     # Lambda accepts 2 to 1000 for SQS. Source: AWS::Lambda::EventSourceMapping ScalingConfig.
     max_concurrency: Annotated[int, Field(ge=2, le=1000)]
+    # Transfer Family's events come within seconds, or not at all.
+    confirmation_minutes: Annotated[int, Field(ge=2, le=24 * 60)]
 
 
 class Runs(_Section):

@@ -6,14 +6,13 @@ would turn `a+b.csv` into `a b.csv`. Source: S3 user guide, "EventBridge event m
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from contracts.errors import FileRejected, PermanentError
+from contracts.errors import FileRejected
 from contracts.ignored_names import why_ignored
 from contracts.model import Contract
 from contracts.naming import LANDING_PREFIX, REPLAY_PARTNER
@@ -26,7 +25,8 @@ DATE_FOLDERS = re.compile(r"([0-9]{4}(/[0-9]{2}){0,2})?")
 class Arrival:
     """One version of one object that landed. `version_id` is None when the event does not name it.
 
-    `created_at` is the event's time, in the ledger's form; S3 gives whole seconds.
+    `created_at` is the event's time, in the ledger's form; S3 gives whole seconds. `completed_at` is when its upload or
+    rename over SFTP was completed, where that is known.
     """
 
     bucket: str
@@ -36,6 +36,7 @@ class Arrival:
     sequencer: str
     size_bytes: int
     created_at: str
+    completed_at: str | None = None
 
     @property
     def file_name(self) -> str:
@@ -47,37 +48,23 @@ class Arrival:
         """Whether an operator sends corrected records: no SFTP user may have this name."""
         return self.key.startswith(f"{LANDING_PREFIX}{REPLAY_PARTNER}/")
 
-    @property
-    def is_no_file(self) -> bool:
-        """Whether this is a folder marker, or lies outside of what partners upload."""
-        return self.key.endswith("/") or not self.key.startswith(LANDING_PREFIX)
-
     def why_ignored(self, contract: Contract | None) -> str | None:
         """Why a file of this name is no delivery under the contract of its folder; None for a delivery."""
         return why_ignored(self.file_name, contract.intake.suffixes if contract else ())
 
 
-def parse(body: str) -> Arrival:
-    """The arrival that an SQS message body tells of.
-
-    Raises PermanentError when it is not an "Object Created" event; the message then ends in the dead-letter queue.
-    """
-    try:
-        event: dict[str, Any] = json.loads(body)
-        item = event["detail"]["object"]
-        if event["detail-type"] != "Object Created":
-            raise PermanentError(f"event {event['detail-type']!r} is not 'Object Created'; correct the rule's pattern")
-        return Arrival(
-            bucket=event["detail"]["bucket"]["name"],
-            key=item["key"],
-            etag=item.get("etag", ""),
-            version_id=item.get("version-id"),
-            sequencer=item.get("sequencer") or event["id"],
-            size_bytes=item["size"],
-            created_at=timestamp(datetime.fromisoformat(event["time"])),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise PermanentError(f"not an S3 event from EventBridge ({error!r}): {body[:500]!r}") from error
+def arrived(event: Mapping[str, Any]) -> Arrival:
+    """The arrival that an "Object Created" event tells of. Raises KeyError or TypeError when it is no such event."""
+    item = event["detail"]["object"]
+    return Arrival(
+        bucket=event["detail"]["bucket"]["name"],
+        key=item["key"],
+        etag=item.get("etag", ""),
+        version_id=item.get("version-id"),
+        sequencer=item.get("sequencer") or event["id"],
+        size_bytes=item["size"],
+        created_at=timestamp(datetime.fromisoformat(event["time"])),
+    )
 
 
 def contract_of(key: str, contracts: Iterable[Contract]) -> Contract | None:

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import boto3
 
 from contracts import model
+from lambdas.intake.completion import Completion
+from lambdas.intake.incomplete import Incomplete
 from lambdas.intake.redelivery import Redelivery
 from lambdas.intake.registration import Registration
 from lambdas.intake.rejection import Rejection
@@ -21,6 +23,7 @@ from pipeline.alerts import Announcer
 from pipeline.bursts import Bursts
 from pipeline.environment import read_settings
 from pipeline.ledger import FileLedger
+from pipeline.ledger.transfers import TransferLedger
 
 
 class Context(Protocol):
@@ -44,8 +47,11 @@ def _intake() -> Intake:
     dynamodb = boto3.resource("dynamodb")
     files = FileLedger(dynamodb.Table(settings.file_ledger))
     storage, stepfunctions = Storage(boto3.client("s3")), boto3.client("stepfunctions")
+    bursts = Bursts(table=dynamodb.Table(settings.bursts_table), now=lambda: datetime.now(UTC))
+    announcer = Announcer(stepfunctions=stepfunctions, machine_arn=settings.announce_state_machine_arn)
+    contracts = [model.load(dataset) for dataset in model.datasets()]
     return Intake(
-        contracts=[model.load(dataset) for dataset in model.datasets()],
+        contracts=contracts,
         schema_change=settings.schema_change,
         storage=storage,
         registration=Registration(raw_bucket=settings.raw_bucket, files=files, storage=storage),
@@ -54,8 +60,20 @@ def _intake() -> Intake:
             burst_seconds=settings.burst_seconds,
             files=files,
             storage=storage,
-            bursts=Bursts(table=dynamodb.Table(settings.bursts_table), now=lambda: datetime.now(UTC)),
-            announcer=Announcer(stepfunctions=stepfunctions, machine_arn=settings.announce_state_machine_arn),
+            bursts=bursts,
+            announcer=announcer,
+        ),
+        completion=Completion(
+            contracts=contracts,
+            transfers=TransferLedger(dynamodb.Table(settings.file_ledger)),
+            incomplete=Incomplete(
+                environment=settings.environment,
+                burst_seconds=settings.burst_seconds,
+                files=files,
+                bursts=bursts,
+                announcer=announcer,
+            ),
+            now=lambda: datetime.now(UTC),
         ),
         runs=RunStarter(stepfunctions=stepfunctions, state_machine_arn=settings.state_machine_arn),
         redelivery=Redelivery(sqs=boto3.client("sqs"), queue_url=settings.queue_url),

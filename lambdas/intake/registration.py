@@ -184,4 +184,5 @@ def _entry(dataset: str, arrival: Arrival, source: Source, found: Inspection, su
         "header": list(found.header),
         "has_quotes": found.spans_lines,
         **({"notes": list(found.notes)} if found.notes else {}),
+        **({"transfer_completed_at": arrival.completed_at} if arrival.completed_at else {}),
     }

@@ -1,6 +1,7 @@
 """Takes one batch of events: each file is accepted or rejected by itself, then one run per dataset is started.
 
-A message that fails is handed back alone and comes again within minutes; after ten times SQS puts it into the
+What came by SFTP is taken once it is known to be whole (lambdas/intake/completion.py), everything else at once. A
+message that fails is handed back alone and comes again within minutes; after ten times SQS puts it into the
 dead-letter queue. docs/reference/retries.md has the times.
 """
 
@@ -11,9 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from contracts.errors import FileRejected
+from contracts.ignored_names import TEMPORARY
 from contracts.model import Contract, SchemaChange
-from lambdas.intake import arrivals
+from contracts.naming import LANDING_PREFIX
+from lambdas.intake import arrivals, events
 from lambdas.intake.arrivals import Arrival
+from lambdas.intake.completion import Completion, Whole
+from lambdas.intake.events import Event
 from lambdas.intake.headers import HeaderRule
 from lambdas.intake.inspection import CHUNK_BYTES, Inspection, inspect, too_large
 from lambdas.intake.redelivery import Record, Redelivery, receives
@@ -31,12 +36,16 @@ FILE_NOT_TAKEN = "file not taken; the message comes again"
 RUN_NOT_STARTED = "run not started; the messages come again"
 
 
+Taken = tuple[str, str]  # dataset and sha256 of a file that waits for a run
+
+
 @dataclass(kw_only=True)
 class Waiting:
-    """Files of one dataset that wait for a run, and the messages they came with."""
+    """Files of one dataset that wait for a run, the messages they came with, and which of them came by SFTP."""
 
     hashes: list[str] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    wholes: list[Whole] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +55,7 @@ class Intake:
     contracts: Sequence[Contract]
     schema_change: SchemaChange
     storage: Storage
+    completion: Completion
     registration: Registration
     rejection: Rejection
     runs: RunStarter
@@ -69,38 +79,60 @@ class Intake:
             failed += self._take_record(record, waiting)
         for dataset, files in waiting.items():
             failed += self._start(dataset, files)
+        failed = list({record["messageId"]: record for record in failed}.values())  # one may have completed two files
         self.redelivery.retry_later(failed)
         self.redelivery.release(late)
         return [record["messageId"] for record in (*failed, *late)]
 
     def _take_record(self, record: Record, waiting: dict[str, Waiting]) -> list[Record]:
-        """Take one file and note it in `waiting` if a run must load it; the record if that failed."""
+        """Take what an event completes, and note in `waiting` what a run must load; the record if that failed."""
         try:
-            taken = self.take(arrivals.parse(record["body"]))
+            for whole in self._completed_by(events.parse(record["body"])):
+                if taken := self.take(whole.arrival):
+                    files = waiting.setdefault(taken[0], Waiting())
+                    files.hashes.append(taken[1])
+                    files.records.append(record)
+                    files.wholes.append(whole)
+                else:
+                    self.completion.taken(whole)
         except Exception as error:  # noqa: BLE001 - whatever it is, only this message is handed back
             log = Log({"message_id": record["messageId"], "tries": receives(record)})
             log.error(FILE_NOT_TAKEN, error=repr(error))
             return [record]
-        if taken:
-            dataset, sha256 = taken
-            files = waiting.setdefault(dataset, Waiting())
-            files.hashes.append(sha256)
-            files.records.append(record)
         return []
 
-    def take(self, arrival: Arrival) -> tuple[str, str] | None:
-        """Accept or reject one arrival: (dataset, sha256) when it now waits for a run, otherwise None."""
-        log = Log({"file": arrival.key, "version_id": arrival.version_id})
-        if arrival.is_no_file:
-            log.info("ignored: no file of a partner")
-            return None
+    def _completed_by(self, event: Event) -> list[Whole]:
+        """What is known to be whole after an event."""
+        if not all(key.startswith(LANDING_PREFIX) and not key.endswith("/") for key in events.keys(event)):
+            Log({"files": events.keys(event)}).info("ignored: no file of a partner")
+            return []
+        return self._arrived(event) if isinstance(event, Arrival) else self.completion.told(event)
+
+    def _arrived(self, arrival: Arrival) -> list[Whole]:
+        """What is whole now that an object landed."""
         contract = arrivals.contract_of(arrival.key, self.contracts)
         dataset = contract.dataset if contract else UNKNOWN_DATASET
-        log = log.bind(dataset=dataset)
+        log = Log({"file": arrival.key, "version_id": arrival.version_id, "dataset": dataset})
         if ignored := arrival.why_ignored(contract):
             self.registration.ignore(dataset, arrival, ignored)
             log.info("ignored", detail=ignored)
-            return None
+            return self.completion.landed(arrival, "ignored") if ignored == TEMPORARY else []
+        try:
+            by_sftp = self.storage.came_by_sftp(arrival)
+        except Superseded as gone:
+            log.warning("superseded", detail=str(gone))
+            return []
+        if not by_sftp:
+            return [Whole(arrival=arrival, by_sftp=False)]
+        wholes = self.completion.landed(arrival)
+        log.info("landed by SFTP", wholes=len(wholes))
+        return wholes
+
+    def take(self, arrival: Arrival) -> Taken | None:
+        """Accept or reject a whole file: (dataset, sha256) when it now waits for a run, otherwise None."""
+        contract = arrivals.contract_of(arrival.key, self.contracts)
+        dataset = contract.dataset if contract else UNKNOWN_DATASET
+        log = Log({"file": arrival.key, "version_id": arrival.version_id, "dataset": dataset})
         if earlier := self.rejection.unfinished_or_done(dataset, arrival):
             self.rejection.finish(earlier)
             log.info("rejected earlier", reason=earlier["reason"])
@@ -126,7 +158,7 @@ class Intake:
             return False
         return not self.storage.is_current(bucket=source.bucket, key=source.key, version_id=source.version_id)
 
-    def _accept(self, arrival: Arrival, source: Source, contract: Contract | None, log: Log) -> tuple[str, str] | None:
+    def _accept(self, arrival: Arrival, source: Source, contract: Contract | None, log: Log) -> Taken | None:
         if contract is None:
             raise arrivals.unowned(arrival.key, self.contracts)
         suffix = arrivals.suffix_of(arrival, contract)
@@ -143,6 +175,12 @@ class Intake:
             name = self.runs.start(dataset, files.hashes)
         except Exception as error:  # noqa: BLE001 - the files wait already; the redelivered messages start the run
             log.error(RUN_NOT_STARTED, error=repr(error), files=len(files.hashes))
+            return files.records
+        try:
+            for whole in files.wholes:
+                self.completion.taken(whole)
+        except Exception as error:  # noqa: BLE001 - repeated messages take the files again and find them there
+            log.error(FILE_NOT_TAKEN, error=repr(error), files=len(files.hashes))
             return files.records
         log.info("run started", execution=name, files=len(files.hashes))
         return []

@@ -15,6 +15,7 @@ from pipeline.aws_errors import code
 
 # Source: S3 user guide, "Copying objects": one CopyObject call takes up to 5 GB; larger needs a multipart copy.
 LARGEST_SINGLE_COPY_BYTES = 5 * 1024**3
+SFTP_METADATA, SFTP_AGENT = "user-agent", "AWSTransfer"
 GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
 
 
@@ -68,6 +69,20 @@ class Storage:
             metadata=found["Metadata"],
             body=found["Body"],
         )
+
+    def came_by_sftp(self, arrival: Arrival) -> bool:
+        """Whether Transfer Family wrote the object, or copied it in a rename. Raises Superseded when it is gone.
+
+        Source: Transfer Family user guide, "Post upload processing": x-amz-meta-user-agent is AWSTransfer.
+        """
+        version = {"VersionId": arrival.version_id} if arrival.version_id else {}
+        try:
+            head = self.s3.head_object(Bucket=arrival.bucket, Key=arrival.key, **version)
+        except ClientError as error:
+            if code(error) in GONE:
+                raise Superseded(f"version {arrival.version_id or 'unknown'} of {arrival.key!r} is gone") from error
+            raise
+        return bool(head["Metadata"].get(SFTP_METADATA) == SFTP_AGENT)
 
     def copy(self, source: Mapping[str, Any], *, size_bytes: int, bucket: str, key: str) -> None:
         """Copy `source` ({Bucket, Key, VersionId}) without reading it through this function."""

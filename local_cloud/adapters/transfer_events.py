@@ -2,7 +2,8 @@
 
 The emulator stores what arrives over SFTP in its memory, past its own S3. Here the four storage functions go through
 S3 as Transfer Family's do: `s3:PutObject` and the rest are evaluated against the user's role, the object gets a
-version id, and "Object Created" reaches EventBridge with the same detail as a real one.
+version id, and "Object Created" reaches EventBridge with the same detail as a real one. How an upload or a rename ended
+is told by local_cloud/adapters/transfer_endings.py.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote
 
-from local_cloud.adapters import roles
+from local_cloud.adapters import roles, transfer_endings
 from local_cloud.patching import original, replace
 
 TRANSFER = "ministack.services.transfer"
@@ -31,6 +32,7 @@ _listeners: set[asyncio.Task[None]] = set()  # the event loop itself keeps no st
 
 _user: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("slipway_sftp_user", default=None)
 _copied_from: contextvars.ContextVar[str] = contextvars.ContextVar("slipway_sftp_copied_from", default="")
+_stored_etag: contextvars.ContextVar[str] = contextvars.ContextVar("slipway_stored_etag", default="")
 _version: contextvars.ContextVar[str] = contextvars.ContextVar("slipway_event_version", default="")
 
 
@@ -64,6 +66,7 @@ def put_object(account_id: str, bucket: str, key: str, body: bytes) -> None:
             "x-amz-meta-user-agent-id": identity,
         }
         response = original(S3, "_put_object")(bucket, key, body, headers)
+    _stored_etag.set(str(response[1].get("ETag", "")).strip('"'))
     if response[0] >= 400:
         raise _failure("SFTPFailure", f"S3 refused s3://{bucket}/{key}: {response[2]!r} (account {account_id})")
 
@@ -120,6 +123,7 @@ def _with_identified_sessions(ensure: Any) -> Any:
             for operation in SESSION_OPERATIONS:
                 setattr(session, operation, _identified(getattr(session, operation), operation))
             session.scandir = _listed(session.scandir)
+            transfer_endings.announce(session, etag_of_last_put=_stored_etag.get)
             session._resolve = _within_home(session._resolve)
 
     return ensure_sftp_runtime

@@ -6,6 +6,7 @@ its files itself (`file_hashes`): whoever ends or resumes it reads them strongly
 """
 
 from pipeline.ledger.entries import (
+    BY_STATUS,
     HELD_STATUS,
     LOCK_ENTRY,
     RUN_PREFIX,
@@ -17,12 +18,13 @@ from pipeline.ledger.entries import (
     erased_entry,
     file_entry,
     ignored_entry,
+    incomplete_entry,
     new_run_id,
     rejected_entry,
     run_entry,
     timestamp,
 )
-from pipeline.ledger.files import BY_STATUS, DELIVERY, FileLedger
+from pipeline.ledger.files import DELIVERY, FileLedger
 from pipeline.ledger.runs import RunLedger
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "erased_entry",
     "file_entry",
     "ignored_entry",
+    "incomplete_entry",
     "new_run_id",
     "rejected_entry",
     "run_entry",

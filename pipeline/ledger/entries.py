@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-FileStatus = Literal["registering", "waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected", "ignored"]
+# Of a content; of a delivery; of what is known of the transfers to a key; of an object that may not be whole.
+FileStatus = Literal[
+    "registering", "waiting", "claimed", "loaded", "set_aside",
+    "duplicate", "rejected", "ignored",
+    "arriving", "arrived",
+    "incomplete", "replaced",
+]  # fmt: skip
 RunStatus = Literal["running", "succeeded", "failed", "rolled_back"]
 Item = dict[str, Any]
 
+BY_STATUS = "by_status"  # the index
 LOCK_ENTRY = "claim"
 RUN_PREFIX = "run#"
 ERASED_PREFIX = "erased#"
@@ -38,6 +46,18 @@ def rejected_entry(landing_key: str, sequencer: str) -> str:
 def ignored_entry(landing_key: str) -> str:
     """Entry of an object that is no delivery by its name; one for all that land under it."""
     return f"ignored#{_key_in_entry(landing_key)}"
+
+
+def incomplete_entry(landing_key: str, sequencer: str) -> str:
+    """Entry of an object that was set aside because its upload is not known to be complete."""
+    return f"incomplete#{_key_in_entry(landing_key)}#{sequencer}"
+
+
+def transfer_entry(landing_key: str) -> str:
+    """Entry of everything that is known of the transfers to one key; no two keys share it."""
+    if len(landing_key.encode()) <= LONGEST_KEY_IN_ENTRY_BYTES:
+        return f"transfer#{landing_key}"
+    return f"transfer#sha256#{hashlib.sha256(landing_key.encode()).hexdigest()}"
 
 
 def run_entry(run_id: str) -> str:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.ledger import items, loads
-from pipeline.ledger.entries import FileStatus, Item, dataset_status, file_entry, ignored_entry
+from pipeline.ledger.entries import BY_STATUS, FileStatus, Item, dataset_status, file_entry, ignored_entry
 
-BY_STATUS = "by_status"
 # What tells one delivery of a content from another.
 DELIVERY = ("file_name", "landing_key", "sequencer", "received_at")
 
@@ -45,6 +44,22 @@ class FileLedger:
         }
         is_newest = "attribute_not_exists(entry) OR received_at < :received_at"
         items.put(self.table, item, is_newest, {":received_at": received_at})
+
+    def replace_incomplete(self, dataset: str, entry: str, detail: str) -> None:
+        """incomplete -> replaced, with `detail`; nothing when there is no such entry, or it was replaced before."""
+        items.update(
+            self.table,
+            dataset,
+            entry,
+            change="SET #status = :to, dataset_status = :dataset_status, detail = :detail",
+            condition="#status = :from",
+            values={
+                ":from": "incomplete",
+                ":to": "replaced",
+                ":dataset_status": dataset_status(dataset, "replaced"),
+                ":detail": detail,
+            },
+        )
 
     def mark_waiting(self, dataset: str, sha256: str) -> bool:
         """registering -> waiting; False when it was past that already."""

@@ -92,6 +92,8 @@ def until_fates(watch: Watch, *, dataset: str, awaited: Collection[str], known: 
         ended = {fate.landing_key for fate in fates if fate.status in ledgers.ENDED}
         missing = set(awaited) - ended
         if not running and (not missing or watch.failed):
+            # a transfer is marked as arrived after its file has met its fate
+            fates = [fate for fate in fates if fate.status != "arriving"]
             return Outcome(fates=fates, steps=watch.steps, failed_executions=watch.failed)
         if time.monotonic() > deadline:
             raise NoFate(f"no fate after {PATIENCE_SECONDS // 60} minutes: {', '.join(sorted(missing))}")

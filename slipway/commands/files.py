@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from contracts.errors import PermanentError
 from pipeline.ledger import UNKNOWN_DATASET, FileLedger, Item, file_entry, timestamp
 from pipeline.ledger.loads import standing, stands
+from slipway.acting import incomplete
 from slipway.console import counted, say, table
 from slipway.deployment import Deployment, connect
 from slipway.reading import ledgers
@@ -26,7 +27,7 @@ HISTORY = ("when", "what", "detail")
 def run(options: argparse.Namespace) -> int:
     """0 when it was done."""
     ledgers.contracts_of(options.dataset)  # an unknown dataset is told before anything is asked
-    actions = {"list": _list, "show": _show, "set-aside": _set_aside, "release": _release}
+    actions = {"list": _list, "show": _show, "set-aside": _set_aside, "release": _release, "accept": _accept}
     return actions[options.action](connect(options.environment), options)
 
 
@@ -125,6 +126,16 @@ def _release(deployment: Deployment, options: argparse.Namespace) -> int:
     if not FileLedger(deployment.file_ledger).release(item["dataset"], item["sha256"]):
         raise PermanentError(_refused(deployment, item, "only a file that was set aside can be released"))
     say(f"{item['file_name']} waits; `slipway runs start --dataset {item['dataset']}` takes it now")
+    return 0
+
+
+def _accept(deployment: Deployment, options: argparse.Namespace) -> int:
+    item = incomplete.one(deployment, options.file, options.version, options.dataset)
+    incomplete.accept(deployment, item)
+    say(
+        f"{item['landing_key']} ({int(item['size_bytes']):,} bytes) is taken as it is;"
+        f" `slipway files list --dataset {item['dataset']}` shows what becomes of it"
+    )
     return 0
 
 

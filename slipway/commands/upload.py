@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from contracts import model, naming
@@ -14,7 +15,7 @@ from slipway.deployment import connect
 from slipway.reading import ledgers
 from slipway.showing import views
 
-LOADED = ("loaded", "duplicate")
+LOADED = ("loaded", "duplicate", "replaced")  # replaced: by a whole upload of the name
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
 def _next_step(fate: ledgers.FileFate) -> str:
     if fate.status == "rejected":
         return "slipway files list --status rejected"
+    if fate.status == "incomplete":
+        return f"send it again, or: slipway files accept {shlex.quote(fate.landing_key)}"
     return f"slipway files show {fate.sha256[: ledgers.SHORT_HASH]} --dataset {fate.dataset}"
 
 

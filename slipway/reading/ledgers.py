@@ -17,7 +17,7 @@ from pipeline.ledger import RUN_PREFIX, UNKNOWN_DATASET, Item, RunLedger, file_e
 from slipway.deployment import Deployment
 
 IN_TABLES = frozenset({"loaded", "claimed"})  # claimed: a backfill or replay loads again what was loaded
-ENDED = frozenset({"loaded", "duplicate", "rejected", "set_aside"})
+ENDED = frozenset({"loaded", "duplicate", "rejected", "set_aside", "incomplete"})
 SHORT_HASH = 12  # characters by which people are shown a content; any unique beginning names it
 SHORTEST_HASH = 6
 
@@ -67,8 +67,12 @@ def entries(deployment: Deployment, dataset: str) -> list[Item]:
 
 
 def fates(items: Iterable[Item]) -> list[FileFate]:
-    """Entries of deliveries as people see them, oldest first; names that are no delivery are left out."""
-    return _in_order(item for item in items if item["status"] != "ignored")
+    """Entries of deliveries as people see them, oldest first.
+
+    Left out are names that are no delivery, and transfers that have arrived, which have entries of
+    their own.
+    """
+    return _in_order(item for item in items if item["status"] not in ("ignored", "arrived"))
 
 
 def ignored(items: Iterable[Item]) -> list[FileFate]:
@@ -163,6 +167,8 @@ def _fate(item: dict[str, Any]) -> FileFate:
 def _explanation(item: dict[str, Any]) -> str:
     if item["status"] == "duplicate":
         return f"same content as {item.get('duplicate_of', 'an earlier file')}"
+    if item["status"] == "arriving":
+        return "nothing has told yet that its upload is complete"
     if item["status"] == "set_aside":
         return str(item.get("set_aside_reason", ""))
     if item.get("replay_of"):

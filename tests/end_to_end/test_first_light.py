@@ -19,17 +19,20 @@ from pathlib import Path
 
 import pytest
 
-from contracts import headers, model
+from contracts import headers, model, naming
 from local_cloud.session import LocalCloud
+from pipeline import intake_messages
 from sample_data import broken, generate
 from slipway import __main__ as command_line
-from slipway.reading import executions, independent_count
+from slipway.acting import partner
+from slipway.reading import executions, independent_count, ledgers
 from tests.end_to_end.pipeline import DATASET, Pipeline, money, sha256_of
 from tests.end_to_end.spark_drivers import spark_drivers
 
 SALES_FILE = Path(__file__).parents[1] / "real" / "sales_records_500.csv"
 ROWS, BROKEN = 500, 10
 PATIENCE_SECONDS = 120
+LANDED = naming.landing_folder("acme", DATASET)
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +145,62 @@ def test_a_file_that_is_no_csv_is_rejected_with_an_alert(pipeline: Pipeline, tmp
     assert "picture.csv" in alert.body
 
 
+def status_of(pipeline: Pipeline, landing_key: str, *wanted: str) -> str:
+    """The newest status among those of `wanted` that a landing key has; waits for it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        fates = [fate for fate in ledgers.files(pipeline.deployment, DATASET) if fate.landing_key == landing_key]
+        if found := [fate.status for fate in fates if fate.status in wanted]:
+            return found[-1]
+        time.sleep(0.2)
+    pytest.fail(f"{landing_key} was never {' or '.join(wanted)}: {fates}")
+
+
+def test_an_upload_that_breaks_off_is_set_aside_with_an_alert_and_nothing_of_it_is_loaded(
+    pipeline: Pipeline, second_file: Path
+) -> None:
+    pipeline.new_alerts()
+    before = pipeline.tables()
+    known = len(list(executions.executions(pipeline.deployment)))
+    content = second_file.read_bytes()
+    with partner.connected(partner.endpoint(pipeline.deployment, user="acme", identity=None)) as sftp:
+        file = sftp.open(f"/{DATASET}/second.csv", "wb")
+        file.write(content[: len(content) - 3])  # inside the last number
+        channel = sftp.get_channel()
+        assert channel
+        channel.close()
+    assert status_of(pipeline, f"{LANDED}second.csv", "incomplete", "waiting", "loaded") == "incomplete"
+    (alert,) = pipeline.new_alerts()
+    assert "1 file set aside: second.csv (transfer_ended_early)" in alert.subject
+    assert pipeline.tables() == before
+    assert len(list(executions.executions(pipeline.deployment))) == known
+
+
+def test_an_upload_of_which_no_event_tells_is_set_aside_and_accepted_by_hand(
+    pipeline: Pipeline, sales_file: Path, tmp_path: Path
+) -> None:
+    pipeline.new_alerts()
+    unheard = tmp_path / "unheard.csv"
+    unheard.write_bytes(sales_file.read_bytes())
+    rules = pipeline.deployment.client("events")
+    (name,) = [rule["Name"] for rule in rules.list_rules()["Rules"] if "TransferEnded" in rule["Name"]]
+    rules.disable_rule(Name=name)
+    try:
+        pipeline.send(unheard)
+    finally:
+        rules.enable_rule(Name=name)
+    assert status_of(pipeline, f"{LANDED}unheard.csv", "arriving", "duplicate") == "arriving"
+    due = json.dumps(intake_messages.due(0))
+    queue = pipeline.deployment.output("IntakeQueueUrl")
+    pipeline.deployment.client("sqs").send_message(QueueUrl=queue, MessageBody=due)
+    assert status_of(pipeline, f"{LANDED}unheard.csv", "incomplete", "duplicate") == "incomplete"
+    (alert,) = pipeline.new_alerts()
+    assert "unheard.csv (transfer_unconfirmed)" in alert.subject
+    assert command_line.main(["files", "accept", "unheard.csv"]) == 0
+    assert status_of(pipeline, f"{LANDED}unheard.csv", "duplicate", "rejected") == "duplicate"
+    assert status_of(pipeline, f"{LANDED}unheard.csv", "replaced") == "replaced"
+
+
 def kill_spark_in(state: str, pipeline: Pipeline, cloud: LocalCloud) -> None:
     deadline, known = time.monotonic() + PATIENCE_SECONDS, set(spark_drivers(cloud))
     while time.monotonic() < deadline:
@@ -177,6 +236,7 @@ def test_a_killed_spark_fails_the_run_with_one_alert_and_the_next_run_loads_ever
     assert pipeline.start_run(sha256_of(second_file)) == "SUCCEEDED"
     ((rows,),) = pipeline.ask("select count(*) from processed.sales_records")
     assert rows == before["processed"][0][0] + 800
+    assert status_of(pipeline, f"{LANDED}second.csv", "incomplete", "replaced") == "replaced"
 
 
 def test_a_removed_permission_fails_the_run_with_an_alert_and_leaves_the_tables(

@@ -2,7 +2,38 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.infrastructure.support import Assembly, actions_of, flat, resources_of
+
+
+def test_transfer_familys_events_of_this_server_reach_the_queue_of_intake(prod: Assembly) -> None:
+    rules = prod.resources("AWS::Events::Rule", "Intake")
+    [ended] = [rule["Properties"] for place, rule in rules.items() if "TransferEnded" in place]
+    assert ended["EventPattern"] == {
+        "source": ["aws.transfer"],
+        "detail-type": [
+            "SFTP Server File Upload Completed",
+            "SFTP Server File Upload Failed",
+            "SFTP Server File Rename Completed",
+        ],
+        "detail": {"server-id": [{"Fn::GetAtt": ["SftpServer", "ServerId"]}]},
+    }
+    [target] = ended["Targets"]
+    assert "LandingEvents" in flat(target["Arn"])
+    assert "DeadLetters" in flat(target["DeadLetterConfig"]["Arn"])
+
+
+def test_overdue_arrivals_are_looked_for_every_few_minutes(prod: Assembly, comprehensive: Assembly) -> None:
+    for assembly, minutes in ((prod, 15), (comprehensive, 30)):
+        rules = assembly.resources("AWS::Events::Rule", "Intake")
+        [due] = [rule["Properties"] for place, rule in rules.items() if "ArrivalsDue" in place]
+        assert due["ScheduleExpression"] == "rate(5 minutes)"
+        [target] = due["Targets"]
+        wanted = {"source": "slipway", "detail-type": "Arrivals Due", "detail": {"minutes": minutes}}
+        assert json.loads(target["Input"]) == wanted
+        assert "LandingEvents" in flat(target["Arn"])
+        assert "DeadLetters" in flat(target["DeadLetterConfig"]["Arn"])
 
 
 def test_the_server_is_strict_and_logs(prod: Assembly) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -87,6 +88,7 @@ class Account:
     announce_arn: str
     read: set[str] = field(default_factory=set)
     fuse: Fuse = field(default_factory=Fuse)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def files(self) -> FileLedger:
         return FileLedger(Fused(self.file_table, self.fuse))
@@ -170,8 +172,13 @@ class Account:
             self.file_table.delete_item(Key={name: item[name] for name in ("dataset", "entry")})
         for item in self.burst_table.scan()["Items"]:
             self.burst_table.delete_item(Key={name: item[name] for name in ("about", "entry")})
-        self.announce_arn = _machine(self.stepfunctions, "announce-again")
-        self.machine_arn = _machine(self.stepfunctions, "dataset-run-again")
+        self.renew_machines()
+
+    def renew_machines(self) -> None:
+        """State machines without executions: an execution's name is taken for good."""
+        number = next(self.numbers)
+        self.announce_arn = _machine(self.stepfunctions, f"announce-{number}")
+        self.machine_arn = _machine(self.stepfunctions, f"dataset-run-{number}")
 
     def event(self, name: str) -> dict[str, Any]:
         """A recorded event."""

@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from contracts import model
+from lambdas.intake.completion import Completion
+from lambdas.intake.incomplete import Incomplete
 from lambdas.intake.redelivery import Redelivery
 from lambdas.intake.registration import Registration
 from lambdas.intake.rejection import Rejection
 from lambdas.intake.runs import RunStarter
 from lambdas.intake.service import Intake
 from lambdas.intake.storage import Storage
+from pipeline.ledger.transfers import TransferLedger
 
 FOLDER = "partners/acme/sales_records"
 Sales = Callable[..., bytes]
@@ -44,6 +48,18 @@ def intake(account: Any, *contracts: model.Contract, queue: Queue | None = None)
         contracts=contracts,
         schema_change="evolve",
         storage=storage,
+        completion=Completion(
+            contracts=contracts,
+            transfers=TransferLedger(account.files().table),
+            incomplete=Incomplete(
+                environment="dev",
+                burst_seconds=300,
+                files=account.files(),
+                bursts=account.bursts(),
+                announcer=account.announcer(),
+            ),
+            now=lambda: datetime.now(UTC),
+        ),
         registration=Registration(raw_bucket="raw", files=account.files(), storage=storage),
         rejection=Rejection(
             environment="dev",

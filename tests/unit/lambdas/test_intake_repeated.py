@@ -87,7 +87,7 @@ def test_a_file_that_a_run_has_taken_starts_no_other_run_when_its_event_comes_ag
 ) -> None:
     record = account.upload(f"{FOLDER}/a.csv", sales())
     service = intake(account, contract)
-    taken = service.take(arrivals.parse(record["body"]))
+    taken = service.take(arrivals.arrived(json.loads(record["body"])))
     assert taken is not None
     account.files().claim("sales_records", taken[1], "run")
     assert service.handle_batch([record]) == []

@@ -225,7 +225,8 @@ def test_the_message_about_many_files_reads_like_this() -> None:
     )
 
 
+@pytest.mark.parametrize("status", ["rejected", "incomplete"])
 @pytest.mark.parametrize("dataset", ["unknown", "sales_records"])
-def test_the_command_is_one_that_the_command_line_understands(dataset: str) -> None:
-    _, *words = shlex.split(messages.next_command(dataset))
-    assert build_parser().parse_args(words).status == "rejected"
+def test_the_command_is_one_that_the_command_line_understands(dataset: str, status: str) -> None:
+    _, *words = shlex.split(messages.next_command(dataset, status))
+    assert build_parser().parse_args(words).status == status

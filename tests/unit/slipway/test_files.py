@@ -1,5 +1,6 @@
 """`slipway files`: the history of a content is whole, and only what waits can be set aside."""
 
+import json
 import re
 from typing import Any
 
@@ -30,6 +31,59 @@ def test_files_are_listed_by_status_with_those_nobody_accepted(account: Account,
     shown = capsys.readouterr().out
     assert shown.startswith("1 file ")
     assert "picture.png" in shown
+
+
+SET_ASIDE = {
+    "status": "incomplete",
+    "landing_bucket": "landing",
+    "sequencer": "01",
+    "size_bytes": 10,
+    "detail": "for 15 minutes nothing told whether its upload is complete",
+}
+
+
+def put_aside(account: Account, key: str, **changes: Any) -> None:
+    name = key.rpartition("/")[2]
+    fields = SET_ASIDE | {"landing_key": key, "file_name": name, "version_id": "v1"} | changes
+    account.put_file(SHA, entry=f"incomplete#{key}#{fields['sequencer']}", **fields)
+
+
+def accepted(account: Account) -> list[Any]:
+    sqs = account.deployment.client("sqs")
+    queue = account.url("IntakeQueueUrl")
+    found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+    return [json.loads(message["Body"]) for message in found]
+
+
+def test_an_object_that_was_set_aside_as_incomplete_is_accepted_by_a_message_to_intake(
+    account: Account, capsys: Any
+) -> None:
+    key = "partners/acme/sales_records/orders.csv"
+    put_aside(account, key, received_at="2026-01-01T00:00:00.000000Z")
+    put_aside(account, key, received_at="2026-01-02T00:00:00.000000Z", sequencer="02", version_id="v2")
+    for name, version in (("orders.csv", []), (key, ["--version", "v1"])):
+        assert account.slipway("files", "accept", name, *version) == 0
+        assert f"{key} (10 bytes) is taken as it is" in capsys.readouterr().out
+    first, second = accepted(account)
+    assert {first["detail"]["version_id"], second["detail"]["version_id"]} == {"v1", "v2"}
+    assert (first["detail-type"], first["detail"]["key"]) == ("Arrival Accepted", key)
+
+
+def test_what_cannot_be_accepted_is_told_with_the_way_to_see_all(account: Account, capsys: Any) -> None:
+    assert account.slipway("files", "accept", "orders.csv") == 1
+    assert "`slipway files list --status incomplete` shows all" in capsys.readouterr().err
+    for partner in ("acme", "globex"):
+        put_aside(account, f"partners/{partner}/sales_records/orders.csv")
+    assert account.slipway("files", "accept", "orders.csv") == 1
+    assert "is the name of 2 files; give one of their keys: partners/acme" in capsys.readouterr().err
+
+
+def test_doctor_tells_of_files_that_are_not_known_to_be_complete(account: Account, capsys: Any) -> None:
+    put_aside(account, "partners/acme/sales_records/orders.csv")
+    assert account.slipway("doctor") == 1
+    told = capsys.readouterr().out
+    assert "1 file of sales_records set aside: not known to be complete" in told
+    assert "slipway files list --status incomplete" in told
 
 
 def test_names_that_intake_ignored_are_listed_apart(account: Account, capsys: Any) -> None:

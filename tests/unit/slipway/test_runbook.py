@@ -7,11 +7,13 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from contracts import errors
 from lambdas.fail_run import failures
+from lambdas.intake import incomplete
 from pipeline.steps import MACHINES
 from slipway.grammar import build_parser
 
@@ -69,12 +71,13 @@ def test_every_error_that_people_are_told_has_a_row(error: str) -> None:
 
 
 def reasons() -> set[str]:
-    """First arguments of FileRejected in intake and in the reader of records that it uses."""
+    """First arguments of FileRejected in intake and in its reader of records, and why intake sets objects aside."""
     files = [*(ROOT / "lambdas" / "intake").glob("*.py"), ROOT / "contracts" / "records.py"]
     trees = (ast.parse(file.read_text(encoding="utf-8")) for file in files)
     calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
     rejections = [node for node in calls if isinstance(node.func, ast.Name) and node.func.id == "FileRejected"]
-    return {argument.value for node in rejections if isinstance(argument := node.args[0], ast.Constant)}
+    refused = {argument.value for node in rejections if isinstance(argument := node.args[0], ast.Constant)}
+    return refused | set(get_args(incomplete.Reason))
 
 
 def test_every_reason_of_a_rejection_has_a_row() -> None:
