@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from contracts.errors import FileRejected
@@ -63,8 +63,13 @@ def arrived(event: Mapping[str, Any]) -> Arrival:
         version_id=item.get("version-id"),
         sequencer=item.get("sequencer") or event["id"],
         size_bytes=item["size"],
-        created_at=timestamp(datetime.fromisoformat(event["time"])),
+        created_at=timestamp(_time_of(event)),
     )
+
+
+def _time_of(event: Mapping[str, Any]) -> datetime:
+    """Every event of AWS has a time; one that a person sends by hand may lack it, and is of now."""
+    return datetime.fromisoformat(event["time"]) if "time" in event else datetime.now(UTC)
 
 
 def contract_of(key: str, contracts: Iterable[Contract]) -> Contract | None:

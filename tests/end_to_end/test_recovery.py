@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,8 @@ def undelivered(pipeline: Pipeline, file: Path) -> dict[str, Any]:
         events.enable_rule(Name=rule)
     landed = {"key": key, "etag": put["ETag"].strip('"'), "version-id": put["VersionId"], "sequencer": "0A"}
     detail = {"bucket": {"name": bucket}, "object": {**landed, "size": file.stat().st_size}}
-    return {"id": "lost", "source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return {"id": "lost", "time": now, "source": "aws.s3", "detail-type": "Object Created", "detail": detail}
 
 
 def test_dead_letters_are_redriven_and_a_poisoned_one_stops_nobody(

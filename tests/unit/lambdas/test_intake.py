@@ -50,6 +50,16 @@ def test_the_recorded_event_keeps_plus_and_space_of_the_key_apart(account: Any) 
     assert (arrival.version_id, arrival.sequencer) == ("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "617f08299329d189")
 
 
+def test_an_event_that_a_person_sends_again_may_lack_its_time(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    record = account.upload(f"{FOLDER}/a.csv", sales())
+    event = json.loads(record["body"])
+    del event["time"]
+    assert intake(account, contract).handle_batch([{**record, "body": json.dumps(event)}]) == []
+    assert [entry["status"] for entry in account.entries().values()] == ["waiting"]
+
+
 @pytest.mark.parametrize("body", ["no json", "[]", '{"detail-type": "Object Deleted", "detail": {"object": {}}}'])
 def test_a_message_that_is_no_upload_is_handed_back_for_the_dead_letter_queue(
     account: Any, contract: model.Contract, body: str
