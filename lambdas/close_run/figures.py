@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
+from contracts.amounts import added
 from contracts.model import Contract
 from lambdas.close_run.comparison import Written
 from pipeline import costs, serving
@@ -49,9 +49,6 @@ def _totals(files: Sequence[LoadedFile], contract: Contract) -> dict[str, dict[s
     by_part = {"read": [file.totals.read for file in files]}
     by_part |= {part: [file.totals.of(part) for file in files] for part in PARTS}
     return {
-        part: {
-            column.name: str(sum((sums[column.name] for sums in every), Decimal(0)))
-            for column in contract.control_columns
-        }
+        part: {column.name: str(added(sums[column.name] for sums in every)) for column in contract.control_columns}
         for part, every in by_part.items()
     }

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from contracts.amounts import added
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from contracts.model import Contract
 from pipeline.run_documents import PARTS, LoadResult, Manifest, PartTotals
@@ -97,7 +98,7 @@ def _money(name: str, totals: PartTotals, contract: Contract) -> Iterator[str]:
             yield f"{name}: {column.name}: no total for {', '.join(absent)}"
             continue
         known = {part: amount for part, amount in amounts.items() if amount is not None}
-        parts = sum((known[part] for part in PARTS), Decimal(0))
+        parts = added(known[part] for part in PARTS)
         yield from _compare(name, column.name, "read", known["read"], " + ".join(PARTS), parts)
 
 
@@ -113,7 +114,7 @@ def _observed(result: LoadResult, contract: Contract) -> Iterator[str]:
         if amount is None:
             yield f"all files: {column.name}: no observed total"
             continue
-        total = sum((file.totals.read[column.name] for file in result.files), Decimal(0))
+        total = added(file.totals.read[column.name] for file in result.files)
         yield from _compare("all files", column.name, "observed", amount, "sum of the files", total)
 
 
@@ -185,7 +186,7 @@ def _summary(result: LoadResult, contract: Contract) -> dict[str, Any]:
     totals = [_by_part(file.totals) for file in result.files]
 
     def total(part: str, column: str) -> str:
-        return str(sum((sums[part][column] for sums in totals), Decimal(0)))
+        return str(added(sums[part][column] for sums in totals))
 
     return {
         "dataset": result.dataset,

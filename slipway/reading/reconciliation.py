@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from contracts.amounts import added
 from contracts.model import Contract
 from pipeline.run_documents import PARTS
 from slipway.deployment import Deployment
@@ -60,7 +61,7 @@ def reconcile(deployment: Deployment, contract: Contract, accepted: Iterable[Pat
 
 def _ledger_line(part: str, runs: Sequence[dict[str, Any]], names: Sequence[str]) -> Line:
     rows = sum(int(item[f"rows_{part}"]) for item in runs)
-    totals = tuple(sum((Decimal(item["totals"][part][name]) for item in runs), Decimal(0)) for name in names)
+    totals = tuple(added(Decimal(item["totals"][part][name]) for item in runs) for name in names)
     return Line(label=f"ledger: {part}", rows=rows, totals=totals)
 
 
@@ -88,7 +89,7 @@ def _differences(names: Sequence[str], files: Line, parts: Sequence[Line], table
         if table.rows is not None and table.rows != loaded.rows:
             yield f"the ledger says {loaded.rows} rows loaded, {table.label} has {table.rows}"
     for position, name in enumerate(names):
-        total = sum((part.totals[position] or Decimal(0) for part in parts), Decimal(0))
+        total = added(part.totals[position] or Decimal(0) for part in parts)
         if files.totals[position] != total:
             yield f"{name}: {files.totals[position]} was delivered, the ledger accounts for {total}"
         for table in tables:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from contracts import naming
+from contracts.amounts import EXACT, added
 from contracts.model import Contract, CuratedModel
 from dashboards.page_data import Account, File, Health, Reconciliation, Refusal, Run
 from pipeline.ledger import Item
@@ -78,7 +79,7 @@ def _unproven(contract: Contract) -> Reconciliation:
 
 
 def _measured(part: str, loads: Sequence[Item], names: Sequence[str]) -> Account:
-    totals = tuple(sum((_total(run, part, name) for run in loads), Decimal("0.00")) for name in names)
+    totals = tuple(added((_total(run, part, name) for run in loads), Decimal("0.00")) for name in names)
     return Account(label=f"Runs: {part}", rows=sum(int(run[f"rows_{part}"]) for run in loads), totals=totals)
 
 
@@ -89,7 +90,7 @@ def _total(run: Item, part: str, name: str) -> Decimal:
 def _later(loaded: Account, processed: Account) -> Account | None:
     rows = (processed.rows or 0) - (loaded.rows or 0)
     pairs = zip(processed.totals, loaded.totals, strict=True)
-    totals = tuple((now or Decimal(0)) - (then or Decimal(0)) for now, then in pairs)
+    totals = tuple(EXACT.subtract(now or Decimal(0), then or Decimal(0)) for now, then in pairs)
     if rows == 0 and not any(totals):
         return None
     return Account(label="Since: replaced, replayed or removed", rows=rows, totals=totals)
@@ -136,7 +137,7 @@ def _of_runs(loads: Sequence[Item], names: Sequence[str]) -> Iterator[str]:
         if rows != int(run["rows_read"]):
             yield f"Run {run['run_id']} read {int(run['rows_read']):,} rows and accounts for {rows:,}."
         for name in names:
-            total = sum((_total(run, part, name) for part in PARTS), Decimal(0))
+            total = added(_total(run, part, name) for part in PARTS)
             if total != _total(run, "read", name):
                 yield f"Run {run['run_id']} read {_total(run, 'read', name):,} of {name} and accounts for {total:,}."
 

@@ -329,3 +329,18 @@ def test_the_handler_reads_what_the_steps_wrote(
     account.s3.put_object(Bucket="processed", Key=prefix + "raw_to_processed.json", Body=json.dumps(result))
     assert handler.handle(event, None)["rows_loaded"] == 147
     handler._settings.cache_clear()
+
+
+def test_sums_beyond_28_digits_are_exact(contract: model.Contract) -> None:
+    """Python's own arithmetic rounds there: a right delivery would be refused, a wrong one could pass."""
+    manifest, result = documents(contract)
+    large = "123456789012345678901234567890"
+    for file, cents in zip(result["files"], ("10", "05"), strict=True):
+        file["totals"] |= {"read": money(f"{large}.{cents}"), "loaded": money(f"{large}.{cents}")}
+        file["totals"] |= {"quarantined": money("0.00"), "deduplicated": money("0.00")}
+    result["observed"]["totals"] = money("246913578024691357802469135780.15")
+    totals = judged(manifest, result, contract)["totals"]
+    assert totals["total_cost"]["loaded"] == "246913578024691357802469135780.15"
+    result["observed"]["totals"] = money("246913578024691357802469135780.16")
+    with pytest.raises(ReconciliationFailed, match=r"observed 246913578024691357802469135780\.16"):
+        judged(manifest, result, contract)
