@@ -34,6 +34,8 @@ TASKS = tuple(SERVING if step.worker == "machines" else step.name for step in _S
 # The others are over within moments.
 STOPPED_IN = ("SettleUploads", *(step.name for step in _STEPS if step.is_lasting))
 CHANGES = ("Put", "Update", "Delete", "Create", "Publish", "Send", "Start", "BatchExecute")
+# What a service asks for in the role's name before or after the task's own call; no process of the task makes it.
+BY_SERVICES = ("kms:", "logs:")
 # Of one action in a job, the first and the last call: tests/spark kills the jobs at every write, in one Spark.
 SPARK_CALLS = 2
 Counts = Mapping[str, int]
@@ -129,7 +131,7 @@ def warehouse_points() -> list[WarehousePoint]:
 
 def _changes(before: Counts, after: Counts) -> Iterator[tuple[str, int]]:
     made = {action: calls - before.get(action, 0) for action, calls in after.items()}
-    called = {action: calls for action, calls in made.items() if calls > 0}
+    called = {action: calls for action, calls in made.items() if calls > 0 and not action.startswith(BY_SERVICES)}
     changes = {action: calls for action, calls in called.items() if action.split(":")[1].startswith(CHANGES)}
     yield from changes.items() if changes else [(action, 1) for action in list(called)[:1]]
 

@@ -2,8 +2,8 @@
 
 Granted is what IAM of the embedded AWS holds for the deployed roles; used is every evaluation since the policies were
 enforced. An action that no run used must be justified where it is granted: template metadata `SlipwayRarelyUsed`
-({action: reason}) of the role. The emulator evaluates no KMS, CloudWatch Logs or X-Ray call that a service makes on
-behalf of a role, so these can be neither shown as used nor as superfluous here; they are counted apart.
+({action: reason}) of the role. What Glue and VPC log with a role, what Glue measures and what Step Functions traces is
+evaluated nowhere here, so it can be shown neither as used nor as superfluous; it is counted apart.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from contracts import model
 from sample_data import generate
 from slipway.acting import partner
 
-# Calls that other services make for the role, which the embedded AWS carries out without asking IAM.
-NOT_EVALUATED = ("kms:", "logs:", "xray:", "cloudwatch:")
+# Calls that other services make for the role and the embedded AWS does not, if the role was not seen to make them.
+NOT_EVALUATED = ("logs:", "xray:", "cloudwatch:")
 METADATA = "SlipwayRarelyUsed"
 MONTHS, FULL_ROWS, SHORT_ROWS = 3, 3_000, 300
 ROLE, POLICY = "AWS::IAM::Role", "AWS::IAM::Policy"
@@ -74,7 +74,7 @@ def compare(world: World) -> Outcome:
         "grants": granted,
         "grants used": granted - never - unseen,
         "grants never used": never,
-        "grants that the embedded AWS does not evaluate (KMS, logs, X-Ray, metrics)": unseen,
+        "grants that the embedded AWS does not evaluate (logs of jobs and networks, X-Ray, metrics)": unseen,
         "denials": len(world.cloud.control("denials")),
     }
     return outcome

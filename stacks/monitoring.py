@@ -188,10 +188,13 @@ class MonitoringStack(PipelineStack):
         )
 
     def _publisher(self) -> iam.Role:
+        # By prefix: the rule needs the role first. CloudFormation begins the names of rules with that of their stack.
+        # Source: EventBridge user guide, "Cross-service confused deputy prevention".
+        rules = self.format_arn(service="events", resource="rule", resource_name=f"{self.stack_name}-*")
         role = iam.Role(
             self,
             "FailedJobsRole",
-            assumed_by=iam.ServicePrincipal("events.amazonaws.com"),
+            assumed_by=permissions.service_for(self, "events", source=rules),
             description="Lets the rule for failed jobs publish alarms",
         )
         permissions.allow(

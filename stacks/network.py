@@ -178,9 +178,7 @@ class NetworkStack(PipelineStack):
         role = iam.Role(
             self,
             "FlowLogRole",
-            assumed_by=iam.ServicePrincipal(
-                "vpc-flow-logs.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
-            ),
+            assumed_by=permissions.service_for(self, "vpc-flow-logs"),
             description="Lets VPC write its flow log",
         )
         permissions.allow(

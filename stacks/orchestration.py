@@ -205,12 +205,13 @@ class OrchestrationStack(PipelineStack):
         return starts
 
     def _schedule_role(self, starts: list[Start], undelivered: sqs.Queue) -> iam.Role:
+        # Scheduler names the group of a schedule, not the schedule.
+        # Source: EventBridge Scheduler user guide, "Confused deputy prevention".
+        group = self.format_arn(service="scheduler", resource="schedule-group", resource_name="default")
         role = iam.Role(
             self,
             "ScheduleRole",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
-            ),
+            assumed_by=permissions.service_for(self, "scheduler", source=group),
             description="Lets the scheduler start executions",
         )
         machines = sorted({start.machine.node.path: start.machine.arn for start in starts}.items())

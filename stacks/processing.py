@@ -268,7 +268,7 @@ class ProcessingStack(PipelineStack):
         role = iam.Role(
             self,
             "RawCrawlerRole",
-            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
+            assumed_by=permissions.service_for(self, "glue"),
             description="What the crawler over the raw zone may do",
         )
         permissions.allow_s3_read(role, bucket=self._storage.raw, prefixes=self._raw_prefixes())

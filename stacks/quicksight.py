@@ -81,10 +81,12 @@ class QuickSightStack(PipelineStack):
 
     def _reader(self, tables: Sequence[str]) -> iam.Role:
         # Source: QuickSight user guide, "Running queries as an IAM role in Amazon QuickSight".
+        # "Cross-account Athena access" there has the condition on data sources.
+        sources = self.format_arn(service="quicksight", resource="datasource", resource_name="*")
         role = iam.Role(
             self,
             "ReaderRole",
-            assumed_by=iam.ServicePrincipal("quicksight.amazonaws.com"),
+            assumed_by=permissions.service_for(self, "quicksight", source=sources),
             description="What dashboards may read of the lake",
         )
         storage, database = self._storage, self._blueprint.database("curated")

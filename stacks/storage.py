@@ -141,12 +141,16 @@ class StorageStack(PipelineStack):
             self,
             "PiiKey",
             description="Key of the tokens that stand for personal data; a new one would make every token another",
-            encryption_key=self.originals_key,
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=PII_KEY_CHARACTERS, exclude_punctuation=True
             ),
             removal_policy=self._blueprint.removal_policy,
         )
+        # Not by CDK's argument, which adds a second grant to the key's policy: the first one leaves all to IAM already.
+        resource = secret.node.default_child
+        if not isinstance(resource, secretsmanager.CfnSecret):
+            raise TypeError(f"{secret.node.path}: expected a secret of CDK's own, found {resource!r}")
+        resource.kms_key_id = self.originals_key.key_arn
         permissions.acknowledge(
             secret,
             "AwsSolutions-SMG4",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from local_cloud.adapters import (
     cfn_types,
     lambda_errors,
+    lambda_roles,
     policy_variables,
     s3_objects,
     secrets_of_stacks,
@@ -12,6 +13,7 @@ from local_cloud.adapters import (
     transfer_events,
     undelivered,
 )
+from local_cloud.adapters.access import batches, deliveries, keys, unmapped
 from local_cloud.adapters.athena import statements as athena
 from local_cloud.adapters.glue import (
     gaps as glue_gaps,
@@ -56,5 +58,10 @@ def install_all(settings: ServerSettings) -> None:
     quicksight.install(settings)
     policy_variables.install()
     redshift_service.install(settings)
+    keys.install()
+    batches.install()
+    deliveries.install()
+    lambda_roles.install()
+    unmapped.install()
     usage.install()
     control.install(settings)

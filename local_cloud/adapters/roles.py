@@ -7,18 +7,16 @@ policy, and each such call is evaluated like one that came over the wire.
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from local_cloud.adapters.access import service_calls
+from local_cloud.adapters.access.service_calls import ASSUME
+from local_cloud.adapters.access.service_calls import AccessDenied as AccessDenied
 from local_cloud.patching import original
 
 EVALUATOR = "ministack.core.iam_evaluator"
-
-
-class AccessDenied(Exception):
-    """The role may not do what its service was asked to do for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +42,22 @@ def enforced() -> bool:
     return bool(original("ministack.app", "AUTH"))
 
 
-def assume(role_arn: str, session_name: str, service: str, *, external_id: str | None = None) -> Session:
-    """A session of `role_arn` for an AWS service such as `glue.amazonaws.com`, which may send an external ID.
+def assume(
+    role_arn: str, session_name: str, service: str, *, source_arn: str = "", external_id: str | None = None
+) -> Session:
+    """A session of `role_arn` for an AWS service such as `glue.amazonaws.com`.
+
+    `source_arn` is the resource on whose behalf the service comes; Redshift sends an external ID instead.
 
     Raises:
         AccessDenied: there is no such role, or its trust policy does not let that service assume it.
     """
     role = _role(role_arn)
-    if enforced() and service not in _trusted_services(role["AssumeRolePolicyDocument"], external_id):
-        raise AccessDenied(f"{service} is not authorized to perform: sts:AssumeRole on resource: {role_arn}")
+    if enforced():
+        call = service_calls.from_source(service, ASSUME, role_arn, source_arn)
+        if external_id is not None:
+            call = replace(call, context={**call.context, "sts:ExternalId": external_id})
+        service_calls.check(call, role["AssumeRolePolicyDocument"])
     account, role_name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     name = session_name[:64]  # the length AWS allows for RoleSessionName
     session = Session(
@@ -99,25 +104,3 @@ def _role(role_arn: str) -> dict[str, Any]:
     if role is None:
         raise AccessDenied(f"role {role_arn!r} does not exist")
     return dict(role)
-
-
-def _trusted_services(trust_policy: str | dict[str, Any], external_id: str | None) -> set[str]:
-    """Of the conditions of a statement, only those on sts:ExternalId are looked at."""
-    document = json.loads(trust_policy) if isinstance(trust_policy, str) else trust_policy
-    trusted: set[str] = set()
-    for statement in document["Statement"]:
-        principal = statement["Principal"]
-        services = principal.get("Service", []) if isinstance(principal, dict) else []
-        if statement["Effect"] == "Allow" and _expects(statement.get("Condition", {}), external_id):
-            trusted.update([services] if isinstance(services, str) else services)
-    return trusted
-
-
-def _expects(conditions: dict[str, dict[str, Any]], external_id: str | None) -> bool:
-    evaluate = original(EVALUATOR, "_evaluate_single_condition")
-    return all(
-        evaluate(operator, external_id, expected if isinstance(expected, list) else [expected])
-        for operator, keys in conditions.items()
-        for key, expected in keys.items()
-        if key.lower() == "sts:externalid"
-    )

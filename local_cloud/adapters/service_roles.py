@@ -1,4 +1,4 @@
-"""Step Functions, EventBridge (rules with a role, Scheduler) and queue pollers act under their role, or are refused.
+"""Step Functions, EventBridge, Scheduler and queue pollers act under a role, or in their own name if a policy says so.
 
 The emulator lets these services call each other directly, which no missing permission would ever stop. Each call is
 checked here before it is made. A task type whose permissions are not known here is refused while policies are
@@ -11,7 +11,9 @@ import contextvars
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from local_cloud.adapters import roles, undelivered
+from local_cloud.adapters import machine_logs, roles, undelivered
+from local_cloud.adapters.access import service_calls
+from local_cloud.adapters.access.service_calls import SCHEDULER, schedule_group
 from local_cloud.patching import original, replace
 from local_cloud.settings import ACCOUNT, REGION
 
@@ -25,6 +27,8 @@ TARGET_ACTIONS = {
     "sqs": "sqs:SendMessage",
     "sns": "sns:Publish",
 }
+# What EventBridge reaches by the policy of the target. Source: EventBridge user guide, "Using resource-based policies".
+BY_RESOURCE_POLICY = ("lambda:InvokeFunction", "sqs:SendMessage", "sns:Publish")
 
 Permissions = list[tuple[str, str]]
 # integrations of adapters of their own: from the task's parameters, the actions and resources
@@ -111,7 +115,13 @@ def _checked_task(invoke: Any) -> Any:
         if roles.enforced():
             machine = original(STEP_FUNCTIONS, "_state_machines")[execution["stateMachineArn"]]
             try:
-                session = roles.assume(machine["roleArn"], execution["name"], "states.amazonaws.com")
+                session = roles.assume(
+                    machine["roleArn"],
+                    execution["name"],
+                    "states.amazonaws.com",
+                    source_arn=execution["stateMachineArn"],
+                )
+                machine_logs.require(execution, machine, session)
                 for action, arn in task_permissions(resource, parameters if isinstance(parameters, dict) else {}):
                     roles.require(session, action, arn)
             except roles.AccessDenied as exc:
@@ -133,22 +143,33 @@ def _denial_name(resource: str) -> str:
 
 def _checked_delivery(invoke: Any) -> Any:
     def invoke_target(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], *args: Any) -> Any:
-        role = target.get("RoleArn")
-        if role and roles.enforced():
-            scheduled = event.get("Source") == "aws.scheduler"
-            service = "scheduler.amazonaws.com" if scheduled else "events.amazonaws.com"
-            action = TARGET_ACTIONS.get(target["Arn"].split(":")[2])
+        if roles.enforced():
             try:
-                if action is None:
-                    raise roles.AccessDenied(f"deliveries to {target['Arn']} are not known to the embedded AWS")
-                session = roles.assume(role, str(rule.get("Name", "delivery")), service)
-                roles.require(session, action, target["Arn"])
+                _check_delivery(target, event, rule)
             except roles.AccessDenied as exc:
                 undelivered.keep(target, event, rule, code="NO_PERMISSIONS", reason=str(exc))
                 return None
         return invoke(target, event, rule, *args)
 
     return invoke_target
+
+
+def _check_delivery(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any]) -> None:
+    """Under the target's role, or else in the service's own name. Raises AccessDenied."""
+    role, arn = target.get("RoleArn"), str(target["Arn"])
+    action = TARGET_ACTIONS.get(arn.split(":")[2])
+    if action is None:
+        raise roles.AccessDenied(f"deliveries to {arn} are not known to the embedded AWS")
+    service, source = service_calls.EVENTS, str(rule.get("Arn", ""))
+    if event.get("Source") == "aws.scheduler":
+        service, source = SCHEDULER, schedule_group(rule)
+    if role:
+        session = roles.assume(role, str(rule.get("Name", "delivery")), service, source_arn=source)
+        roles.require(session, action, arn)
+    elif service == SCHEDULER or action not in BY_RESOURCE_POLICY:
+        raise roles.AccessDenied(f"a delivery to {arn} needs a role; give the target of {source} one")
+    else:
+        service_calls.require(service_calls.from_source(service, action, arn, source))
 
 
 def _only_readable_queues(mappings: Any) -> Any:

@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from local_cloud.adapters import roles, transfer_endings
 from local_cloud.patching import original, replace
+from local_cloud.settings import ACCOUNT, REGION
 
 TRANSFER = "ministack.services.transfer"
 S3 = "ministack.services.s3"
@@ -190,7 +191,8 @@ def _require(action: str, resource_arn: str, context: dict[str, Any] | None = No
     if user is None:
         raise RuntimeError(f"{action} on {resource_arn} was asked for outside of an SFTP session")
     try:
-        session = roles.assume(user["Role"], user["UserName"], "transfer.amazonaws.com")
+        user_arn = f"arn:aws:transfer:{REGION}:{ACCOUNT}:user/{user['ServerId']}/{user['UserName']}"
+        session = roles.assume(user["Role"], user["UserName"], "transfer.amazonaws.com", source_arn=user_arn)
         roles.require(session, action, resource_arn, context=context)
     except roles.AccessDenied as exc:
         raise _failure("SFTPPermissionDenied", str(exc)) from exc

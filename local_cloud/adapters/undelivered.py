@@ -19,6 +19,8 @@ from typing import Any
 from uuid import uuid4
 
 from local_cloud.adapters import roles
+from local_cloud.adapters.access import service_calls
+from local_cloud.adapters.access.service_calls import EVENTS, SCHEDULER
 from local_cloud.patching import original, replace
 
 EVENTBRIDGE = "ministack.services.eventbridge"
@@ -57,7 +59,29 @@ def keep(target: Json, event: Json, rule: Json, *, code: str, reason: str) -> No
         "ERROR_CODE": code,
         "ERROR_MESSAGE": reason,
     }
-    _send(queue, view.event_with_detail(), told)
+    try:
+        _require_queue(queue, target, event, rule)
+    except roles.AccessDenied as denied:
+        logger.error("an event is lost: the dead-letter queue of %s refuses it: %s", rule.get("Name"), denied)
+    else:
+        _send(queue, view.event_with_detail(), told)
+
+
+def _require_queue(queue_arn: str, target: Json, event: Json, rule: Json) -> None:
+    """EventBridge is let in by the queue's policy, Scheduler by the schedule's role. Raises roles.AccessDenied.
+
+    Sources: EventBridge user guide, "Using dead-letter queues", permissions; EventBridge Scheduler user guide,
+    "Configuring a dead-letter queue".
+    """
+    if not roles.enforced():
+        return
+    action = "sqs:SendMessage"
+    if event.get("Source") == "aws.scheduler":
+        source = service_calls.schedule_group(rule)
+        session = roles.assume(target.get("RoleArn", ""), str(rule.get("Name")), SCHEDULER, source_arn=source)
+        roles.require(session, action, queue_arn)
+    else:
+        service_calls.require(service_calls.from_source(EVENTS, action, queue_arn, str(rule.get("Arn"))))
 
 
 def _unless_gone(invoke_target: Any) -> Any:

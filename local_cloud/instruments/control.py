@@ -17,7 +17,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from local_cloud.instruments import crashes, recorded_types, reused_jvms, usage, warehouse_crashes
+from local_cloud.instruments import crashes, recorded_types, records, reused_jvms, usage, warehouse_crashes
 from local_cloud.patching import replace
 from local_cloud.settings import LOOPBACK, ServerSettings
 
@@ -81,7 +81,8 @@ def guarded(app: Any, token: str) -> Any:
 async def _control(command: str, send: Send) -> None:
     answers: dict[str, Callable[..., Any]] = {
         "enforce-policies": _enforce_policies,
-        "denials": lambda: usage.denials,
+        "denials": lambda: records.denials,
+        "requests": records.requests,
         "used-permissions": usage.used,
         "recorded-types": lambda: sorted(recorded_types.recorded),
         "crash-at": crashes.arm,  # crash-at/<role>/<action>/<call>

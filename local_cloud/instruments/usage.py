@@ -10,14 +10,12 @@ import functools
 from collections import defaultdict
 from typing import Any
 
-from local_cloud.instruments import crashes
+from local_cloud.instruments import crashes, records
 from local_cloud.patching import original, replace
 
 EVALUATOR = "ministack.core.iam_evaluator"
 ROLE_KINDS = (":assumed-role/", ":role/")
-DENIALS_KEPT = 1000
 
-denials: list[dict[str, str]] = []
 _used: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: {"allowed": 0, "denied": 0}))
 
 
@@ -42,15 +40,19 @@ def _recording(enforce: Any) -> Any:
         denied = enforce(access_key_id, iam_action, *args, **kwargs)
         role = _role_of_key(access_key_id)
         _used[role][iam_action]["allowed" if denied is None else "denied"] += 1
+        principal = role if denied is None else _named(denied)
+        context = kwargs.get("service_context") or {}
+        records.note(principal, iam_action, str(kwargs.get("resource_arn", "*")), context, allowed=denied is None)
         if denied is None:
             crashes.strike(role, iam_action)
-        elif len(denials) < DENIALS_KEPT:
-            principal = str(getattr(denied, "principal_arn", "") or getattr(denied, "code", ""))
-            resource = str(kwargs.get("resource_arn", "*"))
-            denials.append({"principal": principal, "action": iam_action, "resource": resource})
         return denied
 
     return recorded
+
+
+def _named(denied: Any) -> str:
+    """Who was denied: a principal's ARN, or why the credentials themselves were refused."""
+    return str(getattr(denied, "principal_arn", "") or getattr(denied, "code", ""))
 
 
 @functools.lru_cache(maxsize=10_000)  # a key belongs to one session for as long as the server runs

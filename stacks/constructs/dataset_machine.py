@@ -114,10 +114,15 @@ class DatasetMachine(Construct):
         )
 
     def _role(self, comment: str, offer: Offer, operations_key: kms.IKey) -> iam.Role:
+        # Any machine of the account: the machine itself needs the role first. Source: Step Functions developer guide,
+        # "Creating an IAM role for your state machine", cross-service confused deputy.
+        any_machine = Stack.of(self).format_arn(
+            service="states", resource="stateMachine", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
         role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+            assumed_by=permissions.service_for(self, "states", source=any_machine),
             description=f"What the state machine may do: {comment}",
         )
         if functions := [part.function.function_arn for part in offer.functions.values()]:

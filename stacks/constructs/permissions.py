@@ -69,6 +69,18 @@ def allow(
     note_rarely_used(role, {action: rarely_used or RARELY_USED_ANYWHERE.get(action) for action in actions})
 
 
+def service_for(scope: IConstruct, service: str, *, source: str | None = None) -> iam.ServicePrincipal:
+    """`<service>.amazonaws.com` as the one who may assume a role, but only on behalf of this account.
+
+    `source` narrows that to resources whose ARN is like it. Without a condition, the service could be made to use the
+    role by anybody who can name it. Source: IAM user guide, "The confused deputy problem", cross-service.
+    """
+    conditions = {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+    if source:
+        conditions["ArnLike"] = {"aws:SourceArn": source}
+    return iam.ServicePrincipal(f"{service}.amazonaws.com", conditions=conditions)
+
+
 def note_rarely_used(role: iam.Role, reasons: Mapping[str, str | None]) -> None:
     """Write down why `role` keeps actions that an ordinary run never uses; None is no reason and is left out."""
     resource = role.node.default_child

@@ -66,9 +66,6 @@ class SftpUser(Construct):
         return iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal(
-                "transfer.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": users}},
-            ),
+            assumed_by=permissions.service_for(self, "transfer", source=users),
             description=f"What partner {name} may do over SFTP",
         )

@@ -17,7 +17,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from stacks.constructs.permissions import KMS_WRITE, allow
+from stacks.constructs.permissions import KMS_WRITE, allow, service_for
 from stacks.constructs.python_function import CONTRACTS, PIPELINE, ROWS
 from stacks.settings import Glue
 
@@ -92,7 +92,7 @@ class SparkJob(Construct):
         role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
+            assumed_by=service_for(self, "glue"),
             description=f"What the {name} job may do",
         )
         for asset in code:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from chaos import care, delivery, fault_points, faults, hostile, load, permissions
 from chaos.world import World
+from tests.chaos import recorded_calls
 from tests.chaos.telling import told
 
 
@@ -52,3 +53,16 @@ def test_every_grant_that_nothing_used_says_why_it_is_there(world: World) -> Non
     assert told("permissions", outcome) == []
     assert outcome.figures["grants used"] > 0
     assert outcome.figures["denials"] == 0
+
+
+def test_each_service_was_let_in_by_one_statement_that_cannot_go(world: World) -> None:
+    calls = recorded_calls.calls(world)
+    kinds = {(call.service.partition(".")[0], call.action) for call in calls}
+    assert kinds >= {
+        ("events", "sqs:SendMessage"),
+        ("events", "lambda:InvokeFunction"),
+        *((service, "sts:AssumeRole") for service in ("glue", "lambda", "states", "transfer")),
+        ("logs", "kms:GenerateDataKey"),
+    }
+    for call in calls:
+        assert len(recorded_calls.pillars(call, recorded_calls.policy(world, call.resource_arn))) == 1, call

@@ -78,7 +78,7 @@ def test_every_change_of_a_function_is_a_point_and_a_task_without_changes_has_it
     before = {"role-ClaimBatch": {"s3:PutObject": 5}}
     after = {
         "role-ClaimBatch": {"s3:PutObject": 6, "dynamodb:UpdateItem": 2, "dynamodb:GetItem": 9},
-        "role-Gate": {"s3:GetObject": 3},
+        "role-Gate": {"kms:Decrypt": 3, "logs:CreateLogStream": 1, "s3:GetObject": 3},  # Lambda's and S3's are none
         "role-RawToProcessed": {"s3:PutObject": 100, "s3:GetObject": 50},
         "role-LoadWarehouse": {"redshift-data:BatchExecuteStatement": 2, "redshift-data:DescribeStatement": 7},
     }

@@ -27,7 +27,7 @@ from local_cloud.adapters import roles
 from local_cloud.adapters.glue import command as spark_command
 from local_cloud.instruments import crashes, reused_jvms
 from local_cloud.patching import original, replace
-from local_cloud.settings import REGION, ServerSettings
+from local_cloud.settings import ACCOUNT, REGION, ServerSettings
 
 GLUE = "ministack.services.glue"
 TERMINAL_STATES = frozenset({"SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED"})
@@ -135,7 +135,11 @@ def _execute(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -
     run_id = active.record["Id"]
     if job["Command"].get("Name") != "glueetl":
         raise ValueError(f"job command {job['Command'].get('Name')!r} is not run by the embedded AWS, only 'glueetl'")
-    credentials = roles.assume(job["Role"], f"GlueJobRunnerSession-{run_id[-24:]}", "glue.amazonaws.com").environment()
+    job_arn = f"arn:aws:glue:{REGION}:{ACCOUNT}:job/{job['Name']}"
+    session = roles.assume(
+        job["Role"], f"GlueJobRunnerSession-{run_id[-24:]}", "glue.amazonaws.com", source_arn=job_arn
+    )
+    credentials = session.environment()
     arguments = active.record["Arguments"]
     folder = settings.state_dir / "spark" / run_id
     s3 = _s3_client(settings, credentials)

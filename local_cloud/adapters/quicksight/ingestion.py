@@ -32,6 +32,7 @@ logger = logging.getLogger("slipway.quicksight")
 class Source:
     """A data source over Athena."""
 
+    arn: str
     role_arn: str
     workgroup: str
 
@@ -66,7 +67,8 @@ def _fail(ingestion: dict[str, Any], kind: str, exc: Exception) -> None:
 
 def _rows(settings: ServerSettings, data_set: dict[str, Any], source: Source) -> int:
     """How many rows the dataset has now."""
-    session = roles.assume(source.role_arn, f"quicksight-{data_set['DataSetId']}", "quicksight.amazonaws.com")
+    name = f"quicksight-{data_set['DataSetId']}"
+    session = roles.assume(source.role_arn, name, "quicksight.amazonaws.com", source_arn=source.arn)
     workgroup = f"arn:aws:athena:{REGION}:{ACCOUNT}:workgroup/{source.workgroup}"
     for action in NEEDED:
         roles.require(session, action, workgroup)

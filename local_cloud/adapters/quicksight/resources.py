@@ -131,7 +131,8 @@ def _source_of(data_set: Properties) -> Source:
     parameters = (source or {}).get("DataSourceParameters", {}).get("AthenaParameters")
     if parameters is None:
         raise _error("ResourceNotFoundException", f"{definition['DataSourceArn']} is not a data source over Athena")
-    return Source(role_arn=parameters["RoleArn"], workgroup=parameters["WorkGroup"])
+    arn = str(definition["DataSourceArn"])
+    return Source(arn=arn, role_arn=parameters["RoleArn"], workgroup=parameters["WorkGroup"])
 
 
 def _kept(kind: str, field: str, key: Callable[[str, str], str], kept: dict[str, Properties]) -> dict[str, Any]:

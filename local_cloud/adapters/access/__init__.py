@@ -1,0 +1,1 @@
+"""Who may do what: calls of AWS services in their own name, use of keys, and requests that no rule covers."""
