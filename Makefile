@@ -57,6 +57,11 @@ $(STATE)/spark.done: $(STATE)/jars.done | $(STATE)/python.done
 	@$(BIN)/python -m local_cloud.spark_classes
 	@touch $@
 
+# Somebody else's simulator of IAM for one deep test. It is AGPL, so it has a package.json of its own and is never shipped.
+$(STATE)/second_opinion.done: tests/infrastructure/second_opinion/package-lock.json | $(STATE)/tools.done
+	@npm ci --prefix $(<D) --silent --no-audit --no-fund
+	@touch $@
+
 demo: setup ## run the whole pipeline on the embedded AWS and show every file, row and cent
 	@$(BIN)/slipway demo
 
@@ -66,7 +71,7 @@ test: setup ## every check and every suite, without what is marked deep; what th
 	@$(TIMED)
 
 DEEP ?= --all
-test-deep: setup ## proofs that take hours, in slices: make test-deep DEEP=--list (--next, or part of a name)
+test-deep: setup $(STATE)/second_opinion.done ## proofs that take hours, in slices: make test-deep DEEP=--list (--next, or part of a name)
 	@$(BIN)/python -m tests.deep $(DEEP)
 
 check: lint types imports ## static checks only: style, types, import rules, contracts

@@ -66,6 +66,11 @@ SLICES = (
     experiment("permissions", minutes=8),
     *(experiment("faults", minutes=15, part=f"{n}/{DEPLOYED_FAULT_PARTS}") for n in range(1, DEPLOYED_FAULT_PARTS + 1)),
     *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
+    Slice(
+        name="second opinion on policies",
+        minutes=4,
+        command=("python", "-m", "pytest", "-q", "-m", "deep", "tests/infrastructure"),
+    ),
     *(mutants(group) for group in GROUPS),
 )
 
