@@ -163,6 +163,14 @@ def attach(state_dir: Path) -> LocalCloud:
     return cloud
 
 
+def running(state_dir: Path) -> LocalCloud | None:
+    """The embedded AWS that runs in `state_dir`, or None."""
+    try:
+        return attach(state_dir)
+    except LocalCloudFailed:
+        return None
+
+
 def session_processes(session_id: int) -> list[int]:
     """Living processes of a process session, the leader included."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,stat="], capture_output=True, text=True, check=True)
@@ -222,11 +230,7 @@ def _wait_until_healthy(cloud: LocalCloud, process: subprocess.Popen[bytes]) -> 
 
 
 def _refuse_second(directory: Path) -> None:
-    if (directory / "state.json").exists():
-        try:
-            attach(directory.parent)
-        except LocalCloudFailed:
-            return  # what it left ended long ago
+    if running(directory.parent) is not None:
         raise LocalCloudFailed("an embedded AWS is already running here; stop it with `slipway down`")
 
 

@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (
         *(_demo, _up_and_down, _upload, _query, _warehouse, _report),
         *(_files, _runs, _quarantine, _backfill, _contract),
-        *(_redrive, _maintain, _erase, _doctor),
+        *(_redrive, _maintain, _erase, _doctor, _alerts),
     ):
         add(commands)
     return parser
@@ -51,7 +51,9 @@ def _demo(commands: Commands) -> None:
 
 
 def _up_and_down(commands: Commands) -> None:
-    commands.add_parser("up", help="start the embedded AWS and deploy the application into it")
+    commands.add_parser(
+        "up", help="start the embedded AWS, or keep the running one, and deploy the application into it"
+    )
     commands.add_parser("down", help="stop the embedded AWS and everything that runs in it")
 
 
@@ -194,7 +196,13 @@ def _erase(commands: Commands) -> None:
 
 
 def _doctor(commands: Commands) -> None:
-    commands.add_parser("doctor", help="what is stuck, unread or unconfirmed, and what to type")
+    commands.add_parser("doctor", help="what is stuck (then it ends with 1), what waits for a person, and what to type")
+
+
+def _alerts(commands: Commands) -> None:
+    alerts = commands.add_parser("alerts", help="messages that went out to people, newest first")
+    alerts.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
+    alerts.add_argument("--full", action="store_true", help="each with its whole text")
 
 
 class Group:

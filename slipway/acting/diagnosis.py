@@ -1,4 +1,7 @@
-"""What is stuck, unread or unconfirmed in a deployment, each with the next command. It only reads."""
+"""What is stuck, unread or unconfirmed in a deployment, each with the next command. It only reads.
+
+What only waits for a person is in slipway/acting/decisions.py.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from contracts import model
-from pipeline.ledger import UNKNOWN_DATASET, FileLedger, RunLedger, timestamp
+from pipeline.ledger import FileLedger, RunLedger, timestamp
 from slipway.acting import announcements, dead_letters
 from slipway.console import counted
 from slipway.deployment import LOCAL, Deployment
@@ -41,7 +44,6 @@ def findings(deployment: Deployment) -> Iterator[Finding]:
     for dataset in model.datasets():
         for look in _OF_A_DATASET:
             yield from look(deployment, dataset)
-    yield from _incomplete(deployment, UNKNOWN_DATASET)
     yield from _dead_letters(deployment)
     yield from _untold(deployment)
     if deployment.environment != LOCAL:  # nobody reads mail of the embedded AWS
@@ -105,19 +107,10 @@ def _last_run(deployment: Deployment, dataset: str) -> Iterator[Finding]:
         )
 
 
-def _incomplete(deployment: Deployment, dataset: str) -> Iterator[Finding]:
-    """Objects that wait for a person: their upload is not known to be complete."""
-    ledger = FileLedger(deployment.file_ledger)
-    if number := sum(1 for _ in ledger.with_status(dataset, "incomplete")):
-        problem = f"{counted(number, 'file')} of {dataset} set aside: not known to be complete"
-        yield Finding(problem=problem, next_step="slipway files list --status incomplete")
-
-
 _OF_A_DATASET: tuple[Callable[[Deployment, str], Iterator[Finding]], ...] = (
     _lock,
     _waiting,
     _half_registered,
-    _incomplete,
     _last_run,
 )
 

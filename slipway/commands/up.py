@@ -1,4 +1,4 @@
-"""`slipway up`: start the embedded AWS and deploy the synthesized application into it."""
+"""`slipway up`: deploy the synthesized application into an embedded AWS, started unless one runs already."""
 
 from __future__ import annotations
 
@@ -13,20 +13,31 @@ def bring_up(watch: Stopwatch) -> session.LocalCloud:
     """Start and deploy, telling progress; stops what it started when the deployment fails."""
     cloud = session.start(state_directory(), on_progress=watch.say)
     try:
-        recorded = deployment.deploy(cloud, on_progress=watch.say)
+        _deploy(cloud, watch)
     except BaseException:
         cloud.stop()
         raise
-    if recorded:
-        watch.say("recorded only, not emulated here: " + ", ".join(sorted(recorded)))
     return cloud
 
 
 def run(_options: argparse.Namespace) -> int:
-    """Leave a deployed embedded AWS running."""
-    cloud = bring_up(Stopwatch())
+    """Leave a deployed embedded AWS running; one that runs keeps its data, also when the deployment fails."""
+    watch = Stopwatch()
+    running = session.running(state_directory())
+    if running is None:
+        cloud = bring_up(watch)
+    else:
+        cloud = running
+        watch.say(f"the embedded AWS runs at {cloud.endpoint}; the application is deployed into it again, data stay")
+        _deploy(cloud, watch)
     console.print(f"\nThe embedded AWS answers at {cloud.endpoint}, SFTP at 127.0.0.1:{cloud.sftp_port}. Next:")
     console.print("  slipway upload --dataset sales_records FILE")
     console.print('  slipway query "select * from curated.sales_by_month_item limit 5"')
     console.print("  slipway down")
     return 0
+
+
+def _deploy(cloud: session.LocalCloud, watch: Stopwatch) -> None:
+    recorded = deployment.deploy(cloud, on_progress=watch.say)
+    if recorded:
+        watch.say("recorded only, not emulated here: " + ", ".join(sorted(recorded)))

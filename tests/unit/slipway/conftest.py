@@ -67,6 +67,7 @@ class StepFunctions:
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
     redriven: list[str] = field(default_factory=list)
     histories: dict[str, list[str]] = field(default_factory=dict)
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     exceptions: Any = field(default_factory=lambda: SimpleNamespace(ExecutionDoesNotExist=ExecutionDoesNotExist))
 
     def start_execution(self, *, stateMachineArn: str, input: str) -> dict[str, str]:  # noqa: N803 - AWS's names
@@ -97,6 +98,8 @@ class StepFunctions:
 
     def _get_execution_history(self, *, executionArn: str) -> list[dict[str, Any]]:  # noqa: N803 - AWS's name
         moment = datetime(2026, 1, 1, tzinfo=UTC)
+        if executionArn in self.events:
+            return [{"events": self.events[executionArn]}]
         names = self.histories.get(executionArn, [])
         entered = [
             {"type": "TaskStateEntered", "timestamp": moment, "stateEnteredEventDetails": {"name": n}} for n in names

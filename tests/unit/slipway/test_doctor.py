@@ -1,12 +1,18 @@
-"""`slipway doctor`: each thing that is stuck is found with its next command, and a sound deployment has none."""
+"""`slipway doctor`: what is stuck and what waits for a person is named with its next command, each as what it is."""
 
+import shlex
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from slipway.acting import diagnosis
+from pipeline.ledger import timestamp
+from slipway.acting import decisions, diagnosis
 from slipway.grammar import build_parser
+from slipway.reading import lake
 from tests.unit.slipway.conftest import DATASET, RUN, Account
+
+KEY = "partners/acme/sales_records/orders.csv"
 
 
 @pytest.fixture
@@ -23,13 +29,25 @@ def found(account: Account) -> list[str]:
     return [f"{each.problem} -> {each.next_step}" for each in diagnosis.findings(account.deployment)]
 
 
+def waits(account: Account) -> list[str]:
+    return [f"{each.problem} -> {each.next_step}" for each in decisions.waiting(account.deployment)]
+
+
+def reject(account: Account, *, days_ago: float, **attributes: Any) -> None:
+    received_at = timestamp(datetime.now(UTC) - timedelta(days=days_ago))
+    fields = {"landing_key": KEY, "reason": "not_utf8", "detail": "byte 7", "received_at": received_at}
+    account.put_file("", entry=f"rejected#{received_at}", status="rejected", **fields | attributes)
+
+
 def test_a_sound_deployment_has_no_finding(sound: Account, capsys: Any) -> None:
     sound.put_run(status="failed")
     sound.put_run("20260102T000000-0000000b")
     sound.put_file("a" * 64)
     assert found(sound) == []
     assert sound.slipway("doctor") == 0
-    assert "nothing is stuck" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "nothing is stuck" in told
+    assert "nothing waits for a person" in told
 
 
 def test_a_lock_of_a_dead_execution_is_found(sound: Account) -> None:
@@ -111,3 +129,80 @@ def test_what_is_to_be_typed_parses(sound: Account) -> None:
     for each in diagnosis.findings(sound.deployment):
         assert each.next_step.startswith("slipway ")
         build_parser().parse_args(each.next_step.split()[1:])
+
+
+def test_a_file_that_was_set_aside_waits_for_a_person_and_is_no_failure(sound: Account, capsys: Any) -> None:
+    sound.put_file("a" * 64, status="set_aside", set_aside_reason="12 of 12 rows were refused")
+    told = f"orders.csv of {DATASET} is set aside: 12 of 12 rows were refused"
+    assert waits(sound) == [f"{told} -> slipway files show {'a' * 12}"]
+    assert found(sound) == []
+    assert sound.slipway("doctor") == 0
+    shown = capsys.readouterr().out
+    assert "waiting for a person" in shown
+    assert f"  {told}\n      next: slipway files show {'a' * 12}\n" in shown
+
+
+def test_a_rejected_file_waits_until_its_name_is_delivered_again(sound: Account) -> None:
+    reject(sound, days_ago=2)
+    reject(sound, days_ago=1, dataset="unknown", landing_key="partners/acme/odd/x.csv", file_name="x.csv")
+    assert waits(sound) == [
+        f"orders.csv of {DATASET} was rejected: not_utf8: byte 7 ->"
+        f" slipway files list --status rejected --dataset {DATASET}",
+        "x.csv of unknown was rejected: not_utf8: byte 7 -> slipway files list --status rejected",
+    ]
+    sound.put_file("b" * 64, landing_key=KEY, received_at=timestamp(datetime.now(UTC)))
+    assert len(waits(sound)) == 1
+
+
+def test_a_rejected_file_of_long_ago_or_before_an_older_good_one_is_told_by_its_own_time(sound: Account) -> None:
+    sound.put_file("b" * 64, landing_key=KEY, received_at="2026-01-01T00:00:00.000000Z")
+    reject(sound, days_ago=decisions.REJECTED_DAYS + 0.1)
+    assert waits(sound) == []
+    reject(sound, days_ago=decisions.REJECTED_DAYS - 0.1)
+    assert len(waits(sound)) == 1
+
+
+def test_many_files_are_counted_beyond_the_first(sound: Account) -> None:
+    for number in range(decisions.MOST_NAMED + 2):
+        sound.put_file(f"{number:064x}", status="set_aside", set_aside_reason="partner asked")
+    listed = waits(sound)
+    assert len(listed) == decisions.MOST_NAMED + 1
+    assert listed[-1] == (
+        f"2 more files of {DATASET} set aside -> slipway files list --status set_aside --dataset {DATASET}"
+    )
+
+
+def test_open_refused_records_are_counted_once_a_run_refused_some(sound: Account) -> None:
+    for row, resolved in ((1, None), (2, None), (3, "a correction")):
+        sound.refuse("a" * 64, row, {"order_date.type": "no date"}, resolved_by=resolved)
+    sound.put_run(rows_quarantined=0)
+    assert waits(sound) == []
+    sound.put_run(rows_quarantined=3)
+    assert waits(sound) == [
+        f"2 refused records of {DATASET} in quarantine -> slipway quarantine list --dataset {DATASET}"
+    ]
+
+
+def test_a_lake_that_cannot_be_asked_is_told_and_hides_nothing_else(
+    sound: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_deployment: object, _sql: str) -> None:
+        raise lake.QueryFailed("no permission")
+
+    sound.put_run(rows_quarantined=3)
+    sound.put_file("a" * 64, status="set_aside", set_aside_reason="x")
+    monkeypatch.setattr(lake, "query", refuse)
+    aside, records = waits(sound)
+    assert "is set aside" in aside
+    assert records.startswith(f"refused records of {DATASET} could not be counted: no permission -> ")
+
+
+def test_what_is_to_be_typed_for_what_waits_parses(sound: Account) -> None:
+    sound.put_file("a" * 64, status="set_aside", set_aside_reason="x")
+    reject(sound, days_ago=1)
+    sound.put_run(rows_quarantined=1)
+    sound.refuse("a" * 64, 1, {"order_date.type": "no date"})
+    steps = [each.next_step for each in decisions.waiting(sound.deployment)]
+    assert len(steps) == 3
+    for step in steps:
+        build_parser().parse_args(shlex.split(step)[1:])

@@ -25,7 +25,12 @@ SHIPPED = (
 )
 NO_ALERT = {"SlipwayError", "FileRejected"}  # the root is never raised; a rejection is no failure of a run
 # What is filled in, or stands for something, where the grammar takes only certain words.
-EXAMPLES = {" RECORD": " 3", "--from X": "--from Gate", "--queue X": "--queue intake"}
+EXAMPLES = {
+    " RECORD": " 3",
+    "--status X": "--status rejected",
+    "--from X": "--from Gate",
+    "--queue X": "--queue intake",
+}
 COMMANDS = {
     "slipway": {
         "up",
@@ -39,6 +44,7 @@ COMMANDS = {
         "maintain",
         "erase",
         "doctor",
+        "alerts",
     },
     "files": {"list", "show", "set-aside", "release"},
     "runs": {"list", "show", "start", "retry", "release", "rollback"},
