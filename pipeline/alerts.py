@@ -111,6 +111,11 @@ def facts(
     }
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def message_attributes(attributes: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """`attributes` as SNS takes them, without the empty ones, which it refuses."""
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
+from pipeline.alerts import counted
 from pipeline.run_documents import DashboardsServed, RefreshOrdered, ServeResult, WarehouseServed
 
 Served = dict[str, Any]
@@ -48,9 +49,12 @@ def sentences(served: Mapping[str, Any]) -> Iterator[str]:
         if tables is None:
             yield f"{name.capitalize()}: brought up to date."
             continue
-        rows = sum(int(table["loaded_rows"]) for table in tables.values())
+        if not tables:
+            yield f"{name.capitalize()}: the contract marks no table for it."
+            continue
+        rows = counted(sum(int(table["loaded_rows"]) for table in tables.values()), "row")
         names = ", ".join(sorted(tables))
-        yield f"{name.capitalize()}: {rows} rows merged into {names}."
+        yield f"{name.capitalize()}: {rows} merged into {names}."
 
 
 def _of_refresh(output: Mapping[str, Any]) -> str:

@@ -12,10 +12,14 @@ from pipeline.run_documents import PARTS
 
 
 def subject(environment: str, run: Item, written: Written) -> str:
-    """One line with what counts: how many rules were broken, how many rows loaded."""
-    broken = len(broken_rules(written))
-    warned = f" with {broken} broken rule{'s' if broken > 1 else ''}" if broken else ""
-    what = f"{run['mode']} succeeded{warned}, {run['rows_loaded']} rows loaded"
+    """One line with what counts: how many rules were broken and rows refused, how many rows loaded."""
+    broken, refused = len(broken_rules(written)), int(run["rows_quarantined"])
+    looks = [
+        *([alerts.counted(broken, "broken rule")] if broken else []),
+        *([alerts.counted(refused, "refused row")] if refused else []),
+    ]
+    warned = f" with {' and '.join(looks)}" if looks else ""
+    what = f"{run['mode']} succeeded{warned}, {alerts.counted(int(run['rows_loaded']), 'row')} loaded"
     return alerts.subject(_severity(run, written), environment, run["dataset"], what)
 
 
@@ -32,15 +36,18 @@ def facts(environment: str, run: Item, written: Written) -> dict[str, str]:
 
 
 def _severity(run: Item, written: Written) -> Literal["info", "warning"]:
-    return "warning" if broken_rules(written) or serving.needs_a_look(run.get("served", {})) else "info"
+    """Info only where nothing needs a look."""
+    looks = (broken_rules(written), int(run["rows_quarantined"]), serving.needs_a_look(run.get("served", {})))
+    return "warning" if any(looks) else "info"
 
 
 def body(run: Item, written: Written) -> str:
     """Counts, totals, warnings and the next command first; then each file, since the end of a long message is cut."""
     broken, changes = broken_rules(written), written.processed.schema_changes
     lines = [
-        f"Run {run['run_id']} of {run['dataset']} ({run['mode']}) loaded {run['rows_loaded']} of {run['rows_read']}"
-        f" rows from {run['file_count']} files in {run['duration_seconds']} seconds.",
+        f"Run {run['run_id']} of {run['dataset']} ({run['mode']}) loaded {run['rows_loaded']} of"
+        f" {alerts.counted(int(run['rows_read']), 'row')} from {alerts.counted(int(run['file_count']), 'file')} in"
+        f" {alerts.counted(int(run['duration_seconds']), 'second')}.",
         f"Quarantined: {run['rows_quarantined']}. Replaced by a newer row of the same key: {run['rows_deduplicated']}.",
         *serving.sentences(run.get("served", {})),
         "",
@@ -83,7 +90,7 @@ def broken_rules(written: Written) -> list[str]:
 def _broken(written: Written) -> Iterator[str]:
     for rule, rows in sorted(written.processed.warnings_by_rule.items()):
         if rows:
-            yield f"rule {rule}: {rows} rows"
+            yield f"rule {rule}: {alerts.counted(rows, 'row')}"
     for result in written.processed.table_rules:
         if result.status != "passed":
             status = result.status.upper()

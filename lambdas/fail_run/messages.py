@@ -11,6 +11,7 @@ from typing import assert_never
 from contracts import naming
 from lambdas.fail_run.failures import Failure
 from pipeline import alerts, modes, steps
+from pipeline.alerts import counted
 from pipeline.ledger import HELD_STATUS, Item, file_entry
 
 MEASURED = "rule_id, status, rows_failed, measured, expected"
@@ -18,12 +19,16 @@ QUALITY_OF_RUN = "select {columns} from processed.{table} where run_id = '{run_i
 COMMANDS_SHOWN = 3  # the list names the others
 CLOSED = steps.HAND_OVER.after_failure  # of a run that had been closed, whatever failed then
 NO_RUN = "No run was at work, so none is half done: what this execution had done before is published and closed."
+LOADED_AGAIN = (
+    "A corrected file that is sent again is loaded by itself; once the contract has changed, a file that was set aside"
+    " is loaded again by `slipway files release SHA`, then `slipway runs start`."
+)
 NOT_STARTED = "The run had ended well, but no execution could be started for the files that wait: "
 
 
 def subject(environment: str, failure: Failure, *, files_waiting: int) -> str:
     """One line: where, which dataset, which step, which error, how many files wait."""
-    waiting = f"{files_waiting} file waits" if files_waiting == 1 else f"{files_waiting} files wait"
+    waiting = f"{counted(files_waiting, 'file')} {'waits' if files_waiting == 1 else 'wait'}"
     return alerts.subject(
         "error", environment, failure.dataset, f"{_what_failed(failure)} ({failure.error}), {waiting}"
     )
@@ -91,10 +96,15 @@ def _tables(failure: Failure, run: Item | None) -> str:
 def _files(failure: Failure, run: Item | None, files_waiting: int, set_aside: int) -> str:
     given_back = files_given_back(run) - set_aside
     status = HELD_STATUS.get(mode_of(failure, run), "waiting")
-    held = f"{given_back} files are {status} again." if given_back else "None was held by this run."
-    waiting = f"{files_waiting} files of {failure.dataset} wait for the next run"
+    are = "is" if given_back == 1 else "are"
+    held = f"{counted(given_back, 'file')} {are} {status} again." if given_back else "None was held by this run."
+    wait = "waits" if files_waiting == 1 else "wait"
+    waiting = f"{counted(files_waiting, 'file')} of {failure.dataset} {wait} for the next run"
     if set_aside:
-        return f"{set_aside} files were set aside. {held} {waiting}, which starts by itself."
+        were = "was" if set_aside == 1 else "were"
+        return (
+            f"{counted(set_aside, 'file')} {were} set aside. {held} {waiting}, which starts by itself. {LOADED_AGAIN}"
+        )
     return f"{held} {waiting}."
 
 
@@ -103,8 +113,8 @@ def next_commands(failure: Failure, run: Item | None, set_aside: Sequence[Item] 
     look = list(_looks(failure, run))
     if set_aside:
         hashes = [str(item["entry"]).removeprefix(file_entry("")) for item in set_aside]
-        released = [f"slipway files release {sha256} --dataset {failure.dataset}" for sha256 in hashes[:COMMANDS_SHOWN]]
-        return [*look, f"slipway files list --status set_aside --dataset {failure.dataset}", *released]
+        shown = [f"slipway files show {sha256} --dataset {failure.dataset}" for sha256 in hashes[:COMMANDS_SHOWN]]
+        return [*look, f"slipway files list --status set_aside --dataset {failure.dataset}", *shown]
     if failure.is_after_closing:
         return [*look, f"slipway runs start --dataset {failure.dataset}"]
     return look if is_closed(run) else [*look, _again(failure, run)]

@@ -13,6 +13,7 @@ from typing import Any
 from contracts.amounts import added
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from contracts.model import Contract
+from pipeline import alerts
 from pipeline.run_documents import PARTS, LoadResult, Manifest, PartTotals
 
 FEWEST_ROWS = 20  # of a file whose share of bad rows can set it aside
@@ -36,7 +37,8 @@ def reconcile(manifest: Manifest, result: LoadResult, contract: Contract) -> dic
         kind = QuarantineLimitExceeded if excess else ReconciliationFailed
         count = "1 discrepancy" if len(problems) == 1 else f"{len(problems)} discrepancies"
         heading = f"{problems[0]} ({count} in run {manifest.run_id}; nothing is published)"
-        raise kind("\n".join([heading, *(f"- {problem}" for problem in problems)]))
+        every = [f"- {problem}" for problem in problems] if len(problems) > 1 else []
+        raise kind("\n".join([heading, *every]))
     return _summary(result, contract)
 
 
@@ -149,7 +151,8 @@ def _halts(result: LoadResult, contract: Contract) -> Iterator[str]:
     }
     for rule_id, rows in sorted({**counted, **result.halted_by_rule}.items()):
         if rows or rule_id in result.halted_by_rule:
-            yield f"halt rule {rule_id!r} was broken by {rows} rows: {descriptions.get(rule_id, 'built in')}"
+            broken_by = alerts.counted(rows, "row")
+            yield f"halt rule {rule_id!r} was broken by {broken_by}: {descriptions.get(rule_id, 'built in')}"
 
 
 def _table_rules(result: LoadResult, contract: Contract) -> Iterator[str]:

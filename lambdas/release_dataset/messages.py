@@ -9,14 +9,15 @@ from pipeline.run_documents import MaintenanceResult
 
 def subject(environment: str, run: Item, care: MaintenanceResult) -> str:
     """One line."""
-    tables = f"{len(care.tables)} table{'' if len(care.tables) == 1 else 's'}"
+    tables = alerts.counted(len(care.tables), "table")
     return alerts.subject("info", environment, run["dataset"], f"{run['mode']} succeeded, {tables}")
 
 
 def body(run: Item, care: MaintenanceResult, *, set_aside: bool) -> str:
     """The job's own report, each table, and the next command; `set_aside` is whether files were."""
     lines = [
-        f"Run {run['run_id']} of {run['dataset']}: {run['mode']} succeeded in {run['duration_seconds']} seconds.",
+        f"Run {run['run_id']} of {run['dataset']}: {run['mode']} succeeded in"
+        f" {alerts.counted(int(run['duration_seconds']), 'second')}.",
         *run["report"],
         *serving.sentences(run.get("served", {})),
         "",

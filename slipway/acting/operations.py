@@ -14,7 +14,7 @@ from slipway.console import Stopwatch, say, table
 from slipway.deployment import Deployment
 from slipway.reading import executions, ledgers
 from slipway.reading.executions import Ending, Machine
-from slipway.showing import views
+from slipway.showing import run_view, views
 
 MOST_FILES = 2_000  # docs/reference/state_machines.md, Modes of a run
 CARE_HEADERS = ("table", "action", "rows deleted", "files before", "files after", "bytes before", "bytes after")
@@ -27,8 +27,10 @@ def run(deployment: Deployment, dataset: str, request: dict[str, object], *, no_
         return 0
     carried_out = _of_execution(deployment, dataset, ending.execution)
     for item in carried_out:
-        views.run(item)
+        run_view.show(item)
         views.files(fate for fate in ledgers.files(deployment, dataset) if fate.run_id == item["run_id"])
+    if any(item["status"] == "failed" for item in carried_out):
+        return 1  # its cause has been shown with it
     return _told(deployment, ending, carried_out)
 
 

@@ -13,7 +13,7 @@ from slipway.acting import claims, operations
 from slipway.console import confirm, counted, say, table
 from slipway.deployment import Deployment, connect
 from slipway.reading import executions, ledgers
-from slipway.showing import views
+from slipway.showing import run_view, views
 
 GATE_REFUSALS = ("ReconciliationFailed", "QuarantineLimitExceeded")  # the same figures would be refused again
 
@@ -33,7 +33,7 @@ def _list(deployment: Deployment, options: argparse.Namespace) -> int:
 
 def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     item = ledgers.one_run(deployment, options.run_id, options.dataset)
-    views.run(item)
+    run_view.show(item)
     held = {file_entry(sha256) for sha256 in item.get("file_hashes", [])}
     views.files(fate for fate in ledgers.files(deployment, item["dataset"]) if fate.entry in held)
     return 0

@@ -58,24 +58,28 @@ def _brief(value: object) -> object:
     return value[:TO_THE_MINUTE] if isinstance(value, str) and MOMENT.match(value) else value
 
 
-def run(item: dict[str, Any]) -> None:
-    """Everything the run ledger holds on one run; its files are shown apart."""
-    fields(item["run_id"], {name: value for name, value in item.items() if name != "file_hashes"})
-
-
 def fields(title: str, item: Mapping[str, Any]) -> None:
-    """One line per field of an entry; `entry` and index keys say nothing more."""
+    """One line per field that holds something; `entry` and index keys say nothing more."""
     told = {name: value for name, value in item.items() if name not in ("entry", "dataset_status")}
     table(title, ("field", "value"), sorted(_flat(told)))
 
 
-def _flat(fields: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, object]]:
-    """`{"totals": {"read": 1}}` as `totals.read` and 1, so that each figure has its line."""
+def _flat(fields: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """`{"totals": {"read": 1}}` as `totals.read` and `1`, so that each figure has its line."""
     for name, value in fields.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{before}{name}.")
-        else:
-            yield before + name, value
+        elif value not in (None, "", [], ()):
+            yield before + name, plain(value)
+
+
+def plain(value: object) -> str:
+    """A value of a ledger as text: amounts as their digits, lists and mappings without Python's marks."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {plain(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return "; ".join(plain(inner) for inner in value)
+    return str(value)
 
 
 def failures(deployment: Deployment, execution_arns: Iterable[str]) -> None:

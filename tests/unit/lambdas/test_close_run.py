@@ -57,7 +57,7 @@ def test_closing_ends_files_run_and_lock_and_tells_the_figures(claimed: Any, con
         assert text in message["message"]
     assert (message["topic"], message["attributes"]["run_id"]) == ("succeeded", RUN)
     assert message["attributes"]["environment"] == "dev"
-    assert message["subject"] == f"INFO [dev] {DATASET}: load succeeded, 14 rows loaded"
+    assert message["subject"] == f"WARNING [dev] {DATASET}: load succeeded with 1 refused row, 14 rows loaded"
     assert claimed.told_names() == [success_name(DATASET, RUN)]
 
 

@@ -222,7 +222,7 @@ def test_a_broken_halt_rule_stops_the_run(contract: model.Contract, where: str) 
     halting = replace(contract, rules=(replace(contract.rules[0], action="halt"), *contract.rules[1:]))
     manifest, result = documents(contract)
     result[where][contract.rules[0].id] = 1
-    with pytest.raises(ReconciliationFailed, match=f"halt rule '{contract.rules[0].id}' was broken by 1 rows"):
+    with pytest.raises(ReconciliationFailed, match=f"halt rule '{contract.rules[0].id}' was broken by 1 row"):
         judged(manifest, result, halting)
     assert judged(manifest, result, contract)["rows_read"] == 150
 

@@ -51,7 +51,7 @@ def test_a_rule_that_the_job_says_halted_stops_the_run_also_without_a_count(cont
 
 def test_a_broken_halt_rule_is_told_in_the_words_of_the_contract(contract: model.Contract) -> None:
     heading, *_ = refused(halting(contract), lambda _, r: r.update(quarantine_by_rule={UNBROKEN: 1}))
-    assert heading.startswith(f"halt rule {UNBROKEN!r} was broken by 1 rows: {contract.rules[0].description}")
+    assert heading.startswith(f"halt rule {UNBROKEN!r} was broken by 1 row: {contract.rules[0].description}")
 
 
 def test_every_money_column_without_a_total_is_told_with_every_part(contract: model.Contract) -> None:
@@ -111,9 +111,8 @@ def test_nothing_read_is_called_unproven_first(contract: model.Contract) -> None
         manifest["files"], result["files"] = [], []
         result["observed"] = {"rows_read": 0, "totals": money("0.00")}
 
-    heading, line = refused(contract, change)
+    (heading,) = refused(contract, change)  # one problem is said once
     assert heading.startswith("UNPROVEN: 0 rows were read, so that nothing is shown by the sums being equal (1 ")
-    assert line == "- UNPROVEN: 0 rows were read, so that nothing is shown by the sums being equal"
 
 
 def kind_of_refusal(

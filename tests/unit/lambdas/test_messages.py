@@ -116,6 +116,30 @@ def test_one_broken_rule_of_either_kind_is_enough_for_a_warning(broken: Written)
     )
 
 
+def test_refused_rows_need_a_look_and_one_of_a_thing_is_not_many() -> None:
+    refused = {**RUN, "rows_quarantined": 51}
+    assert closing.subject("prod", refused, written()) == (
+        "WARNING [prod] sales_records: load succeeded with 51 refused rows, 100 rows loaded"
+    )
+    facts = closing.facts("prod", refused, written())
+    assert (facts["kind"], facts["severity"]) == ("success", "warning")
+    one = {**RUN, "rows_quarantined": 1, "rows_loaded": 1, "rows_read": 1, "file_count": 1, "duration_seconds": 1}
+    assert closing.subject("prod", one, written(warnings={"price.positive": 1})) == (
+        "WARNING [prod] sales_records: load succeeded with 1 broken rule and 1 refused row, 1 row loaded"
+    )
+    told = closing.body(one, written(warnings={"price.positive": 1}))
+    assert "(load) loaded 1 of 1 row from 1 file in 1 second.\n" in told
+    assert "- rule price.positive: 1 row\n" in told
+
+
+def test_a_warehouse_without_tables_of_the_dataset_is_told_as_such() -> None:
+    told = closing.body({**RUN, "served": {"warehouse": {"tables": {}}}}, written())
+    assert "Warehouse: the contract marks no table for it." in told
+    one = {"by_item": {"loaded_rows": 1}}
+    told = closing.body({**RUN, "served": {"warehouse": {"tables": one}}}, written())
+    assert "Warehouse: 1 row merged into by_item." in told
+
+
 def test_a_failure_reads_like_this() -> None:
     failure = Failure(
         dataset="sales_records", execution_arn="arn:e", run_id=RUN_ID, step="RawToProcessed", error="States.TaskFailed",

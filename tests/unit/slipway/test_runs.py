@@ -33,9 +33,66 @@ def test_a_run_is_found_without_its_dataset_and_shown_with_its_files_and_each_fi
     account.put_run(file_hashes=["a" * 64], totals={"loaded": {"revenue": "1.50"}})
     assert account.slipway("runs", "show", RUN) == 0
     shown = capsys.readouterr().out
-    assert "totals.loaded.revenue  1.50" in shown
+    assert ["revenue", "1.50"] in [line.split() for line in shown.splitlines()]
     assert "mine.csv" in shown
     assert "other.csv" not in shown
+
+
+MUCH = {
+    "totals": {part: {"revenue": "1.50"} for part in ("read", "loaded", "quarantined", "deduplicated")},
+    "snapshots": {DATASET: {"before": None, "after": "12"}},
+    "row_rules": [
+        {"rule_id": "price.positive", "action": "warn", "rows_checked": 9, "rows_failed": 2},
+        *({"rule_id": f"r{n}", "action": "warn", "rows_checked": 9, "rows_failed": 0} for n in range(40)),
+    ],
+    "table_rules": [
+        {"rule_id": "fresh", "kind": "freshness", "action": "warn", "status": "unproven", "measured": "no rows",
+         "expected": "at most 36 hours"},
+    ],
+    "served": {
+        "warehouse": {"tables": {"by_item": {
+            "mode": "periods", "loaded_rows": 3, "rows": 689,
+            "totals": {"revenue": {"lake": "7.5", "warehouse": "7.5"}},
+        }}},
+        "dashboard_refresh": {"refresh": "started"},
+    },
+    "worker_seconds": {"load": 689},
+    "notes": ["a.csv: 1 column was skipped"],
+    "error": "",
+    "care": {},
+}  # fmt: skip
+
+
+def test_a_run_is_shown_in_few_lines_without_pythons_marks_and_without_what_is_empty(
+    account: Account, capsys: Any
+) -> None:
+    account.put_run(**MUCH)
+    assert account.slipway("runs", "show", RUN) == 0
+    shown = capsys.readouterr().out
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["revenue", "1.50", "1.50", "1.50", "1.50"] in lines
+    assert [DATASET, "empty", "12"] in lines
+    assert "2 of 9 rows broke it" in shown
+    assert "unproven: no rows" in shown
+    assert "40 rules kept by all rows" in shown
+    assert ["by_item", "periods", "3", "689", "revenue", "7.5"] in lines
+    assert ["refresh", "started"] in lines
+    assert ["worker_seconds.load", "689"] in lines
+    assert "a.csv: 1 column was skipped" in shown
+    assert not any(mark in shown for mark in ("Decimal", "{", "[", "error", "care"))
+    assert len(lines) < 60
+
+
+def test_a_retry_that_failed_tells_its_cause_once(account: Account, capsys: Any) -> None:
+    account.put_run(status="failed")
+    account.stepfunctions.ends = "FAILED"
+
+    def fail_again(arn: str, _request: dict[str, Any]) -> None:
+        account.put_run(status="failed", error="ContractInvalid", cause="the type of price changed", execution_arn=arn)
+
+    account.stepfunctions.carry_out = fail_again
+    assert account.slipway("runs", "retry", RUN) == 1
+    assert capsys.readouterr().out.count("ContractInvalid") == 1
 
 
 def test_an_unknown_run_is_told(account: Account, capsys: Any) -> None:
