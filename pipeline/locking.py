@@ -59,12 +59,24 @@ class DatasetLock:
         dead = self.runs.get(dataset, run_id)
         held = HELD_STATUS.get(dead["mode"], "waiting") if dead else "waiting"
         hashes = dead["file_hashes"] if dead else []
-        returned = [sha256 for sha256 in hashes if self.files.give_back(dataset, sha256, run_id, held=held)]
-        if dead:
+        if dead:  # before its files, so that a claim which still goes on finds it ended (ClaimBatch)
             cause = "the run did not end before its lease did; another run took the dataset"
             ending = {"ended_at": timestamp(self.now()), "error": "LeaseExpired", "cause": cause}
             self.runs.finish(dataset, run_id, "failed", ending)
+        returned = [sha256 for sha256 in hashes if self.files.give_back(dataset, sha256, run_id, held=held)]
         Log({"dataset": dataset, "run_id": run_id}).warning("lease over, lock taken over", files=len(returned))
+
+
+def closed_run(runs: RunLedger, dataset: str, run_id: str) -> Item:
+    """The run, once it was written as succeeded. Raises PermanentError when somebody else ended it before that."""
+    run = runs.get(dataset, run_id)
+    if run is None or run["status"] != "succeeded":
+        status = run["status"] if run else "not in the ledger"
+        raise PermanentError(
+            f"run {run_id!r} of {dataset} is {status}: its execution was stopped, or its lease was over,"
+            f" while it was closed; slipway runs show {run_id}"
+        )
+    return run
 
 
 def run_to_close(runs: RunLedger, dataset: str, run_id: str) -> Item:

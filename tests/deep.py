@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 TURN_MINUTES = 45  # what one CI run may take: `make test` and a slice
 LONGEST_SLICE_MINUTES = 15  # so that `make test` has the other 30
 FAULT_PARTS = 4  # of the kills at every write of a job
+SCHEDULE_PARTS = 2  # of the 100,000 simulated schedules
 DEPLOYED_FAULT_PARTS = 6  # of the faults of the deployed pipeline; each part breaks the first three by itself
 
 
@@ -53,6 +54,17 @@ def killed_jobs(part: int) -> Slice:
     )
 
 
+def schedules(part: int) -> Slice:
+    """A share of the 100,000 simulated schedules (docs/guarantees.md)."""
+    share = f"{part}/{SCHEDULE_PARTS}"
+    return Slice(
+        name=f"simulated schedules, {share}",
+        minutes=12,
+        command=("python", "-m", "pytest", "-q", "-n", "2", "-m", "deep", "tests/simulation"),
+        environment={"SLIPWAY_SCHEDULES": share},
+    )
+
+
 def mutants(group: str) -> Slice:
     """One group of `make mutants`."""
     return Slice(name=f"mutants {group}", minutes=15, command=("make", "mutants", f"GROUP={group}"))
@@ -71,6 +83,7 @@ SLICES = (
         minutes=4,
         command=("python", "-m", "pytest", "-q", "-m", "deep", "tests/infrastructure"),
     ),
+    *(schedules(part) for part in range(1, SCHEDULE_PARTS + 1)),
     *(mutants(group) for group in GROUPS),
 )
 

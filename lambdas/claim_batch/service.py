@@ -62,6 +62,7 @@ class ClaimBatch:
                 raise PermanentError(f"none of the files to {request.mode} can be taken: {_named(left)}")
             return _nothing(request, f"no file is {HELD_STATUS[request.mode]}", left)
         self._write_manifest(contract, run_id, request.mode, claimed)
+        self._refuse_if_ended(request, run_id, claimed, request.mode)
         return _answer(request.dataset, run_id, FIRST, len(claimed), left)
 
     def _resume(self, request: Request, resume: Resume, contract: Contract) -> dict[str, Any]:
@@ -80,7 +81,27 @@ class ClaimBatch:
         left = self._left(resume, hashes, claimed)
         if resume.step == FIRST:
             self._write_manifest(contract, resume.run_id, run["mode"], claimed)
+        self._refuse_if_ended(request, resume.run_id, claimed, run["mode"])
         return _answer(request.dataset, resume.run_id, resume.step, len(claimed), left)
+
+    def _refuse_if_ended(self, request: Request, run_id: str, claimed: list[Item], mode: str) -> None:
+        """Give the files back if the run was ended while they were claimed: its execution was stopped meanwhile.
+
+        FailRun ends a run before it gives files back, and looks once more when the lock is gone. So whatever was
+        claimed after it looked is given back here. Raises PermanentError then.
+        """
+        runs, dataset = self.lock.runs, request.dataset
+        lock, run = runs.lock(dataset), runs.get(dataset, run_id)
+        is_held = lock is not None and lock["execution_arn"] == request.execution_arn
+        if is_held and run is not None and run["status"] == "running":
+            return
+        cause = "its execution was stopped, or its lease was over, while it claimed files"
+        if run is not None and run["execution_arn"] == request.execution_arn:
+            for item in claimed:
+                self.lock.files.give_back(dataset, item["sha256"], run_id, held=HELD_STATUS[mode])
+            ending = {"ended_at": timestamp(self.lock.now()), "error": "ClaimEnded", "cause": cause}
+            runs.finish(dataset, run_id, "failed", ending)
+        raise PermanentError(f"run {run_id!r} of {dataset} was ended: {cause}")
 
     def _left(self, resume: Resume, hashes: list[str], claimed: list[Item]) -> list[Left]:
         """The files that a run resumed from its first step goes on without; a later step needs every one."""

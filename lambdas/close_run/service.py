@@ -18,7 +18,7 @@ from lambdas.close_run.comparison import Written, verify
 from lambdas.close_run.figures import ending
 from pipeline.alerts import Announcer, success_name
 from pipeline.ledger import FileLedger, Item, RunLedger
-from pipeline.locking import run_to_close
+from pipeline.locking import closed_run, run_to_close
 from pipeline.logs import Log
 from pipeline.run_documents import PARTS
 
@@ -51,7 +51,7 @@ class CloseRun:
             attributes = ending(run, written, contract, ended_at=self.now(), worker_seconds=worker_seconds)
             attributes |= {"notes": notes} if notes else {}
             self.runs.finish(dataset, run_id, "succeeded", attributes)
-            run = self.runs.get(dataset, run_id) or run
+            run = closed_run(self.runs, dataset, run_id)
         told = self._tell(run, written)
         self.runs.release_lock(dataset, run_id)
         waiting = self.files.count_waiting(dataset)

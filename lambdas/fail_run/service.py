@@ -1,6 +1,7 @@
-"""Undoes what a failed run holds, and has people told. Each step may be repeated; their order: files, run, told, lock.
+"""Undoes what a failed run holds, and has people told. Each step may be repeated; their order: run, files, told, lock.
 
-The lock goes last: while it is there, whoever repeats this finds the run by it. People are told under a name made from
+The run is ended before its files are given back, so that a claim which still goes on finds it ended. The lock goes
+last: while it is there, whoever repeats this finds the run by it. People are told under a name made from
 the execution, so that Catch, EventBridge and every retry together tell once (pipeline/alerts.py).
 """
 
@@ -42,7 +43,8 @@ class FailRun:
         aside = self._set_aside(failure, run)
         told = self._tell(failure, run, aside)
         if run_id:
-            self.runs.release_lock(failure.dataset, run_id)
+            self.runs.release_lock(failure.dataset, run_id, execution_arn=failure.execution_arn)
+            self._end_again(failure, run_id)
         return {
             "dataset": failure.dataset,
             "run_id": run_id,
@@ -61,11 +63,16 @@ class FailRun:
         run = self.runs.running_of(failure.dataset, failure.execution_arn)
         return str(run["run_id"]) if run else None
 
+    def _end_again(self, failure: Failure, run_id: str) -> None:
+        """A task of a stopped execution may still begin its run, or go on with it, until the lock is gone."""
+        run = self.runs.get(failure.dataset, run_id)
+        if run and run["status"] == "running":
+            self._end(failure, run_id, run)
+
     def _end(self, failure: Failure, run_id: str, run: Item) -> None:
-        """The ledger refuses each of these for a run that was closed."""
-        for sha256 in run["file_hashes"]:
-            held = HELD_STATUS.get(run["mode"], "waiting")
-            self.files.give_back(failure.dataset, sha256, run_id, held=held)
+        """The ledger refuses each of these for a run that was closed; one that was resumed is another's."""
+        if run["execution_arn"] != failure.execution_arn:
+            return
         ending = {
             "ended_at": timestamp(self.now()),
             "error": failure.error,
@@ -74,6 +81,9 @@ class FailRun:
             "worker_seconds": costs.added(run.get("worker_seconds", {}), failure.worker_seconds),
         }
         self.runs.finish(failure.dataset, run_id, "failed", ending)
+        for sha256 in run["file_hashes"]:
+            held = HELD_STATUS.get(run["mode"], "waiting")
+            self.files.give_back(failure.dataset, sha256, run_id, held=held)
 
     def _set_aside(self, failure: Failure, run: Item | None) -> list[Item]:
         """The files that the gate took out of the run."""

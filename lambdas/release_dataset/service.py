@@ -16,7 +16,7 @@ from lambdas.release_dataset.waiting import WaitingFiles
 from pipeline import costs, serving
 from pipeline.alerts import Announcer, facts, success_name
 from pipeline.ledger import FileLedger, Item, RunLedger, timestamp
-from pipeline.locking import run_to_close
+from pipeline.locking import closed_run, run_to_close
 from pipeline.logs import Log
 from pipeline.run_documents import MaintenanceRequest, MaintenanceResult, ServeResult
 
@@ -53,7 +53,7 @@ class ReleaseDataset:
             report = [*care.report, *self._undoing.undo(dataset, undone, by_run=run_id)]
             ending = self._ending(run, care, worker_seconds, serve)
             self.runs.finish(dataset, run_id, "succeeded", {**ending, "report": report})
-            run = self.runs.get(dataset, run_id) or run
+            run = closed_run(self.runs, dataset, run_id)
         told = self._tell(run, care, undone)
         self.runs.release_lock(dataset, run_id)
         started = self.waiting.start(dataset, execution_arn)

@@ -34,7 +34,10 @@ class RunLedger:
     def take_lock(
         self, dataset: str, *, run_id: str, execution_arn: str, expires_at: int, dead: Item | None = None
     ) -> bool:
-        """Take the free lock, or the one that `dead` left behind; False when somebody else was faster."""
+        """Take the free lock, or the one that `dead` left behind; False when somebody else was faster.
+
+        The same call again finds its own lock: botocore repeats a call whose answer was lost.
+        """
         item = {
             "dataset": dataset,
             "entry": LOCK_ENTRY,
@@ -42,17 +45,24 @@ class RunLedger:
             "execution_arn": execution_arn,
             "expires_at": expires_at,
         }
+        ours = "(run_id = :run AND execution_arn = :arn)"
+        values = {":run": run_id, ":arn": execution_arn}
         if dead is None:
-            return items.put(self.table, item, "attribute_not_exists(entry)")
-        return items.put(self.table, item, "run_id = :dead", {":dead": dead["run_id"]})
+            return items.put(self.table, item, f"attribute_not_exists(entry) OR {ours}", values)
+        return items.put(self.table, item, f"run_id = :dead OR {ours}", {**values, ":dead": dead["run_id"]})
 
-    def release_lock(self, dataset: str, run_id: str) -> bool:
-        """Free the lock if this run holds it; False when it does not."""
+    def release_lock(self, dataset: str, run_id: str, *, execution_arn: str | None = None) -> bool:
+        """Free the lock if this run holds it, and for this execution if one is given; False when it does not.
+
+        A run that is resumed keeps its id, so that the execution tells who holds it for whom.
+        """
+        ours = " AND execution_arn = :arn" if execution_arn else ""
+        arn = {":arn": execution_arn} if execution_arn else {}
         try:
             self.table.delete_item(
                 Key={"dataset": dataset, "entry": LOCK_ENTRY},
-                ConditionExpression="run_id = :run",
-                ExpressionAttributeValues={":run": run_id},
+                ConditionExpression=f"run_id = :run{ours}",
+                ExpressionAttributeValues={":run": run_id, **arn},
             )
         except self.table.meta.client.exceptions.ConditionalCheckFailedException:
             return False

@@ -48,7 +48,9 @@ def test_every_suite_with_deep_tests_has_a_slice() -> None:
     assert marked - {Path(__file__).parent.name} <= {one.command[-1].removeprefix("tests/") for one in deep.SLICES}
 
 
-@pytest.mark.parametrize(("name", "parts"), [("chaos faults", 6), ("jobs killed at every write", 4)])
+@pytest.mark.parametrize(
+    ("name", "parts"), [("chaos faults", 6), ("jobs killed at every write", 4), ("simulated schedules", 2)]
+)
 def test_the_shares_of_a_long_proof_are_all_there(name: str, parts: int) -> None:
     shares = [re.findall(r"(\d+)/(\d+)$", one) for one in NAMES if one.startswith(name)]
     assert [share for (share,) in shares] == [(str(number), str(parts)) for number in range(1, parts + 1)]

@@ -77,8 +77,8 @@ def test_of_two_executions_that_both_saw_a_free_lock_one_gets_it(
 ) -> None:
     wait(account, "a")
     slow = service(account)
-    monkeypatch.setattr(type(slow.lock.runs), "lock", lambda *_: None)
     winner = service(account).claim(request("two"), contract)
+    monkeypatch.setattr(type(slow.lock.runs), "lock", lambda *_: None)
     loser = slow.claim(request("one"), contract)
     assert (winner["claimed"], loser["claimed"], loser["reason"]) == (
         True,
