@@ -13,6 +13,8 @@ from tests.application import synthesized
 HERE = Path(__file__).parent
 
 
+# Before xdist looks at the marks, which it does by a hook of the same name.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests of a file stay in one worker (`--dist loadgroup`)."""
     for item in items:

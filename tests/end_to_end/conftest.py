@@ -33,6 +33,8 @@ def _place(item: pytest.Item) -> tuple[bool, bool, int]:
     return of_embedded_aws, not shares, SHARING.index(item.path.stem) if shares else 0
 
 
+# Before xdist looks at the marks, which it does by a hook of the same name.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order them, and keep the stories of one deployment in one worker (`--dist loadgroup`)."""
     mine = sorted((item for item in items if HERE in item.path.parents), key=_place)
