@@ -31,8 +31,10 @@ class DatasetLock:
         """
         lock = self.runs.lock(dataset)
         if lock and lock["execution_arn"] == execution_arn:
-            if run_id == lock["run_id"] or not self._has_ended(dataset, lock["run_id"]):
+            run = self.runs.get(dataset, lock["run_id"])
+            if run_id == lock["run_id"] or run is None or run["status"] == "running":
                 return str(lock["run_id"])
+            self._give_back(dataset, run)  # whoever ended it may have died before that
             self.runs.release_lock(dataset, lock["run_id"])
             lock = None
         if lock and lock["expires_at"] > self.now().timestamp():
@@ -49,22 +51,23 @@ class DatasetLock:
             raise DatasetBusy(f"another execution was faster to take {dataset}")
         return wanted
 
-    def _has_ended(self, dataset: str, run_id: str) -> bool:
-        run = self.runs.get(dataset, run_id)
-        return run is not None and run["status"] != "running"
+    def _give_back(self, dataset: str, run: Item) -> int:
+        """Give back what an ended run still holds: the number of files."""
+        held = HELD_STATUS.get(run["mode"], "waiting")
+        returned = (self.files.give_back(dataset, sha256, run["run_id"], held=held) for sha256 in run["file_hashes"])
+        return sum(returned)
 
     def _bury(self, dataset: str, lock: Item) -> None:
         """Give the files of a run whose lease is over back, and say in the ledger what became of it."""
         run_id = lock["run_id"]
         dead = self.runs.get(dataset, run_id)
-        held = HELD_STATUS.get(dead["mode"], "waiting") if dead else "waiting"
-        hashes = dead["file_hashes"] if dead else []
+        returned = 0
         if dead:  # before its files, so that a claim which still goes on finds it ended (ClaimBatch)
             cause = "the run did not end before its lease did; another run took the dataset"
             ending = {"ended_at": timestamp(self.now()), "error": "LeaseExpired", "cause": cause}
             self.runs.finish(dataset, run_id, "failed", ending)
-        returned = [sha256 for sha256 in hashes if self.files.give_back(dataset, sha256, run_id, held=held)]
-        Log({"dataset": dataset, "run_id": run_id}).warning("lease over, lock taken over", files=len(returned))
+            returned = self._give_back(dataset, dead)
+        Log({"dataset": dataset, "run_id": run_id}).warning("lease over, lock taken over", files=returned)
 
 
 def closed_run(runs: RunLedger, dataset: str, run_id: str) -> Item:

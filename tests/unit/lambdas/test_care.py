@@ -16,6 +16,7 @@ from lambdas.hold_dataset import requests
 from lambdas.hold_dataset.service import HoldDataset
 from lambdas.release_dataset import handler as release_handler
 from lambdas.release_dataset.service import ReleaseDataset
+from lambdas.release_dataset.undoing import Undoing
 from lambdas.release_dataset.waiting import WaitingFiles
 from pipeline.ledger import HELD_STATUS, FileLedger, file_entry
 from pipeline.locking import DatasetLock
@@ -416,3 +417,18 @@ def test_the_handlers_read_their_environment_and_failed_care_starts_waiting_file
     assert len(account.executions()) == 1
     for function in cached:
         function.cache_clear()
+
+
+def test_care_that_is_ended_while_it_releases_is_not_told_as_a_success(
+    account: Any, contract: model.Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = hold(account, contract, given(mode="maintenance"))
+
+    def stopped(*_given: Any, **_more: Any) -> list[str]:
+        account.runs().finish(DATASET, run_id, "failed", {"error": "Execution.ABORTED"})
+        return []
+
+    monkeypatch.setattr(Undoing, "undo", stopped)
+    with pytest.raises(PermanentError, match="is failed: its execution was stopped"):
+        release(account, run_id)
+    assert account.messages() == []

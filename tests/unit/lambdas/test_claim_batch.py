@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from contracts import model
+from contracts.errors import PermanentError
 from lambdas.claim_batch import handler
 from tests.unit.lambdas.claiming import DATASET, LEASE_SECONDS, NOON, manifest, request, service, statuses, wait
 
@@ -187,3 +188,40 @@ def test_the_handler_reads_its_environment(account: Any, monkeypatch: pytest.Mon
     answer = handler.handle(event, None)
     handler._service.cache_clear()
     assert (answer["claimed"], answer["file_count"]) == (True, 1)
+
+
+def test_a_run_that_is_ended_while_it_claims_keeps_no_file(account: Any, contract: model.Contract) -> None:
+    wait(account, "a", "b")
+    runs = account.runs()
+
+    def end() -> None:
+        account.fuse.writes = None
+        run_id = runs.lock(DATASET)["run_id"]
+        runs.finish(DATASET, run_id, "failed", {"error": "Execution.ABORTED"})
+        runs.release_lock(DATASET, run_id)
+
+    account.fuse.writes, account.fuse.action = 3, end  # the lock, the run, the first file
+    with pytest.raises(PermanentError, match="was ended: its execution was stopped"):
+        service(account).claim(request(), contract)
+    assert statuses(account) == {"a": "waiting", "b": "waiting"}
+
+
+def test_a_run_that_begins_after_its_execution_was_ended_ends_itself(account: Any, contract: model.Contract) -> None:
+    wait(account, "a")
+    account.fuse.writes = 1
+    account.fuse.action = lambda: account.runs().release_lock(DATASET, account.runs().lock(DATASET)["run_id"])
+    with pytest.raises(PermanentError, match="was ended"):
+        service(account).claim(request(), contract)
+    [run_item] = account.entries("run_table").values()
+    assert (run_item["status"], run_item["error"]) == ("failed", "ClaimEnded")
+    assert statuses(account) == {"a": "waiting"}
+
+
+def test_a_call_for_the_lock_that_is_sent_again_finds_its_own_lock(account: Any) -> None:
+    runs = account.runs()
+    assert [runs.take_lock(DATASET, run_id="r", execution_arn="one", expires_at=1) for _ in range(2)] == [True, True]
+    assert not runs.take_lock(DATASET, run_id="r", execution_arn="two", expires_at=1)
+    dead = runs.lock(DATASET)
+    heir = {"run_id": "heir", "execution_arn": "two", "expires_at": 2, "dead": dead}
+    assert [runs.take_lock(DATASET, **heir) for _ in range(2)] == [True, True]
+    assert not runs.take_lock(DATASET, **{**heir, "run_id": "late"})

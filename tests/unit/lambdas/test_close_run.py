@@ -288,3 +288,14 @@ def test_the_handler_reads_documents_and_costs(
     run = claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]
     assert (run["status"], run["worker_seconds"]) == ("succeeded", {"raw_to_processed": 194})
     assert set(run["served"]) == {"dashboards"}
+
+
+def test_a_run_that_is_ended_while_it_closes_is_not_told_as_a_success(claimed: Any, contract: model.Contract) -> None:
+    runs = claimed.runs()
+    ending = {"ended_at": "2026-11-20T12:01:00.000000Z", "error": "Execution.ABORTED", "cause": "stopped"}
+    claimed.fuse.writes = 2  # both files
+    claimed.fuse.action = lambda: runs.finish(DATASET, RUN, "failed", ending)
+    with pytest.raises(PermanentError, match="is failed: its execution was stopped"):
+        close(claimed, written(contract), contract)
+    assert claimed.messages() == []
+    assert runs.lock(DATASET) is not None

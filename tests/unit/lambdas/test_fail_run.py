@@ -246,3 +246,24 @@ def test_the_handler_reads_its_environment(claimed: Any, monkeypatch: pytest.Mon
     fail_handler._service.cache_clear()
     assert answer["run_id"] == RUN
     assert_failed(claimed)
+
+
+def test_failing_that_comes_late_leaves_a_run_alone_that_was_resumed_since(claimed: Any) -> None:
+    failer(claimed).fail(parse(caught(claimed)))
+    runs = claimed.runs()
+    runs.take_lock(DATASET, run_id=RUN, execution_arn="resumed", expires_at=2_000_000_000)
+    runs.reopen(DATASET, RUN, execution_arn="resumed")
+    claimed.files().claim(DATASET, "a", RUN)
+    failer(claimed).fail(parse(caught(claimed)))
+    assert runs.lock(DATASET)["execution_arn"] == "resumed"
+    assert runs.get(DATASET, RUN)["status"] == "running"
+    assert claimed.entries()[f"{DATASET}/file#a"]["status"] == "claimed"
+
+
+def test_a_run_that_a_stopped_execution_begins_while_its_failure_is_told_is_ended_too(claimed: Any) -> None:
+    run = claimed.runs().get(DATASET, RUN)
+    claimed.runs().forget(DATASET, RUN)
+    claimed.fuse.writes = 1
+    claimed.fuse.action = lambda: claimed.run_table.put_item(Item=run)
+    failer(claimed).fail(parse({**caught(claimed), "state": {"failure": {"Error": "E", "Cause": "c"}}}))
+    assert_failed(claimed)
