@@ -82,8 +82,48 @@ def _message(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"unknown field {loc[-1]!r}; {did_you_mean(str(loc[-1]), _fields(_model_at(model, loc[:-1])))}"
     if detail["type"] == "model_type":
         return f"found {detail['input']!r}; expected a mapping"
-    expected = detail["msg"].replace("Input should be ", "expected ", 1)
-    return f"found {detail['input']!r}; {expected[0].lower()}{expected[1:]}"
+    return f"found {detail['input']!r}; {_expected(detail)}"
+
+
+# What pydantic calls by Python's names. Source: pydantic documentation, Validation Errors.
+_EXPECTED = {
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "dict_type": "expected a mapping",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "list_type": "expected a list",
+    "string_too_short": "expected text that is not empty",
+    "string_type": "expected text",
+}
+
+
+def _expected(detail: ErrorDetails) -> str:
+    """What should stand there, in words of YAML."""
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case str(kind) if kind in _EXPECTED:
+            return _EXPECTED[kind]
+        case "too_short":
+            return f"expected at least {_entries(context['min_length'])}"
+        case "string_too_long":
+            characters = "1 character" if context["max_length"] == 1 else f"{context['max_length']} characters"
+            return f"expected text of at most {characters}"
+        case "string_pattern_mismatch":
+            return f"expected text that matches {context['pattern']}"
+        case "too_long":
+            return f"expected at most {_entries(context['max_length'])}"
+        case "greater_than_equal":
+            return f"expected at least {context['ge']}"
+        case "less_than_equal":
+            return f"expected at most {context['le']}"
+        case _:
+            expected = str(detail["msg"]).replace("Input should be ", "expected ", 1)
+            return f"{expected[0].lower()}{expected[1:]}"
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number} entries"
 
 
 def _fields(model: type[BaseModel]) -> set[str]:

@@ -110,6 +110,28 @@ def wrong_format(text: str, physical: str) -> str | None:
     for before, after in itertools.pairwise(parts):
         if before[0].isalpha() and after[0].isalpha() and 1 in (len(before), len(after)):
             return f"{before + after!r} in format {text!r} is ambiguous: put a separator between the fields"
+    return _unreadable_fraction(text, parts)
+
+
+def _unreadable_fraction(text: str, parts: list[str]) -> str | None:
+    """Why Spark would not find the fraction of a second among fields that nothing separates.
+
+    It reads a fraction of any length, so Java does not count its digits when it tells adjacent fields
+    apart: a year before it takes them, too, and a fraction takes the digits of a field after it.
+    Source: Spark, DateTimeFormatterHelper.buildFormatter; Java, DateTimeFormatterBuilder.appendValue.
+    """
+    for are_fields, group in itertools.groupby(parts, key=lambda part: part[0].isalpha()):
+        run = list(group)
+        fraction = next((name for name in run if name[0] == "S"), None)
+        if not are_fields or fraction is None:
+            continue
+        is_last = run[-1] == fraction
+        if not is_last or "yyyy" in run:
+            better = text.replace(fraction, f".{fraction}" if is_last else f".{fraction} ")
+            return (
+                f"{''.join(run)!r} in format {text!r} cannot be read, as nothing separates {fraction} from the other"
+                f" fields: have it written {better!r}, or make the column a string"
+            )
     return None
 
 

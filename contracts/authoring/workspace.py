@@ -65,17 +65,19 @@ def stale_files(texts: dict[str, str], compiled_root: Path) -> list[str]:
 
 
 def write_compiled(texts: dict[str, str], compiled_root: Path) -> list[str]:
-    """Bring `compiled_root` up to date and return what was stale; files that are current are not touched."""
-    stale = stale_files(texts, compiled_root)
+    """Bring `compiled_root` up to date and return what was done; files that are current are not touched."""
+    done: list[str] = []
     compiled_root.mkdir(parents=True, exist_ok=True)
-    for file in compiled_root.glob("*.json"):
+    for file in sorted(compiled_root.glob("*.json")):
         if file.stem not in texts:
             file.unlink()
+            done.append(f"removed {file.name}, which has no contract")
     for name, text in texts.items():
         file = compiled_root / f"{name}.json"
         if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            done.append(f"{'updated' if file.is_file() else 'compiled'} {file.name}")
             file.write_text(text, encoding="utf-8")
-    return stale
+    return done
 
 
 def _compiled(datasets_root: Path) -> tuple[list[Problem], list[model.Contract]]:

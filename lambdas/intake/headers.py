@@ -10,6 +10,7 @@ from contracts.fields import Fields
 from contracts.headers import LONGEST_NAME_SHOWN, problems, stricter
 from contracts.model import Contract, SchemaChange
 from contracts.texts import shown
+from lambdas.intake import hints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,8 @@ class HeaderRule:
         change = stricter(self.contract.schema_change, self.change)
         found = problems(self.contract, names, change, is_replay=self.is_replay)
         if found:
-            raise FileRejected("header_mismatch", f"the header does not fit the contract; {'; '.join(found)}")
+            hint = hints.of_header(self.contract, names)
+            raise FileRejected("header_mismatch", f"the header does not fit the contract; {'; '.join(found)}{hint}")
 
     def require_names(self, fields: Fields) -> None:
         """Raises FileRejected when a value stands in a column without a name, which would be dropped unseen."""

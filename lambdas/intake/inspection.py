@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import io
+import itertools
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,17 +18,11 @@ from typing import Any
 from contracts.errors import FileRejected
 from contracts.fields import Fields
 from contracts.records import Records
+from lambdas.intake import hints
 from lambdas.intake.headers import HeaderRule
 
 CHUNK_BYTES = 1024 * 1024
 GZIP_FORMAT = 31  # zlib: 16 for a gzip header, 15 for its largest window
-# First bytes of what people send instead of a UTF-8 text.
-OTHER_FORMATS = (
-    (b"\x1f\x8b", "it begins like a gzip file; its name should end with .csv.gz"),
-    (b"PK\x03\x04", "it begins like a zip or Excel file; save it as CSV UTF-8"),
-    (b"\xff\xfe", "it begins like a UTF-16 text; save it as CSV UTF-8"),
-    (b"\xfe\xff", "it begins like a UTF-16 text; save it as CSV UTF-8"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +53,8 @@ def inspect(chunks: Iterable[bytes], rule: HeaderRule, *, gzipped: bool) -> Insp
     contract = rule.contract
     delivered = _Delivered(contract.intake.max_bytes)
     plain = _gunzipped(delivered.watch(chunks), contract.intake.max_bytes) if gzipped else delivered.watch(chunks)
-    records = Records(_readline_of(_Text().watch(plain)), contract.intake.delimiter)
+    head, plain = _peeked(plain)
+    records = Records(_readline_of(_Text(head).watch(plain)), contract.intake.delimiter)
     fields, row_count = _count(records, rule)
     return Inspection(
         sha256=delivered.digest.hexdigest(),
@@ -90,20 +86,19 @@ class _Delivered:
 
 
 class _Text:
-    """Checks that bytes are UTF-8 without NUL."""
+    """Checks that bytes are UTF-8 without NUL; `head` are the first of them."""
 
-    def __init__(self) -> None:
-        self._first_bytes = b""
+    def __init__(self, head: bytes) -> None:
+        self._head = head
         self._offset = 0
 
     def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         decoder = codecs.getincrementaldecoder("utf-8")()
         for chunk in chunks:
-            self._first_bytes = (self._first_bytes + chunk[:4])[:4]
             nul = chunk.find(b"\0")
             self._refuse_undecodable(decoder, chunk if nul < 0 else chunk[:nul], final=False)
             if nul >= 0:
-                detail = f"byte {self._offset + nul} is NUL, so this is not a text file{self._hint()}"
+                detail = f"byte {self._offset + nul} is NUL, so this is not a text file{hints.of_bytes(self._head)}"
                 raise FileRejected("nul_byte", detail)
             self._offset += len(chunk)
             yield chunk
@@ -116,12 +111,10 @@ class _Text:
         except UnicodeDecodeError as error:
             offset = self._offset - held_back + error.start
             bad = error.object[error.start]
-            detail = f"byte {offset} (0x{bad:02x}) is not UTF-8: {error.reason}{self._hint()}"
+            is_cut = error.reason == "unexpected end of data"
+            hint = hints.of_bytes(self._head) if is_cut else hints.of_undecodable(self._head, bad)
+            detail = f"byte {offset} (0x{bad:02x}) is not UTF-8: {error.reason}{hint}"
             raise FileRejected("not_utf8", detail) from error
-
-    def _hint(self) -> str:
-        found = next((hint for start, hint in OTHER_FORMATS if self._first_bytes.startswith(start)), None)
-        return f"; {found}" if found else ""
 
 
 def too_large(max_bytes: int, what: str) -> FileRejected:
@@ -131,6 +124,7 @@ def too_large(max_bytes: int, what: str) -> FileRejected:
 
 def _gunzipped(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
     """The content of one or more gzip members, never more than CHUNK_BYTES at a time."""
+    head, chunks = _peeked(chunks)
     member = zlib.decompressobj(GZIP_FORMAT)
     begun = False
     produced = 0
@@ -139,7 +133,7 @@ def _gunzipped(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
         while pending:
             if member.eof:
                 member = zlib.decompressobj(GZIP_FORMAT)
-            piece = _decompress(member, pending, produced)
+            piece = _decompress(member, pending, produced, head)
             begun = True
             produced += len(piece)
             if produced > max_bytes:
@@ -148,7 +142,7 @@ def _gunzipped(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
             if piece:
                 yield piece
     while begun and not member.eof:
-        piece = _decompress(member, b"", produced)
+        piece = _decompress(member, b"", produced, head)
         if not piece:
             raise FileRejected("bad_gzip", f"the gzip data breaks off after {produced} decompressed bytes")
         produced += len(piece)
@@ -157,11 +151,28 @@ def _gunzipped(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
         raise FileRejected("empty_file", "the gzip file holds 0 bytes")
 
 
-def _decompress(member: zlib._Decompress, data: bytes, produced: int) -> bytes:
+def _peeked(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes, of which hints speak, and all of the chunks."""
+    every = iter(chunks)
+    taken: list[bytes] = []
+    while sum(map(len, taken)) < hints.HEAD_BYTES and (chunk := next(every, None)) is not None:
+        taken.append(chunk)
+    return b"".join(taken)[: hints.HEAD_BYTES], itertools.chain(taken, every)
+
+
+def _decompress(member: zlib._Decompress, data: bytes, produced: int, head: bytes) -> bytes:
     try:
         return member.decompress(data, CHUNK_BYTES)
     except zlib.error as error:
-        raise FileRejected("bad_gzip", f"not gzip after {produced} decompressed bytes: {error}") from error
+        why = _in_words(error, produced) + ("" if produced else hints.of_no_gzip(head))
+        raise FileRejected("bad_gzip", f"not gzip after {produced} decompressed bytes: {why}") from error
+
+
+def _in_words(error: zlib.error, produced: int) -> str:
+    """What is wrong, for people who do not know zlib."""
+    if "header check" not in str(error):
+        return "the compressed data is damaged"
+    return "other bytes follow the end of the compressed data" if produced else "the file is not compressed by gzip"
 
 
 class _Stream(io.RawIOBase):

@@ -111,6 +111,8 @@ def test_a_whole_limit_beyond_what_its_column_holds_is_refused(most: int, kind: 
 
 def test_a_moment_needs_its_hour_and_a_day_does_not() -> None:
     assert values.wrong_format("yyyy-MM-dd", "date") is None
+    for fraction in ("yyyyMMddHHmmss.SSS", "yyyy-MM-dd HHmmssSSS", "yyMMddHHmmssSSSSSS", "HH:mm:ss.SSS dd.MM.yyyy"):
+        assert values.wrong_format(fraction, "timestamp") is None
     expected = "format 'yyyy-MM-dd' must have each of y, M, d, H exactly once, and no field twice"
     assert values.wrong_format("yyyy-MM-dd", "timestamp") == expected
 

@@ -135,7 +135,9 @@ def test_the_command_writes_checks_and_fails_with_one_line_per_mistake(
     assert main([*where, "--check"]) == 1
     assert "visits.json is missing; run `make contracts`" in capsys.readouterr().err
     assert main(where) == 0
+    assert capsys.readouterr().out.startswith("compiled visits.json\n")  # what was done, not what was missing
     assert main([*where, "--check"]) == 0
+    assert capsys.readouterr().out == "no mistakes, all compiled, and the versions fit the changes: visits 0.1.0\n"
     broken = tmp_path / "datasets" / "visits" / "contract.yaml"
     broken.parent.mkdir(parents=True)
     broken.write_text("kind: Contract\nid: visits\n", encoding="utf-8")

@@ -155,11 +155,12 @@ def test_the_message_names_the_file_and_the_others_wait_again(deployed: Any, con
     assert statuses(deployed) == {"a": "set_aside", "b": "waiting"}
     [message] = deployed.messages()
     for text in (
-        "1 files were set aside. 1 files are waiting again.",
+        "1 file was set aside. 1 file is waiting again.",
         "which starts by itself",
         "Set aside:\na.csv: 90 of 100 rows of a.csv were quarantined",
         f"slipway files list --status set_aside --dataset {DATASET}",
-        f"slipway files release a --dataset {DATASET}",
+        f"slipway files show a --dataset {DATASET}",
+        "is loaded again by `slipway files release SHA`",
     ):
         assert text in message["message"]
 
@@ -174,7 +175,7 @@ def test_a_crash_after_any_write_ends_alike(deployed: Any, contract: model.Contr
     failer(deployed).fail(parse(event))
     assert statuses(deployed) == {"a": "set_aside", "b": "waiting"}
     [message] = deployed.messages()
-    assert "1 files were set aside. 1 files are waiting again." in message["message"]
+    assert "1 file was set aside. 1 file is waiting again." in message["message"]
 
 
 def test_the_rest_is_started_once_although_the_index_may_not_know_of_it_yet(deployed: Any) -> None:

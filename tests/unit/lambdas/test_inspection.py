@@ -122,6 +122,51 @@ def test_header_variants_are_the_same_header(small: model.Contract, header: str)
     assert not found.header[0].startswith(("\ufeff", '"'))
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("sep=;", "the first line is Excel's `sep=`: remove it"),
+        ("SEP=,", "the first line is Excel's `sep=`: remove it"),
+        ("Region;Item Type;Order ID", "separated by semicolons, the contract says commas: save it with commas"),
+        ("Region\tItem Type\tOrder ID\tNote", "separated by tabs"),
+        ("Asia,Snacks,1", "the first line looks like a record: put a line with the names"),
+        ("<html><body>", "it begins like HTML or XML"),
+        ("[{'Region': 1}", "it begins like JSON"),
+    ],
+)
+def test_what_stands_in_the_place_of_a_header_is_named(small: model.Contract, line: str, told: str) -> None:
+    why = refusal(f"{line}\na,b,1\n".encode(), small)
+    assert why.reason == "header_mismatch"
+    assert told in why.detail
+
+
+@pytest.mark.parametrize("line", ["Region,Item Type,Number 7", "Region,Item Type,2024", "Colour,Size,Shape"])
+def test_a_header_of_other_names_is_taken_for_nothing_else(small: model.Contract, line: str) -> None:
+    detail = refusal(f"{line}\na,b,1\n".encode(), small).detail
+    assert "looks like" not in detail
+    assert "begins like" not in detail
+    assert "separated" not in detail
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("Région,Item Type".encode("cp1252"), "Windows-1252, where this byte is 'é'; save it as CSV UTF-8"),
+        ("Region,5 \u20ac".encode("cp1252"), "Windows-1252, where this byte is '\u20ac'"),
+        (b"PAR1\x15\x04\x15\xe9a", "it begins like a Parquet file"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1x", "an Excel or Word file of before 2007"),
+        (b"%PDF-1.7 \xe2\xe3\xcf\xd3", "it begins like a PDF"),
+    ],
+)
+def test_bytes_that_are_no_utf8_are_explained(small: model.Contract, body: bytes, told: str) -> None:
+    assert told in refusal(body, small).detail
+
+
+@pytest.mark.parametrize("body", [b"\x01\x02\x03\xe9abc", b"abc\x8d", GOOD + b"\xe2\x82"])
+def test_bytes_that_are_no_text_of_windows_are_not_called_one(small: model.Contract, body: bytes) -> None:
+    assert "Windows" not in refusal(body, small).detail
+
+
 def test_a_wrong_header_names_everything_that_is_wrong_at_once(small: model.Contract) -> None:
     why = refusal(b"Region,region,Colour,Size\na,b,c,d\n", small)
     assert why.reason == "header_mismatch"
@@ -164,6 +209,9 @@ def test_gzip_is_looked_into_also_when_it_has_several_members(small: model.Contr
     [
         (gzip.compress(GOOD, mtime=0)[:-12], "bad_gzip", "breaks off after"),
         (GOOD, "bad_gzip", "not gzip after 0"),
+        (GOOD, "bad_gzip", "a text that is not compressed; its name should end with .csv"),
+        (b"PK\x03\x04\x14\x00\x06\x00\x08", "bad_gzip", "not compressed by gzip; it begins like a zip or Excel file"),
+        (gzip.compress(GOOD, mtime=0) + b"tail", "bad_gzip", "other bytes follow the end of the compressed data"),
         (gzip.compress(GOOD, mtime=0) + b"tail", "bad_gzip", f"not gzip after {len(GOOD)}"),
         (b"", "empty_file", "0 bytes"),
         (gzip.compress(b"", mtime=0), "empty_file", "0 bytes"),

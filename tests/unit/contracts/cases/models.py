@@ -50,6 +50,12 @@ CASES = {
         "duplicate table 'visits'; choose another name",
         at="name: visits\n    description: Spending",
     ),
+    "conserves_nothing": C(
+        "value: {spent: spent}",
+        "value: {}",
+        "schema[1].customProperties[5].value",
+        "found {}; expected at least 1 entry",
+    ),
     "conserves_unknown_column": C(
         "{spent: spent}",
         "{spent: spend}",

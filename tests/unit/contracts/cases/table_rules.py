@@ -51,7 +51,7 @@ CASES = {
         "minimum: 1, maximum",
         "minimum: 0, maximum",
         f"{ROWS}.rowCount.minimum",
-        "found 0; expected greater",
+        "found 0; expected at least 1",
         file=MEMBERS,
     ),
     "row_count_upside_down": C(
@@ -208,7 +208,7 @@ CASES = {
         "leastSnapshots: 3",
         "leastSnapshots: 0",
         "schema[0].customProperties[6].value.leastSnapshots",
-        "found 0; expected greater than or equal to 1",
+        "found 0; expected at least 1",
         file=MEMBERS,
     ),
     "unknown_maintenance": C(

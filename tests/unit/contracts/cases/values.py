@@ -20,6 +20,18 @@ CASES = {
     ),
     "format_without_year": C("dd.MM.yyyy", "dd.MM.", f"{P}[2].logicalTypeOptions.format", "must have each of y, M, d"),
     "format_without_separator": C("dd.MM.yyyy", "dMyyyy", f"{P}[2].logicalTypeOptions.format", "'dM'"),
+    "fraction_without_separator": C(
+        "yyyy-MM-dd'T'HH:mm:ss",
+        "yyyyMMddHHmmssSSS",
+        f"{P}[1].logicalTypeOptions.format",
+        "have it written 'yyyyMMddHHmmss.SSS', or make the column a string",
+    ),
+    "field_directly_after_a_fraction": C(
+        "yyyy-MM-dd'T'HH:mm:ss",
+        "HHmmssSSSyyyyMMdd",
+        f"{P}[1].logicalTypeOptions.format",
+        "have it written 'HHmmss.SSS yyyyMMdd'",
+    ),
     "minimum_above_maximum": C(
         "minimum: 0.00,",
         "minimum: 999.51,",
