@@ -186,7 +186,13 @@ def _maintain(commands: Commands) -> None:
 
 
 def _erase(commands: Commands) -> None:
-    erase = commands.add_parser("erase", help="erase the rows of one data subject from every table")
+    erase = commands.add_parser(
+        "erase",
+        help="erase the rows of one data subject from every table; original files stay until their retention ends",
+        description="Erases one data subject's rows from every table. Not erased: original files in raw, in landing and"
+        " below its rejected/, and their older versions, until the days of the contract (raw_days) and of"
+        " config/<environment>.yaml (landing_days, noncurrent_days) are over; the command prints them first.",
+    )
     _add_dataset(erase)
     erase.add_argument(
         "--subject-file", required=True, metavar="FILE", help="file with the subject's value; - reads standard input"

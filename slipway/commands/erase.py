@@ -28,6 +28,7 @@ def run(options: argparse.Namespace) -> int:
     column = _subject_column(contract)
     value = _value(options.subject_file)
     deployment = connect(options.environment)
+    say(not_reached(contract, options.environment))
     token = personal_data.token(_key(deployment), subject_text(column.type, value))
     processed, quarantined = _rows(deployment, contract, column, token)
     say(f"token of the subject: {token}")
@@ -35,6 +36,16 @@ def run(options: argparse.Namespace) -> int:
     confirm(contract.dataset, "These rows leave every table, and snapshots with them expire at once.", yes=options.yes)
     request: dict[str, object] = {"mode": "erasure", "subject": token}
     return operations.care(deployment, contract.dataset, request, no_wait=options.no_wait)
+
+
+def not_reached(contract: Contract, environment: str) -> str:
+    """What still holds the person afterwards, and until when (stacks/storage.py sets the lifecycles)."""
+    settings = f"config/{environment}.yaml"
+    return (
+        f"Not erased: original files. They stay in raw until {counted(contract.retention.raw_days, 'day')} after they"
+        f" came (the contract; {settings} may override it), in landing, also below rejected/, for"
+        f" retention.landing_days of {settings}, and as older versions for retention.noncurrent_days more."
+    )
 
 
 def _subject_column(contract: Contract) -> Column:

@@ -59,6 +59,8 @@ def test_only_the_token_of_the_subject_is_sent_and_shown(people: Account, tmp_pa
     assert people.stepfunctions.started == [("dataset-care", request)]
     shown = capsys.readouterr()
     assert TOKEN in shown.out
+    days = model.load(DATASET).retention.raw_days
+    assert shown.out.startswith(f"Not erased: original files. They stay in raw until {days:,} days after they came")
     assert "2 rows of sales_records and 1 row in quarantine" in shown.out
     assert PERSON not in shown.out + shown.err
 
