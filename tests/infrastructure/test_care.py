@@ -57,6 +57,7 @@ def test_quality_results_are_written_by_the_first_job_and_cared_for(prod: Assemb
             {
                 *("s3:GetObject", "s3:ListBucket", "states:StartExecution"),
                 *("dynamodb:Query", "dynamodb:DeleteItem"),
+                "sqs:SendMessage",  # an event that it failed to handle, to where those are kept
             },
         ),
     ],
