@@ -135,12 +135,22 @@ def _run_plays(run_id: str, other: str, moment: str) -> list[Play]:
     ]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_random_calls_of_the_ledgers_are_answered_as_moto_answers_them(seed: int, moto_table: Any) -> None:
+def test_random_calls_of_the_ledgers_are_answered_as_moto_answers_them(moto_table: Any) -> None:
+    _compare(moto_table, seed=0, calls=250)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_thousands_of_calls_are_answered_as_moto_answers_them(seed: int, moto_table: Any) -> None:
+    _compare(moto_table, seed=seed, calls=500)
+
+
+def _compare(moto_table: Any, *, seed: int, calls: int) -> None:
+    """Play the same calls against both tables: each answer, and what is kept at the end."""
     memory = MemoryTable(name="ledger", indexes=(INDEX,))
     both = [(FileLedger(table), RunLedger(table), TransferLedger(table)) for table in (memory, moto_table)]
     plays = _plays(random.Random(seed))
-    for number in range(300):
+    for number in range(calls):
         play = next(plays)
         ours, theirs = (play(*ledgers) for ledgers in both)
         assert ours == theirs, f"call {number} of seed {seed}"
