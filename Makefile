@@ -115,7 +115,7 @@ test-infrastructure: setup ## templates: nag, lint, policies, assets, determinis
 	@$(SUITE) tests/infrastructure
 
 # Three at a time on two processors, since each often waits; the longest first (tests/end_to_end/conftest.py).
-PIPELINE = $(SUITE) -n 3 --dist loadgroup --no-loadscope-reorder
+PIPELINE = $(SUITE) -n 3 --dist loadfile --no-loadscope-reorder
 
 test-pipeline: setup chromium ## all tests on the embedded AWS: test-chaos and test-end-to-end together
 	@$(PIPELINE) tests/chaos tests/end_to_end

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from local_cloud import deployment, session
 from slipway.acting.inbox import Inbox
@@ -33,14 +35,26 @@ def _place(item: pytest.Item) -> tuple[bool, bool, int]:
     return of_embedded_aws, not shares, SHARING.index(item.path.stem) if shares else 0
 
 
-# Before xdist looks at the marks, which it does by a hook of the same name.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order them, and keep the stories of one deployment in one worker (`--dist loadgroup`)."""
+    """Put them into their order."""
     mine = sorted((item for item in items if HERE in item.path.parents), key=_place)
     items[:] = [*(item for item in items if HERE not in item.path.parents), *mine]
-    for item in mine:
-        item.add_marker(pytest.mark.xdist_group(group_of(item.path)))
+
+
+class DeploymentScheduling(LoadScopeScheduling):
+    """`--dist loadfile`, but the stories of one deployment stay in one worker.
+
+    Not `--dist loadgroup`: xdist 3.8 writes groups into `_nodeid`, which pytest 9.2 does not read.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = self.config.rootpath / nodeid.partition("::")[0]
+        return group_of(file) if HERE in file.parents else str(file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> DeploymentScheduling | None:
+    """The scheduling of `make test-pipeline`; None leaves it to xdist."""
+    return DeploymentScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 class Deployments:
