@@ -172,7 +172,7 @@ def test_make_contracts_writes_a_new_version_and_nothing_under_an_old_one(
     edit(workspace / "datasets" / VISITS, "version: 0.1.0", "version: 0.2.0")
     assert run(workspace) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "visits.json differs from its contract",
+        "updated visits.json",
         "visits 0.2.0 is a new release",
     ]
     assert run(workspace, "--check") == 0
