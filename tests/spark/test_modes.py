@@ -138,5 +138,5 @@ def test_corrected_records_resolve_their_origin_which_no_later_run_loads_beside_
 
 
 def test_a_mode_that_no_job_knows_is_refused(lake: Lake) -> None:
-    with pytest.raises(PermanentError, match="mode 'erasure' is none of"):
+    with pytest.raises(PermanentError, match="mode is 'erasure', expected one of load, backfill, replay"):
         lake.load(mode="erasure")
