@@ -13,13 +13,11 @@ from typing import Any
 
 from contracts.errors import PermanentError
 from lambdas.claim_batch.requests import Request
-from pipeline.aws_errors import code
 from pipeline.ledger import FileLedger, Item, file_entry
 
 # The run keeps its hashes in one ledger entry, at most 400 KB (DynamoDB quotas); 70 bytes each leave room for the rest.
 MOST_FILES = 5_000
 LOOKS_AT_ONCE = 16
-GONE = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +83,9 @@ class Selector:
         return item
 
     def _is_there(self, raw_key: str) -> bool:
-        try:
-            self.s3.head_object(Bucket=self.raw_bucket, Key=raw_key)
-        except self.s3.exceptions.ClientError as error:
-            if code(error) in GONE:
-                return False
-            raise
-        return True
+        """A listing, not HeadObject, which may ask for the key of the originals: ClaimBatch has none."""
+        listed = self.s3.list_objects_v2(Bucket=self.raw_bucket, Prefix=raw_key, MaxKeys=1)
+        return any(found["Key"] == raw_key for found in listed.get("Contents", []))
 
 
 def _age(item: Item) -> tuple[str, str]:
