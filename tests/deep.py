@@ -85,6 +85,11 @@ SLICES = (
     ),
     *(schedules(part) for part in range(1, SCHEDULE_PARTS + 1)),
     *(mutants(group) for group in GROUPS),
+    Slice(
+        name="statements by which services were let in",
+        minutes=12,
+        command=("python", "-m", "pytest", "-q", "tests/chaos"),
+    ),
 )
 
 

@@ -5,6 +5,8 @@ The order matters: the burst comes into an empty pipeline, and what all of them 
 
 from __future__ import annotations
 
+import pytest
+
 from chaos import care, delivery, fault_points, faults, hostile, load, permissions
 from chaos.world import World
 from tests.chaos import recorded_calls
@@ -55,6 +57,7 @@ def test_every_grant_that_nothing_used_says_why_it_is_there(world: World) -> Non
     assert outcome.figures["denials"] == 0
 
 
+@pytest.mark.deep
 def test_each_service_was_let_in_by_one_statement_that_cannot_go(world: World) -> None:
     calls = recorded_calls.calls(world)
     kinds = {(call.service.partition(".")[0], call.action) for call in calls}
