@@ -89,7 +89,22 @@ class QuickSightStack(PipelineStack):
             assumed_by=permissions.service_for(self, "quicksight", source=sources),
             description="What dashboards may read of the lake",
         )
-        storage, database = self._storage, self._blueprint.database("curated")
+        self._allow_queries(role)
+        self._allow_files(role)
+        database = self._blueprint.database("curated")
+        permissions.allow(
+            role,
+            actions=["glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"],
+            resources=[
+                self.format_arn(service="glue", resource="catalog"),
+                self.format_arn(service="glue", resource="database", resource_name=database),
+                *(self.format_arn(service="glue", resource="table", resource_name=f"{database}/{t}") for t in tables),
+            ],
+        )
+        return role
+
+    def _allow_queries(self, role: iam.Role) -> None:
+        """Queries in the analysts' workgroup, and what the console lists for people who edit a dataset."""
         workgroup = self.format_arn(service="athena", resource="workgroup", resource_name=f"{self._name}-{ANALYSTS}")
         permissions.allow(role, actions=ATHENA, resources=[workgroup])
         catalog = self.format_arn(service="athena", resource="datacatalog", resource_name=CATALOG)
@@ -101,6 +116,10 @@ class QuickSightStack(PipelineStack):
             wildcard_reason="Lists of catalogs and workgroups have no resource type (service authorization reference)",
             rarely_used=IN_THE_CONSOLE,
         )
+
+    def _allow_files(self, role: iam.Role) -> None:
+        """The curated tables' files, and the results of queries."""
+        storage = self._storage
         permissions.allow_s3_read(role, bucket=storage.curated, prefixes=["tables/"])
         permissions.allow_s3_list(role, bucket=storage.curated)
         permissions.allow_s3_read(role, bucket=storage.results, prefixes=[f"{ANALYSTS}/"])
@@ -122,16 +141,6 @@ class QuickSightStack(PipelineStack):
             rarely_used="Athena writes large results in parts",
         )
         permissions.allow_key(role, key=storage.data_key, services=["s3"], write=True)
-        permissions.allow(
-            role,
-            actions=["glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"],
-            resources=[
-                self.format_arn(service="glue", resource="catalog"),
-                self.format_arn(service="glue", resource="database", resource_name=database),
-                *(self.format_arn(service="glue", resource="table", resource_name=f"{database}/{t}") for t in tables),
-            ],
-        )
-        return role
 
     def _data_source(self, reader: iam.Role) -> quicksight.CfnDataSource:
         source = quicksight.CfnDataSource(

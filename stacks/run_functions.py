@@ -37,7 +37,7 @@ class RunFunctions:
 
     def claim_batch(self) -> PythonFunction:
         """Locks a dataset and claims its files."""
-        storage, datasets = self.storage, [f"{contract.dataset}/" for contract in self.blueprint.contracts]
+        storage = self.storage
         part = self._function(
             "claim_batch",
             "Takes a dataset's lock and its files, and writes the manifest of the run",
@@ -51,15 +51,14 @@ class RunFunctions:
             timeout_seconds=540,
         )
         self._allow_ledgers(part, files=["GetItem", "UpdateItem"], runs=["PutItem", "DeleteItem", "Query"])
-        # Only to see whether files of a backfill are still there (HeadObject). It cannot read one, since it may not use
-        # the key of originals. Source: S3 API reference, HeadObject, ChecksumMode.
-        permissions.allow_s3_read(
+        permissions.note_rarely_used(
             part.role,
-            bucket=storage.raw,
-            prefixes=datasets,
-            rarely_used="a backfill or replay asks for raw files, a resume reads what the failed run wrote",
+            {
+                "dynamodb:DeleteItem": "forgets a run that had nothing to do",
+                "s3:GetObject": "a resume reads what the failed run wrote",
+            },
         )
-        permissions.note_rarely_used(part.role, {"dynamodb:DeleteItem": "forgets a run that had nothing to do"})
+        # A backfill looks for its files by listing them: it has no business with what is in one.
         permissions.allow_s3_list(part.role, bucket=storage.raw)
         self._allow_runs(part, write=True)
         return part

@@ -10,11 +10,12 @@ from pyspark.sql import functions as F
 
 from contracts import model
 from glue_jobs.loading.work import Loading
+from glue_jobs.quality.checks import ERASED
 from glue_jobs.transforms import figures, period_columns
 from glue_jobs.transforms.deduplication import FATE, SUPERSEDED
 from glue_jobs.transforms.figures import ROWS, Totals
 from pipeline.run_documents import LoadedFile, PartTotals, TouchedDates
-from rows.columns import SOURCE_SHA256
+from rows.columns import RULE_IDS, SOURCE_SHA256
 
 Committed = dict[tuple[str, str], Row]  # (table, file) -> rows and totals
 PROCESSED, QUARANTINE = "processed", "quarantine"
@@ -41,9 +42,18 @@ def committed(loading: Loading, splits: list[Row]) -> Committed:
     return {(row["table"], row[SOURCE_SHA256]): row for row in reduce(DataFrame.unionByName, parts).collect()}
 
 
+def erased(loading: Loading) -> dict[str, int]:
+    """Records that were refused because their person was erased, by file; files without any are left out."""
+    if not loading.manifest.erased_subjects:
+        return {}
+    refused = loading.tables.read(loading.quarantine, draft=loading.branch)
+    theirs = refused.where(loading.of_files & F.expr(loading.received_sql) & F.array_contains(RULE_IDS, ERASED))
+    return {row[SOURCE_SHA256]: row["count"] for row in theirs.groupBy(SOURCE_SHA256).count().collect()}
+
+
 def by_file(loading: Loading, read: list[Row], fates: list[Row], found: Committed) -> tuple[LoadedFile, ...]:
     """What became of each file. `read` are the figures of the staged rows by split."""
-    files = []
+    files, of_erased = [], erased(loading)
     for file in loading.manifest.files:
         measured = {
             "read": [split for split in read if split[SOURCE_SHA256] == file.sha256],
@@ -57,6 +67,7 @@ def by_file(loading: Loading, read: list[Row], fates: list[Row], found: Committe
                 file_name=file.file_name,
                 **{f"rows_{name}": sum(row[ROWS] for row in rows) for name, rows in measured.items()},
                 totals=PartTotals(**{name: _totals(rows, loading.contract) for name, rows in measured.items()}),
+                rows_erased=of_erased.get(file.sha256),
             )
         )
     return tuple(files)

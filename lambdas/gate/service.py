@@ -47,12 +47,14 @@ def files_over_limit(manifest: Manifest, result: LoadResult, contract: Contract)
 
     Each file is judged by itself, whatever came in the same batch. A replay is judged by the rows that
     it refuses and the load before it did not: it cannot make what was refused then any worse. A
-    correction is not judged: it has few rows, all of them refused before.
+    correction is not judged: it has few rows, all of them refused before. Records of people who were
+    erased are refused on purpose, so they do not count as bad.
     """
     before = {file.sha256: file.refused_before or 0 for file in manifest.files}
     over = {}
     for file in result.files:
-        newly = max(0, file.rows_quarantined - before.get(file.sha256, 0))
+        refused = file.rows_quarantined - (file.rows_erased or 0)
+        newly = max(0, refused - before.get(file.sha256, 0))
         if file.sha256 not in manifest.replays and _is_above(newly, file.rows_read, contract):
             again = " that were not refused before" if before.get(file.sha256, 0) else ""
             over[file.sha256] = f"{newly} of {file.rows_read} rows of {file.file_name}{again} were quarantined"

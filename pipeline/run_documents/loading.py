@@ -84,6 +84,8 @@ class LoadedFile(JsonDocument):
     """Rows that gave way to a newer row of the same key."""
     totals: PartTotals
     """Money of the file, by what became of it."""
+    rows_erased: int | None = None
+    """Of the quarantined records, those of people who were erased; only where there are any."""
 
     def rows(self, part: Part) -> int:
         """The rows of one part."""

@@ -71,7 +71,7 @@ GROUPS = {
         tests=("tests/unit/pipeline/test_run_documents.py",),
     ),
     "model": Group(
-        modules=("contracts/model.py",),
+        modules=("contracts/model.py", "contracts/table_rules.py"),
         tests=("tests/unit/contracts/test_model_bites.py",),
     ),
     "files": Group(
@@ -93,7 +93,7 @@ GROUPS = {
     ),
     "warehouse": Group(
         modules=(
-            "contracts/warehouse*.py",
+            "contracts/warehouse/*.py",
             *(f"lambdas/load_warehouse/{name}.py" for name in ("service", "decisions", "data_api", "failures")),
         ),
         tests=(

@@ -189,6 +189,7 @@ def test_nothing_that_people_can_read_shows_personal_data_or_the_key(
     )
     assert found == [(number, *shown) for number, (_, *shown) in enumerate(REFUSED, start=1)]
     assert counts(result) == [(6, 1, 5, 0)]
+    assert [file["rows_erased"] for file in result["files"]] == [1]
 
     staged = people.spark.read.parquet(str(people.folder / "runs" / "20240501T100000-00000001" / "staged"))
     printed, logged = "".join(capfd.readouterr()), event_logs(people.spark)

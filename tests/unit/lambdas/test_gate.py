@@ -161,6 +161,18 @@ def test_a_replay_is_judged_by_what_it_refuses_and_the_load_before_did_not(contr
         judged(manifest, result, tenth)
 
 
+def test_records_of_erased_people_do_not_count_as_bad(contract: model.Contract) -> None:
+    """A backfill after an erasure refuses them on purpose; whoever asked for it must not be stopped by it."""
+    tenth = replace(contract, max_quarantined_share="0.10")
+    manifest, result = documents(contract)
+    quarantine(result, 30)
+    first(result)["rows_erased"] = 20
+    assert judged(manifest, result, tenth)["rows_quarantined"] == 30
+    first(result)["rows_erased"] = 19
+    with pytest.raises(ReconciliationFailed, match=r"11 of 100 rows of a\.csv were quarantined"):
+        judged(manifest, result, tenth)
+
+
 @pytest.mark.parametrize(("rows", "limit", "is_refused"), [(19, "0.10", False), (20, "0.10", True), (1, "0", True)])
 def test_bad_rows_of_a_file_too_small_for_a_share_are_quarantined_unless_none_is_allowed(
     contract: model.Contract, rows: int, limit: str, is_refused: bool
