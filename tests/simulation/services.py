@@ -80,6 +80,16 @@ class MemoryS3:
         """HeadObject."""
         return self.call(f"s3 head {Key}", lambda: self._answer(self._version("HeadObject", Bucket, Key, VersionId)))
 
+    def list_objects_v2(self, *, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:  # noqa: N803
+        """ListObjectsV2: the objects that are there, in the order of their keys."""
+
+        def listed() -> dict[str, Any]:
+            keys = (key for (bucket, key), held in sorted(self.objects.items()) if bucket == Bucket and held[-1].body is not None)
+            matching = [key for key in keys if key.startswith(Prefix)][:MaxKeys]
+            return {"KeyCount": len(matching), "Contents": [{"Key": key} for key in matching]}
+
+        return self.call(f"s3 list {Prefix}", listed)
+
     def delete_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
         """DeleteObject, which leaves a delete marker."""
         return self.call(f"s3 delete {Key}", lambda: {"VersionId": self.put(Bucket, Key, None).version_id})
