@@ -41,7 +41,9 @@ def build(app: cdk.App, *, root: Path = ROOT, config: Path = ROOT / "config") ->
 def main() -> None:
     """Synthesize, or say in one message what is wrong."""
     try:
-        build(cdk.App(stack_traces=False)).synth()  # nobody reads them, and they slow a synthesis down
+        build(
+            cdk.App(stack_traces=False)
+        ).synth()  # nobody reads them, and they slow a synthesis down
     except ContractInvalid as error:
         sys.exit(f"cannot synthesize:\n{error}")
 

@@ -60,7 +60,10 @@ class Question:
     @property
     def columns(self) -> list[str]:
         """Columns of orders that the question names."""
-        named = {column.name for column in sqlglot.parse_one(self.over("orders"), read="duckdb").find_all(exp.Column)}
+        named = {
+            column.name
+            for column in sqlglot.parse_one(self.over("orders"), read="duckdb").find_all(exp.Column)
+        }
         return [column.name for column in model.load(lake.DATASET).columns if column.name in named]
 
 
@@ -117,7 +120,9 @@ def _counted(work: Path, rows: int, months: int) -> dict[str, Any]:
     loaded = measure("tasks", "load", str(work / "lake"), str(file), RUN_ID).found
     table = naming.database(lake.ENVIRONMENT, "processed"), lake.DATASET
     metadata = work / "lake" / "tables" / "/".join(table) / "metadata"
-    newest = max(metadata.glob("v*.metadata.json"), key=lambda found: int(found.name[1:].partition(".")[0]))
+    newest = max(
+        metadata.glob("v*.metadata.json"), key=lambda found: int(found.name[1:].partition(".")[0])
+    )
     processed = StaticTable.from_metadata(str(newest))
     head = loaded["after"][lake.DATASET]
     csv_bytes = file.stat().st_size
@@ -126,7 +131,9 @@ def _counted(work: Path, rows: int, months: int) -> dict[str, Any]:
         "months": months,
         "csv_bytes": csv_bytes,
         "csv_gz_bytes": len(gzip.compress(file.read_bytes(), GZIP_LEVEL, mtime=0)),
-        "table_bytes": sum(task.file.file_size_in_bytes for task in processed.scan(snapshot_id=head).plan_files()),
+        "table_bytes": sum(
+            task.file.file_size_in_bytes for task in processed.scan(snapshot_id=head).plan_files()
+        ),
         "questions": [_question(question, processed, head, file) for question in questions(rows)],
     }
 
@@ -158,7 +165,9 @@ def scanned_bytes(path: Path, columns: Sequence[str]) -> int:
     metadata = pq.ParquetFile(path).metadata
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
-    needed: int = sum(chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema in columns)
+    needed: int = sum(
+        chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema in columns
+    )
     footer: int = metadata.serialized_size + FOOTER_TAIL_BYTES
     return needed + footer
 
@@ -167,27 +176,40 @@ def _csv(file: Path) -> str:
     """The CSV as a table with the names and types of the contract, texts trimmed as the jobs do."""
     columns = model.load(lake.DATASET).columns
     types = ", ".join(f"'{column.name}': '{column.type}'" for column in columns)
-    values = [f"trim({c.name}, '{BLANKS}') AS {c.name}" if c.type == "string" else c.name for c in columns]
+    values = [
+        f"trim({c.name}, '{BLANKS}') AS {c.name}" if c.type == "string" else c.name for c in columns
+    ]
     read = f"read_csv('{file}', header = true, columns = {{{types}}}, dateformat = '%-m/%-d/%Y')"
     return f"(SELECT {', '.join(values)} FROM {read})"
 
 
 def _same(question: Question, first: str, second: str) -> None:
     with duckdb.connect() as connection:
-        answers = [connection.execute(question.over(orders)).fetchall() for orders in (first, second)]
+        answers = [
+            connection.execute(question.over(orders)).fetchall() for orders in (first, second)
+        ]
     if not answers[0] or answers[0] != answers[1]:
-        raise RuntimeError(f"{question.name!r}: {answers[0]} from the counted bytes, {answers[1]} from the CSV")
+        raise RuntimeError(
+            f"{question.name!r}: {answers[0]} from the counted bytes, {answers[1]} from the CSV"
+        )
 
 
 def _show(document: dict[str, Any]) -> None:
     plain, packed = document["csv_bytes"], document["csv_gz_bytes"]
-    print(f"{document['rows']:,} orders of {document['months']} months: CSV {plain:,} bytes, gzip {packed:,}, ", end="")
+    print(
+        f"{document['rows']:,} orders of {document['months']} months: CSV {plain:,} bytes, gzip {packed:,}, ",
+        end="",
+    )
     print(f"table {document['table_bytes']:,}\n")
-    print(f"{'question':28} {'files':>9} {'bytes scanned':>14} {'CSV reads':>10} {'CSV as gzip reads':>18}")
+    print(
+        f"{'question':28} {'files':>9} {'bytes scanned':>14} {'CSV reads':>10} {'CSV as gzip reads':>18}"
+    )
     for question in document["questions"]:
         files = f"{question['files']} of {question['files_in_all']}"
         ratios = [f"{size / question['bytes']:,.1f} x" for size in (plain, packed)]
-        print(f"{question['name']:28} {files:>9} {question['bytes']:>14,} {ratios[0]:>10} {ratios[1]:>18}")
+        print(
+            f"{question['name']:28} {files:>9} {question['bytes']:>14,} {ratios[0]:>10} {ratios[1]:>18}"
+        )
     print(f"\nwritten to {RESULT}")
 
 

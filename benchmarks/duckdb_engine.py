@@ -41,10 +41,16 @@ def run(contract: model.Contract, file: Path, out: Path) -> dict[str, str]:
             f"CREATE VIEW {contract.dataset} AS SELECT * FROM read_parquet('{out}/processed/*/*.parquet')"
         )
         for curated in contract.curated:
-            connection.execute(f"COPY ({curated.sql}) TO '{out}/{curated.name}.parquet' (FORMAT parquet)")
+            connection.execute(
+                f"COPY ({curated.sql}) TO '{out}/{curated.name}.parquet' (FORMAT parquet)"
+            )
         sums = ", ".join(f"sum({column.name})::text" for column in contract.control_columns)
-        row = connection.execute(f"SELECT count(*)::text, {sums} FROM {contract.dataset}").fetchall()[0]
-    return dict(zip(("rows", *(column.name for column in contract.control_columns)), row, strict=True))
+        row = connection.execute(
+            f"SELECT count(*)::text, {sums} FROM {contract.dataset}"
+        ).fetchall()[0]
+    return dict(
+        zip(("rows", *(column.name for column in contract.control_columns)), row, strict=True)
+    )
 
 
 def _checked(contract: model.Contract, file: Path) -> str:
@@ -54,7 +60,10 @@ def _checked(contract: model.Contract, file: Path) -> str:
         for column in contract.columns
     ]
     values = [f"{_value(column)} AS {column.name}" for column in contract.columns]
-    reasons = [f"CASE WHEN {broken} THEN {_text(reason)} {ending} END" for broken, reason, ending in _checks(contract)]
+    reasons = [
+        f"CASE WHEN {broken} THEN {_text(reason)} {ending} END"
+        for broken, reason, ending in _checks(contract)
+    ]
     read = (
         f"read_csv('{file}', header = true, delim = '{contract.intake.delimiter}', quote = '\"', escape = '\"', "
         "all_varchar = true, normalize_names = true)"
@@ -79,7 +88,9 @@ def _value(column: model.Column) -> str:
     if column.type == "string":
         return text
     shape = (grammar.shape(column) or "").removeprefix(r"\A").removesuffix(r"\z")
-    return f"CASE WHEN regexp_full_match({text}, {_text(shape)}) THEN {_converted(column, text)} END"
+    return (
+        f"CASE WHEN regexp_full_match({text}, {_text(shape)}) THEN {_converted(column, text)} END"
+    )
 
 
 def _converted(column: model.Column, text: str) -> str:
@@ -99,13 +110,29 @@ def _checks(contract: model.Contract) -> Iterator[tuple[str, str, str]]:
             yield f"text_{name} IS NULL", f"{name}: no value", ""
         yield f"text_{name} IS NOT NULL AND {name} IS NULL", f"{name}: not a {column.type}", shown
         if column.minimum is not None:
-            yield f"{name} < CAST('{column.minimum}' AS {column.type})", f"{name}: below {column.minimum}", shown
+            yield (
+                f"{name} < CAST('{column.minimum}' AS {column.type})",
+                f"{name}: below {column.minimum}",
+                shown,
+            )
         if column.maximum is not None:
-            yield f"{name} > CAST('{column.maximum}' AS {column.type})", f"{name}: above {column.maximum}", shown
+            yield (
+                f"{name} > CAST('{column.maximum}' AS {column.type})",
+                f"{name}: above {column.maximum}",
+                shown,
+            )
         if column.max_length is not None:
-            yield f"length(text_{name}) > {column.max_length}", f"{name}: longer than {column.max_length}", shown
+            yield (
+                f"length(text_{name}) > {column.max_length}",
+                f"{name}: longer than {column.max_length}",
+                shown,
+            )
         if column.allowed:
-            yield f"text_{name} NOT IN ({', '.join(map(_text, column.allowed))})", f"{name}: not allowed", shown
+            yield (
+                f"text_{name} NOT IN ({', '.join(map(_text, column.allowed))})",
+                f"{name}: not allowed",
+                shown,
+            )
     for rule in contract.rules:
         if rule.action != "warn":
             parsed = " AND ".join(f"{name} IS NOT NULL" for name in rule.columns)

@@ -34,9 +34,14 @@ def start_spark(folder: Path) -> SparkSession:
         .config("spark.driver.extraJavaOptions", "-XX:+UseParallelGC")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.local.dir", str(folder.parent / "spark"))  # which the JVM clears after the task has ended
+        .config(
+            "spark.local.dir", str(folder.parent / "spark")
+        )  # which the JVM clears after the task has ended
         .config("spark.sql.warehouse.dir", str(folder / "unused"))
-        .config("spark.sql.extensions", "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions")
+        .config(
+            "spark.sql.extensions",
+            "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+        )
         .config("spark.sql.catalog.glue_catalog", "org.apache.iceberg.spark.SparkCatalog")
         .config("spark.sql.catalog.glue_catalog.type", "hadoop")
         .config("spark.sql.catalog.glue_catalog.warehouse", str(folder / "tables"))
@@ -70,7 +75,9 @@ def load(spark: SparkSession, folder: Path, file: Path, run_id: str) -> LoadResu
     )
 
 
-def curate(spark: SparkSession, run_id: str, after: dict[str, int], size_bytes: int) -> CurateResult:
+def curate(
+    spark: SparkSession, run_id: str, after: dict[str, int], size_bytes: int
+) -> CurateResult:
     """processed_to_curated of a run whose first job left the heads `after`; its result."""
     contract = model.load(DATASET)
     session.prepare(spark, size_bytes)
@@ -81,7 +88,10 @@ def curate(spark: SparkSession, run_id: str, after: dict[str, int], size_bytes: 
             run_id=run_id,
             processed=table_definitions.processed(contract, ENVIRONMENT, None),
             quarantine=table_definitions.quarantine(contract, ENVIRONMENT, None),
-            curated={found.name: table_definitions.curated(found, ENVIRONMENT, None) for found in contract.curated},
+            curated={
+                found.name: table_definitions.curated(found, ENVIRONMENT, None)
+                for found in contract.curated
+            },
             tables=IcebergTables(spark),
             after=after,
         )
@@ -89,7 +99,9 @@ def curate(spark: SparkSession, run_id: str, after: dict[str, int], size_bytes: 
 
 
 def _manifest(folder: Path, file: Path, run_id: str, contract_version: str) -> Manifest:
-    sha256 = hashlib.sha256(str(file).encode()).hexdigest()  # of the name: hashing content is intake's work
+    sha256 = hashlib.sha256(
+        str(file).encode()
+    ).hexdigest()  # of the name: hashing content is intake's work
     place = folder / "raw" / sha256 / file.name
     place.parent.mkdir(parents=True, exist_ok=True)
     place.unlink(missing_ok=True)

@@ -31,7 +31,9 @@ def measure(module: str, *words: str) -> Measured:
     """
     started = time.monotonic()
     command = [sys.executable, "-m", f"benchmarks.{module}", *words]
-    with tempfile.TemporaryFile("w+") as log:  # a pipe that nobody reads would stop a talkative process
+    with tempfile.TemporaryFile(
+        "w+"
+    ) as log:  # a pipe that nobody reads would stop a talkative process
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, text=True)
         peak = 0
         while process.poll() is None:
@@ -42,7 +44,9 @@ def measure(module: str, *words: str) -> Measured:
         output = log.read()
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output}")
-    return Measured(seconds=seconds, peak_bytes=peak, found=json.loads(output.strip().splitlines()[-1]))
+    return Measured(
+        seconds=seconds, peak_bytes=peak, found=json.loads(output.strip().splitlines()[-1])
+    )
 
 
 def _tree(pid: int) -> Iterator[int]:

@@ -40,7 +40,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         document = {
             "rows": given.rows,
             "repeats": given.repeats,
-            "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
+            "machine": {
+                "cores": os.cpu_count(),
+                "system": platform.platform(),
+                "python": platform.python_version(),
+            },
             "tasks": _tasks(work, given.rows, given.repeats),
             "one_more_day": _one_more_day(work, given.rows, given.repeats),
         }
@@ -67,7 +71,11 @@ def _tasks(work: Path, rows: int, repeats: int) -> dict[str, Any]:
         curated = measure("tasks", "curate", str(folder), str(file), _run_id(repeat), after)
         yardstick = measure("duckdb_engine", "sales_records", str(file), str(folder / "duckdb"))
         _same(loaded, yardstick)
-        for name, measured in (("raw_to_processed", loaded), ("processed_to_curated", curated), ("DuckDB", yardstick)):
+        for name, measured in (
+            ("raw_to_processed", loaded),
+            ("processed_to_curated", curated),
+            ("DuckDB", yardstick),
+        ):
             found[name].append(measured)
         shutil.rmtree(folder)
     return {name: _summary(measured, rows) for name, measured in found.items()}
@@ -88,8 +96,16 @@ def _one_more_day(work: Path, rows: int, repeats: int) -> dict[str, Any]:
             file = work / f"day{months}_{repeat}.csv"
             serial = 500_000_000 + repeat * a_month
             span = Span(first=LAST_MONTH, months=1)
-            write_file(file, rows=a_month // DAYS_A_MONTH, span=span, seed=f"day{repeat}", first_serial=serial)
-            days.append(measure("tasks", "day", str(folder), str(file), _run_id(repeat)).found["seconds"])
+            write_file(
+                file,
+                rows=a_month // DAYS_A_MONTH,
+                span=span,
+                seed=f"day{repeat}",
+                first_serial=serial,
+            )
+            days.append(
+                measure("tasks", "day", str(folder), str(file), _run_id(repeat)).found["seconds"]
+            )
         seconds[months] = statistics.median(days)
         shutil.rmtree(folder)
     return {
@@ -125,7 +141,9 @@ def _summary(measured: list[Measured], rows: int) -> dict[str, float]:
 
 
 def _show(document: dict[str, Any]) -> None:
-    print(f"{document['rows']:,} rows, medians of {document['repeats']}, {document['machine']['cores']} cores\n")
+    print(
+        f"{document['rows']:,} rows, medians of {document['repeats']}, {document['machine']['cores']} cores\n"
+    )
     print(f"{'task':22} {'whole process':>14} {'work alone':>11} {'rows/s':>9} {'peak memory':>12}")
     for name, task in document["tasks"].items():
         print(

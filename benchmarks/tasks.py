@@ -36,7 +36,11 @@ def load(folder: Path, file: str, run_id: str) -> dict[str, Any]:
     spark = lake.start_spark(folder)
     started = time.monotonic()
     result = lake.load(spark, folder, Path(file), run_id)
-    return {"seconds": time.monotonic() - started, "after": result.heads, "result": result.to_json()}
+    return {
+        "seconds": time.monotonic() - started,
+        "after": result.heads,
+        "result": result.to_json(),
+    }
 
 
 def curate(folder: Path, file: str, run_id: str, after: str) -> dict[str, Any]:
@@ -65,4 +69,6 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
 
 if __name__ == "__main__":
     name, where, *rest = sys.argv[1:]
-    print(json.dumps(TASKS[name](Path(where), *rest)))  # the process that measures reads the last line
+    print(
+        json.dumps(TASKS[name](Path(where), *rest))
+    )  # the process that measures reads the last line

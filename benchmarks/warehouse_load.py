@@ -69,7 +69,9 @@ class Load:
     @property
     def figures(self) -> dict[str, float]:
         """What is compared with the first load; rows and bytes of all tables together."""
-        staged, compared = (sum(getattr(t, f"{kind}_bytes") for t in self.tables) for kind in ("staged", "compared"))
+        staged, compared = (
+            sum(getattr(t, f"{kind}_bytes") for t in self.tables) for kind in ("staged", "compared")
+        )
         return {
             "rows loaded": sum(table.loaded_rows for table in self.tables),
             "bytes staged": staged,
@@ -92,7 +94,9 @@ def table_load(name: str, kept: Mapping[str, Any], reads: Iterable[Row]) -> Tabl
             found[head.kind] = found.get(head.kind, 0) + int(read["bytes"] or 0)
     read_bytes = sum(found.values())
     if kept.get("lake_bytes") != read_bytes:
-        raise RuntimeError(f"{name}: lake_bytes {kept.get('lake_bytes')} in the run ledger, {read_bytes} were read")
+        raise RuntimeError(
+            f"{name}: lake_bytes {kept.get('lake_bytes')} in the run ledger, {read_bytes} were read"
+        )
     return TableLoad(
         table=name,
         mode=str(kept["mode"]),
@@ -119,11 +123,16 @@ def report(loads: Sequence[Load]) -> str:
             for t in load.tables
         ]
     first, *later = loads
-    lines += ["", f"{'all tables':27}{first.name:>15}" + "".join(f"{load.name:>22}" for load in later)]
+    lines += [
+        "",
+        f"{'all tables':27}{first.name:>15}" + "".join(f"{load.name:>22}" for load in later),
+    ]
     for name, figure in first.figures.items():
         cells = [f"{load.figures[name]:>14,} {ratios(load, first)[name]:>6.2f}x" for load in later]
         lines.append(f"{name:27}{figure:>15,}" + "".join(cells))
-    return "\n".join([*lines, "", "seconds: of the embedded engine, DuckDB; they say nothing of Redshift"])
+    return "\n".join(
+        [*lines, "", "seconds: of the embedded engine, DuckDB; they say nothing of Redshift"]
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -134,10 +143,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     given = parser.parse_args(argv)
     with started() as world, tempfile.TemporaryDirectory(prefix="slipway-load-") as folder:
         loads = _loads(world, Path(folder), given.rows, given.months)
-    document = {"rows": given.rows, "months": given.months, "loads": [asdict(load) for load in loads]}
+    document = {
+        "rows": given.rows,
+        "months": given.months,
+        "loads": [asdict(load) for load in loads],
+    }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    print(f"{given.rows:,} orders of {given.months} months, then more\n\n{report(loads)}\n\nwritten to {RESULT}")
+    print(
+        f"{given.rows:,} orders of {given.months} months, then more\n\n{report(loads)}\n\nwritten to {RESULT}"
+    )
 
 
 def _loads(world: World, folder: Path, rows: int, months: int) -> list[Load]:
@@ -200,7 +215,9 @@ def _database(world: World) -> Callable[[str], list[Row]]:
     workgroup, database = warehouse.target(world.deployment)
     serverless = world.client("redshift-serverless")
     namespace = serverless.get_workgroup(workgroupName=workgroup)["workgroup"]["namespaceName"]
-    secret = serverless.get_namespace(namespaceName=namespace)["namespace"]["adminPasswordSecretArn"]
+    secret = serverless.get_namespace(namespaceName=namespace)["namespace"][
+        "adminPasswordSecretArn"
+    ]
     api = DataApi(
         client=world.client("redshift-data"),
         workgroup=workgroup,

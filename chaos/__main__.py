@@ -30,7 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument("experiment", choices=[*EXPERIMENTS, "all"])
     parser.add_argument("--short", action="store_true", help="the form that CI runs")
-    parser.add_argument("--part", type=_part, help="K/N: of the faults every N-th, from the K-th on")
+    parser.add_argument(
+        "--part", type=_part, help="K/N: of the faults every N-th, from the K-th on"
+    )
     options = parser.parse_args(arguments)
     if options.part and options.experiment != "faults":
         parser.error("only faults have parts")
@@ -48,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _part(text: str) -> faults.Part:
     number, _, of = text.partition("/")
     if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-        raise argparse.ArgumentTypeError(f"found {text!r}; expected K/N with K from 1 to N, such as 1/2")
+        raise argparse.ArgumentTypeError(
+            f"found {text!r}; expected K/N with K from 1 to N, such as 1/2"
+        )
     return faults.Part(number=int(number), of=int(of))
 
 

@@ -19,7 +19,9 @@ from sample_data.hostile_draw import ORDER_ID, Draw, text
 
 ROWS = 10
 REPLACED = 3
-NUMBER_OF_FIRST = 500_000  # in the sequence of sample_data.hostile_draw, apart from every hostile file
+NUMBER_OF_FIRST = (
+    500_000  # in the sequence of sample_data.hostile_draw, apart from every hostile file
+)
 Amounts = tuple[int, int, Decimal, Decimal, Decimal]
 
 
@@ -47,7 +49,9 @@ class SmallFile:
         return self.key.rpartition("/")[2]
 
 
-def batch(name: str, *, count: int, waves: int = 1, seed: int = 11, first: int = 0) -> list[SmallFile]:
+def batch(
+    name: str, *, count: int, waves: int = 1, seed: int = 11, first: int = 0
+) -> list[SmallFile]:
     """`count` files in `waves` of nearly equal size; `first` keeps the orders of different batches apart."""
     files: list[SmallFile] = []
     per_wave = -(-count // waves)
@@ -59,7 +63,11 @@ def batch(name: str, *, count: int, waves: int = 1, seed: int = 11, first: int =
             for at in range(REPLACED):
                 records[at][ORDER_ID] = older[-1 - at][ORDER_ID]
         key = f"{FOLDER}{name}_{index:04d}.csv"
-        files.append(SmallFile(wave=index // per_wave, key=key, records=tuple(tuple(record) for record in records)))
+        files.append(
+            SmallFile(
+                wave=index // per_wave, key=key, records=tuple(tuple(record) for record in records)
+            )
+        )
     return files
 
 
@@ -72,7 +80,9 @@ def expected(files: Iterable[SmallFile]) -> dict[str, list[Row]]:
     typed = [_typed(file.records[number - 1]) for file, number in newest.values()]
     origins = [(file.sha256, file.name, str(number)) for file, number in newest.values()]
     return {
-        "processed.sales_records": _text((*row, *origin) for row, origin in zip(typed, origins, strict=True)),
+        "processed.sales_records": _text(
+            (*row, *origin) for row, origin in zip(typed, origins, strict=True)
+        ),
         "processed.sales_records_quarantine": [],
         "curated.sales_by_month_item": _by_month_item(typed),
         "curated.sales_by_region_quarter": _by_region_quarter(typed),

@@ -52,9 +52,13 @@ def _load(world: World, file: SmallFile) -> None:
 def _rolled_back(world: World, run_id: str) -> list[str]:
     """What is wrong after a rollback whose last function is killed: its retry must end it as if nothing had been."""
     role = fault_points.roles(world)[RELEASE]
-    world.cloud.control(Point(task=RELEASE, role=role, action="dynamodb:DeleteItem", call=1).command)
+    world.cloud.control(
+        Point(task=RELEASE, role=role, action="dynamodb:DeleteItem", call=1).command
+    )
     problems = _typed("runs", "rollback", run_id, "--yes")
-    return problems + [f"{crash} was never reached" for crash in world.cloud.control("no-crash")["not_struck"]]
+    return problems + [
+        f"{crash} was never reached" for crash in world.cloud.control("no-crash")["not_struck"]
+    ]
 
 
 def _typed(*command: str) -> list[str]:

@@ -45,14 +45,18 @@ def run(world: World, *, short: bool) -> Outcome:
     problems: list[str] = []
     if not short:
         with started(lambda _: None, application=world.cloud.path) as reference:
-            _deliver(reference, files, ["copied"] * len(files), copies=1, portions=1, shuffled=False)
+            _deliver(
+                reference, files, ["copied"] * len(files), copies=1, portions=1, shuffled=False
+            )
             tables, ledger = reference.tables(), _ledger(reference, files)
         world = of(world.cloud)  # the SDK's settings pointed at the reference
     before = {name: set(rows) for name, rows in world.tables().items()}
     uploads = transfers.ways(files, SEED)
     starts = world.spark_starts()
     portions = 2 if short else PORTIONS
-    moves, delivered = _deliver(world, files, uploads, copies=MOST_COPIES, portions=portions, shuffled=True)
+    moves, delivered = _deliver(
+        world, files, uploads, copies=MOST_COPIES, portions=portions, shuffled=True
+    )
     found = world.tables()
     if short:
         problems += _rows_of(files, found, before)
@@ -68,7 +72,9 @@ def run(world: World, *, short: bool) -> Outcome:
             "events delivered": delivered,
             "most copies of one event": MOST_COPIES,
             "Spark starts": world.spark_starts() - starts,
-            "compared with": "Python's own computation" if short else "in-order single delivery, and Python's",
+            "compared with": "Python's own computation"
+            if short
+            else "in-order single delivery, and Python's",
         },
         problems=problems,
     )
@@ -108,7 +114,13 @@ def event(landed: Landed, bucket: str, *, sequence: int, seed: int = SEED) -> st
 
 
 def _deliver(
-    world: World, files: Sequence[SmallFile], uploads: Sequence[Way], *, copies: int, portions: int, shuffled: bool
+    world: World,
+    files: Sequence[SmallFile],
+    uploads: Sequence[Way],
+    *,
+    copies: int,
+    portions: int,
+    shuffled: bool,
 ) -> tuple[Moves, int]:
     """Upload the files, then deliver their events up to `copies` times each: what was done, and how many were sent."""
     rule = world.physical_id("Intake", "FileLanded", "AWS::Events::Rule").rpartition("|")[2]
@@ -159,7 +171,9 @@ def _send(world: World, events: Sequence[str]) -> None:
             raise RuntimeError(f"SQS refused {answer['Failed']}")
 
 
-def _rows_of(files: Sequence[SmallFile], found: dict[str, list[Any]], before: dict[str, set[Any]]) -> list[str]:
+def _rows_of(
+    files: Sequence[SmallFile], found: dict[str, list[Any]], before: dict[str, set[Any]]
+) -> list[str]:
     """The rows that these files should have added to processed, in a pipeline that held other files before."""
     processed = "processed.sales_records"
     new = {processed: [row for row in found[processed] if row not in before.get(processed, set())]}
@@ -169,7 +183,11 @@ def _rows_of(files: Sequence[SmallFile], found: dict[str, list[Any]], before: di
 def _ledger(world: World, files: Sequence[SmallFile]) -> dict[str, Entry]:
     """The entries of these files by entry name, without what differs from delivery to delivery."""
     keys = {file.key for file in files}
-    return {item["entry"]: comparable(item) for item in _deliveries(world) if item["landing_key"] in keys}
+    return {
+        item["entry"]: comparable(item)
+        for item in _deliveries(world)
+        if item["landing_key"] in keys
+    }
 
 
 def _deliveries(world: World) -> list[Entry]:
@@ -186,7 +204,10 @@ def comparable(item: Entry) -> Entry:
         if not name.endswith("_at") and name not in BY_DELIVERY | BY_BATCHING
     }
     loads = len(item.get("loads", ()))  # each names its run
-    return kept | {"loads": loads, "rows_not_quarantined": sum(int(item.get(name, 0)) for name in BY_BATCHING)}
+    return kept | {
+        "loads": loads,
+        "rows_not_quarantined": sum(int(item.get(name, 0)) for name in BY_BATCHING),
+    }
 
 
 def _unlike(left: dict[str, Entry], right: dict[str, Entry]) -> list[str]:
@@ -199,6 +220,14 @@ def _unlike(left: dict[str, Entry], right: dict[str, Entry]) -> list[str]:
 
 def _entries_once(world: World, files: Sequence[SmallFile]) -> list[str]:
     """Each file has the one entry of its content, and no repeated event became a duplicate or a rejection."""
-    found = sorted(item["entry"] for item in _deliveries(world) if item["landing_key"].startswith(f"{FOLDER}shuffled"))
+    found = sorted(
+        item["entry"]
+        for item in _deliveries(world)
+        if item["landing_key"].startswith(f"{FOLDER}shuffled")
+    )
     wanted = sorted(f"file#{file.sha256}" for file in files)
-    return [] if found == wanted else [f"ledger: {len(found)} entries for {len(wanted)} files, or others than theirs"]
+    return (
+        []
+        if found == wanted
+        else [f"ledger: {len(found)} entries for {len(wanted)} files, or others than theirs"]
+    )

@@ -30,7 +30,11 @@ FUNCTIONS = {
 # The output of the stack that names each job.
 JOBS = {step.name: f"{step.name}JobName" for step in _STEPS if step.is_spark_job}
 # In the order of the state machine. HandOver has no process of its own that could be killed.
-TASKS = tuple(SERVING if step.worker == "machines" else step.name for step in _STEPS if step.worker != "execution")
+TASKS = tuple(
+    SERVING if step.worker == "machines" else step.name
+    for step in _STEPS
+    if step.worker != "execution"
+)
 # The others are over within moments.
 STOPPED_IN = ("SettleUploads", *(step.name for step in _STEPS if step.is_lasting))
 CHANGES = ("Put", "Update", "Delete", "Create", "Publish", "Send", "Start", "BatchExecute")
@@ -79,7 +83,8 @@ def roles(world: World) -> dict[str, str]:
     """Role name of each task of the state machine."""
     glue, functions = world.client("glue"), world.client("lambda")
     found = {
-        task: glue.get_job(JobName=world.deployment.output(output))["Job"]["Role"] for task, output in JOBS.items()
+        task: glue.get_job(JobName=world.deployment.output(output))["Job"]["Role"]
+        for task, output in JOBS.items()
     }
     for task, stack in FUNCTIONS.items():
         name = world.physical_id(stack, f"{task}Function", "AWS::Lambda::Function")
@@ -90,7 +95,10 @@ def roles(world: World) -> dict[str, str]:
 def counted(world: World) -> dict[str, Counts]:
     """{role: {action: allowed calls so far}}."""
     used = world.cloud.control("used-permissions")
-    return {role: {action: found["allowed"] for action, found in actions.items()} for role, actions in used.items()}
+    return {
+        role: {action: found["allowed"] for action, found in actions.items()}
+        for role, actions in used.items()
+    }
 
 
 def points(
@@ -108,9 +116,13 @@ def points(
     ]
 
 
-def last_before(point: Point, before: Mapping[str, Counts], after: Mapping[str, Counts]) -> Point | None:
+def last_before(
+    point: Point, before: Mapping[str, Counts], after: Mapping[str, Counts]
+) -> Point | None:
     """The last call of the point's action that a run between the two counts made; None unless it is an earlier one."""
-    made = after.get(point.role, {}).get(point.action, 0) - before.get(point.role, {}).get(point.action, 0)
+    made = after.get(point.role, {}).get(point.action, 0) - before.get(point.role, {}).get(
+        point.action, 0
+    )
     return replace(point, call=made) if 0 < made < point.call else None
 
 
@@ -121,7 +133,8 @@ def warehouse_points() -> list[WarehousePoint]:
     """
     models = warehouse.marked(model.load(DATASET))
     loads = [
-        TableLoad(model=item, mode="periods", periods=("2020-01-01",), anew=False, snapshot_id=None) for item in models
+        TableLoad(model=item, mode="periods", periods=("2020-01-01",), anew=False, snapshot_id=None)
+        for item in models
     ]
     heads = filter(None, map(head_of, warehouse.loading(models, loads, "run")))
     kinds = list(dict.fromkeys(head.kind for head in heads))
@@ -131,8 +144,16 @@ def warehouse_points() -> list[WarehousePoint]:
 
 def _changes(before: Counts, after: Counts) -> Iterator[tuple[str, int]]:
     made = {action: calls - before.get(action, 0) for action, calls in after.items()}
-    called = {action: calls for action, calls in made.items() if calls > 0 and not action.startswith(BY_SERVICES)}
-    changes = {action: calls for action, calls in called.items() if action.split(":")[1].startswith(CHANGES)}
+    called = {
+        action: calls
+        for action, calls in made.items()
+        if calls > 0 and not action.startswith(BY_SERVICES)
+    }
+    changes = {
+        action: calls
+        for action, calls in called.items()
+        if action.split(":")[1].startswith(CHANGES)
+    }
     yield from changes.items() if changes else [(action, 1) for action in list(called)[:1]]
 
 

@@ -24,11 +24,17 @@ ALERT_SECONDS = 20
 MAKING_TABLES = "glue:CreateTable"
 # The points of the short form: one per task, each known to be reached by any run.
 # The machine retries the functions, so one run goes on past all of them; it does not retry the jobs.
-SHORT_RETRIED = (("ClaimBatch", "s3:PutObject"), ("Gate", "s3:GetObject"), ("CloseRun", "dynamodb:DeleteItem"))
+SHORT_RETRIED = (
+    ("ClaimBatch", "s3:PutObject"),
+    ("Gate", "s3:GetObject"),
+    ("CloseRun", "dynamodb:DeleteItem"),
+)
 SHORT_JOB_CALL = "s3:PutObject"
 SHORT_FAIL_RUN = "dynamodb:UpdateItem"
 SHORT_STOP = "RawToProcessed"
-SHORT_WAREHOUSE = WarehousePoint(moment="before", kind="merge")  # its rows are staged, its tables are as before
+SHORT_WAREHOUSE = WarehousePoint(
+    moment="before", kind="merge"
+)  # its rows are staged, its tables are as before
 
 
 # Where processes die, the first before the others; or the name of the state in which the execution is stopped.
@@ -69,7 +75,9 @@ class Breaking:
         if self.waiting():
             return self.world.start_run()
         known = {item["executionArn"] for item in self.world.executions()}
-        file = batch("faults", count=1, first=FIRST_NUMBER + len(self.files), seed=len(self.files))[0]
+        file = batch("faults", count=1, first=FIRST_NUMBER + len(self.files), seed=len(self.files))[
+            0
+        ]
         key = file.key.replace("_0000", f"_{len(self.files):04d}")
         file = SmallFile(wave=len(self.files), key=key, records=file.records)
         self.files.append(file)
@@ -90,7 +98,10 @@ class Breaking:
         if missed and status == "SUCCEEDED" and isinstance(first, Point) and not handling:
             nearer = fault_points.last_before(first, before, fault_points.counted(self.world))
             if nearer:
-                print(f"{first} was not reached: that run was broken nowhere; again, at {nearer}", flush=True)
+                print(
+                    f"{first} was not reached: that run was broken nowhere; again, at {nearer}",
+                    flush=True,
+                )
                 self.tried, self.survived = self.tried - 1, self.survived - 1
                 self.crash(nearer)
                 return
@@ -104,7 +115,9 @@ class Breaking:
         execution = self.begin()
         self.world.wait_for(execution)
         status = self._look(execution, " then ".join(map(str, points)))
-        return control("no-crash")["not_struck"] + control("no-warehouse-crash")["not_struck"], status
+        return control("no-crash")["not_struck"] + control("no-warehouse-crash")[
+            "not_struck"
+        ], status
 
     def stop_in(self, state: str) -> None:
         """Stop an execution once it is in `state`."""
@@ -129,7 +142,9 @@ class Breaking:
 
     def _is_in(self, execution: str, state: str) -> bool:
         """Whether it has entered the state and not left it; a Map is left after the states within it."""
-        history = self.world.client("stepfunctions").get_execution_history(executionArn=execution, reverseOrder=True)
+        history = self.world.client("stepfunctions").get_execution_history(
+            executionArn=execution, reverseOrder=True
+        )
         for event in history["events"]:
             for way in ("Entered", "Exited"):
                 if event.get(f"state{way}EventDetails", {}).get("name") == state:
@@ -173,7 +188,9 @@ class Breaking:
         found, lake = serving.in_warehouse(self.world), serving.in_lake(self.world)
         if found != lake and (survived or found != self.served):
             wrong = differences(lake, found)
-            self.problems.append(f"{fault}: the warehouse is neither as before nor as the lake: {wrong}")
+            self.problems.append(
+                f"{fault}: the warehouse is neither as before nor as the lake: {wrong}"
+            )
 
     def _alerts(self, wanted: int) -> list[Alert]:
         """Alerts of failed runs: what came once `wanted` were there and nothing moved any more, or time is over."""
@@ -242,7 +259,9 @@ def _full(breaking: Breaking) -> list[Fault]:
     breaking.world.wait_for(breaking.begin())
     breaking.world.wait_until_quiet()
     found = fault_points.points(before, fault_points.counted(breaking.world), breaking.roles)
-    killed_job = next(point for point in found if point.task in fault_points.JOBS)  # which no retry heals
+    killed_job = next(
+        point for point in found if point.task in fault_points.JOBS
+    )  # which no retry heals
     before = fault_points.counted(breaking.world)
     breaking.crash(killed_job)
     after = fault_points.counted(breaking.world)
@@ -251,7 +270,10 @@ def _full(breaking: Breaking) -> list[Fault]:
     faults += [(killed_job, point) for point in handling]
     faults += [(statement,) for statement in fault_points.warehouse_points()]
     faults += fault_points.STOPPED_IN
-    print(f"{len(faults) + breaking.tried} faults, of which these were the first {breaking.tried}", flush=True)
+    print(
+        f"{len(faults) + breaking.tried} faults, of which these were the first {breaking.tried}",
+        flush=True,
+    )
     return faults
 
 
@@ -262,4 +284,6 @@ def _tables(world: World, files: list[SmallFile], before: dict[str, list[Row]]) 
         return differences(wanted, found)
     name = f"processed.{DATASET}"
     known = set(before[name])
-    return differences({name: wanted[name]}, {name: [row for row in found[name] if row not in known]})
+    return differences(
+        {name: wanted[name]}, {name: [row for row in found[name] if row not in known]}
+    )

@@ -29,7 +29,10 @@ SEED = 7
 FULL, SHORT = 1_000, len(KINDS)
 UPLOADS_AT_ONCE = 4
 POISON_SECONDS = 20 * 60
-POISON_ROWS, POISON_NUMBER = 300, 540_000  # the number keeps its orders apart from every other experiment's
+POISON_ROWS, POISON_NUMBER = (
+    300,
+    540_000,
+)  # the number keeps its orders apart from every other experiment's
 REJECTED = re.compile(r"^WARNING \[local\] (\S+): (\d+) files? rejected\b")
 Entry = dict[str, Any]
 
@@ -63,7 +66,10 @@ def run(world: World, *, short: bool) -> Outcome:
             "messages about rejected files": sum(alert.topic == "FileRejected" for alert in alerts),
             "runs": sum(1 for item in world.run_entries() if item["entry"].startswith("run#")),
             "seconds": round(seconds),
-            **{f"peak memory of {name}": f"{peak / 1024**2:.0f} MiB" for name, peak in sorted(peaks.items())},
+            **{
+                f"peak memory of {name}": f"{peak / 1024**2:.0f} MiB"
+                for name, peak in sorted(peaks.items())
+            },
         },
         problems=problems,
     )
@@ -71,7 +77,11 @@ def run(world: World, *, short: bool) -> Outcome:
 
 def _outcome(entry: Entry) -> str:
     if entry["status"] != "loaded":
-        return f"{entry['status']} ({entry['reason']})" if entry["status"] == "rejected" else str(entry["status"])
+        return (
+            f"{entry['status']} ({entry['reason']})"
+            if entry["status"] == "rejected"
+            else str(entry["status"])
+        )
     return "quarantined in part or whole" if entry["rows_quarantined"] else "loaded whole"
 
 
@@ -107,7 +117,9 @@ def told(alerts: Iterable[Alert]) -> Counter[str]:
         if alert.topic == "FileRejected":
             found = REJECTED.match(alert.subject)
             if found is None:
-                raise ValueError(f"the subject {alert.subject!r} does not say how many files were rejected")
+                raise ValueError(
+                    f"the subject {alert.subject!r} does not say how many files were rejected"
+                )
             counted[found[1]] += int(found[2])
     return counted
 
@@ -116,7 +128,11 @@ def _told(alerts: Iterable[Alert], entries: Iterable[Entry]) -> list[str]:
     """Each rejected file once, whichever burst it was in."""
     wanted = Counter(str(entry["dataset"]) for entry in entries if entry["status"] == "rejected")
     found = told(alerts)
-    return [] if found == wanted else [f"people were told of {dict(found)} rejected files, there are {dict(wanted)}"]
+    return (
+        []
+        if found == wanted
+        else [f"people were told of {dict(found)} rejected files, there are {dict(wanted)}"]
+    )
 
 
 def _rows(world: World, files: Sequence[HostileFile], entries: dict[str, Entry]) -> list[str]:
@@ -135,15 +151,23 @@ def _rows(world: World, files: Sequence[HostileFile], entries: dict[str, Entry])
         "from processed.sales_records_quarantine"
     ):
         refused[sha256].add(int(row))
-        silent += [] if rules and reasons else [f"row {row} of {sha256} is in quarantine without a reason"]
+        silent += (
+            []
+            if rules and reasons
+            else [f"row {row} of {sha256} is in quarantine without a reason"]
+        )
     problems = []
     for file in accepted:
         sha256, made = entries[file.key]["sha256"], file.made
         rows = made.rows - len(made.bad_rows) - made.repeated
         if sound.get(sha256, 0) != rows:
-            problems.append(f"{file.kind} {file.key[:80]!r}: {sound.get(sha256, 0)} rows in the table, expected {rows}")
+            problems.append(
+                f"{file.kind} {file.key[:80]!r}: {sound.get(sha256, 0)} rows in the table, expected {rows}"
+            )
         if refused[sha256] != set(made.bad_rows):
-            problems.append(f"{file.kind}: rows {sorted(refused[sha256])} in quarantine, expected {made.bad_rows}")
+            problems.append(
+                f"{file.kind}: rows {sorted(refused[sha256])} in quarantine, expected {made.bad_rows}"
+            )
     return silent + problems
 
 
@@ -166,7 +190,13 @@ def _poison(world: World) -> list[str]:
         return [f"beside a file of bad rows only: {found}"]
     failed = [alert.subject for alert in world.inbox.read() if alert.topic == "RunFailed"]
     added = len(world.tables()["processed.sales_records"]) - rows
-    problems = [] if added == len(sound.records) else [f"{added} rows were added beside a file that was set aside"]
+    problems = (
+        []
+        if added == len(sound.records)
+        else [f"{added} rows were added beside a file that was set aside"]
+    )
     return problems + (
-        [] if len(failed) == 1 else [f"told {len(failed)} times of the file that was set aside: {failed}"]
+        []
+        if len(failed) == 1
+        else [f"told {len(failed)} times of the file that was set aside: {failed}"]
     )

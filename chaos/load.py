@@ -32,7 +32,9 @@ def run(world: World, *, short: bool) -> Outcome:
     lost = sorted({file.key for file in files} - loaded)
     problems = [f"{len(lost)} files are not loaded, the first is {lost[0]}"] if lost else []
     problems += [f"the partner does not see {unseen[0]}, which it sent"] if unseen else []
-    problems += left_open(world) + differences(expected(files), world.tables()) + serving.unlike_lake(world)
+    problems += (
+        left_open(world) + differences(expected(files), world.tables()) + serving.unlike_lake(world)
+    )
     return Outcome(
         figures={
             "files": len(files),

@@ -9,7 +9,16 @@ from typing import Any
 from chaos.world import Row, World
 
 SHOWN = 5  # differences that are spelled out; the rest is counted
-ENDED = ("loaded", "duplicate", "rejected", "set_aside", "ignored", "arrived", "incomplete", "replaced")
+ENDED = (
+    "loaded",
+    "duplicate",
+    "rejected",
+    "set_aside",
+    "ignored",
+    "arrived",
+    "incomplete",
+    "replaced",
+)
 
 
 @dataclass(kw_only=True)
@@ -32,11 +41,17 @@ def left_open(world: World) -> list[str]:
             problems.append(f"run {item['run_id']} still holds the lock of {item['dataset']}")
         elif item["entry"].startswith("run#") and item["status"] == "running":
             problems.append(f"run {item['run_id']} is still open")
-    problems += [f"{count} messages in {url}" for url in world.dead_letter_queues if (count := world.queued(url))]
+    problems += [
+        f"{count} messages in {url}"
+        for url in world.dead_letter_queues
+        if (count := world.queued(url))
+    ]
     return problems
 
 
-def differences(expected: Mapping[str, Iterable[Row]], found: Mapping[str, Iterable[Row]]) -> list[str]:
+def differences(
+    expected: Mapping[str, Iterable[Row]], found: Mapping[str, Iterable[Row]]
+) -> list[str]:
     """Rows of each table that only one side has; both sides may hold a row several times."""
     problems = []
     for name in sorted({*expected, *found}):
@@ -44,7 +59,10 @@ def differences(expected: Mapping[str, Iterable[Row]], found: Mapping[str, Itera
         if left == right:
             continue
         missing, extra = _without(left, right), _without(right, left)
-        shown = "; ".join([f"missing {row}" for row in missing[:SHOWN]] + [f"extra {row}" for row in extra[:SHOWN]])
+        shown = "; ".join(
+            [f"missing {row}" for row in missing[:SHOWN]]
+            + [f"extra {row}" for row in extra[:SHOWN]]
+        )
         problems.append(f"{name}: {len(missing)} rows missing, {len(extra)} extra: {shown}")
     return problems
 

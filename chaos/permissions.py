@@ -56,7 +56,11 @@ def compare(world: World) -> Outcome:
     outcome = Outcome()
     granted = never = unseen = 0
     for grants in sorted(roles(world), key=lambda grants: grants.path):
-        mine = {action.lower() for action, counts in used.get(grants.role, {}).items() if counts["allowed"]}
+        mine = {
+            action.lower()
+            for action, counts in used.get(grants.role, {}).items()
+            if counts["allowed"]
+        }
         unused = sorted(action for action in grants.actions if action.lower() not in mine)
         apart = [action for action in unused if action.startswith(NOT_EVALUATED)]
         granted, unseen = granted + len(grants.actions), unseen + len(apart)
@@ -69,7 +73,9 @@ def compare(world: World) -> Outcome:
                     f"{grants.path}: {action} is granted, was never used, and no {METADATA} says why"
                 )
         stale = sorted(set(grants.reasons) - grants.actions)
-        outcome.problems += [f"{grants.path}: {METADATA} names {action}, which is not granted" for action in stale]
+        outcome.problems += [
+            f"{grants.path}: {METADATA} names {action}, which is not granted" for action in stale
+        ]
     outcome.figures |= {
         "grants": granted,
         "grants used": granted - never - unseen,
@@ -100,7 +106,9 @@ def roles(world: World) -> Iterator[Grants]:
 def _physical_id(world: World, stack: str, logical_id: str) -> str:
     cloudformation = world.client("cloudformation")
     found = cloudformation.describe_stack_resources(StackName=stack, LogicalResourceId=logical_id)
-    (resource,) = [item for item in found["StackResources"] if item["LogicalResourceId"] == logical_id]
+    (resource,) = [
+        item for item in found["StackResources"] if item["LogicalResourceId"] == logical_id
+    ]
     return str(resource["PhysicalResourceId"])
 
 

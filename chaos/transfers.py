@@ -24,7 +24,9 @@ WAYS: tuple[Way, ...] = ("copied", "uploaded", "unheard", "cut", "silently cut")
 BY_SFTP = {"user-agent": "AWSTransfer", "user-agent-id": "acme@s-1111aaaa2222bbbb3"}
 CUT_BYTES = 3  # so much is missing: the last number is another one
 
-Created = Callable[[Landed, int], str]  # an "Object Created" event of an object, by its place in the order
+Created = Callable[
+    [Landed, int], str
+]  # an "Object Created" event of an object, by its place in the order
 
 
 @dataclass(kw_only=True)
@@ -42,7 +44,9 @@ def ways(files: Sequence[SmallFile], seed: int) -> list[Way]:
     return [random.choice(WAYS) for _ in files]
 
 
-def upload(world: World, moves: Moves, file: SmallFile, way: Way, *, place: int, created: Created) -> None:
+def upload(
+    world: World, moves: Moves, file: SmallFile, way: Way, *, place: int, created: Created
+) -> None:
     """Upload a file in a way; its places in the order are `place` and the one before."""
     bucket = world.deployment.output("LandingBucketName")
     if way == "copied":
@@ -106,9 +110,10 @@ def _ended(landed: Landed, bucket: str, *, is_complete: bool) -> str:
     else:
         detail |= {"status-code": "FAILED", "failure-code": "PARTIAL_UPLOAD"}
     kind = "Completed" if is_complete else "Failed"
+    seed = f"{landed.key} {landed.version_id}"  # a repeated event keeps its id
     body = {
         "version": "0",
-        "id": str(UUID(int=Random(f"{landed.key} {landed.version_id}").getrandbits(128), version=4)),  # noqa: S311
+        "id": str(UUID(int=Random(seed).getrandbits(128), version=4)),  # noqa: S311 (no secret)
         "detail-type": f"SFTP Server File Upload {kind}",
         "source": "aws.transfer",
         "account": "000000000000",

@@ -70,19 +70,25 @@ class World:
         bucket = self.deployment.output("LandingBucketName")
         put = self.client("s3").put_object
         answer = put(Bucket=bucket, Key=key, Body=body, Metadata=dict(metadata or {}))
-        return Landed(key=key, size=len(body), etag=answer["ETag"].strip('"'), version_id=answer["VersionId"])
+        return Landed(
+            key=key, size=len(body), etag=answer["ETag"].strip('"'), version_id=answer["VersionId"]
+        )
 
     def physical_id(self, stack: str, logical_prefix: str, kind: str) -> str:
         """The one resource of a stack whose logical id starts so. LookupError when there is not exactly one."""
         name = naming.stack("local", stack)
-        listed = self.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
+        listed = self.client("cloudformation").describe_stack_resources(StackName=name)[
+            "StackResources"
+        ]
         found = [
             item["PhysicalResourceId"]
             for item in listed
             if item["LogicalResourceId"].startswith(logical_prefix) and item["ResourceType"] == kind
         ]
         if len(found) != 1:
-            raise LookupError(f"{len(found)} resources {logical_prefix}* of type {kind} in {name}; expected one")
+            raise LookupError(
+                f"{len(found)} resources {logical_prefix}* of type {kind} in {name}; expected one"
+            )
         return str(found[0])
 
     @cached_property
@@ -93,12 +99,16 @@ class World:
     @cached_property
     def dead_letter_queues(self) -> list[str]:
         """URLs of every queue in which undelivered messages end."""
-        return [url for url in self.client("sqs").list_queues()["QueueUrls"] if "DeadLetters" in url]
+        return [
+            url for url in self.client("sqs").list_queues()["QueueUrls"] if "DeadLetters" in url
+        ]
 
     def queued(self, url: str) -> int:
         """Messages in a queue, those in flight included."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        found = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)[
+            "Attributes"
+        ]
         return sum(int(found[name]) for name in names)
 
     def start_run(self, dataset: str = DATASET) -> str:
@@ -121,9 +131,9 @@ class World:
         return [
             item["executionArn"]
             for machine in client.list_state_machines()["stateMachines"]
-            for item in client.list_executions(stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING")[
-                "executions"
-            ]
+            for item in client.list_executions(
+                stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING"
+            )["executions"]
         ]
 
     def wait_until_quiet(self, *, meanwhile: Callable[[], None] = lambda: None) -> float:
@@ -134,7 +144,9 @@ class World:
         started, quiet = time.monotonic(), 0
         while quiet < QUIET_LOOKS:
             if time.monotonic() - started > PATIENCE_SECONDS:
-                raise NeverQuiet(f"{self.queued(self.intake_queue)} events queued, running: {self.running()}")
+                raise NeverQuiet(
+                    f"{self.queued(self.intake_queue)} events queued, running: {self.running()}"
+                )
             meanwhile()
             time.sleep(POLL_SECONDS)
             moving = self.queued(self.intake_queue) or self.running()
@@ -181,7 +193,10 @@ class World:
         glue = self.client("glue")
         try:
             glue.get_table(
-                DatabaseName=naming.database("local", "curated" if zone == "curated" else "processed"), Name=name
+                DatabaseName=naming.database(
+                    "local", "curated" if zone == "curated" else "processed"
+                ),
+                Name=name,
             )
         except glue.exceptions.EntityNotFoundException:
             return []
@@ -196,7 +211,9 @@ class World:
 
 
 @contextmanager
-def started(on_progress: session.Progress = print, *, application: Path | None = None) -> Iterator[World]:
+def started(
+    on_progress: session.Progress = print, *, application: Path | None = None
+) -> Iterator[World]:
     """A fresh embedded AWS with the application deployed; it ends with the block, and with this process.
 
     `application` is the directory of one that was synthesized before, as `LocalCloud.deploy` takes it.

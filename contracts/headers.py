@@ -22,13 +22,17 @@ ORIGIN_HEADER = "_source_row"
 REPLAY_HEADERS = (ORIGIN_HEADER, "_reasons")
 # Body of a character class: what does not count when header names are compared. Hyphens and quotes
 # also as word processors write them (U+2010 to U+2015, U+2018 to U+201F, guillemets).
-UNCOUNTED = " " + INVISIBLE + r"_\-./()" + "\u2010-\u2015" + "\"'`\u2018-\u201f\u2039\u203a\u00ab\u00bb"
+UNCOUNTED = (
+    " " + INVISIBLE + r"_\-./()" + "\u2010-\u2015" + "\"'`\u2018-\u201f\u2039\u203a\u00ab\u00bb"
+)
 _UNCOUNTED = re.compile(f"[{UNCOUNTED}]")
 NAMELESS = ""  # normal form of a column without a name
 MOST_NAMED = 10
 LONGEST_NAME_SHOWN = 60
 COMPARED = "headers are compared without case, blanks, quotes and any of _ - . / ( )"
-A_NAME = "a header has a letter, a digit or a symbol, not only blanks, quotes and any of _ - . / ( )"
+A_NAME = (
+    "a header has a letter, a digit or a symbol, not only blanks, quotes and any of _ - . / ( )"
+)
 
 
 def normalized_header(name: str) -> str:
@@ -53,7 +57,9 @@ def may_lack(contract: Contract, column: Column) -> bool:
     return not (column.required or column.pii is not None or column.name in contract.key)
 
 
-def columns_of(contract: Contract, names: Sequence[str], *, is_replay: bool = False) -> tuple[str | None, ...]:
+def columns_of(
+    contract: Contract, names: Sequence[str], *, is_replay: bool = False
+) -> tuple[str | None, ...]:
     """The contract column of each header name; None for a name that is no column."""
     known = {normalized_header(column.source_name): column.name for column in contract.columns}
     extra = REPLAY_HEADERS if is_replay else ()
@@ -118,7 +124,9 @@ class _Header:
         """Names that the contract neither wants nor ignores; contracts.fields judges nameless ones."""
         ignored = {normalized_header(name) for name in self.contract.intake.ignored_headers}
         known = self._wanted.keys() | ignored | {NAMELESS}
-        names = [name for form, name in zip(self._forms, self.names, strict=True) if form not in known]
+        names = [
+            name for form, name in zip(self._forms, self.names, strict=True) if form not in known
+        ]
         if names:
             yield f"unknown: {self._shown(names)}"
 
@@ -126,7 +134,9 @@ class _Header:
         """Names that stand for the same column."""
         wanted = self._wanted
         times = Counter(form for form in self._forms if form in wanted)
-        repeated = {name for form, name in zip(self._forms, self.names, strict=True) if times[form] > 1}
+        repeated = {
+            name for form, name in zip(self._forms, self.names, strict=True) if times[form] > 1
+        }
         return [f"repeated: {_named(sorted(repeated))}"] if repeated else []
 
     def order(self) -> list[str]:

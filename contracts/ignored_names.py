@@ -13,8 +13,28 @@ from collections.abc import Collection
 # WinSCP (.filepart), Firefox (.part), Chrome (.crdownload), Safari (.download), Opera (.opdownload), aria2 (.aria2),
 # Spring Integration (.writing), FreeFileSync (.ffs_tmp), Hadoop (._COPYING_), vim (.swp), and what people choose.
 TEMPORARY_SUFFIXES = (
-    *(".part", ".filepart", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".opdownload", ".aria2"),
-    *(".writing", ".ffs_tmp", "._copying_", ".swp", ".incomplete", ".inprogress", ".uploading", ".lock", ".lck"),
+    *(
+        ".part",
+        ".filepart",
+        ".partial",
+        ".tmp",
+        ".temp",
+        ".crdownload",
+        ".download",
+        ".opdownload",
+        ".aria2",
+    ),
+    *(
+        ".writing",
+        ".ffs_tmp",
+        "._copying_",
+        ".swp",
+        ".incomplete",
+        ".inprogress",
+        ".uploading",
+        ".lock",
+        ".lck",
+    ),
 )
 # lftp: `.in.NAME` with or without a last dot (xfer:temp-file-name); rsync: `.NAME.` and six characters (mkstemp).
 TEMPORARY_NAMES = re.compile(r"\.in\..+|\..+\.[a-z0-9]{6}", re.ASCII)
@@ -23,7 +43,9 @@ MARKER_SUFFIXES = (
     *(".done", ".ok", ".ready", ".complete", ".fin", ".trg", ".trigger", ".flag"),
     *(".md5", ".sha1", ".sha256", ".sha512", ".crc", ".sfv"),
 )
-MARKER_NAMES = frozenset({"_success", "_failure", "_temporary", ".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini"})
+MARKER_NAMES = frozenset(
+    {"_success", "_failure", "_temporary", ".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini"}
+)
 # Spark's commit protocol on Databricks; AppleDouble; Microsoft Office and LibreOffice while a document is open.
 MARKER_BEGINNINGS = ("_started_", "_committed_", "._", "~$", ".~lock.")
 

@@ -246,7 +246,9 @@ def from_json(text: str, *, origin: str) -> Contract:
     try:
         return _contract(json.loads(text))
     except (KeyError, TypeError, ValueError) as error:
-        raise ContractInvalid(f"{origin} is not a compiled contract: {error!r}; run `make contracts`") from error
+        raise ContractInvalid(
+            f"{origin} is not a compiled contract: {error!r}; run `make contracts`"
+        ) from error
 
 
 def load(dataset: str) -> Contract:
@@ -256,14 +258,22 @@ def load(dataset: str) -> Contract:
     """
     file = resources.files("contracts") / "compiled" / f"{dataset}.json"
     if not file.is_file():
-        raise ContractInvalid(f"no compiled contract for dataset {dataset!r}; known: {', '.join(datasets()) or 'none'}")
+        raise ContractInvalid(
+            f"no compiled contract for dataset {dataset!r}; known: {', '.join(datasets()) or 'none'}"
+        )
     return from_json(file.read_text(encoding="utf-8"), origin=f"contracts/compiled/{dataset}.json")
 
 
 def datasets() -> tuple[str, ...]:
     """Names of all compiled contracts, sorted."""
     folder = resources.files("contracts") / "compiled"
-    return tuple(sorted(file.name.removesuffix(".json") for file in folder.iterdir() if file.name.endswith(".json")))
+    return tuple(
+        sorted(
+            file.name.removesuffix(".json")
+            for file in folder.iterdir()
+            if file.name.endswith(".json")
+        )
+    )
 
 
 def _contract(data: dict[str, Any]) -> Contract:
@@ -272,7 +282,9 @@ def _contract(data: dict[str, Any]) -> Contract:
         "intake": _intake(data["intake"]),
         "columns": _columns(data["columns"]),
         "key": tuple(data["key"]),
-        "rules": tuple(Rule(**{**rule, "columns": tuple(rule["columns"])}) for rule in data["rules"]),
+        "rules": tuple(
+            Rule(**{**rule, "columns": tuple(rule["columns"])}) for rule in data["rules"]
+        ),
         "table_rules": tuple(table_rules.from_document(rule) for rule in data["table_rules"]),
         "retention": Retention(**data["retention"]),
         "maintenance": Maintenance(**data["maintenance"]),

@@ -86,10 +86,15 @@ class Records:
         if not self.spans_lines:
             return
         if self._white_line:
-            _malformed(self._white_line, "is only white space, in a file whose quoted values span lines")
+            _malformed(
+                self._white_line, "is only white space, in a file whose quoted values span lines"
+            )
         first, *others = ((end, line) for end, line in self._line_ends.items() if end)
         for end, line in others:
-            _malformed(line, f"ends with {end!r}, earlier ones with {first[0]!r}, and quoted values span lines")
+            _malformed(
+                line,
+                f"ends with {end!r}, earlier ones with {first[0]!r}, and quoted values span lines",
+            )
 
     def _note_blank(self, line: int) -> None:
         if self._line.strip("\r\n"):

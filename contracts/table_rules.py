@@ -77,7 +77,9 @@ def from_document(document: Mapping[str, Any]) -> TableRule:
     """
     rule = _read(document)
     if to_document(rule) != document:
-        raise ValueError(f"table rule {rule.id!r} of kind {rule.kind!r} has fields of a different kind: {document!r}")
+        raise ValueError(
+            f"table rule {rule.id!r} of kind {rule.kind!r} has fields of a different kind: {document!r}"
+        )
     return rule
 
 
@@ -149,6 +151,8 @@ def _read(document: Mapping[str, Any]) -> TableRule:
 
 def _kind(value: Any) -> Kind:
     if value not in get_args(Kind):
-        raise ValueError(f"unknown kind of table rule {value!r}; known: {', '.join(get_args(Kind))}")
+        raise ValueError(
+            f"unknown kind of table rule {value!r}; known: {', '.join(get_args(Kind))}"
+        )
     kind: Kind = value
     return kind

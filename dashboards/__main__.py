@@ -15,7 +15,9 @@ def main() -> int:
     """Exit code 0 when every dashboard is valid; 1 with one line per mistake otherwise."""
     files = [DATASETS / dataset / DASHBOARD_FILE for dataset in model.datasets()]
     present = [file for file in files if file.is_file()]
-    problems = [problem for file in present for problem in check_file(file, model.load(file.parent.name))[0]]
+    problems = [
+        problem for file in present for problem in check_file(file, model.load(file.parent.name))[0]
+    ]
     for problem in problems:
         print(problem, file=sys.stderr)
     return int(bool(problems))

@@ -49,7 +49,9 @@ def load(datasets_root: Path, contract: Contract) -> model.Dashboard:
     """
     file = datasets_root / contract.dataset / DASHBOARD_FILE
     if not file.is_file():
-        raise DashboardInvalid(f"dataset {contract.dataset!r} has no dashboard; write {file} (docs/dashboards.md)")
+        raise DashboardInvalid(
+            f"dataset {contract.dataset!r} has no dashboard; write {file} (docs/dashboards.md)"
+        )
     problems, dashboard = check_file(file, contract)
     if dashboard is None:
         count = f"{len(problems)} mistake{'s' if len(problems) > 1 else ''} in a dashboard"
@@ -64,12 +66,19 @@ def _dashboard(
         dataset=dataset,
         title=spec.title,
         description=spec.description,
-        measures=tuple(model.Measure(name=name, **dict(item)) for name, item in parsed.measures.items()),
-        dimensions=tuple(model.Dimension(name=name, **dict(item)) for name, item in parsed.dimensions.items()),
+        measures=tuple(
+            model.Measure(name=name, **dict(item)) for name, item in parsed.measures.items()
+        ),
+        dimensions=tuple(
+            model.Dimension(name=name, **dict(item)) for name, item in parsed.dimensions.items()
+        ),
         filters=tuple(spec.filters),
         kpis=model.Kpis(source=kpis.source, measures=tuple(kpis.measures), period=kpis.period),
         sections=tuple(
-            model.Section(title=section.title, visuals=tuple(_visual(visual.spec) for visual in section.visuals))
+            model.Section(
+                title=section.title,
+                visuals=tuple(_visual(visual.spec) for visual in section.visuals),
+            )
             for section in parsed.sections
         ),
     )

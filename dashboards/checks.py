@@ -45,9 +45,15 @@ class _Checks:
                 self.problem(("measures", name), message)
             elif spec.column and spec.column not in self.columns:
                 hint = did_you_mean(spec.column, self.columns)
-                self.problem(("measures", name, "column"), f"no curated table has a column {spec.column!r}; {hint}")
+                self.problem(
+                    ("measures", name, "column"),
+                    f"no curated table has a column {spec.column!r}; {hint}",
+                )
             elif spec.column and spec.format == "percent":
-                self.problem(("measures", name, "format"), "found 'percent'; only a ratio of two measures is one")
+                self.problem(
+                    ("measures", name, "format"),
+                    "found 'percent'; only a ratio of two measures is one",
+                )
             elif spec.numerator and spec.format == "integer":
                 message = "found 'integer'; a ratio is 'percent', 'decimal' or 'money'"
                 self.problem(("measures", name, "format"), message)
@@ -85,7 +91,10 @@ class _Checks:
         for visual in self.parsed.visuals:
             self._identifier((*visual.path, "id"), visual.spec.id)
             if ids[visual.spec.id] > 1:
-                self.problem((*visual.path, "id"), f"{visual.spec.id!r} is used {ids[visual.spec.id]} times; rename it")
+                self.problem(
+                    (*visual.path, "id"),
+                    f"{visual.spec.id!r} is used {ids[visual.spec.id]} times; rename it",
+                )
             if self._table((*visual.path, "source"), visual.spec.source):
                 self._measures((*visual.path, "measures"), visual.spec.measures, visual.spec.source)
                 self._visual_dimensions(visual)
@@ -111,7 +120,9 @@ class _Checks:
             self.problem((*visual.path, "x"), message)
         if spec.series is None:
             if spec.limit is not None:
-                self.problem((*visual.path, "limit"), "only series are limited; add series or remove it")
+                self.problem(
+                    (*visual.path, "limit"), "only series are limited; add series or remove it"
+                )
             return
         self._dimension((*visual.path, "series"), spec.series, spec.source)
         if len(spec.measures) > 1:
@@ -132,7 +143,9 @@ class _Checks:
         by = spec.sort.by
         if by not in {*spec.measures, *groups}:
             hint = did_you_mean(by, [*spec.measures, *groups])
-            self.problem((*visual.path, "sort", "by"), f"{by!r} is not shown by this visual; {hint}")
+            self.problem(
+                (*visual.path, "sort", "by"), f"{by!r} is not shown by this visual; {hint}"
+            )
 
     def _measures(self, path: Path, names: list[str], source: str) -> None:
         for index, name in enumerate(names):
@@ -162,30 +175,52 @@ class _Checks:
             hint = did_you_mean(str(spec.column), types)
             self.problem(path, f"table {source!r} has no column {spec.column!r}; {hint}")
         elif spec.format == "integer" and types[spec.column] not in WHOLE:
-            self.problem(path, f"{source}.{spec.column} is {types[spec.column]}; format integer needs int or bigint")
+            self.problem(
+                path,
+                f"{source}.{spec.column} is {types[spec.column]}; format integer needs int or bigint",
+            )
         elif spec.format != "integer" and not types[spec.column].startswith("decimal"):
-            self.problem(path, f"{source}.{spec.column} is {types[spec.column]}; format {spec.format} needs a decimal")
+            self.problem(
+                path,
+                f"{source}.{spec.column} is {types[spec.column]}; format {spec.format} needs a decimal",
+            )
 
     def _dimension(self, path: Path, name: str, source: str | None) -> profile.DimensionSpec | None:
         if name not in self.parsed.dimension_names:
-            self.problem(path, f"unknown dimension {name!r}; {did_you_mean(name, self.parsed.dimension_names)}")
+            self.problem(
+                path,
+                f"unknown dimension {name!r}; {did_you_mean(name, self.parsed.dimension_names)}",
+            )
             return None
         spec = self.parsed.dimensions.get(name)
         if spec and source and source not in spec.columns:
-            self.problem(path, f"dimension {name!r} has no column in table {source!r}; add it to its columns")
+            self.problem(
+                path, f"dimension {name!r} has no column in table {source!r}; add it to its columns"
+            )
         return spec
 
-    def _dimension_column(self, path: Path, table: CuratedModel, column: str, part: str | None) -> None:
+    def _dimension_column(
+        self, path: Path, table: CuratedModel, column: str, part: str | None
+    ) -> None:
         types = {item.name: item.type for item in table.columns}
         if column not in types:
-            self.problem(path, f"table {table.name!r} has no column {column!r}; {did_you_mean(column, types)}")
+            self.problem(
+                path,
+                f"table {table.name!r} has no column {column!r}; {did_you_mean(column, types)}",
+            )
         elif (types[column] == "date") != (part is not None):
             expected = "a date needs a part" if part is None else "only a date has parts"
-            self.problem(path, f"{table.name}.{column} is {types[column]}, part is {part!r}; {expected}")
+            self.problem(
+                path, f"{table.name}.{column} is {types[column]}, part is {part!r}; {expected}"
+            )
         elif part is None and types[column] not in ("string", *WHOLE):
-            self.problem(path, f"{table.name}.{column} is {types[column]}; group by text or whole numbers")
+            self.problem(
+                path, f"{table.name}.{column} is {types[column]}; group by text or whole numbers"
+            )
         elif part and column == table.period_column and COARSENESS[part] > COARSENESS[table.period]:
-            message = f"{table.name} keeps one row per {table.period}, so its {column} has no {part}"
+            message = (
+                f"{table.name} keeps one row per {table.period}, so its {column} has no {part}"
+            )
             self.problem(path, message)
 
     def _table(self, path: Path, name: str) -> CuratedModel | None:
@@ -196,10 +231,14 @@ class _Checks:
     def _ratio_part(self, path: Path, name: str) -> None:
         spec = self.parsed.measures.get(name)
         if name not in self.parsed.measure_names:
-            self.problem(path, f"unknown measure {name!r}; {did_you_mean(name, self.parsed.measure_names)}")
+            self.problem(
+                path, f"unknown measure {name!r}; {did_you_mean(name, self.parsed.measure_names)}"
+            )
         elif spec and spec.numerator:
             self.problem(path, f"{name!r} is a ratio itself; name a measure over a column")
 
     def _identifier(self, path: Path, name: str) -> None:
         if not IDENTIFIER.fullmatch(name):
-            self.problem(path, f"found {name!r}; expected lower-case letters, digits and _, a letter first")
+            self.problem(
+                path, f"found {name!r}; expected lower-case letters, digits and _, a letter first"
+            )

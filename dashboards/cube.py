@@ -42,8 +42,16 @@ class Cube:
             values = list(dict.fromkeys(seen))
             index = {value: at for at, value in enumerate(values)}
             groups[column] = {"values": values, "at": [index[value] for value in seen]}
-        figures = {name: [row[position] for row in self.figures] for position, name in enumerate(self.measures)}
-        return {"source": self.source, "rows": len(self.groups), "groups": groups, "figures": figures}
+        figures = {
+            name: [row[position] for row in self.figures]
+            for position, name in enumerate(self.measures)
+        }
+        return {
+            "source": self.source,
+            "rows": len(self.groups),
+            "groups": groups,
+            "figures": figures,
+        }
 
 
 def build(dashboard: Dashboard, source: str, rows: Iterable[Sequence[object]]) -> Cube:
@@ -81,9 +89,13 @@ def _figure(cell: object) -> str | None:
     if _missing(cell):
         return None
     if isinstance(cell, float):
-        raise TypeError(f"found {cell!r}; a figure must be a Decimal or an int, a float has lost cents already")
+        raise TypeError(
+            f"found {cell!r}; a figure must be a Decimal or an int, a float has lost cents already"
+        )
     return f"{Decimal(str(cell)):f}"
 
 
 def _missing(cell: object) -> bool:
-    return cell is None or cell != cell  # pandas marks a missing number as NaN, the one value unlike itself
+    return (
+        cell is None or cell != cell
+    )  # pandas marks a missing number as NaN, the one value unlike itself

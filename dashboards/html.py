@@ -20,7 +20,9 @@ Child = str | Iterable["Child"] | None
 def tag(name: str, /, *children: Child, **attributes: str | bool | None) -> Markup:
     """An element. `class_` is the attribute class, `aria_label` aria-label; True is an attribute without value."""
     given = "".join(
-        _attribute(key, value) for key, value in attributes.items() if value is not None and value is not False
+        _attribute(key, value)
+        for key, value in attributes.items()
+        if value is not None and value is not False
     )
     if name in VOID:
         return Markup(f"<{name}{given}>")

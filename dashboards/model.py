@@ -157,13 +157,24 @@ class Dashboard:
         """The measures over columns that the visuals of `source` need, ratios taken apart, in order of definition."""
         used = {name for names in self._measures_used(source) for name in names}
         ratios = [self.measure(name) for name in used if self.measure(name).is_ratio]
-        used |= {part for ratio in ratios for part in (ratio.numerator, ratio.denominator) if part is not None}
-        return tuple(measure for measure in self.measures if measure.name in used and not measure.is_ratio)
+        used |= {
+            part
+            for ratio in ratios
+            for part in (ratio.numerator, ratio.denominator)
+            if part is not None
+        }
+        return tuple(
+            measure for measure in self.measures if measure.name in used and not measure.is_ratio
+        )
 
     def columns_grouped(self, source: str) -> tuple[str, ...]:
         """The columns of `source` by which its visuals and filters group, each once, in order of definition."""
         used = {*self.filters, *self._dimensions_used(source)}
-        found = [dimension for dimension in self.dimensions if dimension.name in used and source in dimension.columns]
+        found = [
+            dimension
+            for dimension in self.dimensions
+            if dimension.name in used and source in dimension.columns
+        ]
         return tuple(dict.fromkeys(dimension.columns[source] for dimension in found))
 
     def _measures_used(self, source: str) -> list[tuple[str, ...]]:

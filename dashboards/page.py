@@ -21,7 +21,16 @@ from dashboards.model import Dashboard, Dimension, Section, Visual
 from dashboards.page_data import PageData
 
 LARGEST_BYTES = 3_000_000
-SCRIPTS = ("figures.js", "times.js", "cube.js", "elements.js", "line.js", "cursor.js", "bar.js", "page.js")
+SCRIPTS = (
+    "figures.js",
+    "times.js",
+    "cube.js",
+    "elements.js",
+    "line.js",
+    "cursor.js",
+    "bar.js",
+    "page.js",
+)
 
 
 class PageTooLarge(PermanentError):
@@ -86,7 +95,11 @@ def _head(data: PageData) -> Markup:
 
 
 def _body(data: PageData) -> Markup:
-    shown = [*_business(data), page_health.section(data)] if data.has_data else [_no_data(), page_health.section(data)]
+    shown = (
+        [*_business(data), page_health.section(data)]
+        if data.has_data
+        else [_no_data(), page_health.section(data)]
+    )
     return tag(
         "body",
         tag("a", "Skip to the figures", class_="skip", href="#content"),
@@ -111,11 +124,18 @@ def _masthead(data: PageData) -> Markup:
     return tag(
         "header",
         tag(
-            "div", tag("h1", data.dashboard.title), tag("p", data.dashboard.description, class_="lead"), class_="title"
+            "div",
+            tag("h1", data.dashboard.title),
+            tag("p", data.dashboard.description, class_="lead"),
+            class_="title",
         ),
         tag(
             "div",
-            tag("dl", (tag("div", tag("dt", name), tag("dd", value)) for name, value in facts), class_="facts"),
+            tag(
+                "dl",
+                (tag("div", tag("dt", name), tag("dd", value)) for name, value in facts),
+                class_="facts",
+            ),
             page_health.verdicts(data),
             class_="state",
         ),
@@ -143,7 +163,11 @@ def _business(data: PageData) -> list[Markup]:
     dashboard = data.dashboard
     noscript = tag(
         "noscript",
-        tag("p", "The figures of this page are computed by its own script; allow it to run.", class_="nothing"),
+        tag(
+            "p",
+            "The figures of this page are computed by its own script; allow it to run.",
+            class_="nothing",
+        ),
     )
     return [
         noscript,
@@ -157,13 +181,27 @@ def _filters(dashboard: Dashboard) -> Markup:
     choices = [_choice(dashboard.dimension(name)) for name in dashboard.filters]
     reset = tag("button", "Show everything", type="reset")
     status = tag("p", id="chosen", class_="chosen", role="status")
-    return tag("form", choices, reset, status, id="filters", class_="filters", aria_label="Filters", autocomplete="off")
+    return tag(
+        "form",
+        choices,
+        reset,
+        status,
+        id="filters",
+        class_="filters",
+        aria_label="Filters",
+        autocomplete="off",
+    )
 
 
 def _choice(dimension: Dimension) -> Markup:
     name = f"filter-{dimension.name}"
     everything = tag("option", "All", value="")
-    return tag("div", tag("label", dimension.label, for_=name), tag("select", everything, id=name), class_="choice")
+    return tag(
+        "div",
+        tag("label", dimension.label, for_=name),
+        tag("select", everything, id=name),
+        class_="choice",
+    )
 
 
 def _kpis(dashboard: Dashboard) -> Markup:
@@ -202,8 +240,14 @@ def _section(section: Section, position: int) -> Markup:
 
 def _visual(visual: Visual) -> Markup:
     heading, words = f"heading-{visual.id}", f"words-{visual.id}"
-    cells = tag("div", class_="cells", tabindex="0", role="region", aria_label=f"Data table: {visual.title}")
-    details = tag("details", tag("summary", "Data table", tag("span", f" of {visual.title}", class_="unseen")), cells)
+    cells = tag(
+        "div", class_="cells", tabindex="0", role="region", aria_label=f"Data table: {visual.title}"
+    )
+    details = tag(
+        "details",
+        tag("summary", "Data table", tag("span", f" of {visual.title}", class_="unseen")),
+        cells,
+    )
     is_table = visual.kind == "table"
     return tag(
         "figure",

@@ -47,7 +47,13 @@ def verdicts(data: PageData) -> Markup:
 
 def pill(tone: str, text: str) -> Markup:
     """A status with its sign."""
-    sign = tag("svg", tag("path", d=SIGNS[tone]), viewBox="0 0 16 16", aria_hidden="true", focusable="false")
+    sign = tag(
+        "svg",
+        tag("path", d=SIGNS[tone]),
+        viewBox="0 0 16 16",
+        aria_hidden="true",
+        focusable="false",
+    )
     return tag("span", sign, text, class_=f"pill {tone}")
 
 
@@ -66,7 +72,11 @@ def reconciled(health: Health) -> tuple[str, str, str]:
     """(tone, in two words, in a sentence)."""
     if health.reconciliation.differences:
         count = texts.plural(len(health.reconciliation.differences), "difference")
-        return BAD, "Does not add up", f"{count} between what was read and what is in the tables, listed below."
+        return (
+            BAD,
+            "Does not add up",
+            f"{count} between what was read and what is in the tables, listed below.",
+        )
     if not health.reconciliation.accounts:
         return PLAIN, "Not reconciled", "Nothing was published, so there is nothing to add up."
     return (
@@ -102,15 +112,27 @@ def _tiles(data: PageData) -> list[Markup]:
 
 
 def _tile(title: str, tone: str, text: str, detail: str) -> Markup:
-    return tag("li", tag("h3", title), tag("p", pill(tone, text)), tag("p", detail, class_="detail"), class_="tile")
+    return tag(
+        "li",
+        tag("h3", title),
+        tag("p", pill(tone, text)),
+        tag("p", detail, class_="detail"),
+        class_="tile",
+    )
 
 
 def _last_run(health: Health) -> Markup:
     if not health.runs:
         return _tile("Last run", PLAIN, "No run yet", "A run starts when a file has arrived.")
     run = health.runs[0]
-    what = texts.plural(run.rows_loaded, "row") + " loaded" if run.rows_loaded is not None else run.explanation
-    return _tile("Last run", TONES[run.status], _words(run.status), f"{texts.moment(run.started_at)}. {what}")
+    what = (
+        texts.plural(run.rows_loaded, "row") + " loaded"
+        if run.rows_loaded is not None
+        else run.explanation
+    )
+    return _tile(
+        "Last run", TONES[run.status], _words(run.status), f"{texts.moment(run.started_at)}. {what}"
+    )
 
 
 def _fates(health: Health) -> Markup:
@@ -118,7 +140,9 @@ def _fates(health: Health) -> Markup:
     if not total:
         return _tile("Files", PLAIN, "None yet", "Nothing was delivered for this dataset.")
     tone = WATCH if any(map(health.fates.get, ("rejected", "set_aside", "incomplete"))) else GOOD
-    parts = [f"{count:,} {_words(status).lower()}" for status, count in health.fates.items() if count]
+    parts = [
+        f"{count:,} {_words(status).lower()}" for status, count in health.fates.items() if count
+    ]
     return _tile("Files", tone, texts.plural(total, "file"), ", ".join(parts) + ".")
 
 
@@ -126,7 +150,12 @@ def _refused(health: Health) -> Markup:
     if not health.refused_rows:
         return _tile("Quarantine", GOOD, "Empty", "No record is refused at present.")
     rules = texts.plural(len(health.refusals), "rule")
-    return _tile("Quarantine", WATCH, texts.plural(health.refused_rows, "row"), f"Refused by {rules}, listed below.")
+    return _tile(
+        "Quarantine",
+        WATCH,
+        texts.plural(health.refused_rows, "row"),
+        f"Refused by {rules}, listed below.",
+    )
 
 
 def _reconciliation(health: Health) -> Markup:
@@ -134,12 +163,18 @@ def _reconciliation(health: Health) -> Markup:
     if not found.accounts:
         return _card("Reconciliation", "wide", _nothing("Nothing was published yet."))
     rows = [
-        (account.label, texts.figure(account.rows), *(texts.figure(total) for total in account.totals))
+        (
+            account.label,
+            texts.figure(account.rows),
+            *(texts.figure(total) for total in account.totals),
+        )
         for account in found.accounts
     ]
     headers = ("Account", "Rows", *(name.replace("_", " ").capitalize() for name in found.columns))
     differences = (
-        tag("ul", (tag("li", text) for text in found.differences), class_="differences") if found.differences else None
+        tag("ul", (tag("li", text) for text in found.differences), class_="differences")
+        if found.differences
+        else None
     )
     return _card(
         "Reconciliation",
@@ -198,7 +233,8 @@ def _runs(health: Health) -> Markup:
 
 def _counts(run: Run) -> Iterable[str]:
     return (
-        texts.figure(count) for count in (run.rows_read, run.rows_loaded, run.rows_quarantined, run.rows_deduplicated)
+        texts.figure(count)
+        for count in (run.rows_read, run.rows_loaded, run.rows_quarantined, run.rows_deduplicated)
     )
 
 
@@ -216,7 +252,12 @@ def _files(health: Health) -> Markup:
             _time(file.received_at),
             *(
                 texts.figure(count)
-                for count in (file.rows, file.rows_loaded, file.rows_quarantined, file.rows_deduplicated)
+                for count in (
+                    file.rows,
+                    file.rows_loaded,
+                    file.rows_quarantined,
+                    file.rows_deduplicated,
+                )
             ),
             file.explanation,
         )
@@ -224,7 +265,11 @@ def _files(health: Health) -> Markup:
     ]
     left = sum(health.fates.values()) - len(rows)
     more = (
-        tag("p", f"The newest {len(rows)}; {left:,} older ones are in the file ledger.", class_="words")
+        tag(
+            "p",
+            f"The newest {len(rows)}; {left:,} older ones are in the file ledger.",
+            class_="words",
+        )
         if left > 0
         else None
     )
@@ -244,19 +289,33 @@ def _nothing(text: str) -> Markup:
     return tag("p", text, class_="nothing")
 
 
-def _table(caption: str, headers: Sequence[str], rows: Iterable[Sequence[Child]], figures: Iterable[int]) -> Markup:
-    kinds = {at: "prose" for at, header in enumerate(headers) if header in SENTENCES} | dict.fromkeys(figures, "figure")
+def _table(
+    caption: str, headers: Sequence[str], rows: Iterable[Sequence[Child]], figures: Iterable[int]
+) -> Markup:
+    kinds = {
+        at: "prose" for at, header in enumerate(headers) if header in SENTENCES
+    } | dict.fromkeys(figures, "figure")
 
     def cell(name: str, at: int, content: Child, scope: str | None = None) -> Markup:
         return tag(name, content, class_=kinds.get(at), scope=scope)
 
     head = tag("tr", (cell("th", at, text, "col") for at, text in enumerate(headers)))
     body = [
-        tag("tr", (cell("td" if at else "th", at, content, None if at else "row") for at, content in enumerate(row)))
+        tag(
+            "tr",
+            (
+                cell("td" if at else "th", at, content, None if at else "row")
+                for at, content in enumerate(row)
+            ),
+        )
         for row in rows
     ]
-    table = tag("table", tag("caption", caption, class_="unseen"), tag("thead", head), tag("tbody", body))
-    return tag("div", table, class_="cells", tabindex="0", role="region", aria_label=f"Table: {caption}")
+    table = tag(
+        "table", tag("caption", caption, class_="unseen"), tag("thead", head), tag("tbody", body)
+    )
+    return tag(
+        "div", table, class_="cells", tabindex="0", role="region", aria_label=f"Table: {caption}"
+    )
 
 
 def _time(value: datetime) -> Markup:

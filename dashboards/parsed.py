@@ -62,7 +62,9 @@ def take_apart(document: Document) -> ParsedDashboard:
         dimensions=_by_name(profile.DimensionSpec, data, "dimensions", document),
         dimension_names=_names(data, "dimensions"),
         filters=[name for name in _list(data, "filters") if isinstance(name, str)],
-        kpis=structure.parse(profile.KpisSpec, data["kpis"], document, ("kpis",)) if "kpis" in data else None,
+        kpis=structure.parse(profile.KpisSpec, data["kpis"], document, ("kpis",))
+        if "kpis" in data
+        else None,
         sections=[
             section
             for index, item in enumerate(_list(data, "sections"))
@@ -81,7 +83,9 @@ def _names(data: dict[str, Any], part: str) -> frozenset[str]:
     return frozenset(items) if isinstance(items, dict) else frozenset()
 
 
-def _by_name(model: type[Spec], data: dict[str, Any], part: str, document: Document) -> dict[str, Spec]:
+def _by_name(
+    model: type[Spec], data: dict[str, Any], part: str, document: Document
+) -> dict[str, Spec]:
     items = data.get(part)
     found = {
         name: structure.parse(model, item, document, (part, name))
@@ -94,14 +98,19 @@ def _section(data: Any, document: Document, path: Path) -> ParsedSection | None:
     spec = structure.parse(profile.SectionSpec, data, document, path)
     if spec is None:
         return None
-    visuals = [_visual(item, document, (*path, "visuals", index)) for index, item in enumerate(spec.visuals)]
+    visuals = [
+        _visual(item, document, (*path, "visuals", index))
+        for index, item in enumerate(spec.visuals)
+    ]
     return ParsedSection(title=spec.title, visuals=[visual for visual in visuals if visual])
 
 
 def _visual(data: Any, document: Document, path: Path) -> ParsedVisual | None:
     kind = data.get("kind") if isinstance(data, dict) else None
     if not isinstance(kind, str) or kind not in profile.VISUALS:
-        document.problem((*path, "kind"), f"found {kind!r}; {did_you_mean(str(kind), profile.VISUALS)}")
+        document.problem(
+            (*path, "kind"), f"found {kind!r}; {did_you_mean(str(kind), profile.VISUALS)}"
+        )
         return None
     spec = structure.parse(profile.VISUALS[kind], data, document, path)
     return ParsedVisual(path=path, spec=spec) if spec else None

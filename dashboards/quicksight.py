@@ -19,7 +19,9 @@ GRID_COLUMNS = 36  # QuickSight's grid is always this wide
 KPI_ROWS, VISUAL_ROWS = 5, 12
 GRANULARITY = {"year": "YEAR", "quarter": "QUARTER", "month": "MONTH"}
 VISIBLE = {"Visibility": "VISIBLE"}
-PERCENT: Json = {"PercentageDisplayFormatConfiguration": {"DecimalPlacesConfiguration": {"DecimalPlaces": 1}}}
+PERCENT: Json = {
+    "PercentageDisplayFormatConfiguration": {"DecimalPlacesConfiguration": {"DecimalPlaces": 1}}
+}
 
 
 def definition(dashboard: Dashboard, datasets: Mapping[str, str]) -> Json:
@@ -30,15 +32,21 @@ def definition(dashboard: Dashboard, datasets: Mapping[str, str]) -> Json:
             {"Identifier": source, "DataSetArn": datasets[source]} for source in dashboard.sources
         ],
         "CalculatedFields": list(fields.calculated(dashboard)),
-        "FilterGroups": [_filter_group(dashboard.dimension(name), dashboard) for name in dashboard.filters],
+        "FilterGroups": [
+            _filter_group(dashboard.dimension(name), dashboard) for name in dashboard.filters
+        ],
         "Sheets": [
             {
                 "SheetId": SHEET,
                 "Name": dashboard.title,
                 "ContentType": "INTERACTIVE",
                 "Visuals": visuals,
-                "FilterControls": [_control(dashboard.dimension(name)) for name in dashboard.filters],
-                "Layouts": [_layout(len(dashboard.kpis.measures), [_id_of(visual) for visual in visuals])],
+                "FilterControls": [
+                    _control(dashboard.dimension(name)) for name in dashboard.filters
+                ],
+                "Layouts": [
+                    _layout(len(dashboard.kpis.measures), [_id_of(visual) for visual in visuals])
+                ],
             }
         ],
     }
@@ -88,13 +96,23 @@ def _line(dashboard: Dashboard, visual: Line) -> Json:
     if visual.series:
         wells["Colors"] = [_group(dashboard.dimension(visual.series), visual.source, visual.id)]
         if visual.limit:
-            sort["ColorItemsLimitConfiguration"] = {"ItemsLimit": visual.limit, "OtherCategories": "EXCLUDE"}
-    return {"FieldWells": {"LineChartAggregatedFieldWells": wells}, "SortConfiguration": sort, "Type": "LINE"}
+            sort["ColorItemsLimitConfiguration"] = {
+                "ItemsLimit": visual.limit,
+                "OtherCategories": "EXCLUDE",
+            }
+    return {
+        "FieldWells": {"LineChartAggregatedFieldWells": wells},
+        "SortConfiguration": sort,
+        "Type": "LINE",
+    }
 
 
 def _bar(dashboard: Dashboard, visual: Bar) -> Json:
     first, *beside = _values(dashboard, visual)
-    wells = {"Category": [_group(dashboard.dimension(visual.category), visual.source, visual.id)], "Values": [first]}
+    wells = {
+        "Category": [_group(dashboard.dimension(visual.category), visual.source, visual.id)],
+        "Values": [first],
+    }
     sort: Json = {"CategorySort": [_sorted_by(visual)]}
     if visual.limit:
         sort["CategoryItemsLimit"] = {"ItemsLimit": visual.limit, "OtherCategories": "EXCLUDE"}
@@ -109,7 +127,9 @@ def _bar(dashboard: Dashboard, visual: Bar) -> Json:
 
 def _tooltip(dashboard: Dashboard, visual: Bar, first: Json, beside: list[Json]) -> Json:
     """The figures beside the bar: the measure it shows, then the others, which have no place in the field wells."""
-    items: list[Json] = [{"FieldTooltipItem": {"FieldId": first["NumericalMeasureField"]["FieldId"], **VISIBLE}}]
+    items: list[Json] = [
+        {"FieldTooltipItem": {"FieldId": first["NumericalMeasureField"]["FieldId"], **VISIBLE}}
+    ]
     for name, value in zip(visual.measures[1:], beside, strict=True):
         known = value["NumericalMeasureField"]
         aggregation = (
@@ -117,7 +137,12 @@ def _tooltip(dashboard: Dashboard, visual: Bar, first: Json, beside: list[Json])
             if ("AggregationFunction" in known)
             else {}
         )
-        item = {"Column": known["Column"], "Label": dashboard.measure(name).label, **aggregation, **VISIBLE}
+        item = {
+            "Column": known["Column"],
+            "Label": dashboard.measure(name).label,
+            **aggregation,
+            **VISIBLE,
+        }
         items.append({"ColumnTooltipItem": item})
     return {
         "TooltipVisibility": "VISIBLE",
@@ -127,7 +152,9 @@ def _tooltip(dashboard: Dashboard, visual: Bar, first: Json, beside: list[Json])
 
 
 def _table(dashboard: Dashboard, visual: Table) -> Json:
-    groups = [_group(dashboard.dimension(name), visual.source, visual.id) for name in visual.dimensions]
+    groups = [
+        _group(dashboard.dimension(name), visual.source, visual.id) for name in visual.dimensions
+    ]
     by_year = visual in [table for table, _ in fields.tables_by_year(dashboard)]
     compared = fields.comparable(dashboard, visual) if by_year else []
     changes = [_changed(visual, name) for name in compared]
@@ -182,7 +209,9 @@ def _number_format(measure: Measure) -> Json:
         return PERCENT
     return {
         "NumberDisplayFormatConfiguration": {
-            "DecimalPlacesConfiguration": {"DecimalPlaces": 0 if measure.format == "integer" else 2},
+            "DecimalPlacesConfiguration": {
+                "DecimalPlaces": 0 if measure.format == "integer" else 2
+            },
             "SeparatorConfiguration": {"ThousandsSeparator": {"Symbol": "COMMA", **VISIBLE}},
         }
     }
@@ -213,7 +242,10 @@ def _filter_group(dimension: Dimension, dashboard: Dashboard) -> Json:
             {
                 "CategoryFilter": {
                     "FilterId": fields.filtered(dimension),
-                    "Column": {"DataSetIdentifier": shown, "ColumnName": fields.filtered(dimension)},
+                    "Column": {
+                        "DataSetIdentifier": shown,
+                        "ColumnName": fields.filtered(dimension),
+                    },
                     "Configuration": {
                         "FilterListConfiguration": {
                             "MatchOperator": "CONTAINS",
@@ -224,7 +256,9 @@ def _filter_group(dimension: Dimension, dashboard: Dashboard) -> Json:
             }
         ],
         "ScopeConfiguration": {
-            "SelectedSheets": {"SheetVisualScopingConfigurations": [{"SheetId": SHEET, "Scope": "ALL_VISUALS"}]}
+            "SelectedSheets": {
+                "SheetVisualScopingConfigurations": [{"SheetId": SHEET, "Scope": "ALL_VISUALS"}]
+            }
         },
     }
 
@@ -242,7 +276,9 @@ def _control(dimension: Dimension) -> Json:
 
 def _layout(kpis: int, visual_ids: list[str]) -> Json:
     """Key figures in one row, everything else in two columns."""
-    spans = [(GRID_COLUMNS // kpis, KPI_ROWS)] * kpis + [(GRID_COLUMNS // 2, VISUAL_ROWS)] * (len(visual_ids) - kpis)
+    spans = [(GRID_COLUMNS // kpis, KPI_ROWS)] * kpis + [(GRID_COLUMNS // 2, VISUAL_ROWS)] * (
+        len(visual_ids) - kpis
+    )
     elements = [
         {"ElementId": name, "ElementType": "VISUAL", "ColumnSpan": columns, "RowSpan": rows}
         for name, (columns, rows) in zip(visual_ids, spans, strict=True)

@@ -19,14 +19,24 @@ def calculated(dashboard: Dashboard) -> Iterator[Json]:
     for source in dashboard.sources:
         for measure in dashboard.measures:
             if measure.is_ratio:
-                parts = [dashboard.measure(name) for name in (measure.numerator, measure.denominator) if name]
+                parts = [
+                    dashboard.measure(name)
+                    for name in (measure.numerator, measure.denominator)
+                    if name
+                ]
                 if set(parts) <= set(dashboard.columns_measured(source)):
-                    yield _field(source, ratio(measure), " / ".join(_aggregate(part) for part in parts))
+                    yield _field(
+                        source, ratio(measure), " / ".join(_aggregate(part) for part in parts)
+                    )
         for dimension in dashboard.dimensions:
             if source in dimension.columns and dimension.name in dashboard.filters:
-                yield _field(source, filtered(dimension), _text(dimension, dimension.columns[source]))
+                yield _field(
+                    source, filtered(dimension), _text(dimension, dimension.columns[source])
+                )
             if source in dimension.columns and dimension.part == "month_of_year":
-                yield _field(source, part(dimension), f"extract('MM', {{{dimension.columns[source]}}})")
+                yield _field(
+                    source, part(dimension), f"extract('MM', {{{dimension.columns[source]}}})"
+                )
     yield from _changes(dashboard)
 
 
@@ -49,7 +59,9 @@ def _changes(dashboard: Dashboard) -> Iterator[Json]:
 def tables_by_year(dashboard: Dashboard) -> Iterator[tuple[Table, str]]:
     """Tables whose rows are years, and the dimension that says so."""
     for visual in dashboard.visuals:
-        if isinstance(visual, Table) and [dashboard.dimension(name).part for name in visual.dimensions] == ["year"]:
+        if isinstance(visual, Table) and [
+            dashboard.dimension(name).part for name in visual.dimensions
+        ] == ["year"]:
             yield visual, visual.dimensions[0]
 
 
@@ -71,8 +83,14 @@ def _text(dimension: Dimension, column: str) -> str:
     """What a filter offers: text, so that one kind of filter serves every dimension."""
     formats = {"year": "yyyy", "month": "yyyy-MM", "month_of_year": "MM"}
     if dimension.part == "quarter":
-        return f"concat(formatDate({{{column}}}, 'yyyy'), '-Q', toString(extract('Q', {{{column}}})))"
-    return f"formatDate({{{column}}}, '{formats[dimension.part]}')" if dimension.part else f"{{{column}}}"
+        return (
+            f"concat(formatDate({{{column}}}, 'yyyy'), '-Q', toString(extract('Q', {{{column}}})))"
+        )
+    return (
+        f"formatDate({{{column}}}, '{formats[dimension.part]}')"
+        if dimension.part
+        else f"{{{column}}}"
+    )
 
 
 def ratio(measure: Measure) -> str:

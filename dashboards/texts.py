@@ -31,7 +31,11 @@ def span(value: timedelta) -> str:
     seconds = value.total_seconds()
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    for large, small, size, part in (("d", "h", 86_400, 3600), ("h", "min", 3600, 60), ("min", "s", 60, 1)):
+    for large, small, size, part in (
+        ("d", "h", 86_400, 3600),
+        ("h", "min", 3600, 60),
+        ("min", "s", 60, 1),
+    ):
         if seconds >= size:
             rest = int(seconds % size // part)
             return f"{int(seconds // size)} {large}" + (f" {rest} {small}" if rest else "")

@@ -60,7 +60,9 @@ def parse_loading(argv: Sequence[str]) -> LoadingArguments:
     found = _required(given, (*JobArguments.__dataclass_fields__, "schema_change"))
     known = get_args(model.SchemaChange)
     if found["schema_change"] not in known:
-        raise PermanentError(f"job argument --schema_change is {found['schema_change']!r}, none of {', '.join(known)}")
+        raise PermanentError(
+            f"job argument --schema_change is {found['schema_change']!r}, none of {', '.join(known)}"
+        )
     # Glue drops an argument with an empty value, so a missing one is the same as an empty one.
     return LoadingArguments(**found, pii_secret_arn=given.get("pii_secret_arn", ""))  # type: ignore[arg-type] # checked
 

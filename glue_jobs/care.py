@@ -30,11 +30,17 @@ def main(argv: Sequence[str]) -> None:
             contract=contract,
             run_id=given.run_id,
             request=request,
-            processed=table_definitions.processed(contract, given.environment, given.processed_bucket),
-            quarantine=table_definitions.quarantine(contract, given.environment, given.processed_bucket),
+            processed=table_definitions.processed(
+                contract, given.environment, given.processed_bucket
+            ),
+            quarantine=table_definitions.quarantine(
+                contract, given.environment, given.processed_bucket
+            ),
             quality=table_definitions.quality(contract, given.environment, given.processed_bucket),
             curated={
-                curated_model.name: table_definitions.curated(curated_model, given.environment, given.curated_bucket)
+                curated_model.name: table_definitions.curated(
+                    curated_model, given.environment, given.curated_bucket
+                )
                 for curated_model in contract.curated
             },
             tables=opened.tables,

@@ -35,8 +35,13 @@ from rows.tables import Table
 
 SOURCE_SNAPSHOT = "slipway.processed-snapshot"
 FINGERPRINT = "slipway.model"
-RUN, BEFORE = "slipway.run", "slipway.before"  # who made the snapshot, on top of which one (empty: the first)
-RETAINED_FROM = "slipway.retained-from"  # property of the processed table: rows of earlier dates have left it
+RUN, BEFORE = (
+    "slipway.run",
+    "slipway.before",
+)  # who made the snapshot, on top of which one (empty: the first)
+RETAINED_FROM = (
+    "slipway.retained-from"  # property of the processed table: rows of earlier dates have left it
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +75,10 @@ class Curating:
 
     def memory(self, curated_model: model.CuratedModel) -> dict[str, str]:
         """What a snapshot of the curated table remembers of what it was computed from."""
-        return {SOURCE_SNAPSHOT: str(self.source_snapshot), FINGERPRINT: _fingerprint(curated_model)}
+        return {
+            SOURCE_SNAPSHOT: str(self.source_snapshot),
+            FINGERPRINT: _fingerprint(curated_model),
+        }
 
 
 def run(curating: Curating) -> CurateResult:
@@ -80,7 +88,9 @@ def run(curating: Curating) -> CurateResult:
     """
     started = time.monotonic()
     source = _source(curating)
-    models = [_recompute(curating, curated_model, source) for curated_model in curating.contract.curated]
+    models = [
+        _recompute(curating, curated_model, source) for curated_model in curating.contract.curated
+    ]
     for table in (curating.processed, curating.quarantine):
         curating.tables.publish(table, curating.branch, curating.after[table.name])
     for done in models:
@@ -97,7 +107,9 @@ def run(curating: Curating) -> CurateResult:
 
 def _source(curating: Curating) -> DataFrame:
     """The processed rows to be published: the run's branch, or the table if an earlier attempt has published it."""
-    heads = {name: curating.tables.head(curating.processed, name) for name in (curating.branch, None)}
+    heads = {
+        name: curating.tables.head(curating.processed, name) for name in (curating.branch, None)
+    }
     for branch, head in heads.items():
         if head == curating.source_snapshot:
             return curating.tables.read(curating.processed, draft=branch)
@@ -107,9 +119,13 @@ def _source(curating: Curating) -> DataFrame:
     )
 
 
-def _recompute(curating: Curating, curated_model: model.CuratedModel, source: DataFrame) -> CuratedTable:
+def _recompute(
+    curating: Curating, curated_model: model.CuratedModel, source: DataFrame
+) -> CuratedTable:
     table = curating.curated[curated_model.name]
-    curating.tables.ensure(table, may_evolve=True)  # a changed model is computed from all rows again
+    curating.tables.ensure(
+        table, may_evolve=True
+    )  # a changed model is computed from all rows again
     changed = _touched(curating, curated_model, source)
     touched = _retained(curating, curated_model, changed)
     kept = tuple(day for day in changed or [] if day not in (touched or []))
@@ -135,9 +151,18 @@ def _recompute(curating: Curating, curated_model: model.CuratedModel, source: Da
 
 def _as_published(curating: Curating, table: Table, kept: tuple[date, ...]) -> CuratedTable:
     """A table that needs nothing: as it is, or as an earlier attempt of this run has published it."""
-    memory, head = curating.tables.last_properties(table, SOURCE_SNAPSHOT), curating.tables.head(table)
+    memory, head = (
+        curating.tables.last_properties(table, SOURCE_SNAPSHOT),
+        curating.tables.head(table),
+    )
     untouched = CuratedTable(
-        name=table.name, periods=(), kept_periods=kept, rows=0, totals={}, snapshot=None, before=head
+        name=table.name,
+        periods=(),
+        kept_periods=kept,
+        rows=0,
+        totals={},
+        snapshot=None,
+        before=head,
     )
     if memory.get(RUN) != curating.run_id:
         return untouched
@@ -145,7 +170,10 @@ def _as_published(curating: Curating, table: Table, kept: tuple[date, ...]) -> C
 
 
 def _scope(
-    curating: Curating, curated_model: model.CuratedModel, source: DataFrame, touched: list[date] | None
+    curating: Curating,
+    curated_model: model.CuratedModel,
+    source: DataFrame,
+    touched: list[date] | None,
 ) -> tuple[DataFrame, Column]:
     """The processed rows to compute from, and which rows of the curated table the result replaces."""
     if touched is not None:
@@ -160,7 +188,9 @@ def _scope(
     return source.where(retained[0]), retained[1]
 
 
-def to_recompute(curating: Curating, curated_model: model.CuratedModel, source: DataFrame) -> list[date] | None:
+def to_recompute(
+    curating: Curating, curated_model: model.CuratedModel, source: DataFrame
+) -> list[date] | None:
     """First days of the periods in which the curated table is behind `source`; None for all that are retained.
 
     The curated table must exist.
@@ -168,7 +198,9 @@ def to_recompute(curating: Curating, curated_model: model.CuratedModel, source: 
     return _retained(curating, curated_model, _touched(curating, curated_model, source))
 
 
-def _retained(curating: Curating, curated_model: model.CuratedModel, touched: list[date] | None) -> list[date] | None:
+def _retained(
+    curating: Curating, curated_model: model.CuratedModel, touched: list[date] | None
+) -> list[date] | None:
     first = first_retained(curating, curated_model)
     return touched if touched is None or first is None else [day for day in touched if day >= first]
 
@@ -181,7 +213,9 @@ def first_retained(curating: Curating, curated_model: model.CuratedModel) -> dat
     return periods.next_first_day(periods.first_day(day, unit), unit)
 
 
-def _touched(curating: Curating, curated_model: model.CuratedModel, source: DataFrame) -> list[date] | None:
+def _touched(
+    curating: Curating, curated_model: model.CuratedModel, source: DataFrame
+) -> list[date] | None:
     memory = curating.tables.last_properties(curating.curated[curated_model.name], SOURCE_SNAPSHOT)
     if memory.get(FINGERPRINT) != _fingerprint(curated_model):
         return None
@@ -222,7 +256,9 @@ def _reconciled(
     for name, source in curated_model.conserves:
         column = curating.contract.column(source)
         pair = {side: found[f"{side}_{name}"] or Decimal(0) for side in ("processed", "curated")}
-        totals[name] = ConservedTotal(**{side: figures.money(amount, column) for side, amount in pair.items()})
+        totals[name] = ConservedTotal(
+            **{side: figures.money(amount, column) for side, amount in pair.items()}
+        )
         if pair["processed"] != pair["curated"]:
             wrong.append(f"{name} {pair['curated']}, processed {source} {pair['processed']}")
     if wrong:

@@ -17,7 +17,8 @@ from contracts.texts import BLANKS, BYTE_ORDER_MARK, INVISIBLE, QUOTE
 from rows.grammar import DECIMALS, FALSE, INTEGER, NUMBER, TRUE, WIDEST_WHOLE, date_format, shape
 
 QUOTED = (
-    "begins and ends with a quote of its own; quotes enclose a value only directly between delimiters, and not doubled"
+    "begins and ends with a quote of its own; "
+    "quotes enclose a value only directly between delimiters, and not doubled"
 )
 SHOWN_CHARACTERS = 60  # of a value, in a reason
 
@@ -86,14 +87,19 @@ def shown(column: model.Column, text: Column) -> Column:
     """The value as a reason may show it: quoted, shortened, and not at all when it is personal data."""
     if column.pii:
         return F.lit("the value (personal data, not shown)")
-    short = F.when(F.length(text) > SHOWN_CHARACTERS, F.concat(F.substring(text, 1, SHOWN_CHARACTERS), F.lit("...")))
+    short = F.when(
+        F.length(text) > SHOWN_CHARACTERS,
+        F.concat(F.substring(text, 1, SHOWN_CHARACTERS), F.lit("...")),
+    )
     return F.concat(F.lit("'"), _escaped(F.coalesce(short, text)), F.lit("'"))
 
 
 def _escaped(text: Column) -> Column:
     """Equals contracts.texts.escaped."""
     characters = F.regexp_extract_all(text, F.lit("(?s)(.)"))
-    shown = F.transform(characters, lambda one: F.when(one.rlike(f"[{INVISIBLE}]"), _escape(one)).otherwise(one))
+    shown = F.transform(
+        characters, lambda one: F.when(one.rlike(f"[{INVISIBLE}]"), _escape(one)).otherwise(one)
+    )
     return F.when(text.rlike(f"[{INVISIBLE}]"), F.array_join(shown, "")).otherwise(text)
 
 

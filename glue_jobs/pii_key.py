@@ -23,4 +23,8 @@ def key_of(contract: model.Contract, secret_arn: str) -> bytes | None:
             "storage and processing stacks again, which make the secret and name it"
         )
     found = boto3.client("secretsmanager").get_secret_value(SecretId=secret_arn)
-    return bytes(found["SecretBinary"]) if "SecretBinary" in found else str(found["SecretString"]).encode()
+    return (
+        bytes(found["SecretBinary"])
+        if "SecretBinary" in found
+        else str(found["SecretString"]).encode()
+    )

@@ -20,17 +20,25 @@ def main(argv: Sequence[str]) -> None:
     contract = model.load(given.dataset)
     manifest = storage.read(given.uri_of(Manifest), Manifest)
     loaded = storage.read(given.uri_of(LoadResult), LoadResult)
-    spark = SparkSession.builder.appName(f"processed_to_curated {given.dataset} {given.run_id}").getOrCreate()
+    spark = SparkSession.builder.appName(
+        f"processed_to_curated {given.dataset} {given.run_id}"
+    ).getOrCreate()
     session.prepare(spark, manifest.size_bytes)
     result = curating.run(
         curating.Curating(
             spark=spark,
             contract=contract,
             run_id=given.run_id,
-            processed=table_definitions.processed(contract, given.environment, given.processed_bucket),
-            quarantine=table_definitions.quarantine(contract, given.environment, given.processed_bucket),
+            processed=table_definitions.processed(
+                contract, given.environment, given.processed_bucket
+            ),
+            quarantine=table_definitions.quarantine(
+                contract, given.environment, given.processed_bucket
+            ),
             curated={
-                curated_model.name: table_definitions.curated(curated_model, given.environment, given.curated_bucket)
+                curated_model.name: table_definitions.curated(
+                    curated_model, given.environment, given.curated_bucket
+                )
                 for curated_model in contract.curated
             },
             tables=open_format(spark, contract).tables,

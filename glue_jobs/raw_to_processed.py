@@ -19,15 +19,21 @@ def main(argv: Sequence[str]) -> None:
     given = arguments.parse_loading(argv)
     contract = model.load(given.dataset)
     manifest = storage.read(given.uri_of(Manifest), Manifest)
-    spark = SparkSession.builder.appName(f"raw_to_processed {given.dataset} {given.run_id}").getOrCreate()
+    spark = SparkSession.builder.appName(
+        f"raw_to_processed {given.dataset} {given.run_id}"
+    ).getOrCreate()
     session.prepare(spark, manifest.size_bytes)
     result = loading.run(
         loading.Loading(
             spark=spark,
             contract=contract,
             manifest=manifest,
-            processed=table_definitions.processed(contract, given.environment, given.processed_bucket),
-            quarantine=table_definitions.quarantine(contract, given.environment, given.processed_bucket),
+            processed=table_definitions.processed(
+                contract, given.environment, given.processed_bucket
+            ),
+            quarantine=table_definitions.quarantine(
+                contract, given.environment, given.processed_bucket
+            ),
             quality=table_definitions.quality(contract, given.environment, given.processed_bucket),
             tables=open_format(spark, contract).tables,
             staged_uri=given.staged_uri,

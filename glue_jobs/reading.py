@@ -50,7 +50,9 @@ def text_fields(
     row = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << ROW_BITS) - 1))
     return records.select(
         "*",
-        folder.alias(SOURCE_SHA256),  # <dataset>/ingest_date=.../<sha256>/<file>, see contracts.naming.raw_key
+        folder.alias(
+            SOURCE_SHA256
+        ),  # <dataset>/ingest_date=.../<sha256>/<file>, see contracts.naming.raw_key
         F.col("_metadata.file_block_start").alias(SPLIT_START),
         row.alias(SPLIT_ROW),
     )

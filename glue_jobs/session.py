@@ -6,7 +6,9 @@ import math
 
 from pyspark.sql import SparkSession
 
-SHUFFLE_BYTES = 64 * 1024 * 1024  # of raw text per shuffle partition; adaptive execution joins small ones
+SHUFFLE_BYTES = (
+    64 * 1024 * 1024
+)  # of raw text per shuffle partition; adaptive execution joins small ones
 MOST_SHUFFLE_PARTITIONS = 2000
 # Warns for every file that its header is not the names of the fields that are read, which the manifest has checked.
 HEADER_LOGGER = "org.apache.spark.sql.catalyst.csv.CSVHeaderChecker"
@@ -15,7 +17,9 @@ HEADER_LOGGER = "org.apache.spark.sql.catalyst.csv.CSVHeaderChecker"
 def prepare(spark: SparkSession, input_bytes: int) -> None:
     """Set what results depend on, and the number of shuffle partitions for this much raw text."""
     spark.conf.set("spark.sql.session.timeZone", "UTC")
-    spark.conf.set("spark.sql.ansi.enabled", "true")  # the default of Spark 4, which an environment could have changed
+    spark.conf.set(
+        "spark.sql.ansi.enabled", "true"
+    )  # the default of Spark 4, which an environment could have changed
     spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
     _only_errors(spark, HEADER_LOGGER)
     wanted = max(spark.sparkContext.defaultParallelism, math.ceil(input_bytes / SHUFFLE_BYTES))

@@ -58,5 +58,7 @@ def write_json(uri: str, document: dict[str, Any]) -> None:
 def write_rows(rows: DataFrame, uri: str) -> None:
     """Write rows as Parquet to a folder, replacing what is there."""
     # Version 2 moves files into place as tasks commit. Only this run reads the folder, and only after the job ended.
-    writer = rows.write.mode("overwrite").option("mapreduce.fileoutputcommitter.algorithm.version", "2")
+    writer = rows.write.mode("overwrite").option(
+        "mapreduce.fileoutputcommitter.algorithm.version", "2"
+    )
     writer.parquet(uri)

@@ -24,7 +24,9 @@ SHOWN_CHARACTERS = 4000
 CONCURRENT_STACKS = 4
 
 
-def deploy(cloud: LocalCloud, *, application: Path | None = None, on_progress: Progress = silent) -> list[str]:
+def deploy(
+    cloud: LocalCloud, *, application: Path | None = None, on_progress: Progress = silent
+) -> list[str]:
     """Synthesize and deploy the application with policies enforced from then on.
 
     A directory `application` has what was synthesized before, and the partner's key in it: that is
@@ -60,7 +62,16 @@ def synthesize(directory: Path) -> None:
     """
     public_key = (directory / keys.PUBLIC_KEY).read_text().strip()
     context = ("-c", "environment=local", "-c", f"sftp-public-key={public_key}")
-    _cdk(directory, {}, "synth", "--quiet", "--no-validation", "--output", str(directory / ASSEMBLY), *context)
+    _cdk(
+        directory,
+        {},
+        "synth",
+        "--quiet",
+        "--no-validation",
+        "--output",
+        str(directory / ASSEMBLY),
+        *context,
+    )
 
 
 def _take_over(application: Path, directory: Path) -> None:
@@ -81,7 +92,16 @@ def _cdk(directory: Path, endpoint: dict[str, str], command: str, *arguments: st
     log_path.parent.mkdir(exist_ok=True)
     with log_path.open("wb") as log:
         tool = subprocess.Popen(
-            [sys.executable, "-m", "local_cloud.lifeline", str(CDK), command, *arguments, "--ci", "--no-color"],
+            [
+                sys.executable,
+                "-m",
+                "local_cloud.lifeline",
+                str(CDK),
+                command,
+                *arguments,
+                "--ci",
+                "--no-color",
+            ],
             stdin=subprocess.PIPE,  # its lifeline: closes when this process ends
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -94,11 +114,15 @@ def _cdk(directory: Path, endpoint: dict[str, str], command: str, *arguments: st
         tool.terminate()
     if code != 0:
         output = log_path.read_text("utf-8", "replace")
-        raise LocalCloudFailed(f"cdk {command} failed with exit code {code}:\n{output[-SHOWN_CHARACTERS:]}")
+        raise LocalCloudFailed(
+            f"cdk {command} failed with exit code {code}:\n{output[-SHOWN_CHARACTERS:]}"
+        )
 
 
 def _environment(endpoint: dict[str, str]) -> dict[str, str]:
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
+    inherited = {
+        key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))
+    }
     return (
         inherited
         | endpoint

@@ -14,11 +14,15 @@ PUBLIC_KEY = "partner_key.pub"
 def make(directory: Path) -> None:
     """Write a new key pair in OpenSSH's format; the private half is readable by its owner only."""
     key = Ed25519PrivateKey.generate()
-    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
     _write(
         directory,
         key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.OpenSSH,
+            serialization.NoEncryption(),
         ),
         public + b" slipway-local\n",
     )

@@ -31,7 +31,10 @@ def main(properties_file: str, script: str, *arguments: str) -> None:
     given: Mapping[str, str] = json.loads(Path(properties_file).read_text("utf-8"))
     system = jvm.java.lang.System
     known = {str(name) for name in system.getProperties().stringPropertyNames()}
-    for name, value in {**given, **{name: os.environ[CREDENTIALS[name]] for name in CREDENTIALS}}.items():
+    for name, value in {
+        **given,
+        **{name: os.environ[CREDENTIALS[name]] for name in CREDENTIALS},
+    }.items():
         system.setProperty(name, value)
     sys.argv, sys.path[0] = [script, *arguments], str(Path(script).parent)
     try:

@@ -23,7 +23,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--sftp-port", type=int, required=True)
     parser.add_argument("--owned", action="store_true", help="end when standard input closes")
-    parser.add_argument("--record-classes", action="store_true", help="Spark runs write the JVM's class archive")
+    parser.add_argument(
+        "--record-classes", action="store_true", help="Spark runs write the JVM's class archive"
+    )
     options = parser.parse_args()
     settings = ServerSettings(
         state_dir=options.state_dir.resolve(),
@@ -65,7 +67,9 @@ def serve(settings: ServerSettings) -> None:
     """Install every adapter, then let the emulator serve."""
     for folder in ("tmp", "logs", "spark"):
         (settings.state_dir / folder).mkdir(parents=True, exist_ok=True)
-    from local_cloud.adapters.install import install_all  # after the environment: the emulator reads it on import
+    from local_cloud.adapters.install import (
+        install_all,
+    )  # after the environment: the emulator reads it on import
 
     install_all(settings)
     import ministack.app

@@ -109,11 +109,16 @@ class LocalCloud:
 
         Raises LocalCloudFailed when something survived.
         """
-        for signal_number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, GRACE_SECONDS)):
+        for signal_number, seconds in (
+            (signal.SIGTERM, GRACE_SECONDS),
+            (signal.SIGKILL, GRACE_SECONDS),
+        ):
             if _end_session(self.pid, signal_number, seconds):
                 break
         else:
-            raise LocalCloudFailed(f"processes {session_processes(self.pid)} survived; end them with kill -9")
+            raise LocalCloudFailed(
+                f"processes {session_processes(self.pid)} survived; end them with kill -9"
+            )
         (self.path / "state.json").unlink(missing_ok=True)
         for folder in ("tmp", "spark", "redshift", keys.PRIVATE_KEY):
             target = self.path / folder
@@ -124,7 +129,11 @@ class LocalCloud:
 
 
 def start(
-    state_dir: Path, *, owned: bool = False, record_classes: bool = False, on_progress: Progress = silent
+    state_dir: Path,
+    *,
+    owned: bool = False,
+    record_classes: bool = False,
+    on_progress: Progress = silent,
 ) -> LocalCloud:
     """Start the embedded AWS and wait until it answers.
 
@@ -139,15 +148,23 @@ def start(
     keys.make(directory)
     token = secrets.token_hex(32)
     started = time.monotonic()
-    flags = [name for name, wanted in (("--owned", owned), ("--record-classes", record_classes)) if wanted]
+    flags = [
+        name
+        for name, wanted in (("--owned", owned), ("--record-classes", record_classes))
+        if wanted
+    ]
     with _one_at_a_time():
         port = _free_port(PREFERRED_PORT, OTHER_PORTS)
         sftp_port = _free_port(PREFERRED_SFTP_PORT, OTHER_SFTP_PORTS)
         process = _spawn(directory, port, sftp_port, token, flags)
-        cloud = LocalCloud(pid=process.pid, port=port, sftp_port=sftp_port, directory=str(directory), token=token)
+        cloud = LocalCloud(
+            pid=process.pid, port=port, sftp_port=sftp_port, directory=str(directory), token=token
+        )
         _wait_until_healthy(cloud, process)
     _write_state(cloud)
-    on_progress(f"the embedded AWS answers at {cloud.endpoint} after {time.monotonic() - started:.1f} s")
+    on_progress(
+        f"the embedded AWS answers at {cloud.endpoint} after {time.monotonic() - started:.1f} s"
+    )
     return cloud
 
 
@@ -159,7 +176,9 @@ def attach(state_dir: Path) -> LocalCloud:
     cloud = LocalCloud(**json.loads(state_file.read_text()))
     if not cloud.is_running():
         state_file.unlink()
-        raise LocalCloudFailed(f"the embedded AWS of {state_dir} has ended; its log is in {cloud.path / 'logs'}")
+        raise LocalCloudFailed(
+            f"the embedded AWS of {state_dir} has ended; its log is in {cloud.path / 'logs'}"
+        )
     return cloud
 
 
@@ -173,8 +192,12 @@ def running(state_dir: Path) -> LocalCloud | None:
 
 def session_processes(session_id: int) -> list[int]:
     """Living processes of a process session, the leader included."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,stat="], capture_output=True, text=True, check=True)
-    alive = [int(line.split()[0]) for line in listed.stdout.splitlines() if "Z" not in line.split()[1]]
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,stat="], capture_output=True, text=True, check=True
+    )
+    alive = [
+        int(line.split()[0]) for line in listed.stdout.splitlines() if "Z" not in line.split()[1]
+    ]
     return [pid for pid in alive if _session_of(pid) == session_id]
 
 
@@ -199,8 +222,18 @@ def _end_session(session_id: int, signal_number: int, seconds: float) -> bool:
     return True
 
 
-def _spawn(directory: Path, port: int, sftp_port: int, token: str, flags: list[str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "local_cloud.server", "--state-dir", str(directory), "--jars-dir", str(JARS)]
+def _spawn(
+    directory: Path, port: int, sftp_port: int, token: str, flags: list[str]
+) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable,
+        "-m",
+        "local_cloud.server",
+        "--state-dir",
+        str(directory),
+        "--jars-dir",
+        str(JARS),
+    ]
     command += ["--port", str(port), "--sftp-port", str(sftp_port), *flags]
     clean = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     with (directory / "logs" / "server.log").open("wb") as log:
@@ -226,12 +259,16 @@ def _wait_until_healthy(cloud: LocalCloud, process: subprocess.Popen[bytes]) -> 
             time.sleep(0.1)
     log = (cloud.path / "logs" / "server.log").read_text("utf-8", "replace")
     _end_session(cloud.pid, signal.SIGKILL, GRACE_SECONDS)
-    raise LocalCloudFailed(f"the embedded AWS did not come up within {START_SECONDS} s:\n{log[-2000:]}")
+    raise LocalCloudFailed(
+        f"the embedded AWS did not come up within {START_SECONDS} s:\n{log[-2000:]}"
+    )
 
 
 def _refuse_second(directory: Path) -> None:
     if running(directory.parent) is not None:
-        raise LocalCloudFailed("an embedded AWS is already running here; stop it with `slipway down`")
+        raise LocalCloudFailed(
+            "an embedded AWS is already running here; stop it with `slipway down`"
+        )
 
 
 def _write_state(cloud: LocalCloud) -> None:

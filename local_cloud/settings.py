@@ -23,7 +23,9 @@ class ServerSettings:
     jars_dir: Path
     port: int
     sftp_port: int
-    control_token: str  # allows the operator's process to steer the server; never given to Lambdas or jobs
+    control_token: (
+        str  # allows the operator's process to steer the server; never given to Lambdas or jobs
+    )
     record_classes: bool = False  # Spark runs write the class archive instead of using it
 
     @property

@@ -46,7 +46,9 @@ def main() -> None:
         finally:
             cloud.stop()
     if not class_archive(JARS).exists():
-        raise LocalCloudFailed(f"the JVM wrote no class archive at {class_archive(JARS)}; Java 17 or newer is needed")
+        raise LocalCloudFailed(
+            f"the JVM wrote no class archive at {class_archive(JARS)}; Java 17 or newer is needed"
+        )
 
 
 def _rehearse(cloud: LocalCloud) -> None:
@@ -55,17 +57,27 @@ def _rehearse(cloud: LocalCloud) -> None:
     s3.put_object(Bucket=BUCKET, Key="in/a.csv", Body=ROWS)
     s3.upload_file(str(REHEARSAL), BUCKET, "job.py")
     glue.create_database(DatabaseInput={"Name": "rehearsal"})
-    trust = {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "glue.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = _client(cloud, "iam").create_role(RoleName="rehearsal", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    role = _client(cloud, "iam").create_role(
+        RoleName="rehearsal", AssumeRolePolicyDocument=document
+    )["Role"]["Arn"]
     command = {"Name": "glueetl", "ScriptLocation": f"s3://{BUCKET}/job.py"}
     arguments = {"--conf": CONF, "--bucket": BUCKET}
     glue.create_job(Name="rehearsal", Role=role, Command=command, DefaultArguments=arguments)
     run_id = glue.start_job_run(JobName="rehearsal")["JobRunId"]
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while (run := glue.get_job_run(JobName="rehearsal", RunId=run_id)["JobRun"])["JobRunState"] != "SUCCEEDED":
+    while (run := glue.get_job_run(JobName="rehearsal", RunId=run_id)["JobRun"])[
+        "JobRunState"
+    ] != "SUCCEEDED":
         if run["JobRunState"] == "FAILED" or time.monotonic() > deadline:
-            raise LocalCloudFailed(f"the rehearsal is {run['JobRunState']}: {run.get('ErrorMessage')}")
+            raise LocalCloudFailed(
+                f"the rehearsal is {run['JobRunState']}: {run.get('ErrorMessage')}"
+            )
         time.sleep(0.5)
 
 

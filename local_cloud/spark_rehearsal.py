@@ -17,18 +17,34 @@ def main(bucket: str) -> None:
     """Read CSV, check, deduplicate, merge on a branch, aggregate, publish."""
     spark = SparkSession.builder.getOrCreate()
     raw = spark.read.schema("k string, v string, d string, broken string").csv(
-        f"s3://{bucket}/in/", header=True, columnNameOfCorruptRecord="broken", multiLine=True, mode="PERMISSIVE"
+        f"s3://{bucket}/in/",
+        header=True,
+        columnNameOfCorruptRecord="broken",
+        multiLine=True,
+        mode="PERMISSIVE",
     )
     newest = Window.partitionBy("k").orderBy(F.col("file").desc(), F.col("row").desc())
     seen = Observation("seen")
     typed = (
         raw.withColumn("file", F.input_file_name())
         .withColumn("row", F.monotonically_increasing_id())
-        .observe(seen, F.count(F.lit(1)).alias("rows"), F.sum(F.col("v").try_cast("decimal(18,2)")).alias("total"))
-        .withColumn("reasons", F.array_compact(F.array(F.when(F.col("k").rlike("^x"), F.lit("bad key")))))
+        .observe(
+            seen,
+            F.count(F.lit(1)).alias("rows"),
+            F.sum(F.col("v").try_cast("decimal(18,2)")).alias("total"),
+        )
+        .withColumn(
+            "reasons", F.array_compact(F.array(F.when(F.col("k").rlike("^x"), F.lit("bad key"))))
+        )
         .withColumn("rank", F.row_number().over(newest))
         .where("rank = 1 and size(reasons) = 0")
-        .selectExpr("try_cast(k as bigint) k", "try_cast(v as decimal(18,2)) v", "to_date(d) d", "file", "row")
+        .selectExpr(
+            "try_cast(k as bigint) k",
+            "try_cast(v as decimal(18,2)) v",
+            "to_date(d) d",
+            "file",
+            "row",
+        )
     )
     typed.write.mode("overwrite").parquet(f"s3://{bucket}/staged")
     spark.read.parquet(f"s3://{bucket}/staged").createOrReplaceTempView("arrived")

@@ -22,7 +22,9 @@ HERE = Path(__file__).parent
 OUTPUT = Path("build")
 KERNEL = "python3"  # of this Python, as ipykernel calls it
 NOT_DESCRIBED = 'alt="No description has been provided for this image"'  # what nbconvert puts
-CELL_TIMEOUT_SECONDS = 300  # an Athena query of an analyst takes seconds; a cell that hangs must not hang a build
+CELL_TIMEOUT_SECONDS = (
+    300  # an Athena query of an analyst takes seconds; a cell that hangs must not hang a build
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def local() -> list[str]:
     """Names of the notebooks that run here; those for the kernel of Glue do not."""
-    return [file.stem for file in sorted(HERE.glob("*.ipynb")) if read(file).metadata.kernelspec.name == KERNEL]
+    return [
+        file.stem
+        for file in sorted(HERE.glob("*.ipynb"))
+        if read(file).metadata.kernelspec.name == KERNEL
+    ]
 
 
 def read(path: Path) -> Any:
@@ -60,14 +66,19 @@ def execute(document: Any, *, on_cell: Callable[[int], None] = lambda _number: N
 
     Raises CellExecutionError of the first cell that fails.
     """
-    numbers = {id(cell): at for at, cell in enumerate((c for c in document.cells if c.cell_type == "code"), start=1)}
+    numbers = {
+        id(cell): at
+        for at, cell in enumerate((c for c in document.cells if c.cell_type == "code"), start=1)
+    }
 
     def told(cell: Any, cell_index: int) -> None:
         del cell_index  # counts the texts, too
         if id(cell) in numbers:
             on_cell(numbers[id(cell)])
 
-    client = NotebookClient(document, kernel_name=KERNEL, timeout=CELL_TIMEOUT_SECONDS, on_cell_start=told)
+    client = NotebookClient(
+        document, kernel_name=KERNEL, timeout=CELL_TIMEOUT_SECONDS, on_cell_start=told
+    )
     client.create_kernel_manager().transport = "ipc"  # opens no port
     client.execute()
 
@@ -77,7 +88,9 @@ def to_html(document: Any) -> str:
 
     Each picture gets the heading above it as alt text.
     """
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="", widget_renderer_url="")
+    exporter = HTMLExporter(
+        mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="", widget_renderer_url=""
+    )
     page = str(exporter.from_notebook_node(document)[0])
     for heading in _headings_of_pictures(document):
         page = page.replace(NOT_DESCRIBED, f'alt="Chart: {escape(heading)}"', 1)
@@ -88,7 +101,10 @@ def _headings_of_pictures(document: Any) -> Iterator[str]:
     heading = ""
     for cell in document.cells:
         if cell.cell_type == "markdown":
-            heading = next((line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")), heading)
+            heading = next(
+                (line.lstrip("# ") for line in cell.source.splitlines() if line.startswith("#")),
+                heading,
+            )
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 yield heading

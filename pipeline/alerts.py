@@ -16,7 +16,9 @@ from typing import Any, Literal
 from contracts.texts import shortened
 from pipeline.ledger import timestamp
 
-Topic = Literal["failed", "succeeded"]  # of a message that is told at once; rejections wait for their burst
+Topic = Literal[
+    "failed", "succeeded"
+]  # of a message that is told at once; rejections wait for their burst
 Kind = Literal["success", "failure", "rejection", "quality_warning", "refreshed"]
 Severity = Literal["info", "warning", "error"]
 
@@ -36,7 +38,9 @@ class Announcer:
     stepfunctions: Any
     machine_arn: str
 
-    def tell(self, name: str, *, topic: Topic, subject: str, body: str, attributes: Mapping[str, str]) -> bool:
+    def tell(
+        self, name: str, *, topic: Topic, subject: str, body: str, attributes: Mapping[str, str]
+    ) -> bool:
         """Send one message, unless one was sent under this `name`: then False."""
         content = {
             "topic": topic,
@@ -53,7 +57,9 @@ class Announcer:
         """
         content = {
             "topic": "rejected",
-            "subject": subject_line(subject("warning", environment, dataset, "files rejected")),  # until it is composed
+            "subject": subject_line(
+                subject("warning", environment, dataset, "files rejected")
+            ),  # until it is composed
             "dataset": dataset,
             "burst": burst,
             "tell_at": timestamp(at),
@@ -63,7 +69,9 @@ class Announcer:
     def _start(self, name: str, content: Mapping[str, Any]) -> bool:
         try:
             self.stepfunctions.start_execution(
-                stateMachineArn=self.machine_arn, name=name, input=json.dumps(content, ensure_ascii=False)
+                stateMachineArn=self.machine_arn,
+                name=name,
+                input=json.dumps(content, ensure_ascii=False),
             )
         except self.stepfunctions.exceptions.ExecutionAlreadyExists:
             return False
@@ -98,7 +106,13 @@ def subject(severity: Severity, environment: str, dataset: str, what: str) -> st
 
 
 def facts(
-    *, kind: Kind, severity: Severity, environment: str, dataset: str, run_id: str = "", mode: str = ""
+    *,
+    kind: Kind,
+    severity: Severity,
+    environment: str,
+    dataset: str,
+    run_id: str = "",
+    mode: str = "",
 ) -> dict[str, str]:
     """What every message carries as attributes, so that a subscription can filter by it."""
     return {

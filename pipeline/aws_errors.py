@@ -29,7 +29,13 @@ TRANSIENT_CODES = frozenset(
 )
 # botocore's own errors for a connection that could not be made or broke; they carry no response.
 CONNECTION_ERRORS = frozenset(
-    {"ConnectTimeoutError", "ConnectionClosedError", "EndpointConnectionError", "ReadTimeoutError", "HTTPClientError"}
+    {
+        "ConnectTimeoutError",
+        "ConnectionClosedError",
+        "EndpointConnectionError",
+        "ReadTimeoutError",
+        "HTTPClientError",
+    }
 )
 
 Handle = TypeVar("Handle", bound=Callable[..., Any])
@@ -43,7 +49,9 @@ def code(error: BaseException) -> str:
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same call may succeed later."""
-    names = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("botocore.")}
+    names = {
+        kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("botocore.")
+    }
     return code(error) in TRANSIENT_CODES or bool(names & CONNECTION_ERRORS)
 
 

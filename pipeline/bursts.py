@@ -59,18 +59,25 @@ class Bursts:
     def close(self, about: str, burst: str) -> Burst | None:
         """What is in it, and nobody joins any more; the same however often this is asked. None when nobody ever did."""
         found = self._update(
-            _key(about, _burst_entry(burst)), "SET closed = :true", {":true": True}, "attribute_exists(entry)"
+            _key(about, _burst_entry(burst)),
+            "SET closed = :true",
+            {":true": True},
+            "attribute_exists(entry)",
         )
         if found is None:
             return None
         counted = Counter(str(text).partition(" ")[2] for text in found["labels"])
-        ranked = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))  # a set of DynamoDB has no order
+        ranked = sorted(
+            counted.items(), key=lambda pair: (-pair[1], pair[0])
+        )  # a set of DynamoDB has no order
         return Burst(counts=dict(ranked), shown=frozenset(found["shown"]))
 
     def _open(self, about: str) -> str:
         """The burst that is joined now."""
         known = self._read(_key(about, OPEN_ENTRY)) or self._always(
-            _key(about, OPEN_ENTRY), "SET burst = if_not_exists(burst, :new)", {":new": self._new_id()}
+            _key(about, OPEN_ENTRY),
+            "SET burst = if_not_exists(burst, :new)",
+            {":new": self._new_id()},
         )
         return str(known["burst"])
 
@@ -82,14 +89,18 @@ class Bursts:
 
     def _assigned(self, about: str, event: str, burst: str) -> str:
         """The burst of `event`: `burst`, unless it has one."""
-        change = "SET burst = if_not_exists(burst, :burst), expires_at = if_not_exists(expires_at, :end)"
+        change = (
+            "SET burst = if_not_exists(burst, :burst), expires_at = if_not_exists(expires_at, :end)"
+        )
         values = {":burst": burst, ":end": self._expires_at()}
         return str(self._always(_key(about, _event_entry(event)), change, values)["burst"])
 
     def _reassigned(self, about: str, event: str, refused: str, burst: str) -> str:
         """The burst of `event` after it was `refused`; another delivery of the event may have chosen already."""
         values = {":burst": burst, ":refused": refused}
-        moved = self._update(_key(about, _event_entry(event)), "SET burst = :burst", values, "burst = :refused")
+        moved = self._update(
+            _key(about, _event_entry(event)), "SET burst = :burst", values, "burst = :refused"
+        )
         return burst if moved else self._assigned(about, event, burst)
 
     def _add(self, about: str, burst: str, event: str, label: str) -> bool:
@@ -104,8 +115,12 @@ class Bursts:
         named = {**values, ":shown": {event}, ":few": MOST_SHOWN}
         if self._update(key, f"{change}, shown :shown", named, few):
             return True
-        joinable = "contains(labels, :text) OR (attribute_not_exists(closed) AND size(labels) < :most)"
-        return bool(self._update(key, change, {**values, ":text": text, ":most": MOST_EVENTS}, joinable))
+        joinable = (
+            "contains(labels, :text) OR (attribute_not_exists(closed) AND size(labels) < :most)"
+        )
+        return bool(
+            self._update(key, change, {**values, ":text": text, ":most": MOST_EVENTS}, joinable)
+        )
 
     def _new_id(self) -> str:
         return self.now().astimezone(UTC).strftime(ID_FORMAT)
@@ -117,10 +132,15 @@ class Bursts:
         found = self.table.get_item(Key=dict(key), ConsistentRead=True).get("Item")
         return None if found is None else dict(found)
 
-    def _always(self, key: Mapping[str, str], change: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _always(
+        self, key: Mapping[str, str], change: str, values: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """The item after a change that has no condition."""
         answer = self.table.update_item(
-            Key=dict(key), UpdateExpression=change, ExpressionAttributeValues=dict(values), ReturnValues="ALL_NEW"
+            Key=dict(key),
+            UpdateExpression=change,
+            ExpressionAttributeValues=dict(values),
+            ReturnValues="ALL_NEW",
         )
         return dict(answer["Attributes"])
 

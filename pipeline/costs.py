@@ -25,7 +25,10 @@ DPU_PER_WORKER = {
 
 def worker_seconds(job_run: Mapping[str, Any]) -> int | None:
     """Seconds that workers were there, summed over them; None when the record does not say."""
-    dpu_seconds, per_worker = job_run.get("DPUSeconds"), DPU_PER_WORKER.get(job_run.get("WorkerType", ""))
+    dpu_seconds, per_worker = (
+        job_run.get("DPUSeconds"),
+        DPU_PER_WORKER.get(job_run.get("WorkerType", "")),
+    )
     if dpu_seconds and per_worker:
         return int(dpu_seconds / per_worker)
     seconds, workers = job_run.get("ExecutionTime"), job_run.get("NumberOfWorkers")
@@ -34,7 +37,9 @@ def worker_seconds(job_run: Mapping[str, Any]) -> int | None:
 
 def of_steps(state: Mapping[str, Any], steps: tuple[str, ...]) -> dict[str, int]:
     """Worker seconds of the jobs among `steps` whose JobRun a state machine's `state` holds under the step's name."""
-    found = {step: worker_seconds(state[step]) for step in steps if isinstance(state.get(step), dict)}
+    found = {
+        step: worker_seconds(state[step]) for step in steps if isinstance(state.get(step), dict)
+    }
     return {step: seconds for step, seconds in found.items() if seconds is not None}
 
 

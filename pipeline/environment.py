@@ -25,12 +25,18 @@ def read_settings(kind: type[Settings], environment: Mapping[str, str]) -> Setti
 def _value(environment: Mapping[str, str], name: str, kind: Any) -> str | int:
     value = environment.get(name, "")
     if not value:
-        raise ContractInvalid(f"environment variable {name} is not set; the stack of this function must set it")
+        raise ContractInvalid(
+            f"environment variable {name} is not set; the stack of this function must set it"
+        )
     if kind is int:
         if not value.isdecimal() or int(value) == 0:
-            raise ContractInvalid(f"environment variable {name} is {value!r}; it must be a positive whole number")
+            raise ContractInvalid(
+                f"environment variable {name} is {value!r}; it must be a positive whole number"
+            )
         return int(value)
     if get_origin(kind) is Literal and value not in get_args(kind):
         known = ", ".join(get_args(kind))
-        raise ContractInvalid(f"environment variable {name} is {value!r}; it must be one of: {known}")
+        raise ContractInvalid(
+            f"environment variable {name} is {value!r}; it must be one of: {known}"
+        )
     return value

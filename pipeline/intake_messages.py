@@ -14,7 +14,15 @@ def due(minutes: int) -> dict[str, Any]:
     return {"source": SOURCE, "detail-type": ARRIVALS_DUE, "detail": {"minutes": minutes}}
 
 
-def accepted(*, bucket: str, key: str, sequencer: str, version_id: str | None, by: str) -> dict[str, Any]:
+def accepted(
+    *, bucket: str, key: str, sequencer: str, version_id: str | None, by: str
+) -> dict[str, Any]:
     """Take one object for a whole delivery, because a person says so."""
-    detail = {"bucket": bucket, "key": key, "sequencer": sequencer, "version_id": version_id, "by": by}
+    detail = {
+        "bucket": bucket,
+        "key": key,
+        "sequencer": sequencer,
+        "version_id": version_id,
+        "by": by,
+    }
     return {"source": SOURCE, "detail-type": ARRIVAL_ACCEPTED, "detail": detail}

@@ -54,7 +54,10 @@ class DatasetLock:
     def _give_back(self, dataset: str, run: Item) -> int:
         """Give back what an ended run still holds: the number of files."""
         held = HELD_STATUS.get(run["mode"], "waiting")
-        returned = (self.files.give_back(dataset, sha256, run["run_id"], held=held) for sha256 in run["file_hashes"])
+        returned = (
+            self.files.give_back(dataset, sha256, run["run_id"], held=held)
+            for sha256 in run["file_hashes"]
+        )
         return sum(returned)
 
     def _bury(self, dataset: str, lock: Item) -> None:
@@ -62,12 +65,16 @@ class DatasetLock:
         run_id = lock["run_id"]
         dead = self.runs.get(dataset, run_id)
         returned = 0
-        if dead:  # before its files, so that a claim which still goes on finds it ended (ClaimBatch)
+        if (
+            dead
+        ):  # before its files, so that a claim which still goes on finds it ended (ClaimBatch)
             cause = "the run did not end before its lease did; another run took the dataset"
             ending = {"ended_at": timestamp(self.now()), "error": "LeaseExpired", "cause": cause}
             self.runs.finish(dataset, run_id, "failed", ending)
             returned = self._give_back(dataset, dead)
-        Log({"dataset": dataset, "run_id": run_id}).warning("lease over, lock taken over", files=returned)
+        Log({"dataset": dataset, "run_id": run_id}).warning(
+            "lease over, lock taken over", files=returned
+        )
 
 
 def closed_run(runs: RunLedger, dataset: str, run_id: str) -> Item:
@@ -94,5 +101,7 @@ def run_to_close(runs: RunLedger, dataset: str, run_id: str) -> Item:
     lock = runs.lock(dataset)
     if run["status"] == "running" and (lock is None or lock["run_id"] != run_id):
         holder = lock["run_id"] if lock else "nobody"
-        raise PermanentError(f"run {run_id!r} lost the lock of {dataset} to {holder}; raise CLAIM_LEASE_SECONDS")
+        raise PermanentError(
+            f"run {run_id!r} lost the lock of {dataset} to {holder}; raise CLAIM_LEASE_SECONDS"
+        )
     return run

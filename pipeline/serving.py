@@ -29,7 +29,10 @@ def _figures(output: ServeResult) -> dict[str, Any]:
         case DashboardsServed():
             return {"data_sets": output.data_sets, "rows": output.rows}
         case RefreshOrdered():
-            return {"refresh": output.refresh, **({"problem": output.problem} if output.problem else {})}
+            return {
+                "refresh": output.refresh,
+                **({"problem": output.problem} if output.problem else {}),
+            }
         case _:
             assert_never(output)
 

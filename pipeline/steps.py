@@ -192,7 +192,9 @@ DATASET_CARE = Machine(
 MACHINES = {machine.name: machine for machine in (DATASET_RUN, DATASET_CARE)}
 RESUMABLE = {step.name: step for step in DATASET_RUN.steps if step.is_resumable}
 FIRST = RAW_TO_PROCESSED  # of the work on a batch: before it files are only claimed
-_AFTER_FAILURE = {step.name: step.after_failure for machine in MACHINES.values() for step in machine.steps}
+_AFTER_FAILURE = {
+    step.name: step.after_failure for machine in MACHINES.values() for step in machine.steps
+}
 
 
 def after_failure(name: str) -> str:

@@ -30,7 +30,9 @@ def differences(existing: Mapping[str, str], table: Table) -> list[Difference]:
     found = [*_missing(existing, table), *_changed(existing, table)]
     common = [column.name for column in table.columns if column.name in existing]
     if common != [name for name in existing if name in common]:
-        found.append(Difference(sentence="the columns are put into the order of the contract", is_safe=True))
+        found.append(
+            Difference(sentence="the columns are put into the order of the contract", is_safe=True)
+        )
     return found
 
 
@@ -70,7 +72,9 @@ def _missing(existing: Mapping[str, str], table: Table) -> Iterator[Difference]:
             sentence = f"column {column.name!r} {column.type} is new and required, but rows of the table have no value"
             yield Difference(sentence=sentence, is_safe=False)
         else:
-            yield Difference(sentence=f"column {column.name!r} {column.type} is added", is_safe=True)
+            yield Difference(
+                sentence=f"column {column.name!r} {column.type} is added", is_safe=True
+            )
 
 
 def _changed(existing: Mapping[str, str], table: Table) -> Iterator[Difference]:
@@ -80,7 +84,9 @@ def _changed(existing: Mapping[str, str], table: Table) -> Iterator[Difference]:
             sentence = f"column {name!r} is {kind} in the table and not in the contract"
             yield Difference(sentence=sentence, is_safe=False)
         elif wanted[name] != kind and widens(kind, wanted[name]):
-            yield Difference(sentence=f"column {name!r} is widened from {kind} to {wanted[name]}", is_safe=True)
+            yield Difference(
+                sentence=f"column {name!r} is widened from {kind} to {wanted[name]}", is_safe=True
+            )
         elif wanted[name] != kind:
             sentence = f"column {name!r} is {kind} in the table and {wanted[name]} in the contract"
             yield Difference(sentence=sentence, is_safe=False)

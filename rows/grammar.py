@@ -30,7 +30,9 @@ _DATE_FIELDS = {
     "SSS": "[0-9]{3}",
     "SSSSSS": "[0-9]{6}",
 }
-_DATE_PARTS = re.compile(r"'(?P<quoted>[^']*)'|(?P<field>(?P<letter>[A-Za-z])(?P=letter)*)|(?P<other>.)")
+_DATE_PARTS = re.compile(
+    r"'(?P<quoted>[^']*)'|(?P<field>(?P<letter>[A-Za-z])(?P=letter)*)|(?P<other>.)"
+)
 
 
 def shape(column: model.Column) -> str | None:
@@ -76,7 +78,9 @@ def subject_text(kind: str, text: str) -> str:
 def date_format(column: model.Column) -> str:
     """The format of a date or timestamp column; ContractInvalid when it has none."""
     if column.format is None:
-        raise ContractInvalid(f"column {column.name!r} is a {column.type} without a format; run `make contracts`")
+        raise ContractInvalid(
+            f"column {column.name!r} is a {column.type} without a format; run `make contracts`"
+        )
     return column.format
 
 
@@ -100,5 +104,7 @@ def _date_part(part: re.Match[str], column: model.Column) -> str:
         return re.escape(part.group("quoted") or part.group("other") or "'")
     if field not in _DATE_FIELDS:
         known = ", ".join(sorted(_DATE_FIELDS))
-        raise ContractInvalid(f"column {column.name!r}: {field!r} in format {column.format!r} is none of {known}")
+        raise ContractInvalid(
+            f"column {column.name!r}: {field!r} in format {column.format!r} is none of {known}"
+        )
     return _DATE_FIELDS[field]

@@ -40,5 +40,8 @@ def ranges(first_days: Iterable[date], unit: Unit) -> list[tuple[date, date]]:
 
 def within_sql(name: str, first_days: Iterable[date], unit: Unit) -> str:
     """The condition, as SQL text, that date column `name` lies in one of the periods; Iceberg skips files by it."""
-    parts = [f"({name} >= DATE '{start}' AND {name} < DATE '{end}')" for start, end in ranges(first_days, unit)]
+    parts = [
+        f"({name} >= DATE '{start}' AND {name} < DATE '{end}')"
+        for start, end in ranges(first_days, unit)
+    ]
     return f"({' OR '.join(parts) or 'FALSE'})"

@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from contracts.model import Contract
 
 PREFIX = "slipway.personal-data."  # of table properties; the version of the contract follows
-WORDS = {"hash": "a token in place of the value", "mask": "its first character only", None: "the value as it came"}
+WORDS = {
+    "hash": "a token in place of the value",
+    "mask": "its first character only",
+    None: "the value as it came",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +41,9 @@ def of_contract(contract: Contract) -> dict[str, str]:
 def by_version(properties: Mapping[str, str]) -> dict[str, Forms]:
     """What the properties of a table remember."""
     found = {
-        name.removeprefix(PREFIX): json.loads(text) for name, text in properties.items() if name.startswith(PREFIX)
+        name.removeprefix(PREFIX): json.loads(text)
+        for name, text in properties.items()
+        if name.startswith(PREFIX)
     }
     return {version: Forms(**forms) for version, forms in found.items()}
 

@@ -64,7 +64,9 @@ class RuleResult:
         return "passed" if self.holds else "failed"
 
 
-def of_row_rules(checks: Iterable[RowRule], verdicts: Iterable[Verdict], rows: int) -> list[RuleResult]:
+def of_row_rules(
+    checks: Iterable[RowRule], verdicts: Iterable[Verdict], rows: int
+) -> list[RuleResult]:
     """The result of each check over `rows` rows, of which those that break any have the `verdicts`."""
     found = list(verdicts)
     return [_of_check(check, found, rows) for check in checks]
@@ -105,13 +107,24 @@ def table_rule_result(result: RuleResult) -> TableRuleResult:
 
 def quality_row(result: RuleResult, common: Mapping[str, str | datetime]) -> dict[str, Any]:
     """A row of the quality table; `common` are the columns that all rows of a run share."""
-    names = ("rule_id", "scope", "action", "status", "rows_checked", "rows_failed", "measured", "expected")
+    names = (
+        "rule_id",
+        "scope",
+        "action",
+        "status",
+        "rows_checked",
+        "rows_failed",
+        "measured",
+        "expected",
+    )
     return {**common, **{name: getattr(result, name) for name in names}}
 
 
 def _of_check(check: RowRule, verdicts: list[Verdict], rows: int) -> RuleResult:
     failed = sum(verdict.rows for verdict in verdicts if check.rule_id in verdict.rule_ids)
-    unjudged = sum(verdict.rows for verdict in verdicts if not verdict.rule_ids.isdisjoint(check.needs))
+    unjudged = sum(
+        verdict.rows for verdict in verdicts if not verdict.rule_ids.isdisjoint(check.needs)
+    )
     return RuleResult(
         rule_id=check.rule_id,
         scope="row",

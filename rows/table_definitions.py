@@ -9,36 +9,76 @@ from rows import columns, protection_history
 from rows.tables import Table, TableColumn
 
 ORIGIN = (
-    TableColumn(name=columns.SOURCE_SHA256, type="string", comment="Content hash of the file the row came from."),
-    TableColumn(name=columns.SOURCE_FILE, type="string", comment="Name of the file as the partner wrote it."),
-    TableColumn(name=columns.SOURCE_ROW, type="bigint", comment="Number of the record in its file, from 1."),
-    TableColumn(name=columns.RECEIVED_AT, type="timestamp_ntz", comment="When the file arrived, in UTC."),
+    TableColumn(
+        name=columns.SOURCE_SHA256,
+        type="string",
+        comment="Content hash of the file the row came from.",
+    ),
+    TableColumn(
+        name=columns.SOURCE_FILE, type="string", comment="Name of the file as the partner wrote it."
+    ),
+    TableColumn(
+        name=columns.SOURCE_ROW, type="bigint", comment="Number of the record in its file, from 1."
+    ),
+    TableColumn(
+        name=columns.RECEIVED_AT, type="timestamp_ntz", comment="When the file arrived, in UTC."
+    ),
     TableColumn(name=columns.RUN_ID, type="string", comment="The run that wrote the row."),
-    TableColumn(name=columns.CONTRACT_VERSION, type="string", comment="Contract version the row was checked against."),
+    TableColumn(
+        name=columns.CONTRACT_VERSION,
+        type="string",
+        comment="Contract version the row was checked against.",
+    ),
 )
 VERDICT = (
-    TableColumn(name=columns.RULE_IDS, type="array<string>", comment="Rules that the record breaks."),
-    TableColumn(name=columns.REASONS, type="array<string>", comment="What is wrong, one sentence per rule."),
     TableColumn(
-        name=columns.RAW_TEXT, type="string", comment="The record as a line of its file, without personal data."
+        name=columns.RULE_IDS, type="array<string>", comment="Rules that the record breaks."
     ),
-    TableColumn(name=columns.SUBJECT, type="string", comment="Token of the person that the record is about, if it is."),
     TableColumn(
-        name=columns.RESOLVED_BY, type="string", comment="Content hash of the file that corrected it; null: open."
+        name=columns.REASONS, type="array<string>", comment="What is wrong, one sentence per rule."
     ),
-    TableColumn(name=columns.RESOLVED_AT, type="timestamp_ntz", comment="When the run with that file began, in UTC."),
+    TableColumn(
+        name=columns.RAW_TEXT,
+        type="string",
+        comment="The record as a line of its file, without personal data.",
+    ),
+    TableColumn(
+        name=columns.SUBJECT,
+        type="string",
+        comment="Token of the person that the record is about, if it is.",
+    ),
+    TableColumn(
+        name=columns.RESOLVED_BY,
+        type="string",
+        comment="Content hash of the file that corrected it; null: open.",
+    ),
+    TableColumn(
+        name=columns.RESOLVED_AT,
+        type="timestamp_ntz",
+        comment="When the run with that file began, in UTC.",
+    ),
 )
 QUALITY = (
     TableColumn(name="run_id", type="string", comment="The run that checked."),
-    TableColumn(name="rule_id", type="string", comment="Rule of the contract, or check that a column implies."),
+    TableColumn(
+        name="rule_id",
+        type="string",
+        comment="Rule of the contract, or check that a column implies.",
+    ),
     TableColumn(name="scope", type="string", comment="row or table."),
     TableColumn(name="action", type="string", comment="warn, quarantine or halt."),
-    TableColumn(name="status", type="string", comment="passed, failed, or unproven where no row could be checked."),
+    TableColumn(
+        name="status",
+        type="string",
+        comment="passed, failed, or unproven where no row could be checked.",
+    ),
     TableColumn(name="rows_checked", type="bigint", comment="Rows that the rule could be put to."),
     TableColumn(name="rows_failed", type="bigint", comment="Rows that broke it."),
     TableColumn(name="measured", type="string", comment="What was found."),
     TableColumn(name="expected", type="string", comment="What the contract wants."),
-    TableColumn(name="contract_version", type="string", comment="Contract version that was checked against."),
+    TableColumn(
+        name="contract_version", type="string", comment="Contract version that was checked against."
+    ),
     TableColumn(name="checked_at", type="timestamp_ntz", comment="When it was checked, in UTC."),
 )
 

@@ -35,7 +35,9 @@ def break_rows(source: Path, target: Path, n: int = 10) -> list[BrokenRow]:
     text = source.read_bytes().decode("utf-8")
     (header, header_text), *records = _records(text)
     if not 1 <= n <= len(FAULTS) or len(records) < n:
-        raise ValueError(f"{source.name}: cannot break n={n} of {len(records)} records; n is 1 to {len(FAULTS)}")
+        raise ValueError(
+            f"{source.name}: cannot break n={n} of {len(records)} records; n is 1 to {len(FAULTS)}"
+        )
     chosen = {(2 * index + 1) * len(records) // (2 * n): index for index in range(n)}
     names = [normalized_header(name) for name in header]
     broken: list[BrokenRow] = []
@@ -81,15 +83,17 @@ def _zero_units(record: Record) -> list[str]:
 
 
 def _wrong_revenue(record: Record) -> list[str]:
-    return _with(totalrevenue=_plus(record, "totalrevenue", "1.00"), totalprofit=_plus(record, "totalprofit", "1.00"))(
-        record
-    )
+    return _with(
+        totalrevenue=_plus(record, "totalrevenue", "1.00"),
+        totalprofit=_plus(record, "totalprofit", "1.00"),
+    )(record)
 
 
 def _wrong_cost(record: Record) -> list[str]:
-    return _with(totalcost=_plus(record, "totalcost", "0.50"), totalprofit=_plus(record, "totalprofit", "-0.50"))(
-        record
-    )
+    return _with(
+        totalcost=_plus(record, "totalcost", "0.50"),
+        totalprofit=_plus(record, "totalprofit", "-0.50"),
+    )(record)
 
 
 def _wrong_profit(record: Record) -> list[str]:

@@ -75,7 +75,9 @@ class SampleSet:
         """Money that must be in the table once everything is loaded."""
         names = ("total_revenue", "total_cost", "total_profit")
         zero = Decimal("0.00")
-        return {name: sum((file.totals.get(name, zero) for file in self.files), zero) for name in names}
+        return {
+            name: sum((file.totals.get(name, zero) for file in self.files), zero) for name in names
+        }
 
 
 def generate(out: Path, seed: int, months: int, rows: int) -> SampleSet:
@@ -84,7 +86,9 @@ def generate(out: Path, seed: int, months: int, rows: int) -> SampleSet:
     Raises ValueError when there are too few rows for the months.
     """
     if months < 1 or rows < months * 2 * REPEATS:
-        raise ValueError(f"months={months}, rows={rows}: at least one month and {2 * REPEATS} rows a month are needed")
+        raise ValueError(
+            f"months={months}, rows={rows}: at least one month and {2 * REPEATS} rows a month are needed"
+        )
     out.mkdir(parents=True, exist_ok=True)
     monthly = [_month(out, seed, index, months, rows) for index in range(months)]
     broken_file, broken = _broken(out, seed, months, rows)
@@ -104,7 +108,9 @@ def generate(out: Path, seed: int, months: int, rows: int) -> SampleSet:
     )
 
 
-def write_big_file(path: Path, *, rows: int, seed: int, months: int = 24, first: date = FIRST_MONTH) -> Written:
+def write_big_file(
+    path: Path, *, rows: int, seed: int, months: int = 24, first: date = FIRST_MONTH
+) -> Written:
     """One plain file of `rows` records spread over `months` months, for benchmarks."""
     return write_file(path, rows=rows, span=Span(first=first, months=months), seed=f"{seed}/big")
 
@@ -112,7 +118,13 @@ def write_big_file(path: Path, *, rows: int, seed: int, months: int = 24, first:
 def write_samples(folder: Path) -> list[BrokenRow]:
     """The small committed samples: 20 valid records, and 200 of which ten are broken."""
     span = Span(first=FIRST_MONTH, months=6)
-    write_file(folder / "sales_records_valid.csv", rows=20, span=span, seed="valid", first_serial=SAMPLE_SERIAL)
+    write_file(
+        folder / "sales_records_valid.csv",
+        rows=20,
+        span=span,
+        seed="valid",
+        first_serial=SAMPLE_SERIAL,
+    )
     whole = folder / "sales_records_broken.csv"
     write_file(whole, rows=200, span=span, seed="broken", first_serial=SAMPLE_SERIAL + 20)
     return break_rows(whole, whole)
@@ -154,7 +166,12 @@ def _broken(out: Path, seed: int, months: int, rows: int) -> tuple[SampleFile, l
     revenue, cost, profit = (sum(column, Decimal("0.00")) for column in zip(*kept, strict=True))
     totals = {"total_revenue": revenue, "total_cost": cost, "total_profit": profit}
     file = SampleFile(
-        path=path, fate="loaded", rows=BROKEN_FILE_ROWS, quarantined=len(broken), deduplicated=0, totals=totals
+        path=path,
+        fate="loaded",
+        rows=BROKEN_FILE_ROWS,
+        quarantined=len(broken),
+        deduplicated=0,
+        totals=totals,
     )
     return file, broken
 
@@ -163,17 +180,22 @@ def _money_by_record(path: Path) -> list[tuple[Decimal, Decimal, Decimal]]:
     """Revenue, cost and profit of each record of a plain file that ends with these three columns."""
     records = path.read_text(encoding="utf-8").splitlines()[1:]
     last_three = (record.rsplit(",", 3)[1:] for record in records)
-    return [(Decimal(revenue), Decimal(cost), Decimal(profit)) for revenue, cost, profit in last_three]
+    return [
+        (Decimal(revenue), Decimal(cost), Decimal(profit)) for revenue, cost, profit in last_three
+    ]
 
 
 def _png() -> bytes:
     """A picture of 16 x 16 grey points: a real PNG, which no CSV reader should take for a table."""
     size = 16
-    header = struct.pack(">IIBBBBB", size, size, 8, 0, 0, 0, 0)  # 8 bits, greyscale (PNG specification, section 11.2.1)
+    header = struct.pack(
+        ">IIBBBBB", size, size, 8, 0, 0, 0, 0
+    )  # 8 bits, greyscale (PNG specification, section 11.2.1)
     points = zlib.compress(b"".join(b"\x00" + bytes(range(0, 256, size)) for _ in range(size)))
     chunks = ((b"IHDR", header), (b"IDAT", points), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
     )
 
 
@@ -184,7 +206,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--months", type=int, default=24)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--out", type=Path, help="folder for the files")
-    parser.add_argument("--samples", action="store_true", help="rewrite the small committed samples")
+    parser.add_argument(
+        "--samples", action="store_true", help="rewrite the small committed samples"
+    )
     options = parser.parse_args(arguments)
     if options.samples:
         write_samples(HERE)
@@ -192,7 +216,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.out is None:
         parser.error("--out DIR is needed: the folder for the files")
     for file in generate(options.out, options.seed, options.months, options.rows).files:
-        print(f"{file.name:24} {file.fate:10} rows {file.rows:>7}  quarantined {file.quarantined:>3}")
+        print(
+            f"{file.name:24} {file.fate:10} rows {file.rows:>7}  quarantined {file.quarantined:>3}"
+        )
     return 0
 
 

@@ -33,7 +33,9 @@ def other_encoding(draw: Draw) -> Made:
 def bad_sequence(draw: Draw) -> Made:
     """One country that is not UTF-8."""
     changed, _ = with_value(draw, "Country", "@@")
-    return Made(body=changed.encode().replace(b"@@", draw.pick(NOT_UTF8)), fates=REJECTED, place=BYTE)
+    return Made(
+        body=changed.encode().replace(b"@@", draw.pick(NOT_UTF8)), fates=REJECTED, place=BYTE
+    )
 
 
 def cut_character(draw: Draw) -> Made:
@@ -46,7 +48,9 @@ def nul(draw: Draw) -> Made:
     """A NUL byte anywhere."""
     body = plain(draw)
     at = draw.random.randrange(len(body))
-    return Made(body=body[:at] + b"\0" * draw.pick((1, 2, 512)) + body[at:], fates=REJECTED, place=BYTE)
+    return Made(
+        body=body[:at] + b"\0" * draw.pick((1, 2, 512)) + body[at:], fates=REJECTED, place=BYTE
+    )
 
 
 def other_format(draw: Draw) -> Made:
@@ -65,7 +69,10 @@ def byte_order_mark(draw: Draw) -> Made:
     mark = "\ufeff".encode()
     if draw.turn % 3 == 2:
         return Made(body=with_value(draw, "Country", "\ufeffJapan")[0].encode())
-    return Made(body=mark * draw.pick((1, 2)) + plain(draw), fates=LOADED | (REJECTED if draw.turn % 2 else LOADED))
+    return Made(
+        body=mark * draw.pick((1, 2)) + plain(draw),
+        fates=LOADED | (REJECTED if draw.turn % 2 else LOADED),
+    )
 
 
 def sound_gzip(draw: Draw) -> Made:
@@ -90,7 +97,10 @@ def damaged_gzip(draw: Draw) -> Made:
         zlib.compress(plain(draw)), bz2.compress(plain(draw)), lzma.compress(plain(draw)), b"\x28\xb5\x2f\xfd" + body,
     )  # fmt: skip
     return Made(
-        body=draw.pick(variants), fates=REJECTED, place=r"gzip|byte|line", file_name=f"d{draw.number:05d}.csv.gz"
+        body=draw.pick(variants),
+        fates=REJECTED,
+        place=r"gzip|byte|line",
+        file_name=f"d{draw.number:05d}.csv.gz",
     )
 
 
@@ -115,13 +125,29 @@ def empty(draw: Draw) -> Made:
     if draw.turn % 3 == 1:
         return Made(body=gzip.compress(blanks, mtime=0), fates=REJECTED, place="blank|0 bytes",
                     file_name=f"e{draw.number:05d}.csv.gz")  # fmt: skip
-    return Made(body=(b"\xef\xbb\xbf" if draw.turn % 2 else b"") + blanks, fates=REJECTED, place="blank|0 bytes|header")
+    return Made(
+        body=(b"\xef\xbb\xbf" if draw.turn % 2 else b"") + blanks,
+        fates=REJECTED,
+        place="blank|0 bytes|header",
+    )
 
 
 def control_characters(draw: Draw) -> Made:
     """Characters that no one sees, in a text: kept as they are."""
     value = draw.pick(
-        ("\x01", "\x07", "\x0b", "\x0c", "\x1b[31m", "\x7f", "\x85", "\u2028", "\u2029", "\u200b", "\u202e")
+        (
+            "\x01",
+            "\x07",
+            "\x0b",
+            "\x0c",
+            "\x1b[31m",
+            "\x7f",
+            "\x85",
+            "\u2028",
+            "\u2029",
+            "\u200b",
+            "\u202e",
+        )
     )
     return Made(body=with_value(draw, "Country", f"Ja{value}pan")[0].encode())
 

@@ -86,7 +86,9 @@ class Draw:
 Build = Callable[[Draw], Made]
 
 
-def text(records: Sequence[Sequence[str]], *, header: Sequence[str] = COLUMNS, delimiter: str = ",") -> str:
+def text(
+    records: Sequence[Sequence[str]], *, header: Sequence[str] = COLUMNS, delimiter: str = ","
+) -> str:
     """Header and records as CSV with line feeds."""
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=delimiter, lineterminator="\n").writerows([header, *records])

@@ -53,7 +53,12 @@ def odd_name(draw: Draw) -> Made:
 
 def unprintable_name(draw: Draw) -> Made:
     """A name with characters that nobody sees."""
-    return Made(body=plain(draw), fates=REJECTED, place="name", key=FOLDER + draw.pick(UNPRINTABLE).format(draw.number))
+    return Made(
+        body=plain(draw),
+        fates=REJECTED,
+        place="name",
+        key=FOLDER + draw.pick(UNPRINTABLE).format(draw.number),
+    )
 
 
 def other_suffix(draw: Draw) -> Made:
@@ -64,12 +69,19 @@ def other_suffix(draw: Draw) -> Made:
 
 def other_place(draw: Draw) -> Made:
     """A key outside every dataset's folder."""
-    return Made(body=plain(draw), fates=REJECTED, place="folder", key=draw.pick(ELSEWHERE).format(draw.number))
+    return Made(
+        body=plain(draw),
+        fates=REJECTED,
+        place="folder",
+        key=draw.pick(ELSEWHERE).format(draw.number),
+    )
 
 
 def odd_partner(draw: Draw) -> Made:
     """A partner's folder with an odd name: the dataset's folder below it decides."""
-    return Made(body=plain(draw), key=f"partners/{draw.pick(ODD_PARTNERS)}/sales_records/{draw.number}.csv")
+    return Made(
+        body=plain(draw), key=f"partners/{draw.pick(ODD_PARTNERS)}/sales_records/{draw.number}.csv"
+    )
 
 
 def longest_key(draw: Draw) -> Made:
@@ -85,5 +97,6 @@ def longest_key(draw: Draw) -> Made:
 
 
 KEY_KINDS: dict[str, Build] = {
-    build.__name__: build for build in (odd_name, unprintable_name, other_suffix, other_place, odd_partner, longest_key)
+    build.__name__: build
+    for build in (odd_name, unprintable_name, other_suffix, other_place, odd_partner, longest_key)
 }

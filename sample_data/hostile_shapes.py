@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sample_data.hostile_draw import LOADED, QUARANTINED, REJECTED, ROWS, Build, Draw, Made, plain, text, with_value
+from sample_data.hostile_draw import (
+    LOADED,
+    QUARANTINED,
+    REJECTED,
+    ROWS,
+    Build,
+    Draw,
+    Made,
+    plain,
+    text,
+    with_value,
+)
 from sample_data.sales_rows import COLUMNS
 
 HEADER, LINE = "header", r"line \d+"
@@ -18,21 +29,33 @@ def line_ends(draw: Draw) -> Made:
     else:
         ends = [draw.random.choice(("\n", "\r\n", "\r")) for _ in lines]
     joined = "".join(line + end for line, end in zip(lines, ends, strict=True))
-    return Made(body=draw.pick((joined, joined.rstrip("\r\n"), joined + "\n\n \n", joined + "\r\n" * 50)).encode())
+    return Made(
+        body=draw.pick(
+            (joined, joined.rstrip("\r\n"), joined + "\n\n \n", joined + "\r\n" * 50)
+        ).encode()
+    )
 
 
 def blank_lines(draw: Draw) -> Made:
     """Lines of nothing or of blanks between the records are no records."""
     lines = plain(draw).decode().splitlines()
     at = draw.row()
-    return Made(body="\n".join([*lines[:at], *draw.pick((["", ""], [" "], ["\t"], [""] * 30)), *lines[at:]]).encode())
+    return Made(
+        body="\n".join(
+            [*lines[:at], *draw.pick((["", ""], [" "], ["\t"], [""] * 30)), *lines[at:]]
+        ).encode()
+    )
 
 
 def other_delimiter(draw: Draw) -> Made:
     """Semicolons, tabs, pipes, and what spreadsheets put before them."""
     delimiter = draw.pick((";", "\t", "|", ":"))
     first_line = draw.pick(("", "sep=;\n", "#fields\n"))
-    return Made(body=(first_line + text(draw.records(), delimiter=delimiter)).encode(), fates=REJECTED, place=HEADER)
+    return Made(
+        body=(first_line + text(draw.records(), delimiter=delimiter)).encode(),
+        fates=REJECTED,
+        place=HEADER,
+    )
 
 
 def columns_missing(draw: Draw) -> Made:
@@ -45,14 +68,18 @@ def columns_missing(draw: Draw) -> Made:
 
 def columns_extra(draw: Draw) -> Made:
     """A column that the contract does not know, also one without a name."""
-    name = draw.pick(("Comment", "", " ", "Unnamed: 0", "=1+1", "Region.1", "\u202eEvil", "x" * 5000))
+    name = draw.pick(
+        ("Comment", "", " ", "Unnamed: 0", "=1+1", "Region.1", "\u202eEvil", "x" * 5000)
+    )
     records = [[*record, "?"] for record in draw.records()]
     return Made(body=text(records, header=[*COLUMNS, name]).encode(), fates=REJECTED, place=HEADER)
 
 
 def columns_of_nothing(draw: Draw) -> Made:
     """Delimiters behind the header and the records, or behind one of them: empty columns are none."""
-    header, record = draw.pick(((",,,", ",,,"), ("", ","), (",", ""), (",\u00a0", ", "), ("", ",,")))
+    header, record = draw.pick(
+        ((",,,", ",,,"), ("", ","), (",", ""), (",\u00a0", ", "), ("", ",,"))
+    )
     first, *lines = plain(draw).decode().splitlines()
     return Made(body="\n".join([first + header, *(line + record for line in lines)]).encode())
 
@@ -70,7 +97,13 @@ def columns_repeated(draw: Draw) -> Made:
 def columns_reordered(draw: Draw) -> Made:
     """Any order is fine, and any spelling that differs in case, blanks and underscores only."""
     order = draw.random.sample(range(len(COLUMNS)), len(COLUMNS))
-    spellings: tuple[Callable[[str], str], ...] = (str, str.upper, str.lower, _underscored, " {} ".format)
+    spellings: tuple[Callable[[str], str], ...] = (
+        str,
+        str.upper,
+        str.lower,
+        _underscored,
+        " {} ".format,
+    )
     spell = draw.pick(spellings)
     table = [[record[at] for at in order] for record in draw.records()]
     return Made(body=text(table, header=[spell(COLUMNS[at]) for at in order]).encode())
@@ -102,7 +135,10 @@ def header_again(draw: Draw) -> Made:
 def header_over_two_lines(draw: Draw) -> Made:
     """A column name with a line break in quotes."""
     header = ",".join(COLUMNS).replace("Order ID", '"Order\nID"')
-    return Made(body=(header + "\n" + plain(draw).decode().split("\n", 1)[1]).encode(), fates=LOADED | REJECTED)
+    return Made(
+        body=(header + "\n" + plain(draw).decode().split("\n", 1)[1]).encode(),
+        fates=LOADED | REJECTED,
+    )
 
 
 def fields_missing_or_extra(draw: Draw) -> Made:
@@ -117,8 +153,19 @@ def fields_missing_or_extra(draw: Draw) -> Made:
 
 def trailing_garbage(draw: Draw) -> Made:
     """A remark, a total or the end of a log after the last record."""
-    ending = draw.pick(("-- 20 rows exported --", "Total,,,,,,20", "EOF", "# end of file", "(20 rows affected)", "\\."))
-    return Made(body=plain(draw) + ending.encode(), fates=QUARANTINED, rows=ROWS + 1, bad_rows=(ROWS + 1,))
+    ending = draw.pick(
+        (
+            "-- 20 rows exported --",
+            "Total,,,,,,20",
+            "EOF",
+            "# end of file",
+            "(20 rows affected)",
+            "\\.",
+        )
+    )
+    return Made(
+        body=plain(draw) + ending.encode(), fates=QUARANTINED, rows=ROWS + 1, bad_rows=(ROWS + 1,)
+    )
 
 
 def huge_field(draw: Draw) -> Made:
@@ -134,8 +181,13 @@ def thousands_of_columns(draw: Draw) -> Made:
     """Ten thousand columns in the header, or in one record; and more than any reader takes."""
     many = draw.pick((10_000, 19_000, 25_000))
     if draw.turn % 2 == 0:
-        header = [*COLUMNS, *(f"extra column {index} of file {draw.number}" for index in range(many))]
-        return Made(body=text(draw.records(), header=header).encode(), fates=REJECTED, place=r"header|line")
+        header = [
+            *COLUMNS,
+            *(f"extra column {index} of file {draw.number}" for index in range(many)),
+        ]
+        return Made(
+            body=text(draw.records(), header=header).encode(), fates=REJECTED, place=r"header|line"
+        )
     records, row = draw.records(), draw.row()
     records[row - 1] += [""] * many
     if many > 20_000:
@@ -163,7 +215,16 @@ def text_after_a_quote(draw: Draw) -> Made:
 def odd_quotes(draw: Draw) -> Made:
     """Quotes, backslashes and delimiters that RFC 4180 allows."""
     changed, _ = with_value(draw, "Country", "@@")
-    variants = ('"Ja""pan"', '"Japan, East"', 'Ja"pan', "Ja'pan", '"Japan\\"', "Ja\\npan", "\\N", '"#Japan"')
+    variants = (
+        '"Ja""pan"',
+        '"Japan, East"',
+        'Ja"pan',
+        "Ja'pan",
+        '"Japan\\"',
+        "Ja\\npan",
+        "\\N",
+        '"#Japan"',
+    )
     return Made(body=changed.replace("@@", draw.pick(variants)).encode())
 
 
@@ -173,7 +234,9 @@ def value_over_lines(draw: Draw) -> Made:
     if draw.turn % 3 == 2:
         body = changed.replace("\n", "\r\n", 3).replace("@@", '"Ja\npan"')
         return Made(body=body.encode(), fates=REJECTED, place=LINE)
-    return Made(body=changed.replace("@@", draw.pick(('"Ja\npan"', '"Japan\n\n"', '"\nJapan,\n"'))).encode())
+    return Made(
+        body=changed.replace("@@", draw.pick(('"Ja\npan"', '"Japan\n\n"', '"\nJapan,\n"'))).encode()
+    )
 
 
 SHAPE_KINDS: dict[str, Build] = {

@@ -26,12 +26,22 @@ CODE = (
     "`id`", "$(id)", "%s%s%n", "\\x00", "NULL", "None", "undefined", "true", "[]", "{}", "😀" * 20, "e\u0301", "é",
     "\u202eлоБ", "ﷺ", "T̷̢̛͖", "🏳️‍🌈", "a" * 60, "東京",
 )  # fmt: skip
-MEASURES = ("Units Sold", "Unit Price", "Unit Cost", "Total Revenue", "Total Cost", "Total Profit", "Order ID")
+MEASURES = (
+    "Units Sold",
+    "Unit Price",
+    "Unit Cost",
+    "Total Revenue",
+    "Total Cost",
+    "Total Profit",
+    "Order ID",
+)
 
 
 def date_that_is_none(draw: Draw) -> Made:
     """One date that does not exist, is written otherwise, or lies outside the contract."""
-    changed, row = with_value(draw, draw.random.choice(("Order Date", "Ship Date")), draw.pick(DATES))
+    changed, row = with_value(
+        draw, draw.random.choice(("Order Date", "Ship Date")), draw.pick(DATES)
+    )
     return Made(body=changed.encode(), fates=QUARANTINED, bad_rows=(row,))
 
 
@@ -60,7 +70,11 @@ def formula(draw: Draw) -> Made:
 
 def code(draw: Draw) -> Made:
     """What a database, a shell, a browser or a template would execute, and letters that few systems survive."""
-    return Made(body=with_value(draw, draw.random.choice(("Region", "Country")), draw.pick(CODE))[0].encode())
+    return Made(
+        body=with_value(draw, draw.random.choice(("Region", "Country")), draw.pick(CODE))[
+            0
+        ].encode()
+    )
 
 
 def text_not_allowed(draw: Draw) -> Made:
@@ -77,7 +91,12 @@ def text_not_allowed(draw: Draw) -> Made:
 def totals_that_do_not_add_up(draw: Draw) -> Made:
     """Money that parses and is wrong by a cent or by billions."""
     column, value = draw.pick(
-        (("Total Revenue", "0.00"), ("Total Cost", "999999999999.99"), ("Total Profit", "0.00"), ("Total Profit", "-1"))
+        (
+            ("Total Revenue", "0.00"),
+            ("Total Cost", "999999999999.99"),
+            ("Total Profit", "0.00"),
+            ("Total Profit", "-1"),
+        )
     )
     changed, row = with_value(draw, column, value)
     return Made(body=changed.encode(), fates=QUARANTINED, bad_rows=(row,))

@@ -83,11 +83,20 @@ class Written:
 
 def order_number(serial: int) -> int:
     """A nine-digit order number; different for different serials below 900 million."""
-    return 100_000_000 + serial * 387_420_497 % 900_000_000  # no common factor, so the product is a permutation
+    return (
+        100_000_000 + serial * 387_420_497 % 900_000_000
+    )  # no common factor, so the product is a permutation
 
 
 def write_file(
-    path: Path, *, rows: int, span: Span, seed: str, first_serial: int = 0, style: Style | None = None, repeats: int = 0
+    path: Path,
+    *,
+    rows: int,
+    span: Span,
+    seed: str,
+    first_serial: int = 0,
+    style: Style | None = None,
+    repeats: int = 0,
 ) -> Written:
     """Write a Sales Records file of `rows` records with order dates in `span`; the same arguments give the same bytes.
 
@@ -107,7 +116,11 @@ def write_file(
                 lines.clear()
         file.write("".join(line + new_line for line in lines).encode())
     revenue, cost = cents
-    totals = {"total_revenue": money(revenue), "total_cost": money(cost), "total_profit": money(revenue - cost)}
+    totals = {
+        "total_revenue": money(revenue),
+        "total_cost": money(cost),
+        "total_profit": money(revenue - cost),
+    }
     return Written(rows=rows, superseded=repeats, totals=totals)
 
 
@@ -117,7 +130,9 @@ def money(cents: int) -> Decimal:
 
 
 def _header(style: Style) -> str:
-    return _line("ID", [name.replace(" ", "_") if style.underscores else name for name in COLUMNS], style)
+    return _line(
+        "ID", [name.replace(" ", "_") if style.underscores else name for name in COLUMNS], style
+    )
 
 
 def _line(running_number: str, values: list[str], style: Style) -> str:
@@ -128,12 +143,21 @@ def _line(running_number: str, values: list[str], style: Style) -> str:
 
 
 def _lines(
-    rows: int, span: Span, random: Random, first_serial: int, style: Style, repeats: int, cents: list[int]
+    rows: int,
+    span: Span,
+    random: Random,
+    first_serial: int,
+    style: Style,
+    repeats: int,
+    cents: list[int],
 ) -> Iterator[str]:
     """The records as text; adds revenue and cost of those that no later record replaces to `cents`."""
     chance = random.random
     days = span.days
-    dates = [_us_date(span.first + timedelta(days=day)) for day in range(days + LONGEST_DISPATCH_DAYS + 1)]
+    dates = [
+        _us_date(span.first + timedelta(days=day))
+        for day in range(days + LONGEST_DISPATCH_DAYS + 1)
+    ]
     places = [(region, _quoted(country, style)) for region, country in PLACES]
     items = [(name, price, cost, _text(price), _text(cost)) for name, price, cost in ITEMS]
     for index in range(rows):

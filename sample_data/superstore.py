@@ -64,13 +64,17 @@ class MonthFile:
     profit: Decimal
 
 
-def generate(out: Path, *, seed: int, months: int, rows: int, first: date = date(2016, 1, 1)) -> list[MonthFile]:
+def generate(
+    out: Path, *, seed: int, months: int, rows: int, first: date = date(2016, 1, 1)
+) -> list[MonthFile]:
     """Write `rows` order lines in one file for each of the `months` from `first`; equal arguments give equal bytes.
 
     Raises ValueError when a month would have no line.
     """
     if months < 1 or rows < months:
-        raise ValueError(f"months={months}, rows={rows}: at least one month, and a line for each, are needed")
+        raise ValueError(
+            f"months={months}, rows={rows}: at least one month, and a line for each, are needed"
+        )
     random = Random(f"{seed}/superstore")  # noqa: S311 - sample data
     customers = _customers(random)
     records: list[Record] = []
@@ -104,7 +108,9 @@ def _write(out: Path, folder: str, records: Sequence[Record]) -> MonthFile:
         writer = csv.DictWriter(stream, HEADER, lineterminator="\r\n")
         writer.writeheader()
         writer.writerows(records)
-    sales, profit = (sum((Decimal(one[name]) for one in records), Decimal(0)) for name in ("Sales", "Profit"))
+    sales, profit = (
+        sum((Decimal(one[name]) for one in records), Decimal(0)) for name in ("Sales", "Profit")
+    )
     return MonthFile(path=path, folder=folder, rows=len(records), sales=sales, profit=profit)
 
 
@@ -122,16 +128,23 @@ def _customers(random: Random) -> list[Record]:
     ]
 
 
-def _month(random: Random, customers: Sequence[Record], first: date, rows: int, before: int) -> list[Record]:
+def _month(
+    random: Random, customers: Sequence[Record], first: date, rows: int, before: int
+) -> list[Record]:
     """So many lines of orders in the month, numbered from `before`."""
     records: list[Record] = []
     while len(records) < rows:
-        order, products = _order(random, random.choice(customers), first, before + len(records)), list(PRODUCTS)
+        order, products = (
+            _order(random, random.choice(customers), first, before + len(records)),
+            list(PRODUCTS),
+        )
         for _ in range(min(random.randint(1, MOST_LINES), rows - len(records))):
             product = random.choice(products)
             if random.random() >= TWICE:
                 products.remove(product)
-            records.append({"Row ID": str(before + len(records) + 1), **order, **_line(random, product)})
+            records.append(
+                {"Row ID": str(before + len(records) + 1), **order, **_line(random, product)}
+            )
     return records
 
 
@@ -186,7 +199,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--months", type=int, default=48)
     parser.add_argument("--rows", type=int, default=9994)
-    parser.add_argument("--split", type=Path, help="a published file to cut up instead of generating one")
+    parser.add_argument(
+        "--split", type=Path, help="a published file to cut up instead of generating one"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the files")
     options = parser.parse_args(arguments)
     if options.split:
@@ -194,7 +209,9 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         files = generate(options.out, seed=options.seed, months=options.months, rows=options.rows)
     for file in files:
-        print(f"{file.folder}/{file.path.name}  rows {file.rows:>6}  sales {file.sales:>14}  profit {file.profit:>14}")
+        print(
+            f"{file.folder}/{file.path.name}  rows {file.rows:>6}  sales {file.sales:>14}  profit {file.profit:>14}"
+        )
     return 0
 
 

@@ -17,14 +17,29 @@ PIPED_WIDTH = 140  # a log file has no width; without one, rich would fold table
 console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
-def table(title: str, headers: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[int] = ()) -> None:
+def table(
+    title: str,
+    headers: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    right: Iterable[int] = (),
+) -> None:
     """Print a table; `right` lists the columns that hold figures."""
     figures = set(right)
-    view = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    view = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )
     for position, header in enumerate(headers):
         is_figure = position in figures
         whole = is_figure or position == 0
-        view.add_column(header, justify="right" if is_figure else "left", no_wrap=whole, overflow="fold")
+        view.add_column(
+            header, justify="right" if is_figure else "left", no_wrap=whole, overflow="fold"
+        )
     for row in rows:
         view.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     console.print(view)
@@ -60,7 +75,9 @@ def confirm(word: str, what: str, *, yes: bool) -> None:
     try:
         answer = input(f"{what} Type {word!r} to go on: ")
     except EOFError as error:
-        raise NotConfirmed(f"nobody answered, so nothing was done; type {word!r} when asked, or give --yes") from error
+        raise NotConfirmed(
+            f"nobody answered, so nothing was done; type {word!r} when asked, or give --yes"
+        ) from error
     if answer.strip() != word:
         raise NotConfirmed(f"{answer!r} is not {word!r}, so nothing was done")
 

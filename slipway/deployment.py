@@ -37,7 +37,9 @@ class Deployment:
     def output(self, key: str) -> str:
         """A stack output; NotDeployed names the key when no stack has it."""
         if key not in self.outputs:
-            raise NotDeployed(f"no stack of environment {self.environment!r} outputs {key!r}; deploy it again")
+            raise NotDeployed(
+                f"no stack of environment {self.environment!r} outputs {key!r}; deploy it again"
+            )
         return self.outputs[key]
 
     def client(self, service: str) -> Any:
@@ -47,12 +49,16 @@ class Deployment:
     @cached_property
     def file_ledger(self) -> Any:
         """The DynamoDB table with one entry per file."""
-        return boto3.resource("dynamodb", region_name=self.region).Table(self.output("FileLedgerName"))
+        return boto3.resource("dynamodb", region_name=self.region).Table(
+            self.output("FileLedgerName")
+        )
 
     @cached_property
     def run_ledger(self) -> Any:
         """The DynamoDB table with one entry per run, and the claim."""
-        return boto3.resource("dynamodb", region_name=self.region).Table(self.output("RunLedgerName"))
+        return boto3.resource("dynamodb", region_name=self.region).Table(
+            self.output("RunLedgerName")
+        )
 
 
 def state_directory() -> Path:
@@ -69,9 +75,15 @@ def connect(environment: str) -> Deployment:
     """
     if environment == LOCAL:
         _point_at_local_cloud()
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or boto3.Session().region_name
+    region = (
+        os.environ.get("AWS_REGION")
+        or os.environ.get("AWS_DEFAULT_REGION")
+        or boto3.Session().region_name
+    )
     if not region:
-        raise NotDeployed("no AWS region is set; set AWS_REGION or choose a profile with AWS_PROFILE")
+        raise NotDeployed(
+            "no AWS region is set; set AWS_REGION or choose a profile with AWS_PROFILE"
+        )
     return Deployment(environment=environment, region=region, outputs=_outputs(environment, region))
 
 

@@ -12,7 +12,16 @@ from typing import Any
 from pipeline.steps import RESUMABLE
 
 FILE_STATUSES = (
-    *("waiting", "claimed", "loaded", "set_aside", "duplicate", "rejected", "registering", "ignored"),
+    *(
+        "waiting",
+        "claimed",
+        "loaded",
+        "set_aside",
+        "duplicate",
+        "rejected",
+        "registering",
+        "ignored",
+    ),
     *("arriving", "incomplete", "replaced"),
 )
 QUEUES = (
@@ -26,7 +35,9 @@ Commands = Any  # argparse keeps the type of add_subparsers private
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; `command` names the module that carries it out."""
-    parser = argparse.ArgumentParser(prog="slipway", description="Run, feed, question and repair a Slipway pipeline.")
+    parser = argparse.ArgumentParser(
+        prog="slipway", description="Run, feed, question and repair a Slipway pipeline."
+    )
     parser.add_argument(
         "--environment",
         default="local",
@@ -43,22 +54,29 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _demo(commands: Commands) -> None:
-    demo = commands.add_parser("demo", help="start, deploy, upload sample files, and show every row and cent")
+    demo = commands.add_parser(
+        "demo", help="start, deploy, upload sample files, and show every row and cent"
+    )
     demo.add_argument("--rows", type=int, default=100_000, help="rows in all (default: 100000)")
     demo.add_argument("--months", type=int, default=24, help="monthly files (default: 24)")
     demo.add_argument("--seed", type=int, default=7, help="seed of the generator (default: 7)")
-    demo.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards")
+    demo.add_argument(
+        "--keep", action="store_true", help="leave the embedded AWS running afterwards"
+    )
 
 
 def _up_and_down(commands: Commands) -> None:
     commands.add_parser(
-        "up", help="start the embedded AWS, or keep the running one, and deploy the application into it"
+        "up",
+        help="start the embedded AWS, or keep the running one, and deploy the application into it",
     )
     commands.add_parser("down", help="stop the embedded AWS and everything that runs in it")
 
 
 def _upload(commands: Commands) -> None:
-    upload = commands.add_parser("upload", help="send files as a partner would, by SFTP, and follow them")
+    upload = commands.add_parser(
+        "upload", help="send files as a partner would, by SFTP, and follow them"
+    )
     upload.add_argument("files", nargs="+", metavar="FILE")
     upload.add_argument("--dataset", required=True)
     upload.add_argument("--no-wait", action="store_true", help="return once the files are sent")
@@ -67,34 +85,58 @@ def _upload(commands: Commands) -> None:
 
 
 def _query(commands: Commands) -> None:
-    query = commands.add_parser("query", help="ask Athena or the warehouse: a SELECT, or a sample query by its name")
-    query.add_argument("sql", nargs="?", metavar="SQL|NAME", help="tables: processed.<dataset>, curated.<model>")
-    query.add_argument("--list", action="store_true", help="the sample queries, and what each answers")
+    query = commands.add_parser(
+        "query", help="ask Athena or the warehouse: a SELECT, or a sample query by its name"
+    )
+    query.add_argument(
+        "sql", nargs="?", metavar="SQL|NAME", help="tables: processed.<dataset>, curated.<model>"
+    )
+    query.add_argument(
+        "--list", action="store_true", help="the sample queries, and what each answers"
+    )
     engine = query.add_mutually_exclusive_group()
     engine.add_argument("--warehouse", action="store_true", help="ask Redshift instead of Athena")
-    engine.add_argument("--workgroup", metavar="NAME", help="Athena workgroup of a team (default: of all analysts)")
-    query.add_argument("--rows", type=int, default=50, help="how many to show; 0 shows all (default: 50)")
-    query.add_argument("--format", choices=("table", "csv"), default="table", help="csv always has every row")
-    query.add_argument("--output", metavar="FILE", help="write every row to a .csv or .parquet file instead")
+    engine.add_argument(
+        "--workgroup", metavar="NAME", help="Athena workgroup of a team (default: of all analysts)"
+    )
+    query.add_argument(
+        "--rows", type=int, default=50, help="how many to show; 0 shows all (default: 50)"
+    )
+    query.add_argument(
+        "--format", choices=("table", "csv"), default="table", help="csv always has every row"
+    )
+    query.add_argument(
+        "--output", metavar="FILE", help="write every row to a .csv or .parquet file instead"
+    )
 
 
 def _warehouse(commands: Commands) -> None:
-    warehouse = commands.add_parser("warehouse", help="the warehouse: load a dataset's tables into it by hand")
+    warehouse = commands.add_parser(
+        "warehouse", help="the warehouse: load a dataset's tables into it by hand"
+    )
     actions = warehouse.add_subparsers(dest="action", required=True, metavar="ACTION")
-    load = actions.add_parser("load", help="bring its tables to what the lake holds, and compare every cent")
+    load = actions.add_parser(
+        "load", help="bring its tables to what the lake holds, and compare every cent"
+    )
     load.add_argument("dataset", metavar="DATASET")
     _add_no_wait(load)
 
 
 def _report(commands: Commands) -> None:
-    report = commands.add_parser("report", help="a dataset's dashboard as one HTML file that opens anywhere")
+    report = commands.add_parser(
+        "report", help="a dataset's dashboard as one HTML file that opens anywhere"
+    )
     report.add_argument("--dataset", help="default: every dataset that has a dashboard")
     report.add_argument("--output", metavar="FILE", help="where to write it")
     report.add_argument("--open", action="store_true", help="open it in the browser")
 
 
 def _files(commands: Commands) -> None:
-    actions = Group(commands, "files", "files that partners sent: list, whole history, set aside, release, accept")
+    actions = Group(
+        commands,
+        "files",
+        "files that partners sent: list, whole history, set aside, release, accept",
+    )
     listing = actions.action("list", "files with their fate and counts")
     listing.add_argument("--status", choices=FILE_STATUSES)
     show = actions.action("show", "whole history of one content: deliveries, runs, replays, counts")
@@ -106,19 +148,29 @@ def _files(commands: Commands) -> None:
     _add_hash(release)
     accept = actions.action("accept", "load a file although its upload is not known to be complete")
     accept.add_argument("file", metavar="KEY", help="where it landed, or its name")
-    accept.add_argument("--version", metavar="ID", help="which object, if several landed there (default: the newest)")
+    accept.add_argument(
+        "--version",
+        metavar="ID",
+        help="which object, if several landed there (default: the newest)",
+    )
     actions.default("list", listing)
 
 
 def _runs(commands: Commands) -> None:
-    actions = Group(commands, "runs", "runs: list, show, start, retry, release a stuck claim, roll back")
+    actions = Group(
+        commands, "runs", "runs: list, show, start, retry, release a stuck claim, roll back"
+    )
     listing = actions.action("list", "runs, oldest first")
-    listing.add_argument("--limit", type=int, default=20, help="newest runs per dataset (default: 20)")
+    listing.add_argument(
+        "--limit", type=int, default=20, help="newest runs per dataset (default: 20)"
+    )
     _add_run(actions.action("show", "everything the ledger holds on one run, and its files"))
     actions.action("start", "start a run now; it takes the files that wait")
     retry = actions.action("retry", "go on with a failed run under its id")
     _add_run(retry)
-    retry.add_argument("--from", dest="step", choices=tuple(RESUMABLE), help="default: the step that failed")
+    retry.add_argument(
+        "--from", dest="step", choices=tuple(RESUMABLE), help="default: the step that failed"
+    )
     _add_no_wait(retry)
     actions.action("release", "free a dataset whose run died without giving it back")
     rollback = actions.action("rollback", "put every table back to its snapshot before a run")
@@ -137,8 +189,15 @@ def _quarantine(commands: Commands) -> None:
     listing.add_argument("--limit", type=int, default=20)
     show = actions.action("show", "one record: every reason, and its line as it was sent")
     _add_hash(show)
-    show.add_argument("record", type=int, metavar="RECORD", help="number of the record in its file; the first is 1")
-    export = actions.action("export", "open records as one CSV per file, to be corrected and replayed")
+    show.add_argument(
+        "record",
+        type=int,
+        metavar="RECORD",
+        help="number of the record in its file; the first is 1",
+    )
+    export = actions.action(
+        "export", "open records as one CSV per file, to be corrected and replayed"
+    )
     export.add_argument("--output", required=True, metavar="DIR")
     _add_selection(export)
     _replay(actions)
@@ -147,19 +206,36 @@ def _quarantine(commands: Commands) -> None:
 
 def _replay(actions: Group) -> None:
     replay = actions.action("replay", "load corrected files, or judge refused records again")
-    replay.add_argument("files", nargs="*", metavar="FILE", help="corrected files, as `export` wrote them")
-    replay.add_argument("--origin", metavar="SHA", help="hash of the file that the records come from")
+    replay.add_argument(
+        "files", nargs="*", metavar="FILE", help="corrected files, as `export` wrote them"
+    )
+    replay.add_argument(
+        "--origin", metavar="SHA", help="hash of the file that the records come from"
+    )
     anew = replay.add_mutually_exclusive_group()
-    anew.add_argument("--file", action="append", metavar="SHA", help="judge the refused records of this file again")
-    anew.add_argument("--all", action="store_true", help="judge the open records of all files again")
+    anew.add_argument(
+        "--file",
+        action="append",
+        metavar="SHA",
+        help="judge the refused records of this file again",
+    )
+    anew.add_argument(
+        "--all", action="store_true", help="judge the open records of all files again"
+    )
     _add_no_wait(replay)
 
 
 def _backfill(commands: Commands) -> None:
-    backfill = commands.add_parser("backfill", help="load files from raw again, under the contract as it is now")
+    backfill = commands.add_parser(
+        "backfill", help="load files from raw again, under the contract as it is now"
+    )
     _add_dataset(backfill)
-    backfill.add_argument("--files", nargs="+", metavar="SHA", help="only these (default: every loaded file)")
-    backfill.add_argument("--plan", action="store_true", help="show what would be rewritten, and stop")
+    backfill.add_argument(
+        "--files", nargs="+", metavar="SHA", help="only these (default: every loaded file)"
+    )
+    backfill.add_argument(
+        "--plan", action="store_true", help="show what would be rewritten, and stop"
+    )
     _add_no_wait(backfill)
 
 
@@ -170,17 +246,25 @@ def _contract(commands: Commands) -> None:
     diff.add_argument("old", metavar="OLD")
     diff.add_argument("new", metavar="NEW")
     diff.add_argument("--format", choices=("table", "json"), default="table")
-    actions.add_parser("check", help="fail when a contract changed in a breaking way under the same version")
+    actions.add_parser(
+        "check", help="fail when a contract changed in a breaking way under the same version"
+    )
 
 
 def _redrive(commands: Commands) -> None:
-    redrive = commands.add_parser("redrive", help="give every dead letter another try, and say what it was about")
+    redrive = commands.add_parser(
+        "redrive", help="give every dead letter another try, and say what it was about"
+    )
     redrive.add_argument("--queue", choices=QUEUES, help="only these (default: all)")
-    redrive.add_argument("--plan", action="store_true", help="show the messages and leave them as they are")
+    redrive.add_argument(
+        "--plan", action="store_true", help="show the messages and leave them as they are"
+    )
 
 
 def _maintain(commands: Commands) -> None:
-    maintain = commands.add_parser("maintain", help="join small files, expire snapshots, remove orphans, by contract")
+    maintain = commands.add_parser(
+        "maintain", help="join small files, expire snapshots, remove orphans, by contract"
+    )
     _add_dataset(maintain)
     _add_no_wait(maintain)
 
@@ -195,14 +279,20 @@ def _erase(commands: Commands) -> None:
     )
     _add_dataset(erase)
     erase.add_argument(
-        "--subject-file", required=True, metavar="FILE", help="file with the subject's value; - reads standard input"
+        "--subject-file",
+        required=True,
+        metavar="FILE",
+        help="file with the subject's value; - reads standard input",
     )
     _add_yes(erase)
     _add_no_wait(erase)
 
 
 def _doctor(commands: Commands) -> None:
-    commands.add_parser("doctor", help="what is stuck (then it ends with 1), what waits for a person, and what to type")
+    commands.add_parser(
+        "doctor",
+        help="what is stuck (then it ends with 1), what waits for a person, and what to type",
+    )
 
 
 def _alerts(commands: Commands) -> None:
@@ -243,7 +333,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", metavar="RUN_ID", help="only records that this run refused")
-    parser.add_argument("--rule", metavar="RULE", help="only records that broke this rule, e.g. order_date.type")
+    parser.add_argument(
+        "--rule", metavar="RULE", help="only records that broke this rule, e.g. order_date.type"
+    )
     parser.add_argument("--file", metavar="SHA", help="only records of this file")
 
 

@@ -24,17 +24,25 @@ class AlertsStack(PipelineStack):
     """Encrypted topics with their e-mail subscriptions, and what publishes to them."""
 
     def __init__(self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack) -> None:
-        super().__init__(scope, "Alerts", blueprint=blueprint, description="topics, subscriptions, what is told")
+        super().__init__(
+            scope, "Alerts", blueprint=blueprint, description="topics, subscriptions, what is told"
+        )
         self.key = storage.operations_key
         people = blueprint.settings.alerts
-        owners = {email: _only(datasets) for email, datasets in owners_of(blueprint.contracts).items()}
+        owners = {
+            email: _only(datasets) for email, datasets in owners_of(blueprint.contracts).items()
+        }
         look = {"severity": NEEDS_A_LOOK}
         warned = {
             **dict.fromkeys(people.quality_warning, look),
             **{email: {**owners[email], **look} for email in owners},
         }
-        self.file_rejected = self._topic("FileRejected", "Slipway: file rejected", people.file_rejected, owners)
-        self.run_succeeded = self._topic("RunSucceeded", "Slipway: run succeeded", people.run_succeeded, warned)
+        self.file_rejected = self._topic(
+            "FileRejected", "Slipway: file rejected", people.file_rejected, owners
+        )
+        self.run_succeeded = self._topic(
+            "RunSucceeded", "Slipway: run succeeded", people.run_succeeded, warned
+        )
         self.run_failed = self._topic("RunFailed", "Slipway: run failed", people.run_failed, owners)
         self.alarms = self._topic("Alarms", "Slipway: alarm", people.alarms, {})
         self._let_alarms_publish(self.alarms)
@@ -46,7 +54,9 @@ class AlertsStack(PipelineStack):
             file_ledger=storage.file_ledger,
         )
         self.bursts = parts.bursts()
-        self.announce = parts.machine(parts.announce_rejections(self.bursts), self._by_substitution())
+        self.announce = parts.machine(
+            parts.announce_rejections(self.bursts), self._by_substitution()
+        )
         self.publish(
             FileRejectedTopicArn=self.file_rejected.topic_arn,
             RunSucceededTopicArn=self.run_succeeded.topic_arn,
@@ -63,14 +73,22 @@ class AlertsStack(PipelineStack):
         }
 
     def _topic(
-        self, construct_id: str, display_name: str, emails: Sequence[str], filtered: Mapping[str, Filter]
+        self,
+        construct_id: str,
+        display_name: str,
+        emails: Sequence[str],
+        filtered: Mapping[str, Filter],
     ) -> sns.Topic:
         """A topic that tells `emails` everything, and others what passes their filter."""
-        topic = sns.Topic(self, construct_id, display_name=display_name, master_key=self.key, enforce_ssl=True)
+        topic = sns.Topic(
+            self, construct_id, display_name=display_name, master_key=self.key, enforce_ssl=True
+        )
         for email in emails:
             topic.add_subscription(subscriptions.EmailSubscription(email))
         for email, policy in filtered.items():
-            if email not in emails:  # SNS refuses a second subscription of one address with another filter
+            if (
+                email not in emails
+            ):  # SNS refuses a second subscription of one address with another filter
                 topic.add_subscription(subscriptions.EmailSubscription(email, filter_policy=policy))
         return topic
 

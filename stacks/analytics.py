@@ -27,9 +27,19 @@ class AnalyticsStack(PipelineStack):
     """Workgroups, named queries and views."""
 
     def __init__(
-        self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack, processing: ProcessingStack
+        self,
+        scope: Construct,
+        *,
+        blueprint: Blueprint,
+        storage: StorageStack,
+        processing: ProcessingStack,
     ) -> None:
-        super().__init__(scope, "Analytics", blueprint=blueprint, description="Athena workgroups, queries and views")
+        super().__init__(
+            scope,
+            "Analytics",
+            blueprint=blueprint,
+            description="Athena workgroups, queries and views",
+        )
         self._blueprint = blueprint
         self.add_stack_dependency(processing, reason="views live in its databases")
         limits = blueprint.settings.athena
@@ -45,7 +55,9 @@ class AnalyticsStack(PipelineStack):
                 athena_view(self, construct_id, catalog_id=self.account, view=view)
         self.publish(WorkgroupName=workgroup.name)
 
-    def _workgroup(self, team: str, scan_limit_gib: int, storage: StorageStack) -> athena.CfnWorkGroup:
+    def _workgroup(
+        self, team: str, scan_limit_gib: int, storage: StorageStack
+    ) -> athena.CfnWorkGroup:
         kinds = athena.CfnWorkGroup
         return kinds(
             self,
@@ -57,7 +69,9 @@ class AnalyticsStack(PipelineStack):
                 enforce_work_group_configuration=True,
                 publish_cloud_watch_metrics_enabled=True,
                 bytes_scanned_cutoff_per_query=scan_limit_gib * GIB,
-                engine_version=kinds.EngineVersionProperty(selected_engine_version="Athena engine version 3"),
+                engine_version=kinds.EngineVersionProperty(
+                    selected_engine_version="Athena engine version 3"
+                ),
                 result_configuration=kinds.ResultConfigurationProperty(
                     output_location=f"s3://{storage.results.bucket_name}/{team}/",
                     encryption_configuration=kinds.EncryptionConfigurationProperty(

@@ -35,22 +35,39 @@ def compose(app: App, blueprint: Blueprint) -> None:
     alerts = AlertsStack(app, blueprint=blueprint, storage=storage)
     processing = ProcessingStack(app, blueprint=blueprint, storage=storage)
     analytics = AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
-    serving: list[DatasetMachine] = []  # what a run starts once its tables have changed: one machine of each feature
+    serving: list[
+        DatasetMachine
+    ] = []  # what a run starts once its tables have changed: one machine of each feature
     if blueprint.settings.features.warehouse:
         network = NetworkStack(app, blueprint=blueprint, storage=storage)
-        serving.append(WarehouseStack(app, blueprint=blueprint, storage=storage, network=network).load)
+        serving.append(
+            WarehouseStack(app, blueprint=blueprint, storage=storage, network=network).load
+        )
     if blueprint.settings.features.quicksight:
-        from stacks.quicksight import QuickSightStack  # its classes of the CDK take a third of all imports' time
+        from stacks.quicksight import (
+            QuickSightStack,
+        )  # its classes of the CDK take a third of all imports' time
 
         described = dashboards_of(blueprint.root, blueprint.contracts)
-        shown = QuickSightStack(app, blueprint=blueprint, storage=storage, alerts=alerts, dashboards=described)
-        shown.add_stack_dependency(analytics, reason="the data source names the workgroup of analysts")
+        shown = QuickSightStack(
+            app, blueprint=blueprint, storage=storage, alerts=alerts, dashboards=described
+        )
+        shown.add_stack_dependency(
+            analytics, reason="the data source names the workgroup of analysts"
+        )
         shown.add_stack_dependency(processing, reason="datasets name the curated database")
         serving.append(shown.refresh)
     orchestration = OrchestrationStack(
-        app, blueprint=blueprint, storage=storage, alerts=alerts, processing=processing, serving=serving
+        app,
+        blueprint=blueprint,
+        storage=storage,
+        alerts=alerts,
+        processing=processing,
+        serving=serving,
     )
-    intake = IntakeStack(app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration)
+    intake = IntakeStack(
+        app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration
+    )
     MonitoringStack(
         app,
         blueprint=blueprint,

@@ -77,7 +77,9 @@ RETENTION = {
 class PipelineStack(Stack):
     """A stack named and tagged after its environment."""
 
-    def __init__(self, scope: Construct, part: str, *, blueprint: Blueprint, description: str) -> None:
+    def __init__(
+        self, scope: Construct, part: str, *, blueprint: Blueprint, description: str
+    ) -> None:
         settings = blueprint.settings
         super().__init__(
             scope,

@@ -29,7 +29,9 @@ from stacks.storage import StorageStack
 # Source: Transfer Family user guide, "Security policies for AWS Transfer Family servers".
 SECURITY_POLICY = "TransferSecurityPolicy-2025-03"
 INTAKE_TIMEOUT_SECONDS = 600  # a batch of files, each read, hashed, counted and copied
-INTAKE_MEMORY_MB = 1769  # one full processor. Source: Lambda developer guide, "Configure Lambda function memory"
+INTAKE_MEMORY_MB = (
+    1769  # one full processor. Source: Lambda developer guide, "Configure Lambda function memory"
+)
 # With the delays of lambdas/intake/redelivery.py a failing file is a dead letter after 37.5 minutes and ten tries.
 RECEIVES_BEFORE_DEAD_LETTER = 10
 SWEEP_MINUTES = 5  # how often overdue arrivals are looked for
@@ -47,7 +49,9 @@ class IntakeStack(PipelineStack):
         alerts: AlertsStack,
         orchestration: OrchestrationStack,
     ) -> None:
-        super().__init__(scope, "Intake", blueprint=blueprint, description="SFTP and acceptance of files")
+        super().__init__(
+            scope, "Intake", blueprint=blueprint, description="SFTP and acceptance of files"
+        )
         self._blueprint = blueprint
         self._storage = storage
         self.server = self._server(blueprint.settings)
@@ -89,8 +93,12 @@ class IntakeStack(PipelineStack):
             security_policy_name=SECURITY_POLICY,
             structured_log_destinations=[log.log_group_arn],
             # Without SETSTAT an upload by a client that sets times and modes (most do) would end in an error.
-            protocol_details=transfer.CfnServer.ProtocolDetailsProperty(set_stat_option="ENABLE_NO_OP"),
-            s3_storage_options=transfer.CfnServer.S3StorageOptionsProperty(directory_listing_optimization="ENABLED"),
+            protocol_details=transfer.CfnServer.ProtocolDetailsProperty(
+                set_stat_option="ENABLE_NO_OP"
+            ),
+            s3_storage_options=transfer.CfnServer.S3StorageOptionsProperty(
+                directory_listing_optimization="ENABLED"
+            ),
             endpoint_type="VPC" if settings.sftp.vpc else "PUBLIC",
             endpoint_details=self._endpoint(settings.sftp.vpc) if settings.sftp.vpc else None,
         )
@@ -113,7 +121,9 @@ class IntakeStack(PipelineStack):
             ],
             # The server only answers; it opens no connection of its own.
             security_group_egress=[
-                ec2.CfnSecurityGroup.EgressProperty(ip_protocol="-1", cidr_ip="127.0.0.1/32", description="nothing")
+                ec2.CfnSecurityGroup.EgressProperty(
+                    ip_protocol="-1", cidr_ip="127.0.0.1/32", description="nothing"
+                )
             ],
         )
         return transfer.CfnServer.EndpointDetailsProperty(
@@ -134,7 +144,9 @@ class IntakeStack(PipelineStack):
             # Six times the function's timeout, for messages that Lambda holds while the function is throttled; the
             # function itself shortens it. Source: Lambda developer guide, "Configuring a queue to use with Lambda".
             visibility_timeout=Duration.seconds(6 * INTAKE_TIMEOUT_SECONDS),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=RECEIVES_BEFORE_DEAD_LETTER),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=dead_letters, max_receive_count=RECEIVES_BEFORE_DEAD_LETTER
+            ),
         )
         return dead_letters, queue
 
@@ -183,7 +195,9 @@ class IntakeStack(PipelineStack):
             schedule=events.Schedule.rate(Duration.minutes(SWEEP_MINUTES)),
         )
         message = events.RuleTargetInput.from_object(intake_messages.due(minutes))
-        rule.add_target(targets.SqsQueue(self.queue, message=message, dead_letter_queue=self.dead_letters))
+        rule.add_target(
+            targets.SqsQueue(self.queue, message=message, dead_letter_queue=self.dead_letters)
+        )
 
     def _function(self, alerts: AlertsStack, orchestration: OrchestrationStack) -> PythonFunction:
         settings = self._blueprint.settings
@@ -221,7 +235,9 @@ class IntakeStack(PipelineStack):
         actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         permissions.allow(part.role, actions=actions, resources=[self.queue.queue_arn])
         # Also covers the batch form. Source: SQS developer guide, "Actions, resources, and condition keys".
-        permissions.allow(part.role, actions=["sqs:ChangeMessageVisibility"], resources=[self.queue.queue_arn])
+        permissions.allow(
+            part.role, actions=["sqs:ChangeMessageVisibility"], resources=[self.queue.queue_arn]
+        )
         mapping = lambda_.EventSourceMapping(
             self,
             "LandingEventsToIntake",
@@ -234,11 +250,15 @@ class IntakeStack(PipelineStack):
         )
         mapping.node.add_dependency(part.role)
 
-    def _allow_intake(self, part: PythonFunction, alerts: AlertsStack, orchestration: OrchestrationStack) -> None:
+    def _allow_intake(
+        self, part: PythonFunction, alerts: AlertsStack, orchestration: OrchestrationStack
+    ) -> None:
         role, storage = part.role, self._storage
         datasets = [f"{contract.dataset}/" for contract in self._blueprint.contracts]
         # by version: a partner may overwrite a file while it is read
-        permissions.allow_s3_read(role, bucket=storage.landing, prefixes=[naming.LANDING_PREFIX], versions=True)
+        permissions.allow_s3_read(
+            role, bucket=storage.landing, prefixes=[naming.LANDING_PREFIX], versions=True
+        )
         permissions.allow_s3_list(role, bucket=storage.landing)
         permissions.allow_s3_delete(role, bucket=storage.landing, prefixes=[naming.LANDING_PREFIX])
         permissions.allow_s3_read(role, bucket=storage.landing, prefixes=[naming.REJECTED_PREFIX])

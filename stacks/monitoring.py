@@ -35,7 +35,9 @@ NOT_TAKEN = ("file not taken; the message comes again", "run not started; the me
 AGE = "AgeHours"  # the metric that measure_freshness writes; contracts may allow more than an alarm can look back
 FIVE_MINUTES = Duration.minutes(5)
 LASTING = 3  # periods of five minutes in a row: what passes by itself wakes nobody
-OLDEST_LANDED_SECONDS = 30 * 60  # in a sound deployment a message waits for minutes, even in a burst of large files
+OLDEST_LANDED_SECONDS = (
+    30 * 60
+)  # in a sound deployment a message waits for minutes, even in a burst of large files
 
 
 class MonitoringStack(PipelineStack):
@@ -52,7 +54,9 @@ class MonitoringStack(PipelineStack):
         orchestration: OrchestrationStack,
         intake: IntakeStack,
     ) -> None:
-        super().__init__(scope, "Monitoring", blueprint=blueprint, description="alarms and dashboard")
+        super().__init__(
+            scope, "Monitoring", blueprint=blueprint, description="alarms and dashboard"
+        )
         self._environment = blueprint.settings.environment
         self._alerts = alerts
         self._action = actions.SnsAction(alerts.alarms)
@@ -62,14 +66,19 @@ class MonitoringStack(PipelineStack):
         self._failed_jobs([job.name for job in processing.jobs])
         self._count_successes(orchestration.close_run.log_group)
         self.measure_freshness = self._measure_freshness(blueprint, storage)
-        self._dead_letters({"Intake": intake.dead_letters, **orchestration.dead_letters, **self.dead_letters})
+        self._dead_letters(
+            {"Intake": intake.dead_letters, **orchestration.dead_letters, **self.dead_letters}
+        )
         for contract in blueprint.contracts:
             self._stale_data(contract)
         if blueprint.settings.features.dashboard:
             self._dashboard(blueprint, orchestration, intake)
         self.publish(
             MeasureFreshnessFunctionName=self.measure_freshness.function.function_name,
-            **{f"{name}DeadLetterQueueUrl": queue.queue_url for name, queue in self.dead_letters.items()},
+            **{
+                f"{name}DeadLetterQueueUrl": queue.queue_url
+                for name, queue in self.dead_letters.items()
+            },
         )
 
     def _alarm(
@@ -96,7 +105,11 @@ class MonitoringStack(PipelineStack):
     def _failed_executions(self, orchestration: OrchestrationStack) -> None:
         kinds = {
             "Runs": (orchestration.run, "A run", "`slipway runs list` shows it"),
-            "Care": (orchestration.care, "Maintenance, rollback or erasure", "`slipway runs list` shows it"),
+            "Care": (
+                orchestration.care,
+                "Maintenance, rollback or erasure",
+                "`slipway runs list` shows it",
+            ),
             "Announcements": (
                 self._alerts.announce,
                 "A message about a run or files",
@@ -104,7 +117,11 @@ class MonitoringStack(PipelineStack):
             ),
         }
         for name, (part, what, where) in kinds.items():
-            self._alarm(f"Failed{name}", part.machine.metric_failed(period=FIVE_MINUTES), f"{what} failed: {where}")
+            self._alarm(
+                f"Failed{name}",
+                part.machine.metric_failed(period=FIVE_MINUTES),
+                f"{what} failed: {where}",
+            )
             self._alarm(
                 f"TimedOut{name}",
                 part.machine.metric_timed_out(period=FIVE_MINUTES),
@@ -119,7 +136,11 @@ class MonitoringStack(PipelineStack):
     def _files_not_taken(self, intake: IntakeStack) -> None:
         """What fails in a batch is no error of the function, so its lines are counted, too."""
         part, function = intake.function, intake.function.function
-        self._count_lines("FilesNotTaken", part.log_group, " || ".join(f'($.message = "{line}")' for line in NOT_TAKEN))
+        self._count_lines(
+            "FilesNotTaken",
+            part.log_group,
+            " || ".join(f'($.message = "{line}")' for line in NOT_TAKEN),
+        )
         self._alarm(
             "FilesNotTaken",
             cloudwatch.Metric(
@@ -135,7 +156,9 @@ class MonitoringStack(PipelineStack):
         # Source: SQS developer guide, "Available CloudWatch metrics for Amazon SQS".
         self._alarm(
             "IntakeWaits",
-            intake.queue.metric_approximate_age_of_oldest_message(period=FIVE_MINUTES, statistic="Maximum"),
+            intake.queue.metric_approximate_age_of_oldest_message(
+                period=FIVE_MINUTES, statistic="Maximum"
+            ),
             f"A landed file has waited for intake for more than {OLDEST_LANDED_SECONDS // 60} minutes",
             threshold=OLDEST_LANDED_SECONDS,
         )
@@ -155,7 +178,9 @@ class MonitoringStack(PipelineStack):
         for name, queue in queues.items():
             self._alarm(
                 f"{name}DeadLetters",
-                queue.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum"),
+                queue.metric_approximate_number_of_messages_visible(
+                    period=FIVE_MINUTES, statistic="Maximum"
+                ),
                 f"Messages that {name} could not handle wait; redrive them once the cause is gone",
             )
 
@@ -190,7 +215,9 @@ class MonitoringStack(PipelineStack):
     def _publisher(self) -> iam.Role:
         # By prefix: the rule needs the role first. CloudFormation begins the names of rules with that of their stack.
         # Source: EventBridge user guide, "Cross-service confused deputy prevention".
-        rules = self.format_arn(service="events", resource="rule", resource_name=f"{self.stack_name}-*")
+        rules = self.format_arn(
+            service="events", resource="rule", resource_name=f"{self.stack_name}-*"
+        )
         role = iam.Role(
             self,
             "FailedJobsRole",
@@ -244,7 +271,10 @@ class MonitoringStack(PipelineStack):
             root=blueprint.root,
             name="measure_freshness",
             description="Writes how old each dataset is as a metric",
-            environment={"ENVIRONMENT": self._environment, "RUN_LEDGER": storage.run_ledger.table_name},
+            environment={
+                "ENVIRONMENT": self._environment,
+                "RUN_LEDGER": storage.run_ledger.table_name,
+            },
             timeout_seconds=60,
             memory_mb=512,  # Lambda gives processor time by memory; less makes the start of boto3 slow
             log_days=blueprint.log_days,
@@ -299,15 +329,32 @@ class MonitoringStack(PipelineStack):
             period=Duration.hours(1),
         )
 
-    def _dashboard(self, blueprint: Blueprint, orchestration: OrchestrationStack, intake: IntakeStack) -> None:
-        machine, care, function = orchestration.run.machine, orchestration.care.machine, intake.function.function
-        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=f"Slipway-{self._environment.capitalize()}")
-        dashboard.add_widgets(
-            self._graph("Runs", [machine.metric_started(), machine.metric_succeeded(), machine.metric_failed()]),
-            self._graph("Care of tables", [care.metric_started(), care.metric_succeeded(), care.metric_failed()]),
+    def _dashboard(
+        self, blueprint: Blueprint, orchestration: OrchestrationStack, intake: IntakeStack
+    ) -> None:
+        machine, care, function = (
+            orchestration.run.machine,
+            orchestration.care.machine,
+            intake.function.function,
+        )
+        dashboard = cloudwatch.Dashboard(
+            self, "Dashboard", dashboard_name=f"Slipway-{self._environment.capitalize()}"
         )
         dashboard.add_widgets(
-            self._graph("Longest run and care", [m.metric_time(statistic="Maximum") for m in (machine, care)]),
+            self._graph(
+                "Runs",
+                [machine.metric_started(), machine.metric_succeeded(), machine.metric_failed()],
+            ),
+            self._graph(
+                "Care of tables",
+                [care.metric_started(), care.metric_succeeded(), care.metric_failed()],
+            ),
+        )
+        dashboard.add_widgets(
+            self._graph(
+                "Longest run and care",
+                [m.metric_time(statistic="Maximum") for m in (machine, care)],
+            ),
         )
         dashboard.add_widgets(
             self._graph(
@@ -321,8 +368,14 @@ class MonitoringStack(PipelineStack):
         )
         dashboard.add_widgets(
             self._graph("SFTP: files in", [self._transfer_metric("FilesIn", intake)]),
-            self._graph("Hours since the last load, by dataset", [self._age(c.dataset) for c in blueprint.contracts]),
-            self._graph("Successful runs by dataset", [self._successes(c.dataset) for c in blueprint.contracts]),
+            self._graph(
+                "Hours since the last load, by dataset",
+                [self._age(c.dataset) for c in blueprint.contracts],
+            ),
+            self._graph(
+                "Successful runs by dataset",
+                [self._successes(c.dataset) for c in blueprint.contracts],
+            ),
         )
 
     def _graph(self, title: str, metrics: list[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:

@@ -28,14 +28,27 @@ class NetworkStack(PipelineStack):
     """VPC, private subnets, endpoints, and a security group for each role in the network."""
 
     def __init__(self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack) -> None:
-        super().__init__(scope, "Network", blueprint=blueprint, description="private network of optional features")
+        super().__init__(
+            scope,
+            "Network",
+            blueprint=blueprint,
+            description="private network of optional features",
+        )
         self._blueprint = blueprint
         settings = blueprint.settings.network
-        self.vpc = ec2.CfnVPC(self, "Vpc", cidr_block=settings.cidr, enable_dns_support=True, enable_dns_hostnames=True)
+        self.vpc = ec2.CfnVPC(
+            self,
+            "Vpc",
+            cidr_block=settings.cidr,
+            enable_dns_support=True,
+            enable_dns_hostnames=True,
+        )
         self._routes = ec2.CfnRouteTable(self, "PrivateRoutes", vpc_id=self.vpc.attr_vpc_id)
         self.subnets = self._subnets(settings.cidr, settings.zones)
         self._endpoint_group = self._group("Endpoints", "Interface endpoints: answer, never ask")
-        self.warehouse_group = self._group("Warehouse", "Compute of the warehouse: asks, is never asked")
+        self.warehouse_group = self._group(
+            "Warehouse", "Compute of the warehouse: asks, is never asked"
+        )
         self._warehouse_traffic()
         self._gateway_endpoint("S3", "s3")
         self._gateway_endpoint("DynamoDb", "dynamodb")
@@ -74,12 +87,17 @@ class NetworkStack(PipelineStack):
             group_description=description,
             vpc_id=self.vpc.attr_vpc_id,
             security_group_egress=[
-                ec2.CfnSecurityGroup.EgressProperty(ip_protocol="-1", cidr_ip="127.0.0.1/32", description="nothing")
+                ec2.CfnSecurityGroup.EgressProperty(
+                    ip_protocol="-1", cidr_ip="127.0.0.1/32", description="nothing"
+                )
             ],
         )
 
     def _warehouse_traffic(self) -> None:
-        warehouse, endpoints = self.warehouse_group.attr_group_id, self._endpoint_group.attr_group_id
+        warehouse, endpoints = (
+            self.warehouse_group.attr_group_id,
+            self._endpoint_group.attr_group_id,
+        )
         ec2.CfnSecurityGroupEgress(
             self,
             "WarehouseToEndpoints",
@@ -148,7 +166,10 @@ class NetworkStack(PipelineStack):
                     "Action": f"{service}:*",
                     "Resource": "*",
                     "Condition": {
-                        "StringEquals": {"aws:PrincipalAccount": self.account, "aws:ResourceAccount": self.account}
+                        "StringEquals": {
+                            "aws:PrincipalAccount": self.account,
+                            "aws:ResourceAccount": self.account,
+                        }
                     },
                 }
             ],

@@ -51,13 +51,22 @@ class OrchestrationStack(PipelineStack):
         processing: ProcessingStack,
         serving: Sequence[DatasetMachine],
     ) -> None:
-        super().__init__(scope, "Orchestration", blueprint=blueprint, description="the state machines of datasets")
+        super().__init__(
+            scope,
+            "Orchestration",
+            blueprint=blueprint,
+            description="the state machines of datasets",
+        )
         self._blueprint = blueprint
         self._storage = storage
         self._serving = {"ServingMachineArns": serving}
         self.dead_letters: dict[str, sqs.Queue] = {}
         functions = RunFunctions(
-            scope=self, blueprint=blueprint, storage=storage, announce=alerts.announce, serves=bool(serving)
+            scope=self,
+            blueprint=blueprint,
+            storage=storage,
+            announce=alerts.announce,
+            serves=bool(serving),
         )
         self.close_run, self.fail_run = functions.close_run(), functions.fail_run()
         self.run = self._run(functions, processing)
@@ -72,7 +81,10 @@ class OrchestrationStack(PipelineStack):
             CareStateMachineArn=self.care.arn,
             FailRunFunctionName=self.fail_run.function.function_name,
             ReleaseDatasetFunctionName=self.release_dataset.function.function_name,
-            **{f"{name}DeadLetterQueueUrl": queue.queue_url for name, queue in self.dead_letters.items()},
+            **{
+                f"{name}DeadLetterQueueUrl": queue.queue_url
+                for name, queue in self.dead_letters.items()
+            },
         )
 
     def _run(self, functions: RunFunctions, processing: ProcessingStack) -> DatasetMachine:
@@ -102,7 +114,9 @@ class OrchestrationStack(PipelineStack):
             jobs={"CareJobName": processing.care},
             machines=self._serving,
         )
-        return self._machine("dataset_care", "Maintenance, rollback or erasure of one dataset", offer)
+        return self._machine(
+            "dataset_care", "Maintenance, rollback or erasure of one dataset", offer
+        )
 
     def _machine(self, name: str, comment: str, offer: Offer) -> DatasetMachine:
         return DatasetMachine(
@@ -207,7 +221,9 @@ class OrchestrationStack(PipelineStack):
     def _schedule_role(self, starts: list[Start], undelivered: sqs.Queue) -> iam.Role:
         # Scheduler names the group of a schedule, not the schedule.
         # Source: EventBridge Scheduler user guide, "Confused deputy prevention".
-        group = self.format_arn(service="scheduler", resource="schedule-group", resource_name="default")
+        group = self.format_arn(
+            service="scheduler", resource="schedule-group", resource_name="default"
+        )
         role = iam.Role(
             self,
             "ScheduleRole",
@@ -229,7 +245,9 @@ class OrchestrationStack(PipelineStack):
         )
         return role
 
-    def _schedule(self, start: Start, role: iam.Role, undelivered: sqs.Queue) -> scheduler.CfnSchedule:
+    def _schedule(
+        self, start: Start, role: iam.Role, undelivered: sqs.Queue
+    ) -> scheduler.CfnSchedule:
         return scheduler.CfnSchedule(
             self,
             start.construct_id,
@@ -241,7 +259,9 @@ class OrchestrationStack(PipelineStack):
                 arn=start.machine.arn,
                 role_arn=role.role_arn,
                 input=json.dumps(start.request),
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=undelivered.queue_arn),
+                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
+                    arn=undelivered.queue_arn
+                ),
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                     maximum_event_age_in_seconds=60 * 60, maximum_retry_attempts=10
                 ),

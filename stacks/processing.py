@@ -27,7 +27,12 @@ ICEBERG_READ = ("glue:GetDatabase", "glue:GetTable")
 ICEBERG_COMMIT = (*ICEBERG_READ, "glue:UpdateTable")
 ICEBERG_WRITE = (*ICEBERG_COMMIT, "glue:CreateTable")
 CRAWLER = (*ICEBERG_WRITE, "glue:GetTables")
-PARTITIONS = ("glue:GetPartitions", "glue:BatchGetPartition", "glue:BatchCreatePartition", "glue:UpdatePartition")
+PARTITIONS = (
+    "glue:GetPartitions",
+    "glue:BatchGetPartition",
+    "glue:BatchCreatePartition",
+    "glue:UpdatePartition",
+)
 
 BY_CRAWLER = "used when the crawler runs, which no run of a dataset waits for"
 
@@ -42,7 +47,9 @@ class ProcessingStack(PipelineStack):
     """Databases, the raw crawler and the three jobs."""
 
     def __init__(self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack) -> None:
-        super().__init__(scope, "Processing", blueprint=blueprint, description="catalog and Spark jobs")
+        super().__init__(
+            scope, "Processing", blueprint=blueprint, description="catalog and Spark jobs"
+        )
         self._blueprint = blueprint
         self._storage = storage
         environment = blueprint.settings.environment
@@ -111,7 +118,9 @@ class ProcessingStack(PipelineStack):
                 job_bookmarks_encryption=kinds.JobBookmarksEncryptionProperty(
                     job_bookmarks_encryption_mode="CSE-KMS", kms_key_arn=operations
                 ),
-                s3_encryptions=[kinds.S3EncryptionProperty(s3_encryption_mode="SSE-KMS", kms_key_arn=data)],
+                s3_encryptions=[
+                    kinds.S3EncryptionProperty(s3_encryption_mode="SSE-KMS", kms_key_arn=data)
+                ],
             ),
         )
 
@@ -141,15 +150,30 @@ class ProcessingStack(PipelineStack):
                 rarely_used="read only for a dataset that hashes personal data",
             )
             services.append("secretsmanager")
-        permissions.allow_key(job.role, key=self._storage.originals_key, services=services, write=False)
+        permissions.allow_key(
+            job.role, key=self._storage.originals_key, services=services, write=False
+        )
         self._allow_files(job.role, self._storage.processed, [naming.RUNS_PREFIX, TABLES_PREFIX])
-        self._allow_tables(job.role, "processed", ICEBERG_WRITE, [*self._processed_tables(), *self._quality_tables()])
+        self._allow_tables(
+            job.role,
+            "processed",
+            ICEBERG_WRITE,
+            [*self._processed_tables(), *self._quality_tables()],
+        )
         return job
 
     def _processed_to_curated(self) -> SparkJob:
-        job = self._job("processed_to_curated", "Recomputes the touched periods of curated tables, then publishes all")
+        job = self._job(
+            "processed_to_curated",
+            "Recomputes the touched periods of curated tables, then publishes all",
+        )
         undo = "Iceberg removes the files of a commit that failed"
-        self._allow_files(job.role, self._storage.processed, [naming.RUNS_PREFIX, TABLES_PREFIX], deletes_rarely=undo)
+        self._allow_files(
+            job.role,
+            self._storage.processed,
+            [naming.RUNS_PREFIX, TABLES_PREFIX],
+            deletes_rarely=undo,
+        )
         self._allow_tables(job.role, "processed", ICEBERG_COMMIT, self._processed_tables())
         self._allow_files(job.role, self._storage.curated, [TABLES_PREFIX], deletes_rarely=undo)
         self._allow_tables(job.role, "curated", ICEBERG_WRITE, self._curated_tables())
@@ -160,10 +184,17 @@ class ProcessingStack(PipelineStack):
         job = self._job("care", "Maintains tables, rolls runs back, and erases one person's rows")
         runs, processed = naming.RUNS_PREFIX, self._storage.processed
         permissions.allow_s3_read(job.role, bucket=processed, prefixes=[runs])
-        permissions.allow_s3_write(job.role, bucket=processed, prefixes=[f"{runs}*/found.json", f"{runs}*/care.json"])
+        permissions.allow_s3_write(
+            job.role, bucket=processed, prefixes=[f"{runs}*/found.json", f"{runs}*/care.json"]
+        )
         permissions.allow_s3_delete(job.role, bucket=processed, prefixes=[f"{runs}*/staged/"])
         self._allow_files(job.role, processed, [TABLES_PREFIX])
-        self._allow_tables(job.role, "processed", ICEBERG_COMMIT, [*self._processed_tables(), *self._quality_tables()])
+        self._allow_tables(
+            job.role,
+            "processed",
+            ICEBERG_COMMIT,
+            [*self._processed_tables(), *self._quality_tables()],
+        )
         self._allow_files(job.role, self._storage.curated, [TABLES_PREFIX])
         self._allow_tables(
             job.role,
@@ -176,13 +207,16 @@ class ProcessingStack(PipelineStack):
                     "an erasure also computes a model that was added since the last run",
                 ),
                 **dict.fromkeys(
-                    ("glue:UpdateTable", "s3:DeleteObject"), "a table in which nothing is due is left as it is"
+                    ("glue:UpdateTable", "s3:DeleteObject"),
+                    "a table in which nothing is due is left as it is",
                 ),
             },
         )
         return job
 
-    def _job(self, name: str, description: str, arguments: Mapping[str, str] | None = None) -> SparkJob:
+    def _job(
+        self, name: str, description: str, arguments: Mapping[str, str] | None = None
+    ) -> SparkJob:
         job = SparkJob(
             self,
             "".join(word.capitalize() for word in name.split("_")),
@@ -211,11 +245,17 @@ class ProcessingStack(PipelineStack):
         }
 
     def _allow_files(
-        self, role: iam.Role, bucket: s3.IBucket, prefixes: Sequence[str], deletes_rarely: str | None = None
+        self,
+        role: iam.Role,
+        bucket: s3.IBucket,
+        prefixes: Sequence[str],
+        deletes_rarely: str | None = None,
     ) -> None:
         permissions.allow_s3_read(role, bucket=bucket, prefixes=prefixes)
         permissions.allow_s3_write(role, bucket=bucket, prefixes=prefixes)
-        permissions.allow_s3_delete(role, bucket=bucket, prefixes=prefixes, rarely_used=deletes_rarely)
+        permissions.allow_s3_delete(
+            role, bucket=bucket, prefixes=prefixes, rarely_used=deletes_rarely
+        )
         permissions.allow_s3_list(role, bucket=bucket)
 
     def _allow_tables(
@@ -234,7 +274,9 @@ class ProcessingStack(PipelineStack):
                 self.format_arn(service="glue", resource="catalog"),
                 self.format_arn(service="glue", resource="database", resource_name=database),
                 *(
-                    self.format_arn(service="glue", resource="table", resource_name=f"{database}/{table}")
+                    self.format_arn(
+                        service="glue", resource="table", resource_name=f"{database}/{table}"
+                    )
                     for table in tables
                 ),
             ],
@@ -251,7 +293,9 @@ class ProcessingStack(PipelineStack):
             database_name=self._blueprint.database("raw"),
             targets=glue.CfnCrawler.TargetsProperty(
                 s3_targets=[
-                    glue.CfnCrawler.S3TargetProperty(path=f"s3://{self._storage.raw.bucket_name}/{prefix}")
+                    glue.CfnCrawler.S3TargetProperty(
+                        path=f"s3://{self._storage.raw.bucket_name}/{prefix}"
+                    )
                     for prefix in self._raw_prefixes()
                 ]
             ),
@@ -274,7 +318,9 @@ class ProcessingStack(PipelineStack):
         permissions.allow_s3_read(role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
         permissions.allow_s3_list(role, bucket=self._storage.raw)
         permissions.allow_key(role, key=self._storage.originals_key, services=["s3"], write=False)
-        allow_glue_runtime(role, log_groups="/aws-glue/crawlers", log_key=self._storage.operations_key)
+        allow_glue_runtime(
+            role, log_groups="/aws-glue/crawlers", log_key=self._storage.operations_key
+        )
         self._allow_tables(
             role,
             "raw",
@@ -289,7 +335,9 @@ class ProcessingStack(PipelineStack):
 
     def _crawler_schedule(self) -> glue.CfnCrawler.ScheduleProperty | None:
         expression = self._blueprint.settings.glue.raw_crawler_schedule
-        return glue.CfnCrawler.ScheduleProperty(schedule_expression=expression) if expression else None
+        return (
+            glue.CfnCrawler.ScheduleProperty(schedule_expression=expression) if expression else None
+        )
 
     def _raw_prefixes(self) -> list[str]:
         return [f"{contract.dataset}/" for contract in self._blueprint.contracts]

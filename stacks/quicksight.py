@@ -25,20 +25,48 @@ from stacks.storage import StorageStack
 
 # The sets of actions that QuickSight accepts: who may change a resource, and who may look at a dashboard.
 # Source: QuickSight API reference, ResourcePermission; console roles "owner" and "viewer".
-OWN_SOURCE = ("Describe{0}", "Describe{0}Permissions", "Pass{0}", "Update{0}", "Delete{0}", "Update{0}Permissions")
-OWN_DATASET = (*OWN_SOURCE, "DescribeIngestion", "ListIngestions", "CreateIngestion", "CancelIngestion")
+OWN_SOURCE = (
+    "Describe{0}",
+    "Describe{0}Permissions",
+    "Pass{0}",
+    "Update{0}",
+    "Delete{0}",
+    "Update{0}Permissions",
+)
+OWN_DATASET = (
+    *OWN_SOURCE,
+    "DescribeIngestion",
+    "ListIngestions",
+    "CreateIngestion",
+    "CancelIngestion",
+)
 OWN_ANALYSIS = (
-    *("RestoreAnalysis", "UpdateAnalysisPermissions", "DeleteAnalysis", "DescribeAnalysisPermissions"),
+    *(
+        "RestoreAnalysis",
+        "UpdateAnalysisPermissions",
+        "DeleteAnalysis",
+        "DescribeAnalysisPermissions",
+    ),
     *("QueryAnalysis", "DescribeAnalysis", "UpdateAnalysis"),
 )
 VIEW_DASHBOARD = ("DescribeDashboard", "ListDashboardVersions", "QueryDashboard")
 OWN_DASHBOARD = (
     *VIEW_DASHBOARD,
-    *("UpdateDashboard", "DeleteDashboard", "DescribeDashboardPermissions", "UpdateDashboardPermissions"),
+    *(
+        "UpdateDashboard",
+        "DeleteDashboard",
+        "DescribeDashboardPermissions",
+        "UpdateDashboardPermissions",
+    ),
     "UpdateDashboardPublishedVersion",
 )
 ATHENA = (
-    *("athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"),
+    *(
+        "athena:StartQueryExecution",
+        "athena:StopQueryExecution",
+        "athena:GetQueryExecution",
+        "athena:GetQueryResults",
+    ),
     *("athena:GetQueryResultsStream", "athena:GetWorkGroup"),
 )
 # What an ingestion does without, and an author who edits a dataset in the console does not: choosing catalog, database
@@ -48,7 +76,10 @@ BROWSE_CATALOG = (
     *("athena:GetDataCatalog", "athena:GetDatabase", "athena:ListDatabases"),
     *("athena:GetTableMetadata", "athena:ListTableMetadata"),
 )
-BROWSE = ("athena:ListDataCatalogs", "athena:ListWorkGroups")  # have no resource type: service authorization reference
+BROWSE = (
+    "athena:ListDataCatalogs",
+    "athena:ListWorkGroups",
+)  # have no resource type: service authorization reference
 IN_THE_CONSOLE = "QuickSight's console lists catalogs, databases and tables with it when an author edits a dataset"
 CATALOG = "AwsDataCatalog"  # how Athena calls the Glue catalog of the account
 
@@ -65,18 +96,24 @@ class QuickSightStack(PipelineStack):
         alerts: AlertsStack,
         dashboards: Sequence[Dashboard],
     ) -> None:
-        super().__init__(scope, "QuickSight", blueprint=blueprint, description="dashboards in QuickSight")
+        super().__init__(
+            scope, "QuickSight", blueprint=blueprint, description="dashboards in QuickSight"
+        )
         self._blueprint = blueprint
         self._storage = storage
         self._people = blueprint.settings.quicksight
         self._name = f"slipway-{blueprint.settings.environment}"
         shown = {source for dashboard in dashboards for source in dashboard.sources}
-        tables = [m for contract in blueprint.contracts for m in contract.curated if m.name in shown]
+        tables = [
+            m for contract in blueprint.contracts for m in contract.curated if m.name in shown
+        ]
         self._source = self._data_source(self._reader([table.name for table in tables]))
         arns = {table.name: self._data_set(table).attr_arn for table in tables}
         for dashboard in dashboards:
             self._show(dashboard, definition(dashboard, arns))
-        shown_tables = [(d.dataset, self._data_set_id(source)) for d in dashboards for source in d.sources]
+        shown_tables = [
+            (d.dataset, self._data_set_id(source)) for d in dashboards for source in d.sources
+        ]
         self.refresh = self._refresh(shown_tables, alerts)
 
     def _reader(self, tables: Sequence[str]) -> iam.Role:
@@ -94,21 +131,36 @@ class QuickSightStack(PipelineStack):
         database = self._blueprint.database("curated")
         permissions.allow(
             role,
-            actions=["glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"],
+            actions=[
+                "glue:GetDatabase",
+                "glue:GetDatabases",
+                "glue:GetTable",
+                "glue:GetTables",
+                "glue:GetPartitions",
+            ],
             resources=[
                 self.format_arn(service="glue", resource="catalog"),
                 self.format_arn(service="glue", resource="database", resource_name=database),
-                *(self.format_arn(service="glue", resource="table", resource_name=f"{database}/{t}") for t in tables),
+                *(
+                    self.format_arn(
+                        service="glue", resource="table", resource_name=f"{database}/{t}"
+                    )
+                    for t in tables
+                ),
             ],
         )
         return role
 
     def _allow_queries(self, role: iam.Role) -> None:
         """Queries in the analysts' workgroup, and what the console lists for people who edit a dataset."""
-        workgroup = self.format_arn(service="athena", resource="workgroup", resource_name=f"{self._name}-{ANALYSTS}")
+        workgroup = self.format_arn(
+            service="athena", resource="workgroup", resource_name=f"{self._name}-{ANALYSTS}"
+        )
         permissions.allow(role, actions=ATHENA, resources=[workgroup])
         catalog = self.format_arn(service="athena", resource="datacatalog", resource_name=CATALOG)
-        permissions.allow(role, actions=BROWSE_CATALOG, resources=[catalog], rarely_used=IN_THE_CONSOLE)
+        permissions.allow(
+            role, actions=BROWSE_CATALOG, resources=[catalog], rarely_used=IN_THE_CONSOLE
+        )
         permissions.allow(
             role,
             actions=BROWSE,
@@ -155,7 +207,9 @@ class QuickSightStack(PipelineStack):
                     work_group=f"{self._name}-{ANALYSTS}", role_arn=reader.role_arn
                 )
             ),
-            permissions=self._owned(quicksight.CfnDataSource.ResourcePermissionProperty, "DataSource", OWN_SOURCE),
+            permissions=self._owned(
+                quicksight.CfnDataSource.ResourcePermissionProperty, "DataSource", OWN_SOURCE
+            ),
         )
         source.node.add_dependency(reader)
         return source
@@ -204,20 +258,25 @@ class QuickSightStack(PipelineStack):
                     "Region": self.region,
                     "Environment": self._blueprint.settings.environment,
                     "DashboardPrefix": f"{self._name}-",
-                    "SpiceDataSets": ",".join(f"{dataset}={kept}" for dataset, kept in shown) or NOBODY,
+                    "SpiceDataSets": ",".join(f"{dataset}={kept}" for dataset, kept in shown)
+                    or NOBODY,
                     "AnnounceStateMachineArn": alerts.announce.arn,
                     "RefreshSeconds": str(60 * self._people.refresh_minutes),
                 }
             ),
             operations_key=self._storage.operations_key,
         )
-        permissions.allow(machine.role, actions=["states:StartExecution"], resources=[alerts.announce.arn])
+        permissions.allow(
+            machine.role, actions=["states:StartExecution"], resources=[alerts.announce.arn]
+        )
         # Source: Service Authorization Reference, Amazon QuickSight, resource type ingestion.
         permissions.allow(
             machine.role,
             actions=["quicksight:CreateIngestion", "quicksight:DescribeIngestion"],
             resources=[
-                self.format_arn(service="quicksight", resource="dataset", resource_name=f"{kept}/ingestion/*")
+                self.format_arn(
+                    service="quicksight", resource="dataset", resource_name=f"{kept}/ingestion/*"
+                )
                 for _, kept in shown
             ],
             wildcard_reason="ingestions are named after the run that they show",
@@ -233,7 +292,9 @@ class QuickSightStack(PipelineStack):
             aws_account_id=self.account,
             analysis_id=kept,
             name=dashboard.title,
-            permissions=self._owned(quicksight.CfnAnalysis.ResourcePermissionProperty, "Analysis", OWN_ANALYSIS),
+            permissions=self._owned(
+                quicksight.CfnAnalysis.ResourcePermissionProperty, "Analysis", OWN_ANALYSIS
+            ),
         )
         viewers = quicksight.CfnDashboard.ResourcePermissionProperty
         shown = quicksight.CfnDashboard(
@@ -254,7 +315,9 @@ class QuickSightStack(PipelineStack):
         return _granted(kind, self._people.authors, resource, actions)
 
 
-def _granted(kind: Any, principals: Sequence[str], resource: str, actions: Sequence[str]) -> list[Any]:
+def _granted(
+    kind: Any, principals: Sequence[str], resource: str, actions: Sequence[str]
+) -> list[Any]:
     named = [f"quicksight:{action.format(resource)}" for action in actions]
     return [kind(principal=principal, actions=named) for principal in principals]
 

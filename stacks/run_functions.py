@@ -50,7 +50,9 @@ class RunFunctions:
             },
             timeout_seconds=540,
         )
-        self._allow_ledgers(part, files=["GetItem", "UpdateItem"], runs=["PutItem", "DeleteItem", "Query"])
+        self._allow_ledgers(
+            part, files=["GetItem", "UpdateItem"], runs=["PutItem", "DeleteItem", "Query"]
+        )
         permissions.note_rarely_used(
             part.role,
             {
@@ -76,9 +78,14 @@ class RunFunctions:
         self._allow_runs(part)
         permissions.allow_table(part.role, table=self.storage.file_ledger, actions=["UpdateItem"])
         permissions.note_rarely_used(
-            part.role, {"dynamodb:UpdateItem": "sets files aside that have more bad rows than the contract allows"}
+            part.role,
+            {
+                "dynamodb:UpdateItem": "sets files aside that have more bad rows than the contract allows"
+            },
         )
-        permissions.allow_key(part.role, key=self.storage.data_key, services=["dynamodb", "s3"], write=True)
+        permissions.allow_key(
+            part.role, key=self.storage.data_key, services=["dynamodb", "s3"], write=True
+        )
         return part
 
     def close_run(self) -> PythonFunction:
@@ -123,7 +130,9 @@ class RunFunctions:
             },
             timeout_seconds=240,
         )
-        self._allow_ledgers(part, files=["GetItem", "UpdateItem"], runs=["PutItem", "Query"], index=False)
+        self._allow_ledgers(
+            part, files=["GetItem", "UpdateItem"], runs=["PutItem", "Query"], index=False
+        )
         permissions.note_rarely_used(
             part.role,
             {
@@ -131,7 +140,9 @@ class RunFunctions:
                 "dynamodb:UpdateItem": "a run that died with the lock is ended and its files are given back",
             },
         )
-        permissions.allow_s3_write(part.role, bucket=self.storage.processed, prefixes=[naming.RUNS_PREFIX])
+        permissions.allow_s3_write(
+            part.role, bucket=self.storage.processed, prefixes=[naming.RUNS_PREFIX]
+        )
         return part
 
     def release_dataset(self, run: DatasetMachine) -> PythonFunction:
@@ -159,7 +170,12 @@ class RunFunctions:
         return jobs + (SERVE_SECONDS if self.serves else 0) + SPARE_SECONDS
 
     def _function(
-        self, name: str, description: str, environment: Mapping[str, str], *, timeout_seconds: int = 110
+        self,
+        name: str,
+        description: str,
+        environment: Mapping[str, str],
+        *,
+        timeout_seconds: int = 110,
     ) -> PythonFunction:
         return PythonFunction(
             self.scope,
@@ -193,10 +209,17 @@ class RunFunctions:
         """`files` on the file ledger; on the run ledger GetItem, UpdateItem and `runs`."""
         storage = self.storage
         permissions.allow_table(
-            part.role, table=storage.file_ledger, actions=files, index=LEDGER_INDEX if index else None
+            part.role,
+            table=storage.file_ledger,
+            actions=files,
+            index=LEDGER_INDEX if index else None,
         )
-        permissions.allow_table(part.role, table=storage.run_ledger, actions=["GetItem", "UpdateItem", *runs])
-        permissions.allow_key(part.role, key=storage.data_key, services=["dynamodb", "s3"], write=True)
+        permissions.allow_table(
+            part.role, table=storage.run_ledger, actions=["GetItem", "UpdateItem", *runs]
+        )
+        permissions.allow_key(
+            part.role, key=storage.data_key, services=["dynamodb", "s3"], write=True
+        )
 
     def _allow_runs(self, part: PythonFunction, *, write: bool = False) -> None:
         """Documents of runs; listing, since a document that is missing must not look like one that is forbidden."""
@@ -207,4 +230,8 @@ class RunFunctions:
             permissions.allow_s3_write(part.role, bucket=processed, prefixes=prefixes)
 
     def _allow_start(self, part: PythonFunction, *machines: DatasetMachine) -> None:
-        permissions.allow(part.role, actions=["states:StartExecution"], resources=[machine.arn for machine in machines])
+        permissions.allow(
+            part.role,
+            actions=["states:StartExecution"],
+            resources=[machine.arn for machine in machines],
+        )

@@ -15,15 +15,38 @@ ZONES = 3
 
 # RFC 4253 and RFC 5656 names of the key types that Transfer Family accepts for service-managed users.
 # Source: Transfer Family user guide, "Managing SSH and PGP keys".
-PUBLIC_KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{60,}={0,3}( \S.*)?")
+PUBLIC_KEY = re.compile(
+    r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{60,}={0,3}( \S.*)?"
+)
 
 # The retention periods that CloudWatch Logs accepts. Source: PutRetentionPolicy API reference.
-LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
+LOG_RETENTION_DAYS = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    3653,
+)
 
 
 def _public_key(value: str) -> str:
     if not PUBLIC_KEY.fullmatch(value):
-        raise ValueError("is not an OpenSSH public key: expected one line like 'ssh-ed25519 AAAA... comment'")
+        raise ValueError(
+            "is not an OpenSSH public key: expected one line like 'ssh-ed25519 AAAA... comment'"
+        )
     return value
 
 
@@ -31,7 +54,9 @@ def _network(value: str) -> str:
     try:
         network = ipaddress.ip_network(value)
     except ValueError as error:
-        raise ValueError(f"is not a network in CIDR notation ({error}): expected one like 203.0.113.0/24") from error
+        raise ValueError(
+            f"is not a network in CIDR notation ({error}): expected one like 203.0.113.0/24"
+        ) from error
     if network.prefixlen == 0:
         raise ValueError("allows everybody: leave allowed_networks empty if that is meant")
     return value
@@ -39,13 +64,17 @@ def _network(value: str) -> str:
 
 def _partner(value: str) -> str:
     if value == naming.REPLAY_PARTNER:
-        raise ValueError("is reserved: operators replay corrected records below its prefix; choose another name")
+        raise ValueError(
+            "is reserved: operators replay corrected records below its prefix; choose another name"
+        )
     return value
 
 
 def _log_days(value: int) -> int:
     if value not in LOG_RETENTION_DAYS:
-        raise ValueError(f"is not a period that CloudWatch Logs knows: {', '.join(map(str, LOG_RETENTION_DAYS))}")
+        raise ValueError(
+            f"is not a period that CloudWatch Logs knows: {', '.join(map(str, LOG_RETENTION_DAYS))}"
+        )
     return value
 
 
@@ -61,10 +90,14 @@ def _private_network(value: str) -> str:
     try:
         network = ipaddress.IPv4Network(value)
     except ValueError as error:
-        raise ValueError(f"is not a network in CIDR notation ({error}): expected one like 10.80.0.0/22") from error
+        raise ValueError(
+            f"is not a network in CIDR notation ({error}): expected one like 10.80.0.0/22"
+        ) from error
     # Three subnets of 256 addresses are cut out of it. A VPC is at most a /16: VPC user guide, "VPC CIDR blocks".
     if not network.is_private or not 16 <= network.prefixlen <= 22:
-        raise ValueError("is not a private network between /16 and /22: expected one like 10.80.0.0/22")
+        raise ValueError(
+            "is not a private network between /16 and /22: expected one like 10.80.0.0/22"
+        )
     return value
 
 
@@ -81,7 +114,9 @@ def _zones(value: list[int]) -> list[int]:
 def _rpus(value: int) -> int:
     # Source: Redshift management guide, "Compute capacity for Amazon Redshift Serverless"; 4 since 2025.
     if value != 4 and not (8 <= value <= 512 and value % 8 == 0):
-        raise ValueError("is not a capacity that Redshift Serverless offers: 4, or 8 to 512 in steps of 8")
+        raise ValueError(
+            "is not a capacity that Redshift Serverless offers: 4, or 8 to 512 in steps of 8"
+        )
     return value
 
 
@@ -97,5 +132,7 @@ Partner = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{2,99}$"), AfterVal
 Team = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,39}$"), AfterValidator(_team)]
 # In GiB; Athena's smallest limit is 10 MB. Source: AWS::Athena::WorkGroup BytesScannedCutoffPerQuery.
 ScanLimit = Annotated[int, Field(ge=1, le=10240)]
-QuickSightPrincipal = Annotated[str, Field(pattern=r"^arn:[a-z-]+:quicksight:[a-z0-9-]+:\d{12}:(user|group)/.+$")]
+QuickSightPrincipal = Annotated[
+    str, Field(pattern=r"^arn:[a-z-]+:quicksight:[a-z0-9-]+:\d{12}:(user|group)/.+$")
+]
 Expression = Annotated[str, Field(pattern=r"^(cron|rate)\(.+\)$")]

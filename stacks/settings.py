@@ -59,7 +59,9 @@ class SftpVpc(_Section):
     """An existing network in which the SFTP endpoint gets fixed addresses and a security group."""
 
     vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")]
-    subnet_ids: Annotated[list[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]], Field(min_length=1)]
+    subnet_ids: Annotated[
+        list[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]], Field(min_length=1)
+    ]
     elastic_ip_allocation_ids: list[Annotated[str, Field(pattern=r"^eipalloc-[0-9a-f]+$")]]
 
 
@@ -74,13 +76,17 @@ class Sftp(_Section):
     def _networks_need_a_vpc(self) -> Sftp:
         # docs/decisions/0011-sftp-networks.md
         if self.allowed_networks and self.vpc is None:
-            raise ValueError("allowed_networks needs vpc: a public endpoint cannot tell networks apart")
+            raise ValueError(
+                "allowed_networks needs vpc: a public endpoint cannot tell networks apart"
+            )
         if self.vpc and not self.allowed_networks:
             raise ValueError("vpc needs allowed_networks: its security group would let nobody in")
         if self.vpc and self.vpc.elastic_ip_allocation_ids:
             wanted, given = len(self.vpc.subnet_ids), len(self.vpc.elastic_ip_allocation_ids)
             if wanted != given:
-                raise ValueError(f"vpc has {wanted} subnets and {given} Elastic IP allocations: give one per subnet")
+                raise ValueError(
+                    f"vpc has {wanted} subnets and {given} Elastic IP allocations: give one per subnet"
+                )
         names = [user.name for user in self.users]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
@@ -160,7 +166,9 @@ class Warehouse(_Section):
     @model_validator(mode="after")
     def _grows_only(self) -> Warehouse:
         if self.max_rpus < self.base_rpus:
-            raise ValueError(f"max_rpus {self.max_rpus} is below base_rpus {self.base_rpus}; give at least as many")
+            raise ValueError(
+                f"max_rpus {self.max_rpus} is below base_rpus {self.base_rpus}; give at least as many"
+            )
         return self
 
 
@@ -232,7 +240,9 @@ def load(folder: Path, environment: str, *, extra_public_key: str | None = None)
     Raises ContractInvalid listing every mistake as file:line: field: what is wrong.
     """
     if environment not in ENVIRONMENTS:
-        raise ContractInvalid(f"no environment {environment!r}: use -c environment={'|'.join(ENVIRONMENTS)}")
+        raise ContractInvalid(
+            f"no environment {environment!r}: use -c environment={'|'.join(ENVIRONMENTS)}"
+        )
     path = folder / f"{environment}.yaml"
     text = path.read_text(encoding="utf-8")
     try:
@@ -249,9 +259,12 @@ def load(folder: Path, environment: str, *, extra_public_key: str | None = None)
 
 def _with_key(settings: Settings, public_key: str) -> Settings:
     if settings.environment != "local":
-        raise ContractInvalid("-c sftp-public-key is for the local environment; put keys of partners into the YAML")
+        raise ContractInvalid(
+            "-c sftp-public-key is for the local environment; put keys of partners into the YAML"
+        )
     users = [
-        SftpUser(name=user.name, public_keys=[*user.public_keys, public_key.strip()]) for user in settings.sftp.users
+        SftpUser(name=user.name, public_keys=[*user.public_keys, public_key.strip()])
+        for user in settings.sftp.users
     ]
     return settings.model_copy(update={"sftp": settings.sftp.model_copy(update={"users": users})})
 
@@ -259,7 +272,9 @@ def _with_key(settings: Settings, public_key: str) -> Settings:
 def _require_consistent(settings: Settings, environment: str) -> None:
     mistakes = list(_cross_field_mistakes(settings, environment))
     if mistakes:
-        raise ContractInvalid("\n".join(f"config/{environment}.yaml: {mistake}" for mistake in mistakes))
+        raise ContractInvalid(
+            "\n".join(f"config/{environment}.yaml: {mistake}" for mistake in mistakes)
+        )
 
 
 def _cross_field_mistakes(settings: Settings, environment: str) -> Iterable[str]:
@@ -292,7 +307,9 @@ def _line(node: yaml.Node | None, path: tuple[Any, ...]) -> int:
             found = next((pair for pair in node.value if pair[0].value == part), None)
             if found:
                 line, node = found[0].start_mark.line, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        elif (
+            isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value)
+        ):
             found = node.value[part]
             line, node = found.start_mark.line, found
         if found is None:

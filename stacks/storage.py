@@ -33,29 +33,41 @@ class StorageStack(PipelineStack):
     """Keys, buckets and ledgers."""
 
     def __init__(self, scope: Construct, *, blueprint: Blueprint) -> None:
-        super().__init__(scope, "Storage", blueprint=blueprint, description="keys, zone buckets and ledgers")
+        super().__init__(
+            scope, "Storage", blueprint=blueprint, description="keys, zone buckets and ledgers"
+        )
         self._blueprint = blueprint
         self.data_key = self._key("DataKey", "data", "Tables, results and ledgers")
-        self.originals_key = self._key("OriginalsKey", "originals", "Files as partners sent them, secret of tokens")
+        self.originals_key = self._key(
+            "OriginalsKey", "originals", "Files as partners sent them, secret of tokens"
+        )
         self.operations_key = self._key("OperationsKey", "operations", "Messages and logs")
         _open_to_services(self.operations_key, self)
         self._buckets()
         self.file_ledger = self._ledger("FileLedger")
         self.file_ledger.add_global_secondary_index(
             index_name=LEDGER_INDEX,
-            partition_key=dynamodb.Attribute(name="dataset_status", type=dynamodb.AttributeType.STRING),
+            partition_key=dynamodb.Attribute(
+                name="dataset_status", type=dynamodb.AttributeType.STRING
+            ),
             sort_key=dynamodb.Attribute(name="received_at", type=dynamodb.AttributeType.STRING),
         )
         self.run_ledger = self._ledger("RunLedger")
-        self.pii_secret = self._pii_secret() if any(c.protected_columns for c in blueprint.contracts) else None
+        self.pii_secret = (
+            self._pii_secret() if any(c.protected_columns for c in blueprint.contracts) else None
+        )
         self._publish()
 
     def _buckets(self) -> None:
         days = self._blueprint.settings.retention
         self.access_logs = self._access_logs_bucket(days.access_logs_days)
-        self.landing = self._bucket("Landing", key=self.originals_key, expiry_days=days.landing_days, events=True)
+        self.landing = self._bucket(
+            "Landing", key=self.originals_key, expiry_days=days.landing_days, events=True
+        )
         self.raw = self._bucket("Raw", key=self.originals_key, rules=self._raw_rules())
-        self.processed = self._bucket("Processed", rules=[_end_of_runs(days.runs_days), _cooler_tables()])
+        self.processed = self._bucket(
+            "Processed", rules=[_end_of_runs(days.runs_days), _cooler_tables()]
+        )
         self.curated = self._bucket("Curated", rules=[_cooler_tables()])
         self.results = self._bucket("Results", expiry_days=days.results_days)
 
@@ -93,7 +105,9 @@ class StorageStack(PipelineStack):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             versioned=True,
-            lifecycle_rules=[housekeeping(self._blueprint.settings.retention.noncurrent_days, expiry_days)],
+            lifecycle_rules=[
+                housekeeping(self._blueprint.settings.retention.noncurrent_days, expiry_days)
+            ],
             removal_policy=self._blueprint.removal_policy,
             auto_delete_objects=self._blueprint.deletes_data,
         )
@@ -149,7 +163,9 @@ class StorageStack(PipelineStack):
         # Not by CDK's argument, which adds a second grant to the key's policy: the first one leaves all to IAM already.
         resource = secret.node.default_child
         if not isinstance(resource, secretsmanager.CfnSecret):
-            raise TypeError(f"{secret.node.path}: expected a secret of CDK's own, found {resource!r}")
+            raise TypeError(
+                f"{secret.node.path}: expected a secret of CDK's own, found {resource!r}"
+            )
         resource.kms_key_id = self.originals_key.key_arn
         permissions.acknowledge(
             secret,
@@ -164,7 +180,11 @@ class StorageStack(PipelineStack):
     def _raw_rule(self, contract: Contract) -> s3.LifecycleRule:
         override = self._blueprint.settings.retention.datasets.get(contract.dataset)
         days = override.raw_days if override else contract.retention.raw_days
-        archive = override.raw_archive_after_days if override else contract.retention.raw_archive_after_days
+        archive = (
+            override.raw_archive_after_days
+            if override
+            else contract.retention.raw_archive_after_days
+        )
         return s3.LifecycleRule(
             id=f"retention-of-{contract.dataset}",
             prefix=f"{contract.dataset}/",
@@ -172,7 +192,8 @@ class StorageStack(PipelineStack):
             # Instant Retrieval, because a replay reads raw files in the middle of a run.
             transitions=[
                 s3.Transition(
-                    storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL, transition_after=Duration.days(archive)
+                    storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
+                    transition_after=Duration.days(archive),
                 )
             ]
             if archive < days
@@ -181,7 +202,9 @@ class StorageStack(PipelineStack):
 
 
 def _end_of_runs(days: int) -> s3.LifecycleRule:
-    return s3.LifecycleRule(id="end-of-runs", prefix=naming.RUNS_PREFIX, expiration=Duration.days(days))
+    return s3.LifecycleRule(
+        id="end-of-runs", prefix=naming.RUNS_PREFIX, expiration=Duration.days(days)
+    )
 
 
 def _cooler_tables() -> s3.LifecycleRule:
@@ -191,7 +214,8 @@ def _cooler_tables() -> s3.LifecycleRule:
         prefix="tables/",
         transitions=[
             s3.Transition(
-                storage_class=s3.StorageClass.INTELLIGENT_TIERING, transition_after=Duration.days(COOL_AFTER_DAYS)
+                storage_class=s3.StorageClass.INTELLIGENT_TIERING,
+                transition_after=Duration.days(COOL_AFTER_DAYS),
             )
         ],
     )

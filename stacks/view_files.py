@@ -13,7 +13,9 @@ from pathlib import Path
 from contracts import naming
 from stacks.constructs.athena_view import View, ViewColumn
 
-COLUMN = re.compile(r"-- (?P<name>[a-z][a-z0-9_]*) (?P<type>[a-z]+(\(\d+,\d+\))?): (?P<description>.+)")
+COLUMN = re.compile(
+    r"-- (?P<name>[a-z][a-z0-9_]*) (?P<type>[a-z]+(\(\d+,\d+\))?): (?P<description>.+)"
+)
 
 
 def views_in(root: Path, dataset: str, environment: str) -> tuple[View, ...]:
@@ -27,7 +29,9 @@ def views_in(root: Path, dataset: str, environment: str) -> tuple[View, ...]:
 
 def _view(file: Path, environment: str) -> View:
     lines = file.read_text(encoding="utf-8").strip().splitlines()
-    length = next((number for number, line in enumerate(lines) if not line.startswith("-- ")), len(lines))
+    length = next(
+        (number for number, line in enumerate(lines) if not line.startswith("-- ")), len(lines)
+    )
     if length < 2:
         raise ValueError(
             f"{file.name}:1: found {lines[:1]!r}; a view begins with a comment line that describes it, and one"
@@ -49,5 +53,7 @@ def _view(file: Path, environment: str) -> View:
 def _column(file: Path, number: int, line: str) -> ViewColumn:
     found = COLUMN.fullmatch(line)
     if not found:
-        raise ValueError(f"{file.name}:{number}: found {line!r}; expected a column as `-- name type: description`")
+        raise ValueError(
+            f"{file.name}:{number}: found {line!r}; expected a column as `-- name type: description`"
+        )
     return ViewColumn(name=found["name"], type=found["type"], description=found["description"])

@@ -36,9 +36,19 @@ def _quarantine_by_rule(contract: Contract, environment: str) -> View:
         columns=(
             ViewColumn(name="rule_id", type="string", description="Rule that the rows break"),
             ViewColumn(name="source_file", type="string", description="File that carried them"),
-            ViewColumn(name="rows_quarantined", type="bigint", description="Rows that break the rule"),
-            ViewColumn(name="first_received_at", type="timestamp", description="When the first of them arrived"),
-            ViewColumn(name="last_received_at", type="timestamp", description="When the last of them arrived"),
+            ViewColumn(
+                name="rows_quarantined", type="bigint", description="Rows that break the rule"
+            ),
+            ViewColumn(
+                name="first_received_at",
+                type="timestamp",
+                description="When the first of them arrived",
+            ),
+            ViewColumn(
+                name="last_received_at",
+                type="timestamp",
+                description="When the last of them arrived",
+            ),
         ),
     )
 
@@ -57,15 +67,25 @@ def _last_checks(contract: Contract, environment: str) -> View:
             f"WHERE run_id = {newest}"  # a run's id begins with its time
         ),
         columns=(
-            ViewColumn(name="rule_id", type="string", description="Rule, or check that a column implies"),
+            ViewColumn(
+                name="rule_id", type="string", description="Rule, or check that a column implies"
+            ),
             ViewColumn(name="scope", type="string", description="row or table"),
             ViewColumn(name="action", type="string", description="warn, quarantine or halt"),
-            ViewColumn(name="status", type="string", description="passed, failed, or unproven: no row to check"),
-            ViewColumn(name="rows_checked", type="bigint", description="Rows that the rule could be put to"),
+            ViewColumn(
+                name="status",
+                type="string",
+                description="passed, failed, or unproven: no row to check",
+            ),
+            ViewColumn(
+                name="rows_checked", type="bigint", description="Rows that the rule could be put to"
+            ),
             ViewColumn(name="rows_failed", type="bigint", description="Rows that break it"),
             ViewColumn(name="measured", type="string", description="What was found"),
             ViewColumn(name="expected", type="string", description="What the contract asks for"),
-            ViewColumn(name="contract_version", type="string", description="Version of the contract"),
+            ViewColumn(
+                name="contract_version", type="string", description="Version of the contract"
+            ),
             ViewColumn(name="run_id", type="string", description="The run that checked"),
             ViewColumn(name="checked_at", type="timestamp", description="When, in UTC"),
         ),
@@ -83,5 +103,7 @@ def _latest_period(model: CuratedModel, environment: str) -> View:
             f"SELECT {names}\nFROM {database}.{model.name}\n"  # noqa: S608 - names from a validated contract
             f"WHERE {model.period_column} = (SELECT max({model.period_column}) FROM {database}.{model.name})"
         ),
-        columns=tuple(ViewColumn(name=c.name, type=c.type, description=c.description) for c in model.columns),
+        columns=tuple(
+            ViewColumn(name=c.name, type=c.type, description=c.description) for c in model.columns
+        ),
     )

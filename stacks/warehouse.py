@@ -29,7 +29,11 @@ CATALOG_READ = (
     *("glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition"),
 )
 # Source: Redshift Serverless API reference, CreateWorkgroup, ConfigParameters.
-PARAMETERS = {"require_ssl": "true", "enable_user_activity_logging": "true", "max_query_execution_time": "3600"}
+PARAMETERS = {
+    "require_ssl": "true",
+    "enable_user_activity_logging": "true",
+    "max_query_execution_time": "3600",
+}
 
 
 STATEMENT_SECONDS = 2_400  # for each of the two that a load waits for; TimeoutSeconds of warehouse_load leaves it both
@@ -41,7 +45,14 @@ AUDIT_LOGS = ("userlog", "connectionlog", "useractivitylog")
 class WarehouseStack(PipelineStack):
     """Namespace, workgroup, usage limit, the role that reads the lake, and the machine that loads from it."""
 
-    def __init__(self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack, network: NetworkStack) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        blueprint: Blueprint,
+        storage: StorageStack,
+        network: NetworkStack,
+    ) -> None:
         super().__init__(scope, "Warehouse", blueprint=blueprint, description="Redshift Serverless")
         self._blueprint = blueprint
         self._storage = storage
@@ -49,13 +60,16 @@ class WarehouseStack(PipelineStack):
         self.reader = self._reader()
         self.namespace = self._namespace()
         self.workgroup = self._workgroup(network)
-        calls = RedshiftCalls(self, "Calls", log_days=blueprint.log_days, log_key=storage.operations_key)
+        calls = RedshiftCalls(
+            self, "Calls", log_days=blueprint.log_days, log_key=storage.operations_key
+        )
         calls.limit_usage(
             workgroup_arn=self.workgroup.attr_workgroup_workgroup_arn,
             monthly_rpu_hours=blueprint.settings.warehouse.monthly_rpu_hours,
         )
         secret = calls.admin_secret(
-            namespace_name=self.namespace.ref, namespace_arn=self.namespace.attr_namespace_namespace_arn
+            namespace_name=self.namespace.ref,
+            namespace_arn=self.namespace.attr_namespace_namespace_arn,
         )
         self.load = self._load(self._load_warehouse(secret))
         self.publish(
@@ -69,7 +83,9 @@ class WarehouseStack(PipelineStack):
         """What COPY and external schemas may see: the curated zone, read only."""
         storage, blueprint = self._storage, self._blueprint
         # The id of a workgroup is known only when it is there, and it is made after this role.
-        users = self.format_arn(service="redshift", resource=f"dbuser:serverless-{self.account}-*", resource_name="*")
+        users = self.format_arn(
+            service="redshift", resource=f"dbuser:serverless-{self.account}-*", resource_name="*"
+        )
         role = iam.Role(
             self,
             "ReaderRole",
@@ -78,7 +94,10 @@ class WarehouseStack(PipelineStack):
             # Redshift to access AWS services" and "Restricting access to IAM roles".
             assumed_by=iam.CompositePrincipal(
                 *(
-                    iam.ServicePrincipal(f"{name}.amazonaws.com", conditions={"StringLike": {"sts:ExternalId": users}})
+                    iam.ServicePrincipal(
+                        f"{name}.amazonaws.com",
+                        conditions={"StringLike": {"sts:ExternalId": users}},
+                    )
                     for name in ("redshift-serverless", "redshift")
                 )
             ),
@@ -88,18 +107,27 @@ class WarehouseStack(PipelineStack):
         permissions.allow_s3_list(role, bucket=storage.curated)
         permissions.allow_key(role, key=storage.data_key, services=["s3"], write=False)
         database = blueprint.database("curated")
-        tables = [f"{database}/{model.name}" for contract in blueprint.contracts for model in contract.curated]
+        tables = [
+            f"{database}/{model.name}"
+            for contract in blueprint.contracts
+            for model in contract.curated
+        ]
         permissions.allow(
             role,
             actions=CATALOG_READ,
             resources=[
                 self.format_arn(service="glue", resource="catalog"),
                 self.format_arn(service="glue", resource="database", resource_name=database),
-                *(self.format_arn(service="glue", resource="table", resource_name=name) for name in tables),
+                *(
+                    self.format_arn(service="glue", resource="table", resource_name=name)
+                    for name in tables
+                ),
             ],
         )
         asked = "documented for external schemas; which of them answer a query is up to Redshift"
-        permissions.note_rarely_used(role, {action: asked for action in CATALOG_READ if action != "glue:GetTable"})
+        permissions.note_rarely_used(
+            role, {action: asked for action in CATALOG_READ if action != "glue:GetTable"}
+        )
         return role
 
     def _namespace(self) -> redshift.CfnNamespace:
@@ -147,7 +175,9 @@ class WarehouseStack(PipelineStack):
             base_capacity=size.base_rpus,
             max_capacity=size.max_rpus,
             config_parameters=[
-                redshift.CfnWorkgroup.ConfigParameterProperty(parameter_key=key, parameter_value=value)
+                redshift.CfnWorkgroup.ConfigParameterProperty(
+                    parameter_key=key, parameter_value=value
+                )
                 for key, value in PARAMETERS.items()
             ],
             enhanced_vpc_routing=True,
@@ -183,9 +213,13 @@ class WarehouseStack(PipelineStack):
         )
         self._allow_statements(part.role)
         permissions.allow(part.role, actions=["secretsmanager:GetSecretValue"], resources=[secret])
-        permissions.allow_s3_read(part.role, bucket=storage.processed, prefixes=[naming.RUNS_PREFIX])
+        permissions.allow_s3_read(
+            part.role, bucket=storage.processed, prefixes=[naming.RUNS_PREFIX]
+        )
         permissions.allow_s3_list(part.role, bucket=storage.processed)
-        permissions.allow_key(part.role, key=storage.data_key, services=["s3", "secretsmanager"], write=False)
+        permissions.allow_key(
+            part.role, key=storage.data_key, services=["s3", "secretsmanager"], write=False
+        )
         return part
 
     def _allow_statements(self, role: iam.Role) -> None:

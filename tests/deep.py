@@ -23,7 +23,9 @@ TURN_MINUTES = 45  # what one CI run may take: `make test` and a slice
 LONGEST_SLICE_MINUTES = 15  # so that `make test` has the other 30
 FAULT_PARTS = 4  # of the kills at every write of a job
 SCHEDULE_PARTS = 2  # of the 100,000 simulated schedules
-DEPLOYED_FAULT_PARTS = 6  # of the faults of the deployed pipeline; each part breaks the first three by itself
+DEPLOYED_FAULT_PARTS = (
+    6  # of the faults of the deployed pipeline; each part breaks the first three by itself
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,9 @@ class Slice:
 def experiment(name: str, *, minutes: int, part: str = "") -> Slice:
     """An experiment of `make chaos` in its full form."""
     chosen = f"{name} --part={part}" if part else name
-    return Slice(name=f"chaos {chosen}", minutes=minutes, command=("make", "chaos", f"EXPERIMENT={chosen}"))
+    return Slice(
+        name=f"chaos {chosen}", minutes=minutes, command=("make", "chaos", f"EXPERIMENT={chosen}")
+    )
 
 
 def killed_jobs(part: int) -> Slice:
@@ -76,7 +80,10 @@ SLICES = (
     experiment("load", minutes=15),
     experiment("care", minutes=6),
     experiment("permissions", minutes=8),
-    *(experiment("faults", minutes=15, part=f"{n}/{DEPLOYED_FAULT_PARTS}") for n in range(1, DEPLOYED_FAULT_PARTS + 1)),
+    *(
+        experiment("faults", minutes=15, part=f"{n}/{DEPLOYED_FAULT_PARTS}")
+        for n in range(1, DEPLOYED_FAULT_PARTS + 1)
+    ),
     *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
     Slice(
         name="second opinion on policies",
@@ -103,7 +110,10 @@ def next_slice(now: datetime) -> Slice:
 def run(one: Slice) -> int:
     """Run a slice and say what it took; its exit code."""
     typed = [*(f"{name}={value}" for name, value in one.environment.items()), *one.command]
-    print(f"slice {SLICES.index(one) + 1} of {len(SLICES)}: {one.name}\n  {' '.join(typed)}", flush=True)
+    print(
+        f"slice {SLICES.index(one) + 1} of {len(SLICES)}: {one.name}\n  {' '.join(typed)}",
+        flush=True,
+    )
     os.environ.update(one.environment)
     python = str(ROOT / ".venv" / "bin" / "python")
     command = [python if word == "python" else word for word in one.command]
@@ -113,7 +123,9 @@ def run(one: Slice) -> int:
     began = time.monotonic()
     code = timing.timed(one.name, command, reports)
     if (minutes := (time.monotonic() - began) / 60) > one.minutes:
-        print(f"{one.name} took {minutes:.0f} min, expected {one.minutes}: on two quiet cores, cut it in tests/deep.py")
+        print(
+            f"{one.name} took {minutes:.0f} min, expected {one.minutes}: on two quiet cores, cut it in tests/deep.py"
+        )
     return code
 
 
@@ -127,7 +139,11 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if not (asked.all or asked.next or asked.list or asked.part):
         parser.error("name a slice, or ask for --next, --list or --all")
-    chosen = [next_slice(datetime.now(UTC))] if asked.next else [one for one in SLICES if asked.part in one.name]
+    chosen = (
+        [next_slice(datetime.now(UTC))]
+        if asked.next
+        else [one for one in SLICES if asked.part in one.name]
+    )
     if not chosen:
         parser.error(f"no slice is called {asked.part!r}; --list prints all names")
     if asked.list:

@@ -37,7 +37,14 @@ def load_result(*files: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def curated_table(name: str, **changes: Any) -> dict[str, Any]:
     """What a run did to a curated table: nothing, unless `changes` say it."""
-    untouched = {"periods": [], "kept_periods": [], "rows": 0, "totals": {}, "snapshot": None, "before": None}
+    untouched = {
+        "periods": [],
+        "kept_periods": [],
+        "rows": 0,
+        "totals": {},
+        "snapshot": None,
+        "before": None,
+    }
     return {"name": name, **untouched, **changes}
 
 

@@ -25,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="write nothing; fail when a compiled file is stale or a version does not fit",
     )
-    parser.add_argument("--datasets", type=Path, default=ROOT / "datasets", help="folder of the contracts")
+    parser.add_argument(
+        "--datasets", type=Path, default=ROOT / "datasets", help="folder of the contracts"
+    )
     parser.add_argument(
         "--compiled",
         type=Path,
@@ -48,7 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _failed([*stale, *wrong]) or _all_right(contracts)
     if wrong:
         return _failed(wrong)
-    done = [*write_compiled(texts, options.compiled), *releases.write_releases(contracts, released_root)]
+    done = [
+        *write_compiled(texts, options.compiled),
+        *releases.write_releases(contracts, released_root),
+    ]
     for phrase in done or ["all compiled contracts were current"]:
         print(phrase)
     return 0

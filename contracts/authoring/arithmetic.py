@@ -18,7 +18,12 @@ from contracts.model import DECIMAL
 INTEGERS = {kind: (values[0], values[-1]) for kind, values in INT_RANGES.items()}
 DIGITS = {"int": 10, "bigint": 20}  # of the decimal that Spark makes of an integer
 COMPUTATIONS = (exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.Abs)
-PARTS_OF_A_DATE: dict[type[exp.Expr], int] = {exp.Year: 9999, exp.Quarter: 4, exp.Month: 12, exp.Day: 31}
+PARTS_OF_A_DATE: dict[type[exp.Expr], int] = {
+    exp.Year: 9999,
+    exp.Quarter: 4,
+    exp.Month: 12,
+    exp.Day: 31,
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,9 @@ def _overflows_in(tree: exp.Expr, columns: Mapping[str, str]) -> Iterator[str]:
 
 def _overflows_first(node: exp.Expr, columns: Mapping[str, str]) -> bool:
     """Whether the node overflows and none of its operands does, whose own message is enough."""
-    return _overflows(node, columns) and not any(_overflows(inner, columns) for inner in node.iter_expressions())
+    return _overflows(node, columns) and not any(
+        _overflows(inner, columns) for inner in node.iter_expressions()
+    )
 
 
 def _overflows(node: exp.Expr, columns: Mapping[str, str]) -> bool:
@@ -77,7 +84,11 @@ def _overflows(node: exp.Expr, columns: Mapping[str, str]) -> bool:
 
 def _type_of(node: exp.Expr, columns: Mapping[str, str]) -> str:
     number = _number(node, columns)
-    return number.kind if number and number.kind in INTEGERS else f"the {MAX_PRECISION} digits of a decimal"
+    return (
+        number.kind
+        if number and number.kind in INTEGERS
+        else f"the {MAX_PRECISION} digits of a decimal"
+    )
 
 
 def _advice(node: exp.Expr, columns: Mapping[str, str]) -> str:
@@ -87,7 +98,12 @@ def _advice(node: exp.Expr, columns: Mapping[str, str]) -> str:
         for side in ("this", "expression"):
             operand = wider.args.get(side)
             found = _number(operand, columns) if operand is not None else None
-            if operand is not None and found and found.kind in INTEGERS and not isinstance(operand, exp.Literal):
+            if (
+                operand is not None
+                and found
+                and found.kind in INTEGERS
+                and not isinstance(operand, exp.Literal)
+            ):
                 to = kind if kind == "bigint" else f"decimal({found.whole_digits}, 0)"
                 operand.replace(exp.cast(operand.unnest().copy(), to, dialect="spark"))
         if not _overflows(wider, columns):
@@ -120,7 +136,10 @@ def _branches(node: exp.Expr) -> list[exp.Expr]:
     """The expressions one of which is the value of `node`."""
     if isinstance(node, exp.Case):
         default = node.args.get("default")
-        return [*(branch.args["true"] for branch in node.args["ifs"]), *([default] if default else [])]
+        return [
+            *(branch.args["true"] for branch in node.args["ifs"]),
+            *([default] if default else []),
+        ]
     if isinstance(node, exp.If):
         return [inner for side in ("true", "false") if (inner := node.args.get(side))]
     if isinstance(node, exp.Coalesce | exp.Greatest | exp.Least):
@@ -161,7 +180,11 @@ def _is_widening(value: Number | None, to: Number | None) -> bool:
         return False
     if to.kind in INTEGERS:
         return value.kind in INTEGERS and to.low <= value.low and value.high <= to.high
-    return value.scale <= to.scale and value.whole_digits <= to.whole_digits and to.precision <= MAX_PRECISION
+    return (
+        value.scale <= to.scale
+        and value.whole_digits <= to.whole_digits
+        and to.precision <= MAX_PRECISION
+    )
 
 
 def _cast(value: Number | None, to: Number | None) -> Number | None:
@@ -173,7 +196,11 @@ def _cast(value: Number | None, to: Number | None) -> Number | None:
 def _unary(node: exp.Expr, value: Number | None) -> Number | None:
     if value is None or isinstance(node, exp.Paren) or value.kind == "decimal":
         return value
-    ends = (-value.low, -value.high) if isinstance(node, exp.Neg) else (abs(value.low), abs(value.high))
+    ends = (
+        (-value.low, -value.high)
+        if isinstance(node, exp.Neg)
+        else (abs(value.low), abs(value.high))
+    )
     low = 0 if isinstance(node, exp.Abs) and value.low <= 0 <= value.high else min(ends)
     return Number(value.kind, low, max(ends), DIGITS[value.kind], 0)
 
@@ -194,7 +221,9 @@ def _binary(node: exp.Expr, left: Number, right: Number) -> Number:
 def _exact(node: exp.Expr, left: Number, right: Number) -> Number:
     """The decimal that Spark computes with, before it would cut digits (DecimalPrecision)."""
     if isinstance(node, exp.Mul):
-        return Number("decimal", 0, 0, left.precision + right.precision + 1, left.scale + right.scale)
+        return Number(
+            "decimal", 0, 0, left.precision + right.precision + 1, left.scale + right.scale
+        )
     scale = max(left.scale, right.scale)
     whole = max(left.precision - left.scale, right.precision - right.scale)
     return Number("decimal", 0, 0, whole + scale + 1, scale)
@@ -212,5 +241,7 @@ def _union(branches: list[Number]) -> Number:
 
 def _text(node: exp.Expr) -> str:
     """SQL as an author writes it; sqlglot reads a cast of Spark as one that may fail."""
-    plain = node.transform(lambda inner: exp.Cast(**inner.args) if isinstance(inner, exp.TryCast) else inner)
+    plain = node.transform(
+        lambda inner: exp.Cast(**inner.args) if isinstance(inner, exp.TryCast) else inner
+    )
     return " ".join(plain.sql("duckdb").split())

@@ -51,7 +51,11 @@ def _steps(new: Contract, changes: tuple[Change, ...]) -> Iterator[Step]:
         unit = f"every {new.partition_transform} of {new.partition_column}"
         yield Step(
             action="backfill",
-            tables=(new.dataset, naming.quarantine_table(new.dataset), *(item.name for item in new.curated)),
+            tables=(
+                new.dataset,
+                naming.quarantine_table(new.dataset),
+                *(item.name for item in new.curated),
+            ),
             partitions=f"{unit} with a row of a file that is still in raw; the curated periods of these rows",
             how=f"slipway backfill --dataset {new.dataset} (first with --plan)",
             because=_fields(backfilled),
@@ -61,7 +65,9 @@ def _steps(new: Contract, changes: tuple[Change, ...]) -> Iterator[Step]:
             action="recompute",
             tables=_tables(recomputed),
             partitions="every period",
-            how="by itself, with the backfill" if backfilled else "by itself, with the next run that publishes",
+            how="by itself, with the backfill"
+            if backfilled
+            else "by itself, with the next run that publishes",
             because=_fields(recomputed),
         )
 

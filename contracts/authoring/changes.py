@@ -40,7 +40,9 @@ def shown(value: object) -> str | None:
     if value is None or value == ():
         return None
     if isinstance(value, tuple):
-        return ", ".join(f"{item[0]} = {item[1]}" if isinstance(item, tuple) else str(item) for item in value)
+        return ", ".join(
+            f"{item[0]} = {item[1]}" if isinstance(item, tuple) else str(item) for item in value
+        )
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
@@ -50,7 +52,9 @@ def safe(owner: str, name: str, old: object, new: object, why: str) -> Iterator[
     """A safe change of one attribute, if there is one."""
     before, after = getattr(old, name), getattr(new, name)
     if before != after:
-        yield Change(field=dotted(owner, name), old=shown(before), new=shown(after), impact="safe", why=why)
+        yield Change(
+            field=dotted(owner, name), old=shown(before), new=shown(after), impact="safe", why=why
+        )
 
 
 def dotted(owner: str, name: str) -> str:

@@ -25,8 +25,13 @@ def check_columns(columns: list[ParsedColumn], document: Document) -> None:
 
 def check_processed(columns: list[ParsedColumn], document: Document) -> None:
     """Mistakes in what is enforced when files are read."""
-    distinct = {column.spec.name: column for column in reversed(columns)}.values()  # a repeated name is reported before
-    headers = [(column.path, normalized_header(column.spec.physical_name or column.spec.name)) for column in distinct]
+    distinct = {
+        column.spec.name: column for column in reversed(columns)
+    }.values()  # a repeated name is reported before
+    headers = [
+        (column.path, normalized_header(column.spec.physical_name or column.spec.name))
+        for column in distinct
+    ]
     named = [(path, header) for path, header in headers if header != NAMELESS]
     _unique(reversed(named), "header", document, COMPARED)
     for column in columns:
@@ -59,7 +64,9 @@ def check_curated(columns: list[ParsedColumn], document: Document, *, in_warehou
             "classification": spec.classification == "pii",
         }
         for field in (name for name, given in set_here.items() if given):
-            document.problem((*column.path, field), f"{field} is not enforced on a curated column; remove it")
+            document.problem(
+                (*column.path, field), f"{field} is not enforced on a curated column; remove it"
+            )
         if in_warehouse:
             _check_text_options(column, document)
 
@@ -69,12 +76,17 @@ def _report(document: Document, path: Path, message: str | None) -> None:
         document.problem(path, message)
 
 
-def _unique(items: Iterable[tuple[Path, str]], what: str, document: Document, note: str = "") -> None:
+def _unique(
+    items: Iterable[tuple[Path, str]], what: str, document: Document, note: str = ""
+) -> None:
     first: dict[str, Path] = {}
     for path, name in items:
         if name in first:
             where = f"first on line {document.line((*first[name], 'name'))}"
-            document.problem((*path, "name"), f"duplicate {what} {name!r}, {where}" + (f"; {note}" if note else ""))
+            document.problem(
+                (*path, "name"),
+                f"duplicate {what} {name!r}, {where}" + (f"; {note}" if note else ""),
+            )
         first.setdefault(name, path)
 
 
@@ -98,10 +110,14 @@ def _check_key(columns: list[ParsedColumn], document: Document) -> None:
     keys = [column for column in columns if column.spec.primary_key]
     for column in columns:
         if column.spec.primary_key_position is not None and not column.spec.primary_key:
-            document.problem((*column.path, "primaryKeyPosition"), "is given without primaryKey: true; add it")
+            document.problem(
+                (*column.path, "primaryKeyPosition"), "is given without primaryKey: true; add it"
+            )
     for column in keys:
         if not column.spec.required:
-            document.problem((*column.path, "primaryKey"), "a key column must have required: true; add it")
+            document.problem(
+                (*column.path, "primaryKey"), "a key column must have required: true; add it"
+            )
     positions = sorted(column.spec.primary_key_position or 0 for column in keys)
     if len(keys) > 1 and positions != list(range(1, len(keys) + 1)):
         for column in keys:
@@ -118,7 +134,9 @@ def _check_format(column: ParsedColumn, document: Document) -> None:
         missing = f"is missing; a {spec.physical_type} needs one, such as yyyy-MM-dd"
         _report(document, path, values.wrong_format(text, spec.physical_type) if text else missing)
     elif text:
-        document.problem(path, f"found {text!r}; only date and timestamp columns have a format, remove it")
+        document.problem(
+            path, f"found {text!r}; only date and timestamp columns have a format, remove it"
+        )
 
 
 def _check_limits(column: ParsedColumn, document: Document) -> None:
@@ -144,17 +162,29 @@ def _check_text_options(column: ParsedColumn, document: Document) -> None:
     options, is_text = column.spec.logical_type_options, column.spec.physical_type == "string"
     for name, value in (("pattern", options.pattern), ("maxLength", options.max_length)):
         if value is not None and not is_text:
-            document.problem((*column.path, "logicalTypeOptions", name), "only string columns have this; remove it")
+            document.problem(
+                (*column.path, "logicalTypeOptions", name),
+                "only string columns have this; remove it",
+            )
     if options.pattern and is_text:
-        _report(document, (*column.path, "logicalTypeOptions", "pattern"), values.wrong_pattern(options.pattern))
+        _report(
+            document,
+            (*column.path, "logicalTypeOptions", "pattern"),
+            values.wrong_pattern(options.pattern),
+        )
 
 
 def _check_allowed(column: ParsedColumn, document: Document) -> None:
     spec = column.spec
     if len(spec.quality) > 1:
-        document.problem((*column.path, "quality"), "found several lists of allowed values; write one")
+        document.problem(
+            (*column.path, "quality"), "found several lists of allowed values; write one"
+        )
     if spec.quality and spec.physical_type != "string":
-        document.problem((*column.path, "quality"), "only string columns have allowed values; use minimum and maximum")
+        document.problem(
+            (*column.path, "quality"),
+            "only string columns have allowed values; use minimum and maximum",
+        )
         return
     for index, check in enumerate(spec.quality):
         path = (*column.path, "quality", index, "arguments", "validValues")
@@ -162,7 +192,8 @@ def _check_allowed(column: ParsedColumn, document: Document) -> None:
         for position, value in enumerate(allowed):
             if not isinstance(value, str) or cleaned(value) != value or not value:
                 document.problem(
-                    (*path, position), f"found {value!r}; expected text without blanks around it: quote it"
+                    (*path, position),
+                    f"found {value!r}; expected text without blanks around it: quote it",
                 )
             elif is_quoted(value):
                 message = f"found {value!r}; no file can carry it: a value that begins and ends with a quote is refused"
@@ -186,11 +217,15 @@ def _check_partition(columns: list[ParsedColumn], document: Document) -> None:
         if not spec.partitioned:
             continue
         if spec.physical_type not in ("date", "timestamp") or not spec.required:
-            message = f"the partition column must be a required date or timestamp; {spec.name!r} is not"
+            message = (
+                f"the partition column must be a required date or timestamp; {spec.name!r} is not"
+            )
             document.problem((*column.path, "partitioned"), message)
         if column.custom.partition_transform is None:
             message = "needs the custom property partitionTransform with day, month or year"
             document.problem((*column.path, "partitioned"), message)
         if spec.partition_key_position not in (None, 1):
-            message = f"found {spec.partition_key_position}; there is one partition column, so expected 1"
+            message = (
+                f"found {spec.partition_key_position}; there is one partition column, so expected 1"
+            )
             document.problem((*column.path, "partitionKeyPosition"), message)

@@ -14,7 +14,13 @@ from typing import TypedDict, assert_never
 
 from contracts import model, table_rules
 from contracts.authoring import profile
-from contracts.authoring.parsed import ParsedColumn, ParsedContract, ParsedRule, ParsedTable, ParsedTableRule
+from contracts.authoring.parsed import (
+    ParsedColumn,
+    ParsedContract,
+    ParsedRule,
+    ParsedTable,
+    ParsedTableRule,
+)
 from contracts.authoring.profile import (
     CuratedProperties,
     Odcs,
@@ -33,12 +39,18 @@ def compile_contract(contract: ParsedContract, folder: FilePath) -> model.Contra
     Raises ValueError when a part is missing, that is when the contract was not checked before.
     """
     odcs, table = contract.odcs, contract.processed
-    partition = next((column for column in table.columns if column.spec.partitioned), None) if table else None
+    partition = (
+        next((column for column in table.columns if column.spec.partitioned), None)
+        if table
+        else None
+    )
     if odcs is None or table is None or table.custom is None or partition is None:
         raise ValueError(f"{contract.document.file} has mistakes; check it before compiling")
     transform = partition.custom.partition_transform
     if transform is None:
-        raise ValueError(f"{contract.document.file}: {partition.spec.name} has no partitionTransform; check it first")
+        raise ValueError(
+            f"{contract.document.file}: {partition.spec.name} has no partitionTransform; check it first"
+        )
     custom = table.custom
     return model.Contract(
         dataset=odcs.name,
@@ -72,7 +84,9 @@ def to_json(contract: model.Contract) -> str:
 
 def _key(columns: list[ParsedColumn]) -> tuple[str, ...]:
     keys = [column.spec for column in columns if column.spec.primary_key]
-    return tuple(spec.name for spec in sorted(keys, key=lambda spec: spec.primary_key_position or 1))
+    return tuple(
+        spec.name for spec in sorted(keys, key=lambda spec: spec.primary_key_position or 1)
+    )
 
 
 def _curated(table: ParsedTable[CuratedProperties], folder: FilePath) -> model.CuratedModel:
@@ -104,7 +118,14 @@ def _warehouse(mark: WarehouseProperty | None) -> model.Warehouse | None:
 
 
 def _alert_email(odcs: Odcs) -> str | None:
-    return next((item.url.removeprefix("mailto:") for item in odcs.support if item.tool == "email" and item.url), None)
+    return next(
+        (
+            item.url.removeprefix("mailto:")
+            for item in odcs.support
+            if item.tool == "email" and item.url
+        ),
+        None,
+    )
 
 
 def _intake(processed: ProcessedProperties) -> model.Intake:
@@ -179,7 +200,9 @@ def _table_rule(rule: ParsedTableRule) -> TableRule:
         case list():
             return table_rules.Unique(**named, columns=tuple(wanted))
         case profile.Freshness():
-            return table_rules.Freshness(**named, column=wanted.column, max_age_hours=wanted.max_age_hours)
+            return table_rules.Freshness(
+                **named, column=wanted.column, max_age_hours=wanted.max_age_hours
+            )
         case profile.Reference():
             return table_rules.Reference(**named, column=wanted.column, reference=wanted.to)
         case _:

@@ -54,7 +54,9 @@ def _head(old: Contract, new: Contract) -> Iterator[Change]:
 def _intake(old: Intake, new: Intake) -> Iterator[Change]:
     if old.folder != new.folder:
         why = "partners must upload to a different folder"
-        yield Change(field="intake.folder", old=old.folder, new=new.folder, impact="breaking", why=why)
+        yield Change(
+            field="intake.folder", old=old.folder, new=new.folder, impact="breaking", why=why
+        )
     if old.delimiter != new.delimiter:
         yield Change(
             field="intake.delimiter",
@@ -67,10 +69,15 @@ def _intake(old: Intake, new: Intake) -> Iterator[Change]:
     if old.max_bytes > new.max_bytes:
         why = "larger files are rejected"
         sizes = str(old.max_bytes), str(new.max_bytes)
-        yield Change(field="intake.max_bytes", old=sizes[0], new=sizes[1], impact="breaking", why=why)
+        yield Change(
+            field="intake.max_bytes", old=sizes[0], new=sizes[1], impact="breaking", why=why
+        )
     else:
         yield from safe("intake", "max_bytes", old, new, "files that were accepted still are")
-    for name, what in (("suffixes", "files with such a name"), ("ignored_headers", "files that carry the column")):
+    for name, what in (
+        ("suffixes", "files with such a name"),
+        ("ignored_headers", "files that carry the column"),
+    ):
         yield from _accepted(name, getattr(old, name), getattr(new, name), what)
 
 
@@ -79,7 +86,9 @@ def _accepted(name: str, old: tuple[str, ...], new: tuple[str, ...], what: str) 
     lost = set(old) - set(new)
     if lost:
         why = f"{what} ({', '.join(sorted(lost))}) are rejected"
-        yield Change(field=f"intake.{name}", old=shown(old), new=shown(new), impact="breaking", why=why)
+        yield Change(
+            field=f"intake.{name}", old=shown(old), new=shown(new), impact="breaking", why=why
+        )
     elif old != new:
         why = "files that were accepted still are"
         yield Change(field=f"intake.{name}", old=shown(old), new=shown(new), impact="safe", why=why)
@@ -108,8 +117,14 @@ def _layout(old: Contract, new: Contract) -> Iterator[Change]:
 
 def _keeping(old: Contract, new: Contract) -> Iterator[Change]:
     if old.schema_change != new.schema_change:
-        is_stricter = ORDER_OF_STRICTNESS.index(new.schema_change) < ORDER_OF_STRICTNESS.index(old.schema_change)
-        why = "files that were accepted may be rejected" if is_stricter else "files that were accepted still are"
+        is_stricter = ORDER_OF_STRICTNESS.index(new.schema_change) < ORDER_OF_STRICTNESS.index(
+            old.schema_change
+        )
+        why = (
+            "files that were accepted may be rejected"
+            if is_stricter
+            else "files that were accepted still are"
+        )
         yield Change(
             field="schema_change",
             old=old.schema_change,
@@ -121,7 +136,11 @@ def _keeping(old: Contract, new: Contract) -> Iterator[Change]:
         why = "the next maintenance goes by it; no row changes"
         yield from safe("maintenance", name, old.maintenance, new.maintenance, why)
     yield from safe(
-        "retention", "raw_archive_after_days", old.retention, new.retention, "only the storage class of files changes"
+        "retention",
+        "raw_archive_after_days",
+        old.retention,
+        new.retention,
+        "only the storage class of files changes",
     )
     for name in ("raw_days", "processed_days", "quarantine_days"):
         yield from _retention(name, getattr(old.retention, name), getattr(new.retention, name))
@@ -135,4 +154,6 @@ def _retention(name: str, old: int | None, new: int | None) -> Iterator[Change]:
         why = f"what is older than {new} days leaves, and does not come back"
         yield Change(field=field, old=shown(old), new=shown(new), impact="breaking", why=why)
     else:
-        yield Change(field=field, old=shown(old), new=shown(new), impact="safe", why="data is kept longer")
+        yield Change(
+            field=field, old=shown(old), new=shown(new), impact="safe", why="data is kept longer"
+        )

@@ -14,13 +14,17 @@ from contracts.model import Column, Contract
 STRICTER = "rows that are loaded may break it; a backfill judges them again"
 LOOSER = "records in quarantine may keep it now; a backfill judges them again"
 OTHERWISE = "rows and records in quarantine may be judged otherwise; a backfill judges them again"
-REFUSED = "files written the old way are refused, and so are those in raw when they are loaded again"
+REFUSED = (
+    "files written the old way are refused, and so are those in raw when they are loaded again"
+)
 SNAPSHOTS = "snapshots from before keep the old values until they expire"
 
 
 def column_changes(old: Contract, new: Contract) -> Iterator[Change]:
     """Every difference between the columns of two contracts."""
-    before, after = ({column.name: column for column in contract.columns} for contract in (old, new))
+    before, after = (
+        {column.name: column for column in contract.columns} for contract in (old, new)
+    )
     for name in before.keys() - after.keys():
         yield _removed(before[name], new)
     for name in after.keys() - before.keys():
@@ -31,14 +35,24 @@ def column_changes(old: Contract, new: Contract) -> Iterator[Change]:
     order = [name for name in after if name in before]
     if order != common:
         why = "values are found by name, in files and in tables"
-        yield Change(field="columns", old=", ".join(common), new=", ".join(order), impact="safe", why=why)
+        yield Change(
+            field="columns", old=", ".join(common), new=", ".join(order), impact="safe", why=why
+        )
 
 
 def _removed(column: Column, new: Contract) -> Change:
     field, was = f"columns.{column.name}", column.type
     if column.stored_type:
         why = "readers of the table lose the column"
-        return Change(field=field, old=was, new=None, impact="breaking", why=why, effect="rebuild", table=new.dataset)
+        return Change(
+            field=field,
+            old=was,
+            new=None,
+            impact="breaking",
+            why=why,
+            effect="rebuild",
+            table=new.dataset,
+        )
     if _is_ignored(column, new):
         why = "it was dropped before the table, and files may still carry it"
         return Change(field=field, old=was, new=None, impact="safe", why=why)
@@ -70,7 +84,9 @@ def _added(column: Column, old: Contract, new: Contract) -> Change:
         return Change(field=field, old=None, new=kind, impact="breaking", why=why, closes_raw=True)
     if _is_ignored(column, old) and column.stored_type:
         why = "files in raw may carry values that were skipped; a backfill fills them in"
-        return Change(field=field, old=None, new=kind, impact="needs backfill", why=why, effect="backfill")
+        return Change(
+            field=field, old=None, new=kind, impact="needs backfill", why=why, effect="backfill"
+        )
     why = "files without it are still loaded, and rows that are loaded have none"
     return Change(field=field, old=None, new=kind, impact="safe", why=why)
 
@@ -91,7 +107,14 @@ def _changed(old: Column, new: Column, contract: Contract) -> Iterator[Change]:
 
 def _backfill(owner: str, name: str, old: Column, new: Column, why: str) -> Change:
     before, after = shown(getattr(old, name)), shown(getattr(new, name))
-    return Change(field=dotted(owner, name), old=before, new=after, impact="needs backfill", why=why, effect="backfill")
+    return Change(
+        field=dotted(owner, name),
+        old=before,
+        new=after,
+        impact="needs backfill",
+        why=why,
+        effect="backfill",
+    )
 
 
 def _type(owner: str, old: Column, new: Column, contract: Contract) -> Iterator[Change]:
@@ -103,7 +126,14 @@ def _type(owner: str, old: Column, new: Column, contract: Contract) -> Iterator[
         yield Change(field=field, old=old.type, new=new.type, impact="safe", why=why)
     elif old.pii and new.pii:
         why = "the tables keep no value of it, but files are read otherwise"
-        yield Change(field=field, old=old.type, new=new.type, impact="needs backfill", why=why, effect="backfill")
+        yield Change(
+            field=field,
+            old=old.type,
+            new=new.type,
+            impact="needs backfill",
+            why=why,
+            effect="backfill",
+        )
     else:
         why = "values would be lost or read otherwise, so the table does not take it in place"
         yield Change(
@@ -138,7 +168,12 @@ def _header_and_format(owner: str, old: Column, new: Column) -> Iterator[Change]
         alike = name == "source_name" and normalized_header(before) == normalized_header(after)
         if before != after and not alike and old.type == new.type:
             yield Change(
-                field=dotted(owner, name), old=before, new=after, impact="breaking", why=REFUSED, closes_raw=True
+                field=dotted(owner, name),
+                old=before,
+                new=after,
+                impact="breaking",
+                why=REFUSED,
+                closes_raw=True,
             )
 
 
@@ -198,7 +233,9 @@ def _treatment(owner: str, old: Column, new: Column, contract: Contract) -> Iter
         return
     keeps_type = old.stored_type == new.stored_type
     becomes_optional_column = old.stored_type is None and not new.required
-    is_gentle = (old.pii, new.pii) == ("mask", "hash") or (becomes_optional_column and new.pii is not None)
+    is_gentle = (old.pii, new.pii) == ("mask", "hash") or (
+        becomes_optional_column and new.pii is not None
+    )
     in_place = keeps_type or becomes_optional_column
     yield Change(
         field=dotted(owner, "pii"),

@@ -41,7 +41,9 @@ def rule_changes(old: Contract, new: Contract) -> Iterator[Change]:
         if checks.get(name) != now.get(name):
             why = "it judges the table at the next run, and says nothing about single rows"
             texts = [in_short(rule) if rule else None for rule in (checks.get(name), now.get(name))]
-            yield Change(field=f"table_rules.{name}", old=texts[0], new=texts[1], impact="safe", why=why)
+            yield Change(
+                field=f"table_rules.{name}", old=texts[0], new=texts[1], impact="safe", why=why
+            )
 
 
 def _by_id(rules: Sequence[Named]) -> dict[str, Named]:
@@ -64,7 +66,9 @@ def _row_rule(field: str, old: Rule | None, new: Rule | None) -> Iterator[Change
             old=old.expression,
             new=new.expression,
             impact="needs backfill" if keeps_out else "safe",
-            why=OTHERWISE if keeps_out else "a warning keeps no row out; it counts from the next run on",
+            why=OTHERWISE
+            if keeps_out
+            else "a warning keeps no row out; it counts from the next run on",
             effect="backfill" if keeps_out else "none",
         )
 
@@ -75,7 +79,12 @@ def _whole_rule(field: str, old: Rule | None, new: Rule | None, existing: Rule) 
     why = (STRICTER if new else LOOSER) if keeps_out else "a warning keeps no row out"
     impact: Impact = "needs backfill" if keeps_out else "safe"
     return Change(
-        field=field, old=texts[0], new=texts[1], impact=impact, why=why, effect="backfill" if keeps_out else "none"
+        field=field,
+        old=texts[0],
+        new=texts[1],
+        impact=impact,
+        why=why,
+        effect="backfill" if keeps_out else "none",
     )
 
 
@@ -85,7 +94,14 @@ def _action(field: str, old: Rule, new: Rule) -> Change:
         why = "rows that break it stay out as before; only the fate of the run differs"
         return Change(field=name, old=old.action, new=new.action, impact="safe", why=why)
     why = STRICTER if keeps_row_out(new.action) else LOOSER
-    return Change(field=name, old=old.action, new=new.action, impact="needs backfill", why=why, effect="backfill")
+    return Change(
+        field=name,
+        old=old.action,
+        new=new.action,
+        impact="needs backfill",
+        why=why,
+        effect="backfill",
+    )
 
 
 def curated_changes(old: Contract, new: Contract) -> Iterator[Change]:
@@ -97,7 +113,13 @@ def curated_changes(old: Contract, new: Contract) -> Iterator[Change]:
     for name in sorted(after.keys() - before.keys()):
         why = "the next run fills it from every processed row"
         yield Change(
-            field=f"curated.{name}", old=None, new="table", impact="safe", why=why, effect="recompute", table=name
+            field=f"curated.{name}",
+            old=None,
+            new="table",
+            impact="safe",
+            why=why,
+            effect="recompute",
+            table=name,
         )
     for name in sorted(before.keys() & after.keys()):
         yield from _model(before[name], after[name])
@@ -110,12 +132,16 @@ def _model(old: CuratedModel, new: CuratedModel) -> Iterator[Change]:
     yield from _warehouse(dotted(owner, "warehouse"), old.warehouse, new.warehouse)
     for name, impact in RECOMPUTING.items():
         before, after = getattr(old, name), getattr(new, name)
-        why = BY_ITSELF if impact == "needs backfill" else "a row means something else to its readers"
+        why = (
+            BY_ITSELF if impact == "needs backfill" else "a row means something else to its readers"
+        )
         if before != after:
             yield _recomputed(new.name, dotted(owner, name), before, after, impact, why)
     if old.period_column != new.period_column:
         why = "the table is partitioned by it, and that cannot change in place"
-        yield _rebuilt(new.name, dotted(owner, "period_column"), old.period_column, new.period_column, why)
+        yield _rebuilt(
+            new.name, dotted(owner, "period_column"), old.period_column, new.period_column, why
+        )
     yield from _model_columns(owner, old, new)
 
 
@@ -146,10 +172,14 @@ def _model_columns(owner: str, old: CuratedModel, new: CuratedModel) -> Iterator
         yield from _model_column(new.name, dotted(owner, name), before.get(name), after.get(name))
     if before.keys() == after.keys() and list(before) != list(after):
         why = f"values are found by name; {BY_ITSELF}"
-        yield _recomputed(new.name, dotted(owner, "columns"), tuple(before), tuple(after), "safe", why)
+        yield _recomputed(
+            new.name, dotted(owner, "columns"), tuple(before), tuple(after), "safe", why
+        )
 
 
-def _model_column(table: str, field: str, old: Column | None, new: Column | None) -> Iterator[Change]:
+def _model_column(
+    table: str, field: str, old: Column | None, new: Column | None
+) -> Iterator[Change]:
     if new is None or old is None:
         was, now = (item.type if item else None for item in (old, new))
         if new is None:
@@ -162,19 +192,39 @@ def _model_column(table: str, field: str, old: Column | None, new: Column | None
         return
     yield from safe(field, "description", old, new, "only people read it")
     yield from safe(field, "required", old, new, "it says what the SQL gives, and changes no row")
-    yield from safe(field, "max_length", old, new, "the next load rebuilds the table in the warehouse")
+    yield from safe(
+        field, "max_length", old, new, "the next load rebuilds the table in the warehouse"
+    )
     if old.type != new.type and widens(old.type, new.type):
-        yield _recomputed(table, dotted(field, "type"), old.type, new.type, "safe", f"it widens; {BY_ITSELF}")
+        yield _recomputed(
+            table, dotted(field, "type"), old.type, new.type, "safe", f"it widens; {BY_ITSELF}"
+        )
     elif old.type != new.type:
         why = "values would be lost or read otherwise, so the table does not take it in place"
         yield _rebuilt(table, dotted(field, "type"), old.type, new.type, why)
 
 
-def _recomputed(table: str, field: str, old: object, new: object, impact: Impact, why: str) -> Change:
-    return Change(field=field, old=shown(old), new=shown(new), impact=impact, why=why, effect="recompute", table=table)
+def _recomputed(
+    table: str, field: str, old: object, new: object, impact: Impact, why: str
+) -> Change:
+    return Change(
+        field=field,
+        old=shown(old),
+        new=shown(new),
+        impact=impact,
+        why=why,
+        effect="recompute",
+        table=table,
+    )
 
 
 def _rebuilt(table: str, field: str, old: object, new: object, why: str) -> Change:
     return Change(
-        field=field, old=shown(old), new=shown(new), impact="breaking", why=why, effect="rebuild", table=table
+        field=field,
+        old=shown(old),
+        new=shown(new),
+        impact="breaking",
+        why=why,
+        effect="rebuild",
+        table=table,
     )

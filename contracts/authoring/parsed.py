@@ -117,7 +117,9 @@ def take_apart(document: Document) -> ParsedContract:
     return ParsedContract(
         document=document,
         odcs=odcs,
-        processed=_table(ProcessedProperties, tables[0], document, ("schema", 0)) if tables else None,
+        processed=_table(ProcessedProperties, tables[0], document, ("schema", 0))
+        if tables
+        else None,
         curated=[
             _table(CuratedProperties, table, document, ("schema", index))
             for index, table in enumerate(tables[1:], start=1)
@@ -125,11 +127,19 @@ def take_apart(document: Document) -> ParsedContract:
     )
 
 
-def _table(model: type[Properties], data: Any, document: Document, path: Path) -> ParsedTable[Properties]:
+def _table(
+    model: type[Properties], data: Any, document: Document, path: Path
+) -> ParsedTable[Properties]:
     spec = structure.parse(SchemaObject, data, document, path)
-    custom, paths = structure.parse_custom(model, spec.custom_properties, document, path) if spec else (None, {})
+    custom, paths = (
+        structure.parse_custom(model, spec.custom_properties, document, path)
+        if spec
+        else (None, {})
+    )
     items = _items(data, "properties")
-    columns = [_column(item, document, (*path, "properties", index)) for index, item in enumerate(items)]
+    columns = [
+        _column(item, document, (*path, "properties", index)) for index, item in enumerate(items)
+    ]
     rules, table_rules = _rules(data, document, path)
     return ParsedTable(
         path=path,
@@ -143,7 +153,9 @@ def _table(model: type[Properties], data: Any, document: Document, path: Path) -
     )
 
 
-def _rules(data: Any, document: Document, owner: Path) -> tuple[list[ParsedRule], list[ParsedTableRule]]:
+def _rules(
+    data: Any, document: Document, owner: Path
+) -> tuple[list[ParsedRule], list[ParsedTableRule]]:
     row_rules: list[ParsedRule] = []
     table_rules: list[ParsedTableRule] = []
     for index, item in enumerate(_items(data, "quality")):
@@ -172,7 +184,9 @@ def _kind_of_rule(item: Any, document: Document, path: Path) -> Literal["row", "
     others = [name for name in implementation if name != "action"]
     hint = did_you_mean(others[0], ("expression", *TABLE_RULES)) if others else ""
     near = f"; {hint}" if hint.startswith("did") else ""
-    document.problem(where, f"found {', '.join(others) or 'no rule'}; expected one of {known}{near}")
+    document.problem(
+        where, f"found {', '.join(others) or 'no rule'}; expected one of {known}{near}"
+    )
     return None
 
 

@@ -38,7 +38,10 @@ def _needed_elsewhere(column: ParsedColumn) -> Iterator[tuple[Path, str]]:
         message = "a control total is the sum of a column's values, and personal data has none in the tables; remove it"
         yield column.custom_paths["controlTotal"], message
     if spec.partitioned:
-        yield (*column.path, "partitioned"), "tables are not partitioned by personal data; choose another column"
+        yield (
+            (*column.path, "partitioned"),
+            "tables are not partitioned by personal data; choose another column",
+        )
     if spec.primary_key and treatment != "hash":
         message = f"a key must stay distinct, and {treatment!r} does not keep it so; hash it or choose another key"
         yield (*column.path, "primaryKey"), message
@@ -55,5 +58,7 @@ def _check_subject(columns: list[ParsedColumn], document: Document) -> None:
             found = f"column {column.spec.name!r} is {column.spec.physical_type}"
             document.problem(path, f"{found}; a data subject is one of {', '.join(SUBJECT_TYPES)}")
         if first:
-            document.problem(path, f"a second data subject, first on line {document.line(first)}; keep one")
+            document.problem(
+                path, f"a second data subject, first on line {document.line(first)}; keep one"
+            )
         first = first or path

@@ -286,7 +286,9 @@ class ProcessedProperties(Strict):
     max_quarantined_share: Number
     retention: RetentionProperty
     schema_change: SchemaChange = "evolve"
-    maintenance: MaintenanceProperty = Field(default_factory=lambda: MaintenanceProperty.model_validate({}))
+    maintenance: MaintenanceProperty = Field(
+        default_factory=lambda: MaintenanceProperty.model_validate({})
+    )
 
 
 class WarehouseProperty(Strict):

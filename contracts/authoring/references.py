@@ -26,7 +26,9 @@ def check_references(contracts: Contracts) -> None:
         if contract is None:
             continue
         for rule, path, target in _references(contract):
-            message = _mistake(dataset, rule, target, contracts) or _circle(dataset, rule, target, contracts)
+            message = _mistake(dataset, rule, target, contracts) or _circle(
+                dataset, rule, target, contracts
+            )
             if message:
                 contract.document.problem(path, message)
 
@@ -59,7 +61,9 @@ def _processed(contract: ParsedContract | None) -> ParsedTable[ProcessedProperti
     return contract.processed if contract else None
 
 
-def _own_column(rule: ParsedTableRule, table: ParsedTable[ProcessedProperties] | None) -> ParsedColumn | None:
+def _own_column(
+    rule: ParsedTableRule, table: ParsedTable[ProcessedProperties] | None
+) -> ParsedColumn | None:
     reference = rule.spec.implementation.reference
     return table.column(reference.column) if table and reference else None
 
@@ -70,7 +74,10 @@ def _not_alike(here: ParsedColumn, there: ParsedColumn, target: str) -> str | No
     wrong = any(values.wrong_type(column.spec.physical_type) for column in (here, there))
     if wrong or not _is_comparable(here.pii):
         return None  # reported where it stands
-    kinds = [f"{column.spec.physical_type}{' (hashed)' if column.pii else ''}" for column in (here, there)]
+    kinds = [
+        f"{column.spec.physical_type}{' (hashed)' if column.pii else ''}"
+        for column in (here, there)
+    ]
     if kinds[0] != kinds[1]:
         return f"{here.spec.name!r} is {kinds[0]} and {target!r} is {kinds[1]}; both must have one type and treatment"
     return None
@@ -93,7 +100,11 @@ def _circle(dataset: str, rule: ParsedTableRule, target: str, contracts: Contrac
         return None
     trail, next_one = [dataset], target.partition(".")[0]
     reached = _reached(next_one, contracts, trail)
-    return f"{' -> '.join(reached)}: none of them could be loaded first; let one of the rules warn" if reached else None
+    return (
+        f"{' -> '.join(reached)}: none of them could be loaded first; let one of the rules warn"
+        if reached
+        else None
+    )
 
 
 def _reached(dataset: str, contracts: Contracts, trail: list[str]) -> list[str] | None:
@@ -108,4 +119,7 @@ def _reached(dataset: str, contracts: Contracts, trail: list[str]) -> list[str] 
         for rule, _, target in _references(contract)
         if rule.spec.implementation.action == "halt"
     ]
-    return next((found for other in onward if (found := _reached(other, contracts, [*trail, dataset]))), None)
+    return next(
+        (found for other in onward if (found := _reached(other, contracts, [*trail, dataset]))),
+        None,
+    )

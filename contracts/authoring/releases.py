@@ -61,16 +61,24 @@ def read_release(file: Path) -> model.Contract:
             "it, with the value that was meant then"
         ) from error
     if (contract.dataset, contract.version) != (file.parent.name, file.stem):
-        raise ContractInvalid(f"{shown} holds {contract.dataset} {contract.version}; a release is named by its version")
+        raise ContractInvalid(
+            f"{shown} holds {contract.dataset} {contract.version}; a release is named by its version"
+        )
     return contract
 
 
-def mistakes(contracts: Iterable[model.Contract], released_root: Path, *, may_be_new: bool) -> list[str]:
+def mistakes(
+    contracts: Iterable[model.Contract], released_root: Path, *, may_be_new: bool
+) -> list[str]:
     """Why these contracts must not be deployed under their versions, one sentence each.
 
     `may_be_new` accepts a version that is not in the registry yet, which `write_releases` then adds.
     """
-    return [sentence for contract in contracts for sentence in _mistakes_of(contract, released_root, may_be_new)]
+    return [
+        sentence
+        for contract in contracts
+        for sentence in _mistakes_of(contract, released_root, may_be_new)
+    ]
 
 
 def write_releases(contracts: Iterable[model.Contract], released_root: Path) -> list[str]:
@@ -106,7 +114,9 @@ def _mistakes_of(contract: model.Contract, released_root: Path, may_be_new: bool
         yield f"{contract.dataset}: {shown} is missing; run `make contracts`"
 
 
-def _against(known: dict[Version, model.Contract], contract: model.Contract, shown: str) -> Iterator[str]:
+def _against(
+    known: dict[Version, model.Contract], contract: model.Contract, shown: str
+) -> Iterator[str]:
     highest = known[max(known)]
     if contract == highest:
         return

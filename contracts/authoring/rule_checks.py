@@ -27,8 +27,12 @@ def check_rules(table: ParsedTable[ProcessedProperties], document: Document) -> 
 
 def _check_ids(table: ParsedTable[ProcessedProperties], document: Document) -> None:
     seen: set[str] = set()
-    ids = {rule.path: rule.spec.id for rule in table.rules} | {rule.path: rule.spec.id for rule in table.table_rules}
-    for path, name in sorted(ids.items(), key=lambda item: int(item[0][-1])):  # in the order of the file
+    ids = {rule.path: rule.spec.id for rule in table.rules} | {
+        rule.path: rule.spec.id for rule in table.table_rules
+    }
+    for path, name in sorted(
+        ids.items(), key=lambda item: int(item[0][-1])
+    ):  # in the order of the file
         message = values.wrong_name(name)
         if name in seen:
             message = f"duplicate rule {name!r}; choose another id"
@@ -41,7 +45,9 @@ def _known_types(table: ParsedTable[ProcessedProperties]) -> dict[str, str]:
     return {name: kind for name, kind in table.types.items() if values.wrong_type(kind) is None}
 
 
-def _check_table_rule(check: ParsedTableRule, table: ParsedTable[ProcessedProperties], document: Document) -> None:
+def _check_table_rule(
+    check: ParsedTableRule, table: ParsedTable[ProcessedProperties], document: Document
+) -> None:
     wanted, path = check.spec.implementation.wanted, (*check.path, "implementation")
     match wanted:
         case RowCount():
@@ -61,11 +67,20 @@ def _check_table_rule(check: ParsedTableRule, table: ParsedTable[ProcessedProper
 def _check_row_count(limits: RowCount, path: Path, document: Document) -> None:
     if limits.minimum is None and limits.maximum is None:
         document.problem(path, "has neither minimum nor maximum, so it says nothing; add one")
-    if limits.minimum is not None and limits.maximum is not None and limits.minimum > limits.maximum:
-        document.problem((*path, "minimum"), f"found {limits.minimum}, which is above the maximum {limits.maximum}")
+    if (
+        limits.minimum is not None
+        and limits.maximum is not None
+        and limits.minimum > limits.maximum
+    ):
+        document.problem(
+            (*path, "minimum"),
+            f"found {limits.minimum}, which is above the maximum {limits.maximum}",
+        )
 
 
-def _check_unique(names: list[str], path: Path, table: ParsedTable[ProcessedProperties], document: Document) -> None:
+def _check_unique(
+    names: list[str], path: Path, table: ParsedTable[ProcessedProperties], document: Document
+) -> None:
     for index, name in enumerate(names):
         place = (*path, index)
         if name in names[:index]:

@@ -24,7 +24,9 @@ def open_contract(name: str, *, root: Path) -> model.Contract:
     for file in (Path(name), Path(name) / CONTRACT_FILE, root / "datasets" / name / CONTRACT_FILE):
         if file.is_file():
             return _read(file.resolve())
-    known = ", ".join(sorted(item.parent.name for item in (root / "datasets").glob(f"*/{CONTRACT_FILE}")))
+    known = ", ".join(
+        sorted(item.parent.name for item in (root / "datasets").glob(f"*/{CONTRACT_FILE}"))
+    )
     raise ContractInvalid(
         f"no contract {name!r}; expected a {CONTRACT_FILE}, a compiled .json, <dataset>@<version>, or one of: {known}"
     )
@@ -36,5 +38,7 @@ def _read(file: Path) -> model.Contract:
     checked = check_file(file)
     contract = checked.compiled()
     if contract is None:
-        raise ContractInvalid("\n  ".join([f"{file} has mistakes:", *map(str, sorted(checked.document.problems))]))
+        raise ContractInvalid(
+            "\n  ".join([f"{file} has mistakes:", *map(str, sorted(checked.document.problems))])
+        )
     return contract

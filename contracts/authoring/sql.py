@@ -46,7 +46,9 @@ class SqlMistake:
 
 def expression_columns(expression: str) -> set[str]:
     """Names of the columns that a SQL expression reads."""
-    return {column.name for column in sqlglot.parse_one(expression, read="spark").find_all(exp.Column)}
+    return {
+        column.name for column in sqlglot.parse_one(expression, read="spark").find_all(exp.Column)
+    }
 
 
 def expression_mistakes(expression: str, columns: Mapping[str, str]) -> list[str]:
@@ -58,7 +60,9 @@ def expression_mistakes(expression: str, columns: Mapping[str, str]) -> list[str
     spark, duckdb = trees["spark"], trees["duckdb"]
     mistakes = [*_unknown_columns(spark, columns), *_forbidden_nodes(spark)]
     if not mistakes and _columns(spark) != _columns(duckdb):
-        mistakes.append("Spark and DuckDB read different columns; quote text with single quotes: 'text', not \"text\"")
+        mistakes.append(
+            "Spark and DuckDB read different columns; quote text with single quotes: 'text', not \"text\""
+        )
     if not mistakes and not _columns(spark):
         mistakes.append("the expression reads no column, so it says nothing about a row")
     return mistakes or arithmetic.mistakes(spark, columns) or _not_boolean(spark, columns)
@@ -80,7 +84,9 @@ def select_mistakes(
         statements = [tree for tree in sqlglot.parse(sql, read="spark") if tree is not None]
         sqlglot.parse(sql, read="duckdb")
     except SqlglotError as error:
-        return [SqlMistake(_line(error), f"not SQL that Spark and DuckDB both read: {_reason(error)}")]
+        return [
+            SqlMistake(_line(error), f"not SQL that Spark and DuckDB both read: {_reason(error)}")
+        ]
     if len(statements) != 1 or not isinstance(statements[0], exp.Select):
         found = ", ".join(type(tree).__name__.upper() for tree in statements) or "nothing"
         return [SqlMistake(1, f"found {found}; expected exactly one SELECT")]
@@ -96,7 +102,11 @@ def select_mistakes(
 
 def truncates(sql: str, column: str, period: str, source: str) -> bool:
     """Whether the model computes `column` as CAST(date_trunc('<period>', <source>) AS date)."""
-    found = [alias.this for alias in sqlglot.parse_one(sql, read="spark").find_all(exp.Alias) if alias.alias == column]
+    found = [
+        alias.this
+        for alias in sqlglot.parse_one(sql, read="spark").find_all(exp.Alias)
+        if alias.alias == column
+    ]
     return bool(found) and all(_is_truncation(expression, period, source) for expression in found)
 
 
@@ -133,15 +143,23 @@ def _shown(node: exp.Expr) -> str:
 
 
 def _not_boolean(condition: exp.Expr, columns: Mapping[str, str]) -> list[str]:
-    found = _type(_typed(exp.select(condition.copy()).from_(_RELATION), _RELATION, columns).selects[0])
-    return [] if found == "boolean" else [f"gives {found}; a rule must be true or false, so compare with something"]
+    found = _type(
+        _typed(exp.select(condition.copy()).from_(_RELATION), _RELATION, columns).selects[0]
+    )
+    return (
+        []
+        if found == "boolean"
+        else [f"gives {found}; a rule must be true or false, so compare with something"]
+    )
 
 
 def _foreign_tables(select: exp.Select, relation: str) -> Iterator[SqlMistake]:
     own = {relation, *(cte.alias for cte in select.find_all(exp.CTE))}
     for table in select.find_all(exp.Table):
         if table.name not in own or table.db:
-            yield SqlMistake(_node_line(table), f"reads from {_shown(table)!r}; expected only {relation!r}")
+            yield SqlMistake(
+                _node_line(table), f"reads from {_shown(table)!r}; expected only {relation!r}"
+            )
     if not any(table.name == relation for table in select.find_all(exp.Table)):
         yield SqlMistake(1, f"does not read from {relation!r}")
 
@@ -149,7 +167,10 @@ def _foreign_tables(select: exp.Select, relation: str) -> Iterator[SqlMistake]:
 def _unrepeatable(select: exp.Select) -> Iterator[SqlMistake]:
     for node in select.walk():
         if isinstance(node, UNREPEATABLE):
-            yield SqlMistake(_node_line(node), f"{_shown(node)!r} gives a different result each time; a model must not")
+            yield SqlMistake(
+                _node_line(node),
+                f"{_shown(node)!r} gives a different result each time; a model must not",
+            )
         if isinstance(node, exp.Anonymous):
             yield SqlMistake(_node_line(node), f"unknown function {node.name!r}")
         if isinstance(node, exp.Limit):
@@ -168,9 +189,13 @@ def _wrong_outputs(select: exp.Select, outputs: Mapping[str, str]) -> Iterator[S
     if found != list(outputs):
         missing = [name for name in outputs if name not in found]
         extra = [name for name in found if name not in outputs]
-        detail = f"missing {', '.join(missing) or 'none'}; not declared {', '.join(extra) or 'none'}"
+        detail = (
+            f"missing {', '.join(missing) or 'none'}; not declared {', '.join(extra) or 'none'}"
+        )
         detail = detail if missing or extra else "the order differs"
-        yield SqlMistake(1, f"gives ({', '.join(found)}); the contract declares ({', '.join(outputs)}): {detail}")
+        yield SqlMistake(
+            1, f"gives ({', '.join(found)}); the contract declares ({', '.join(outputs)}): {detail}"
+        )
 
 
 def _wrong_types(
@@ -180,14 +205,22 @@ def _wrong_types(
         typed = _typed(select.copy(), relation, columns)
     except OptimizeError as error:
         return [SqlMistake(_line(error), _reason(error))]
-    return [mistake for node in typed.selects if (mistake := _wrong_type(node, outputs[node.alias_or_name]))]
+    return [
+        mistake
+        for node in typed.selects
+        if (mistake := _wrong_type(node, outputs[node.alias_or_name]))
+    ]
 
 
 def _typed(select: exp.Select, relation: str, columns: Mapping[str, str]) -> exp.Select:
     schema: dict[str, object] = {relation: dict(columns)}
-    typed = annotate_types(qualify(select, schema=schema, dialect="spark"), schema=schema, dialect="spark")
+    typed = annotate_types(
+        qualify(select, schema=schema, dialect="spark"), schema=schema, dialect="spark"
+    )
     if not isinstance(typed, exp.Select):
-        raise TypeError(f"sqlglot turned a SELECT into {type(typed).__name__}; this version is not understood")
+        raise TypeError(
+            f"sqlglot turned a SELECT into {type(typed).__name__}; this version is not understood"
+        )
     return typed
 
 
@@ -197,7 +230,9 @@ def _wrong_type(node: exp.Expr, declared: str) -> SqlMistake | None:
         message = f"column {name!r} is computed; write CAST(... AS {declared}), so that every engine gives this type"
         return SqlMistake(_node_line(node), message)
     if found != declared:
-        return SqlMistake(_node_line(node), f"column {name!r} gives {found}; the contract declares {declared}")
+        return SqlMistake(
+            _node_line(node), f"column {name!r} gives {found}; the contract declares {declared}"
+        )
     return None
 
 

@@ -21,7 +21,9 @@ Model = TypeVar("Model", bound=Strict)
 def parse(model: type[Model], data: Any, document: Document, path: Path = ()) -> Model | None:
     """`data`, found at `path`, as `model`; None after recording all its mistakes in `document`."""
     if not isinstance(data, dict):
-        document.problem(path, f"found {data!r}; expected a mapping with {', '.join(sorted(_fields(model)))}")
+        document.problem(
+            path, f"found {data!r}; expected a mapping with {', '.join(sorted(_fields(model)))}"
+        )
         return None
     return _validated(model, data, document, lambda loc: (*path, *loc))
 
@@ -37,15 +39,23 @@ def parse_custom(
         path = (*owner, "customProperties", index)
         if item.property not in known:
             hint = did_you_mean(item.property, known)
-            document.problem((*path, "property"), f"unknown custom property {item.property!r}; {hint}")
+            document.problem(
+                (*path, "property"), f"unknown custom property {item.property!r}; {hint}"
+            )
         elif item.property in values:
-            document.problem((*path, "property"), f"custom property {item.property!r} is given twice; remove one")
+            document.problem(
+                (*path, "property"), f"custom property {item.property!r} is given twice; remove one"
+            )
         else:
             values[item.property] = item.value
             paths[item.property] = (*path, "value")
 
     def relocate(loc: Path) -> Path:
-        return (*paths[str(loc[0])], *loc[1:]) if loc[0] in paths else (*owner, "customProperties", *loc)
+        return (
+            (*paths[str(loc[0])], *loc[1:])
+            if loc[0] in paths
+            else (*owner, "customProperties", *loc)
+        )
 
     return _validated(model, values, document, relocate), paths
 
@@ -69,7 +79,9 @@ def _validated(
 def _existing(where: Path, detail: ErrorDetails, document: Document) -> Path:
     if detail["type"] == "missing":
         return where
-    while where and where not in document.lines:  # union branches append their type name to the place
+    while (
+        where and where not in document.lines
+    ):  # union branches append their type name to the place
         where = where[:-1]
     return where
 
@@ -107,7 +119,11 @@ def _expected(detail: ErrorDetails) -> str:
         case "too_short":
             return f"expected at least {_entries(context['min_length'])}"
         case "string_too_long":
-            characters = "1 character" if context["max_length"] == 1 else f"{context['max_length']} characters"
+            characters = (
+                "1 character"
+                if context["max_length"] == 1
+                else f"{context['max_length']} characters"
+            )
             return f"expected text of at most {characters}"
         case "string_pattern_mismatch":
             return f"expected text that matches {context['pattern']}"

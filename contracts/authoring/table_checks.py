@@ -7,7 +7,14 @@ from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
 from contracts import naming
-from contracts.authoring import column_checks, privacy_checks, rule_checks, sql, values, warehouse_checks
+from contracts.authoring import (
+    column_checks,
+    privacy_checks,
+    rule_checks,
+    sql,
+    values,
+    warehouse_checks,
+)
 from contracts.authoring.parsed import ParsedContract, ParsedTable
 from contracts.authoring.problems import Problem, did_you_mean
 from contracts.authoring.profile import (
@@ -22,7 +29,9 @@ from contracts.headers import A_NAME, NAMELESS, normalized_header
 from contracts.ignored_names import TEMPORARY_SUFFIXES
 
 DELIMITERS = (",", ";", "|", "\t")
-MAX_FILE_BYTES = 5 * 1024**3  # what one CopyObject call can copy (Amazon S3 user guide, copying objects)
+MAX_FILE_BYTES = (
+    5 * 1024**3
+)  # what one CopyObject call can copy (Amazon S3 user guide, copying objects)
 MAX_DAYS = 100 * 366
 # Iceberg takes three days for orphan files by default, and warns of less than what a write may last: files of a running
 # job are in no snapshot yet (Iceberg documentation, Maintenance, delete orphan files).
@@ -50,15 +59,20 @@ def check_meaning(contract: ParsedContract, folder: FilePath) -> None:
 def _check_head(odcs: Odcs, dataset: str, document: Document) -> None:
     for field, found in (("id", odcs.id), ("name", odcs.name)):
         if found != dataset:
-            document.problem((field,), f"found {found!r}; expected {dataset!r}, the name of the folder")
+            document.problem(
+                (field,), f"found {found!r}; expected {dataset!r}, the name of the folder"
+            )
     message = values.wrong_name(dataset)
     if message:
         document.problem(("name",), message)
     for index, channel in enumerate(odcs.support):
         address = urlsplit(channel.url or "")
-        if channel.tool == "email" and not (address.scheme == "mailto" and _EMAIL.match(address.path)):
+        if channel.tool == "email" and not (
+            address.scheme == "mailto" and _EMAIL.match(address.path)
+        ):
             document.problem(
-                ("support", index, "url"), f"found {channel.url!r}; expected mailto:someone@company.example"
+                ("support", index, "url"),
+                f"found {channel.url!r}; expected mailto:someone@company.example",
             )
 
 
@@ -69,7 +83,11 @@ def _check_table_names(contract: ParsedContract) -> None:
         if spec is None:
             continue
         name = spec.name
-        message = f"duplicate table {name!r}; choose another name" if name in seen else values.wrong_name(name)
+        message = (
+            f"duplicate table {name!r}; choose another name"
+            if name in seen
+            else values.wrong_name(name)
+        )
         for ending, owner in OWN_ENDINGS.items():
             if name.endswith(ending):
                 message = f"found {name!r}; names that end with {ending} belong to {owner} tables"
@@ -78,7 +96,9 @@ def _check_table_names(contract: ParsedContract) -> None:
         seen.add(name)
 
 
-def _check_processed(table: ParsedTable[ProcessedProperties], dataset: str, document: Document) -> None:
+def _check_processed(
+    table: ParsedTable[ProcessedProperties], dataset: str, document: Document
+) -> None:
     if table.spec and table.spec.name != dataset:
         message = f"found {table.spec.name!r}; the first table is the dataset itself: expected {dataset!r}"
         document.problem((*table.path, "name"), message)
@@ -101,10 +121,14 @@ def _check_counts(table: ParsedTable[ProcessedProperties], document: Document) -
     partitions = [column.spec.name for column in table.columns if column.spec.partitioned]
     if len(partitions) != 1:
         found = ", ".join(partitions) or "none"
-        document.problem(path, f"found {found} with partitioned: true; exactly one column must have it")
+        document.problem(
+            path, f"found {found} with partitioned: true; exactly one column must have it"
+        )
 
 
-def _check_intake(table: ParsedTable[ProcessedProperties], intake: IntakeProperty, document: Document) -> None:
+def _check_intake(
+    table: ParsedTable[ProcessedProperties], intake: IntakeProperty, document: Document
+) -> None:
     path = table.custom_paths["intake"]
     if not _FOLDER.match(intake.folder):
         message = f"found {intake.folder!r}; expected one folder name of a-z, 0-9, _ and -"
@@ -115,22 +139,30 @@ def _check_intake(table: ParsedTable[ProcessedProperties], intake: IntakePropert
             document.problem((*path, "suffixes", index), f"found {suffix!r}; expected {expected}")
     if intake.delimiter not in DELIMITERS:
         document.problem(
-            (*path, "delimiter"), f"found {intake.delimiter!r}; expected one of {', '.join(map(repr, DELIMITERS))}"
+            (*path, "delimiter"),
+            f"found {intake.delimiter!r}; expected one of {', '.join(map(repr, DELIMITERS))}",
         )
     if intake.max_bytes > MAX_FILE_BYTES:
         document.problem(
-            (*path, "maxBytes"), f"found {intake.max_bytes}; S3 copies at most {MAX_FILE_BYTES} in one call"
+            (*path, "maxBytes"),
+            f"found {intake.max_bytes}; S3 copies at most {MAX_FILE_BYTES} in one call",
         )
-    headers = {normalized_header(column.spec.physical_name or column.spec.name) for column in table.columns}
+    headers = {
+        normalized_header(column.spec.physical_name or column.spec.name) for column in table.columns
+    }
     for index, name in enumerate(intake.ignored_columns):
         if normalized_header(name) == NAMELESS:
             document.problem((*path, "ignoredColumns", index), f"found {name!r}; {A_NAME}")
         elif normalized_header(name) in headers:
-            message = f"found {name!r}, which is the header of a column; it cannot be ignored as well"
+            message = (
+                f"found {name!r}, which is the header of a column; it cannot be ignored as well"
+            )
             document.problem((*path, "ignoredColumns", index), message)
 
 
-def _check_retention(table: ParsedTable[ProcessedProperties], custom: ProcessedProperties, document: Document) -> None:
+def _check_retention(
+    table: ParsedTable[ProcessedProperties], custom: ProcessedProperties, document: Document
+) -> None:
     share, retention = custom.max_quarantined_share, custom.retention
     if not 0 <= share <= 1:
         message = f"found {share!s}; expected a share from 0 to 1, such as 0.05 for 5 %"
@@ -138,7 +170,9 @@ def _check_retention(table: ParsedTable[ProcessedProperties], custom: ProcessedP
     path = table.custom_paths["retention"]
     for name, days in retention.model_dump(by_alias=True, exclude_none=True).items():
         if days > MAX_DAYS:
-            document.problem((*path, name), f"found {days}; expected days, at most {MAX_DAYS} (100 years)")
+            document.problem(
+                (*path, name), f"found {days}; expected days, at most {MAX_DAYS} (100 years)"
+            )
     archive, raw = retention.raw_archive_after_days, retention.raw_days
     if archive >= raw:
         message = f"found {archive}; files must be archived before rawDays ({raw})"
@@ -149,20 +183,29 @@ def _check_maintenance(
     table: ParsedTable[ProcessedProperties], maintenance: MaintenanceProperty, document: Document
 ) -> None:
     if maintenance.orphan_days < LEAST_ORPHAN_DAYS:  # never by default, so the property is there
-        message = f"found {maintenance.orphan_days}; files of a running job must not be taken for orphans"
+        message = (
+            f"found {maintenance.orphan_days}; files of a running job must not be taken for orphans"
+        )
         path = (*table.custom_paths["maintenance"], "orphanDays")
         document.problem(path, f"{message}: expected at least {LEAST_ORPHAN_DAYS}")
 
 
-def _check_curated(table: ParsedTable[CuratedProperties], contract: ParsedContract, folder: FilePath) -> None:
+def _check_curated(
+    table: ParsedTable[CuratedProperties], contract: ParsedContract, folder: FilePath
+) -> None:
     document = contract.document
     column_checks.check_columns(table.columns, document)
-    column_checks.check_curated(table.columns, document, in_warehouse="warehouse" in table.custom_paths)
+    column_checks.check_curated(
+        table.columns, document, in_warehouse="warehouse" in table.custom_paths
+    )
     warehouse_checks.check_table(table, document)
     for path in (*(rule.path for rule in table.rules), *(rule.path for rule in table.table_rules)):
         document.problem(path, "rules are enforced on the first table only; remove it")
     if table.whole and not any(column.spec.primary_key for column in table.columns):
-        document.problem((*table.path, "properties"), "no column has primaryKey: true; the key is the grain of a model")
+        document.problem(
+            (*table.path, "properties"),
+            "no column has primaryKey: true; the key is the grain of a model",
+        )
     if table.custom and contract.processed:
         _check_period(table, table.custom, contract.processed, document)
         _check_conserves(table, table.custom, contract.processed, document)
@@ -182,8 +225,12 @@ def _check_period(
         path = table.custom_paths[field]
         if name not in owner.names:
             document.problem(path, f"unknown column {name!r}; {did_you_mean(name, owner.names)}")
-        elif (column := owner.column(name)) and not (column.stored_type == "date" and column.spec.required):
-            document.problem(path, f"column {name!r} must be a required date, since periods are replaced by it")
+        elif (column := owner.column(name)) and not (
+            column.stored_type == "date" and column.spec.required
+        ):
+            document.problem(
+                path, f"column {name!r} must be a required date, since periods are replaced by it"
+            )
 
 
 def _check_conserves(
@@ -194,10 +241,17 @@ def _check_conserves(
 ) -> None:
     for target, origin in custom.conserves.items():
         path = (*table.custom_paths["conserves"], target)
-        for name, owner, what in ((target, table, "of this model"), (origin, source, "of the dataset")):
+        for name, owner, what in (
+            (target, table, "of this model"),
+            (origin, source, "of the dataset"),
+        ):
             if name not in owner.names:
-                document.problem(path, f"unknown column {name!r} {what}; {did_you_mean(name, owner.names)}")
-            elif (column := owner.column(name)) and not (column.stored_type or "").startswith("decimal"):
+                document.problem(
+                    path, f"unknown column {name!r} {what}; {did_you_mean(name, owner.names)}"
+                )
+            elif (column := owner.column(name)) and not (column.stored_type or "").startswith(
+                "decimal"
+            ):
                 found = column.stored_type or "dropped"
                 document.problem(path, f"column {name!r} {what} is {found}; expected a decimal")
 
@@ -212,31 +266,44 @@ def _check_sql(
     path = table.custom_paths["sqlFile"]
     file = folder / custom.sql_file
     if not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
-        document.problem(path, f"found {custom.sql_file!r}; no such file in {folder.parent.name}/{folder.name}")
+        document.problem(
+            path, f"found {custom.sql_file!r}; no such file in {folder.parent.name}/{folder.name}"
+        )
         return
     types = [*source.types.values(), *table.types.values()]
-    if not (table.whole and source.whole and table.spec and source.spec) or any(map(values.wrong_type, types)):
+    if not (table.whole and source.whole and table.spec and source.spec) or any(
+        map(values.wrong_type, types)
+    ):
         return  # without every column and its type, what is said about the SQL would be a guess
     text = file.read_text(encoding="utf-8")
     dropped = source.types.keys() - source.stored_types.keys()
-    mistakes = sql.select_mistakes(text, source.spec.name, source.stored_types, table.types, dropped=dropped)
+    mistakes = sql.select_mistakes(
+        text, source.spec.name, source.stored_types, table.types, dropped=dropped
+    )
     shown = f"{folder.parent.name}/{folder.name}/{custom.sql_file}"
     document.problems += [
-        Problem(file=shown, line=item.line, field=table.spec.name, message=item.message) for item in mistakes
+        Problem(file=shown, line=item.line, field=table.spec.name, message=item.message)
+        for item in mistakes
     ]
     if mistakes or custom.period_column not in table.names:
         return
     if not sql.truncates(text, custom.period_column, custom.period, custom.source_date):
         expected = f"CAST(date_trunc('{custom.period}', {custom.source_date}) AS date) AS {custom.period_column}"
-        document.problem(table.custom_paths["periodColumn"], f"{custom.sql_file} must compute it as {expected}")
+        document.problem(
+            table.custom_paths["periodColumn"], f"{custom.sql_file} must compute it as {expected}"
+        )
 
 
 def _check_unused_sql(contract: ParsedContract, folder: FilePath) -> None:
-    used = {(folder / table.custom.sql_file).resolve() for table in contract.curated if table.custom}
+    used = {
+        (folder / table.custom.sql_file).resolve() for table in contract.curated if table.custom
+    }
     if not all(table.custom for table in contract.curated):
         return
     for file in sorted(folder.rglob("*.sql")):
         if file.resolve() not in used:
             shown = f"{folder.parent.name}/{folder.name}/{file.relative_to(folder).as_posix()}"
             message = "no table of the contract names this file as its sqlFile; add the table or remove the file"
-            contract.document.problems.append(Problem(file=shown, line=1, field="(file)", message=message))
+            contract.document.problems.append(
+                Problem(file=shown, line=1, field="(file)", message=message)
+            )

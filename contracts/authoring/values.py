@@ -37,7 +37,9 @@ DATE_FIELDS = ("yyyy", "yy", "M", "MM", "d", "dd")
 TIME_FIELDS = ("H", "HH", "m", "mm", "s", "ss", "SSS", "SSSSSS")
 _FORMAT_PARTS = re.compile(r"'[^']*'|([A-Za-z])\1*|.")
 _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
-MAX_NAME_LENGTH = 60  # leaves room for a suffix below the 127 characters of Redshift and the 128 of Athena
+MAX_NAME_LENGTH = (
+    60  # leaves room for a suffix below the 127 characters of Redshift and the 128 of Athena
+)
 
 # Reserved in DuckDB (duckdb_keywords()) or in Athena's SELECT (Athena user guide, reserved keywords): a column or table
 # with such a name would need quotes, which Spark and the others write differently.
@@ -75,12 +77,18 @@ def wrong_type(text: str) -> str | None:
     if found:
         precision, scale = int(found.group(1)), int(found.group(2))
         fits = 1 <= precision <= MAX_PRECISION and scale <= precision
-        return None if fits else f"found {text!r}; expected decimal(p,s) with p at most {MAX_PRECISION} and s at most p"
+        return (
+            None
+            if fits
+            else f"found {text!r}; expected decimal(p,s) with p at most {MAX_PRECISION} and s at most p"
+        )
     bare = re.sub(r"\s", "", text.lower())
     if DECIMAL.match(bare) or bare in SIMPLE_TYPES:
         return f"found {text!r}; write {bare!r}"
     other = OTHER_NAMES.get(bare.split("(")[0])
-    return f"unknown type {text!r}; " + (f"write {other!r}" if other else did_you_mean(text, types()))
+    return f"unknown type {text!r}; " + (
+        f"write {other!r}" if other else did_you_mean(text, types())
+    )
 
 
 def types() -> tuple[str, ...]:
@@ -168,7 +176,9 @@ def _iso(text: str, kind: type[date] | type[datetime], shape: str) -> date | dat
     try:
         value = kind.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"found {text!r}; expected {shape}, whatever the column's own format") from error
+        raise ValueError(
+            f"found {text!r}; expected {shape}, whatever the column's own format"
+        ) from error
     if len(text) != len(shape):
         raise ValueError(f"found {text!r}; expected {shape}, without fraction or zone")
     return value

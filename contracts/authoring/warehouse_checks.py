@@ -42,11 +42,16 @@ def check_table(table: ParsedTable[CuratedProperties], document: Document) -> No
         document.problem(path, "found nothing; write {distribution: auto}, or remove the property")
         return
     _check_layout(table.custom.warehouse, table.names, path, document)
-    _check_names([(table.path, table.spec.name), *((item.path, item.spec.name) for item in table.columns)], document)
+    _check_names(
+        [(table.path, table.spec.name), *((item.path, item.spec.name) for item in table.columns)],
+        document,
+    )
     _check_types(table, document)
 
 
-def _check_layout(mark: WarehouseProperty, names: list[str], path: Path, document: Document) -> None:
+def _check_layout(
+    mark: WarehouseProperty, names: list[str], path: Path, document: Document
+) -> None:
     _check_distribution(mark, path, document)
     named = [((*path, "distributionKey"), mark.distribution_key)] if mark.distribution_key else []
     named += [((*path, "sortKeys", index), name) for index, name in enumerate(mark.sort_keys)]
@@ -55,9 +60,14 @@ def _check_layout(mark: WarehouseProperty, names: list[str], path: Path, documen
             document.problem(place, f"unknown column {name!r}; {did_you_mean(name, names)}")
     for name, count in Counter(mark.sort_keys).items():
         if count > 1:
-            document.problem((*path, "sortKeys"), f"{name!r} is listed {count} times; a row is sorted by it once")
+            document.problem(
+                (*path, "sortKeys"), f"{name!r} is listed {count} times; a row is sorted by it once"
+            )
     if len(mark.sort_keys) > MOST_SORT_KEYS:
-        document.problem((*path, "sortKeys"), f"found {len(mark.sort_keys)}; Redshift takes at most {MOST_SORT_KEYS}")
+        document.problem(
+            (*path, "sortKeys"),
+            f"found {len(mark.sort_keys)}; Redshift takes at most {MOST_SORT_KEYS}",
+        )
 
 
 def check_count(contract: ParsedContract) -> None:
@@ -80,7 +90,9 @@ def _check_distribution(mark: WarehouseProperty, path: Path, document: Document)
                 document.problem((*path, "distribution"), message)
         case "auto" | "all" | "even":
             if key is not None:
-                message = f"found {key!r} with distribution {mark.distribution}; write distribution: key"
+                message = (
+                    f"found {key!r} with distribution {mark.distribution}; write distribution: key"
+                )
                 document.problem((*path, "distributionKey"), message)
         case _:
             assert_never(mark.distribution)
@@ -89,7 +101,9 @@ def _check_distribution(mark: WarehouseProperty, path: Path, document: Document)
 def _check_names(named: list[tuple[Path, str]], document: Document) -> None:
     for path, name in named:
         if name in RESERVED:
-            message = f"{name!r} is reserved in Redshift, where this table is loaded; choose another name"
+            message = (
+                f"{name!r} is reserved in Redshift, where this table is loaded; choose another name"
+            )
             document.problem((*path, "name"), message)
 
 

@@ -43,11 +43,18 @@ def require_current(datasets_root: Path, compiled_root: Path) -> tuple[model.Con
     texts = compile_all(datasets_root)
     stale = stale_files(texts, compiled_root)
     if stale:
-        raise ContractInvalid(f"compiled contracts are stale: run `make contracts` ({'; '.join(stale)})")
-    contracts = tuple(model.from_json(text, origin=f"contracts/compiled/{name}.json") for name, text in texts.items())
+        raise ContractInvalid(
+            f"compiled contracts are stale: run `make contracts` ({'; '.join(stale)})"
+        )
+    contracts = tuple(
+        model.from_json(text, origin=f"contracts/compiled/{name}.json")
+        for name, text in texts.items()
+    )
     wrong = releases.mistakes(contracts, compiled_root.parent / RELEASED, may_be_new=False)
     if wrong:
-        raise ContractInvalid("\n  ".join(["contracts cannot be deployed under their versions", *wrong]))
+        raise ContractInvalid(
+            "\n  ".join(["contracts cannot be deployed under their versions", *wrong])
+        )
     return contracts
 
 
@@ -81,7 +88,11 @@ def write_compiled(texts: dict[str, str], compiled_root: Path) -> list[str]:
 
 
 def _compiled(datasets_root: Path) -> tuple[list[Problem], list[model.Contract]]:
-    folders = sorted(item for item in datasets_root.glob("*") if item.is_dir() and not item.name.startswith((".", "_")))
+    folders = sorted(
+        item
+        for item in datasets_root.glob("*")
+        if item.is_dir() and not item.name.startswith((".", "_"))
+    )
     if not folders:
         message = "holds no <dataset>/contract.yaml"
         return [Problem(file=datasets_root.name, line=1, field="(folder)", message=message)], []
@@ -96,7 +107,9 @@ def _compiled(datasets_root: Path) -> tuple[list[Problem], list[model.Contract]]
 
 def _without_contract(folder: Path) -> Problem:
     message = f"holds no {CONTRACT_FILE}; add it or remove the folder"
-    return Problem(file=f"{folder.parent.name}/{folder.name}", line=1, field="(folder)", message=message)
+    return Problem(
+        file=f"{folder.parent.name}/{folder.name}", line=1, field="(folder)", message=message
+    )
 
 
 def _clashes(contracts: list[model.Contract], datasets_root: Path) -> Iterator[Problem]:

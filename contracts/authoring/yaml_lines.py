@@ -18,8 +18,16 @@ from contracts.authoring.problems import Path, Problem, dotted
 
 _INT = re.compile(r"^[-+]?\d+$")
 _DECIMAL = re.compile(r"^[-+]?\d+\.\d+$")
-_LOADER = yaml.CSafeLoader  # libyaml's: a check of a contract takes less than half the time of that with PyYAML's own
-_CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
+_LOADER = (
+    yaml.CSafeLoader
+)  # libyaml's: a check of a contract takes less than half the time of that with PyYAML's own
+_CONSTANTS: dict[str, bool | None] = {
+    "true": True,
+    "false": False,
+    "null": None,
+    "~": None,
+    "": None,
+}
 
 
 @dataclass(kw_only=True)
@@ -39,21 +47,31 @@ class Document:
 
     def problem(self, path: Path, message: str) -> None:
         """Record a mistake at `path`."""
-        self.problems.append(Problem(file=self.file, line=self.line(path), field=dotted(path), message=message))
+        self.problems.append(
+            Problem(file=self.file, line=self.line(path), field=dotted(path), message=message)
+        )
 
 
 def read(text: str, *, file: str) -> Document:
     """Parse `text`; a syntax error becomes a problem that names line and column."""
     document = Document(file=file)
     try:
-        aliases = [event for event in yaml.parse(text, Loader=_LOADER) if isinstance(event, yaml.AliasEvent)]
+        aliases = [
+            event
+            for event in yaml.parse(text, Loader=_LOADER)
+            if isinstance(event, yaml.AliasEvent)
+        ]
         root = yaml.compose(text, Loader=_LOADER) if not aliases else None
     except yaml.YAMLError as error:
         document.problems.append(_syntax_problem(text, file, _explained(text, error)))
         return document
     for alias in aliases:
         document.problems.append(
-            _at_mark(file, alias.start_mark, f"alias *{alias.anchor} is not supported; write the value out")
+            _at_mark(
+                file,
+                alias.start_mark,
+                f"alias *{alias.anchor} is not supported; write the value out",
+            )
         )
     if root is not None:
         document.data = _build(root, (), document)
@@ -75,7 +93,9 @@ def _syntax_problem(text: str, file: str, error: yaml.YAMLError) -> Problem:
     if isinstance(error, yaml.reader.ReaderError):  # which has a position, but no line
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        return _at(file, line, column, f"not valid YAML: character U+{ord(text[error.position]):04X}")
+        return _at(
+            file, line, column, f"not valid YAML: character U+{ord(text[error.position]):04X}"
+        )
     mark = getattr(error, "problem_mark", None)
     reason = getattr(error, "problem", None) or str(error)
     return _at_mark(file, mark, f"not valid YAML: {reason}")
@@ -86,7 +106,12 @@ def _at_mark(file: str, mark: Any, message: str) -> Problem:
 
 
 def _at(file: str, line: int, column: int, message: str) -> Problem:
-    return Problem(file=file, line=line, field="(document)", message=f"{message} (line {line}, column {column})")
+    return Problem(
+        file=file,
+        line=line,
+        field="(document)",
+        message=f"{message} (line {line}, column {column})",
+    )
 
 
 def _build(node: yaml.Node, path: Path, document: Document) -> Any:

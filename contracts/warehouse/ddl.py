@@ -20,7 +20,9 @@ def layout(model: CuratedModel) -> str:
     """How the rows of a table are distributed and sorted. Raises ContractInvalid for a table that is not marked."""
     warehouse = model.warehouse
     if warehouse is None:
-        raise ContractInvalid(f"{model.name} is not marked for the warehouse; add the custom property 'warehouse'")
+        raise ContractInvalid(
+            f"{model.name} is not marked for the warehouse; add the custom property 'warehouse'"
+        )
     lines = [f"DISTSTYLE {warehouse.distribution.upper()}", *_distribution_key(model, warehouse)]
     if warehouse.sort_keys:
         lines.append(f"COMPOUND SORTKEY ({', '.join(map(quoted, warehouse.sort_keys))})")

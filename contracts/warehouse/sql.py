@@ -18,7 +18,9 @@ from contracts.errors import ContractInvalid, PermanentError
 FOLDER = Path(__file__).resolve().parents[2] / "sql" / "redshift" / "load"
 # Source: Redshift management guide, "Considerations when calling the Amazon Redshift Data API".
 MOST_STATEMENT_BYTES = 100_000
-_IDENTIFIER = re.compile(r"^[a-z][a-z0-9_]{0,126}$")  # at most 127 bytes (guide, "Names and identifiers")
+_IDENTIFIER = re.compile(
+    r"^[a-z][a-z0-9_]{0,126}$"
+)  # at most 127 bytes (guide, "Names and identifiers")
 _HEAD = re.compile(r"^/\* slipway (\w+)(?: (\w+))?(?: (\w+))? \*/")
 
 
@@ -50,7 +52,11 @@ def text(kind: str, /, **values: str) -> str:
     lines = []
     for line in _template(kind).splitlines():
         indent = "\n" + line[: len(line) - len(line.lstrip())]
-        lines.append(Template(line).substitute({name: value.replace("\n", indent) for name, value in values.items()}))
+        lines.append(
+            Template(line).substitute(
+                {name: value.replace("\n", indent) for name, value in values.items()}
+            )
+        )
     return "\n".join(lines)
 
 
@@ -63,7 +69,9 @@ def head_of(statement_text: str) -> Head | None:
 def identifier(name: str) -> str:
     """`name`, which may then stand in SQL. Raises ContractInvalid when it is none."""
     if not _IDENTIFIER.match(name):
-        raise ContractInvalid(f"{name!r} is not a name for Redshift: a-z, 0-9 and _, from a letter, at most 127")
+        raise ContractInvalid(
+            f"{name!r} is not a name for Redshift: a-z, 0-9 and _, from a letter, at most 127"
+        )
     return name
 
 

@@ -47,7 +47,9 @@ class TableLoad:
     def __post_init__(self) -> None:
         """Raises ValueError for a load that would leave rows out: a new table needs all, and no periods mean all."""
         if (self.mode == "periods") != bool(self.periods) or (self.anew and self.periods):
-            raise ValueError(f"{self.model.name}: mode {self.mode}, {len(self.periods)} periods, anew {self.anew}")
+            raise ValueError(
+                f"{self.model.name}: mode {self.mode}, {len(self.periods)} periods, anew {self.anew}"
+            )
 
 
 def marked(contract: Contract) -> tuple[CuratedModel, ...]:
@@ -77,7 +79,9 @@ def loading(models: Sequence[CuratedModel], loads: Iterable[TableLoad], run_id: 
     figures = statement("figures", loads=_LOADS, load_checks=_CHECKS, table_names=_names(models))
     if len(statements) >= MOST_STATEMENTS:
         count = len(statements) + 1
-        raise PermanentError(f"a load of {count} statements; the Data API takes {MOST_STATEMENTS} in one transaction")
+        raise PermanentError(
+            f"a load of {count} statements; the Data API takes {MOST_STATEMENTS} in one transaction"
+        )
     return [*statements, figures]
 
 
@@ -124,7 +128,9 @@ def shape(model: CuratedModel) -> str:
 
 def _run(run_id: str) -> str:
     if not _RUN_ID.match(run_id):
-        raise PermanentError(f"run id {run_id!r} cannot be written into SQL; expected letters, digits and hyphens")
+        raise PermanentError(
+            f"run id {run_id!r} cannot be written into SQL; expected letters, digits and hyphens"
+        )
     return run_id
 
 
@@ -177,7 +183,9 @@ def _merge(model: CuratedModel) -> str:
         table=_table(model),
         staged=staged,
         same_row=_same_row(model),
-        assignments=",\n".join(f"{quoted(item.name)} = {staged}.{quoted(item.name)}" for item in model.columns),
+        assignments=",\n".join(
+            f"{quoted(item.name)} = {staged}.{quoted(item.name)}" for item in model.columns
+        ),
         columns=_columns(model),
         staged_columns=",\n".join(f"{staged}.{quoted(item.name)}" for item in model.columns),
     )
@@ -195,7 +203,9 @@ def _account(load: TableLoad, run_id: str) -> list[str]:
             model.name,
             load.mode,
             loads=_LOADS,
-            snapshot_id="CAST(NULL AS BIGINT)" if load.snapshot_id is None else str(int(load.snapshot_id)),
+            snapshot_id="CAST(NULL AS BIGINT)"
+            if load.snapshot_id is None
+            else str(int(load.snapshot_id)),
             shape=literal(shape(model)),
             mode=literal(load.mode),
             staged=_staged(model),
@@ -209,7 +219,9 @@ def _staged(model: CuratedModel) -> str:
 
 
 def _same_row(model: CuratedModel) -> str:
-    return "\nAND ".join(f"{_staged(model)}.{quoted(key)} = {_table(model)}.{quoted(key)}" for key in model.grain)
+    return "\nAND ".join(
+        f"{_staged(model)}.{quoted(key)} = {_table(model)}.{quoted(key)}" for key in model.grain
+    )
 
 
 def _create(model: CuratedModel) -> str:
@@ -239,7 +251,10 @@ def _comments(model: CuratedModel) -> list[str]:
         )
         for item in model.columns
     )
-    return [statement("comment_table", model.name, table=table, description=literal(model.description)), *columns]
+    return [
+        statement("comment_table", model.name, table=table, description=literal(model.description)),
+        *columns,
+    ]
 
 
 def _measures(model: CuratedModel, *, warehouse_rows: str) -> str:
@@ -247,8 +262,12 @@ def _measures(model: CuratedModel, *, warehouse_rows: str) -> str:
     figures = {"rows": "COUNT(*)", **{name: _sum(model, name) for name, _source in model.conserves}}
     return text(
         "measures",
-        names="\nUNION ALL ".join(f'SELECT CAST({literal(name)} AS VARCHAR(127)) AS "measure"' for name in figures),
-        figures=",\n".join(f"CAST({figure} AS VARCHAR(64)) AS {quoted(name)}" for name, figure in figures.items()),
+        names="\nUNION ALL ".join(
+            f'SELECT CAST({literal(name)} AS VARCHAR(127)) AS "measure"' for name in figures
+        ),
+        figures=",\n".join(
+            f"CAST({figure} AS VARCHAR(64)) AS {quoted(name)}" for name, figure in figures.items()
+        ),
         lake_values=_by_name("in_lake", figures),
         warehouse_values=_by_name("in_warehouse", figures),
         lake_rows=_lake_table(model),
@@ -264,7 +283,9 @@ def _sum(model: CuratedModel, name: str) -> str:
     column = next(item for item in model.columns if item.name == name)
     digits = column.precision_and_scale
     if digits is None:
-        raise ContractInvalid(f"{model.name}.{name} conserves money and is {column.type}; expected a decimal")
+        raise ContractInvalid(
+            f"{model.name}.{name} conserves money and is {column.type}; expected a decimal"
+        )
     return f"CAST(COALESCE(SUM({quoted(name)}), 0) AS DECIMAL({MONEY_DIGITS}, {digits[1]}))"
 
 

@@ -25,8 +25,12 @@ def loaded(loading: Loading, splits: list[Row]) -> DataFrame:
     """The rows of the run's files on the processed branch as committed."""
     contract = loading.contract
     partitions = [day for split in splits for day in split["partitions"]]
-    touched = period_columns.within(contract.partition_column, partitions, contract.partition_transform)
-    return loading.tables.read(loading.processed, draft=loading.branch).where(loading.of_files & touched)
+    touched = period_columns.within(
+        contract.partition_column, partitions, contract.partition_transform
+    )
+    return loading.tables.read(loading.processed, draft=loading.branch).where(
+        loading.of_files & touched
+    )
 
 
 def committed(loading: Loading, splits: list[Row]) -> Committed:
@@ -39,7 +43,10 @@ def committed(loading: Loading, splits: list[Row]) -> Committed:
             (QUARANTINE, refused.where(loading.of_files & F.expr(loading.received_sql))),
         )
     ]
-    return {(row["table"], row[SOURCE_SHA256]): row for row in reduce(DataFrame.unionByName, parts).collect()}
+    return {
+        (row["table"], row[SOURCE_SHA256]): row
+        for row in reduce(DataFrame.unionByName, parts).collect()
+    }
 
 
 def erased(loading: Loading) -> dict[str, int]:
@@ -47,11 +54,17 @@ def erased(loading: Loading) -> dict[str, int]:
     if not loading.manifest.erased_subjects:
         return {}
     refused = loading.tables.read(loading.quarantine, draft=loading.branch)
-    theirs = refused.where(loading.of_files & F.expr(loading.received_sql) & F.array_contains(RULE_IDS, ERASED))
-    return {row[SOURCE_SHA256]: row["count"] for row in theirs.groupBy(SOURCE_SHA256).count().collect()}
+    theirs = refused.where(
+        loading.of_files & F.expr(loading.received_sql) & F.array_contains(RULE_IDS, ERASED)
+    )
+    return {
+        row[SOURCE_SHA256]: row["count"] for row in theirs.groupBy(SOURCE_SHA256).count().collect()
+    }
 
 
-def by_file(loading: Loading, read: list[Row], fates: list[Row], found: Committed) -> tuple[LoadedFile, ...]:
+def by_file(
+    loading: Loading, read: list[Row], fates: list[Row], found: Committed
+) -> tuple[LoadedFile, ...]:
     """What became of each file. `read` are the figures of the staged rows by split."""
     files, of_erased = [], erased(loading)
     for file in loading.manifest.files:
@@ -59,14 +72,23 @@ def by_file(loading: Loading, read: list[Row], fates: list[Row], found: Committe
             "read": [split for split in read if split[SOURCE_SHA256] == file.sha256],
             "loaded": [row for row in [found.get((PROCESSED, file.sha256))] if row],
             "quarantined": [row for row in [found.get((QUARANTINE, file.sha256))] if row],
-            "deduplicated": [row for row in fates if row[SOURCE_SHA256] == file.sha256 and row[FATE] == SUPERSEDED],
+            "deduplicated": [
+                row
+                for row in fates
+                if row[SOURCE_SHA256] == file.sha256 and row[FATE] == SUPERSEDED
+            ],
         }
         files.append(
             LoadedFile(
                 sha256=file.sha256,
                 file_name=file.file_name,
-                **{f"rows_{name}": sum(row[ROWS] for row in rows) for name, rows in measured.items()},
-                totals=PartTotals(**{name: _totals(rows, loading.contract) for name, rows in measured.items()}),
+                **{
+                    f"rows_{name}": sum(row[ROWS] for row in rows)
+                    for name, rows in measured.items()
+                },
+                totals=PartTotals(
+                    **{name: _totals(rows, loading.contract) for name, rows in measured.items()}
+                ),
                 rows_erased=of_erased.get(file.sha256),
             )
         )
@@ -75,7 +97,12 @@ def by_file(loading: Loading, read: list[Row], fates: list[Row], found: Committe
 
 def touched_dates(splits: list[Row]) -> TouchedDates:
     """First and last day of the valid rows."""
-    days = [split[name] for split in splits for name in ("first_day", "last_day") if split[name] is not None]
+    days = [
+        split[name]
+        for split in splits
+        for name in ("first_day", "last_day")
+        if split[name] is not None
+    ]
     return TouchedDates(min=min(days, default=None), max=max(days, default=None))
 
 

@@ -27,7 +27,9 @@ def clear(loading: Loading, before: Heads) -> int | None:
     return loading.tables.head(loading.processed, loading.branch)
 
 
-def judged(loading: Loading, rows: DataFrame, splits: list[Row], before: Heads) -> tuple[DataFrame, list[Row]]:
+def judged(
+    loading: Loading, rows: DataFrame, splits: list[Row], before: Heads
+) -> tuple[DataFrame, list[Row]]:
     """The rows with the verdicts that hold in this mode, and their figures by split.
 
     Rows that stay as the table holds them have no split.
@@ -39,7 +41,9 @@ def judged(loading: Loading, rows: DataFrame, splits: list[Row], before: Heads) 
         resolved = _resolved(loading)
         found = records.still_resolved(found, resolved) if resolved.take(1) else found
     if loading.manifest.mode == "replay" and before[loading.processed.name] is not None:
-        found = records.standing(found, loading.tables.read(loading.processed).where(loading.of_files))
+        found = records.standing(
+            found, loading.tables.read(loading.processed).where(loading.of_files)
+        )
     if found is rows:
         return rows, splits
     # Written aside: Spark 4.1.1 fails to plan a MERGE into a table from a view that reads the table
@@ -51,5 +55,7 @@ def judged(loading: Loading, rows: DataFrame, splits: list[Row], before: Heads) 
 
 def _resolved(loading: Loading) -> DataFrame:
     """Published records of these files that corrected ones have replaced."""
-    refused = loading.tables.read(loading.quarantine).where(loading.of_files & F.expr(loading.received_sql))
+    refused = loading.tables.read(loading.quarantine).where(
+        loading.of_files & F.expr(loading.received_sql)
+    )
     return refused.where(F.col(RESOLVED_BY).isNotNull())

@@ -22,7 +22,9 @@ def verdicts(rows: DataFrame, splits: list[Row]) -> list[Verdict]:
     if not any(split["refused"] or split["warned"] for split in splits):
         return []
     return [
-        Verdict(rule_ids=frozenset((row[STAGED_RULE_IDS] or []) + (row[WARNINGS] or [])), rows=row[ROWS])
+        Verdict(
+            rule_ids=frozenset((row[STAGED_RULE_IDS] or []) + (row[WARNINGS] or [])), rows=row[ROWS]
+        )
         for row in figures.by_verdict(rows).collect()
     ]
 
@@ -75,7 +77,9 @@ def _forms(loading: Loading, table: DataFrame) -> list[RuleResult]:
     return [table_checks.protection(loading.contract, name, counts) for name in alike]
 
 
-def _table_rule(loading: Loading, rule: TableRule, table: DataFrame, scope: DataFrame, statistics: Row) -> RuleResult:
+def _table_rule(
+    loading: Loading, rule: TableRule, table: DataFrame, scope: DataFrame, statistics: Row
+) -> RuleResult:
     match rule:
         case RowCount():
             return table_checks.row_count(rule, statistics)

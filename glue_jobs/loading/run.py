@@ -92,9 +92,13 @@ def _observed(observed: staged.Observed, contract: model.Contract) -> Observed:
 def _rules(
     loading: Loading, verdicts: list[Verdict], splits: list[Row], committed: measuring.Committed
 ) -> tuple[list[RuleResult], list[RuleResult]]:
-    brought = sum(row[ROWS] for (table, _), row in committed.items() if table == measuring.PROCESSED)
+    brought = sum(
+        row[ROWS] for (table, _), row in committed.items() if table == measuring.PROCESSED
+    )
     row_rules = rule_evaluation.row_rules(loading, verdicts, splits)
-    return row_rules, rule_evaluation.table_rules(loading, measuring.loaded(loading, splits), brought)
+    return row_rules, rule_evaluation.table_rules(
+        loading, measuring.loaded(loading, splits), brought
+    )
 
 
 def _by_action(contract: model.Contract, verdicts: list[Verdict]) -> dict[str, dict[str, int]]:

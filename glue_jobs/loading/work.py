@@ -77,7 +77,9 @@ class Loading:
     def received_sql(self) -> str:
         """The condition that a row arrived with the batch, by which the quarantine's partitions are skipped."""
         times = [file.received_at for file in self.manifest.files]
-        return f"{RECEIVED_AT} BETWEEN TIMESTAMP_NTZ '{min(times)}' AND TIMESTAMP_NTZ '{max(times)}'"
+        return (
+            f"{RECEIVED_AT} BETWEEN TIMESTAMP_NTZ '{min(times)}' AND TIMESTAMP_NTZ '{max(times)}'"
+        )
 
     def processed_of(self, dataset: str) -> Table:
         """The processed table of another dataset, to be read."""

@@ -15,7 +15,9 @@ from rows.columns import ORDER, RESOLVED_AT, RESOLVED_BY, SOURCE_ROW, SOURCE_SHA
 
 def quarantine(loading: Loading, rows: DataFrame, splits: list[Row], before: int | None) -> None:
     """Put the refused records of the files in place of those that the table holds of them."""
-    if before is not None:  # an earlier attempt, or another run with these files, may have published some
+    if (
+        before is not None
+    ):  # an earlier attempt, or another run with these files, may have published some
         condition = f"{loading.received_sql} AND {loading.of_files_sql}"
         loading.tables.delete(loading.quarantine, loading.branch, condition)
     if any(split["refused"] for split in splits):
@@ -36,7 +38,9 @@ def resolve(loading: Loading, rows: DataFrame) -> int:
         loading.quarantine,
         loading.branch,
         records.corrections(rows, replays),
-        on=(f"t.{SOURCE_SHA256} = s.origin AND t.{SOURCE_ROW} = s.origin_row AND t.{SOURCE_SHA256} IN ({origins})"),
+        on=(
+            f"t.{SOURCE_SHA256} = s.origin AND t.{SOURCE_ROW} = s.origin_row AND t.{SOURCE_SHA256} IN ({origins})"
+        ),
         when=f"t.{RESOLVED_BY} IS NULL",
         values={
             RESOLVED_BY: "s.replay",
@@ -59,7 +63,9 @@ def merge(loading: Loading, rows: DataFrame, splits: list[Row], before: int | No
     judged = deduplication.not_new(valid, _held(loading, splits, before), contract).persist()
     fates = figures.by_fate(judged, contract).collect()
     dropped = sum(row[ROWS] for row in fates if row[FATE] != REPLACING)
-    kept = deduplication.without(valid, judged.where(F.col(FATE) != REPLACING)) if dropped else valid
+    kept = (
+        deduplication.without(valid, judged.where(F.col(FATE) != REPLACING)) if dropped else valid
+    )
     if any(row[FATE] == REPLACING for row in fates):
         on, newer = _match(loading, fates)
         loading.tables.merge(loading.processed, loading.branch, kept, on=on, newer=newer)
@@ -75,7 +81,10 @@ def _held(loading: Loading, splits: list[Row], before: int | None) -> DataFrame:
     if not loading.contract.key:
         return held
     spans = [split for split in splits if split["least_key"] is not None]
-    least, greatest = min(span["least_key"] for span in spans), max(span["greatest_key"] for span in spans)
+    least, greatest = (
+        min(span["least_key"] for span in spans),
+        max(span["greatest_key"] for span in spans),
+    )
     return held.where(F.col(loading.contract.key[0]).between(F.lit(least), F.lit(greatest)))
 
 
@@ -84,6 +93,8 @@ def _match(loading: Loading, fates: list[Row]) -> tuple[str, str]:
     contract = loading.contract
     partitions = [day for row in fates if row[FATE] == REPLACING for day in row["partitions"]]
     same = [f"t.`{name}` = s.`{name}`" for name in records.key(contract)]
-    within = periods.within_sql(f"t.`{contract.partition_column}`", partitions, contract.partition_transform)
+    within = periods.within_sql(
+        f"t.`{contract.partition_column}`", partitions, contract.partition_transform
+    )
     mine, theirs = (", ".join(f"{side}.{name}" for name in ORDER) for side in "st")
     return f"{' AND '.join(same)} AND {within}", f"struct({mine}) > struct({theirs})"

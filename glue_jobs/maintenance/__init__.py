@@ -40,7 +40,8 @@ def run(caring: Caring) -> MaintenanceResult:
         run_id=caring.run_id,
         mode=caring.request.mode,
         tables=tuple(
-            _table(name, action, found.tables.get(name, NEW), after) for name, after in caring.measured().items()
+            _table(name, action, found.tables.get(name, NEW), after)
+            for name, after in caring.measured().items()
         ),
         duration_seconds=round(time.monotonic() - started, 1),
         report=tuple(report),
@@ -51,10 +52,14 @@ def _carried_out(caring: Caring) -> tuple[MaintenanceFindings, TableAction, list
     """What was there before, what was done to tables that changed, and sentences about it."""
     match caring.request.mode:
         case "maintenance":
-            found = _remembered(caring, MaintenanceFindings, lambda: MaintenanceFindings(tables=caring.measured()))
+            found = _remembered(
+                caring, MaintenanceFindings, lambda: MaintenanceFindings(tables=caring.measured())
+            )
             return found, "maintained", maintenance.maintain(caring, found)
         case "rollback":
-            found = _remembered(caring, MaintenanceFindings, lambda: MaintenanceFindings(tables=caring.measured()))
+            found = _remembered(
+                caring, MaintenanceFindings, lambda: MaintenanceFindings(tables=caring.measured())
+            )
             return found, "rolled back", rollback.roll_back(caring)
         case "erasure":
             before = _remembered(caring, ErasureFindings, lambda: erasure.found(caring))
@@ -73,7 +78,9 @@ def _remembered(caring: Caring, kind: type[Findings], look: Callable[[], Finding
     return found
 
 
-def _table(name: str, action: TableAction, before: TableFigures, after: TableFigures) -> MaintainedTable:
+def _table(
+    name: str, action: TableAction, before: TableFigures, after: TableFigures
+) -> MaintainedTable:
     return MaintainedTable(
         table=name,
         action="unchanged" if before.snapshot == after.snapshot else action,

@@ -22,7 +22,9 @@ from rows.columns import CONTRACT_VERSION, RECEIVED_AT, SOURCE_FILE, SOURCE_SHA2
 from rows.tables import Table
 
 TOKEN = re.compile("[0-9a-f]{64}")  # contracts.personal_data.token
-UNNAMED = OriginFile(file_name=None, received_at=None, rows=0)  # read by a run; newer rows have replaced its rows
+UNNAMED = OriginFile(
+    file_name=None, received_at=None, rows=0
+)  # read by a run; newer rows have replaced its rows
 
 
 def found(caring: Caring) -> ErasureFindings:
@@ -71,7 +73,9 @@ def erase(caring: Caring, found: ErasureFindings) -> list[str]:
         _publish_without(caring, places)
     for table in caring.curated.values():
         if caring.tables.exists(table):
-            caring.upkeep.delete(table, _mention(caring, table))  # of periods that are no longer computed
+            caring.upkeep.delete(
+                table, _mention(caring, table)
+            )  # of periods that are no longer computed
     caring.settle()
     for table in caring.with_rows:
         caring.upkeep.expire_all_but_published(table)
@@ -103,7 +107,11 @@ def _token(caring: Caring) -> str:
 def _places(caring: Caring) -> list[tuple[Table, str]]:
     """The tables with rows of persons, and the condition under which a row is the subject's."""
     columns = ((caring.processed, _column(caring)), (caring.quarantine, SUBJECT))
-    return [(table, f"`{name}` = '{_token(caring)}'") for table, name in columns if caring.tables.exists(table)]
+    return [
+        (table, f"`{name}` = '{_token(caring)}'")
+        for table, name in columns
+        if caring.tables.exists(table)
+    ]
 
 
 def _require_one_form(caring: Caring, places: list[tuple[Table, str]]) -> None:
@@ -112,7 +120,8 @@ def _require_one_form(caring: Caring, places: list[tuple[Table, str]]) -> None:
         versions = protection_history.with_subject(caring.contract, caring.tables.properties(table))
         others = caring.tables.read(table).where(~F.col(CONTRACT_VERSION).isin(*versions))
         counts = {
-            row[0]: row[1] for row in others.groupBy(CONTRACT_VERSION).count().orderBy(CONTRACT_VERSION).collect()
+            row[0]: row[1]
+            for row in others.groupBy(CONTRACT_VERSION).count().orderBy(CONTRACT_VERSION).collect()
         }
         if counts:
             found = ", ".join(f"{rows} of version {version}" for version, rows in counts.items())

@@ -36,7 +36,9 @@ def roll_back(caring: Caring) -> list[str]:
 
 def _targets(caring: Caring, wanted: Mapping[str, int | None]) -> list[tuple[Table, int | None]]:
     known = {table.name: table for table in caring.with_rows}
-    unknown = sorted(name for name, snapshot in wanted.items() if name not in known and snapshot is not None)
+    unknown = sorted(
+        name for name, snapshot in wanted.items() if name not in known and snapshot is not None
+    )
     if unknown:
         raise PermanentError(
             f"rollback {caring.run_id}: no table {', '.join(unknown)} in dataset {caring.contract.dataset!r}; known: "
@@ -45,7 +47,9 @@ def _targets(caring: Caring, wanted: Mapping[str, int | None]) -> list[tuple[Tab
     return [(known[name], snapshot) for name, snapshot in wanted.items() if name in known]
 
 
-def _refuse_what_is_gone(caring: Caring, targets: list[tuple[Table, int | None]], runs: Sequence[str]) -> None:
+def _refuse_what_is_gone(
+    caring: Caring, targets: list[tuple[Table, int | None]], runs: Sequence[str]
+) -> None:
     gone = [
         f"{table.name} (snapshot {snapshot})"
         for table, snapshot in targets
@@ -59,4 +63,6 @@ def _refuse_what_is_gone(caring: Caring, targets: list[tuple[Table, int | None]]
 
 
 def _instead(caring: Caring) -> str:
-    return f"instead load the right files again: slipway backfill --dataset {caring.contract.dataset}"
+    return (
+        f"instead load the right files again: slipway backfill --dataset {caring.contract.dataset}"
+    )

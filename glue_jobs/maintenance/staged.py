@@ -17,10 +17,18 @@ def sources(spark: SparkSession, runs_uri: str, column: str, token: str) -> set[
     """Hashes of the raw files in whose staged rows the column has this value."""
     found: set[str] = set()
     # a run that was killed may have left a folder without any rows, which Spark could not read
-    for folder in {file.getParent().toString() for file in _glob(spark, f"{runs_uri}*/staged/*.parquet")}:
+    for folder in {
+        file.getParent().toString() for file in _glob(spark, f"{runs_uri}*/staged/*.parquet")
+    }:
         rows = spark.read.parquet(folder)
         if dict(rows.dtypes).get(column) == "string":
-            found |= {row[0] for row in rows.where(F.col(column) == token).select(SOURCE_SHA256).distinct().collect()}
+            found |= {
+                row[0]
+                for row in rows.where(F.col(column) == token)
+                .select(SOURCE_SHA256)
+                .distinct()
+                .collect()
+            }
     return found
 
 

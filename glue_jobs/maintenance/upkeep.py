@@ -22,15 +22,23 @@ def maintain(caring: Caring, found: MaintenanceFindings) -> list[str]:
     report = [*_retain_processed(caring, found), *_retain_quarantine(caring, found)]
     wanted = caring.contract.maintenance
     for table in caring.existing:
-        caring.upkeep.drop_drafts(table, published_only=True)  # they would keep snapshots from expiring
+        caring.upkeep.drop_drafts(
+            table, published_only=True
+        )  # they would keep snapshots from expiring
         caring.upkeep.compact(table, wanted.target_file_mb)
     caring.settle()
     for table in caring.existing:
-        caring.upkeep.expire(table, caring.now - timedelta(days=wanted.snapshot_days), wanted.least_snapshots)
-        orphans = caring.upkeep.remove_orphans(table, caring.now - timedelta(days=wanted.orphan_days))
+        caring.upkeep.expire(
+            table, caring.now - timedelta(days=wanted.snapshot_days), wanted.least_snapshots
+        )
+        orphans = caring.upkeep.remove_orphans(
+            table, caring.now - timedelta(days=wanted.orphan_days)
+        )
         if orphans:
             report.append(f"{table.name}: {orphans} files that no snapshot knows were removed.")
-    return report or ["No row was past its retention, and no file that no snapshot knows was found."]
+    return report or [
+        "No row was past its retention, and no file that no snapshot knows was found."
+    ]
 
 
 def leaving_before(contract: model.Contract, now: datetime) -> date | None:
@@ -42,7 +50,10 @@ def leaving_before(contract: model.Contract, now: datetime) -> date | None:
     if contract.retention.processed_days is None:
         return None
     kept = now.date() - timedelta(days=contract.retention.processed_days)
-    units: list[periods.Unit] = [contract.partition_transform, *(curated.period for curated in contract.curated)]
+    units: list[periods.Unit] = [
+        contract.partition_transform,
+        *(curated.period for curated in contract.curated),
+    ]
     return periods.first_day(kept, max(units, key=lambda unit: periods.MONTHS[unit]))
 
 
@@ -50,7 +61,11 @@ def _retain_processed(caring: Caring, found: MaintenanceFindings) -> list[str]:
     table, first = caring.processed, leaving_before(caring.contract, caring.now)
     if first is None or not caring.tables.exists(table):
         return []
-    behind = [curated_model.name for curated_model, standing, _ in caring.standings() if standing == "behind"]
+    behind = [
+        curated_model.name
+        for curated_model, standing, _ in caring.standings()
+        if standing == "behind"
+    ]
     if behind:
         return [
             f"{table.name}: rows before {first} stay until {', '.join(behind)} has caught up with rows already "
@@ -61,12 +76,18 @@ def _retain_processed(caring: Caring, found: MaintenanceFindings) -> list[str]:
         caring.upkeep.set_property(table, curating.RETAINED_FROM, first.isoformat())
     caring.upkeep.delete(table, _before(caring.contract, first))
     rows = _left(caring, table, found)
-    return [f"{table.name}: {rows} rows before {first} left; curated periods before it stay."] if rows else []
+    return (
+        [f"{table.name}: {rows} rows before {first} left; curated periods before it stay."]
+        if rows
+        else []
+    )
 
 
 def _before(contract: model.Contract, first: date) -> str:
     """A row leaves when all dates by which it is found or summed are past; in most contracts there is one."""
-    names = dict.fromkeys([contract.partition_column, *(curated.source_date for curated in contract.curated)])
+    names = dict.fromkeys(
+        [contract.partition_column, *(curated.source_date for curated in contract.curated)]
+    )
     return " AND ".join(f"`{name}` < DATE '{first}'" for name in names)
 
 

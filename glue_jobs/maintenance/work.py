@@ -53,7 +53,9 @@ class Caring:
     def with_rows(self) -> list[Table]:
         """The tables that a run publishes, as far as they exist."""
         return [
-            table for table in (self.processed, self.quarantine, *self.curated.values()) if self.tables.exists(table)
+            table
+            for table in (self.processed, self.quarantine, *self.curated.values())
+            if self.tables.exists(table)
         ]
 
     @property
@@ -65,7 +67,9 @@ class Caring:
         """Snapshot, rows, files and bytes of each table as published."""
         states = {table.name: self.upkeep.state(table) for table in self.existing}
         return {
-            name: TableFigures(snapshot=state.version, rows=state.rows, files=state.files, bytes=state.size_bytes)
+            name: TableFigures(
+                snapshot=state.version, rows=state.rows, files=state.files, bytes=state.size_bytes
+            )
             for name, state in states.items()
         }
 
@@ -89,9 +93,15 @@ class Caring:
             return
         published = self.against({self.processed.name: head})
         for curated_model in self.contract.curated:
-            yield curated_model, self._standing(published, curated_model), published.memory(curated_model)
+            yield (
+                curated_model,
+                self._standing(published, curated_model),
+                published.memory(curated_model),
+            )
 
-    def _standing(self, published: curating.Curating, curated_model: model.CuratedModel) -> Standing:
+    def _standing(
+        self, published: curating.Curating, curated_model: model.CuratedModel
+    ) -> Standing:
         table = self.curated[curated_model.name]
         if not self.tables.exists(table):
             return "redefined"

@@ -40,7 +40,9 @@ class Check:
     needs: tuple[str, ...] = ()
 
 
-def of_contract(contract: model.Contract, field_count: int, erased: Sequence[str] = ()) -> list[Check]:
+def of_contract(
+    contract: model.Contract, field_count: int, erased: Sequence[str] = ()
+) -> list[Check]:
     """Every check of the contract, in the order in which reasons are written.
 
     Works on a frame with the typed columns, their texts (`text_name`), what is kept of personal data (`kept_name`),
@@ -62,7 +64,10 @@ def any_broken(checks: list[Check]) -> Column:
 def broken(checks: list[Check]) -> Column:
     """The broken checks of a row: array<struct<rule_id, reason>>."""
     found = [
-        F.when(check.broken, F.struct(F.lit(check.rule_id).alias("rule_id"), check.reason.alias("reason")))
+        F.when(
+            check.broken,
+            F.struct(F.lit(check.rule_id).alias("rule_id"), check.reason.alias("reason")),
+        )
         for check in checks
     ]
     # The cast gives the array its type where a contract has no check of a kind: array() alone has none.
@@ -73,7 +78,9 @@ def _fields(delimiter: str, field_count: int) -> Check:
     row = F.col(DAMAGED)
     unquoted = F.regexp_replace(row, '"([^"]|"")*"', "")
     found = F.length(unquoted) - F.length(F.replace(unquoted, F.lit(delimiter), F.lit(""))) + 1
-    reason = F.concat(F.lit("row: "), found.cast("string"), F.lit(f" fields where the header has {field_count}"))
+    reason = F.concat(
+        F.lit("row: "), found.cast("string"), F.lit(f" fields where the header has {field_count}")
+    )
     return Check(FIELD_COUNT, row.isNotNull(), reason)
 
 
@@ -84,7 +91,9 @@ def _repeated_header() -> Check:
 
 def _of_records_only(check: Check) -> Check:
     """The check, put to no header: one reason is enough for it."""
-    return replace(check, broken=check.broken & ~F.col(IS_HEADER), needs=(*check.needs, REPEATED_HEADER))
+    return replace(
+        check, broken=check.broken & ~F.col(IS_HEADER), needs=(*check.needs, REPEATED_HEADER)
+    )
 
 
 def _erased(subject: model.Column, erased: Sequence[str]) -> Check:
@@ -102,7 +111,10 @@ def _of_column(column: model.Column, required: bool) -> Iterator[Check]:
     reason = _sentence(column, parsing.complaint(column, text))
     yield Check(f"{column.name}.type", _did_not_parse(column), reason, needs=(FIELD_COUNT,))
     needs = _value_of(column)
-    limits = {"minimum": (column.minimum, value.__lt__, "below"), "maximum": (column.maximum, value.__gt__, "above")}
+    limits = {
+        "minimum": (column.minimum, value.__lt__, "below"),
+        "maximum": (column.maximum, value.__gt__, "above"),
+    }
     for name, (limit, beyond, side) in limits.items():
         if limit is not None:
             broken = _true(beyond(F.lit(limit).cast(column.type)))
@@ -125,10 +137,15 @@ def _of_column(column: model.Column, required: bool) -> Iterator[Check]:
 
 def _of_rule(contract: model.Contract, rule: model.Rule) -> Check:
     columns = [contract.column(name) for name in rule.columns]
-    parsed = reduce(and_, (_is_parsed(contract, column) for column in columns), F.col(DAMAGED).isNull())
+    parsed = reduce(
+        and_, (_is_parsed(contract, column) for column in columns), F.col(DAMAGED).isNull()
+    )
     holds = F.coalesce(F.expr(rule.expression), F.lit(False))
     values = [
-        F.concat(F.lit(f"{column.name} "), F.coalesce(parsing.shown(column, _text(column)), F.lit("blank")))
+        F.concat(
+            F.lit(f"{column.name} "),
+            F.coalesce(parsing.shown(column, _text(column)), F.lit("blank")),
+        )
         for column in columns
     ]
     reason = F.concat(F.lit(f"{rule.description.rstrip('.')}; found "), F.concat_ws(", ", *values))
@@ -142,7 +159,9 @@ def _value_of(column: model.Column) -> tuple[str, ...]:
 
 
 def _is_parsed(contract: model.Contract, column: model.Column) -> Column:
-    return F.col(column.name).isNotNull() if contract.is_required(column) else ~_did_not_parse(column)
+    return (
+        F.col(column.name).isNotNull() if contract.is_required(column) else ~_did_not_parse(column)
+    )
 
 
 def _did_not_parse(column: model.Column) -> Column:
@@ -150,7 +169,9 @@ def _did_not_parse(column: model.Column) -> Column:
 
 
 def _sentence(column: model.Column, ending: Column) -> Column:
-    return F.concat(F.lit(f"{column.name}: "), parsing.shown(column, _text(column)), F.lit(" "), ending)
+    return F.concat(
+        F.lit(f"{column.name}: "), parsing.shown(column, _text(column)), F.lit(" "), ending
+    )
 
 
 def _text(column: model.Column) -> Column:

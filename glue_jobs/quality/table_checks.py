@@ -26,16 +26,29 @@ def statistics(rules: Sequence[TableRule]) -> list[Column]:
     """Aggregates of the table that `row_count` and `freshness` judge, together."""
     names = sorted({rule.column for rule in rules if isinstance(rule, Freshness)})
     latest = [F.max(name).alias(f"latest_{name}") for name in names]
-    return [F.count(F.lit(1)).alias(ROWS), *latest, *(F.count(name).alias(f"count_{name}") for name in names)]
+    return [
+        F.count(F.lit(1)).alias(ROWS),
+        *latest,
+        *(F.count(name).alias(f"count_{name}") for name in names),
+    ]
 
 
 def row_count(rule: RowCount, found: Row) -> RuleResult:
     """Whether the table has as many rows as the rule wants."""
     rows: int = found[ROWS]
-    holds = (rule.minimum is None or rows >= rule.minimum) and (rule.maximum is None or rows <= rule.maximum)
+    holds = (rule.minimum is None or rows >= rule.minimum) and (
+        rule.maximum is None or rows <= rule.maximum
+    )
     sides = (f"at least {rule.minimum}", rule.minimum), (f"at most {rule.maximum}", rule.maximum)
     expected = " and ".join(text for text, limit in sides if limit is not None)
-    return _result(rule, checked=rows, failed=0, holds=holds, measured=f"{rows} rows", expected=f"{expected} rows")
+    return _result(
+        rule,
+        checked=rows,
+        failed=0,
+        holds=holds,
+        measured=f"{rows} rows",
+        expected=f"{expected} rows",
+    )
 
 
 def freshness(rule: Freshness, found: Row, started_at: datetime) -> RuleResult:
@@ -49,7 +62,9 @@ def freshness(rule: Freshness, found: Row, started_at: datetime) -> RuleResult:
         checked=checked,
         failed=0,
         holds=age is not None and age <= limit,
-        measured=f"{latest}, {age / timedelta(hours=1):.1f} hours before the run" if age is not None else "no value",
+        measured=f"{latest}, {age / timedelta(hours=1):.1f} hours before the run"
+        if age is not None
+        else "no value",
         expected=f"at most {rule.max_age_hours} hours before the run",
     )
 
@@ -60,7 +75,8 @@ def repeated(table: DataFrame, columns: Sequence[str]) -> DataFrame:
     times = whole.groupBy(*columns).agg(F.count(F.lit(1)).alias("times"))
     sharing = F.when(F.col("times") > 1, F.col("times")).otherwise(F.lit(0))
     return times.agg(
-        F.coalesce(F.sum("times"), F.lit(0)).alias(ROWS), F.coalesce(F.sum(sharing), F.lit(0)).alias("failed")
+        F.coalesce(F.sum("times"), F.lit(0)).alias(ROWS),
+        F.coalesce(F.sum(sharing), F.lit(0)).alias("failed"),
     )
 
 
@@ -69,17 +85,27 @@ def unique(rule: Unique, found: Row) -> RuleResult:
     names, failed = ", ".join(rule.columns), found["failed"]
     measured = f"{failed} rows share their {names} with another"
     expected = f"no two rows share {names}"
-    return _result(rule, checked=found[ROWS], failed=failed, holds=not failed, measured=measured, expected=expected)
+    return _result(
+        rule,
+        checked=found[ROWS],
+        failed=failed,
+        holds=not failed,
+        measured=measured,
+        expected=expected,
+    )
 
 
 def unmatched(rows: DataFrame, column: str, known: DataFrame, known_column: str) -> DataFrame:
     """One row: `rows`, and how many of them have a value that `known_column` of `known` has not (`failed`)."""
     times = rows.groupBy(F.col(column).alias("value")).agg(F.count(F.lit(1)).alias("times"))
-    values = known.select(F.col(known_column).alias("value"), F.lit(True).alias("is_known")).distinct()
+    values = known.select(
+        F.col(known_column).alias("value"), F.lit(True).alias("is_known")
+    ).distinct()
     is_missing = F.col("value").isNotNull() & F.col("is_known").isNull()
     failed = F.when(is_missing, F.col("times")).otherwise(F.lit(0))
     return times.join(values, "value", "left").agg(
-        F.coalesce(F.sum("times"), F.lit(0)).alias(ROWS), F.coalesce(F.sum(failed), F.lit(0)).alias("failed")
+        F.coalesce(F.sum("times"), F.lit(0)).alias(ROWS),
+        F.coalesce(F.sum(failed), F.lit(0)).alias("failed"),
     )
 
 
@@ -87,10 +113,19 @@ def reference(rule: Reference, found: Row | None) -> RuleResult:
     """Whether every value is known; `found` is the row of `unmatched`, None where the other table does not exist."""
     if found is None:
         measured = f"there is no table of {rule.other_dataset} yet"
-        return _result(rule, checked=0, failed=0, holds=False, measured=measured, expected=_known(rule))
+        return _result(
+            rule, checked=0, failed=0, holds=False, measured=measured, expected=_known(rule)
+        )
     checked, failed = found[ROWS], found["failed"]
     measured = f"{failed} of {checked} rows have a {rule.column} that is not there"
-    return _result(rule, checked=checked, failed=failed, holds=not failed, measured=measured, expected=_known(rule))
+    return _result(
+        rule,
+        checked=checked,
+        failed=failed,
+        holds=not failed,
+        measured=measured,
+        expected=_known(rule),
+    )
 
 
 def other_forms(alike: Mapping[str, Sequence[str]]) -> list[Column]:

@@ -47,7 +47,9 @@ class Tables(Protocol):
     def head(self, table: Table, draft: str | None = None) -> int | None:
         """Version of the published state, or of a draft; None when there is none."""
 
-    def read(self, table: Table, *, draft: str | None = None, version: int | None = None) -> DataFrame:
+    def read(
+        self, table: Table, *, draft: str | None = None, version: int | None = None
+    ) -> DataFrame:
         """The rows as published, or of a draft, or of a version."""
 
     def append(self, table: Table, draft: str, rows: DataFrame) -> None:
@@ -59,13 +61,29 @@ class Tables(Protocol):
     def merge(self, table: Table, draft: str, rows: DataFrame, *, on: str, newer: str) -> None:
         """Update what matches `on` where `newer` holds, insert what does not match; `t` is the table, `s` the rows."""
 
-    def update(self, table: Table, draft: str, rows: DataFrame, *, on: str, when: str, values: dict[str, str]) -> None:
+    def update(
+        self,
+        table: Table,
+        draft: str,
+        rows: DataFrame,
+        *,
+        on: str,
+        when: str,
+        values: dict[str, str],
+    ) -> None:
         """Set columns to SQL `values` where a row matches `on` and `when` holds; `t` is the table, `s` the rows."""
 
     def record(self, table: Table, rows: DataFrame, *, run_id: str) -> None:
         """Publish what a run noted down, in a table with the column `run_id`; its earlier rows are replaced."""
 
-    def replace(self, table: Table, draft: str, rows: DataFrame, condition: Column, properties: dict[str, str]) -> None:
+    def replace(
+        self,
+        table: Table,
+        draft: str,
+        rows: DataFrame,
+        condition: Column,
+        properties: dict[str, str],
+    ) -> None:
         """Replace whole partitions, those for which the condition holds; `properties` are kept with the version."""
 
     def changed_partitions(self, table: Table, since: int, until: int) -> list[date] | None:

@@ -33,11 +33,17 @@ def not_new(valid: DataFrame, held: DataFrame, contract: model.Contract) -> Data
     suspects = repeated.select(*key).unionByName(matching.select(*key))
     batch = valid.select(*columns, records.order().alias("_order")).join(suspects, key, "left_semi")
     theirs = matching.select(
-        *key, records.order().alias("_held_order"), F.to_date(contract.partition_column).alias(HELD_DATE)
+        *key,
+        records.order().alias("_held_order"),
+        F.to_date(contract.partition_column).alias(HELD_DATE),
     )
     newest = F.max("_order").over(Window.partitionBy(*key))
     judged = batch.withColumn("_newest", newest).join(theirs, key, "left")
-    return judged.withColumn(FATE, _fate()).where(F.col(FATE).isNotNull()).select(*columns, FATE, HELD_DATE)
+    return (
+        judged.withColumn(FATE, _fate())
+        .where(F.col(FATE).isNotNull())
+        .select(*columns, FATE, HELD_DATE)
+    )
 
 
 def without(valid: DataFrame, dropped: DataFrame) -> DataFrame:

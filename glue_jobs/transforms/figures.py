@@ -37,7 +37,9 @@ def by_split(staged: DataFrame, contract: model.Contract) -> DataFrame:
         *of_source(contract),
         F.count(STAGED_RULE_IDS).alias("refused"),
         F.count(WARNINGS).alias("warned"),
-        F.collect_set(period_columns.first_day_column(day, contract.partition_transform)).alias("partitions"),
+        F.collect_set(period_columns.first_day_column(day, contract.partition_transform)).alias(
+            "partitions"
+        ),
         *spans,
     )
 
@@ -45,7 +47,9 @@ def by_split(staged: DataFrame, contract: model.Contract) -> DataFrame:
 def by_fate(judged: DataFrame, contract: model.Contract) -> DataFrame:
     """Per file and fate: rows, totals, and the partitions of the rows held before."""
     held = period_columns.first_day_column(F.col(HELD_DATE), contract.partition_transform)
-    return judged.groupBy(SOURCE_SHA256, FATE).agg(*of_source(contract), F.collect_set(held).alias("partitions"))
+    return judged.groupBy(SOURCE_SHA256, FATE).agg(
+        *of_source(contract), F.collect_set(held).alias("partitions")
+    )
 
 
 def by_file(rows: DataFrame, contract: model.Contract) -> DataFrame:

@@ -31,7 +31,9 @@ def pads(key: bytes) -> tuple[bytes, bytes]:
             f"the key for personal data has {len(key)} bytes, at least {LEAST_KEY_BYTES} are needed; put a new value "
             "into the secret before anything is loaded: tokens of another key do not match"
         )
-    block = (hashlib.sha256(key).digest() if len(key) > BLOCK_BYTES else key).ljust(BLOCK_BYTES, b"\0")
+    block = (hashlib.sha256(key).digest() if len(key) > BLOCK_BYTES else key).ljust(
+        BLOCK_BYTES, b"\0"
+    )
     return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
 
 
@@ -71,7 +73,11 @@ def written(column: model.Column) -> Column:
     trimmed text without quotes around it: a refused record is the person's, too. Equals rows.grammar.subject_text.
     """
     text = parsing.unquoted(F.col(text_name(column.name)))
-    return text if column.type == "string" else F.coalesce(parsing.value(column, text).cast("string"), text)
+    return (
+        text
+        if column.type == "string"
+        else F.coalesce(parsing.value(column, text).cast("string"), text)
+    )
 
 
 def token(text: Column) -> Column:

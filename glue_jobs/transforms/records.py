@@ -72,9 +72,14 @@ def still_resolved(rows: DataFrame, resolved: DataFrame) -> DataFrame:
     theirs = resolved.select(*PLACE, *(F.col(name).alias(alias) for name, alias in old.items()))
     both = rows.join(theirs, [*PLACE], "left")
     is_resolved = F.col(old[RESOLVED_BY]).isNotNull()
-    kept = {ours: F.when(is_resolved, F.col(old[name])).otherwise(F.col(ours)) for ours, name in PUBLISHED.items()}
+    kept = {
+        ours: F.when(is_resolved, F.col(old[name])).otherwise(F.col(ours))
+        for ours, name in PUBLISHED.items()
+    }
     found = {name: F.col(old[name]) for name in (RESOLVED_BY, RESOLVED_AT)}
-    return both.withColumns({**kept, WARNINGS: F.when(~is_resolved, F.col(WARNINGS)), **found}).drop(*old.values())
+    return both.withColumns(
+        {**kept, WARNINGS: F.when(~is_resolved, F.col(WARNINGS)), **found}
+    ).drop(*old.values())
 
 
 def standing(rows: DataFrame, held: DataFrame) -> DataFrame:

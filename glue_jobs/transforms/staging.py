@@ -42,10 +42,16 @@ def parsed(raw: DataFrame, contract: model.Contract, layout: Layout) -> DataFram
     """Add the typed columns, their trimmed texts and IS_HEADER to a frame of text fields."""
     if layout.nameless:
         raw = raw.withColumn(DAMAGED, F.coalesce(DAMAGED, _with_too_many_fields(contract, layout)))
-    places = {name: F.col(field) for field, name in zip(layout.field_names, layout.columns, strict=True) if name}
+    places = {
+        name: F.col(field)
+        for field, name in zip(layout.field_names, layout.columns, strict=True)
+        if name
+    }
     intact = F.col(DAMAGED).isNull()
     texts = {
-        text_name(name): parsing.trimmed(F.when(intact, _one_break(place) if layout.has_quotes else place))
+        text_name(name): parsing.trimmed(
+            F.when(intact, _one_break(place) if layout.has_quotes else place)
+        )
         for name, place in places.items()
     }
     lacking = {text_name(column.name) for column in contract.columns} - texts.keys()
@@ -53,13 +59,21 @@ def parsed(raw: DataFrame, contract: model.Contract, layout: Layout) -> DataFram
         **{name: parsing.present(F.col(name)) for name in texts},
         **{name: F.lit(None).cast("string") for name in lacking},
     }
-    values = {column.name: parsing.value(column, F.col(text_name(column.name))) for column in contract.columns}
+    values = {
+        column.name: parsing.value(column, F.col(text_name(column.name)))
+        for column in contract.columns
+    }
     typed = raw.withColumns(texts).withColumns(filled).withColumns(values)
     return typed.withColumn(IS_HEADER, is_header([contract.column(name) for name in places]))
 
 
 def checked(
-    rows: DataFrame, contract: model.Contract, layout: Layout, *, key_pads: DataFrame | None, erased: Sequence[str]
+    rows: DataFrame,
+    contract: model.Contract,
+    layout: Layout,
+    *,
+    key_pads: DataFrame | None,
+    erased: Sequence[str],
 ) -> DataFrame:
     """Replace texts and fields by the verdict, and personal data by what is kept of it.
 
@@ -120,7 +134,9 @@ def _origin_row(layout: Layout) -> Column:
 def _written(contract: model.Contract, layout: Layout) -> Column:
     """The record as the quarantine shows it: as written, but without personal data."""
     if not contract.protected_columns:
-        return F.coalesce(F.col(DAMAGED), _as_csv(contract, [F.col(name) for name in layout.field_names]))
+        return F.coalesce(
+            F.col(DAMAGED), _as_csv(contract, [F.col(name) for name in layout.field_names])
+        )
     is_erased = F.array_contains(F.col("_broken")["rule_id"], checks.ERASED)
     fields = zip(layout.field_names, layout.columns, strict=True)
     shown = [_shown(contract, field, name).alias(field) for field, name in fields]

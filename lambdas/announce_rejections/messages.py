@@ -51,7 +51,9 @@ def body(dataset: str, burst: Burst, files: Sequence[Item]) -> str:
     ]
     for item in files:
         lines += ["", *_described(item)]
-    return "\n".join([*lines, *(["", f"... and {more} more; the command above shows all."] if more else [])])
+    return "\n".join(
+        [*lines, *(["", f"... and {more} more; the command above shows all."] if more else [])]
+    )
 
 
 def next_command(dataset: str, status: Literal["rejected", "incomplete"]) -> str:

@@ -33,18 +33,26 @@ class AnnounceRejections:
         """What people are told. Raises PermanentError for a burst that no file joined."""
         burst = self.bursts.close(rejections_of(dataset), burst_id)
         if burst is None:
-            raise PermanentError(f"burst {burst_id!r} of {dataset!r} has no file; `slipway files list` shows what came")
-        files = sorted((self._entry(dataset, entry) for entry in burst.shown), key=messages.in_order)
+            raise PermanentError(
+                f"burst {burst_id!r} of {dataset!r} has no file; `slipway files list` shows what came"
+            )
+        files = sorted(
+            (self._entry(dataset, entry) for entry in burst.shown), key=messages.in_order
+        )
         Log({"dataset": dataset}).info("rejections told", burst=burst_id, files=burst.size)
         return Digest(
             subject=messages.subject(self.environment, dataset, burst, files),
             body=messages.body(dataset, burst, files),
-            attributes=facts(kind="rejection", severity="warning", environment=self.environment, dataset=dataset),
+            attributes=facts(
+                kind="rejection", severity="warning", environment=self.environment, dataset=dataset
+            ),
         )
 
     def _entry(self, dataset: str, entry: str) -> Item:
         """Its ledger entry, which intake wrote before the file joined a burst."""
         found = self.files.get(dataset, entry)
         if found is None:
-            raise PermanentError(f"{entry!r} of {dataset!r} is in a burst but not in the file ledger")
+            raise PermanentError(
+                f"{entry!r} of {dataset!r} is in a burst but not in the file ledger"
+            )
         return found

@@ -32,12 +32,20 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
 def _service() -> ClaimBatch:
     settings = read_settings(Settings, os.environ)
     dynamodb, s3 = boto3.resource("dynamodb"), boto3.client("s3")
-    files, runs = FileLedger(dynamodb.Table(settings.file_ledger)), RunLedger(dynamodb.Table(settings.run_ledger))
+    files, runs = (
+        FileLedger(dynamodb.Table(settings.file_ledger)),
+        RunLedger(dynamodb.Table(settings.run_ledger)),
+    )
     return ClaimBatch(
         lock=DatasetLock(
-            files=files, runs=runs, lease_seconds=settings.claim_lease_seconds, now=lambda: datetime.now(UTC)
+            files=files,
+            runs=runs,
+            lease_seconds=settings.claim_lease_seconds,
+            now=lambda: datetime.now(UTC),
         ),
-        selector=Selector(files=files, s3=s3, raw_bucket=settings.raw_bucket, max_files=settings.max_files_per_run),
+        selector=Selector(
+            files=files, s3=s3, raw_bucket=settings.raw_bucket, max_files=settings.max_files_per_run
+        ),
         resumption=Resumption(runs=runs, s3=s3, processed_bucket=settings.processed_bucket),
         s3=s3,
         raw_bucket=settings.raw_bucket,

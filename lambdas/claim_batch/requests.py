@@ -46,7 +46,11 @@ def parse(event: Mapping[str, Any]) -> Request:
         raise _wrong("trigger", request.get("trigger"), "'file_arrived', 'schedule' or 'operator'")
     mode, resume = request.get("mode", "load"), request.get("resume")
     if mode not in get_args(LoadMode):
-        raise _wrong("mode", mode, "one of load, backfill, replay; the others belong to the state machine of care")
+        raise _wrong(
+            "mode",
+            mode,
+            "one of load, backfill, replay; the others belong to the state machine of care",
+        )
     if resume is not None and ("mode" in request or "files" in request):
         raise _wrong("resume", resume, "alone: a resumed run keeps its mode and its files")
     return Request(
@@ -68,14 +72,18 @@ def _files(mode: str, files: Any) -> tuple[str, ...] | None:
         raise _wrong("files", files, "left out: a load takes the files that wait")
     if not isinstance(files, list) or not files:
         raise _wrong("files", files, "a list of hashes")
-    odd = [sha256 for sha256 in files if not isinstance(sha256, str) or not SHA256.fullmatch(sha256)]
+    odd = [
+        sha256 for sha256 in files if not isinstance(sha256, str) or not SHA256.fullmatch(sha256)
+    ]
     if odd:
         raise _wrong("files", odd[0], "64 lower-case hex digits each, the whole hash")
     return tuple(dict.fromkeys(files))
 
 
 def _resume(resume: Any) -> Resume:
-    run_id, step = (resume.get("run_id"), resume.get("from")) if isinstance(resume, dict) else (None, None)
+    run_id, step = (
+        (resume.get("run_id"), resume.get("from")) if isinstance(resume, dict) else (None, None)
+    )
     if not isinstance(run_id, str) or not isinstance(step, str) or step not in RESUMABLE:
         wanted = f"{{'run_id': ..., 'from': one of {', '.join(RESUMABLE)}}}"
         raise _wrong("resume", resume, wanted)

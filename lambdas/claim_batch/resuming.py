@@ -30,14 +30,20 @@ class Resumption:
         """The run to resume. Raises PermanentError when it is not one that failed."""
         run = self.runs.get(request.dataset, resume.run_id)
         status = run["status"] if run else "not in the run ledger"
-        reopened = run is not None and status == "running" and run["execution_arn"] == request.execution_arn
+        reopened = (
+            run is not None
+            and status == "running"
+            and run["execution_arn"] == request.execution_arn
+        )
         if run is None or not (status == "failed" or reopened):
             raise PermanentError(
                 f"run {resume.run_id!r} of {request.dataset} is {status}; only a failed run can be resumed"
                 f" (if it is dead, first: slipway runs release --dataset {request.dataset})"
             )
         if "file_hashes" not in run or not run["file_hashes"]:
-            raise PermanentError(f"run {resume.run_id!r} of {request.dataset} has no files; start that again")
+            raise PermanentError(
+                f"run {resume.run_id!r} of {request.dataset} has no files; start that again"
+            )
         return run
 
     def manifest(self, request: Request, resume: Resume, contract: Contract) -> Manifest:
@@ -49,7 +55,10 @@ class Resumption:
         found, problems = self._documents(dataset, run_id, (Manifest, *resume.step.reads))
         manifests = [document for document in found if isinstance(document, Manifest)]
         if not problems:
-            problems = [*_unpublished(found), *self._changes(dataset, resume, manifests[0], contract)]
+            problems = [
+                *_unpublished(found),
+                *self._changes(dataset, resume, manifests[0], contract),
+            ]
         if problems:
             raise PermanentError(
                 f"run {run_id} cannot go on at {resume.step.name}: {'; '.join(problems)};"
@@ -64,12 +73,18 @@ class Resumption:
         found, problems = list[RunDocument](), list[str]()
         for kind in kinds:
             try:
-                found.append(store.read(self.s3, kind, bucket=self.processed_bucket, dataset=dataset, run_id=run_id))
+                found.append(
+                    store.read(
+                        self.s3, kind, bucket=self.processed_bucket, dataset=dataset, run_id=run_id
+                    )
+                )
             except PermanentError as error:
                 problems.append(str(error))
         return found, problems
 
-    def _changes(self, dataset: str, resume: Resume, manifest: Manifest, contract: Contract) -> Iterator[str]:
+    def _changes(
+        self, dataset: str, resume: Resume, manifest: Manifest, contract: Contract
+    ) -> Iterator[str]:
         if manifest.contract_version != contract.version:
             yield f"it was begun under contract {manifest.contract_version}, which is {contract.version} now"
         if list(manifest.erased_subjects) != self.runs.erased_subjects(dataset):

@@ -59,13 +59,16 @@ class Selector:
             looks = list(pool.map(lambda sha256: self._look(request.dataset, sha256), wanted))
         takeable = sorted((look for look in looks if not isinstance(look, Left)), key=_age)
         return Selection(
-            hashes=[item["sha256"] for item in takeable], left=[look for look in looks if isinstance(look, Left)]
+            hashes=[item["sha256"] for item in takeable],
+            left=[look for look in looks if isinstance(look, Left)],
         )
 
     def missing(self, items: Iterable[Item]) -> list[str]:
         """Names of the files whose raw object is not there any more."""
         with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
-            pairs = list(pool.map(lambda item: (item["file_name"], self._is_there(item["raw_key"])), items))
+            pairs = list(
+                pool.map(lambda item: (item["file_name"], self._is_there(item["raw_key"])), items)
+            )
         return [name for name, is_there in pairs if not is_there]
 
     def _loaded(self, dataset: str) -> list[str]:
@@ -79,7 +82,10 @@ class Selector:
         if item["status"] != "loaded":
             return Left(sha256=sha256, why=f"{item['file_name']} is {item['status']}, not loaded")
         if not self._is_there(item["raw_key"]):
-            return Left(sha256=sha256, why=f"{item['file_name']} has left raw; retention removed {item['raw_key']}")
+            return Left(
+                sha256=sha256,
+                why=f"{item['file_name']} has left raw; retention removed {item['raw_key']}",
+            )
         return item
 
     def _is_there(self, raw_key: str) -> bool:

@@ -59,7 +59,9 @@ class ClaimBatch:
             self.lock.runs.forget(request.dataset, run_id)
             self.lock.runs.release_lock(request.dataset, run_id)
             if request.files is not None:
-                raise PermanentError(f"none of the files to {request.mode} can be taken: {_named(left)}")
+                raise PermanentError(
+                    f"none of the files to {request.mode} can be taken: {_named(left)}"
+                )
             return _nothing(request, f"no file is {HELD_STATUS[request.mode]}", left)
         self._write_manifest(contract, run_id, request.mode, claimed)
         self._refuse_if_ended(request, run_id, claimed, request.mode)
@@ -73,7 +75,9 @@ class ClaimBatch:
         if resume.step != FIRST:
             earlier = self.resumption.manifest(request, resume, contract)
             hashes = [file.sha256 for file in earlier.files]
-        if not self.lock.runs.reopen(request.dataset, resume.run_id, execution_arn=request.execution_arn):
+        if not self.lock.runs.reopen(
+            request.dataset, resume.run_id, execution_arn=request.execution_arn
+        ):
             raise PermanentError(
                 f"run {resume.run_id} of {request.dataset} was resumed by somebody else in the meantime"
             )
@@ -84,7 +88,9 @@ class ClaimBatch:
         self._refuse_if_ended(request, resume.run_id, claimed, run["mode"])
         return _answer(request.dataset, resume.run_id, resume.step, len(claimed), left)
 
-    def _refuse_if_ended(self, request: Request, run_id: str, claimed: list[Item], mode: str) -> None:
+    def _refuse_if_ended(
+        self, request: Request, run_id: str, claimed: list[Item], mode: str
+    ) -> None:
         """Give the files back if the run was ended while they were claimed: its execution was stopped meanwhile.
 
         FailRun ends a run before it gives files back, and looks once more when the lock is gone. So whatever was
@@ -118,14 +124,21 @@ class ClaimBatch:
                 f" slipway files show {left[0].sha256}"
             )
         if resume.step == FIRST and (gone := self.selector.missing(claimed)):
-            raise PermanentError(f"run {resume.run_id} cannot be resumed: {', '.join(gone[:MOST_NAMED])} left raw")
+            raise PermanentError(
+                f"run {resume.run_id} cannot be resumed: {', '.join(gone[:MOST_NAMED])} left raw"
+            )
         return left
 
     def _claimed(self, dataset: str, run_id: str, hashes: list[str], mode: str) -> list[Item]:
-        claims = (self.lock.files.claim(dataset, sha256, run_id, held=HELD_STATUS[mode]) for sha256 in hashes)
+        claims = (
+            self.lock.files.claim(dataset, sha256, run_id, held=HELD_STATUS[mode])
+            for sha256 in hashes
+        )
         return [item for item in claims if item is not None]
 
-    def _planned(self, request: Request, contract: Contract, run_id: str) -> tuple[list[str], list[Left]]:
+    def _planned(
+        self, request: Request, contract: Contract, run_id: str
+    ) -> tuple[list[str], list[Left]]:
         """Hashes that the run means to claim; written to the run before the first file is claimed."""
         runs = self.lock.runs
         run = runs.get(request.dataset, run_id)
@@ -133,7 +146,9 @@ class ClaimBatch:
             return list(run["file_hashes"]), []
         chosen = self.selector.select(request)
         for left in chosen.left:
-            Log({"dataset": request.dataset, "run_id": run_id}).warning("file left", sha256=left.sha256, why=left.why)
+            Log({"dataset": request.dataset, "run_id": run_id}).warning(
+                "file left", sha256=left.sha256, why=left.why
+            )
         if chosen.hashes:
             runs.start(
                 request.dataset,
@@ -147,15 +162,24 @@ class ClaimBatch:
             )
         return chosen.hashes, chosen.left
 
-    def _write_manifest(self, contract: Contract, run_id: str, mode: LoadMode, claimed: list[Item]) -> None:
+    def _write_manifest(
+        self, contract: Contract, run_id: str, mode: LoadMode, claimed: list[Item]
+    ) -> None:
         erased = self.lock.runs.erased_subjects(contract.dataset)
         content = manifest(
-            contract, run_id, mode=mode, raw_bucket=self.raw_bucket, erased_subjects=erased, items=claimed
+            contract,
+            run_id,
+            mode=mode,
+            raw_bucket=self.raw_bucket,
+            erased_subjects=erased,
+            items=claimed,
         )
         store.write(self.s3, content, bucket=self.processed_bucket)
 
 
-def _answer(dataset: str, run_id: str, step: Step, file_count: int, left: list[Left]) -> dict[str, Any]:
+def _answer(
+    dataset: str, run_id: str, step: Step, file_count: int, left: list[Left]
+) -> dict[str, Any]:
     Log({"dataset": dataset, "run_id": run_id}).info(
         "batch claimed", files=file_count, begins_at=step.name, left=len(left)
     )
@@ -184,4 +208,7 @@ def _nothing(request: Request, reason: str, left: list[Left]) -> dict[str, Any]:
 
 
 def _named(left: list[Left]) -> str:
-    return "; ".join(f"{item.sha256} {item.why}" for item in left[:MOST_NAMED]) or "another run took them first"
+    return (
+        "; ".join(f"{item.sha256} {item.why}" for item in left[:MOST_NAMED])
+        or "another run took them first"
+    )

@@ -17,13 +17,20 @@ from pipeline.run_documents import PARTS, LoadedFile
 
 
 def ending(
-    run: Item, written: Written, contract: Contract, *, ended_at: datetime, worker_seconds: Mapping[str, int]
+    run: Item,
+    written: Written,
+    contract: Contract,
+    *,
+    ended_at: datetime,
+    worker_seconds: Mapping[str, int],
 ) -> dict[str, Any]:
     """Attributes of the run in the ledger; DynamoDB takes no floats, and there are none."""
     processed, files = written.processed, written.processed.files
     return {
         "ended_at": timestamp(ended_at),
-        "duration_seconds": int((ended_at - datetime.fromisoformat(run["started_at"])).total_seconds()),
+        "duration_seconds": int(
+            (ended_at - datetime.fromisoformat(run["started_at"])).total_seconds()
+        ),
         "file_count": len(files),
         "rows_read": sum(file.rows_read for file in files),
         **{f"rows_{part}": sum(file.rows(part) for file in files) for part in PARTS},
@@ -42,13 +49,19 @@ def snapshots(written: Written) -> dict[str, dict[str, Any]]:
     """{table: {before, after}} of every table that the run changed, for a rollback."""
     loaded = {table: change.to_json() for table, change in written.processed.snapshots.items()}
     published = [model for model in written.curated.models if model.snapshot is not None]
-    return {**loaded, **{model.name: {"before": model.before, "after": model.snapshot} for model in published}}
+    return {
+        **loaded,
+        **{model.name: {"before": model.before, "after": model.snapshot} for model in published},
+    }
 
 
 def _totals(files: Sequence[LoadedFile], contract: Contract) -> dict[str, dict[str, str]]:
     by_part = {"read": [file.totals.read for file in files]}
     by_part |= {part: [file.totals.of(part) for file in files] for part in PARTS}
     return {
-        part: {column.name: str(added(sums[column.name] for sums in every)) for column in contract.control_columns}
+        part: {
+            column.name: str(added(sums[column.name] for sums in every))
+            for column in contract.control_columns
+        }
         for part, every in by_part.items()
     }

@@ -28,11 +28,16 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
     """`event`: {dataset, run_id, state}; `state` has what the jobs cost and what Serve gave."""
     dataset, run_id, state = event["dataset"], event["run_id"], event["state"]
     written = _written(dataset, run_id, state.get("serve"))
-    return _service().close(dataset, run_id, written, model.load(dataset), worker_seconds=costs.of_steps(state, JOBS))
+    return _service().close(
+        dataset, run_id, written, model.load(dataset), worker_seconds=costs.of_steps(state, JOBS)
+    )
 
 
 def _written(dataset: str, run_id: str, serve: list[dict[str, Any]] | None) -> Written:
-    s3, place = _s3(), {"bucket": _settings().processed_bucket, "dataset": dataset, "run_id": run_id}
+    s3, place = (
+        _s3(),
+        {"bucket": _settings().processed_bucket, "dataset": dataset, "run_id": run_id},
+    )
     return Written(
         manifest=store.read(s3, Manifest, **place),
         processed=store.read(s3, LoadResult, **place),
@@ -60,7 +65,8 @@ def _service() -> CloseRun:
         files=FileLedger(dynamodb.Table(settings.file_ledger)),
         runs=RunLedger(dynamodb.Table(settings.run_ledger)),
         announcer=Announcer(
-            stepfunctions=boto3.client("stepfunctions"), machine_arn=settings.announce_state_machine_arn
+            stepfunctions=boto3.client("stepfunctions"),
+            machine_arn=settings.announce_state_machine_arn,
         ),
         now=lambda: datetime.now(UTC),
     )

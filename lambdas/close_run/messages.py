@@ -19,7 +19,9 @@ def subject(environment: str, run: Item, written: Written) -> str:
         *([alerts.counted(refused, "refused row")] if refused else []),
     ]
     warned = f" with {' and '.join(looks)}" if looks else ""
-    what = f"{run['mode']} succeeded{warned}, {alerts.counted(int(run['rows_loaded']), 'row')} loaded"
+    what = (
+        f"{run['mode']} succeeded{warned}, {alerts.counted(int(run['rows_loaded']), 'row')} loaded"
+    )
     return alerts.subject(_severity(run, written), environment, run["dataset"], what)
 
 
@@ -37,7 +39,11 @@ def facts(environment: str, run: Item, written: Written) -> dict[str, str]:
 
 def _severity(run: Item, written: Written) -> Literal["info", "warning"]:
     """Info only where nothing needs a look."""
-    looks = (broken_rules(written), int(run["rows_quarantined"]), serving.needs_a_look(run.get("served", {})))
+    looks = (
+        broken_rules(written),
+        int(run["rows_quarantined"]),
+        serving.needs_a_look(run.get("served", {})),
+    )
     return "warning" if any(looks) else "info"
 
 
@@ -53,16 +59,28 @@ def body(run: Item, written: Written) -> str:
         "",
         *(f"{column}: {total}" for column, total in run["totals"]["loaded"].items()),
         *(
-            ["", "Broken rules, which only warn: their rows are loaded.", *(f"- {rule}" for rule in broken)]
+            [
+                "",
+                "Broken rules, which only warn: their rows are loaded.",
+                *(f"- {rule}" for rule in broken),
+            ]
             if broken
             else []
         ),
         *(
-            ["", "Changes of tables, as the contract allows:", *(f"- {change}" for change in changes)]
+            [
+                "",
+                "Changes of tables, as the contract allows:",
+                *(f"- {change}" for change in changes),
+            ]
             if changes
             else []
         ),
-        *(["", "Skipped, as it holds nothing:", *(f"- {note}" for note in run["notes"])] if run.get("notes") else []),
+        *(
+            ["", "Skipped, as it holds nothing:", *(f"- {note}" for note in run["notes"])]
+            if run.get("notes")
+            else []
+        ),
         "",
         "Not touched: files as they came, and every row that these files did not bring.",
         f"Next: {next_command(run)}",

@@ -36,7 +36,13 @@ class CloseRun:
     now: Callable[[], datetime]
 
     def close(
-        self, dataset: str, run_id: str, written: Written, contract: Contract, *, worker_seconds: Mapping[str, int]
+        self,
+        dataset: str,
+        run_id: str,
+        written: Written,
+        contract: Contract,
+        *,
+        worker_seconds: Mapping[str, int],
     ) -> dict[str, Any]:
         """The answer to the state machine: {dataset, run_id, waiting, told}.
 
@@ -48,7 +54,9 @@ class CloseRun:
         if run["status"] == "running":
             verify(written, contract)
             notes = self._close_files(dataset, run_id, written)
-            attributes = ending(run, written, contract, ended_at=self.now(), worker_seconds=worker_seconds)
+            attributes = ending(
+                run, written, contract, ended_at=self.now(), worker_seconds=worker_seconds
+            )
             attributes |= {"notes": notes} if notes else {}
             self.runs.finish(dataset, run_id, "succeeded", attributes)
             run = closed_run(self.runs, dataset, run_id)
@@ -65,10 +73,16 @@ class CloseRun:
             counts = {f"rows_{part}": file.rows(part) for part in PARTS}
             entry = self.files.close(dataset, file.sha256, run_id, counts)
             if entry is None:
-                raise PermanentError(f"file {file.file_name!r} ({file.sha256}) does not belong to run {run_id!r}")
+                raise PermanentError(
+                    f"file {file.file_name!r} ({file.sha256}) does not belong to run {run_id!r}"
+                )
             notes += [f"{file.file_name}: {note}" for note in entry.get("notes", [])]
         more = len(notes) - MOST_NOTES
-        return [*notes[:MOST_NOTES], f"and {more} more, see `slipway files show`"] if more > 0 else notes
+        return (
+            [*notes[:MOST_NOTES], f"and {more} more, see `slipway files show`"]
+            if more > 0
+            else notes
+        )
 
     def _tell(self, run: Item, written: Written) -> bool:
         return self.announcer.tell(

@@ -62,7 +62,9 @@ def parse(event: Mapping[str, Any]) -> Failure:
         return _from_status_change(event["detail"])
     if "execution_arn" in event and "state" in event:
         return _from_catch(event)
-    raise PermanentError(f"neither a caught failure nor a {STATUS_CHANGE!r} event: keys {sorted(event)}")
+    raise PermanentError(
+        f"neither a caught failure nor a {STATUS_CHANGE!r} event: keys {sorted(event)}"
+    )
 
 
 def _from_catch(event: Mapping[str, Any]) -> Failure:
@@ -87,7 +89,9 @@ def _from_catch(event: Mapping[str, Any]) -> Failure:
     )
 
 
-def _first_without_result(state: Mapping[str, Any], steps: Sequence[Step], began_at: str | None) -> Step | None:
+def _first_without_result(
+    state: Mapping[str, Any], steps: Sequence[Step], began_at: str | None
+) -> Step | None:
     """The step that failed. A resumed run has no results of the steps before the one it `began_at`."""
     names = [step.name for step in steps]
     skipped = steps[1 : names.index(began_at)] if began_at in names else ()
@@ -151,9 +155,13 @@ def _of_machine(found: Mapping[str, Any], error: str) -> str:
     told = readable(cause) if cause else ENDED_BADLY.get(str(found["Status"]), "it gave no cause")
     first, *more = told.splitlines() or [told]
     sentence = f"{_name_of_machine(found)} ended as {found['Status']} with {error}: {first}"
-    return shortened("\n".join([sentence, f"its execution: {found['ExecutionArn']}", *more]), CAUSE_LENGTH)
+    return shortened(
+        "\n".join([sentence, f"its execution: {found['ExecutionArn']}", *more]), CAUSE_LENGTH
+    )
 
 
 def _name_of_machine(found: Mapping[str, Any]) -> str:
     """`arn:...:stateMachine:NAME` and `arn:...:execution:NAME:EXECUTION` both carry it."""
-    return str(found.get("StateMachineArn") or found["ExecutionArn"].rpartition(":")[0]).rpartition(":")[2]
+    return str(found.get("StateMachineArn") or found["ExecutionArn"].rpartition(":")[0]).rpartition(
+        ":"
+    )[2]

@@ -33,7 +33,8 @@ def _service() -> FailRun:
         files=FileLedger(dynamodb.Table(settings.file_ledger)),
         runs=RunLedger(dynamodb.Table(settings.run_ledger)),
         announcer=Announcer(
-            stepfunctions=boto3.client("stepfunctions"), machine_arn=settings.announce_state_machine_arn
+            stepfunctions=boto3.client("stepfunctions"),
+            machine_arn=settings.announce_state_machine_arn,
         ),
         now=lambda: datetime.now(UTC),
     )

@@ -30,7 +30,10 @@ def subject(environment: str, failure: Failure, *, files_waiting: int) -> str:
     """One line: where, which dataset, which step, which error, how many files wait."""
     waiting = f"{counted(files_waiting, 'file')} {'waits' if files_waiting == 1 else 'wait'}"
     return alerts.subject(
-        "error", environment, failure.dataset, f"{_what_failed(failure)} ({failure.error}), {waiting}"
+        "error",
+        environment,
+        failure.dataset,
+        f"{_what_failed(failure)} ({failure.error}), {waiting}",
     )
 
 
@@ -41,7 +44,9 @@ def _what_failed(failure: Failure) -> str:
     return f"{mode_of(failure, None)} failed{place}"
 
 
-def body(failure: Failure, run: Item | None, *, files_waiting: int, set_aside: Sequence[Item] = ()) -> str:
+def body(
+    failure: Failure, run: Item | None, *, files_waiting: int, set_aside: Sequence[Item] = ()
+) -> str:
     """The whole message; `run` is None when none was at work, `set_aside` what the gate took out of it."""
     sentence, *details = failure.cause.splitlines() or [failure.cause]
     lines = [
@@ -55,9 +60,16 @@ def body(failure: Failure, run: Item | None, *, files_waiting: int, set_aside: S
         f"Next:      {'; then: '.join(next_commands(failure, run, set_aside))}",
         f"Execution: {failure.execution_arn}",
     ]
-    aside = [f"{item['file_name']}: {item['set_aside_reason']} ({item['landing_key']})" for item in set_aside]
+    aside = [
+        f"{item['file_name']}: {item['set_aside_reason']} ({item['landing_key']})"
+        for item in set_aside
+    ]
     return "\n".join(
-        [*lines, *(["", "Set aside:", *aside] if aside else []), *(["", "Details:", *details] if details else [])]
+        [
+            *lines,
+            *(["", "Set aside:", *aside] if aside else []),
+            *(["", "Details:", *details] if details else []),
+        ]
     )
 
 
@@ -97,14 +109,17 @@ def _files(failure: Failure, run: Item | None, files_waiting: int, set_aside: in
     given_back = files_given_back(run) - set_aside
     status = HELD_STATUS.get(mode_of(failure, run), "waiting")
     are = "is" if given_back == 1 else "are"
-    held = f"{counted(given_back, 'file')} {are} {status} again." if given_back else "None was held by this run."
+    held = (
+        f"{counted(given_back, 'file')} {are} {status} again."
+        if given_back
+        else "None was held by this run."
+    )
     wait = "waits" if files_waiting == 1 else "wait"
     waiting = f"{counted(files_waiting, 'file')} of {failure.dataset} {wait} for the next run"
     if set_aside:
         were = "was" if set_aside == 1 else "were"
-        return (
-            f"{counted(set_aside, 'file')} {were} set aside. {held} {waiting}, which starts by itself. {LOADED_AGAIN}"
-        )
+        told = f"{counted(set_aside, 'file')} {were} set aside."
+        return f"{told} {held} {waiting}, which starts by itself. {LOADED_AGAIN}"
     return f"{held} {waiting}."
 
 
@@ -113,7 +128,10 @@ def next_commands(failure: Failure, run: Item | None, set_aside: Sequence[Item] 
     look = list(_looks(failure, run))
     if set_aside:
         hashes = [str(item["entry"]).removeprefix(file_entry("")) for item in set_aside]
-        shown = [f"slipway files show {sha256} --dataset {failure.dataset}" for sha256 in hashes[:COMMANDS_SHOWN]]
+        shown = [
+            f"slipway files show {sha256} --dataset {failure.dataset}"
+            for sha256 in hashes[:COMMANDS_SHOWN]
+        ]
         return [*look, f"slipway files list --status set_aside --dataset {failure.dataset}", *shown]
     if failure.is_after_closing:
         return [*look, f"slipway runs start --dataset {failure.dataset}"]

@@ -38,7 +38,9 @@ class FailRun:
         run = self.runs.get(failure.dataset, run_id) if run_id else None
         if run and run_id:
             self._end(failure, run_id, run)
-        log = Log({"dataset": failure.dataset, "run_id": run_id, "execution_arn": failure.execution_arn})
+        log = Log(
+            {"dataset": failure.dataset, "run_id": run_id, "execution_arn": failure.execution_arn}
+        )
         log.error("execution failed", step=failure.step, error=failure.error, cause=failure.cause)
         aside = self._set_aside(failure, run)
         told = self._tell(failure, run, aside)
@@ -89,7 +91,9 @@ class FailRun:
         """The files that the gate took out of the run."""
         if run is None or not failure.is_too_bad:
             return []
-        found = (self.files.get(failure.dataset, file_entry(sha256)) for sha256 in run["file_hashes"])
+        found = (
+            self.files.get(failure.dataset, file_entry(sha256)) for sha256 in run["file_hashes"]
+        )
         return [item for item in found if item is not None and item["status"] == "set_aside"]
 
     def _tell(self, failure: Failure, run: Item | None, aside: list[Item]) -> bool:

@@ -13,7 +13,9 @@ from pipeline.ledger import FileLedger, timestamp
 from pipeline.run_documents import Manifest
 
 
-def set_aside(files: FileLedger, manifest: Manifest, bad: Mapping[str, str], *, now: datetime) -> list[str]:
+def set_aside(
+    files: FileLedger, manifest: Manifest, bad: Mapping[str, str], *, now: datetime
+) -> list[str]:
     """Set the files in `bad` (hash: how bad) aside; a sentence per file that says so. Repeating it changes nothing."""
     dataset, run_id = manifest.dataset, manifest.run_id
     if manifest.mode != "load":
@@ -21,7 +23,13 @@ def set_aside(files: FileLedger, manifest: Manifest, bad: Mapping[str, str], *, 
     told = []
     for sha256, how in bad.items():
         reason = f"{how} in run {run_id}, more than the contract allows"
-        moved = files.set_aside(dataset, sha256, held="claimed", reason=reason, moment=timestamp(now), run_id=run_id)
-        state = "was set aside" if moved else "could not be set aside, since this run does not hold it any more"
+        moved = files.set_aside(
+            dataset, sha256, held="claimed", reason=reason, moment=timestamp(now), run_id=run_id
+        )
+        state = (
+            "was set aside"
+            if moved
+            else "could not be set aside, since this run does not hold it any more"
+        )
         told.append(f"- {how}: the file {state} ({sha256})")
     return told

@@ -40,7 +40,10 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
     except ReconciliationFailed as failure:
         log.error("the figures do not add up", detail=str(failure))
         raise
-    log.info("the figures add up", **{key: summary[key] for key in ("file_count", "rows_read", "rows_loaded")})
+    log.info(
+        "the figures add up",
+        **{key: summary[key] for key in ("file_count", "rows_read", "rows_loaded")},
+    )
     return summary
 
 

@@ -57,7 +57,9 @@ def files_over_limit(manifest: Manifest, result: LoadResult, contract: Contract)
         newly = max(0, refused - before.get(file.sha256, 0))
         if file.sha256 not in manifest.replays and _is_above(newly, file.rows_read, contract):
             again = " that were not refused before" if before.get(file.sha256, 0) else ""
-            over[file.sha256] = f"{newly} of {file.rows_read} rows of {file.file_name}{again} were quarantined"
+            over[file.sha256] = (
+                f"{newly} of {file.rows_read} rows of {file.file_name}{again} were quarantined"
+            )
     return over
 
 
@@ -71,7 +73,11 @@ def _identity(manifest: Manifest, result: LoadResult, contract: Contract) -> Ite
     for name, found, expected in about:
         if found != expected:
             yield f"result: {name} is {found!r}, the run's is {expected!r}"
-    versions = {"manifest": manifest.contract_version, "job": result.contract_version, "gate": contract.version}
+    versions = {
+        "manifest": manifest.contract_version,
+        "job": result.contract_version,
+        "gate": contract.version,
+    }
     if len(set(versions.values())) > 1:
         yield f"contract versions differ: {versions}; run again once the deployment is complete"
     planned = [file.sha256 for file in manifest.files]
@@ -89,8 +95,12 @@ def _files(manifest: Manifest, result: LoadResult, contract: Contract) -> Iterat
     for file in result.files:
         name, read = file.file_name, file.rows_read
         if file.sha256 in counted:
-            yield from _compare(name, "rows", "counted by intake", counted[file.sha256], "read", read)
-        yield from _compare(name, "rows", "read", read, " + ".join(PARTS), sum(map(file.rows, PARTS)))
+            yield from _compare(
+                name, "rows", "counted by intake", counted[file.sha256], "read", read
+            )
+        yield from _compare(
+            name, "rows", "read", read, " + ".join(PARTS), sum(map(file.rows, PARTS))
+        )
         yield from _money(name, file.totals, contract)
 
 
@@ -110,7 +120,9 @@ def _observed(result: LoadResult, contract: Contract) -> Iterator[str]:
     """What was observed while reading equals the sum over the files, and is something."""
     observed = result.observed
     rows = sum(file.rows_read for file in result.files)
-    yield from _compare("all files", "rows", "observed", observed.rows_read, "sum of the files", rows)
+    yield from _compare(
+        "all files", "rows", "observed", observed.rows_read, "sum of the files", rows
+    )
     if rows == 0:
         yield "UNPROVEN: 0 rows were read, so that nothing is shown by the sums being equal"
     for column in contract.control_columns:
@@ -176,7 +188,12 @@ def _table_rules(result: LoadResult, contract: Contract) -> Iterator[str]:
 
 
 def _compare(
-    file: str, figure: str, left: str, left_value: int | Decimal, right: str, right_value: int | Decimal
+    file: str,
+    figure: str,
+    left: str,
+    left_value: int | Decimal,
+    right: str,
+    right_value: int | Decimal,
 ) -> Iterator[str]:
     if left_value != right_value:
         difference = left_value - right_value

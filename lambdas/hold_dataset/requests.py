@@ -38,7 +38,9 @@ def parse(event: Mapping[str, Any]) -> Request:
         raise _wrong("subject", subject, "left out")
     if mode == "erasure" and not (isinstance(subject, str) and TOKEN.fullmatch(subject)):
         # Never shown: somebody may have put the person's own name or address there.
-        raise PermanentError("the execution's input has no 'subject' of 64 hex digits; use: slipway erase")
+        raise PermanentError(
+            "the execution's input has no 'subject' of 64 hex digits; use: slipway erase"
+        )
     return Request(
         dataset=event["dataset"],
         trigger=str(request.get("trigger", "operator")),

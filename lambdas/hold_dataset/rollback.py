@@ -25,12 +25,18 @@ def plan(dataset: str, run_id: str, runs: Sequence[Item], *, with_later: bool) -
     """
     wanted = next((run for run in runs if run["run_id"] == run_id), None)
     if wanted is None or wanted["status"] != "succeeded" or not works_on_files(wanted["mode"]):
-        status = f"a {wanted['mode']} that is {wanted['status']}" if wanted else "not in the run ledger"
+        status = (
+            f"a {wanted['mode']} that is {wanted['status']}" if wanted else "not in the run ledger"
+        )
         raise PermanentError(
             f"run {run_id!r} of {dataset} is {status};"
             " only a load, backfill or replay that succeeded can be rolled back"
         )
-    ended = (run for run in runs if run["status"] == "succeeded" and run["ended_at"] >= wanted["ended_at"])
+    ended = (
+        run
+        for run in runs
+        if run["status"] == "succeeded" and run["ended_at"] >= wanted["ended_at"]
+    )
     since = sorted(ended, key=lambda run: str(run["ended_at"]))
     _refuse_erasures(dataset, run_id, since)
     undone = [run for run in since if works_on_files(run["mode"])]
@@ -71,7 +77,8 @@ def _heads_before(runs: Sequence[Item], wanted: Item) -> dict[str, int]:
     """The snapshot at which each table was left by what ended before the wanted run."""
     ended = (run for run in runs if run["status"] in ("succeeded", "rolled_back"))
     earlier = sorted(
-        (run for run in ended if run["ended_at"] < wanted["ended_at"]), key=lambda run: str(run["ended_at"])
+        (run for run in ended if run["ended_at"] < wanted["ended_at"]),
+        key=lambda run: str(run["ended_at"]),
     )
     heads: dict[str, int] = {}
     for run in earlier:

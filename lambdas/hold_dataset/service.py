@@ -33,7 +33,9 @@ class HoldDataset:
         frees the lock, which it finds by the execution.
         """
         if request.mode == "erasure" and contract.subject_column is None:
-            raise PermanentError(f"the contract of {request.dataset} marks no column as dataSubject: nobody to erase")
+            raise PermanentError(
+                f"the contract of {request.dataset} marks no column as dataSubject: nobody to erase"
+            )
         run_id = self.lock.take(request.dataset, request.execution_arn)
         wanted = self._wanted(request, run_id)
         self.lock.runs.start(
@@ -48,7 +50,9 @@ class HoldDataset:
         )
         if request.subject is not None:
             moment = timestamp(self.lock.now())
-            self.lock.runs.remember_erased(request.dataset, request.subject, run_id=run_id, moment=moment)
+            self.lock.runs.remember_erased(
+                request.dataset, request.subject, run_id=run_id, moment=moment
+            )
         store.write(self.s3, wanted, bucket=self.processed_bucket)
         Log({"dataset": request.dataset, "run_id": run_id}).info("dataset held", mode=request.mode)
         return {"dataset": request.dataset, "run_id": run_id}
@@ -58,11 +62,15 @@ class HoldDataset:
         undo = None
         if request.rollback_to is not None:
             every = self.lock.runs.since(request.dataset, "")
-            undo = rollback.plan(request.dataset, request.rollback_to, every, with_later=request.with_later)
+            undo = rollback.plan(
+                request.dataset, request.rollback_to, every, with_later=request.with_later
+            )
         return MaintenanceRequest(
             dataset=request.dataset,
             run_id=run_id,
             mode=request.mode,
             rollback=undo,
-            erasure=ErasureRequest(subject=request.subject) if request.subject is not None else None,
+            erasure=ErasureRequest(subject=request.subject)
+            if request.subject is not None
+            else None,
         )

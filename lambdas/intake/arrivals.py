@@ -94,11 +94,15 @@ def suffix_of(arrival: Arrival, contract: Contract) -> str:
     Raises FileRejected when the suffix is not agreed, or the name cannot be used.
     """
     if not arrival.file_name.isprintable():
-        raise FileRejected("invalid_name", f"the name {arrival.file_name!r} has characters that cannot be printed")
+        raise FileRejected(
+            "invalid_name", f"the name {arrival.file_name!r} has characters that cannot be printed"
+        )
     by_length = sorted(contract.intake.suffixes, key=len, reverse=True)
     name = arrival.file_name.casefold()
     for suffix in by_length:
         if name.endswith(suffix.casefold()) and len(name) > len(suffix):
             return suffix.casefold()
     agreed = ", ".join(contract.intake.suffixes)
-    raise FileRejected("not_in_contract", f"{arrival.file_name!r} does not end with one of: {agreed}")
+    raise FileRejected(
+        "not_in_contract", f"{arrival.file_name!r} does not end with one of: {agreed}"
+    )

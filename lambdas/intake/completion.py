@@ -62,10 +62,16 @@ class Completion:
         """
         match event:
             case Uploaded():
-                return self._note(event.bucket, event.key, lambda facts: facts.with_ending(event.ending))
+                return self._note(
+                    event.bucket, event.key, lambda facts: facts.with_ending(event.ending)
+                )
             case Renamed():
-                self._change(event.bucket, event.old_key, lambda facts: facts.with_target(event.as_target))
-                return self._note(event.bucket, event.new_key, lambda facts: facts.with_origin(event.as_origin))
+                self._change(
+                    event.bucket, event.old_key, lambda facts: facts.with_target(event.as_target)
+                )
+                return self._note(
+                    event.bucket, event.new_key, lambda facts: facts.with_origin(event.as_origin)
+                )
             case Due():
                 return self._due(event.minutes)
             case Accepted():
@@ -80,10 +86,14 @@ class Completion:
         arrival, version = whole.arrival, _version(whole.arrival)
         facts = self._read(arrival.bucket, arrival.key)
         for earlier in facts.open:
-            if earlier.order < version.order and isinstance(self._judged(earlier, facts), EndedEarly):
+            if earlier.order < version.order and isinstance(
+                self._judged(earlier, facts), EndedEarly
+            ):
                 self._replace(facts, earlier)
         self.incomplete.replaced(self._dataset(arrival.key), arrival.key, version, PROVED_WHOLE)
-        self._change(arrival.bucket, arrival.key, lambda facts: facts.marked(version, outcome="taken"))
+        self._change(
+            arrival.bucket, arrival.key, lambda facts: facts.marked(version, outcome="taken")
+        )
 
     def _note(self, bucket: str, key: str, change: Callable[[Transfers], Transfers]) -> list[Whole]:
         facts = self._change(bucket, key, change)
@@ -139,23 +149,35 @@ class Completion:
     def _accepted(self, event: Accepted) -> list[Whole]:
         meant = (event.sequencer, event.version_id)
         facts = self._read(event.bucket, event.key)
-        version = next((each for each in facts.versions if (each.sequencer, each.version_id) == meant), None)
+        version = next(
+            (each for each in facts.versions if (each.sequencer, each.version_id) == meant), None
+        )
         if version is None:
-            raise PermanentError(f"{event.key!r} has no object {meant} to accept; `slipway files list` shows what came")
+            raise PermanentError(
+                f"{event.key!r} has no object {meant} to accept; `slipway files list` shows what came"
+            )
         if version.outcome == "taken":
             return []
         return self._note(
-            event.bucket, event.key, lambda facts: facts.marked(version, accepted_by=event.by, outcome="pending")
+            event.bucket,
+            event.key,
+            lambda facts: facts.marked(version, accepted_by=event.by, outcome="pending"),
         )
 
     def _set_aside(self, facts: Transfers, version: Version, reason: Reason, detail: str) -> None:
         self.incomplete.set_aside(self._dataset(facts.key), facts, version, reason, detail)
-        self._change(facts.bucket, facts.key, lambda facts: facts.marked(version, outcome="incomplete"))
-        Log({"file": facts.key, "version_id": version.version_id}).warning("set aside", reason=reason, detail=detail)
+        self._change(
+            facts.bucket, facts.key, lambda facts: facts.marked(version, outcome="incomplete")
+        )
+        Log({"file": facts.key, "version_id": version.version_id}).warning(
+            "set aside", reason=reason, detail=detail
+        )
 
     def _replace(self, facts: Transfers, version: Version) -> None:
         self.incomplete.replaced(self._dataset(facts.key), facts.key, version, REPLACED)
-        self._change(facts.bucket, facts.key, lambda facts: facts.marked(version, outcome="replaced"))
+        self._change(
+            facts.bucket, facts.key, lambda facts: facts.marked(version, outcome="replaced")
+        )
         Log({"file": facts.key, "version_id": version.version_id}).info("replaced", detail=REPLACED)
 
     def _judged(self, version: Version, facts: Transfers) -> Complete | EndedEarly | None:

@@ -86,7 +86,9 @@ def parse(body: str) -> Event:
             )
         return _PARSERS[kind](event)
     except (KeyError, TypeError, ValueError) as error:
-        raise PermanentError(f"not an event from EventBridge as documented ({error!r}): {body[:500]!r}") from error
+        raise PermanentError(
+            f"not an event from EventBridge as documented ({error!r}): {body[:500]!r}"
+        ) from error
 
 
 def keys(event: Event) -> tuple[str, ...]:
@@ -127,7 +129,9 @@ def _renamed(event: Mapping[str, Any]) -> Renamed:
     bucket, old_key = _place(event["detail"]["original-file-path"])
     _, new_key = _place(event["detail"]["renamed-file-path"])
     started_at, ended_at = _times(event)
-    return Renamed(bucket=bucket, old_key=old_key, new_key=new_key, started_at=started_at, ended_at=ended_at)
+    return Renamed(
+        bucket=bucket, old_key=old_key, new_key=new_key, started_at=started_at, ended_at=ended_at
+    )
 
 
 def _due(event: Mapping[str, Any]) -> Due:
@@ -136,7 +140,9 @@ def _due(event: Mapping[str, Any]) -> Due:
 
 def _accepted(event: Mapping[str, Any]) -> Accepted:
     detail = event["detail"]
-    return Accepted(**{name: detail[name] for name in ("bucket", "key", "sequencer", "version_id", "by")})
+    return Accepted(
+        **{name: detail[name] for name in ("bucket", "key", "sequencer", "version_id", "by")}
+    )
 
 
 def _place(path: str) -> tuple[str, str]:

@@ -48,7 +48,9 @@ def _intake() -> Intake:
     files = FileLedger(dynamodb.Table(settings.file_ledger))
     storage, stepfunctions = Storage(boto3.client("s3")), boto3.client("stepfunctions")
     bursts = Bursts(table=dynamodb.Table(settings.bursts_table), now=lambda: datetime.now(UTC))
-    announcer = Announcer(stepfunctions=stepfunctions, machine_arn=settings.announce_state_machine_arn)
+    announcer = Announcer(
+        stepfunctions=stepfunctions, machine_arn=settings.announce_state_machine_arn
+    )
     contracts = [model.load(dataset) for dataset in model.datasets()]
     return Intake(
         contracts=contracts,

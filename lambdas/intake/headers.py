@@ -27,7 +27,9 @@ class HeaderRule:
         found = problems(self.contract, names, change, is_replay=self.is_replay)
         if found:
             hint = hints.of_header(self.contract, names)
-            raise FileRejected("header_mismatch", f"the header does not fit the contract; {'; '.join(found)}{hint}")
+            raise FileRejected(
+                "header_mismatch", f"the header does not fit the contract; {'; '.join(found)}{hint}"
+            )
 
     def require_names(self, fields: Fields) -> None:
         """Raises FileRejected when a value stands in a column without a name, which would be dropped unseen."""
@@ -35,7 +37,9 @@ class HeaderRule:
         if found is None:
             return
         hidden = "a value, not shown because the contract has personal data,"
-        value = hidden if self.contract.protected_columns else shown(found.value, LONGEST_NAME_SHOWN)
+        value = (
+            hidden if self.contract.protected_columns else shown(found.value, LONGEST_NAME_SHOWN)
+        )
         raise FileRejected(
             "header_mismatch",
             f"column {found.column} has no name in the header, but record {found.record} has {value} in it; name the "

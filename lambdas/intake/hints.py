@@ -57,7 +57,11 @@ def of_no_gzip(head: bytes) -> str:
     if hint := of_bytes(head):
         return hint
     is_plain = all(ord(" ") <= byte < 0x7F or byte in b"\t\r\n" for byte in head)
-    return "; it begins like a text that is not compressed; its name should end with .csv" if is_plain else ""
+    return (
+        "; it begins like a text that is not compressed; its name should end with .csv"
+        if is_plain
+        else ""
+    )
 
 
 def of_header(contract: Contract, names: Sequence[str]) -> str:

@@ -31,7 +31,9 @@ class Incomplete:
     bursts: Bursts
     announcer: Announcer
 
-    def set_aside(self, dataset: str, facts: Transfers, version: Version, reason: Reason, detail: str) -> None:
+    def set_aside(
+        self, dataset: str, facts: Transfers, version: Version, reason: Reason, detail: str
+    ) -> None:
         """Record it and arrange that people are told, unless that was done before; the first reason stands."""
         item = self._entry(dataset, facts, version, reason, detail)
         self.files.add(item)
@@ -49,7 +51,9 @@ class Incomplete:
         self.files.replace_incomplete(dataset, incomplete_entry(key, version.sequencer), detail)
 
     @staticmethod
-    def _entry(dataset: str, facts: Transfers, version: Version, reason: Reason, detail: str) -> Item:
+    def _entry(
+        dataset: str, facts: Transfers, version: Version, reason: Reason, detail: str
+    ) -> Item:
         return {
             "dataset": dataset,
             "entry": incomplete_entry(facts.key, version.sequencer),

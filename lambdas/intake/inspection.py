@@ -52,7 +52,11 @@ def inspect(chunks: Iterable[bytes], rule: HeaderRule, *, gzipped: bool) -> Insp
     """
     contract = rule.contract
     delivered = _Delivered(contract.intake.max_bytes)
-    plain = _gunzipped(delivered.watch(chunks), contract.intake.max_bytes) if gzipped else delivered.watch(chunks)
+    plain = (
+        _gunzipped(delivered.watch(chunks), contract.intake.max_bytes)
+        if gzipped
+        else delivered.watch(chunks)
+    )
     head, plain = _peeked(plain)
     records = Records(_readline_of(_Text(head).watch(plain)), contract.intake.delimiter)
     fields, row_count = _count(records, rule)
@@ -104,7 +108,9 @@ class _Text:
             yield chunk
         self._refuse_undecodable(decoder, b"", final=True)
 
-    def _refuse_undecodable(self, decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool) -> None:
+    def _refuse_undecodable(
+        self, decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool
+    ) -> None:
         held_back = len(decoder.getstate()[0])
         try:
             decoder.decode(chunk, final)
@@ -119,7 +125,9 @@ class _Text:
 
 def too_large(max_bytes: int, what: str) -> FileRejected:
     """The rejection of a file beyond the contract's limit."""
-    return FileRejected("too_large", f"the file{what} has more than the {max_bytes} bytes that the contract allows")
+    return FileRejected(
+        "too_large", f"the file{what} has more than the {max_bytes} bytes that the contract allows"
+    )
 
 
 def _gunzipped(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
@@ -144,7 +152,9 @@ def _gunzipped(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
     while begun and not member.eof:
         piece = _decompress(member, b"", produced, head)
         if not piece:
-            raise FileRejected("bad_gzip", f"the gzip data breaks off after {produced} decompressed bytes")
+            raise FileRejected(
+                "bad_gzip", f"the gzip data breaks off after {produced} decompressed bytes"
+            )
         produced += len(piece)
         yield piece
     if produced == 0:
@@ -165,14 +175,20 @@ def _decompress(member: zlib._Decompress, data: bytes, produced: int, head: byte
         return member.decompress(data, CHUNK_BYTES)
     except zlib.error as error:
         why = _in_words(error, produced) + ("" if produced else hints.of_no_gzip(head))
-        raise FileRejected("bad_gzip", f"not gzip after {produced} decompressed bytes: {why}") from error
+        raise FileRejected(
+            "bad_gzip", f"not gzip after {produced} decompressed bytes: {why}"
+        ) from error
 
 
 def _in_words(error: zlib.error, produced: int) -> str:
     """What is wrong, for people who do not know zlib."""
     if "header check" not in str(error):
         return "the compressed data is damaged"
-    return "other bytes follow the end of the compressed data" if produced else "the file is not compressed by gzip"
+    return (
+        "other bytes follow the end of the compressed data"
+        if produced
+        else "the file is not compressed by gzip"
+    )
 
 
 class _Stream(io.RawIOBase):
@@ -200,7 +216,9 @@ class _Stream(io.RawIOBase):
 def _readline_of(chunks: Iterator[bytes]) -> Callable[[int], str]:
     stream: io.RawIOBase = _Stream(chunks)
     # newline="" leaves line ends as they are: inside quotes they belong to the value.
-    return io.TextIOWrapper(io.BufferedReader(stream, CHUNK_BYTES), encoding="utf-8", newline="").readline
+    return io.TextIOWrapper(
+        io.BufferedReader(stream, CHUNK_BYTES), encoding="utf-8", newline=""
+    ).readline
 
 
 def _count(records: Records, rule: HeaderRule) -> tuple[Fields, int]:

@@ -58,7 +58,11 @@ class Redelivery:
         for begin in range(0, len(records), BATCH):
             part = records[begin : begin + BATCH]
             entries = [
-                {"Id": str(place), "ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": seconds(record)}
+                {
+                    "Id": str(place),
+                    "ReceiptHandle": record["receiptHandle"],
+                    "VisibilityTimeout": seconds(record),
+                }
                 for place, record in enumerate(part)
             ]
             self._send(entries)
@@ -66,9 +70,17 @@ class Redelivery:
     def _send(self, entries: list[dict[str, Any]]) -> None:
         """A call that fails loses nothing: the messages stay hidden for what was set before, then they come again."""
         try:
-            answer = self.sqs.change_message_visibility_batch(QueueUrl=self.queue_url, Entries=entries)
+            answer = self.sqs.change_message_visibility_batch(
+                QueueUrl=self.queue_url, Entries=entries
+            )
         except (BotoCoreError, ClientError) as error:
-            Log({}).error("messages come again later than meant", messages=len(entries), error=repr(error))
+            Log({}).error(
+                "messages come again later than meant", messages=len(entries), error=repr(error)
+            )
             return
         if refused := answer.get("Failed", []):
-            Log({}).error("messages come again later than meant", messages=len(refused), error=repr(refused[0]))
+            Log({}).error(
+                "messages come again later than meant",
+                messages=len(refused),
+                error=repr(refused[0]),
+            )

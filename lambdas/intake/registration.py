@@ -78,28 +78,49 @@ class Registration:
         when the contract was corrected. Deliveries from before it was set aside change nothing, nor
         do repeated events; whole seconds are compared, since S3 gives no finer time.
         """
-        while item["status"] == "set_aside" and item["set_aside_at"][:SECONDS] <= delivery["received_at"]:
+        while (
+            item["status"] == "set_aside"
+            and item["set_aside_at"][:SECONDS] <= delivery["received_at"]
+        ):
             if _is_known(item, delivery):
                 break
             self._keep_raw(item, source)
-            item = self.files.deliver_again(item, delivery) or self.files.get(item["dataset"], item["entry"]) or item
+            item = (
+                self.files.deliver_again(item, delivery)
+                or self.files.get(item["dataset"], item["entry"])
+                or item
+            )
         return item
 
     def _keep_raw(self, item: Item, source: Source) -> None:
         """Copy the delivery to the raw key of its content, whose object may have expired by now."""
         version = copy_source(source.bucket, source.key, source.version_id)
-        self.storage.copy(version, size_bytes=source.size_bytes, bucket=self.raw_bucket, key=item["raw_key"])
+        self.storage.copy(
+            version, size_bytes=source.size_bytes, bucket=self.raw_bucket, key=item["raw_key"]
+        )
 
     def _in_order_of_upload(self, item: Item, delivery: Item) -> Item:
         """The entry, for which the earliest upload stands: events come in any order. A run that has it keeps it."""
-        while item["status"] == "waiting" and not _is_known(item, delivery) and _order(delivery) < _order(item):
-            item = self.files.precede(item, delivery) or self.files.get(item["dataset"], item["entry"]) or item
+        while (
+            item["status"] == "waiting"
+            and not _is_known(item, delivery)
+            and _order(delivery) < _order(item)
+        ):
+            item = (
+                self.files.precede(item, delivery)
+                or self.files.get(item["dataset"], item["entry"])
+                or item
+            )
         return item
 
     def ignore(self, dataset: str, arrival: Arrival, why: str) -> None:
         """Record an object whose name is no delivery's."""
         self.files.ignore(
-            dataset, arrival.key, received_at=arrival.created_at, size_bytes=arrival.size_bytes, detail=why
+            dataset,
+            arrival.key,
+            received_at=arrival.created_at,
+            size_bytes=arrival.size_bytes,
+            detail=why,
         )
 
     def origin_of(self, dataset: str, source: Source) -> str:
@@ -109,7 +130,8 @@ class Registration:
         if origin is None or origin["status"] != "loaded":
             status = f"is {origin['status']}" if origin else "is not in the file ledger"
             raise FileRejected(
-                "replay_origin", f"the S3 metadata {REPLAY_METADATA!r} is {sha256!r}, and no loaded file: it {status}"
+                "replay_origin",
+                f"the S3 metadata {REPLAY_METADATA!r} is {sha256!r}, and no loaded file: it {status}",
             )
         return sha256
 
@@ -135,7 +157,11 @@ def delivery_id(item: Item) -> str:
     Step Functions takes a name once in 90 days, so the run of a content that is sent again needs its own.
     """
     again = item.get("redeliveries", 0)
-    return hashlib.sha256(f"{item['sha256']} {again}".encode()).hexdigest() if again else item["sha256"]
+    return (
+        hashlib.sha256(f"{item['sha256']} {again}".encode()).hexdigest()
+        if again
+        else item["sha256"]
+    )
 
 
 def _is_of(item: Item, delivery: Item) -> bool:

@@ -76,7 +76,8 @@ class Rejection:
         source = copy_source(bucket, key, item["version_id"])
         self.storage.copy(source, size_bytes=int(item["size_bytes"]), bucket=bucket, key=target)
         reason = {
-            name: item[name] for name in ("dataset", "file_name", "landing_key", "received_at", "reason", "detail")
+            name: item[name]
+            for name in ("dataset", "file_name", "landing_key", "received_at", "reason", "detail")
         }
         self.storage.write_json(bucket=bucket, key=target + REASON_SUFFIX, content=reason)
         self.storage.remove_if_current(bucket=bucket, key=key, version_id=item["version_id"])

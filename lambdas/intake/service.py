@@ -61,7 +61,9 @@ class Intake:
     runs: RunStarter
     redelivery: Redelivery
 
-    def handle_batch(self, records: Sequence[Record], millis_left: Callable[[], float] = lambda: math.inf) -> list[str]:
+    def handle_batch(
+        self, records: Sequence[Record], millis_left: Callable[[], float] = lambda: math.inf
+    ) -> list[str]:
         """Process records; return the ids SQS must redeliver.
 
         One is always processed, each further one only if the time left is enough for the most expensive file. What was
@@ -74,12 +76,16 @@ class Intake:
         for place, record in enumerate(ordered):
             if place and millis_left() < COSTLIEST_FILE_MILLIS:
                 late = ordered[place:]
-                Log({}).warning("out of time; the rest of the batch comes again", messages=len(late))
+                Log({}).warning(
+                    "out of time; the rest of the batch comes again", messages=len(late)
+                )
                 break
             failed += self._take_record(record, waiting)
         for dataset, files in waiting.items():
             failed += self._start(dataset, files)
-        failed = list({record["messageId"]: record for record in failed}.values())  # one may have completed two files
+        failed = list(
+            {record["messageId"]: record for record in failed}.values()
+        )  # one may have completed two files
         self.redelivery.retry_later(failed)
         self.redelivery.release(late)
         return [record["messageId"] for record in (*failed, *late)]
@@ -103,7 +109,9 @@ class Intake:
 
     def _completed_by(self, event: Event) -> list[Whole]:
         """What is known to be whole after an event."""
-        if not all(key.startswith(LANDING_PREFIX) and not key.endswith("/") for key in events.keys(event)):
+        if not all(
+            key.startswith(LANDING_PREFIX) and not key.endswith("/") for key in events.keys(event)
+        ):
             Log({"files": events.keys(event)}).info("ignored: no file of a partner")
             return []
         return self._arrived(event) if isinstance(event, Arrival) else self.completion.told(event)
@@ -156,17 +164,27 @@ class Intake:
         """Some clients create an empty file first and then write it: the next version of the object is the delivery."""
         if why.reason != "empty_file" or source.size_bytes:
             return False
-        return not self.storage.is_current(bucket=source.bucket, key=source.key, version_id=source.version_id)
+        return not self.storage.is_current(
+            bucket=source.bucket, key=source.key, version_id=source.version_id
+        )
 
-    def _accept(self, arrival: Arrival, source: Source, contract: Contract | None, log: Log) -> Taken | None:
+    def _accept(
+        self, arrival: Arrival, source: Source, contract: Contract | None, log: Log
+    ) -> Taken | None:
         if contract is None:
             raise arrivals.unowned(arrival.key, self.contracts)
         suffix = arrivals.suffix_of(arrival, contract)
-        replay_of = self.registration.origin_of(contract.dataset, source) if arrival.is_replay else None
+        replay_of = (
+            self.registration.origin_of(contract.dataset, source) if arrival.is_replay else None
+        )
         rule = HeaderRule(contract=contract, change=self.schema_change, is_replay=arrival.is_replay)
         found = _inspect(source, rule, gzipped=suffix.endswith(".gz"))
-        became, item = self.registration.register(contract.dataset, arrival, source, found, suffix, replay_of=replay_of)
-        log.info(became, sha256=found.sha256, rows=found.row_count, first_delivery=item["landing_key"])
+        became, item = self.registration.register(
+            contract.dataset, arrival, source, found, suffix, replay_of=replay_of
+        )
+        log.info(
+            became, sha256=found.sha256, rows=found.row_count, first_delivery=item["landing_key"]
+        )
         return (contract.dataset, delivery_id(item)) if became == "waiting" else None
 
     def _start(self, dataset: str, files: Waiting) -> list[Record]:

@@ -56,10 +56,14 @@ class Storage:
             found = self.s3.get_object(Bucket=arrival.bucket, Key=arrival.key, **version)
         except ClientError as error:
             if code(error) in GONE:
-                raise Superseded(f"version {arrival.version_id or 'unknown'} of {arrival.key!r} is gone") from error
+                raise Superseded(
+                    f"version {arrival.version_id or 'unknown'} of {arrival.key!r} is gone"
+                ) from error
             raise
         if not version and arrival.etag and found["ETag"].strip('"') != arrival.etag:
-            raise Superseded(f"{arrival.key!r} was overwritten; the event of the newer version takes it")
+            raise Superseded(
+                f"{arrival.key!r} was overwritten; the event of the newer version takes it"
+            )
         return Source(
             bucket=arrival.bucket,
             key=arrival.key,
@@ -80,7 +84,9 @@ class Storage:
             head = self.s3.head_object(Bucket=arrival.bucket, Key=arrival.key, **version)
         except ClientError as error:
             if code(error) in GONE:
-                raise Superseded(f"version {arrival.version_id or 'unknown'} of {arrival.key!r} is gone") from error
+                raise Superseded(
+                    f"version {arrival.version_id or 'unknown'} of {arrival.key!r} is gone"
+                ) from error
             raise
         return bool(head["Metadata"].get(SFTP_METADATA) == SFTP_AGENT)
 

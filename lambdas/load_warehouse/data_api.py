@@ -74,7 +74,9 @@ class DataApi:
 
         Raises RetryableError when the Data API or the database is too busy.
         """
-        given = {"ClientToken": hashlib.sha256(token.encode()).hexdigest()} if token else {}  # at most 64 characters
+        given = (
+            {"ClientToken": hashlib.sha256(token.encode()).hexdigest()} if token else {}
+        )  # at most 64 characters
         answer = self._called(
             "batch_execute_statement",
             WorkgroupName=self.workgroup,
@@ -104,7 +106,12 @@ class DataApi:
         ]
         # An id of a part is that of the batch, a colon and its number, from 1.
         ordered = sorted(parts, key=lambda part: int(part.identifier.rpartition(":")[2]))
-        return Batch(identifier=identifier, status=found["Status"], error=found.get("Error", ""), parts=tuple(ordered))
+        return Batch(
+            identifier=identifier,
+            status=found["Status"],
+            error=found.get("Error", ""),
+            parts=tuple(ordered),
+        )
 
     def wait(self, identifier: str, seconds: float) -> Batch:
         """The batch once it has ended, or as it stands after `seconds`."""
@@ -119,12 +126,20 @@ class DataApi:
         """What the statement returned that is `from_end` (1: the last) in a batch that has finished."""
         if batch.status != FINISHED or len(batch.parts) < from_end:
             found_here = f"{batch.status} with {len(batch.parts)} statements"
-            raise PermanentError(f"batch {batch.identifier} is {found_here}; its results cannot be read")
+            raise PermanentError(
+                f"batch {batch.identifier} is {found_here}; its results cannot be read"
+            )
         part, token, found = batch.parts[-from_end], "", list[Row]()
         while True:
-            page = self._called("get_statement_result", Id=part.identifier, **({"NextToken": token} if token else {}))
+            page = self._called(
+                "get_statement_result",
+                Id=part.identifier,
+                **({"NextToken": token} if token else {}),
+            )
             names = [str(column["name"]) for column in page["ColumnMetadata"]]
-            found += [dict(zip(names, map(_value, record), strict=True)) for record in page["Records"]]
+            found += [
+                dict(zip(names, map(_value, record), strict=True)) for record in page["Records"]
+            ]
             token = page.get("NextToken", "")
             if not token:
                 return found
@@ -134,7 +149,9 @@ class DataApi:
             return getattr(self.client, name)(**arguments)
         except self.client.exceptions.ClientError as error:
             if code(error) in BUSY:
-                raise RetryableError(f"the Redshift Data API is busy: {code(error)}: {error}") from error
+                raise RetryableError(
+                    f"the Redshift Data API is busy: {code(error)}: {error}"
+                ) from error
             raise
 
 
@@ -146,4 +163,6 @@ def _value(field: dict[str, Any]) -> str | int | bool | None:
         if kind in field:
             value: str | int | bool = field[kind]
             return value
-    raise PermanentError(f"a result of the Data API holds {field!r}; no query of a load returns such a value")
+    raise PermanentError(
+        f"a result of the Data API holds {field!r}; no query of a load returns such a value"
+    )

@@ -38,10 +38,14 @@ def of_run(result: CurateResult) -> dict[str, Lake]:
 
 def of_care(result: MaintenanceResult) -> dict[str, Lake]:
     """What `care.json` says of each table that it changed; periods it does not say."""
-    return {item.table: Lake(before=item.before, after=item.after, periods=()) for item in result.tables}
+    return {
+        item.table: Lake(before=item.before, after=item.after, periods=()) for item in result.tables
+    }
 
 
-def decide(models: Iterable[CuratedModel], held: Mapping[str, Held], lake: Mapping[str, Lake]) -> tuple[TableLoad, ...]:
+def decide(
+    models: Iterable[CuratedModel], held: Mapping[str, Held], lake: Mapping[str, Lake]
+) -> tuple[TableLoad, ...]:
     """What is to be loaded; a table that the warehouse holds as the lake does is left out.
 
     `held` has only tables that exist. `lake` is empty for a load that no run asked for.
@@ -58,11 +62,15 @@ def _of_table(model: CuratedModel, held: Held | None, lake: Lake | None) -> Tabl
         if held.snapshot_id == lake.after:
             return None
         if held.snapshot_id == lake.before and 0 < len(lake.periods) <= warehouse.MOST_PERIODS:
-            return TableLoad(model=model, mode="periods", periods=lake.periods, anew=False, snapshot_id=after)
+            return TableLoad(
+                model=model, mode="periods", periods=lake.periods, anew=False, snapshot_id=after
+            )
     return TableLoad(model=model, mode="everything", periods=(), anew=False, snapshot_id=after)
 
 
 def _of_model(table: CuratedTable) -> Lake:
     """A model that needed nothing has no new snapshot: the lake holds the one before."""
     after = table.before if table.snapshot is None else table.snapshot
-    return Lake(before=table.before, after=after, periods=tuple(day.isoformat() for day in table.periods))
+    return Lake(
+        before=table.before, after=after, periods=tuple(day.isoformat() for day in table.periods)
+    )

@@ -12,7 +12,9 @@ from lambdas.load_warehouse.data_api import Batch, Row
 COMPARE, CHECKED_COLUMN = "compare", "equal_to_lake"
 # Source: Redshift database developer guide, "Serializable isolation", "How to fix serializable isolation errors" (1023,
 # and 1018 when another transaction dropped and made the table), "Potential deadlock situation".
-_CONFLICT = re.compile(r"error:\s*(1023|1018)\b|serializable isolation violation|deadlock detected", re.IGNORECASE)
+_CONFLICT = re.compile(
+    r"error:\s*(1023|1018)\b|serializable isolation violation|deadlock detected", re.IGNORECASE
+)
 DOING = {
     "create_schema": "creating a schema",
     "create_loads": "creating a table of loads",
@@ -54,7 +56,9 @@ def error_of(batch: Batch, figures: Sequence[Row] = ()) -> SlipwayError:
     if _CONFLICT.search(words):
         return WarehouseConflict(f"{_subject(head)}: another transaction was in the way: {words}")
     if is_difference(batch) and head is not None:
-        return WarehouseLoadFailed("\n".join([f"{head.table}: {_difference(figures)}", *_lines(figures)]))
+        return WarehouseLoadFailed(
+            "\n".join([f"{head.table}: {_difference(figures)}", *_lines(figures)])
+        )
     return WarehouseLoadFailed(
         f"{_subject(head)}: the warehouse answered {words!r}; the load was rolled back, all tables are as before"
     )

@@ -39,7 +39,9 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
         return service.conclude(event["loaded"]).to_json()
     if action == "cancel":
         return service.cancel(event["statement"])
-    raise PermanentError(f"unknown action {action!r}; expected prepare, look, load, conclude or cancel")
+    raise PermanentError(
+        f"unknown action {action!r}; expected prepare, look, load, conclude or cancel"
+    )
 
 
 def _lake(event: Mapping[str, Any]) -> dict[str, Lake]:
@@ -47,14 +49,19 @@ def _lake(event: Mapping[str, Any]) -> dict[str, Lake]:
     dataset, run_id = event["dataset"], event.get("run_id")
     if run_id is None:
         return {}
-    s3, place = _s3(), {"bucket": _settings().processed_bucket, "dataset": dataset, "run_id": run_id}
+    s3, place = (
+        _s3(),
+        {"bucket": _settings().processed_bucket, "dataset": dataset, "run_id": run_id},
+    )
     match event["caller"]:
         case "run":
             return of_run(store.read(s3, CurateResult, **place))
         case "care":
             return of_care(store.read(s3, MaintenanceResult, **place))
         case other:
-            raise PermanentError(f"unknown caller {other!r} of run {run_id!r}; expected run or care")
+            raise PermanentError(
+                f"unknown caller {other!r} of run {run_id!r}; expected run or care"
+            )
 
 
 def _service(dataset: str, run_id: str | None) -> LoadWarehouse:

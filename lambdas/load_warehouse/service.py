@@ -52,7 +52,11 @@ class LoadWarehouse:
         if not self.models:
             return {"statement": NOTHING}
         statements = warehouse.preparation(self.models, self.curated_database)
-        return {"statement": self.api.submit(statements, token=f"prepare {self.contract.dataset} {attempt}")}
+        return {
+            "statement": self.api.submit(
+                statements, token=f"prepare {self.contract.dataset} {attempt}"
+            )
+        }
 
     def load(self, prepared: str, lake: Mapping[str, Lake], attempt: str) -> dict[str, Any]:
         """Submit the transaction of the load: {statement}. `lake` is empty for a load by hand."""
@@ -62,9 +66,15 @@ class LoadWarehouse:
         held = {str(row["table_name"]): _held(row) for row in found}
         loads = decide(self.models, held, lake)
         for item in loads:
-            self.log.info("table to be loaded", table=item.model.name, mode=item.mode, anew=item.anew)
+            self.log.info(
+                "table to be loaded", table=item.model.name, mode=item.mode, anew=item.anew
+            )
         statements = warehouse.loading(self.models, loads, self.load_id)
-        return {"statement": self.api.submit(statements, token=f"load {self.contract.dataset} {attempt}")}
+        return {
+            "statement": self.api.submit(
+                statements, token=f"load {self.contract.dataset} {attempt}"
+            )
+        }
 
     def look(self, statement: str, lake: Callable[[], Mapping[str, Lake]]) -> dict[str, Any]:
         """How a submitted transaction stands: {status: running | finished}. `lake` is asked only when it failed.
@@ -79,7 +89,9 @@ class LoadWarehouse:
         if batch.status == FINISHED:
             return {"status": "finished"}
         if batch.status not in BROKEN:
-            raise PermanentError(f"batch {statement} has the status {batch.status!r}, which the Data API does not name")
+            raise PermanentError(
+                f"batch {statement} has the status {batch.status!r}, which the Data API does not name"
+            )
         head = failed_head(batch)
         model = next((item for item in self.models if head and item.name == head.table), None)
         if model is None or isinstance(error_of(batch), WarehouseConflict):
@@ -97,7 +109,10 @@ class LoadWarehouse:
             return WarehouseServed(served="warehouse", tables=())
         batch = self.api.describe(loaded)
         rows = self.api.rows(batch, from_end=1)
-        found = {str(name): list(group) for name, group in groupby(rows, key=lambda row: row["table_name"])}
+        found = {
+            str(name): list(group)
+            for name, group in groupby(rows, key=lambda row: row["table_name"])
+        }
         missing = sorted({model.name for model in self.models} - found.keys())
         if missing:
             raise PermanentError(
@@ -107,7 +122,9 @@ class LoadWarehouse:
         fresh = {table.table for table in tables if table.mode != "none"}
         self._describe([model for model in self.models if model.name in fresh])
         scanned = self._scanned(batch)
-        self.log.info("warehouse loaded", rows=sum(table.loaded_rows for table in tables), lake_bytes=scanned)
+        self.log.info(
+            "warehouse loaded", rows=sum(table.loaded_rows for table in tables), lake_bytes=scanned
+        )
         measured = (replace(table, lake_bytes=scanned.get(table.table)) for table in tables)
         return WarehouseServed(served="warehouse", tables=tuple(measured))
 
@@ -131,13 +148,19 @@ class LoadWarehouse:
 
     def _scanned(self, batch: Batch) -> dict[str, int]:
         """Bytes of the lake that a load read, by table, as far as the database tells: they are no part of the load."""
-        heads = {part.query_id: head for part in batch.parts if (head := head_of(part.text)) and head.table}
+        heads = {
+            part.query_id: head
+            for part in batch.parts
+            if (head := head_of(part.text)) and head.table
+        }
         numbers = [number for number in heads if number is not None]
         if not numbers:
             return {}
         asked = self.api.wait(self.api.submit([warehouse.scanned(numbers)]), SHORT_SECONDS)
         if asked.status != FINISHED:
-            self.log.warning("the bytes that the load read are not known", error=str(error_of(asked)))
+            self.log.warning(
+                "the bytes that the load read are not known", error=str(error_of(asked))
+            )
             return {}
         found: dict[str, int] = {}
         for row in self.api.rows(asked, from_end=1):
@@ -155,7 +178,9 @@ class LoadWarehouse:
                 # Only here the same call is enough: it submits the descriptions once more.
                 raise RetryableError(str(error)) if isinstance(error, WarehouseConflict) else error
             if batch.status in RUNNING:
-                self.log.warning("descriptions of columns are still being written", statement=batch.identifier)
+                self.log.warning(
+                    "descriptions of columns are still being written", statement=batch.identifier
+                )
                 return
 
     def _refused(self, model: CuratedModel, periods: Sequence[str], *, ask: bool) -> list[Row]:
@@ -165,12 +190,16 @@ class LoadWarehouse:
         """
         try:
             question = [warehouse.difference(model, periods)] if ask else []
-            batch = self.api.wait(self.api.submit([warehouse.refusal(model, self.load_id), *question]), SHORT_SECONDS)
+            batch = self.api.wait(
+                self.api.submit([warehouse.refusal(model, self.load_id), *question]), SHORT_SECONDS
+            )
             if batch.status != FINISHED:
                 raise error_of(batch)
             return self.api.rows(batch, from_end=1) if ask else []
         except (SlipwayError, self.api.client.exceptions.ClientError) as error:
-            self.log.warning("a refused load could not be written down", table=model.name, error=str(error))
+            self.log.warning(
+                "a refused load could not be written down", table=model.name, error=str(error)
+            )
             return []
 
 
@@ -183,5 +212,7 @@ def _extent(mode: object) -> LoadExtent:
     """How much of a table a load took, as the warehouse has written it down."""
     found = next((known for known in get_args(LoadExtent) if known == mode), None)
     if found is None:
-        raise PermanentError(f"the warehouse wrote down a load of {mode!r}, expected one of {get_args(LoadExtent)}")
+        raise PermanentError(
+            f"the warehouse wrote down a load of {mode!r}, expected one of {get_args(LoadExtent)}"
+        )
     return cast(LoadExtent, found)

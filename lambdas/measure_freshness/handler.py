@@ -28,4 +28,6 @@ def handle(event: dict[str, Any], context: object) -> dict[str, float | None]:  
 def _service() -> MeasureFreshness:
     settings = read_settings(Settings, os.environ)
     runs = RunLedger(boto3.resource("dynamodb").Table(settings.run_ledger))
-    return MeasureFreshness(environment=settings.environment, runs=runs, now=lambda: datetime.now(UTC))
+    return MeasureFreshness(
+        environment=settings.environment, runs=runs, now=lambda: datetime.now(UTC)
+    )

@@ -42,7 +42,10 @@ class MeasureFreshness:
         last = next((run for run in loads if run["status"] == "succeeded"), None)
         if last is None:
             return None
-        return round((moment - datetime.fromisoformat(last["ended_at"])).total_seconds() / SECONDS_PER_HOUR, 3)
+        return round(
+            (moment - datetime.fromisoformat(last["ended_at"])).total_seconds() / SECONDS_PER_HOUR,
+            3,
+        )
 
     def _line(self, dataset: str, age: float, moment: datetime) -> dict[str, object]:
         metric = {

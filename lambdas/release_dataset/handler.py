@@ -34,8 +34,15 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
         return _go_on(event["detail"])
     dataset, run_id, execution_arn = event["dataset"], event["run_id"], event["execution_arn"]
     if run_id is None:
-        return {"dataset": dataset, "run_id": None, "started": _service().waiting.start(dataset, execution_arn)}
-    s3, place = _s3(), {"bucket": _settings().processed_bucket, "dataset": dataset, "run_id": run_id}
+        return {
+            "dataset": dataset,
+            "run_id": None,
+            "started": _service().waiting.start(dataset, execution_arn),
+        }
+    s3, place = (
+        _s3(),
+        {"bucket": _settings().processed_bucket, "dataset": dataset, "run_id": run_id},
+    )
     return _service().release(
         store.read(s3, MaintenanceRequest, **place),
         store.read(s3, MaintenanceResult, **place),
@@ -71,7 +78,11 @@ def _service() -> ReleaseDataset:
         environment=settings.environment,
         files=files,
         runs=RunLedger(dynamodb.Table(settings.run_ledger)),
-        announcer=Announcer(stepfunctions=stepfunctions, machine_arn=settings.announce_state_machine_arn),
-        waiting=WaitingFiles(files=files, stepfunctions=stepfunctions, state_machine_arn=settings.state_machine_arn),
+        announcer=Announcer(
+            stepfunctions=stepfunctions, machine_arn=settings.announce_state_machine_arn
+        ),
+        waiting=WaitingFiles(
+            files=files, stepfunctions=stepfunctions, state_machine_arn=settings.state_machine_arn
+        ),
         now=lambda: datetime.now(UTC),
     )

@@ -57,7 +57,9 @@ class ReleaseDataset:
         told = self._tell(run, care, undone)
         self.runs.release_lock(dataset, run_id)
         started = self.waiting.start(dataset, execution_arn)
-        Log({"dataset": dataset, "run_id": run_id}).info("dataset released", mode=run["mode"], started=started)
+        Log({"dataset": dataset, "run_id": run_id}).info(
+            "dataset released", mode=run["mode"], started=started
+        )
         return {"dataset": dataset, "run_id": run_id, "started": started, "told": told}
 
     @property
@@ -65,12 +67,18 @@ class ReleaseDataset:
         return Undoing(files=self.files, runs=self.runs, now=self.now)
 
     def _ending(
-        self, run: Item, care: MaintenanceResult, worker_seconds: Mapping[str, int], serve: Sequence[ServeResult]
+        self,
+        run: Item,
+        care: MaintenanceResult,
+        worker_seconds: Mapping[str, int],
+        serve: Sequence[ServeResult],
     ) -> dict[str, Any]:
         ended_at = self.now()
         return {
             "ended_at": timestamp(ended_at),
-            "duration_seconds": int((ended_at - datetime.fromisoformat(run["started_at"])).total_seconds()),
+            "duration_seconds": int(
+                (ended_at - datetime.fromisoformat(run["started_at"])).total_seconds()
+            ),
             "care": [table.to_json() for table in care.tables],
             "worker_seconds": costs.added(run.get("worker_seconds", {}), worker_seconds),
             "served": serving.kept(serve, {}),
@@ -81,7 +89,9 @@ class ReleaseDataset:
             success_name(run["dataset"], run["run_id"]),
             topic="succeeded",
             subject=messages.subject(self.environment, run, care),
-            body=messages.body(run, care, set_aside=self._undoing.brought_files(run["dataset"], undone)),
+            body=messages.body(
+                run, care, set_aside=self._undoing.brought_files(run["dataset"], undone)
+            ),
             attributes=facts(
                 kind="success",
                 severity="info",

@@ -45,30 +45,43 @@ class Undoing:
 
     def brought_files(self, dataset: str, run_ids: Iterable[str]) -> bool:
         """Whether a load is among the runs, so that files were set aside."""
-        return any(run and run["mode"] == "load" for run in (self.runs.get(dataset, run_id) for run_id in run_ids))
+        return any(
+            run and run["mode"] == "load"
+            for run in (self.runs.get(dataset, run_id) for run_id in run_ids)
+        )
 
     def _to_undo(self, dataset: str, run_id: str, by_run: str) -> Item:
         """The run, which has succeeded, or was rolled back by an earlier attempt of `by_run`."""
         run = self.runs.get(dataset, run_id)
         if run is None or (run["status"] != "succeeded" and run.get("rolled_back_by") != by_run):
             status = run["status"] if run else "not in the ledger"
-            raise PermanentError(f"run {run_id!r} of {dataset}, rolled back by {by_run}, is {status} in the ledger")
+            raise PermanentError(
+                f"run {run_id!r} of {dataset}, rolled back by {by_run}, is {status} in the ledger"
+            )
         return run
 
     def _mark(self, dataset: str, run_id: str, by_run: str) -> None:
-        if not self.runs.mark_rolled_back(dataset, run_id, by_run=by_run, moment=timestamp(self.now())):
+        if not self.runs.mark_rolled_back(
+            dataset, run_id, by_run=by_run, moment=timestamp(self.now())
+        ):
             raise RetryableError(f"run {run_id} of {dataset} changed while {by_run} undid it")
 
     def _undone_files(self, dataset: str, run: Item, by_run: str) -> Iterator[Item]:
         """The entries of a run's files as they are then. One that is not loaded was undone by an earlier attempt."""
         with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
-            entries = list(pool.map(lambda sha256: self.files.get(dataset, file_entry(sha256)), run["file_hashes"]))
+            entries = list(
+                pool.map(
+                    lambda sha256: self.files.get(dataset, file_entry(sha256)), run["file_hashes"]
+                )
+            )
         for known in entries:
             if known is None or known["status"] != "loaded":
                 continue
             entry = self.files.undo(known, run, by_run=by_run, moment=timestamp(self.now()))
             if entry is None:
-                raise RetryableError(f"file {known['sha256']} of {dataset} changed while {by_run} undid its load")
+                raise RetryableError(
+                    f"file {known['sha256']} of {dataset} changed while {by_run} undid its load"
+                )
             yield entry
 
 
@@ -81,7 +94,9 @@ def _sentences(undone: Sequence[Item], unknown: Sequence[str]) -> Iterator[str]:
     if modes - {"load"}:
         yield "Files of a backfill or replay stay loaded, with the counts of the load before it."
     if unknown:
-        named = ", ".join(unknown[:MOST_NAMED]) + (" and others" if len(unknown) > MOST_NAMED else "")
+        named = ", ".join(unknown[:MOST_NAMED]) + (
+            " and others" if len(unknown) > MOST_NAMED else ""
+        )
         yield (
             f"Of {len(unknown)} files the ledger does not say what the load before made of them; their counts may be"
             f" those of a run that was rolled back: {named}."

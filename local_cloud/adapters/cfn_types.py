@@ -41,9 +41,21 @@ Created = tuple[str, dict[str, Any]]
 def install() -> None:
     """Add our handlers to the emulator's registry; note the types that only look deployed."""
     handlers = original(PROVISIONERS, "_RESOURCE_HANDLERS")
-    handlers["AWS::Transfer::Server"] = {"create": _create_server, "update": _update_server, "delete": _delete_server}
-    handlers["AWS::Transfer::User"] = {"create": _create_user, "update": _update_user, "delete": _delete_user}
-    handlers["AWS::Athena::NamedQuery"] = {"create": _create_query, "update": _update_query, "delete": _delete_query}
+    handlers["AWS::Transfer::Server"] = {
+        "create": _create_server,
+        "update": _update_server,
+        "delete": _delete_server,
+    }
+    handlers["AWS::Transfer::User"] = {
+        "create": _create_user,
+        "update": _update_user,
+        "delete": _delete_user,
+    }
+    handlers["AWS::Athena::NamedQuery"] = {
+        "create": _create_query,
+        "update": _update_query,
+        "delete": _delete_query,
+    }
     for resource_type in RECORDED_TYPES:
         if resource_type not in handlers:
             handlers[resource_type] = _recording(resource_type)
@@ -78,7 +90,9 @@ def _noted(resource_type: str, create: Callable[..., Created]) -> Callable[..., 
 
 def _create_server(_logical_id: str, properties: Properties, _stack_name: str) -> Created:
     kept = ("EndpointType", "IdentityProviderType", "Protocols", "Domain", "Tags")
-    server_id = _transfer("CreateServer", {key: properties[key] for key in kept if key in properties})["ServerId"]
+    server_id = _transfer(
+        "CreateServer", {key: properties[key] for key in kept if key in properties}
+    )["ServerId"]
     arn = f"arn:aws:transfer:{REGION}:{ACCOUNT}:server/{server_id}"
     return arn, {"Arn": arn, "ServerId": server_id, "State": "ONLINE"}
 
@@ -86,9 +100,15 @@ def _create_server(_logical_id: str, properties: Properties, _stack_name: str) -
 def _update_server(
     physical_id: str, old: Properties, new: Properties, stack_name: str, logical_id: str = ""
 ) -> Created:
-    if old.get("Domain") != new.get("Domain") or old.get("IdentityProviderType") != new.get("IdentityProviderType"):
+    if old.get("Domain") != new.get("Domain") or old.get("IdentityProviderType") != new.get(
+        "IdentityProviderType"
+    ):
         return _create_server(logical_id, new, stack_name)
-    return physical_id, {"Arn": physical_id, "ServerId": physical_id.rsplit("/", 1)[-1], "State": "ONLINE"}
+    return physical_id, {
+        "Arn": physical_id,
+        "ServerId": physical_id.rsplit("/", 1)[-1],
+        "State": "ONLINE",
+    }
 
 
 def _delete_server(physical_id: str, _properties: Properties) -> None:
@@ -97,15 +117,28 @@ def _delete_server(physical_id: str, _properties: Properties) -> None:
 
 def _create_user(_logical_id: str, properties: Properties, _stack_name: str) -> Created:
     server_id, name = properties["ServerId"], properties["UserName"]
-    kept = ("ServerId", "UserName", "Role", "HomeDirectory", "HomeDirectoryType", "HomeDirectoryMappings", "Tags")
+    kept = (
+        "ServerId",
+        "UserName",
+        "Role",
+        "HomeDirectory",
+        "HomeDirectoryType",
+        "HomeDirectoryMappings",
+        "Tags",
+    )
     _transfer("CreateUser", {key: properties[key] for key in kept if key in properties})
     for public_key in properties.get("SshPublicKeys", []):
-        _transfer("ImportSshPublicKey", {"ServerId": server_id, "UserName": name, "SshPublicKeyBody": public_key})
+        _transfer(
+            "ImportSshPublicKey",
+            {"ServerId": server_id, "UserName": name, "SshPublicKeyBody": public_key},
+        )
     arn = f"arn:aws:transfer:{REGION}:{ACCOUNT}:user/{server_id}/{name}"
     return arn, {"Arn": arn, "ServerId": server_id, "UserName": name}
 
 
-def _update_user(physical_id: str, old: Properties, new: Properties, stack_name: str, logical_id: str = "") -> Created:
+def _update_user(
+    physical_id: str, old: Properties, new: Properties, stack_name: str, logical_id: str = ""
+) -> Created:
     _delete_user(physical_id, old)
     return _create_user(logical_id, new, stack_name)
 
@@ -122,7 +155,9 @@ def _transfer(operation: str, request: dict[str, Any]) -> dict[str, Any]:
     )
     answer: dict[str, Any] = json.loads(body)
     if status >= 400:
-        raise ValueError(f"Transfer {operation} of {request.get('UserName') or request.get('ServerId')}: {answer}")
+        raise ValueError(
+            f"Transfer {operation} of {request.get('UserName') or request.get('ServerId')}: {answer}"
+        )
     return answer
 
 
@@ -133,7 +168,9 @@ def _at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
     except StopIteration as finished:
         return finished.value
     coroutine.close()
-    raise EmulatorChanged("the emulator's Transfer API waits for something now; cfn_types must await it")
+    raise EmulatorChanged(
+        "the emulator's Transfer API waits for something now; cfn_types must await it"
+    )
 
 
 # Athena

@@ -38,7 +38,9 @@ def _named(execute: Any) -> Any:
         result: dict[str, Any] = execute(func, event, request_id)
         body = result.get("body")
         if result.get("error") and isinstance(body, dict) and body.get("errorType") == UNNAMED:
-            body["errorType"] = error_type(str(body.get("errorMessage")), str(result.get("log", "")))
+            body["errorType"] = error_type(
+                str(body.get("errorMessage")), str(result.get("log", ""))
+            )
         return result
 
     return execute_function_warm

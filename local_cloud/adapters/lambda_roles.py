@@ -37,7 +37,11 @@ def _assumable(execute: Any) -> Any:
                 session_of(config)
             except roles.AccessDenied as exc:
                 message = f"The role defined for the function cannot be assumed by Lambda: {exc}"
-                return {"error": True, "log": "", "body": {"errorType": "AccessDenied", "errorMessage": message}}
+                return {
+                    "error": True,
+                    "log": "",
+                    "body": {"errorType": "AccessDenied", "errorMessage": message},
+                }
         result: dict[str, Any] = execute(func, config, *rest)
         return result
 
@@ -59,7 +63,9 @@ def _permitted(emit: Any) -> Any:
 
 
 def _require_log(function: dict[str, Any]) -> None:
-    group = (function.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function['FunctionName']}"
+    group = (function.get("LoggingConfig") or {}).get(
+        "LogGroup"
+    ) or f"/aws/lambda/{function['FunctionName']}"
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"
     session = session_of(function)
     for action in LOG_ACTIONS:

@@ -43,7 +43,12 @@ def enforced() -> bool:
 
 
 def assume(
-    role_arn: str, session_name: str, service: str, *, source_arn: str = "", external_id: str | None = None
+    role_arn: str,
+    session_name: str,
+    service: str,
+    *,
+    source_arn: str = "",
+    external_id: str | None = None,
 ) -> Session:
     """A session of `role_arn` for an AWS service such as `glue.amazonaws.com`.
 
@@ -62,7 +67,8 @@ def assume(
     name = session_name[:64]  # the length AWS allows for RoleSessionName
     session = Session(
         arn=f"arn:aws:sts::{account}:assumed-role/{role_name}/{name}",
-        access_key_id="ASIA" + hashlib.sha256(f"{role_arn} {name}".encode()).hexdigest()[:16].upper(),
+        access_key_id="ASIA"
+        + hashlib.sha256(f"{role_arn} {name}".encode()).hexdigest()[:16].upper(),
         secret_access_key=secrets.token_hex(20),
         session_token=secrets.token_hex(32),
     )
@@ -80,7 +86,9 @@ def assume(
     return session
 
 
-def require(session: Session, action: str, resource_arn: str, *, context: dict[str, Any] | None = None) -> None:
+def require(
+    session: Session, action: str, resource_arn: str, *, context: dict[str, Any] | None = None
+) -> None:
     """Let one action of a service on behalf of a role pass, or not.
 
     Raises:
@@ -91,10 +99,17 @@ def require(session: Session, action: str, resource_arn: str, *, context: dict[s
     service = action.split(":", 1)[0]
     region = original("ministack.core.responses", "get_region")()
     denied = original(EVALUATOR, "enforce")(
-        session.access_key_id, action, service, region, resource_arn=resource_arn, service_context=context or {}
+        session.access_key_id,
+        action,
+        service,
+        region,
+        resource_arn=resource_arn,
+        service_context=context or {},
     )
     if denied is not None:
-        raise AccessDenied(f"User: {session.arn} is not authorized to perform: {action} on resource: {resource_arn}")
+        raise AccessDenied(
+            f"User: {session.arn} is not authorized to perform: {action} on resource: {resource_arn}"
+        )
 
 
 def _role(role_arn: str) -> dict[str, Any]:

@@ -59,11 +59,15 @@ def secret_string(properties: dict[str, Any]) -> str:
     generated = _random_password(asked)
     if "SecretStringTemplate" not in asked:
         return generated
-    return json.dumps(json.loads(asked["SecretStringTemplate"]) | {asked["GenerateStringKey"]: generated})
+    return json.dumps(
+        json.loads(asked["SecretStringTemplate"]) | {asked["GenerateStringKey"]: generated}
+    )
 
 
 def _random_password(asked: dict[str, Any]) -> str:
-    request: dict[str, Any] = {name: str(asked[name]).lower() == "true" for name in FLAGS if name in asked}
+    request: dict[str, Any] = {
+        name: str(asked[name]).lower() == "true" for name in FLAGS if name in asked
+    }
     request |= {"ExcludeCharacters": asked.get("ExcludeCharacters", "")}
     request |= {"PasswordLength": int(asked.get("PasswordLength", 32))}
     status, _, body = original(SECRETS, "_get_random_password")(request)

@@ -33,7 +33,9 @@ BY_RESOURCE_POLICY = ("lambda:InvokeFunction", "sqs:SendMessage", "sns:Publish")
 Permissions = list[tuple[str, str]]
 # integrations of adapters of their own: from the task's parameters, the actions and resources
 MORE_PERMISSIONS: dict[str, Callable[[dict[str, Any]], Permissions]] = {}
-_execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("slipway_execution", default=None)
+_execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar(
+    "slipway_execution", default=None
+)
 
 
 def install() -> None:
@@ -68,7 +70,8 @@ def task_permissions(resource: str, parameters: dict[str, Any]) -> list[tuple[st
         "lambda:invoke": [("lambda:InvokeFunction", function)],
         "glue:startJobRun": [("glue:StartJobRun", job)],
         "glue:startJobRun.sync": [
-            (f"glue:{verb}", job) for verb in ("StartJobRun", "GetJobRun", "GetJobRuns", "BatchStopJobRun")
+            (f"glue:{verb}", job)
+            for verb in ("StartJobRun", "GetJobRun", "GetJobRuns", "BatchStopJobRun")
         ],
         "sns:publish": [("sns:Publish", str(parameters.get("TopicArn", "")))],
         "dynamodb:getItem": [("dynamodb:GetItem", table)],
@@ -82,7 +85,9 @@ def task_permissions(resource: str, parameters: dict[str, Any]) -> list[tuple[st
     if integration in MORE_PERMISSIONS:
         return MORE_PERMISSIONS[integration](parameters)
     if integration not in known:
-        raise NotImplementedError(f"the permissions of task {resource!r} are not known to the embedded AWS")
+        raise NotImplementedError(
+            f"the permissions of task {resource!r} are not known to the embedded AWS"
+        )
     return known[integration]
 
 
@@ -111,7 +116,9 @@ def _checked_task(invoke: Any) -> Any:
     def invoke_resource(resource: str, parameters: Any) -> Any:
         execution = current_execution()
         if execution["status"] != "RUNNING":  # nor may its retries start anything
-            raise original(STEP_FUNCTIONS, "_ExecutionError")("States.Aborted", "the execution was stopped")
+            raise original(STEP_FUNCTIONS, "_ExecutionError")(
+                "States.Aborted", "the execution was stopped"
+            )
         if roles.enforced():
             machine = original(STEP_FUNCTIONS, "_state_machines")[execution["stateMachineArn"]]
             try:
@@ -122,12 +129,18 @@ def _checked_task(invoke: Any) -> Any:
                     source_arn=execution["stateMachineArn"],
                 )
                 machine_logs.require(execution, machine, session)
-                for action, arn in task_permissions(resource, parameters if isinstance(parameters, dict) else {}):
+                for action, arn in task_permissions(
+                    resource, parameters if isinstance(parameters, dict) else {}
+                ):
                     roles.require(session, action, arn)
             except roles.AccessDenied as exc:
-                raise original(STEP_FUNCTIONS, "_ExecutionError")(_denial_name(resource), str(exc)) from exc
+                raise original(STEP_FUNCTIONS, "_ExecutionError")(
+                    _denial_name(resource), str(exc)
+                ) from exc
             except NotImplementedError as exc:
-                raise original(STEP_FUNCTIONS, "_ExecutionError")("States.Runtime", str(exc)) from exc
+                raise original(STEP_FUNCTIONS, "_ExecutionError")(
+                    "States.Runtime", str(exc)
+                ) from exc
         return invoke(resource, parameters)
 
     return invoke_resource
@@ -135,14 +148,20 @@ def _checked_task(invoke: Any) -> Any:
 
 def _denial_name(resource: str) -> str:
     """A denied call is the integration's general error, e.g. Lambda.AWSLambdaException, Glue.AWSGlueException."""
-    names = {"lambda": "Lambda.AWSLambdaException", "glue": "Glue.AWSGlueException", "sns": "SNS.AmazonSNSException"}
+    names = {
+        "lambda": "Lambda.AWSLambdaException",
+        "glue": "Glue.AWSGlueException",
+        "sns": "SNS.AmazonSNSException",
+    }
     names["states"] = "StepFunctions.AccessDeniedException"
     service = resource.removeprefix("arn:aws:states:::").split(":")[0]
     return names.get(service, "States.Permissions")
 
 
 def _checked_delivery(invoke: Any) -> Any:
-    def invoke_target(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], *args: Any) -> Any:
+    def invoke_target(
+        target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], *args: Any
+    ) -> Any:
         if roles.enforced():
             try:
                 _check_delivery(target, event, rule)
@@ -167,7 +186,9 @@ def _check_delivery(target: dict[str, Any], event: dict[str, Any], rule: dict[st
         session = roles.assume(role, str(rule.get("Name", "delivery")), service, source_arn=source)
         roles.require(session, action, arn)
     elif service == SCHEDULER or action not in BY_RESOURCE_POLICY:
-        raise roles.AccessDenied(f"a delivery to {arn} needs a role; give the target of {source} one")
+        raise roles.AccessDenied(
+            f"a delivery to {arn} needs a role; give the target of {source} one"
+        )
     else:
         service_calls.require(service_calls.from_source(service, action, arn, source))
 
@@ -177,7 +198,11 @@ def _only_readable_queues(mappings: Any) -> Any:
 
     def iter_all_esms() -> Iterator[tuple[str, str, dict[str, Any]]]:
         for account, region, mapping in mappings():
-            if mapping["EventSourceArn"].split(":")[2] != "sqs" or not roles.enforced() or _may_poll(mapping):
+            if (
+                mapping["EventSourceArn"].split(":")[2] != "sqs"
+                or not roles.enforced()
+                or _may_poll(mapping)
+            ):
                 yield account, region, mapping
 
     return iter_all_esms
@@ -185,7 +210,9 @@ def _only_readable_queues(mappings: Any) -> Any:
 
 def _may_poll(mapping: dict[str, Any]) -> bool:
     name = mapping["FunctionName"]
-    _, configuration = original(LAMBDA, "_get_func_record_for_qualifier")(name, mapping.get("Qualifier"))
+    _, configuration = original(LAMBDA, "_get_func_record_for_qualifier")(
+        name, mapping.get("Qualifier")
+    )
     try:
         session = roles.assume((configuration or {}).get("Role", ""), name, "lambda.amazonaws.com")
         for action in QUEUE_READER:

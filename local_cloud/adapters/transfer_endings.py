@@ -65,7 +65,9 @@ def _opened(method: Callable[..., Any]) -> Callable[..., Any]:
         handle = method(self, path, pflags, attrs)
         known = self._open_files[handle]
         if known["mode"] == "write":
-            _session(self).uploads[handle] = Upload(path=f"/{known['bucket']}/{known['key']}", started=started)
+            _session(self).uploads[handle] = Upload(
+                path=f"/{known['bucket']}/{known['key']}", started=started
+            )
         return handle
 
     return opened
@@ -124,16 +126,27 @@ def _renamed(method: Callable[..., Any]) -> Callable[..., Any]:
             "original-file-path": "/" + "/".join(self._resolve(old_path)),
             "renamed-file-path": "/" + "/".join(self._resolve(new_path)),
         }
-        _dispatch(self, "SFTP Server File Rename Completed", started, {"status-code": "COMPLETED", **paths})
+        _dispatch(
+            self,
+            "SFTP Server File Rename Completed",
+            started,
+            {"status-code": "COMPLETED", **paths},
+        )
         return result
 
     return renamed
 
 
-def _tell_upload(server: Any, upload: Upload, *, etag: str = "", failure: tuple[str, str] | None = None) -> None:
+def _tell_upload(
+    server: Any, upload: Upload, *, etag: str = "", failure: tuple[str, str] | None = None
+) -> None:
     detail: dict[str, Any] = {"bytes": upload.bytes_in, "file-path": upload.path}
     if failure:
-        detail |= {"status-code": "FAILED", "failure-code": failure[0], "failure-message": failure[1]}
+        detail |= {
+            "status-code": "FAILED",
+            "failure-code": failure[0],
+            "failure-message": failure[1],
+        }
         _dispatch(server, "SFTP Server File Upload Failed", upload.started, detail)
     else:
         detail |= {"status-code": "COMPLETED", "etag": etag}

@@ -26,14 +26,32 @@ from local_cloud.settings import ACCOUNT, REGION
 TRANSFER = "ministack.services.transfer"
 S3 = "ministack.services.s3"
 EVENTBRIDGE = "ministack.services.eventbridge"
-SESSION_OPERATIONS = ("stat", "mkdir", "rmdir", "remove", "rename", "posix_rename", "open", "close", "exit")
+SESSION_OPERATIONS = (
+    "stat",
+    "mkdir",
+    "rmdir",
+    "remove",
+    "rename",
+    "posix_rename",
+    "open",
+    "close",
+    "exit",
+)
 
 logger = logging.getLogger("slipway.sftp")
-_listeners: set[asyncio.Task[None]] = set()  # the event loop itself keeps no strong reference to a task
+_listeners: set[asyncio.Task[None]] = (
+    set()
+)  # the event loop itself keeps no strong reference to a task
 
-_user: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("slipway_sftp_user", default=None)
-_copied_from: contextvars.ContextVar[str] = contextvars.ContextVar("slipway_sftp_copied_from", default="")
-_stored_etag: contextvars.ContextVar[str] = contextvars.ContextVar("slipway_stored_etag", default="")
+_user: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar(
+    "slipway_sftp_user", default=None
+)
+_copied_from: contextvars.ContextVar[str] = contextvars.ContextVar(
+    "slipway_sftp_copied_from", default=""
+)
+_stored_etag: contextvars.ContextVar[str] = contextvars.ContextVar(
+    "slipway_stored_etag", default=""
+)
 _version: contextvars.ContextVar[str] = contextvars.ContextVar("slipway_event_version", default="")
 
 
@@ -41,7 +59,9 @@ def install() -> None:
     """Route storage through S3, and complete the events that S3 sends to EventBridge."""
     replace(TRANSFER, "_ensure_sftp_runtime", _with_identified_sessions)
     replace(TRANSFER, "sftp_start", _in_background)
-    replace(TRANSFER, "has_servers", lambda _: lambda: True)  # listen from the start, to hold the port
+    replace(
+        TRANSFER, "has_servers", lambda _: lambda: True
+    )  # listen from the start, to hold the port
     original("ministack.app", "_get_module")("transfer")
     replace(TRANSFER, "_sftp_s3_put_object", lambda _: put_object)
     replace(TRANSFER, "_sftp_s3_get_object", _checked_get)
@@ -69,7 +89,9 @@ def put_object(account_id: str, bucket: str, key: str, body: bytes) -> None:
         response = original(S3, "_put_object")(bucket, key, body, headers)
     _stored_etag.set(str(response[1].get("ETag", "")).strip('"'))
     if response[0] >= 400:
-        raise _failure("SFTPFailure", f"S3 refused s3://{bucket}/{key}: {response[2]!r} (account {account_id})")
+        raise _failure(
+            "SFTPFailure", f"S3 refused s3://{bucket}/{key}: {response[2]!r} (account {account_id})"
+        )
 
 
 def delete_object(account_id: str, bucket: str, key: str) -> bool:
@@ -108,7 +130,11 @@ def _checked_get(get: Any) -> Any:
             return None  # a folder by definition, and outside of what a role below it may read
         _require("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
         found = get(account_id, bucket, key)
-        return found if found is None else found | {"body": original(S3, "_get_object_data")(bucket, key)}
+        return (
+            found
+            if found is None
+            else found | {"body": original(S3, "_get_object_data")(bucket, key)}
+        )
 
     return get_object
 
@@ -140,7 +166,9 @@ def _within_home(resolve: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(resolve)
     def checked(self: Any, path: bytes | str) -> Any:
         depth = 0
-        for part in (path.decode("utf-8", "replace") if isinstance(path, bytes) else path).split("/"):
+        for part in (path.decode("utf-8", "replace") if isinstance(path, bytes) else path).split(
+            "/"
+        ):
             depth += {"": 0, ".": 0, "..": -1}.get(part, 1)
             if depth < 0:
                 raise _failure("SFTPPermissionDenied", f"{path!r} leaves the home directory")
@@ -192,7 +220,9 @@ def _require(action: str, resource_arn: str, context: dict[str, Any] | None = No
         raise RuntimeError(f"{action} on {resource_arn} was asked for outside of an SFTP session")
     try:
         user_arn = f"arn:aws:transfer:{REGION}:{ACCOUNT}:user/{user['ServerId']}/{user['UserName']}"
-        session = roles.assume(user["Role"], user["UserName"], "transfer.amazonaws.com", source_arn=user_arn)
+        session = roles.assume(
+            user["Role"], user["UserName"], "transfer.amazonaws.com", source_arn=user_arn
+        )
         roles.require(session, action, resource_arn, context=context)
     except roles.AccessDenied as exc:
         raise _failure("SFTPPermissionDenied", str(exc)) from exc

@@ -26,7 +26,10 @@ from local_cloud.patching import original, replace
 EVENTBRIDGE = "ministack.services.eventbridge"
 LAMBDA = "ministack.services.lambda_svc"
 DEFAULT_RETRIES = 2
-RETRY_SECONDS = (1, 2)  # Lambda waits one minute and then two: a sixtieth here, so that a test need not
+RETRY_SECONDS = (
+    1,
+    2,
+)  # Lambda waits one minute and then two: a sixtieth here, so that a test need not
 logger = logging.getLogger("slipway.undelivered")
 
 Json = dict[str, Any]
@@ -43,7 +46,9 @@ def invoke(function: Json, event: Json) -> None:
     """Invoke a function without waiting for it."""
     in_account = original(LAMBDA, "_run_with_function_config_scope")
     run = contextvars.copy_context().run
-    threading.Thread(target=run, args=(in_account, function, _try, function, event), daemon=True).start()
+    threading.Thread(
+        target=run, args=(in_account, function, _try, function, event), daemon=True
+    ).start()
 
 
 def keep(target: Json, event: Json, rule: Json, *, code: str, reason: str) -> None:
@@ -62,7 +67,9 @@ def keep(target: Json, event: Json, rule: Json, *, code: str, reason: str) -> No
     try:
         _require_queue(queue, target, event, rule)
     except roles.AccessDenied as denied:
-        logger.error("an event is lost: the dead-letter queue of %s refuses it: %s", rule.get("Name"), denied)
+        logger.error(
+            "an event is lost: the dead-letter queue of %s refuses it: %s", rule.get("Name"), denied
+        )
     else:
         _send(queue, view.event_with_detail(), told)
 
@@ -78,16 +85,22 @@ def _require_queue(queue_arn: str, target: Json, event: Json, rule: Json) -> Non
     action = "sqs:SendMessage"
     if event.get("Source") == "aws.scheduler":
         source = service_calls.schedule_group(rule)
-        session = roles.assume(target.get("RoleArn", ""), str(rule.get("Name")), SCHEDULER, source_arn=source)
+        session = roles.assume(
+            target.get("RoleArn", ""), str(rule.get("Name")), SCHEDULER, source_arn=source
+        )
         roles.require(session, action, queue_arn)
     else:
-        service_calls.require(service_calls.from_source(EVENTS, action, queue_arn, str(rule.get("Arn"))))
+        service_calls.require(
+            service_calls.from_source(EVENTS, action, queue_arn, str(rule.get("Arn")))
+        )
 
 
 def _unless_gone(invoke_target: Any) -> Any:
     def deliver(target: Json, event: Json, rule: Json, *args: Any) -> Any:
         if target["Arn"].split(":")[2] == "lambda" and not _function(target["Arn"]):
-            return keep(target, event, rule, code="NO_RESOURCE", reason=f"{target['Arn']} does not exist")
+            return keep(
+                target, event, rule, code="NO_RESOURCE", reason=f"{target['Arn']} does not exist"
+            )
         return invoke_target(target, event, rule, *args)
 
     return deliver
@@ -120,20 +133,30 @@ def _try(function: Json, event: Json) -> None:
     _keep_failure(function, event, settings, result, invocations=retries + 1)
 
 
-def _keep_failure(function: Json, event: Json, settings: Json, result: Json, *, invocations: int) -> None:
+def _keep_failure(
+    function: Json, event: Json, settings: Json, result: Json, *, invocations: int
+) -> None:
     configuration = function["config"]
     name = configuration["FunctionName"]
     destination = (settings.get("DestinationConfig") or {}).get("OnFailure", {}).get("Destination")
     if not destination:
-        logger.error("an event is lost: %s failed %d times and has no destination for failures", name, invocations)
+        logger.error(
+            "an event is lost: %s failed %d times and has no destination for failures",
+            name,
+            invocations,
+        )
         return
     if destination.split(":")[2] != "sqs":
-        raise NotImplementedError(f"the embedded AWS keeps failures in queues only, not in {destination}")
+        raise NotImplementedError(
+            f"the embedded AWS keeps failures in queues only, not in {destination}"
+        )
     try:
         session = roles.assume(configuration["Role"], name, "lambda.amazonaws.com")
         roles.require(session, "sqs:SendMessage", destination)
     except roles.AccessDenied as denied:
-        logger.error("an event is lost: %s failed and its destination refuses the record: %s", name, denied)
+        logger.error(
+            "an event is lost: %s failed and its destination refuses the record: %s", name, denied
+        )
         return
     _send(destination, _record(configuration["FunctionArn"], event, result, invocations))
 
@@ -150,12 +173,23 @@ def _record(function_arn: str, event: Json, result: Json, invocations: int) -> J
             "approximateInvokeCount": invocations,
         },
         "requestPayload": event,
-        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responseContext": {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": "Unhandled",
+        },
         "responsePayload": result.get("body"),
     }
 
 
 def _send(queue_arn: str, body: Json, attributes: dict[str, str] | None = None) -> None:
-    sent = {name: {"DataType": "String", "StringValue": value} for name, value in (attributes or {}).items()}
-    message = {"QueueUrl": queue_arn.rpartition(":")[2], "MessageBody": json.dumps(body), "MessageAttributes": sent}
+    sent = {
+        name: {"DataType": "String", "StringValue": value}
+        for name, value in (attributes or {}).items()
+    }
+    message = {
+        "QueueUrl": queue_arn.rpartition(":")[2],
+        "MessageBody": json.dumps(body),
+        "MessageAttributes": sent,
+    }
     original("ministack.services.sqs", "_act_send_message")(message, "")

@@ -17,7 +17,14 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from local_cloud.instruments import crashes, recorded_types, records, reused_jvms, usage, warehouse_crashes
+from local_cloud.instruments import (
+    crashes,
+    recorded_types,
+    records,
+    reused_jvms,
+    usage,
+    warehouse_crashes,
+)
 from local_cloud.patching import replace
 from local_cloud.settings import LOOPBACK, ServerSettings
 
@@ -29,7 +36,12 @@ TOKEN_HEADER = b"x-slipway-control"
 PREFIX = "/_slipway/"
 GUARDED = ("/_ministack/", "/_localstack/", PREFIX)
 # what CloudFormation's own resources answer to, and what tells that the server is up
-OPEN = ("/_ministack/health", "/_ministack/ready", "/_ministack/cfn-response/", "/_ministack/cfn-signal/")
+OPEN = (
+    "/_ministack/health",
+    "/_ministack/ready",
+    "/_ministack/cfn-response/",
+    "/_ministack/cfn-signal/",
+)
 
 _origin_inside: contextvars.ContextVar[tuple[str, bool]] = contextvars.ContextVar(
     "slipway_request_origin", default=(LOOPBACK, True)
@@ -96,7 +108,9 @@ async def _control(command: str, send: Send) -> None:
     name, *arguments = command.split("/")
     answer = answers.get(name)
     if answer is None:
-        await _answer(send, 404, {"message": f"no such command {name!r}; there is {', '.join(answers)}"})
+        await _answer(
+            send, 404, {"message": f"no such command {name!r}; there is {', '.join(answers)}"}
+        )
     else:
         await _answer(send, 200, answer(*arguments))
 

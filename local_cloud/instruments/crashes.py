@@ -58,7 +58,9 @@ def struck() -> list[dict[str, Any]]:
 def strike(role: str, action: str) -> None:
     """Called at every allowed call; kills when it is the one."""
     with _lock:
-        crash = next((crash for crash in _armed if (crash.role, crash.action) == (role, action)), None)
+        crash = next(
+            (crash for crash in _armed if (crash.role, crash.action) == (role, action)), None
+        )
         if crash is None:
             return
         crash.calls_left -= 1
@@ -77,7 +79,11 @@ def _kill_workers(role: str) -> list[int]:
     killed = []
     for worker in workers:
         process = worker._proc
-        if worker.in_use and process is not None and worker.config.get("Role", "").endswith(f"/{role}"):
+        if (
+            worker.in_use
+            and process is not None
+            and worker.config.get("Role", "").endswith(f"/{role}")
+        ):
             process.kill()
             killed.append(int(process.pid))
     return killed

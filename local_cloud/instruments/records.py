@@ -30,9 +30,13 @@ class Request:
     context: tuple[tuple[str, str], ...]
 
 
-def note(principal: str, action: str, resource: str, context: Mapping[str, Any], *, allowed: bool) -> None:
+def note(
+    principal: str, action: str, resource: str, context: Mapping[str, Any], *, allowed: bool
+) -> None:
     """Keep a request, and once more if it was denied."""
-    values = tuple(sorted((key.lower(), str(value)) for key, value in context.items() if value is not None))
+    values = tuple(
+        sorted((key.lower(), str(value)) for key, value in context.items() if value is not None)
+    )
     request = Request(principal=principal, action=action, resource=resource, context=values)
     with _lock:
         if request not in _requests and _kinds[principal, action] < REQUESTS_KEPT:
@@ -46,4 +50,7 @@ def requests() -> list[dict[str, Any]]:
     """The kept requests: principal, action, resource, context ({key: value}) and whether each was allowed."""
     with _lock:
         kept = list(_requests.items())
-    return [asdict(request) | {"context": dict(request.context), "allowed": allowed} for request, allowed in kept]
+    return [
+        asdict(request) | {"context": dict(request.context), "allowed": allowed}
+        for request, allowed in kept
+    ]

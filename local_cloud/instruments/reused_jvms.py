@@ -82,14 +82,22 @@ def _started(command: list[str], environment: dict[str, str], log_path: Path) ->
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**environment, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(told), "SPARK_CONNECT_MODE": "0"},
+            env={
+                **environment,
+                "_PYSPARK_DRIVER_CONN_INFO_PATH": str(told),
+                "SPARK_CONNECT_MODE": "0",
+            },
             process_group=0,
         )
         deadline = time.monotonic() + START_SECONDS
         while not told.exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
-                raise JvmNotStarted(f"Spark's JVM gave no address within {START_SECONDS} s; its log is {log_path}")
+                raise JvmNotStarted(
+                    f"Spark's JVM gave no address within {START_SECONDS} s; its log is {log_path}"
+                )
             time.sleep(LOOK_SECONDS)
-        port, length = struct.unpack_from(">ii", content := told.read_bytes())  # PythonGatewayServer writes and renames
+        port, length = struct.unpack_from(
+            ">ii", content := told.read_bytes()
+        )  # PythonGatewayServer writes and renames
     return ReusedJvm(process=process, port=port, secret=content[8 : 8 + length].decode())

@@ -16,7 +16,9 @@ from local_cloud.patching import original, replace
 EVALUATOR = "ministack.core.iam_evaluator"
 ROLE_KINDS = (":assumed-role/", ":role/")
 
-_used: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: {"allowed": 0, "denied": 0}))
+_used: dict[str, dict[str, dict[str, int]]] = defaultdict(
+    lambda: defaultdict(lambda: {"allowed": 0, "denied": 0})
+)
 
 
 def install() -> None:
@@ -42,7 +44,13 @@ def _recording(enforce: Any) -> Any:
         _used[role][iam_action]["allowed" if denied is None else "denied"] += 1
         principal = role if denied is None else _named(denied)
         context = kwargs.get("service_context") or {}
-        records.note(principal, iam_action, str(kwargs.get("resource_arn", "*")), context, allowed=denied is None)
+        records.note(
+            principal,
+            iam_action,
+            str(kwargs.get("resource_arn", "*")),
+            context,
+            allowed=denied is None,
+        )
         if denied is None:
             crashes.strike(role, iam_action)
         return denied

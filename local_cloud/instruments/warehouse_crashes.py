@@ -24,7 +24,11 @@ class Armed:
         """Whether this is the moment."""
         if moment != self.moment:
             return False
-        return number == int(self.statement) if self.statement.isdigit() else self.statement.lower() in sql.lower()
+        return (
+            number == int(self.statement)
+            if self.statement.isdigit()
+            else self.statement.lower() in sql.lower()
+        )
 
 
 _armed: list[Armed] = []

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.ledger import items, loads
-from pipeline.ledger.entries import BY_STATUS, FileStatus, Item, dataset_status, file_entry, ignored_entry
+from pipeline.ledger.entries import (
+    BY_STATUS,
+    FileStatus,
+    Item,
+    dataset_status,
+    file_entry,
+    ignored_entry,
+)
 
 # What tells one delivery of a content from another.
 DELIVERY = ("file_name", "landing_key", "sequencer", "received_at")
@@ -29,7 +36,9 @@ class FileLedger:
         full = {**item, "dataset_status": dataset_status(item["dataset"], status)}
         return items.put(self.table, full, "attribute_not_exists(entry)")
 
-    def ignore(self, dataset: str, landing_key: str, *, received_at: str, size_bytes: int, detail: str) -> None:
+    def ignore(
+        self, dataset: str, landing_key: str, *, received_at: str, size_bytes: int, detail: str
+    ) -> None:
         """Record that an object is no delivery by its name; the newest of a key stands for all."""
         item = {
             "dataset": dataset,
@@ -64,7 +73,13 @@ class FileLedger:
     def mark_waiting(self, dataset: str, sha256: str) -> bool:
         """registering -> waiting; False when it was past that already."""
         return bool(
-            self._move(dataset, sha256, "waiting", condition="#status = :from", values={":from": "registering"})
+            self._move(
+                dataset,
+                sha256,
+                "waiting",
+                condition="#status = :from",
+                values={":from": "registering"},
+            )
         )
 
     def precede(self, known: Item, earlier: Mapping[str, Any]) -> Item | None:
@@ -79,7 +94,9 @@ class FileLedger:
             known["dataset"],
             known["sha256"],
             "waiting",
-            condition=" AND ".join(["#status = :to", *(f"{name} = :was_{name}" for name in DELIVERY)]),
+            condition=" AND ".join(
+                ["#status = :to", *(f"{name} = :was_{name}" for name in DELIVERY)]
+            ),
             values={
                 **{f":{name}": earlier[name] for name in DELIVERY},
                 **{f":was_{name}": displaced[name] for name in DELIVERY},
@@ -94,7 +111,9 @@ class FileLedger:
             ),
         )
 
-    def claim(self, dataset: str, sha256: str, run_id: str, *, held: FileStatus = "waiting") -> Item | None:
+    def claim(
+        self, dataset: str, sha256: str, run_id: str, *, held: FileStatus = "waiting"
+    ) -> Item | None:
         """`held` -> claimed by `run_id`: the whole entry, also when the run holds it already; None when it cannot."""
         return self._move(
             dataset,
@@ -105,7 +124,9 @@ class FileLedger:
             sets="run_id = :run",
         )
 
-    def give_back(self, dataset: str, sha256: str, run_id: str, *, held: FileStatus = "waiting") -> bool:
+    def give_back(
+        self, dataset: str, sha256: str, run_id: str, *, held: FileStatus = "waiting"
+    ) -> bool:
         """claimed by `run_id` -> `held`, where the run took it from; False when this run does not hold it.
 
         A file that was loaded says again which run's load stands; one of whose loads the entry knows nothing, none.
@@ -117,13 +138,19 @@ class FileLedger:
                 sha256,
                 held,
                 condition="#status = :from AND run_id = :run",
-                values={":from": "claimed", ":run": run_id, **({":before": before["run_id"]} if before else {})},
+                values={
+                    ":from": "claimed",
+                    ":run": run_id,
+                    **({":before": before["run_id"]} if before else {}),
+                },
                 sets="run_id = :before" if before else "",
                 removes="" if before else "run_id",
             )
         )
 
-    def close(self, dataset: str, sha256: str, run_id: str, counts: Mapping[str, int]) -> Item | None:
+    def close(
+        self, dataset: str, sha256: str, run_id: str, counts: Mapping[str, int]
+    ) -> Item | None:
         """claimed by `run_id` -> loaded with `counts`, also when repeated; None when the run does not hold it.
 
         The load is added to those of earlier runs, once: a repeated call finds the file loaded and adds nothing.
@@ -146,7 +173,13 @@ class FileLedger:
                     "loads = list_append(if_not_exists(loads, :none), :load)",
                 ]
             ),
-        ) or self._move(dataset, sha256, "loaded", condition="#status = :to AND run_id = :run", values={":run": run_id})
+        ) or self._move(
+            dataset,
+            sha256,
+            "loaded",
+            condition="#status = :to AND run_id = :run",
+            values={":run": run_id},
+        )
         if closed is not None:
             self._shorten(dataset, sha256, closed.get("loads", []))
         return closed
@@ -169,7 +202,14 @@ class FileLedger:
         return self._stand_again(known, left, before)
 
     def set_aside(
-        self, dataset: str, sha256: str, *, held: FileStatus, reason: str, moment: str, run_id: str | None = None
+        self,
+        dataset: str,
+        sha256: str,
+        *,
+        held: FileStatus,
+        reason: str,
+        moment: str,
+        run_id: str | None = None,
     ) -> bool:
         """waiting or claimed (`held`) -> set aside with `reason`, also when repeated: no run takes it any more.
 
@@ -182,7 +222,12 @@ class FileLedger:
                 sha256,
                 "set_aside",
                 condition=f"(#status = :from{ours}) OR #status = :to",
-                values={":from": held, ":reason": reason, ":moment": moment, **({":run": run_id} if run_id else {})},
+                values={
+                    ":from": held,
+                    ":reason": reason,
+                    ":moment": moment,
+                    **({":run": run_id} if run_id else {}),
+                },
                 sets="set_aside_reason = :reason, set_aside_at = :moment",
                 removes="run_id",
             )
@@ -243,7 +288,9 @@ class FileLedger:
 
     def waiting(self, dataset: str, limit: int) -> list[str]:
         """Hashes of waiting files, oldest first, at most `limit`. Eventually consistent: claim() decides."""
-        page = self.table.query(**_with_status(dataset, "waiting"), ScanIndexForward=True, Limit=limit)
+        page = self.table.query(
+            **_with_status(dataset, "waiting"), ScanIndexForward=True, Limit=limit
+        )
         return [item["entry"].removeprefix(file_entry("")) for item in page["Items"]]
 
     def with_status(self, dataset: str, status: FileStatus) -> Iterator[Item]:
@@ -264,17 +311,29 @@ class FileLedger:
         kept = loads.kept(every)
         if len(kept) < len(every):
             condition, values = "#status = :to AND loads = :every", {":every": every, ":kept": kept}
-            self._move(dataset, sha256, "loaded", condition=condition, values=values, sets="loads = :kept")
+            self._move(
+                dataset, sha256, "loaded", condition=condition, values=values, sets="loads = :kept"
+            )
 
-    def _stand_again(self, known: Item, left: Sequence[Item], before: loads.Load | None) -> Item | None:
+    def _stand_again(
+        self, known: Item, left: Sequence[Item], before: loads.Load | None
+    ) -> Item | None:
         shown = {"run_id": before["run_id"], **loads.counts(before)} if before else {}
-        return self._move_loaded(known, "loaded", {"loads": left, **shown}, removes="" if before else "run_id")
+        return self._move_loaded(
+            known, "loaded", {"loads": left, **shown}, removes="" if before else "run_id"
+        )
 
-    def _take_out(self, known: Item, left: Sequence[Item], *, reason: str, moment: str) -> Item | None:
+    def _take_out(
+        self, known: Item, left: Sequence[Item], *, reason: str, moment: str
+    ) -> Item | None:
         given = {"loads": left, "set_aside_reason": reason, "set_aside_at": moment}
-        return self._move_loaded(known, "set_aside", given, removes=", ".join(["run_id", *loads.COUNTS]))
+        return self._move_loaded(
+            known, "set_aside", given, removes=", ".join(["run_id", *loads.COUNTS])
+        )
 
-    def _move_loaded(self, known: Item, status: FileStatus, given: Item, *, removes: str) -> Item | None:
+    def _move_loaded(
+        self, known: Item, status: FileStatus, given: Item, *, removes: str
+    ) -> Item | None:
         """loaded -> `status` with the attributes `given`, if the loads are still as they were read."""
         is_as_read = "loads = :was" if "loads" in known else "attribute_not_exists(loads)"
         was = {":was": known["loads"]} if "loads" in known else {}
@@ -283,7 +342,11 @@ class FileLedger:
             known["sha256"],
             status,
             condition=f"#status = :from AND {is_as_read}",
-            values={":from": "loaded", **was, **{f":{name}": value for name, value in given.items()}},
+            values={
+                ":from": "loaded",
+                **was,
+                **{f":{name}": value for name, value in given.items()},
+            },
             sets=", ".join(f"{name} = :{name}" for name in given),
             removes=removes,
         )
@@ -299,7 +362,11 @@ class FileLedger:
         sets: str = "",
         removes: str = "",
     ) -> Item | None:
-        assignments = ["#status = :to", "dataset_status = :dataset_status", *([sets] if sets else [])]
+        assignments = [
+            "#status = :to",
+            "dataset_status = :dataset_status",
+            *([sets] if sets else []),
+        ]
         return items.update(
             self.table,
             dataset,

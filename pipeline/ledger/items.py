@@ -10,11 +10,15 @@ from pipeline.ledger.entries import Item
 
 def get(table: Any, dataset: str, entry: str) -> Item | None:
     """The entry as it is now (strongly consistent), or None."""
-    found = table.get_item(Key={"dataset": dataset, "entry": entry}, ConsistentRead=True).get("Item")
+    found = table.get_item(Key={"dataset": dataset, "entry": entry}, ConsistentRead=True).get(
+        "Item"
+    )
     return None if found is None else dict(found)
 
 
-def put(table: Any, item: Mapping[str, Any], condition: str, values: Mapping[str, Any] | None = None) -> bool:
+def put(
+    table: Any, item: Mapping[str, Any], condition: str, values: Mapping[str, Any] | None = None
+) -> bool:
     """Write `item` if `condition` holds; False when it does not."""
     given = {"ExpressionAttributeValues": dict(values)} if values else {}
     try:

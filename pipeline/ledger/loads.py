@@ -41,7 +41,10 @@ def undone(entry: Item, run_id: str, *, by_run: str) -> list[Item]:
     known = entry.get("loads")
     if known is None:
         known = [{"run_id": run_id, **counts(entry)}] if entry.get("run_id") == run_id else []
-    return [{**load, "rolled_back_by": by_run} if load["run_id"] == run_id else dict(load) for load in known]
+    return [
+        {**load, "rolled_back_by": by_run} if load["run_id"] == run_id else dict(load)
+        for load in known
+    ]
 
 
 def kept(loads: Sequence[Load]) -> list[Load]:

@@ -32,7 +32,13 @@ class RunLedger:
         return items.get(self.table, dataset, LOCK_ENTRY)
 
     def take_lock(
-        self, dataset: str, *, run_id: str, execution_arn: str, expires_at: int, dead: Item | None = None
+        self,
+        dataset: str,
+        *,
+        run_id: str,
+        execution_arn: str,
+        expires_at: int,
+        dead: Item | None = None,
     ) -> bool:
         """Take the free lock, or the one that `dead` left behind; False when somebody else was faster.
 
@@ -49,7 +55,9 @@ class RunLedger:
         values = {":run": run_id, ":arn": execution_arn}
         if dead is None:
             return items.put(self.table, item, f"attribute_not_exists(entry) OR {ours}", values)
-        return items.put(self.table, item, f"run_id = :dead OR {ours}", {**values, ":dead": dead["run_id"]})
+        return items.put(
+            self.table, item, f"run_id = :dead OR {ours}", {**values, ":dead": dead["run_id"]}
+        )
 
     def release_lock(self, dataset: str, run_id: str, *, execution_arn: str | None = None) -> bool:
         """Free the lock if this run holds it, and for this execution if one is given; False when it does not.
@@ -104,7 +112,9 @@ class RunLedger:
         """Remove a run that turned out to have nothing to do."""
         self.table.delete_item(Key={"dataset": dataset, "entry": run_entry(run_id)})
 
-    def finish(self, dataset: str, run_id: str, status: RunStatus, attributes: Mapping[str, Any]) -> bool:
+    def finish(
+        self, dataset: str, run_id: str, status: RunStatus, attributes: Mapping[str, Any]
+    ) -> bool:
         """running -> `status` with `attributes`; False when the run had ended before."""
         names = {f"#{index}": name for index, name in enumerate(attributes)}
         values = {f":{index}": value for index, value in enumerate(attributes.values())}
@@ -177,7 +187,12 @@ class RunLedger:
 
     def remember_erased(self, dataset: str, token: str, *, run_id: str, moment: str) -> None:
         """From now on records of this data subject are refused when files are loaded (again)."""
-        item = {"dataset": dataset, "entry": erased_entry(token), "run_id": run_id, "erased_at": moment}
+        item = {
+            "dataset": dataset,
+            "entry": erased_entry(token),
+            "run_id": run_id,
+            "erased_at": moment,
+        }
         self.table.put_item(Item=item)
 
     def erased_subjects(self, dataset: str) -> list[str]:
@@ -187,7 +202,10 @@ class RunLedger:
             "ExpressionAttributeValues": {":dataset": dataset, ":prefix": ERASED_PREFIX},
             "ConsistentRead": True,
         }
-        return sorted(str(item["entry"]).removeprefix(ERASED_PREFIX) for item in items.every(self.table, query))
+        return sorted(
+            str(item["entry"]).removeprefix(ERASED_PREFIX)
+            for item in items.every(self.table, query)
+        )
 
     def _move(
         self,
@@ -200,6 +218,12 @@ class RunLedger:
         names: Mapping[str, str] | None = None,
     ) -> bool:
         moved = items.update(
-            self.table, dataset, run_entry(run_id), change=change, condition=condition, values=values, names=names
+            self.table,
+            dataset,
+            run_entry(run_id),
+            change=change,
+            condition=condition,
+            values=values,
+            names=names,
         )
         return moved is not None

@@ -145,7 +145,9 @@ class Transfers:
 
     def marked(self, version: Version, **changes: Any) -> Transfers:
         """After the outcome of one object, or who accepted it, changed."""
-        marked = (replace(each, **changes) if each.is_same(version) else each for each in self.versions)
+        marked = (
+            replace(each, **changes) if each.is_same(version) else each for each in self.versions
+        )
         return replace(self, versions=tuple(marked))
 
     def has_taken_after(self, version: Version) -> bool:
@@ -158,12 +160,18 @@ class Transfers:
         That is the newest one before it; those within the two clocks' difference cannot be told apart by time.
         """
         started = _moment(rename.started_at)
-        before = [version for version in self.versions if _moment(version.created_at) <= started + CLOCKS]
+        before = [
+            version for version in self.versions if _moment(version.created_at) <= started + CLOCKS
+        ]
         near = [version for version in before if _moment(version.created_at) >= started - CLOCKS]
         if fitting := [version for version in near if version.size_bytes == size_bytes]:
             return fitting
         older = [version for version in before if version not in near][-1:]
-        return [each for each in older if each.size_bytes == size_bytes and not self._was_gone(each, rename)]
+        return [
+            each
+            for each in older
+            if each.size_bytes == size_bytes and not self._was_gone(each, rename)
+        ]
 
     def _was_gone(self, version: Version, rename: Rename) -> bool:
         """Whether an earlier rename had taken it away already."""
@@ -175,14 +183,20 @@ class Transfers:
 
 
 def judged(
-    version: Version, facts: Transfers, of: Callable[[str], Transfers], *, chain: int = LONGEST_CHAIN
+    version: Version,
+    facts: Transfers,
+    of: Callable[[str], Transfers],
+    *,
+    chain: int = LONGEST_CHAIN,
 ) -> Complete | EndedEarly | None:
     """What the facts say of an object; None while they say nothing. `of` reads the facts about another key."""
     if version.accepted_by:
         return Complete(at=None, why=f"accepted by {version.accepted_by}")
     endings = [ending for ending in facts.endings if ending.is_of(version)]
     if completed := [ending for ending in endings if ending.is_complete]:
-        return Complete(at=_first_after(completed, version).ended_at, why="its upload was completed")
+        return Complete(
+            at=_first_after(completed, version).ended_at, why="its upload was completed"
+        )
     by_rename = _judged_by_renames(version, facts, of, chain=chain) if chain else None
     if isinstance(by_rename, Complete) or not endings:
         return by_rename
@@ -200,7 +214,9 @@ def _judged_by_renames(
         for source in origin.renamed_by(rename, version.size_bytes):
             match judged(source, origin, of, chain=chain - 1):
                 case Complete():
-                    return Complete(at=rename.ended_at, why=f"{rename.key} was renamed to it when complete")
+                    return Complete(
+                        at=rename.ended_at, why=f"{rename.key} was renamed to it when complete"
+                    )
                 case EndedEarly(detail=detail):
                     found = EndedEarly(detail=f"{rename.key} was renamed to it: {detail}")
                 case None:
@@ -232,10 +248,14 @@ class TransferLedger:
                 ":before": before,
             },
         }
-        known = [items.get(self.table, dataset, each["entry"]) for each in items.every(self.table, query)]
+        known = [
+            items.get(self.table, dataset, each["entry"]) for each in items.every(self.table, query)
+        ]
         return [_of_item(item) for item in known if item is not None]
 
-    def change(self, dataset: str, bucket: str, key: str, change: Callable[[Transfers], Transfers]) -> Transfers:
+    def change(
+        self, dataset: str, bucket: str, key: str, change: Callable[[Transfers], Transfers]
+    ) -> Transfers:
         """Make one change, whatever others write meanwhile: all facts as they are then.
 
         Raises RetryableError when too many others write.
@@ -245,7 +265,9 @@ class TransferLedger:
             changed = change(known)
             if changed == known or self._put(dataset, changed):
                 return changed
-        raise RetryableError(f"others kept changing the entry of {key!r} in the file ledger; it is tried again")
+        raise RetryableError(
+            f"others kept changing the entry of {key!r} in the file ledger; it is tried again"
+        )
 
     def _put(self, dataset: str, facts: Transfers) -> bool:
         item = _item(dataset, replace(facts, revision=facts.revision + 1))
@@ -282,7 +304,10 @@ def _item(dataset: str, facts: Transfers) -> Item:
 
 def _times_of_facts(facts: Transfers) -> list[str]:
     renames = (*facts.came_from, *facts.went_to)
-    return [*(ending.ended_at for ending in facts.endings), *(rename.ended_at for rename in renames)]
+    return [
+        *(ending.ended_at for ending in facts.endings),
+        *(rename.ended_at for rename in renames),
+    ]
 
 
 def _of_item(item: Item) -> Transfers:

@@ -72,7 +72,9 @@ def _document_of(kind: Any, data: object, path: str) -> Any:
         if name not in known:
             expected = f"no field of this name; known: {', '.join(known)}"
             raise _wrong(_below(path, name), data[name], expected)
-    missing = [_below(path, name) for name, (_, needed) in known.items() if needed and name not in data]
+    missing = [
+        _below(path, name) for name, (_, needed) in known.items() if needed and name not in data
+    ]
     if missing:
         raise WrongField(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
     return kind(**{name: _value(known[name][0], data[name], _below(path, name)) for name in data})
@@ -181,7 +183,11 @@ SCALARS: dict[type, tuple[Callable[[object], Any], str]] = {
 
 def _object(document: Any) -> dict[str, Any]:
     values = ((field, getattr(document, field.name)) for field in fields(document))
-    return {field.name: _plain(value) for field, value in values if value is not None or field.default is MISSING}
+    return {
+        field.name: _plain(value)
+        for field, value in values
+        if value is not None or field.default is MISSING
+    }
 
 
 def _plain(value: Any) -> Any:

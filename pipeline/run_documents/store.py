@@ -25,11 +25,15 @@ def read(s3: Any, kind: type[Kind], *, bucket: str, dataset: str, run_id: str) -
     except s3.exceptions.ClientError as error:
         if code(error) not in MISSING:
             raise
-        raise PermanentError(f"{place} is missing; {kind.WRITTEN_BY} ended without writing it") from error
+        raise PermanentError(
+            f"{place} is missing; {kind.WRITTEN_BY} ended without writing it"
+        ) from error
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise PermanentError(f"{place}, written by {kind.WRITTEN_BY}, is no JSON: {error}") from error
+        raise PermanentError(
+            f"{place}, written by {kind.WRITTEN_BY}, is no JSON: {error}"
+        ) from error
     return kind.from_json(data, place=place)
 
 

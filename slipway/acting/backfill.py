@@ -62,7 +62,9 @@ def _wanted(deployment: Deployment, dataset: str, named: list[str] | None) -> li
     found = [ledgers.one_file(deployment, name, dataset) for name in named]
     for item in found:
         if item["status"] != "loaded":
-            raise ledgers.NotFound(f"{item['file_name']} ({item['sha256']}) is {item['status']}, not loaded")
+            raise ledgers.NotFound(
+                f"{item['file_name']} ({item['sha256']}) is {item['status']}, not loaded"
+            )
     return found
 
 
@@ -74,7 +76,9 @@ def _keys_in_raw(deployment: Deployment, dataset: str) -> set[str]:
 
 def _parts(deployment: Deployment, contract: Contract, hashes: set[str]) -> list[Part]:
     """Rows of these files. They are chosen here: a list of all files may be too long for the text of a query."""
-    period = f"date_trunc({lake.literal(contract.partition_transform)}, {contract.partition_column})"
+    period = (
+        f"date_trunc({lake.literal(contract.partition_transform)}, {contract.partition_column})"
+    )
     found = lake.rows_if_loaded(
         deployment,
         f"""
@@ -88,5 +92,6 @@ def _parts(deployment: Deployment, contract: Contract, hashes: set[str]) -> list
         if sha256 in hashes:
             rows_of[str(first), str(version)] += int(rows)
     return [
-        Part(partition=first, contract_version=version, rows=rows) for (first, version), rows in sorted(rows_of.items())
+        Part(partition=first, contract_version=version, rows=rows)
+        for (first, version), rows in sorted(rows_of.items())
     ]

@@ -41,7 +41,9 @@ def release(deployment: Deployment, dataset: str) -> str:
     invoke_fail_run(deployment, _status_change(dataset, lock, found))
     left = RunLedger(deployment.run_ledger).lock(dataset)
     if left is not None and left["run_id"] == lock["run_id"]:
-        raise StillHeld(f"FailRun ended, but run {lock['run_id']} still holds {dataset}; its log says why")
+        raise StillHeld(
+            f"FailRun ended, but run {lock['run_id']} still holds {dataset}; its log says why"
+        )
     status = found["status"] if found else "forgotten by Step Functions"
     return f"released {dataset}: run {lock['run_id']} held it, its execution is {status}. Its files are given back."
 
@@ -51,7 +53,9 @@ def invoke_fail_run(deployment: Deployment, event: dict[str, Any]) -> None:
     invoke(deployment, "FailRun", event, consequence=", so nothing was given back")
 
 
-def invoke(deployment: Deployment, name: str, event: dict[str, Any], *, consequence: str = "") -> None:
+def invoke(
+    deployment: Deployment, name: str, event: dict[str, Any], *, consequence: str = ""
+) -> None:
     """Hand a function an event and wait for its answer. Raises PermanentError with its error when it fails."""
     answer = deployment.client("lambda").invoke(
         FunctionName=deployment.output(f"{name}FunctionName"),
@@ -70,7 +74,10 @@ def _status_change(dataset: str, lock: Item, found: dict[str, Any] | None) -> di
     """
     status = found["status"] if found else "ABORTED"
     given = found or {"input": json.dumps({"dataset": dataset})}
-    cause = given.get("cause") or f"released by an operator on {datetime.now(UTC):%Y-%m-%d}; the execution was {status}"
+    cause = (
+        given.get("cause")
+        or f"released by an operator on {datetime.now(UTC):%Y-%m-%d}; the execution was {status}"
+    )
     detail = {
         "executionArn": lock["execution_arn"],
         "stateMachineArn": given.get("stateMachineArn", ""),
@@ -80,4 +87,8 @@ def _status_change(dataset: str, lock: Item, found: dict[str, Any] | None) -> di
         "error": given.get("error"),
         "cause": cause,
     }
-    return {"source": "aws.states", "detail-type": "Step Functions Execution Status Change", "detail": detail}
+    return {
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": detail,
+    }

@@ -27,7 +27,9 @@ QUEUES = {
     "measure-freshness": "MeasureFreshnessDeadLetterQueueUrl",
 }
 BATCH = 10  # the most that SQS gives or takes at once. Source: SQS API reference, ReceiveMessage, SendMessageBatch
-HIDDEN_SECONDS = 120  # while we work on a message nobody else gets it; after that it is back, if we died
+HIDDEN_SECONDS = (
+    120  # while we work on a message nobody else gets it; after that it is back, if we died
+)
 LONG_POLL_SECONDS = 1  # long polling asks every server of SQS, short polling only some
 EMPTY_READS = 2  # one empty answer of SQS does not prove an empty queue
 ABOUT_LENGTH = 120
@@ -46,13 +48,19 @@ class Redriven:
 def queues(deployment: Deployment, only: str | None) -> dict[str, str]:
     """URL by name; the queue of schedules exists only where there are schedules."""
     wanted = {name: output for name, output in QUEUES.items() if only in (None, name)}
-    return {name: deployment.outputs[output] for name, output in wanted.items() if output in deployment.outputs}
+    return {
+        name: deployment.outputs[output]
+        for name, output in wanted.items()
+        if output in deployment.outputs
+    }
 
 
 def redrive(deployment: Deployment, name: str, url: str) -> Redriven:
     """Give every message of a queue another try."""
     sqs, result = deployment.client("sqs"), Redriven()
-    ours: set[str] = set()  # what we sent ourselves and comes back while we work; SQS keeps its id when it moves
+    ours: set[str] = (
+        set()
+    )  # what we sent ourselves and comes back while we work; SQS keeps its id when it moves
     for batch in _batches(sqs, url):
         fresh = [message for message in batch if message["MessageId"] not in ours]
         if name == "intake":
@@ -68,7 +76,9 @@ def peek(deployment: Deployment, url: str) -> Redriven:
     seen = [message for batch in _batches(sqs, url) for message in batch]
     for message in seen:
         result.left.append((about(message), "not tried"))
-        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
+        sqs.change_message_visibility(
+            QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+        )
     return result
 
 
@@ -84,22 +94,30 @@ def _batches(sqs: Any, url: str) -> Iterator[list[Message]]:
             VisibilityTimeout=HIDDEN_SECONDS,
             MessageAttributeNames=["All"],
         )
-        batch = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
+        batch = [
+            message for message in answer.get("Messages", []) if message["MessageId"] not in seen
+        ]
         seen |= {message["MessageId"] for message in batch}
         empty = 0 if batch else empty + 1
         if batch:
             yield batch
 
 
-def _send_back(deployment: Deployment, url: str, batch: Sequence[Message], result: Redriven) -> set[str]:
+def _send_back(
+    deployment: Deployment, url: str, batch: Sequence[Message], result: Redriven
+) -> set[str]:
     """Send to the queue of intake, and delete what was taken there; ids of the new messages."""
     if not batch:
         return set()
     sqs = deployment.client("sqs")
-    entries = [{"Id": str(place), "MessageBody": message["Body"]} for place, message in enumerate(batch)]
+    entries = [
+        {"Id": str(place), "MessageBody": message["Body"]} for place, message in enumerate(batch)
+    ]
     answer = sqs.send_message_batch(QueueUrl=deployment.output("IntakeQueueUrl"), Entries=entries)
     for failure in answer.get("Failed", []):
-        result.left.append((about(batch[int(failure["Id"])]), f"{failure['Code']}: {failure.get('Message', '')}"))
+        result.left.append(
+            (about(batch[int(failure["Id"])]), f"{failure['Code']}: {failure.get('Message', '')}")
+        )
     for sent in answer.get("Successful", []):
         _delete(sqs, url, batch[int(sent["Id"])], result)
     return {sent["MessageId"] for sent in answer.get("Successful", [])}
@@ -167,7 +185,9 @@ def _start(deployment: Deployment, message: Message) -> None:
     """Start the execution that the scheduler could not start."""
     attributes = message.get("MessageAttributes", {})
     if attributes.get("IS_PAYLOAD_TRUNCATED", {}).get("StringValue") == "true":
-        raise PermanentError("the scheduler cut the message, so its input is not known; start it by hand")
+        raise PermanentError(
+            "the scheduler cut the message, so its input is not known; start it by hand"
+        )
     request = _scheduled(message)
     machine = OUTPUT_OF["run" if request.get("mode", "load") == "load" else "care"]
     deployment.client("stepfunctions").start_execution(
@@ -198,9 +218,13 @@ def _document(message: Message) -> dict[str, Any]:
     try:
         found = json.loads(message["Body"])
     except ValueError as error:
-        raise PermanentError(f"the message is not JSON: {message['Body'][:ABOUT_LENGTH]!r}") from error
+        raise PermanentError(
+            f"the message is not JSON: {message['Body'][:ABOUT_LENGTH]!r}"
+        ) from error
     if not isinstance(found, dict):
-        raise PermanentError(f"the message is not a JSON object: {message['Body'][:ABOUT_LENGTH]!r}")
+        raise PermanentError(
+            f"the message is not a JSON object: {message['Body'][:ABOUT_LENGTH]!r}"
+        )
     return found
 
 

@@ -39,15 +39,23 @@ def _set_aside(dataset: str, entries: list[Item]) -> Iterator[Finding]:
     for item in _named(items):
         reason = item.get("set_aside_reason") or "no reason was given"
         problem = f"{item['file_name']} of {dataset} is set aside: {reason}"
-        yield Finding(problem=problem, next_step=f"slipway files show {item['sha256'][: ledgers.SHORT_HASH]}")
+        yield Finding(
+            problem=problem, next_step=f"slipway files show {item['sha256'][: ledgers.SHORT_HASH]}"
+        )
     yield from _more(dataset, items, "set_aside", "set aside")
 
 
 def _rejected(dataset: str, entries: list[Item]) -> Iterator[Finding]:
     since = timestamp(datetime.now(UTC) - timedelta(days=REJECTED_DAYS))
-    items = [item for item in _newest(entries) if item["status"] == "rejected" and item["received_at"] >= since]
+    items = [
+        item
+        for item in _newest(entries)
+        if item["status"] == "rejected" and item["received_at"] >= since
+    ]
     for item in _named(items):
-        problem = f"{item['file_name']} of {dataset} was rejected: {item['reason']}: {item['detail']}"
+        problem = (
+            f"{item['file_name']} of {dataset} was rejected: {item['reason']}: {item['detail']}"
+        )
         yield Finding(problem=problem, next_step=_list_of("rejected", dataset))
     yield from _more(dataset, items, "rejected", "rejected")
 
@@ -55,7 +63,9 @@ def _rejected(dataset: str, entries: list[Item]) -> Iterator[Finding]:
 def _incomplete(dataset: str, entries: list[Item]) -> Iterator[Finding]:
     items = [item for item in entries if item["status"] == "incomplete"]
     for item in _named(items):
-        problem = f"{item['file_name']} of {dataset} is set aside: its upload is not known to be complete"
+        problem = (
+            f"{item['file_name']} of {dataset} is set aside: its upload is not known to be complete"
+        )
         step = f"if it is whole: slipway files accept {shlex.quote(item['landing_key'])}; else have it sent again"
         yield Finding(problem=problem, next_step=step)
     yield from _more(dataset, items, "incomplete", "set aside as incomplete")
@@ -69,16 +79,23 @@ def _refused_records(deployment: Deployment, dataset: str) -> Iterator[Finding]:
     try:
         number = quarantine_queries.count(deployment, dataset, Selection())
     except lake.QueryFailed as error:
-        yield Finding(problem=f"refused records of {dataset} could not be counted: {error}", next_step=step)
+        yield Finding(
+            problem=f"refused records of {dataset} could not be counted: {error}", next_step=step
+        )
         return
     if number:
-        yield Finding(problem=f"{counted(number, 'refused record')} of {dataset} in quarantine", next_step=step)
+        yield Finding(
+            problem=f"{counted(number, 'refused record')} of {dataset} in quarantine",
+            next_step=step,
+        )
 
 
 def _newest(entries: Iterable[Item]) -> list[Item]:
     """The newest delivery under each landing key."""
     newest: dict[str, Item] = {}
-    deliveries = (item for item in entries if item["status"] not in NO_DELIVERY and "received_at" in item)
+    deliveries = (
+        item for item in entries if item["status"] not in NO_DELIVERY and "received_at" in item
+    )
     for item in sorted(deliveries, key=_received_at):
         newest[item["landing_key"]] = item
     return list(newest.values())
@@ -95,7 +112,10 @@ def _received_at(item: Item) -> str:
 
 def _more(dataset: str, items: list[Item], status: str, fate: str) -> Iterator[Finding]:
     if (more := len(items) - MOST_NAMED) > 0:
-        yield Finding(problem=f"{counted(more, 'more file')} of {dataset} {fate}", next_step=_list_of(status, dataset))
+        yield Finding(
+            problem=f"{counted(more, 'more file')} of {dataset} {fate}",
+            next_step=_list_of(status, dataset),
+        )
 
 
 def _list_of(status: str, dataset: str) -> str:

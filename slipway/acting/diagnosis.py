@@ -18,16 +18,37 @@ from slipway.deployment import LOCAL, Deployment
 from slipway.reading import executions, ledgers
 
 NEEDED_OUTPUTS = (
-    *("LandingBucketName", "RawBucketName", "ProcessedBucketName", "CuratedBucketName", "ResultsBucketName"),
+    *(
+        "LandingBucketName",
+        "RawBucketName",
+        "ProcessedBucketName",
+        "CuratedBucketName",
+        "ResultsBucketName",
+    ),
     *("FileLedgerName", "RunLedgerName", "TransferServerId", "IntakeQueueUrl"),
-    *("IntakeDeadLetterQueueUrl", "RawToProcessedJobName", "ProcessedToCuratedJobName", "CareJobName"),
+    *(
+        "IntakeDeadLetterQueueUrl",
+        "RawToProcessedJobName",
+        "ProcessedToCuratedJobName",
+        "CareJobName",
+    ),
     *("StateMachineArn", "CareStateMachineArn", "AnnounceStateMachineArn", "FailRunFunctionName"),
-    *("FailRunDeadLetterQueueUrl", "ReleaseDatasetFunctionName", "ReleaseDatasetDeadLetterQueueUrl"),
-    *("MeasureFreshnessFunctionName", "MeasureFreshnessDeadLetterQueueUrl", "FailedJobsDeadLetterQueueUrl"),
+    *(
+        "FailRunDeadLetterQueueUrl",
+        "ReleaseDatasetFunctionName",
+        "ReleaseDatasetDeadLetterQueueUrl",
+    ),
+    *(
+        "MeasureFreshnessFunctionName",
+        "MeasureFreshnessDeadLetterQueueUrl",
+        "FailedJobsDeadLetterQueueUrl",
+    ),
     "WorkgroupName",
 )
 TOPICS = ("FileRejectedTopicArn", "RunSucceededTopicArn", "RunFailedTopicArn", "AlarmsTopicArn")
-PATIENCE = timedelta(hours=1)  # intake retries a message for less than that before it is a dead letter
+PATIENCE = timedelta(
+    hours=1
+)  # intake retries a message for less than that before it is a dead letter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +92,8 @@ def _lock(deployment: Deployment, dataset: str) -> Iterator[Finding]:
     elif late:
         problem = f"run {lock['run_id']} of {dataset} is at work for longer than its lease"
         yield Finding(
-            problem=problem, next_step=f"look at its job; stop the execution {lock['execution_arn']} if it hangs"
+            problem=problem,
+            next_step=f"look at its job; stop the execution {lock['execution_arn']} if it hangs",
         )
 
 
@@ -93,7 +115,9 @@ def _half_registered(deployment: Deployment, dataset: str) -> Iterator[Finding]:
     limit = timestamp(datetime.now(UTC) - PATIENCE)
     for item in FileLedger(deployment.file_ledger).with_status(dataset, "registering"):
         if item["received_at"] < limit:
-            problem = f"{item['file_name']} of {dataset} is half registered since {item['received_at']}"
+            problem = (
+                f"{item['file_name']} of {dataset} is half registered since {item['received_at']}"
+            )
             yield Finding(problem=problem, next_step="slipway redrive --queue intake")
 
 
@@ -119,14 +143,18 @@ def _dead_letters(deployment: Deployment) -> Iterator[Finding]:
     sqs = deployment.client("sqs")
     for name, url in dead_letters.queues(deployment, None).items():
         names = ["ApproximateNumberOfMessages"]
-        number = int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"][names[0]])
+        number = int(
+            sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"][names[0]]
+        )
         if number:
             problem = f"about {counted(number, 'dead letter')} of {name}"
             yield Finding(problem=problem, next_step=f"slipway redrive --queue {name} --plan")
 
 
 def _untold(deployment: Deployment) -> Iterator[Finding]:
-    if "AnnounceStateMachineArn" in deployment.outputs and (number := len(announcements.untold(deployment))):
+    if "AnnounceStateMachineArn" in deployment.outputs and (
+        number := len(announcements.untold(deployment))
+    ):
         problem = f"{counted(number, 'message')} about runs or files could not be sent"
         yield Finding(problem=problem, next_step="slipway redrive --queue announcements --plan")
 
@@ -140,10 +168,13 @@ def _subscriptions(deployment: Deployment) -> Iterator[Finding]:
         found = [item for page in listed for item in page["Subscriptions"]]
         if not found:
             problem = f"nobody is subscribed to {topic.removesuffix('TopicArn')}"
-            yield Finding(problem=problem, next_step=f"alerts in config/{deployment.environment}.yaml")
+            yield Finding(
+                problem=problem, next_step=f"alerts in config/{deployment.environment}.yaml"
+            )
         for item in found:
             if item["SubscriptionArn"] == "PendingConfirmation":
                 problem = f"{item['Endpoint']} has not confirmed {topic.removesuffix('TopicArn')}"
                 yield Finding(
-                    problem=problem, next_step="follow the link in the mail from AWS, or deploy again for a new one"
+                    problem=problem,
+                    next_step="follow the link in the mail from AWS, or deploy again for a new one",
                 )

@@ -37,12 +37,20 @@ class NotExported(PermanentError):
 
 def file_name(item: Item, contract: Contract) -> str:
     """`<name of the origin>.origin-<beginning of its hash>.csv`, or another plain suffix of the contract."""
-    suffix = next((suffix for suffix in contract.intake.suffixes if not suffix.endswith(".gz")), ".csv")
+    suffix = next(
+        (suffix for suffix in contract.intake.suffixes if not suffix.endswith(".gz")), ".csv"
+    )
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", str(item["file_name"]).partition(".")[0])[:LONGEST_STEM]
     return f"{stem or 'file'}.origin-{item['sha256'][:HASH_IN_NAME]}{suffix}"
 
 
-def write(deployment: Deployment, contract: Contract, item: Item, wanted: Sequence[Reference], folder: Path) -> Path:
+def write(
+    deployment: Deployment,
+    contract: Contract,
+    item: Item,
+    wanted: Sequence[Reference],
+    folder: Path,
+) -> Path:
     """Write the wanted records of one file; the path. It is readable by its owner only.
 
     Raises NotExported when the file is gone from raw, or has not all of these records.
@@ -54,7 +62,9 @@ def write(deployment: Deployment, contract: Contract, item: Item, wanted: Sequen
         gzipped = str(item["raw_key"]).endswith(".gz")
         found = set()
         own: list[str] = []
-        for number, values in records.read(stream, delimiter=contract.intake.delimiter, gzipped=gzipped):
+        for number, values in records.read(
+            stream, delimiter=contract.intake.delimiter, gzipped=gzipped
+        ):
             if number == 0:
                 own = values
                 writer.writerow([*REPLAY_HEADERS, *_without_extras(values, own)])

@@ -35,10 +35,12 @@ class Inbox:
         self._announce = deployment.output("AnnounceStateMachineArn")
         self._names = {deployment.output(key): key.removesuffix("TopicArn") for key in TOPICS}
         self._queue = self._sqs.create_queue(QueueName="slipway-demo-inbox")["QueueUrl"]
-        arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"][
-            "QueueArn"
-        ]
-        self._sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": _accept_from(arn, [*self._names])})
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])[
+            "Attributes"
+        ]["QueueArn"]
+        self._sqs.set_queue_attributes(
+            QueueUrl=self._queue, Attributes={"Policy": _accept_from(arn, [*self._names])}
+        )
         for topic in self._names:
             deployment.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
@@ -56,11 +58,15 @@ class Inbox:
 
     def _telling(self) -> bool:
         """Whether an execution that tells people has not ended."""
-        running = self._stepfunctions.list_executions(stateMachineArn=self._announce, statusFilter="RUNNING")
+        running = self._stepfunctions.list_executions(
+            stateMachineArn=self._announce, statusFilter="RUNNING"
+        )
         return bool(running["executions"])
 
     def _receive(self) -> list[dict[str, Any]]:
-        answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        answer = self._sqs.receive_message(
+            QueueUrl=self._queue, MaxNumberOfMessages=10, WaitTimeSeconds=1
+        )
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         for message in messages:
             self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
@@ -68,7 +74,9 @@ class Inbox:
 
     def _alert(self, message: dict[str, Any]) -> Alert:
         return Alert(
-            topic=self._names[message["TopicArn"]], subject=message.get("Subject", ""), body=message["Message"]
+            topic=self._names[message["TopicArn"]],
+            subject=message.get("Subject", ""),
+            body=message["Message"],
         )
 
 

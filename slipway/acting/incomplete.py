@@ -36,7 +36,9 @@ def one(deployment: Deployment, name: str, version_id: str | None, dataset: str 
         )
     keys = sorted({item["landing_key"] for item in open_ones})
     if len(keys) > 1:
-        raise PermanentError(f"{name!r} is the name of {len(keys)} files; give one of their keys: {', '.join(keys)}")
+        raise PermanentError(
+            f"{name!r} is the name of {len(keys)} files; give one of their keys: {', '.join(keys)}"
+        )
     return max(open_ones, key=lambda item: str(item["received_at"]))
 
 
@@ -49,4 +51,6 @@ def accept(deployment: Deployment, item: Item) -> None:
         version_id=item["version_id"],
         by=getpass.getuser(),
     )
-    deployment.client("sqs").send_message(QueueUrl=deployment.output("IntakeQueueUrl"), MessageBody=json.dumps(body))
+    deployment.client("sqs").send_message(
+        QueueUrl=deployment.output("IntakeQueueUrl"), MessageBody=json.dumps(body)
+    )

@@ -17,7 +17,15 @@ from slipway.reading.executions import Ending, Machine
 from slipway.showing import run_view, views
 
 MOST_FILES = 2_000  # docs/reference/state_machines.md, Modes of a run
-CARE_HEADERS = ("table", "action", "rows deleted", "files before", "files after", "bytes before", "bytes after")
+CARE_HEADERS = (
+    "table",
+    "action",
+    "rows deleted",
+    "files before",
+    "files after",
+    "bytes before",
+    "bytes after",
+)
 
 
 def run(deployment: Deployment, dataset: str, request: dict[str, object], *, no_wait: bool) -> int:
@@ -28,7 +36,9 @@ def run(deployment: Deployment, dataset: str, request: dict[str, object], *, no_
     carried_out = _of_execution(deployment, dataset, ending.execution)
     for item in carried_out:
         run_view.show(item)
-        views.files(fate for fate in ledgers.files(deployment, dataset) if fate.run_id == item["run_id"])
+        views.files(
+            fate for fate in ledgers.files(deployment, dataset) if fate.run_id == item["run_id"]
+        )
     if any(item["status"] == "failed" for item in carried_out):
         return 1  # its cause has been shown with it
     return _told(deployment, ending, carried_out)
@@ -48,11 +58,15 @@ def care(deployment: Deployment, dataset: str, request: dict[str, object], *, no
 def hashes(named: list[Item]) -> list[str]:
     """The hashes of files for a request. Raises PermanentError beyond what one request may name."""
     if len(named) > MOST_FILES:
-        raise PermanentError(f"{len(named)} files are named, one request takes {MOST_FILES}; do it in parts")
+        raise PermanentError(
+            f"{len(named)} files are named, one request takes {MOST_FILES}; do it in parts"
+        )
     return [str(item["sha256"]) for item in named]
 
 
-def _started(deployment: Deployment, machine: Machine, request: dict[str, object], *, no_wait: bool) -> Ending | None:
+def _started(
+    deployment: Deployment, machine: Machine, request: dict[str, object], *, no_wait: bool
+) -> Ending | None:
     watch = Stopwatch()
     arn = executions.start(deployment, machine, request)
     watch.say(f"started {arn}")
@@ -79,7 +93,11 @@ def _show_report(deployment: Deployment, item: Item) -> None:
     """What the job did to each table; the sentences of the ledger, which tell of files too."""
     bucket, run_id = deployment.output("ProcessedBucketName"), item["run_id"]
     report = store.read(
-        deployment.client("s3"), MaintenanceResult, bucket=bucket, dataset=item["dataset"], run_id=run_id
+        deployment.client("s3"),
+        MaintenanceResult,
+        bucket=bucket,
+        dataset=item["dataset"],
+        run_id=run_id,
     )
     rows = [
         (line.table, line.action, line.rows_deleted,

@@ -44,8 +44,12 @@ def endpoint(deployment: Deployment, *, user: str, identity: str | None) -> Endp
         key_file = Path(identity) if identity else cloud.sftp_key_file
         return Endpoint(host="127.0.0.1", port=cloud.sftp_port, user=user, key_file=key_file)
     if not identity:
-        raise UploadFailed(f"--identity KEYFILE is needed to log in as {user!r} in {deployment.environment!r}")
-    host = f"{deployment.output('TransferServerId')}.server.transfer.{deployment.region}.amazonaws.com"
+        raise UploadFailed(
+            f"--identity KEYFILE is needed to log in as {user!r} in {deployment.environment!r}"
+        )
+    host = (
+        f"{deployment.output('TransferServerId')}.server.transfer.{deployment.region}.amazonaws.com"
+    )
     return Endpoint(host=host, port=22, user=user, key_file=Path(identity))
 
 
@@ -56,7 +60,9 @@ def connected(to: Endpoint) -> Iterator[paramiko.SFTPClient]:
     client.load_system_host_keys()
     # The embedded server makes a new host key at each start; a real server's key must be known.
     local = to.host == "127.0.0.1"
-    client.set_missing_host_key_policy(paramiko.AutoAddPolicy() if local else paramiko.RejectPolicy())
+    client.set_missing_host_key_policy(
+        paramiko.AutoAddPolicy() if local else paramiko.RejectPolicy()
+    )
     try:
         client.connect(
             to.host,
@@ -68,7 +74,9 @@ def connected(to: Endpoint) -> Iterator[paramiko.SFTPClient]:
             timeout=20,
         )
     except (paramiko.SSHException, OSError) as error:
-        raise UploadFailed(f"SFTP login as {to.user!r} at {to.host}:{to.port} failed: {error}") from error
+        raise UploadFailed(
+            f"SFTP login as {to.user!r} at {to.host}:{to.port} failed: {error}"
+        ) from error
     with client, client.open_sftp() as session:
         yield session
 

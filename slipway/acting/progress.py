@@ -47,7 +47,9 @@ class Watch:
 
     def poll(self) -> bool:
         """Tell what is new; True while an execution is running."""
-        listed = {item["executionArn"]: item["status"] for item in executions.executions(self.deployment)}
+        listed = {
+            item["executionArn"]: item["status"] for item in executions.executions(self.deployment)
+        }
         fresh = [arn for arn in listed if arn not in self.before and arn not in self.ended]
         for arn in fresh:
             self._tell(arn)
@@ -80,7 +82,9 @@ def tell(step: executions.Step, watch: Stopwatch) -> None:
         watch.say(f"{step.name} took {step.seconds:.1f} s")
 
 
-def until_fates(watch: Watch, *, dataset: str, awaited: Collection[str], known: Collection[str]) -> Outcome:
+def until_fates(
+    watch: Watch, *, dataset: str, awaited: Collection[str], known: Collection[str]
+) -> Outcome:
     """Block until every landing key in `awaited` has met its fate by a delivery that is not in `known`.
 
     Raises NoFate, naming the files, when that takes longer than PATIENCE_SECONDS.
@@ -88,7 +92,9 @@ def until_fates(watch: Watch, *, dataset: str, awaited: Collection[str], known: 
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         running = watch.poll()
-        fates = [fate for fate in ledgers.files(watch.deployment, dataset) if fate.delivery not in known]
+        fates = [
+            fate for fate in ledgers.files(watch.deployment, dataset) if fate.delivery not in known
+        ]
         ended = {fate.landing_key for fate in fates if fate.status in ledgers.ENDED}
         missing = set(awaited) - ended
         if not running and (not missing or watch.failed):
@@ -96,5 +102,7 @@ def until_fates(watch: Watch, *, dataset: str, awaited: Collection[str], known: 
             fates = [fate for fate in fates if fate.status != "arriving"]
             return Outcome(fates=fates, steps=watch.steps, failed_executions=watch.failed)
         if time.monotonic() > deadline:
-            raise NoFate(f"no fate after {PATIENCE_SECONDS // 60} minutes: {', '.join(sorted(missing))}")
+            raise NoFate(
+                f"no fate after {PATIENCE_SECONDS // 60} minutes: {', '.join(sorted(missing))}"
+            )
         time.sleep(POLL_SECONDS)

@@ -35,7 +35,9 @@ class Correction:
         return naming.landing_folder(naming.REPLAY_PARTNER, folder) + self.path.name
 
 
-def correction(deployment: Deployment, path: Path, *, origin: str | None, dataset: str | None) -> Correction:
+def correction(
+    deployment: Deployment, path: Path, *, origin: str | None, dataset: str | None
+) -> Correction:
     """Read a corrected file and find what it corrects.
 
     Raises PermanentError when it is no corrected file, or its origin is not to be found.
@@ -48,12 +50,16 @@ def correction(deployment: Deployment, path: Path, *, origin: str | None, datase
     item = ledgers.one_file(deployment, origin or (named.group(1) if named else ""), dataset)
     contract = model.load(item["dataset"])
     if not path.name.casefold().endswith(contract.intake.suffixes):
-        raise PermanentError(f"{path.name} must end with one of: {', '.join(contract.intake.suffixes)}")
+        raise PermanentError(
+            f"{path.name} must end with one of: {', '.join(contract.intake.suffixes)}"
+        )
     rows = tuple(export.rows_of(path, contract.intake.delimiter))
     if not rows:
         raise PermanentError(f"{path} has no record")
     if too_far := [row for row in rows if not 1 <= row <= int(item["row_count"])]:
-        raise PermanentError(f"{path}: {item['file_name']} has {item['row_count']} records, so none is {too_far[0]}")
+        raise PermanentError(
+            f"{path}: {item['file_name']} has {item['row_count']} records, so none is {too_far[0]}"
+        )
     return Correction(path=path, origin=item, rows=rows)
 
 

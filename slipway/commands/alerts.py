@@ -17,9 +17,14 @@ def run(options: argparse.Namespace) -> int:
     messages = announced.newest(deployment, options.limit)
     if options.full:
         for each in messages:
-            say(f"{each.started_at:{SECONDS}}  {each.fate}  {each.topic}\n{each.subject}\n\n{each.message}\n")
+            say(
+                f"{each.started_at:{SECONDS}}  {each.fate}  {each.topic}\n{each.subject}\n\n{each.message}\n"
+            )
     else:
-        rows = [(f"{each.started_at:{SECONDS}}", each.fate, each.topic, each.subject) for each in messages]
+        rows = [
+            (f"{each.started_at:{SECONDS}}", each.fate, each.topic, each.subject)
+            for each in messages
+        ]
         table(counted(len(rows), "message"), ("when", "fate", "topic", "subject"), rows)
     _say_source(deployment)
     return 0
@@ -27,4 +32,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _say_source(deployment: Deployment) -> None:
     machine = deployment.output("AnnounceStateMachineArn")
-    say(f"Read from the executions of {machine}, which are kept for 90 days. CloudWatch's alarms are not among them.")
+    say(
+        f"Read from the executions of {machine}, which are kept for 90 days. CloudWatch's alarms are not among them."
+    )

@@ -32,11 +32,22 @@ def _show(plan: Plan) -> None:
         f"{counted(len(plan.files), 'file')} of {contract.dataset} ({size:,} bytes) will be read from raw again, under"
         f" contract version {contract.version}"
     )
-    headers = (f"{contract.partition_column}, by {contract.partition_transform}", "contract version", "rows")
+    headers = (
+        f"{contract.partition_column}, by {contract.partition_transform}",
+        "contract version",
+        "rows",
+    )
     rows = [(part.partition, part.contract_version, f"{part.rows:,}") for part in plan.parts]
     table(f"{counted(plan.rows, 'row')} to be rewritten", headers, rows, right=[2])
     say(f"{counted(plan.rows_in_quarantine, 'open record')} in quarantine will be judged again")
-    say(f"curated tables recomputed for these periods: {', '.join(model.name for model in contract.curated)}")
+    say(
+        f"curated tables recomputed for these periods: {', '.join(model.name for model in contract.curated)}"
+    )
     if plan.gone:
         names = [(item["file_name"], item["sha256"], item.get("rows_loaded")) for item in plan.gone]
-        table("no longer in raw; their rows stay as they are", ("file", "hash", "rows"), names, right=[2])
+        table(
+            "no longer in raw; their rows stay as they are",
+            ("file", "hash", "rows"),
+            names,
+            right=[2],
+        )

@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
     """0 when every file met its expected fate and every row and cent agrees, else 1."""
     if options.environment != LOCAL:
         raise PermanentError(
-            "the demo brings its own embedded AWS; it does not run in --environment " + options.environment
+            "the demo brings its own embedded AWS; it does not run in --environment "
+            + options.environment
         )
     watch = Stopwatch()
     cloud = up.bring_up(watch)
@@ -69,7 +70,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _deliver(deployment: Deployment, watch: Stopwatch, options: argparse.Namespace) -> Delivery:
     folder = model.load(DATASET).intake.folder
-    sample = generate.generate(state_directory() / "demo", seed=options.seed, months=options.months, rows=options.rows)
+    sample = generate.generate(
+        state_directory() / "demo", seed=options.seed, months=options.months, rows=options.rows
+    )
     watch.say(
         f"generated {len(sample.files)} files, {sum(file.rows for file in sample.files):,} rows, seed {options.seed}"
     )
@@ -99,7 +102,9 @@ def _report(deployment: Deployment, delivery: Delivery, inbox: Inbox, watch: Sto
         console.print(f"[bold red]does not agree:[/bold red] {problem}")
     if not problems:
         console.print("[bold green]every file, row and cent is accounted for[/bold green]")
-    written = report.write(deployment, DATASET, state_directory() / "demo" / f"report-{DATASET}.html")
+    written = report.write(
+        deployment, DATASET, state_directory() / "demo" / f"report-{DATASET}.html"
+    )
     say(f"all of it as a page, for any browser: {written.as_uri()}")
     return int(bool(problems))
 
@@ -110,9 +115,13 @@ def _unexpected_fates(delivery: Delivery) -> list[str]:
     for file in delivery.sample.files:
         fate = found[file.path.name]
         if fate.status != file.fate:
-            problems.append(f"{file.path.name} was expected to be {file.fate}, the ledger says {fate.status}")
+            problems.append(
+                f"{file.path.name} was expected to be {file.fate}, the ledger says {fate.status}"
+            )
         elif fate.status == "loaded" and fate.rows_quarantined != file.quarantined:
-            problems.append(f"{file.path.name}: {file.quarantined} broken rows, {fate.rows_quarantined} in quarantine")
+            problems.append(
+                f"{file.path.name}: {file.quarantined} broken rows, {fate.rows_quarantined} in quarantine"
+            )
     return problems
 
 
@@ -121,7 +130,10 @@ def _show_reconciliation(deployment: Deployment, delivery: Delivery) -> list[str
     accepted = [Path(file.path) for file in delivery.sample.files if file.fate == "loaded"]
     found = reconciliation.reconcile(deployment, contract, accepted)
     headers = ("account", "rows", *(column.name for column in contract.control_columns))
-    rows = [(line.label, _figure(line.rows), *(_figure(total) for total in line.totals)) for line in found.lines]
+    rows = [
+        (line.label, _figure(line.rows), *(_figure(total) for total in line.totals))
+        for line in found.lines
+    ]
     table("reconciliation in rows and money", headers, rows, right=range(1, len(headers)))
     return list(found.differences)
 
@@ -133,20 +145,32 @@ def _figure(value: object) -> str:
 def _show_quarantine(deployment: Deployment) -> None:
     _show_query(deployment, "quarantine by rule", QUARANTINE_BY_RULE)
     two = quarantine.lines(deployment, DATASET, Selection(), limit=2)
-    table("two of them", quarantine.COLUMNS, [line[: len(quarantine.COLUMNS)] for line in two], right=[2])
+    table(
+        "two of them",
+        quarantine.COLUMNS,
+        [line[: len(quarantine.COLUMNS)] for line in two],
+        right=[2],
+    )
 
 
 def _show_query(deployment: Deployment, title: str, sql: str) -> None:
     answer = lake.query(deployment, sql)
-    figures = [position for position, name in enumerate(answer.columns) if lake.is_figure(answer[name])]
+    figures = [
+        position for position, name in enumerate(answer.columns) if lake.is_figure(answer[name])
+    ]
     rows = [
-        [_figure(cell) if at in figures else cell for at, cell in enumerate(row)] for row in answer.to_numpy().tolist()
+        [_figure(cell) if at in figures else cell for at, cell in enumerate(row)]
+        for row in answer.to_numpy().tolist()
     ]
     table(title, list(answer.columns), rows, right=figures)
 
 
 def _show_alerts(inbox: Inbox) -> None:
-    table("alerts that went out", ("topic", "subject"), [(alert.topic, alert.subject) for alert in inbox.read()])
+    table(
+        "alerts that went out",
+        ("topic", "subject"),
+        [(alert.topic, alert.subject) for alert in inbox.read()],
+    )
 
 
 def _show_seconds(delivery: Delivery, watch: Stopwatch) -> None:
@@ -154,4 +178,9 @@ def _show_seconds(delivery: Delivery, watch: Stopwatch) -> None:
     for step in (step for step in delivery.outcome.steps if step.takes_time):
         seconds[step.name] = seconds.get(step.name, 0.0) + (step.seconds or 0.0)
     rows = [(name, f"{spent:.1f}") for name, spent in seconds.items()]
-    table("seconds per step", ("step", "seconds"), [*rows, ("whole demo", f"{watch.seconds:.1f}")], right=[1])
+    table(
+        "seconds per step",
+        ("step", "seconds"),
+        [*rows, ("whole demo", f"{watch.seconds:.1f}")],
+        right=[1],
+    )

@@ -32,8 +32,14 @@ def run(options: argparse.Namespace) -> int:
     token = personal_data.token(_key(deployment), subject_text(column.type, value))
     processed, quarantined = _rows(deployment, contract, column, token)
     say(f"token of the subject: {token}")
-    say(f"{counted(processed, 'row')} of {contract.dataset} and {counted(quarantined, 'row')} in quarantine are theirs")
-    confirm(contract.dataset, "These rows leave every table, and snapshots with them expire at once.", yes=options.yes)
+    say(
+        f"{counted(processed, 'row')} of {contract.dataset} and {counted(quarantined, 'row')} in quarantine are theirs"
+    )
+    confirm(
+        contract.dataset,
+        "These rows leave every table, and snapshots with them expire at once.",
+        yes=options.yes,
+    )
     request: dict[str, object] = {"mode": "erasure", "subject": token}
     return operations.care(deployment, contract.dataset, request, no_wait=options.no_wait)
 
@@ -65,17 +71,27 @@ def _value(source: str) -> str:
         raise PermanentError(f"{source} cannot be read as a text: {error}") from error
     lines = [line for line in map(cleaned, text.splitlines()) if line]
     if len(lines) != 1:
-        raise PermanentError(f"{source} has {len(lines)} lines with text; it must hold the value of one data subject")
+        raise PermanentError(
+            f"{source} has {len(lines)} lines with text; it must hold the value of one data subject"
+        )
     return lines[0]
 
 
 def _key(deployment: Deployment) -> bytes:
     """The key under which the jobs make tokens, read as they read it (glue_jobs/pii_key.py)."""
-    found = deployment.client("secretsmanager").get_secret_value(SecretId=deployment.output("PiiKeySecretArn"))
-    return bytes(found["SecretBinary"]) if "SecretBinary" in found else str(found["SecretString"]).encode()
+    found = deployment.client("secretsmanager").get_secret_value(
+        SecretId=deployment.output("PiiKeySecretArn")
+    )
+    return (
+        bytes(found["SecretBinary"])
+        if "SecretBinary" in found
+        else str(found["SecretString"]).encode()
+    )
 
 
-def _rows(deployment: Deployment, contract: Contract, column: Column, token: str) -> tuple[int, int]:
+def _rows(
+    deployment: Deployment, contract: Contract, column: Column, token: str
+) -> tuple[int, int]:
     """How many rows the tables hold of the subject: processed, quarantine."""
     theirs = lake.literal(token)
     counts = (

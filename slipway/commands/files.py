@@ -27,34 +27,48 @@ HISTORY = ("when", "what", "detail")
 def run(options: argparse.Namespace) -> int:
     """0 when it was done."""
     ledgers.contracts_of(options.dataset)  # an unknown dataset is told before anything is asked
-    actions = {"list": _list, "show": _show, "set-aside": _set_aside, "release": _release, "accept": _accept}
+    actions = {
+        "list": _list,
+        "show": _show,
+        "set-aside": _set_aside,
+        "release": _release,
+        "accept": _accept,
+    }
     return actions[options.action](connect(options.environment), options)
 
 
 def _list(deployment: Deployment, options: argparse.Namespace) -> int:
     owners = [contract.dataset for contract in ledgers.contracts_of(options.dataset)]
-    items = [item for owner in (*owners, UNKNOWN_DATASET) for item in ledgers.entries(deployment, owner)]
+    items = [
+        item for owner in (*owners, UNKNOWN_DATASET) for item in ledgers.entries(deployment, owner)
+    ]
     ignored = ledgers.ignored(items)
     if options.status == "ignored":
         views.files(ignored)
         return 0
     views.files(fate for fate in ledgers.fates(items) if options.status in (None, fate.status))
     if ignored and options.status is None:
-        say(f"{counted(len(ignored), 'name')} ignored as no delivery; `slipway files list --status ignored` shows them")
+        say(
+            f"{counted(len(ignored), 'name')} ignored as no delivery; `slipway files list --status ignored` shows them"
+        )
     return 0
 
 
 def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     item = ledgers.one_file(deployment, options.sha256, options.dataset)
     runs = ledgers.runs(deployment, item["dataset"])
-    views.fields(item["file_name"], {name: value for name, value in item.items() if name != "loads"})
+    views.fields(
+        item["file_name"], {name: value for name, value in item.items() if name != "loads"}
+    )
     table("history", HISTORY, sorted(_history(deployment, item, runs)))
     for sentence in _doubts(item, runs):
         say(sentence)
     return 0
 
 
-def _history(deployment: Deployment, item: Item, runs: list[Item]) -> Iterator[tuple[str, str, str]]:
+def _history(
+    deployment: Deployment, item: Item, runs: list[Item]
+) -> Iterator[tuple[str, str, str]]:
     """(time, what, detail) of deliveries, runs and replays of one content, in any order."""
     sha256 = item["sha256"]
     yield item["received_at"], "delivered", item["landing_key"]
@@ -64,9 +78,17 @@ def _history(deployment: Deployment, item: Item, runs: list[Item]) -> Iterator[t
         if other["status"] == "duplicate" and other["sha256"] == sha256:
             yield other["received_at"], "delivered again, not loaded twice", other["landing_key"]
         elif other.get("replay_of") == sha256:
-            yield other["received_at"], f"replayed by {other['sha256'][: ledgers.SHORT_HASH]}", _counts(other)
+            yield (
+                other["received_at"],
+                f"replayed by {other['sha256'][: ledgers.SHORT_HASH]}",
+                _counts(other),
+            )
         elif item.get("replay_of") and other["entry"] == file_entry(item["replay_of"]):
-            yield other["received_at"], f"replays {other['sha256'][: ledgers.SHORT_HASH]}", other["file_name"]
+            yield (
+                other["received_at"],
+                f"replays {other['sha256'][: ledgers.SHORT_HASH]}",
+                other["file_name"],
+            )
     loads = {load["run_id"]: load for load in item.get("loads", [])}
     for each in runs:
         if sha256 in each.get("file_hashes", []):
@@ -110,21 +132,30 @@ def _set_aside(deployment: Deployment, options: argparse.Namespace) -> int:
         )
     moment = timestamp(datetime.now(UTC))
     ledger = FileLedger(deployment.file_ledger)
-    if not ledger.set_aside(item["dataset"], item["sha256"], held="waiting", reason=options.reason, moment=moment):
+    if not ledger.set_aside(
+        item["dataset"], item["sha256"], held="waiting", reason=options.reason, moment=moment
+    ):
         raise PermanentError(_refused(deployment, item, "only a waiting file can be set aside"))
-    say(f"{item['file_name']} is set aside; `slipway files release {item['sha256'][: ledgers.SHORT_HASH]}` undoes it")
+    say(
+        f"{item['file_name']} is set aside; `slipway files release {item['sha256'][: ledgers.SHORT_HASH]}` undoes it"
+    )
     return 0
 
 
 def _first(item: Item) -> str:
     """The run that brought the rows: a rollback of a later backfill or replay would only put them back as they were."""
-    return next((str(load["run_id"]) for load in item.get("loads", []) if stands(load)), item.get("run_id", "RUN_ID"))
+    return next(
+        (str(load["run_id"]) for load in item.get("loads", []) if stands(load)),
+        item.get("run_id", "RUN_ID"),
+    )
 
 
 def _release(deployment: Deployment, options: argparse.Namespace) -> int:
     item = ledgers.one_file(deployment, options.sha256, options.dataset)
     if not FileLedger(deployment.file_ledger).release(item["dataset"], item["sha256"]):
-        raise PermanentError(_refused(deployment, item, "only a file that was set aside can be released"))
+        raise PermanentError(
+            _refused(deployment, item, "only a file that was set aside can be released")
+        )
     say(f"{item['file_name']} waits; `slipway runs start --dataset {item['dataset']}` takes it now")
     return 0
 

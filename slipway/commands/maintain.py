@@ -12,4 +12,6 @@ from slipway.reading import ledgers
 def run(options: argparse.Namespace) -> int:
     """0 when it was done, 1 when it failed."""
     dataset = ledgers.one_contract(options.dataset).dataset
-    return operations.care(connect(options.environment), dataset, {"mode": "maintenance"}, no_wait=options.no_wait)
+    return operations.care(
+        connect(options.environment), dataset, {"mode": "maintenance"}, no_wait=options.no_wait
+    )

@@ -30,11 +30,19 @@ def run(options: argparse.Namespace) -> int:
     return actions[options.action](connect(options.environment), options)
 
 
-def lines(deployment: Deployment, dataset: str, selection: Selection, *, limit: int) -> list[tuple[object, ...]]:
+def lines(
+    deployment: Deployment, dataset: str, selection: Selection, *, limit: int
+) -> list[tuple[object, ...]]:
     """Refused records as they are listed, with as many cells as COLUMNS and who resolved them."""
     found = quarantine_queries.listed(deployment, dataset, selection, limit=limit)
     return [
-        (name, sha256[:SHORT_HASH], *cells, escaped(shortened(str(text or ""), TEXT_SHOWN)), (by or "")[:SHORT_HASH])
+        (
+            name,
+            sha256[:SHORT_HASH],
+            *cells,
+            escaped(shortened(str(text or ""), TEXT_SHOWN)),
+            (by or "")[:SHORT_HASH],
+        )
         for name, sha256, *cells, text, by in found
     ]
 
@@ -60,7 +68,9 @@ def _tell_unpublished(deployment: Deployment, run_id: str, dataset: str | None) 
         return
     columns = "rule_id, status, rows_failed, measured, expected"
     sql = f"select {columns} from processed.{naming.quality_table(item['dataset'])} where run_id = '{run_id}'"  # noqa: S608 - to be shown
-    say(f'run {run_id} failed, so what it refused was not published. Its figures: slipway query "{sql}"')
+    say(
+        f'run {run_id} failed, so what it refused was not published. Its figures: slipway query "{sql}"'
+    )
 
 
 def _selection(deployment: Deployment, options: argparse.Namespace, *, resolved: bool) -> Selection:
@@ -74,7 +84,9 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     item = ledgers.one_file(deployment, options.sha256, options.dataset)
     found = quarantine_queries.record(deployment, item["dataset"], item["sha256"], options.record)
     if not found:
-        raise PermanentError(f"record {options.record} of {item['file_name']} ({item['sha256']}) is not in quarantine")
+        raise PermanentError(
+            f"record {options.record} of {item['file_name']} ({item['sha256']}) is not in quarantine"
+        )
     _, _, text, run_id, version, resolved_by, resolved_at = found[0]
     table(
         f"record {options.record} of {item['file_name']}",
@@ -106,7 +118,9 @@ def _export(deployment: Deployment, options: argparse.Namespace) -> int:
     return 0
 
 
-def _export_of(deployment: Deployment, contract: Contract, selection: Selection, folder: Path) -> Iterator[Path]:
+def _export_of(
+    deployment: Deployment, contract: Contract, selection: Selection, folder: Path
+) -> Iterator[Path]:
     by_file = quarantine_queries.references(deployment, contract.dataset, selection)
     if not by_file:
         return
@@ -128,7 +142,9 @@ def _contract(deployment: Deployment, dataset: str | None, file: str | None) -> 
 def _warn_of_personal_data(contract: Contract) -> None:
     if contract.protected_columns:
         names = ", ".join(column.name for column in contract.protected_columns)
-        warn(f"these files hold personal data of {contract.dataset} in clear ({names}); delete them once replayed")
+        warn(
+            f"these files hold personal data of {contract.dataset} in clear ({names}); delete them once replayed"
+        )
 
 
 def _replay(deployment: Deployment, options: argparse.Namespace) -> int:
@@ -155,21 +171,30 @@ def _judge_anew(deployment: Deployment, options: argparse.Namespace) -> int:
 def _send_corrections(deployment: Deployment, options: argparse.Namespace) -> int:
     given = [Path(name) for name in options.files]
     corrections = [
-        replay.correction(deployment, path, origin=options.origin, dataset=options.dataset) for path in given
+        replay.correction(deployment, path, origin=options.origin, dataset=options.dataset)
+        for path in given
     ]
     watch = Stopwatch()
-    known = {fate.delivery for each in corrections for fate in ledgers.files(deployment, each.dataset)}
+    known = {
+        fate.delivery for each in corrections for fate in ledgers.files(deployment, each.dataset)
+    }
     following = progress.begin(deployment, lambda step: progress.tell(step, watch))
     for each in corrections:
         replay.send(deployment, each)
-        watch.say(f"sent {counted(len(each.rows), 'record')} for {each.origin['file_name']} as {each.landing_key}")
+        watch.say(
+            f"sent {counted(len(each.rows), 'record')} for {each.origin['file_name']} as {each.landing_key}"
+        )
     if options.no_wait:
         return 0
     return max([_fate(deployment, following, each, known) for each in corrections])
 
 
-def _fate(deployment: Deployment, watch: progress.Watch, sent: replay.Correction, known: set[str]) -> int:
-    outcome = progress.until_fates(watch, dataset=sent.dataset, awaited={sent.landing_key}, known=known)
+def _fate(
+    deployment: Deployment, watch: progress.Watch, sent: replay.Correction, known: set[str]
+) -> int:
+    outcome = progress.until_fates(
+        watch, dataset=sent.dataset, awaited={sent.landing_key}, known=known
+    )
     own = [fate for fate in outcome.fates if fate.landing_key == sent.landing_key]
     views.files(own)
     views.failures(deployment, outcome.failed_executions)

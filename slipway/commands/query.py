@@ -45,7 +45,9 @@ def _list(engine: samples.Engine) -> int:
 
 def _sql(engine: samples.Engine, text: str | None) -> str:
     if text is None:
-        raise PermanentError("give a SELECT, or the name of a sample query; `slipway query --list` shows them")
+        raise PermanentError(
+            "give a SELECT, or the name of a sample query; `slipway query --list` shows them"
+        )
     return samples.find(engine, text).sql if samples.is_name(text) else text
 
 
@@ -54,7 +56,9 @@ def _show(answer: Answer, limit: int) -> None:
         say("done; the statement has no rows to show")
         return
     rows = answer.rows[:limit] if limit > 0 else answer.rows
-    laid_out = terminal_table.lay_out(Answer(columns=answer.columns, rows=rows), width=console.width)
+    laid_out = terminal_table.lay_out(
+        Answer(columns=answer.columns, rows=rows), width=console.width
+    )
     header, *lines = laid_out.lines
     console.print(header, style="bold", markup=False, soft_wrap=True)
     for line in lines:
@@ -66,7 +70,11 @@ def _show(answer: Answer, limit: int) -> None:
 def _notes(answer: Answer, rows: int, left_out: tuple[str, ...]) -> list[str]:
     notes = [counted(len(answer.rows), "row")]
     if rows < len(answer.rows):
-        notes = [f"{rows:,} of {len(answer.rows):,} rows; --rows 0 shows all, --output FILE keeps all"]
+        notes = [
+            f"{rows:,} of {len(answer.rows):,} rows; --rows 0 shows all, --output FILE keeps all"
+        ]
     if left_out:
-        notes.append(f"no room for {counted(len(left_out), 'column')}: {', '.join(left_out)}; --output FILE keeps all")
+        notes.append(
+            f"no room for {counted(len(left_out), 'column')}: {', '.join(left_out)}; --output FILE keeps all"
+        )
     return notes

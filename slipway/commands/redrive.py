@@ -22,11 +22,21 @@ def run(options: argparse.Namespace) -> int:
     return int(bool(stay))
 
 
-def _results(deployment: Deployment, only: str | None, *, plan: bool) -> Iterator[tuple[str, Redriven]]:
+def _results(
+    deployment: Deployment, only: str | None, *, plan: bool
+) -> Iterator[tuple[str, Redriven]]:
     for name, url in dead_letters.queues(deployment, only).items():
-        yield name, dead_letters.peek(deployment, url) if plan else dead_letters.redrive(deployment, name, url)
+        yield (
+            name,
+            dead_letters.peek(deployment, url)
+            if plan
+            else dead_letters.redrive(deployment, name, url),
+        )
     if only in (None, ANNOUNCEMENTS):
-        yield ANNOUNCEMENTS, announcements.peek(deployment) if plan else announcements.redrive(deployment)
+        yield (
+            ANNOUNCEMENTS,
+            announcements.peek(deployment) if plan else announcements.redrive(deployment),
+        )
 
 
 def _show(name: str, result: Redriven, *, plan: bool) -> None:

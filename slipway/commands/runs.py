@@ -15,7 +15,10 @@ from slipway.deployment import Deployment, connect
 from slipway.reading import executions, ledgers
 from slipway.showing import run_view, views
 
-GATE_REFUSALS = ("ReconciliationFailed", "QuarantineLimitExceeded")  # the same figures would be refused again
+GATE_REFUSALS = (
+    "ReconciliationFailed",
+    "QuarantineLimitExceeded",
+)  # the same figures would be refused again
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,9 +51,13 @@ def _start(deployment: Deployment, options: argparse.Namespace) -> int:
 def _retry(deployment: Deployment, options: argparse.Namespace) -> int:
     item = ledgers.one_run(deployment, options.run_id, options.dataset)
     if item["status"] != "failed":
-        raise PermanentError(f"run {options.run_id} is {item['status']}; only a failed run can be retried")
+        raise PermanentError(
+            f"run {options.run_id} is {item['status']}; only a failed run can be retried"
+        )
     if not _works_on_files(item):
-        raise PermanentError(f"run {options.run_id} is care of mode {item['mode']!r}; {_AGAIN[item['mode']]}")
+        raise PermanentError(
+            f"run {options.run_id} is care of mode {item['mode']!r}; {_AGAIN[item['mode']]}"
+        )
     step = options.step or _failed_step(deployment, item)
     say(f"run {options.run_id} goes on from {step}")
     resume = {"run_id": options.run_id, "from": step}
@@ -94,7 +101,9 @@ def _rollback(deployment: Deployment, options: argparse.Namespace) -> int:
     views.runs(item["dataset"], undone)
     _show_snapshots(undone)
     _show_files(undone)
-    confirm(options.run_id, "Every table goes back to its snapshot before this run.", yes=options.yes)
+    confirm(
+        options.run_id, "Every table goes back to its snapshot before this run.", yes=options.yes
+    )
     request = {"mode": "rollback", "run_id": options.run_id, "with_later": options.with_later}
     return operations.care(deployment, item["dataset"], request, no_wait=options.no_wait)
 
@@ -107,7 +116,9 @@ def _undone(deployment: Deployment, item: Item, *, with_later: bool) -> list[Ite
             " that succeeded can be rolled back"
         )
     # Later is what ended later: a run that was retried has an old id and a late end (lambdas/hold_dataset/rollback.py).
-    every = [each for each in ledgers.runs(deployment, item["dataset"]) if each["status"] == "succeeded"]
+    every = [
+        each for each in ledgers.runs(deployment, item["dataset"]) if each["status"] == "succeeded"
+    ]
     since = sorted((each for each in every if each["ended_at"] >= item["ended_at"]), key=_ended_at)
     if erasures := [str(each["run_id"]) for each in since if each["mode"] == "erasure"]:
         raise PermanentError(
@@ -116,8 +127,12 @@ def _undone(deployment: Deployment, item: Item, *, with_later: bool) -> list[Ite
         )
     undone = [each for each in since if _works_on_files(each)]
     if len(undone) > 1 and not with_later:
-        later = ", ".join(str(each["run_id"]) for each in undone if each["run_id"] != item["run_id"])
-        raise PermanentError(f"later runs built on {item['run_id']}: {later}; --with-later rolls them back, too")
+        later = ", ".join(
+            str(each["run_id"]) for each in undone if each["run_id"] != item["run_id"]
+        )
+        raise PermanentError(
+            f"later runs built on {item['run_id']}: {later}; --with-later rolls them back, too"
+        )
     return undone
 
 
@@ -130,7 +145,9 @@ def _show_files(undone: list[Item]) -> None:
     loads = [each for each in undone if each.get("mode", "load") == "load"]
     if loads:
         files = sum(int(each.get("file_count", 0)) for each in loads)
-        say(f"{counted(files, 'file')} will be set aside; `slipway files release SHA` lets one be loaded again.")
+        say(
+            f"{counted(files, 'file')} will be set aside; `slipway files release SHA` lets one be loaded again."
+        )
     if len(loads) < len(undone):
         say("Files of a backfill or replay stay loaded, with the counts of the load before it.")
 

@@ -28,9 +28,13 @@ def run(_options: argparse.Namespace) -> int:
         cloud = bring_up(watch)
     else:
         cloud = running
-        watch.say(f"the embedded AWS runs at {cloud.endpoint}; the application is deployed into it again, data stay")
+        watch.say(
+            f"the embedded AWS runs at {cloud.endpoint}; the application is deployed into it again, data stay"
+        )
         _deploy(cloud, watch)
-    console.print(f"\nThe embedded AWS answers at {cloud.endpoint}, SFTP at 127.0.0.1:{cloud.sftp_port}. Next:")
+    console.print(
+        f"\nThe embedded AWS answers at {cloud.endpoint}, SFTP at 127.0.0.1:{cloud.sftp_port}. Next:"
+    )
     console.print("  slipway upload --dataset sales_records FILE")
     console.print('  slipway query "select * from curated.sales_by_month_item limit 5"')
     console.print("  slipway down")

@@ -41,7 +41,9 @@ def run(options: argparse.Namespace) -> int:
     views.files(outcome.fates)
     views.failures(deployment, outcome.failed_executions)
     _hint(outcome, options.dataset)
-    refused = [fate for fate in outcome.fates if fate.landing_key in keys and fate.status not in LOADED]
+    refused = [
+        fate for fate in outcome.fates if fate.landing_key in keys and fate.status not in LOADED
+    ]
     for fate in refused:
         say(f"{fate.file_name} was not loaded ({fate.status}); next: {_next_step(fate)}")
     return int(bool(outcome.failed_executions or refused))
@@ -58,7 +60,9 @@ def _next_step(fate: ledgers.FileFate) -> str:
 def _hint(outcome: progress.Outcome, dataset: str) -> None:
     refused = sum(fate.rows_quarantined or 0 for fate in outcome.fates)
     if refused:
-        say(f"{counted(refused, 'row')} in quarantine; next: slipway quarantine list --dataset {dataset}")
+        say(
+            f"{counted(refused, 'row')} in quarantine; next: slipway quarantine list --dataset {dataset}"
+        )
 
 
 def _require_delivery(file: Path, contract: model.Contract) -> None:

@@ -14,7 +14,11 @@ from slipway.reading import executions, ledgers, warehouse
 from slipway.showing import views
 
 HEADERS = ("table", "loaded", "rows loaded", "measure", "lake", "warehouse")
-WORK = ("Prepare", "Load", "Conclude")  # states of warehouse_load.asl.json; the others wait and look
+WORK = (
+    "Prepare",
+    "Load",
+    "Conclude",
+)  # states of warehouse_load.asl.json; the others wait and look
 LOADED: dict[LoadExtent, str] = {
     "none": "nothing: it was up to date",
     "periods": "touched periods",
@@ -36,7 +40,9 @@ def run(options: argparse.Namespace) -> int:
     watch.say(f"started {arn}")
     if options.no_wait:
         return 0
-    ending = executions.wait(deployment, arn, lambda step: progress.tell(step, watch) if step.name in WORK else None)
+    ending = executions.wait(
+        deployment, arn, lambda step: progress.tell(step, watch) if step.name in WORK else None
+    )
     return _told(deployment, ending, contract.dataset)
 
 
@@ -45,7 +51,11 @@ def _told(deployment: Deployment, ending: executions.Ending, dataset: str) -> in
         views.failures(deployment, [ending.execution])
         say("a load is one transaction: either all of it is in the warehouse, or nothing")
         return 1
-    lines = [line for loaded in WarehouseServed.from_json(ending.output).tables for line in _lines(loaded)]
+    lines = [
+        line
+        for loaded in WarehouseServed.from_json(ending.output).tables
+        for line in _lines(loaded)
+    ]
     table(f"{dataset} in the warehouse", HEADERS, lines, right=[2, 4, 5])
     return 0
 

@@ -44,7 +44,9 @@ def newest(deployment: Deployment, limit: int) -> list[Announced]:
 
 def _announced(deployment: Deployment, execution: dict[str, Any]) -> Announced:
     content = json.loads(execution.get("input") or "{}")
-    content |= _digest(deployment, execution["executionArn"]) if content.get("topic") == "rejected" else {}
+    content |= (
+        _digest(deployment, execution["executionArn"]) if content.get("topic") == "rejected" else {}
+    )
     return Announced(
         started_at=execution["startDate"],
         fate=FATES.get(execution["status"], execution["status"].lower()),
@@ -66,4 +68,6 @@ def _digest(deployment: Deployment, execution_arn: str) -> dict[str, Any]:
 
 def _history(deployment: Deployment, execution_arn: str) -> Iterable[dict[str, Any]]:
     pages = deployment.client("stepfunctions").get_paginator("get_execution_history")
-    return (event for page in pages.paginate(executionArn=execution_arn) for event in page["events"])
+    return (
+        event for page in pages.paginate(executionArn=execution_arn) for event in page["events"]
+    )

@@ -60,7 +60,9 @@ def check_target(target: Path) -> None:
     Raises NotWritable on another suffix than .csv and .parquet, and when the folder is not there.
     """
     if target.suffix.lower() not in SUFFIXES:
-        raise NotWritable(f"{target} ends with neither of {' and '.join(SUFFIXES)}, so its format is unknown")
+        raise NotWritable(
+            f"{target} ends with neither of {' and '.join(SUFFIXES)}, so its format is unknown"
+        )
     if not target.absolute().parent.is_dir():
         raise NotWritable(f"the folder {target.parent} is not there; make it, or write elsewhere")
 
@@ -96,7 +98,9 @@ def _table(answer: Answer) -> pyarrow.Table:
     arrays = []
     for column, cells in zip(answer.columns, values, strict=True):
         kind, plain = _kind(column.type)
-        arrays.append(pyarrow.array([None if cell is None else plain(cell) for cell in cells], type=kind))
+        arrays.append(
+            pyarrow.array([None if cell is None else plain(cell) for cell in cells], type=kind)
+        )
     return pyarrow.Table.from_arrays(arrays, names=[column.name for column in answer.columns])
 
 

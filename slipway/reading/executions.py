@@ -20,7 +20,9 @@ OUTPUT_OF = {
     "warehouse": "WarehouseLoadStateMachineArn",
 }
 POLL_SECONDS = 1.0
-PATIENCE_SECONDS = 6 * 60 * 60  # longer than two Glue jobs by config/*.yaml and what is served may take
+PATIENCE_SECONDS = (
+    6 * 60 * 60
+)  # longer than two Glue jobs by config/*.yaml and what is served may take
 WORTH_A_LINE_SECONDS = 0.05
 MAP_ENTERED, MAP_FAILED, MAP_EXITED = "MapStateEntered", "MapStateFailed", "MapStateExited"
 LARGEST_INPUT_BYTES = 256 * 1024  # Step Functions service quotas: input of an execution
@@ -63,7 +65,9 @@ class Ending:
         return self.status == "SUCCEEDED"
 
 
-def executions(deployment: Deployment, *, machine: Machine = "run", status: str | None = None) -> list[dict[str, Any]]:
+def executions(
+    deployment: Deployment, *, machine: Machine = "run", status: str | None = None
+) -> list[dict[str, Any]]:
     """Executions of a state machine, oldest first; all of them, or those with this status."""
     pages = deployment.client("stepfunctions").get_paginator("list_executions")
     wanted = {"stateMachineArn": deployment.output(OUTPUT_OF[machine])}
@@ -75,7 +79,9 @@ def executions(deployment: Deployment, *, machine: Machine = "run", status: str 
 def steps(deployment: Deployment, execution_arn: str) -> list[Step]:
     """The states that an execution has entered, in order; those within a Map are part of it."""
     pages = deployment.client("stepfunctions").get_paginator("get_execution_history")
-    events = [event for page in pages.paginate(executionArn=execution_arn) for event in page["events"]]
+    events = [
+        event for page in pages.paginate(executionArn=execution_arn) for event in page["events"]
+    ]
     return list(_steps(execution_arn, events))
 
 
@@ -85,10 +91,15 @@ def _steps(execution_arn: str, events: list[dict[str, Any]]) -> Iterator[Step]:
     for event in events:
         kind = event["type"]
         if kind.endswith("StateEntered") and not in_map:
-            entered, in_map = (event["stateEnteredEventDetails"]["name"], event["timestamp"]), kind == MAP_ENTERED
+            entered, in_map = (
+                (event["stateEnteredEventDetails"]["name"], event["timestamp"]),
+                kind == MAP_ENTERED,
+            )
         elif kind.endswith("StateExited") and entered and (not in_map or kind == MAP_EXITED):
             seconds = (event["timestamp"] - entered[1]).total_seconds()
-            yield Step(execution=execution_arn, name=entered[0], entered_at=entered[1], seconds=seconds)
+            yield Step(
+                execution=execution_arn, name=entered[0], entered_at=entered[1], seconds=seconds
+            )
             entered, in_map = None, False
         elif kind == MAP_FAILED:
             in_map = False
@@ -127,7 +138,11 @@ def wait(deployment: Deployment, arn: str, on_step: Callable[[Step], None]) -> E
             on_step(step)
         told = len(done)
         if found["status"] != "RUNNING":
-            return Ending(execution=arn, status=found["status"], output=json.loads(found.get("output") or "{}"))
+            return Ending(
+                execution=arn,
+                status=found["status"],
+                output=json.loads(found.get("output") or "{}"),
+            )
         if time.monotonic() > deadline:
             raise NotEnded(
                 f"{arn} still runs after {PATIENCE_SECONDS // 60} minutes; `slipway runs list` shows its end"

@@ -30,7 +30,9 @@ def with_databases(sql: str, environment: str) -> str:
     """Spell out the zone shorthands: `curated.t` becomes `slipway_<environment>_curated.t`, but not inside a text."""
 
     def spelled(found: re.Match[str]) -> str:
-        zone: Any = found.group(1)  # one of naming.Zone by the pattern, or nothing for a text literal
+        zone: Any = found.group(
+            1
+        )  # one of naming.Zone by the pattern, or nothing for a text literal
         return f"{naming.database(environment, zone)}." if zone else found.group()
 
     return ZONE_REFERENCE.sub(spelled, sql)
@@ -71,7 +73,9 @@ def query(deployment: Deployment, sql: str) -> pandas.DataFrame:
     except awswrangler.exceptions.QueryFailed as error:
         raise QueryFailed(str(error)) from error
     except awswrangler.exceptions.QueryCancelled as error:
-        raise QueryFailed(f"cancelled: {error}; ask for fewer columns or a shorter period") from error
+        raise QueryFailed(
+            f"cancelled: {error}; ask for fewer columns or a shorter period"
+        ) from error
 
 
 def answer(deployment: Deployment, sql: str) -> Answer:
@@ -81,13 +85,19 @@ def answer(deployment: Deployment, sql: str) -> Answer:
     """
     found = query(deployment, sql)
     execution = found.query_metadata["QueryExecutionId"]  # awswrangler's attribute
-    described = deployment.client("athena").get_query_results(QueryExecutionId=execution, MaxResults=1)
+    described = deployment.client("athena").get_query_results(
+        QueryExecutionId=execution, MaxResults=1
+    )
     columns = described["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
     return Answer(columns=tuple(_column(column) for column in columns), rows=plain(found))
 
 
 def _column(info: dict[str, Any]) -> Column:
-    kind = f"decimal({info['Precision']},{info['Scale']})" if info["Type"] == "decimal" else info["Type"]
+    kind = (
+        f"decimal({info['Precision']},{info['Scale']})"
+        if info["Type"] == "decimal"
+        else info["Type"]
+    )
     return Column(name=info["Name"], type=kind)
 
 

@@ -16,7 +16,9 @@ from contracts.model import Contract
 from pipeline.ledger import RUN_PREFIX, UNKNOWN_DATASET, Item, RunLedger, file_entry
 from slipway.deployment import Deployment
 
-IN_TABLES = frozenset({"loaded", "claimed"})  # claimed: a backfill or replay loads again what was loaded
+IN_TABLES = frozenset(
+    {"loaded", "claimed"}
+)  # claimed: a backfill or replay loads again what was loaded
 ENDED = frozenset({"loaded", "duplicate", "rejected", "set_aside", "incomplete"})
 SHORT_HASH = 12  # characters by which people are shown a content; any unique beginning names it
 SHORTEST_HASH = 6
@@ -97,7 +99,9 @@ def one_contract(dataset: str | None) -> Contract:
     """
     found = contracts_of(dataset)
     if len(found) != 1:
-        raise NotFound(f"name the dataset with --dataset; there are: {', '.join(model.datasets()) or 'none'}")
+        raise NotFound(
+            f"name the dataset with --dataset; there are: {', '.join(model.datasets()) or 'none'}"
+        )
     return found[0]
 
 
@@ -113,18 +117,28 @@ def one_run(deployment: Deployment, run_id: str, dataset: str | None) -> Item:
 def one_file(deployment: Deployment, sha256: str, dataset: str | None) -> Item:
     """The one content whose hash begins with `sha256`, of the dataset that was named or of any. Raises NotFound."""
     if len(sha256) < SHORTEST_HASH:
-        raise NotFound(f"{sha256!r} is too short for a hash; give at least {SHORTEST_HASH} characters")
+        raise NotFound(
+            f"{sha256!r} is too short for a hash; give at least {SHORTEST_HASH} characters"
+        )
     found = [
         item
         for contract in contracts_of(dataset)
-        for item in _entries(deployment.file_ledger, contract.dataset, prefix=file_entry(sha256.lower()))
+        for item in _entries(
+            deployment.file_ledger, contract.dataset, prefix=file_entry(sha256.lower())
+        )
     ]
     if len(found) == 1:
         return found[0]
     if not found:
-        raise NotFound(f"no accepted file has a hash that begins with {sha256!r}; `slipway files list` shows all")
-    places = ", ".join(f"{item['dataset']} {item['sha256']} ({item['file_name']})" for item in found)
-    raise NotFound(f"{sha256!r} names {len(found)} files: {places}; give more characters, or --dataset")
+        raise NotFound(
+            f"no accepted file has a hash that begins with {sha256!r}; `slipway files list` shows all"
+        )
+    places = ", ".join(
+        f"{item['dataset']} {item['sha256']} ({item['file_name']})" for item in found
+    )
+    raise NotFound(
+        f"{sha256!r} names {len(found)} files: {places}; give more characters, or --dataset"
+    )
 
 
 def _entries(table: Any, dataset: str, *, prefix: str = "") -> list[dict[str, Any]]:
@@ -142,11 +156,15 @@ def _entries(table: Any, dataset: str, *, prefix: str = "") -> list[dict[str, An
 
 
 def _in_order(items: Iterable[Item]) -> list[FileFate]:
-    return sorted((_fate(item) for item in items), key=lambda fate: (fate.received_at, fate.file_name))
+    return sorted(
+        (_fate(item) for item in items), key=lambda fate: (fate.received_at, fate.file_name)
+    )
 
 
 def _fate(item: dict[str, Any]) -> FileFate:
-    counts = item if item["status"] in IN_TABLES else {}  # ledgers before loads were kept left them on a file set aside
+    counts = (
+        item if item["status"] in IN_TABLES else {}
+    )  # ledgers before loads were kept left them on a file set aside
     return FileFate(
         entry=item["entry"],
         dataset=item["dataset"],

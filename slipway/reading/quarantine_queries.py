@@ -63,7 +63,9 @@ class Reference:
     reasons: str
 
 
-def listed(deployment: Deployment, dataset: str, selection: Selection, *, limit: int) -> list[tuple[Any, ...]]:
+def listed(
+    deployment: Deployment, dataset: str, selection: Selection, *, limit: int
+) -> list[tuple[Any, ...]]:
     """(file name, hash, record number, rules, reasons, text, resolved by) of refused records, newest file first."""
     return lake.rows_if_loaded(
         deployment,
@@ -90,7 +92,9 @@ def open_by_file(deployment: Deployment, dataset: str) -> dict[str, int]:
     return {str(sha256): int(rows) for sha256, rows in lake.rows_if_loaded(deployment, sql)}
 
 
-def references(deployment: Deployment, dataset: str, selection: Selection) -> dict[str, list[Reference]]:
+def references(
+    deployment: Deployment, dataset: str, selection: Selection
+) -> dict[str, list[Reference]]:
     """The selected records by the hash of their file, each file's in the order of its records."""
     sql = f"""
         select {SOURCE_SHA256}, {SOURCE_ROW}, array_join({REASONS}, '{SEPARATOR}')
@@ -100,7 +104,9 @@ def references(deployment: Deployment, dataset: str, selection: Selection) -> di
     """  # noqa: S608 - as above
     found: dict[str, list[Reference]] = {}
     for sha256, row, reasons in lake.rows_if_loaded(deployment, sql):
-        found.setdefault(str(sha256), []).append(Reference(sha256=str(sha256), row=int(row), reasons=str(reasons)))
+        found.setdefault(str(sha256), []).append(
+            Reference(sha256=str(sha256), row=int(row), reasons=str(reasons))
+        )
     return found
 
 

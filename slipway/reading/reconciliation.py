@@ -37,11 +37,15 @@ class Reconciliation:
     differences: tuple[str, ...]
 
 
-def reconcile(deployment: Deployment, contract: Contract, accepted: Iterable[Path]) -> Reconciliation:
+def reconcile(
+    deployment: Deployment, contract: Contract, accepted: Iterable[Path]
+) -> Reconciliation:
     """Reconcile the files of this deployment's only runs; `accepted` are the files that were registered."""
     names = [column.name for column in contract.control_columns]
     inputs = independent_count.delivered(accepted, contract)
-    runs = [item for item in ledgers.runs(deployment, contract.dataset) if item["status"] == "succeeded"]
+    runs = [
+        item for item in ledgers.runs(deployment, contract.dataset) if item["status"] == "succeeded"
+    ]
     parts = [_ledger_line(part, runs, names) for part in PARTS]
     processed = _processed_line(deployment, contract.dataset, names)
     curated = {model.name: curated_sums.in_lake(deployment, model) for model in contract.curated}
@@ -54,7 +58,11 @@ def reconcile(deployment: Deployment, contract: Contract, accepted: Iterable[Pat
         *(_line(f"Athena: curated {name}", sums, names) for name, sums in curated.items()),
         *(_line(f"warehouse: curated {name}", sums, names) for name, sums in copies.items()),
     ]
-    files = Line(label="files, as delivered", rows=inputs.rows, totals=tuple(inputs.totals[name] for name in names))
+    files = Line(
+        label="files, as delivered",
+        rows=inputs.rows,
+        totals=tuple(inputs.totals[name] for name in names),
+    )
     differences = (*_differences(names, files, parts, tables), *_of_copies(curated, copies))
     return Reconciliation(lines=(files, *parts, *tables), differences=differences)
 
@@ -69,7 +77,11 @@ def _processed_line(deployment: Deployment, dataset: str, names: Sequence[str]) 
     sums = ", ".join(f"sum({name})" for name in names)
     answer = lake.query(deployment, f"select count(*), {sums} from processed.{dataset}")  # noqa: S608 - contract names
     first = answer.iloc[0].tolist()
-    return Line(label=f"Athena: processed {dataset}", rows=int(first[0]), totals=tuple(_money(x) for x in first[1:]))
+    return Line(
+        label=f"Athena: processed {dataset}",
+        rows=int(first[0]),
+        totals=tuple(_money(x) for x in first[1:]),
+    )
 
 
 def _line(label: str, sums: Sums, names: Sequence[str]) -> Line:
@@ -80,7 +92,9 @@ def _money(value: object) -> Decimal:
     return Decimal(str(value)) if value is not None else Decimal(0)
 
 
-def _differences(names: Sequence[str], files: Line, parts: Sequence[Line], tables: Sequence[Line]) -> Iterable[str]:
+def _differences(
+    names: Sequence[str], files: Line, parts: Sequence[Line], tables: Sequence[Line]
+) -> Iterable[str]:
     accounted = sum(part.rows or 0 for part in parts)
     if files.rows != accounted:
         yield f"{files.rows} rows were delivered, the ledger accounts for {accounted}"
@@ -93,7 +107,10 @@ def _differences(names: Sequence[str], files: Line, parts: Sequence[Line], table
         if files.totals[position] != total:
             yield f"{name}: {files.totals[position]} was delivered, the ledger accounts for {total}"
         for table in tables:
-            if table.totals[position] is not None and table.totals[position] != loaded.totals[position]:
+            if (
+                table.totals[position] is not None
+                and table.totals[position] != loaded.totals[position]
+            ):
                 yield f"{name}: the ledger says {loaded.totals[position]}, {table.label} has {table.totals[position]}"
 
 

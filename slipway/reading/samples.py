@@ -31,7 +31,11 @@ class Sample:
 
 def samples(engine: Engine, root: Path = SQL) -> tuple[Sample, ...]:
     """Every sample query of an engine, by dataset and name."""
-    files = [file for dataset in model.datasets() for file in sorted((root / engine / dataset).glob("*.sql"))]
+    files = [
+        file
+        for dataset in model.datasets()
+        for file in sorted((root / engine / dataset).glob("*.sql"))
+    ]
     return tuple(_sample(file) for file in files)
 
 
@@ -40,7 +44,9 @@ def _sample(file: Path) -> Sample:
     for zone in ("processed", "curated"):
         text = text.replace(f"{{{zone}}}", zone)
     return Sample(
-        name=f"{file.parent.name}/{file.stem}", description=text.partition("\n")[0].removeprefix("-- "), sql=text
+        name=f"{file.parent.name}/{file.stem}",
+        description=text.partition("\n")[0].removeprefix("-- "),
+        sql=text,
     )
 
 
@@ -59,8 +65,12 @@ def find(engine: Engine, name: str, root: Path = SQL) -> Sample:
     if len(found) == 1:
         return found[0]
     if found:
-        raise UnknownSample(f"{name!r} is in several datasets: {', '.join(sample.name for sample in found)}")
+        raise UnknownSample(
+            f"{name!r} is in several datasets: {', '.join(sample.name for sample in found)}"
+        )
     close = difflib.get_close_matches(name, [sample.name for sample in known], n=1, cutoff=0.4)
     meant = f"; did you mean {close[0]!r}?" if close else ""
     names = ", ".join(sample.name for sample in known) or "none"
-    raise UnknownSample(f"no sample query for {engine} has the name {name!r}{meant} There are: {names}")
+    raise UnknownSample(
+        f"no sample query for {engine} has the name {name!r}{meant} There are: {names}"
+    )

@@ -17,7 +17,9 @@ from slipway.deployment import Deployment
 from slipway.reading.answers import Answer, Column
 
 POLL_SECONDS = 0.3
-PATIENCE_SECONDS = 60 * 60  # as long as the workgroup lets a query run: max_query_execution_time in stacks/warehouse.py
+PATIENCE_SECONDS = (
+    60 * 60
+)  # as long as the workgroup lets a query run: max_query_execution_time in stacks/warehouse.py
 WORKGROUP, DATABASE = "WarehouseWorkgroupName", "WarehouseDatabaseName"
 DENIED = "permission denied"  # in Redshift's message; everybody signs in as themselves and begins without grants
 GRANT = (
@@ -60,7 +62,10 @@ def query(deployment: Deployment, sql: str) -> Answer:
     pages = list(_pages(client, statement))
     columns = tuple(_column(item) for item in pages[0]["ColumnMetadata"])
     records = [record for page in pages for record in page["Records"]]
-    rows = [tuple(_value(field, column) for field, column in zip(r, columns, strict=True)) for r in records]
+    rows = [
+        tuple(_value(field, column) for field, column in zip(r, columns, strict=True))
+        for r in records
+    ]
     return Answer(columns=columns, rows=rows)
 
 
@@ -86,14 +91,18 @@ def _ended(client: Any, statement: str) -> dict[str, Any]:
     try:
         while (described := client.describe_statement(Id=statement))["Status"] not in ENDED:
             if time.monotonic() > deadline:
-                raise StatementFailed(f"no answer after {PATIENCE_SECONDS // 60} minutes; statement {statement}")
+                raise StatementFailed(
+                    f"no answer after {PATIENCE_SECONDS // 60} minutes; statement {statement}"
+                )
             time.sleep(POLL_SECONDS)
     except (KeyboardInterrupt, StatementFailed):
         client.cancel_statement(Id=statement)
         raise
     if described["Status"] != "FINISHED":
         reason = described.get("Error") or f"it was {described['Status'].lower()}"
-        raise StatementFailed(f"{reason} (statement {statement}){GRANT if DENIED in reason.lower() else ''}")
+        raise StatementFailed(
+            f"{reason} (statement {statement}){GRANT if DENIED in reason.lower() else ''}"
+        )
     return dict(described)
 
 

@@ -60,10 +60,15 @@ def show_table(comparison: Comparison) -> None:
     if not comparison.changes:
         say(f"{versions}: nothing changed")
         return
-    rows = ([item.impact, item.field, _short(item.old), _short(item.new), item.why] for item in comparison.changes)
+    rows = (
+        [item.impact, item.field, _short(item.old), _short(item.new), item.why]
+        for item in comparison.changes
+    )
     table(versions, ("impact", "field", "old", "new", "why"), rows)
     _show_plan(comparison.plan)
-    say(f"all in all {comparison.impact}: the least version that may carry this is {comparison.least_version}")
+    say(
+        f"all in all {comparison.impact}: the least version that may carry this is {comparison.least_version}"
+    )
 
 
 def _show_plan(found: Plan) -> None:
@@ -72,7 +77,11 @@ def _show_plan(found: Plan) -> None:
         for step in found.steps
     )
     if found.steps:
-        table("what brings the tables in line", ("step", "tables", "partitions", "how", "because of"), rows)
+        table(
+            "what brings the tables in line",
+            ("step", "tables", "partitions", "how", "because of"),
+            rows,
+        )
     else:
         say("the tables stay as they are: no backfill")
     for warning in found.warnings:

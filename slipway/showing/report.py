@@ -35,8 +35,13 @@ def collect(deployment: Deployment, dataset: str) -> page_data.PageData:
     published = report_health.has_published(runs)
     return page_data.PageData(
         dashboard=dashboard,
-        cubes=tuple(_cube(deployment, dashboard, source, published=published) for source in dashboard.sources),
-        data_through=_newest_date(deployment, contract, dashboard.kpis.source) if published else None,
+        cubes=tuple(
+            _cube(deployment, dashboard, source, published=published)
+            for source in dashboard.sources
+        ),
+        data_through=_newest_date(deployment, contract, dashboard.kpis.source)
+        if published
+        else None,
         written_at=datetime.now(UTC),
         environment=deployment.environment,
         health=report_health.health(deployment, contract, runs),
@@ -45,10 +50,14 @@ def collect(deployment: Deployment, dataset: str) -> page_data.PageData:
 
 def with_dashboard() -> tuple[str, ...]:
     """The datasets that have a dashboard."""
-    return tuple(name for name in model.datasets() if (DATASETS / name / authoring.DASHBOARD_FILE).is_file())
+    return tuple(
+        name for name in model.datasets() if (DATASETS / name / authoring.DASHBOARD_FILE).is_file()
+    )
 
 
-def _cube(deployment: Deployment, dashboard: Dashboard, source: str, *, published: bool) -> cube.Cube:
+def _cube(
+    deployment: Deployment, dashboard: Dashboard, source: str, *, published: bool
+) -> cube.Cube:
     rows = lake.rows(deployment, queries.cube_query(dashboard, source)) if published else []
     return cube.build(dashboard, source, rows)
 

@@ -33,7 +33,10 @@ LONGEST_EXPLANATION = 240  # characters of an error; the ledger keeps all of it
 
 def has_published(runs: Iterable[Item]) -> bool:
     """Whether a run has ever moved the tables: before, there is nothing to ask Athena for."""
-    return any(run["status"] in ("succeeded", "rolled_back") and works_on_files(run["mode"]) for run in runs)
+    return any(
+        run["status"] in ("succeeded", "rolled_back") and works_on_files(run["mode"])
+        for run in runs
+    )
 
 
 def health(deployment: Deployment, contract: Contract, runs: Sequence[Item]) -> Health:
@@ -46,17 +49,24 @@ def health(deployment: Deployment, contract: Contract, runs: Sequence[Item]) -> 
         files=tuple(_file(fate) for fate in reversed(fates[-NEWEST_FILES:])),
         fates=dict(Counter(fate.status for fate in fates).most_common()),
         refusals=tuple(_refusals(deployment, contract.dataset)) if published else (),
-        refused_rows=quarantine_queries.count(deployment, contract.dataset, quarantine_queries.Selection())
+        refused_rows=quarantine_queries.count(
+            deployment, contract.dataset, quarantine_queries.Selection()
+        )
         if published
         else 0,
-        reconciliation=reconciliation(deployment, contract, runs, fates) if published else _unproven(contract),
+        reconciliation=reconciliation(deployment, contract, runs, fates)
+        if published
+        else _unproven(contract),
         last_loaded_at=_moment(loads[-1]["ended_at"]) if loads else None,
         freshness_hours=contract.freshness_hours,
     )
 
 
 def reconciliation(
-    deployment: Deployment, contract: Contract, runs: Sequence[Item], fates: Sequence[ledgers.FileFate]
+    deployment: Deployment,
+    contract: Contract,
+    runs: Sequence[Item],
+    fates: Sequence[ledgers.FileFate],
 ) -> Reconciliation:
     """The accounts of runs and tables, and each sentence on what does not agree."""
     names = [column.name for column in contract.control_columns]
@@ -66,11 +76,15 @@ def reconciliation(
     measured = [_measured(part, loads, names) for part in ("read", *PARTS)]
     later = _later(measured[1], processed)
     differences = [*_of_runs(loads, names), *_of_files(fates)]
-    if contract.retention.processed_days is None:  # else curated periods outlive the rows they were computed from
+    if (
+        contract.retention.processed_days is None
+    ):  # else curated periods outlive the rows they were computed from
         differences += _of_tables(processed, curated, names)
     copies, unequal = _in_warehouse(deployment, contract, names)
     accounts = (*measured, *([later] if later else []), processed, *curated, *copies)
-    return Reconciliation(columns=tuple(names), accounts=accounts, differences=(*differences, *unequal))
+    return Reconciliation(
+        columns=tuple(names), accounts=accounts, differences=(*differences, *unequal)
+    )
 
 
 def _unproven(contract: Contract) -> Reconciliation:
@@ -79,8 +93,12 @@ def _unproven(contract: Contract) -> Reconciliation:
 
 
 def _measured(part: str, loads: Sequence[Item], names: Sequence[str]) -> Account:
-    totals = tuple(added((_total(run, part, name) for run in loads), Decimal("0.00")) for name in names)
-    return Account(label=f"Runs: {part}", rows=sum(int(run[f"rows_{part}"]) for run in loads), totals=totals)
+    totals = tuple(
+        added((_total(run, part, name) for run in loads), Decimal("0.00")) for name in names
+    )
+    return Account(
+        label=f"Runs: {part}", rows=sum(int(run[f"rows_{part}"]) for run in loads), totals=totals
+    )
 
 
 def _total(run: Item, part: str, name: str) -> Decimal:
@@ -99,7 +117,9 @@ def _later(loaded: Account, processed: Account) -> Account | None:
 def _processed(deployment: Deployment, dataset: str, names: Sequence[str]) -> Account:
     sums = ", ".join(f"sum({name})" for name in names)
     ((rows, *totals),) = lake.rows(deployment, f"select count(*), {sums} from processed.{dataset}")  # noqa: S608 - contract names
-    return Account(label=f"Table: {dataset}", rows=int(rows), totals=tuple(_money(total) for total in totals))
+    return Account(
+        label=f"Table: {dataset}", rows=int(rows), totals=tuple(_money(total) for total in totals)
+    )
 
 
 def _curated(deployment: Deployment, model: CuratedModel, names: Sequence[str]) -> Account:
@@ -107,7 +127,9 @@ def _curated(deployment: Deployment, model: CuratedModel, names: Sequence[str]) 
     return Account(label=f"Table: {model.name}", rows=None, totals=sums.in_order(names))
 
 
-def _in_warehouse(deployment: Deployment, contract: Contract, names: Sequence[str]) -> tuple[list[Account], list[str]]:
+def _in_warehouse(
+    deployment: Deployment, contract: Contract, names: Sequence[str]
+) -> tuple[list[Account], list[str]]:
     """What the warehouse holds of the curated tables, and each sentence on what is not as in the lake."""
     accounts, unequal = [], []
     for model in curated_sums.loaded_models(deployment, contract):
@@ -116,15 +138,21 @@ def _in_warehouse(deployment: Deployment, contract: Contract, names: Sequence[st
         except StatementFailed as error:
             unequal.append(f"Warehouse: {model.name} could not be read: {error}")
             continue
-        accounts.append(Account(label=f"Warehouse: {model.name}", rows=None, totals=copy.in_order(names)))
+        accounts.append(
+            Account(label=f"Warehouse: {model.name}", rows=None, totals=copy.in_order(names))
+        )
         original = curated_sums.in_lake(deployment, model)
         if copy != original:
-            unequal.append(f"Warehouse: {model.name} has {_said(copy)}, the table in the lake has {_said(original)}.")
+            unequal.append(
+                f"Warehouse: {model.name} has {_said(copy)}, the table in the lake has {_said(original)}."
+            )
     return accounts, unequal
 
 
 def _said(sums: Sums) -> str:
-    return ", ".join([f"{sums.rows:,} rows", *(f"{total:,} of {name}" for name, total in sums.totals.items())])
+    return ", ".join(
+        [f"{sums.rows:,} rows", *(f"{total:,} of {name}" for name, total in sums.totals.items())]
+    )
 
 
 def _money(value: Any) -> Decimal:
@@ -152,7 +180,9 @@ def _of_files(fates: Sequence[ledgers.FileFate]) -> Iterator[str]:
             yield f"File {fate.file_name} has {fate.row_count:,} records by intake's count, {rows:,} are accounted for."
 
 
-def _of_tables(processed: Account, curated: Sequence[Account], names: Sequence[str]) -> Iterator[str]:
+def _of_tables(
+    processed: Account, curated: Sequence[Account], names: Sequence[str]
+) -> Iterator[str]:
     for table in curated:
         for name, expected, found in zip(names, processed.totals, table.totals, strict=True):
             if found is not None and found != expected:

@@ -15,7 +15,11 @@ from slipway.console import counted, say, table
 from slipway.showing import views
 
 LAID_OUT = ("totals", "snapshots", "row_rules", "table_rules", "served", "report", "notes")
-FOR_THE_LEDGER = ("file_hashes", "entry", "dataset_status")  # files are shown apart, keys say nothing more
+FOR_THE_LEDGER = (
+    "file_hashes",
+    "entry",
+    "dataset_status",
+)  # files are shown apart, keys say nothing more
 TOTALS = ("read", *PARTS)
 
 
@@ -35,13 +39,18 @@ def show(item: Mapping[str, Any]) -> None:
 def _totals(totals: Mapping[str, Mapping[str, Any]]) -> None:
     columns = sorted({column for sums in totals.values() for column in sums})
     if columns:
-        rows = [(column, *(totals.get(part, {}).get(column) for part in TOTALS)) for column in columns]
+        rows = [
+            (column, *(totals.get(part, {}).get(column) for part in TOTALS)) for column in columns
+        ]
         table("totals", ("column", *TOTALS), rows, right=range(1, len(TOTALS) + 1))
 
 
 def _snapshots(snapshots: Mapping[str, Mapping[str, Any]]) -> None:
     if snapshots:
-        rows = [(name, change["before"] or "empty", change["after"]) for name, change in sorted(snapshots.items())]
+        rows = [
+            (name, change["before"] or "empty", change["after"])
+            for name, change in sorted(snapshots.items())
+        ]
         table("snapshots", ("table", "before", "after"), rows)
 
 
@@ -53,18 +62,32 @@ def _rules(item: Mapping[str, Any]) -> None:
         *(_table_rule(rule) for rule in item.get("table_rules", ()) if rule["status"] != "passed"),
     ]
     if rows:
-        table(counted(len(rows), "rule") + " to look at", ("rule", "action", "found", "expected"), rows)
+        table(
+            counted(len(rows), "rule") + " to look at",
+            ("rule", "action", "found", "expected"),
+            rows,
+        )
     if every:
         say(f"{counted(len(every) - len(rows), 'rule')} kept by all rows\n")
 
 
 def _row_rule(rule: Mapping[str, Any]) -> tuple[object, ...]:
     checked = int(rule["rows_checked"])
-    return rule["rule_id"], rule["action"], f"{int(rule['rows_failed'])} of {counted(checked, 'row')} broke it", ""
+    return (
+        rule["rule_id"],
+        rule["action"],
+        f"{int(rule['rows_failed'])} of {counted(checked, 'row')} broke it",
+        "",
+    )
 
 
 def _table_rule(rule: Mapping[str, Any]) -> tuple[object, ...]:
-    return rule["rule_id"], rule["action"], f"{rule['status']}: {rule['measured']}", rule["expected"]
+    return (
+        rule["rule_id"],
+        rule["action"],
+        f"{rule['status']}: {rule['measured']}",
+        rule["expected"],
+    )
 
 
 def _served(name: str, served: Mapping[str, Any]) -> None:
@@ -72,9 +95,23 @@ def _served(name: str, served: Mapping[str, Any]) -> None:
     if not tables:
         views.fields(f"served: {name}", served)
         return
-    headers = ("table", "loaded", "rows loaded", "rows in all", "lake bytes read", "totals in lake and warehouse")
+    headers = (
+        "table",
+        "loaded",
+        "rows loaded",
+        "rows in all",
+        "lake bytes read",
+        "totals in lake and warehouse",
+    )
     rows = [
-        (each, found["mode"], found["loaded_rows"], found["rows"], found.get("lake_bytes"), _compared(found))
+        (
+            each,
+            found["mode"],
+            found["loaded_rows"],
+            found["rows"],
+            found.get("lake_bytes"),
+            _compared(found),
+        )
         for each, found in sorted(tables.items())
     ]
     table(f"served: {name}", headers, rows, right=[2, 3, 4])
@@ -88,4 +125,8 @@ def _both(totals: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """The sum of a column once when both sides have it, as every load that succeeded has."""
     for column, sums in sorted(totals.items()):
         sides = (str(sums["lake"]), str(sums["warehouse"]))
-        yield f"{column} {sides[0]}" if sides[0] == sides[1] else f"{column} {sides[0]} and {sides[1]}"
+        yield (
+            f"{column} {sides[0]}"
+            if sides[0] == sides[1]
+            else f"{column} {sides[0]} and {sides[1]}"
+        )

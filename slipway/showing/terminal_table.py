@@ -40,9 +40,14 @@ def lay_out(answer: Answer, *, width: int) -> Grid:
     ]
     widths = _widths(columns, [column.is_figure for column in answer.columns], width)
     fitting = zip(columns, widths, answer.columns, strict=False)
-    padded = [[_fit(cell, wide, right=column.is_figure) for cell in cells] for cells, wide, column in fitting]
+    padded = [
+        [_fit(cell, wide, right=column.is_figure) for cell in cells]
+        for cells, wide, column in fitting
+    ]
     lines = [GAP.join(cells).rstrip() for cells in zip(*padded, strict=True)]
-    return Grid(lines=lines, left_out=tuple(column.name for column in answer.columns[len(widths) :]))
+    return Grid(
+        lines=lines, left_out=tuple(column.name for column in answer.columns[len(widths) :])
+    )
 
 
 def shown(value: Any, column: Column) -> str:
@@ -61,7 +66,9 @@ def shown(value: Any, column: Column) -> str:
 
 def printable(text: str) -> str:
     """`text` with what would move the cursor or colour the terminal spelled out; partners write part of the data."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def _by_column(answer: Answer) -> Sequence[Sequence[Any]]:
@@ -71,7 +78,9 @@ def _by_column(answer: Answer) -> Sequence[Sequence[Any]]:
 def _widths(columns: Sequence[Sequence[str]], figures: Sequence[bool], width: int) -> list[int]:
     """Widths of the columns that fit: the widest text gives first, then the last column goes."""
     widths = [max(map(cell_len, cells)) for cells in columns]
-    widths = [wide if figure else min(wide, width) for wide, figure in zip(widths, figures, strict=True)]
+    widths = [
+        wide if figure else min(wide, width) for wide, figure in zip(widths, figures, strict=True)
+    ]
     while len(widths) > 1 and _too_wide(widths, figures, width):
         widths = widths[:-1]
     texts = [at for at in range(len(widths)) if not figures[at]]
@@ -85,7 +94,15 @@ def _widths(columns: Sequence[Sequence[str]], figures: Sequence[bool], width: in
 
 def _too_wide(widths: Sequence[int], figures: Sequence[bool], width: int) -> bool:
     """Whether the columns do not fit even with every text cut short."""
-    return _sum([w if figure else min(w, LEAST_TEXT_WIDTH) for w, figure in zip(widths, figures, strict=False)]) > width
+    return (
+        _sum(
+            [
+                w if figure else min(w, LEAST_TEXT_WIDTH)
+                for w, figure in zip(widths, figures, strict=False)
+            ]
+        )
+        > width
+    )
 
 
 def _sum(widths: Sequence[int]) -> int:

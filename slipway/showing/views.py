@@ -49,8 +49,13 @@ def files(fates: Iterable[FileFate]) -> None:
 
 def runs(dataset: str, items: Iterable[dict[str, Any]]) -> None:
     """One line per run; its id begins with the time of its start."""
-    rows = [(item["run_id"], *(_brief(item.get(name)) for name in RUN_FIELDS.values())) for item in items]
-    table(f"{counted(len(rows), 'run')} of {dataset}", ("run", *RUN_FIELDS), rows, right=[4, 5, 6, 7])
+    rows = [
+        (item["run_id"], *(_brief(item.get(name)) for name in RUN_FIELDS.values()))
+        for item in items
+    ]
+    table(
+        f"{counted(len(rows), 'run')} of {dataset}", ("run", *RUN_FIELDS), rows, right=[4, 5, 6, 7]
+    )
 
 
 def _brief(value: object) -> object:
@@ -88,7 +93,9 @@ def failures(deployment: Deployment, execution_arns: Iterable[str]) -> None:
     for arn in execution_arns:
         found = client.describe_execution(executionArn=arn)
         error = found.get("error", found["status"])
-        console.print(f"[bold red]run failed[/bold red]  {escape(error)}: {escape(cause(found.get('cause', '')))}")
+        console.print(
+            f"[bold red]run failed[/bold red]  {escape(error)}: {escape(cause(found.get('cause', '')))}"
+        )
 
 
 def cause(text: str) -> str:
@@ -97,4 +104,8 @@ def cause(text: str) -> str:
         parsed = json.loads(text)
     except json.JSONDecodeError:
         return text
-    return str(parsed.get("ErrorMessage") or parsed.get("errorMessage") or text) if isinstance(parsed, dict) else text
+    return (
+        str(parsed.get("ErrorMessage") or parsed.get("errorMessage") or text)
+        if isinstance(parsed, dict)
+        else text
+    )

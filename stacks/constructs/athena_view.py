@@ -37,7 +37,9 @@ class View:
     columns: tuple[ViewColumn, ...]
 
 
-def athena_view(scope: Construct, construct_id: str, *, catalog_id: str, view: View) -> glue.CfnTable:
+def athena_view(
+    scope: Construct, construct_id: str, *, catalog_id: str, view: View
+) -> glue.CfnTable:
     """Declare `view` in the catalog."""
     return glue.CfnTable(
         scope,
@@ -56,7 +58,9 @@ def athena_view(scope: Construct, construct_id: str, *, catalog_id: str, view: V
             storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
                 location="",
                 columns=[
-                    glue.CfnTable.ColumnProperty(name=column.name, type=column.type, comment=column.description)
+                    glue.CfnTable.ColumnProperty(
+                        name=column.name, type=column.type, comment=column.description
+                    )
                     for column in view.columns
                 ],
                 serde_info=glue.CfnTable.SerdeInfoProperty(),
@@ -72,7 +76,8 @@ def encoded(view: View) -> str:
         "catalog": "awsdatacatalog",
         "schema": view.database,
         "columns": [
-            {"name": column.name, "type": TRINO_TYPES.get(column.type, column.type)} for column in view.columns
+            {"name": column.name, "type": TRINO_TYPES.get(column.type, column.type)}
+            for column in view.columns
         ],
         "runAsInvoker": False,
         "properties": {},

@@ -36,7 +36,9 @@ class Offer:
     functions: Mapping[str, PythonFunction] = field(default_factory=dict)
     jobs: Mapping[str, SparkJob] = field(default_factory=dict)
     topics: Mapping[str, sns.Topic] = field(default_factory=dict)
-    machines: Mapping[str, Sequence[DatasetMachine]] = field(default_factory=dict)  # run as nested executions
+    machines: Mapping[str, Sequence[DatasetMachine]] = field(
+        default_factory=dict
+    )  # run as nested executions
 
     def substitutions(self) -> dict[str, str]:
         """The text for each name."""
@@ -45,7 +47,10 @@ class Offer:
             **{name: part.function.function_arn for name, part in self.functions.items()},
             **{name: job.name for name, job in self.jobs.items()},
             **{name: topic.topic_arn for name, topic in self.topics.items()},
-            **{name: ",".join(part.arn for part in parts) or NOBODY for name, parts in self.machines.items()},
+            **{
+                name: ",".join(part.arn for part in parts) or NOBODY
+                for name, parts in self.machines.items()
+            },
         }
 
 
@@ -66,13 +71,17 @@ class DatasetMachine(Construct):
         super().__init__(scope, construct_id)
         file = blueprint.root / "state_machines" / f"{name}.asl.json"
         definition = file.read_text(encoding="utf-8")
-        _require_equal(set(re.findall(r"\$\{(\w+)\}", definition)), set(offer.substitutions()), file.name)
+        _require_equal(
+            set(re.findall(r"\$\{(\w+)\}", definition)), set(offer.substitutions()), file.name
+        )
         self.role = self._role(comment, offer, operations_key)
         self.machine = sfn.StateMachine(
             self,
             "Machine",
             comment=comment,
-            definition_body=sfn.DefinitionBody.from_string(json.dumps(json.loads(definition), indent=1)),
+            definition_body=sfn.DefinitionBody.from_string(
+                json.dumps(json.loads(definition), indent=1)
+            ),
             definition_substitutions=offer.substitutions(),
             role=self.role,
             logs=sfn.LogOptions(
@@ -117,7 +126,10 @@ class DatasetMachine(Construct):
         # Any machine of the account: the machine itself needs the role first. Source: Step Functions developer guide,
         # "Creating an IAM role for your state machine", cross-service confused deputy.
         any_machine = Stack.of(self).format_arn(
-            service="states", resource="stateMachine", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+            service="states",
+            resource="stateMachine",
+            resource_name="*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
         role = iam.Role(
             self,
@@ -139,7 +151,9 @@ class DatasetMachine(Construct):
             "AwsSolutions-IAM5[Resource::*]",
             "Log delivery and X-Ray have no resource types; CDK adds exactly the actions that Step Functions documents",
         )
-        permissions.note_rarely_used(role, dict.fromkeys(LOGS_AND_TRACES, "Step Functions logs and traces by itself"))
+        permissions.note_rarely_used(
+            role, dict.fromkeys(LOGS_AND_TRACES, "Step Functions logs and traces by itself")
+        )
         return role
 
     def _allow_itself(self) -> None:
@@ -159,9 +173,24 @@ class DatasetMachine(Construct):
 # What CDK adds for logging and tracing. Source: Step Functions developer guide, "Logging in CloudWatch Logs" and
 # "Tracing with AWS X-Ray".
 LOGS_AND_TRACES = (
-    *("logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery"),
-    *("logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"),
-    *("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
+    *(
+        "logs:CreateLogDelivery",
+        "logs:GetLogDelivery",
+        "logs:UpdateLogDelivery",
+        "logs:DeleteLogDelivery",
+    ),
+    *(
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:DescribeResourcePolicies",
+        "logs:DescribeLogGroups",
+    ),
+    *(
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+    ),
 )
 
 
@@ -184,7 +213,9 @@ def _allow_jobs(role: iam.Role, jobs: list[str]) -> None:
 
 def _allow_machines(role: iam.Role, machines: Sequence[DatasetMachine]) -> None:
     # Source: Step Functions developer guide, "IAM policies for calling Step Functions workflows", synchronous (.sync).
-    permissions.allow(role, actions=["states:StartExecution"], resources=[part.arn for part in machines])
+    permissions.allow(
+        role, actions=["states:StartExecution"], resources=[part.arn for part in machines]
+    )
     permissions.allow(
         role,
         actions=["states:DescribeExecution", "states:StopExecution"],
@@ -197,7 +228,9 @@ def _allow_machines(role: iam.Role, machines: Sequence[DatasetMachine]) -> None:
         actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"],
         resources=[
             Stack.of(role).format_arn(
-                service="events", resource="rule", resource_name="StepFunctionsGetEventsForStepFunctionsExecutionRule"
+                service="events",
+                resource="rule",
+                resource_name="StepFunctionsGetEventsForStepFunctionsExecutionRule",
             )
         ],
         rarely_used="Step Functions keeps a managed rule by which it hears of the end of nested executions",

@@ -31,7 +31,9 @@ def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
         enforce_ssl=True,
         retention_period=Duration.days(14),  # the longest that SQS keeps a message
     )
-    permissions.acknowledge(queue, "AwsSolutions-SQS3", "This queue is itself where undelivered messages end")
+    permissions.acknowledge(
+        queue, "AwsSolutions-SQS3", "This queue is itself where undelivered messages end"
+    )
     return queue
 
 

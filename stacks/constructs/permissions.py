@@ -33,7 +33,9 @@ RARELY_USED_ANYWHERE = {
     "s3:AbortMultipartUpload": "an upload in parts that fails midway must be able to take its parts back",
     "kms:Decrypt": "S3, DynamoDB, SNS and Secrets Manager ask KMS in the caller's name, no line of code does",
     "kms:GenerateDataKey": "S3, DynamoDB and SNS ask KMS in the caller's name, no line of code does",
-    **dict.fromkeys(KMS_ENCRYPT, "DynamoDB and Glue ask KMS in the caller's name, no line of code does"),
+    **dict.fromkeys(
+        KMS_ENCRYPT, "DynamoDB and Glue ask KMS in the caller's name, no line of code does"
+    ),
 }
 
 
@@ -57,8 +59,12 @@ def allow(
         raise ValueError(f"{role.node.path}: actions {vague} have wildcards; list what is needed")
     wildcards = [resource for resource in resources if "*" in resource]
     if wildcards and not wildcard_reason:
-        raise ValueError(f"{role.node.path}: resources {wildcards} have wildcards; say why with wildcard_reason")
-    statement = iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions or None)
+        raise ValueError(
+            f"{role.node.path}: resources {wildcards} have wildcards; say why with wildcard_reason"
+        )
+    statement = iam.PolicyStatement(
+        actions=list(actions), resources=list(resources), conditions=conditions or None
+    )
     if policy is None:
         role.add_to_policy(statement)
     else:
@@ -66,10 +72,14 @@ def allow(
     holder = policy or role
     for resource in wildcards:
         holder.node.add_validation(_WildcardReason(holder, resource, str(wildcard_reason)))
-    note_rarely_used(role, {action: rarely_used or RARELY_USED_ANYWHERE.get(action) for action in actions})
+    note_rarely_used(
+        role, {action: rarely_used or RARELY_USED_ANYWHERE.get(action) for action in actions}
+    )
 
 
-def service_for(scope: IConstruct, service: str, *, source: str | None = None) -> iam.ServicePrincipal:
+def service_for(
+    scope: IConstruct, service: str, *, source: str | None = None
+) -> iam.ServicePrincipal:
     """`<service>.amazonaws.com` as the one who may assume a role, but only on behalf of this account.
 
     `source` narrows that to resources whose ARN is like it. Without a condition, the service could be made to use the
@@ -161,12 +171,16 @@ def allow_key(role: iam.Role, *, key: kms.IKey, services: Sequence[str], write: 
         actions=(*actions, *KMS_ENCRYPT) if "dynamodb" in services else actions,
         resources=[key.key_arn],
         conditions={
-            "StringEquals": {"kms:ViaService": [f"{name}.{stack.region}.{stack.url_suffix}" for name in services]}
+            "StringEquals": {
+                "kms:ViaService": [f"{name}.{stack.region}.{stack.url_suffix}" for name in services]
+            }
         },
     )
 
 
-def allow_table(role: iam.Role, *, table: dynamodb.Table, actions: Sequence[str], index: str | None = None) -> None:
+def allow_table(
+    role: iam.Role, *, table: dynamodb.Table, actions: Sequence[str], index: str | None = None
+) -> None:
     """Let `role` do `actions` (without their `dynamodb:` prefix) on a table, and query `index`."""
     allow(role, actions=[f"dynamodb:{action}" for action in actions], resources=[table.table_arn])
     if index:

@@ -60,7 +60,9 @@ class PythonFunction(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             handler=f"lambdas.{name}.handler.handle",
-            code=lambda_.Code.from_asset(str(root), exclude=code_of(name, data), ignore_mode=IgnoreMode.GIT),
+            code=lambda_.Code.from_asset(
+                str(root), exclude=code_of(name, data), ignore_mode=IgnoreMode.GIT
+            ),
             role=self.role,
             log_group=self.log_group,
             logging_format=lambda_.LoggingFormat.JSON,
@@ -95,7 +97,13 @@ class PythonFunction(Construct):
 def code_of(name: str, data: Sequence[str] = ()) -> list[str]:
     """What to leave out of the repository so that only one function's code remains, in .gitignore's language."""
     own = ("!lambdas", "!lambdas/__init__.py", f"!lambdas/{name}", f"!lambdas/{name}/*.py")
-    return ["*", *CONTRACTS, *PIPELINE, *own, *(f"!{part}" for files in data for part in _with_parents(files))]
+    return [
+        "*",
+        *CONTRACTS,
+        *PIPELINE,
+        *own,
+        *(f"!{part}" for files in data for part in _with_parents(files)),
+    ]
 
 
 def _with_parents(files: str) -> list[str]:

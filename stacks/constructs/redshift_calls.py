@@ -25,10 +25,21 @@ WHILE_DEPLOYED = "called while the stack is deployed"
 class RedshiftCalls(Construct):
     """Calls of the Redshift Serverless API, one method each."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, log_days: logs.RetentionDays, log_key: kms.IKey) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        log_days: logs.RetentionDays,
+        log_key: kms.IKey,
+    ) -> None:
         super().__init__(scope, construct_id)
         self._log = logs.LogGroup(
-            self, "Log", retention=log_days, encryption_key=log_key, removal_policy=RemovalPolicy.DESTROY
+            self,
+            "Log",
+            retention=log_days,
+            encryption_key=log_key,
+            removal_policy=RemovalPolicy.DESTROY,
         )
         self._role = iam.Role(
             self,
@@ -55,7 +66,9 @@ class RedshiftCalls(Construct):
         made = custom.PhysicalResourceId.from_response("usageLimit.usageLimitId")
         permissions.allow(
             self._role,
-            actions=[f"redshift-serverless:{verb}UsageLimit" for verb in ("Create", "Update", "Delete")],
+            actions=[
+                f"redshift-serverless:{verb}UsageLimit" for verb in ("Create", "Update", "Delete")
+            ],
             resources=["*"],
             wildcard_reason="Usage limits have no resource type (service authorization reference)",
             rarely_used=WHILE_DEPLOYED,
@@ -64,7 +77,9 @@ class RedshiftCalls(Construct):
             "UsageLimit",
             on_create=_call("CreateUsageLimit", {**of, **amount}, physical_resource_id=made),
             on_update=_call("UpdateUsageLimit", {**known, **amount}, physical_resource_id=made),
-            on_delete=_call("DeleteUsageLimit", known, ignore_error_codes_matching="ResourceNotFoundException"),
+            on_delete=_call(
+                "DeleteUsageLimit", known, ignore_error_codes_matching="ResourceNotFoundException"
+            ),
         )
 
     def admin_secret(self, *, namespace_name: str, namespace_arn: str) -> str:
@@ -84,7 +99,9 @@ class RedshiftCalls(Construct):
             physical_resource_id=custom.PhysicalResourceId.of(f"{namespace_name}-admin-secret"),
             output_paths=[SECRET],
         )
-        return self._resource("AdminSecret", on_create=look_up, on_update=look_up).get_response_field(SECRET)
+        return self._resource(
+            "AdminSecret", on_create=look_up, on_update=look_up
+        ).get_response_field(SECRET)
 
     def _resource(self, name: str, **calls: Any) -> custom.AwsCustomResource:
         resource = custom.AwsCustomResource(
@@ -102,4 +119,6 @@ class RedshiftCalls(Construct):
 
 
 def _call(action: str, parameters: dict[str, Any], **more: Any) -> custom.AwsSdkCall:
-    return custom.AwsSdkCall(service="redshift-serverless", action=action, parameters=parameters, **more)
+    return custom.AwsSdkCall(
+        service="redshift-serverless", action=action, parameters=parameters, **more
+    )

@@ -14,7 +14,9 @@ from constructs import Construct
 from contracts import naming
 from stacks.constructs import permissions
 
-DOCUMENTED = "in the role that Transfer Family documents; which requests the service makes is up to it"
+DOCUMENTED = (
+    "in the role that Transfer Family documents; which requests the service makes is up to it"
+)
 
 
 class SftpUser(Construct):
@@ -36,7 +38,10 @@ class SftpUser(Construct):
         self.role = self._role(name, server)
         permissions.allow_s3_list(self.role, bucket=bucket, prefix=f"{home}/")
         permissions.allow(
-            self.role, actions=["s3:GetBucketLocation"], resources=[bucket.bucket_arn], rarely_used=DOCUMENTED
+            self.role,
+            actions=["s3:GetBucketLocation"],
+            resources=[bucket.bucket_arn],
+            rarely_used=DOCUMENTED,
         )
         # Versions and location as in the role that the service documents.
         # Source: Transfer Family user guide, "Create an IAM role and policy".
@@ -53,7 +58,9 @@ class SftpUser(Construct):
             role=self.role.role_arn,
             home_directory_type="LOGICAL",
             home_directory_mappings=[
-                transfer.CfnUser.HomeDirectoryMapEntryProperty(entry="/", target=f"/{bucket.bucket_name}/{home}")
+                transfer.CfnUser.HomeDirectoryMapEntryProperty(
+                    entry="/", target=f"/{bucket.bucket_name}/{home}"
+                )
             ],
             ssh_public_keys=list(public_keys),
         )
@@ -62,7 +69,9 @@ class SftpUser(Construct):
     def _role(self, name: str, server: transfer.CfnServer) -> iam.Role:
         stack = Stack.of(self)
         # Source: Transfer Family user guide, "Create an IAM role and policy", confused deputy prevention.
-        users = stack.format_arn(service="transfer", resource="user", resource_name=f"{server.attr_server_id}/*")
+        users = stack.format_arn(
+            service="transfer", resource="user", resource_name=f"{server.attr_server_id}/*"
+        )
         return iam.Role(
             self,
             "Role",

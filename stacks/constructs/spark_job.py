@@ -61,7 +61,9 @@ class SparkJob(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         script = assets.Asset(self, "Script", path=str(platform.root / "glue_jobs" / f"{name}.py"))
-        packages = assets.Asset(self, "Packages", path=str(platform.root), exclude=PACKAGES, ignore_mode=IgnoreMode.GIT)
+        packages = assets.Asset(
+            self, "Packages", path=str(platform.root), exclude=PACKAGES, ignore_mode=IgnoreMode.GIT
+        )
         self.role = self._role(name, (script, packages), platform)
         self.job = glue.CfnJob(
             self,
@@ -96,7 +98,11 @@ class SparkJob(Construct):
             description=f"What the {name} job may do",
         )
         for asset in code:
-            allow(role, actions=["s3:GetObject"], resources=[asset.bucket.arn_for_objects(asset.s3_object_key)])
+            allow(
+                role,
+                actions=["s3:GetObject"],
+                resources=[asset.bucket.arn_for_objects(asset.s3_object_key)],
+            )
         # not only below log_group_prefix: job insights and encrypted logs go to groups that Glue names
         allow_glue_runtime(role, log_groups="/aws-glue/jobs/", log_key=platform.log_key)
         return role
@@ -128,7 +134,12 @@ def allow_glue_runtime(role: iam.Role, *, log_groups: str, log_key: kms.IKey) ->
     stack = Stack.of(role)
     allow(
         role,
-        actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey"],
+        actions=[
+            "logs:CreateLogGroup",
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            "logs:AssociateKmsKey",
+        ],
         resources=[
             stack.format_arn(
                 service="logs",

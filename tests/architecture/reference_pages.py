@@ -43,7 +43,9 @@ def variables(function: str) -> str:
     """What a function reads, in the order of its settings; a value that is not any text says what it may be."""
     settings = import_module(f"lambdas.{function}.settings").Settings
     types = get_type_hints(settings)
-    return ", ".join(f"`{field.name.upper()}`{_values(types[field.name])}" for field in fields(settings))
+    return ", ".join(
+        f"`{field.name.upper()}`{_values(types[field.name])}" for field in fields(settings)
+    )
 
 
 def _values(kind: Any) -> str:

@@ -126,5 +126,7 @@ def _meanings(kind: type) -> dict[str, str]:
 def _strings_below_fields(body: ast.ClassDef) -> Iterator[tuple[str, str]]:
     for field, below in zip(body.body, body.body[1:], strict=False):
         match field, below:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(
+                value=ast.Constant(value=str(text))
+            ):
                 yield name, " ".join(text.split())

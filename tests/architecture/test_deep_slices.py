@@ -27,8 +27,13 @@ def test_ci_once_a_day_comes_to_every_slice_whatever_the_hour() -> None:
 
 
 def test_ci_without_a_rest_takes_another_slice_each_time() -> None:
-    turns = [NOON.replace(hour=0) + timedelta(minutes=deep.TURN_MINUTES * turn) for turn in range(len(NAMES))]
-    assert turns[-1].date() == turns[0].date(), "more slices than turns in a day: some would be left out"
+    turns = [
+        NOON.replace(hour=0) + timedelta(minutes=deep.TURN_MINUTES * turn)
+        for turn in range(len(NAMES))
+    ]
+    assert turns[-1].date() == turns[0].date(), (
+        "more slices than turns in a day: some would be left out"
+    )
     taken = [deep.next_slice(turn).name for turn in turns]
     assert sorted(taken) == sorted(NAMES)
 
@@ -44,16 +49,25 @@ def test_every_mutation_group_and_every_experiment_has_a_slice() -> None:
 
 
 def test_every_suite_with_deep_tests_has_a_slice() -> None:
-    marked = {path.relative_to(TESTS).parts[0] for path in TESTS.rglob("test_*.py") if DEEP.search(path.read_text())}
-    assert marked - {Path(__file__).parent.name} <= {one.command[-1].removeprefix("tests/") for one in deep.SLICES}
+    marked = {
+        path.relative_to(TESTS).parts[0]
+        for path in TESTS.rglob("test_*.py")
+        if DEEP.search(path.read_text())
+    }
+    assert marked - {Path(__file__).parent.name} <= {
+        one.command[-1].removeprefix("tests/") for one in deep.SLICES
+    }
 
 
 @pytest.mark.parametrize(
-    ("name", "parts"), [("chaos faults", 6), ("jobs killed at every write", 4), ("simulated schedules", 2)]
+    ("name", "parts"),
+    [("chaos faults", 6), ("jobs killed at every write", 4), ("simulated schedules", 2)],
 )
 def test_the_shares_of_a_long_proof_are_all_there(name: str, parts: int) -> None:
     shares = [re.findall(r"(\d+)/(\d+)$", one) for one in NAMES if one.startswith(name)]
-    assert [share for (share,) in shares] == [(str(number), str(parts)) for number in range(1, parts + 1)]
+    assert [share for (share,) in shares] == [
+        (str(number), str(parts)) for number in range(1, parts + 1)
+    ]
 
 
 def test_a_slice_that_fails_fails_the_command_and_is_named(
@@ -62,7 +76,9 @@ def test_a_slice_that_fails_fails_the_command_and_is_named(
     monkeypatch.setattr(timing, "REPORTS", tmp_path)
     ends = {"good": "0", "bad": "3"}
     slices = [
-        deep.Slice(name=name, minutes=1, command=(sys.executable, "-c", f"raise SystemExit({code})"))
+        deep.Slice(
+            name=name, minutes=1, command=(sys.executable, "-c", f"raise SystemExit({code})")
+        )
         for name, code in ends.items()
     ]
     monkeypatch.setattr(deep, "SLICES", slices)
@@ -73,19 +89,31 @@ def test_a_slice_that_fails_fails_the_command_and_is_named(
     assert out.rstrip().endswith("FAILED bad")
 
 
-def test_what_no_slice_is_called_is_refused_with_the_way_to_the_names(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_no_slice_is_called_is_refused_with_the_way_to_the_names(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     for wrong in (["no such slice"], []):
         with pytest.raises(SystemExit):
             deep.main(wrong)
     assert "--list" in capsys.readouterr().err
 
 
-def test_the_table_adds_up_the_minutes_of_a_suite_and_names_the_slowest_tests(tmp_path: Path) -> None:
+def test_the_table_adds_up_the_minutes_of_a_suite_and_names_the_slowest_tests(
+    tmp_path: Path,
+) -> None:
     assert timing.timed("lint", [sys.executable, "-c", "raise SystemExit(2)"], tmp_path) == 2
     notes = [{"suite": "unit", "seconds": seconds} for seconds in (60, 30)]
-    (tmp_path / timing.NOTES).write_text("".join(json.dumps(note) + "\n" for note in notes), encoding="utf-8")
-    cases = "".join(f'<testcase classname="c" name="t{number}" time="{number}"/>' for number in range(12))
-    (tmp_path / "unit.xml").write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>", encoding="utf-8")
+    (tmp_path / timing.NOTES).write_text(
+        "".join(json.dumps(note) + "\n" for note in notes), encoding="utf-8"
+    )
+    cases = "".join(
+        f'<testcase classname="c" name="t{number}" time="{number}"/>' for number in range(12)
+    )
+    (tmp_path / "unit.xml").write_text(
+        f"<testsuites><testsuite>{cases}</testsuite></testsuites>", encoding="utf-8"
+    )
     first, together, _, *slowest = timing.table(tmp_path)
     assert (first.split(), together.split()) == (["1.5", "min", "unit"], ["1.5", "min", "together"])
-    assert [line.split()[-1] for line in slowest] == [f"c::t{number}" for number in range(11, 1, -1)]
+    assert [line.split()[-1] for line in slowest] == [
+        f"c::t{number}" for number in range(11, 1, -1)
+    ]

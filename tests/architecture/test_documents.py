@@ -22,7 +22,9 @@ RECORD = re.compile(
 def tracked() -> list[str]:
     """Every file that git knows or would add, from the root."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    names = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     return [name for name in names if (ROOT / name).exists()]
 
 
@@ -40,7 +42,9 @@ def anchors(document: Path) -> set[str]:
 
 def broken_links(name: str) -> list[str]:
     document = ROOT / name
-    targets = [link for link in LINK.findall(document.read_text(encoding="utf-8")) if "://" not in link]
+    targets = [
+        link for link in LINK.findall(document.read_text(encoding="utf-8")) if "://" not in link
+    ]
     return [link for link in targets if not leads_somewhere(document, link)]
 
 
@@ -71,7 +75,10 @@ def test_every_path_that_a_document_names_is_in_the_repository(name: str) -> Non
 
 
 def test_the_index_lists_every_decision_with_its_title_status_and_date() -> None:
-    records = {path.name: RECORD.match(path.read_text(encoding="utf-8")) for path in DECISIONS.glob("[0-9]*.md")}
+    records = {
+        path.name: RECORD.match(path.read_text(encoding="utf-8"))
+        for path in DECISIONS.glob("[0-9]*.md")
+    }
     rows = {
         f"| {record['number']} | [{record['title']}]({name}) | {record['status']} | {record['date']} |"
         for name, record in records.items()

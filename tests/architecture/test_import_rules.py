@@ -30,7 +30,9 @@ def python(code: str, *, check: bool = True) -> str:
 
 def imported(function: str) -> dict[str, Any]:
     answers = [json.loads(python(MEASURE.format(function=function))) for _ in range(3)]
-    return min(answers, key=lambda answer: answer["seconds"])  # the first reads from disk: the quickest of three
+    return min(
+        answers, key=lambda answer: answer["seconds"]
+    )  # the first reads from disk: the quickest of three
 
 
 def test_all_import_rules_hold() -> None:
@@ -40,8 +42,12 @@ def test_all_import_rules_hold() -> None:
 
 
 def test_the_rules_keep_every_function_apart() -> None:
-    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
-    [modules] = [rule["modules"] for rule in rules if rule["name"].startswith("Each Lambda stands alone")]
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "importlinter"
+    ]["contracts"]
+    [modules] = [
+        rule["modules"] for rule in rules if rule["name"].startswith("Each Lambda stands alone")
+    ]
     assert sorted(modules) == [f"lambdas.{function}" for function in FUNCTIONS]
 
 
@@ -57,7 +63,9 @@ BLOCKED = "import sys\nfor name in {names}: sys.modules[name] = None\n"
 
 def test_runtime_contracts_load_without_authoring_libraries() -> None:
     code = BLOCKED.format(names=("pydantic", "yaml", "sqlglot", "boto3"))
-    answer = python(code + "from contracts import model\nprint(len(model.load('sales_records').columns))")
+    answer = python(
+        code + "from contracts import model\nprint(len(model.load('sales_records').columns))"
+    )
     assert int(answer) == 14
 
 

@@ -12,13 +12,17 @@ import pytest
 from tests.architecture.reference_pages import COMMAND, FUNCTIONS, PARTS, REFERENCE, ROOT, with_part
 
 MOST_WORDS = 90  # of a paragraph: what is longer is a list, a table or two paragraphs
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "datasets").glob("*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "datasets").glob("*.md")]
+)
 BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def paragraphs(page: Path) -> Iterator[str]:
     """The prose of a page: neither code nor tables; each item of a list stands alone."""
-    prose = re.sub(r"^#+ .*$", "", BLOCK.sub("", page.read_text(encoding="utf-8")), flags=re.MULTILINE)
+    prose = re.sub(
+        r"^#+ .*$", "", BLOCK.sub("", page.read_text(encoding="utf-8")), flags=re.MULTILINE
+    )
     text = re.sub(r"^(?=[-*] |\d+\. |\|)", "\n", prose, flags=re.MULTILINE)
     yield from (part for part in re.split(r"\n\s*\n", text) if not part.lstrip().startswith("|"))
 
@@ -32,12 +36,18 @@ def test_the_generated_part_of_a_page_is_what_the_code_says(file: str) -> None:
 def test_every_function_has_a_row_of_what_it_may_do() -> None:
     page = (REFERENCE / "functions.md").read_text(encoding="utf-8")
     permissions = page.partition("## What the functions may do")[2].partition("\n## ")[0]
-    assert sorted(re.findall(r"^\| (\w+_\w+|intake|gate) \|", permissions, re.MULTILINE)) == FUNCTIONS
+    assert (
+        sorted(re.findall(r"^\| (\w+_\w+|intake|gate) \|", permissions, re.MULTILINE)) == FUNCTIONS
+    )
 
 
 def test_the_floors_of_the_architecture_page_are_those_of_the_import_rules() -> None:
-    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
-    [layers] = [rule["layers"] for rule in rules if rule["name"].startswith("Rooms stand on floors")]
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "importlinter"
+    ]["contracts"]
+    [layers] = [
+        rule["layers"] for rule in rules if rule["name"].startswith("Rooms stand on floors")
+    ]
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \d \| ([^|]+) \|", page, re.MULTILINE)
     floors = [set(re.findall(r"`(\w+)/`", rooms)) for rooms in rows]

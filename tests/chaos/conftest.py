@@ -13,7 +13,10 @@ from tests.application import synthesized
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     application = synthesized(tmp_path_factory)
-    with pytest.MonkeyPatch.context() as patch, started(_watching(patch), application=application) as deployed:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        started(_watching(patch), application=application) as deployed,
+    ):
         deployed.cloud.control("reuse-spark/yes")
         yield deployed
 

@@ -37,16 +37,29 @@ class IntakeAccount:
     def deliver(self, key: str, body: bytes) -> dict[str, Any]:
         """Put an object into landing; the SQS record of its event."""
         put = self.s3.put_object(Bucket=LANDING, Key=key, Body=body)
-        item = {"key": key, "size": len(body), "etag": put["ETag"].strip('"'), "version-id": put["VersionId"]}
+        item = {
+            "key": key,
+            "size": len(body),
+            "etag": put["ETag"].strip('"'),
+            "version-id": put["VersionId"],
+        }
         event = {
             "id": f"event of {key}",
             "detail-type": "Object Created",
             "source": "aws.s3",
             "time": "2026-11-20T08:15:30Z",
-            "detail": {"bucket": {"name": LANDING}, "object": {**item, "sequencer": "0055AED6DCD90281E5"}},
+            "detail": {
+                "bucket": {"name": LANDING},
+                "object": {**item, "sequencer": "0055AED6DCD90281E5"},
+            },
         }
         attributes = {"ApproximateReceiveCount": "1"}
-        return {"messageId": key, "receiptHandle": key, "body": json.dumps(event), "attributes": attributes}
+        return {
+            "messageId": key,
+            "receiptHandle": key,
+            "body": json.dumps(event),
+            "attributes": attributes,
+        }
 
     def take(self, records: list[dict[str, Any]]) -> list[str]:
         """Ids of the messages that the function hands back."""
@@ -61,7 +74,11 @@ class IntakeAccount:
         items: list[dict[str, Any]] = []
         page: dict[str, Any] = {}
         while not items or "LastEvaluatedKey" in page:
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if "LastEvaluatedKey" in page else {}
+            start = (
+                {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+                if "LastEvaluatedKey" in page
+                else {}
+            )
             page = self.ledger.scan(**start)
             items += page["Items"]
         return {item["landing_key"]: item for item in items}
@@ -111,7 +128,10 @@ def _create() -> IntakeAccount:
         TableName=FILES,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        KeySchema=[{"AttributeName": "dataset", "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"}],
+        KeySchema=[
+            {"AttributeName": "dataset", "KeyType": "HASH"},
+            {"AttributeName": "entry", "KeyType": "RANGE"},
+        ],
         GlobalSecondaryIndexes=[
             {
                 "IndexName": BY_STATUS,
@@ -126,7 +146,12 @@ def _create() -> IntakeAccount:
     boto3.resource("dynamodb").create_table(
         TableName=BURSTS,
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("about", "entry")],
-        KeySchema=[{"AttributeName": "about", "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": key, "AttributeType": "S"} for key in ("about", "entry")
+        ],
+        KeySchema=[
+            {"AttributeName": "about", "KeyType": "HASH"},
+            {"AttributeName": "entry", "KeyType": "RANGE"},
+        ],
     )
     return IntakeAccount(s3=s3, ledger=ledger)

@@ -35,7 +35,13 @@ def policy(world: World, resource_arn: str) -> Document:
     if kind == "lambda":
         return dict(json.loads(world.client("lambda").get_policy(FunctionName=name)["Policy"]))
     if kind == "kms":
-        return dict(json.loads(world.client("kms").get_key_policy(KeyId=resource_arn, PolicyName="default")["Policy"]))
+        return dict(
+            json.loads(
+                world.client("kms").get_key_policy(KeyId=resource_arn, PolicyName="default")[
+                    "Policy"
+                ]
+            )
+        )
     sqs = world.client("sqs")
     url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
@@ -48,5 +54,7 @@ def pillars(call: ServiceCall, document: Document) -> list[Document]:
     return [
         statement
         for number, statement in enumerate(statements)
-        if not service_calls.allowed(call, document | {"Statement": [*statements[:number], *statements[number + 1 :]]})
+        if not service_calls.allowed(
+            call, document | {"Statement": [*statements[:number], *statements[number + 1 :]]}
+        )
     ]

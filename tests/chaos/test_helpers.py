@@ -27,7 +27,9 @@ ROLES = {task: f"role-{task}" for task in TASKS}
 def test_a_missing_an_extra_and_a_doubled_row_are_all_told() -> None:
     left = {"t": [("1",), ("2",)], "same": [("x",)]}
     assert differences(left, {"t": [("2",), ("1",)], "same": [("x",)]}) == []
-    assert differences(left, {"t": [("1",)], "same": [("x",)]}) == ["t: 1 rows missing, 0 extra: missing ('2',)"]
+    assert differences(left, {"t": [("1",)], "same": [("x",)]}) == [
+        "t: 1 rows missing, 0 extra: missing ('2',)"
+    ]
     doubled = differences(left, {"t": [("1",), ("2",), ("2",)], "same": [("x",)]})
     assert doubled == ["t: 0 rows missing, 1 extra: extra ('2',)"]
     assert differences({}, {"t": [("1",)]}) == ["t: 0 rows missing, 1 extra: extra ('1',)"]
@@ -64,23 +66,40 @@ def test_a_copy_of_an_event_is_the_same_event_and_names_the_version() -> None:
     }
 
 
-def test_an_entry_of_another_cloud_is_alike_whatever_its_runs_are_called_if_as_many_closed_over_it() -> None:
+def test_an_entry_of_another_cloud_is_alike_whatever_its_runs_are_called_if_as_many_closed_over_it() -> (
+    None
+):
     entry = {"entry": "file#a", "status": "loaded", "rows_quarantined": 1, "received_at": "2026"}
     left = {"run_id": "1", "rows_loaded": 8, "rows_deduplicated": 1, "rows_quarantined": 1}
     right = {"run_id": "2", "rows_loaded": 9, "rows_deduplicated": 0, "rows_quarantined": 1}
     one, other = ({**entry, **load, "loads": [load]} for load in (left, right))
-    shown = {"entry": "file#a", "status": "loaded", "rows_quarantined": 1, "loads": 1, "rows_not_quarantined": 9}
+    shown = {
+        "entry": "file#a",
+        "status": "loaded",
+        "rows_quarantined": 1,
+        "loads": 1,
+        "rows_not_quarantined": 9,
+    }
     assert comparable(one) == comparable(other) == shown
     assert comparable({**one, "loads": [left, left]})["loads"] == 2
 
 
-def test_every_change_of_a_function_is_a_point_and_a_task_without_changes_has_its_first_call() -> None:
+def test_every_change_of_a_function_is_a_point_and_a_task_without_changes_has_its_first_call() -> (
+    None
+):
     before = {"role-ClaimBatch": {"s3:PutObject": 5}}
     after = {
         "role-ClaimBatch": {"s3:PutObject": 6, "dynamodb:UpdateItem": 2, "dynamodb:GetItem": 9},
-        "role-Gate": {"kms:Decrypt": 3, "logs:CreateLogStream": 1, "s3:GetObject": 3},  # Lambda's and S3's are none
+        "role-Gate": {
+            "kms:Decrypt": 3,
+            "logs:CreateLogStream": 1,
+            "s3:GetObject": 3,
+        },  # Lambda's and S3's are none
         "role-RawToProcessed": {"s3:PutObject": 100, "s3:GetObject": 50},
-        "role-LoadWarehouse": {"redshift-data:BatchExecuteStatement": 2, "redshift-data:DescribeStatement": 7},
+        "role-LoadWarehouse": {
+            "redshift-data:BatchExecuteStatement": 2,
+            "redshift-data:DescribeStatement": 7,
+        },
     }
     assert [str(point) for point in points(before, after, ROLES)] == [
         "ClaimBatch, s3:PutObject number 1",
@@ -101,20 +120,33 @@ def test_the_warehouse_dies_before_each_kind_of_statement_of_a_load_and_before_i
     assert [point.moment for point in found] == ["before"] * len(kinds) + ["after"]
     assert SHORT_WAREHOUSE in found
     assert SHORT_WAREHOUSE.command == "warehouse-crash-at/before/slipway%20merge%20"
-    assert str(WarehousePoint(moment="after", kind="figures")) == "Serve, the warehouse after figures"
+    assert (
+        str(WarehousePoint(moment="after", kind="figures")) == "Serve, the warehouse after figures"
+    )
 
 
 def test_rejected_files_are_counted_over_bursts_and_no_other_message_is() -> None:
     subjects = [
         ("FileRejected", "WARNING [local] sales_records: 1 file rejected: a.csv (not_utf8)"),
-        ("FileRejected", "WARNING [local] sales_records: 12 files rejected (7 no_rows, 5 bad_gzip)"),
+        (
+            "FileRejected",
+            "WARNING [local] sales_records: 12 files rejected (7 no_rows, 5 bad_gzip)",
+        ),
         ("FileRejected", "WARNING [local] unknown: 2 files rejected (2 not_in_contract)"),
         ("RunFailed", "ERROR [local] sales_records: run 20261121T100000-0a1b2c3d failed at Gate"),
     ]
     alerts = [Alert(topic=topic, subject=subject, body="") for topic, subject in subjects]
     assert told(alerts) == {"sales_records": 13, "unknown": 2}
     with pytest.raises(ValueError, match="does not say how many"):
-        told([Alert(topic="FileRejected", subject="WARNING [local] sales_records: files rejected", body="")])
+        told(
+            [
+                Alert(
+                    topic="FileRejected",
+                    subject="WARNING [local] sales_records: files rejected",
+                    body="",
+                )
+            ]
+        )
 
 
 BEFORE, LAKE, TORN = ({"curated.t": [(number,)]} for number in ("1", "2", "3"))
@@ -122,7 +154,13 @@ BEFORE, LAKE, TORN = ({"curated.t": [(number,)]} for number in ("1", "2", "3"))
 
 @pytest.mark.parametrize(
     ("found", "survived", "is_told"),
-    [(BEFORE, False, False), (LAKE, False, False), (TORN, False, True), (BEFORE, True, True), (LAKE, True, False)],
+    [
+        (BEFORE, False, False),
+        (LAKE, False, False),
+        (TORN, False, True),
+        (BEFORE, True, True),
+        (LAKE, True, False),
+    ],
 )
 def test_the_warehouse_is_as_before_or_as_the_lake_and_after_a_run_that_succeeded_as_the_lake(
     monkeypatch: pytest.MonkeyPatch, found: Tables, *, survived: bool, is_told: bool
@@ -133,11 +171,15 @@ def test_the_warehouse_is_as_before_or_as_the_lake_and_after_a_run_that_succeede
     breaking = Breaking(world=world, roles={}, served=BEFORE)
     breaking.look_at_warehouse("a fault", survived=survived)
     assert [problem.partition(":")[0] for problem in breaking.problems] == ["a fault"] * is_told
-    assert serving.unlike_lake(world) == ([] if found == LAKE else [f"warehouse: {differences(LAKE, found)[0]}"])
+    assert serving.unlike_lake(world) == (
+        [] if found == LAKE else [f"warehouse: {differences(LAKE, found)[0]}"]
+    )
 
 
 @pytest.mark.parametrize(("made", "call"), [(27, 27), (28, None), (0, None)])
-def test_a_run_that_wrote_less_is_followed_by_one_that_dies_at_its_last_write(made: int, call: int | None) -> None:
+def test_a_run_that_wrote_less_is_followed_by_one_that_dies_at_its_last_write(
+    made: int, call: int | None
+) -> None:
     point = Point(task="ProcessedToCurated", role="r", action="s3:PutObject", call=28)
     counts = [{"r": {"s3:PutObject": 100 + more, "s3:GetObject": 9 * more}} for more in (0, made)]
     assert last_before(point, *counts) == (replace(point, call=call) if call else None)
@@ -150,13 +192,27 @@ def test_a_run_that_wrote_less_is_followed_by_one_that_dies_at_its_last_write(ma
         ([9], "FAILED", [9], []),
         ([7, 9], "SUCCEEDED", [7], []),  # the first run ends before its point
         ([7, 5, 9], "SUCCEEDED", [5], []),  # so does the next
-        ([0], "SUCCEEDED", [], ["point was never reached after ProcessedToCurated, s3:PutObject number 9"]),
-        ([7], "FAILED", [], ["point was never reached after ProcessedToCurated, s3:PutObject number 9"]),
+        (
+            [0],
+            "SUCCEEDED",
+            [],
+            ["point was never reached after ProcessedToCurated, s3:PutObject number 9"],
+        ),
+        (
+            [7],
+            "FAILED",
+            [],
+            ["point was never reached after ProcessedToCurated, s3:PutObject number 9"],
+        ),
     ],
     ids=["reached", "wrote less", "twice less", "nothing written", "failed elsewhere"],
 )
 def test_a_fault_ends_struck_or_as_a_problem_and_counts_once(
-    writes: list[int], status: str, struck_at: list[int], problems: list[str], monkeypatch: pytest.MonkeyPatch
+    writes: list[int],
+    status: str,
+    struck_at: list[int],
+    problems: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Runs that make `writes` calls each; one that comes to its point dies there."""
     world = World(cloud=None, deployment=None)  # type: ignore[arg-type] # nothing of it is asked
@@ -180,10 +236,14 @@ def test_a_fault_ends_struck_or_as_a_problem_and_counts_once(
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "-1/2", "1/0"])
-def test_a_part_that_is_none_is_refused_with_an_example(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_part_that_is_none_is_refused_with_an_example(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         main(["faults", f"--part={text}"])
-    assert f"found {text!r}; expected K/N with K from 1 to N, such as 1/2" in capsys.readouterr().err
+    assert (
+        f"found {text!r}; expected K/N with K from 1 to N, such as 1/2" in capsys.readouterr().err
+    )
 
 
 def test_an_experiment_that_is_not_shared_has_no_parts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,11 +51,16 @@ def test_every_file_is_accepted_or_rejected_as_it_was_made(
             assert file.made.fates - {"rejected"}, file.kind
 
 
-def test_every_rejection_names_the_place(files: list[HostileFile], entries: dict[str, dict[str, Any]]) -> None:
+def test_every_rejection_names_the_place(
+    files: list[HostileFile], entries: dict[str, dict[str, Any]]
+) -> None:
     rejected = [file for file in files if entries[file.key]["status"] == "rejected"]
     assert len(rejected) > len(files) // 4
     for file in rejected:
-        assert re.search(file.made.place, entries[file.key]["detail"]), (file.kind, entries[file.key]["detail"])
+        assert re.search(file.made.place, entries[file.key]["detail"]), (
+            file.kind,
+            entries[file.key]["detail"],
+        )
 
 
 def test_every_accepted_file_has_the_records_that_were_put_into_it(
@@ -73,11 +78,17 @@ def test_accepted_bytes_are_in_raw_and_rejected_bytes_aside_with_their_reason(
     for file in files:
         entry = entries[file.key]
         aside = entry["status"] == "rejected"
-        bucket, key = (entry["landing_bucket"], entry["rejected_key"]) if aside else (RAW, entry["raw_key"])
+        bucket, key = (
+            (entry["landing_bucket"], entry["rejected_key"]) if aside else (RAW, entry["raw_key"])
+        )
         assert account.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == file.body
-        assert len(f"{key}.reason.json".encode()) <= 1024  # S3 user guide, "Naming Amazon S3 objects"
+        assert (
+            len(f"{key}.reason.json".encode()) <= 1024
+        )  # S3 user guide, "Naming Amazon S3 objects"
         if aside:
-            assert account.s3.head_object(Bucket=bucket, Key=f"{key}.reason.json")["ContentLength"] > 0
+            assert (
+                account.s3.head_object(Bucket=bucket, Key=f"{key}.reason.json")["ContentLength"] > 0
+            )
 
 
 def test_a_bomb_of_sound_rows_is_left_where_it_passes_the_contracts_limit() -> None:
@@ -85,7 +96,9 @@ def test_a_bomb_of_sound_rows_is_left_where_it_passes_the_contracts_limit() -> N
     limit = 4 * 1024 * 1024
     small = replace(contract, intake=replace(contract.intake, max_bytes=limit))
     header, rows = plain(Draw(seed=1, number=1, turn=0)).split(b"\n", 1)
-    block = gzip.compress(rows * (1024 * 1024 // len(rows)), mtime=0)  # about 1 MiB in 10 KB, hundreds of times over
+    block = gzip.compress(
+        rows * (1024 * 1024 // len(rows)), mtime=0
+    )  # about 1 MiB in 10 KB, hundreds of times over
     pulled: list[int] = []
 
     def delivered() -> Iterator[bytes]:

@@ -21,12 +21,21 @@ from tests.end_to_end.pipeline import Pipeline
 
 HERE = Path(__file__).parent
 # In this order: superstore needs its tables empty, analyst those of sales; partners leaves objects in the landing zone.
-SHARING = ("test_superstore", "test_analyst", "test_report", "test_replay", "test_recovery", "test_partners")
+SHARING = (
+    "test_superstore",
+    "test_analyst",
+    "test_report",
+    "test_replay",
+    "test_recovery",
+    "test_partners",
+)
 
 
 def group_of(file: Path) -> str:
     """What the stories of one deployment have in common, and those of two have not."""
-    return "sharing" if file.stem in SHARING and file.parent == HERE else str(file.relative_to(HERE))
+    return (
+        "sharing" if file.stem in SHARING and file.parent == HERE else str(file.relative_to(HERE))
+    )
 
 
 def _place(item: pytest.Item) -> tuple[bool, bool, int]:
@@ -98,7 +107,9 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
 
 
 @pytest.fixture(scope="module")
-def cloud(request: pytest.FixtureRequest, deployments: Deployments, application: Path | None) -> session.LocalCloud:
+def cloud(
+    request: pytest.FixtureRequest, deployments: Deployments, application: Path | None
+) -> session.LocalCloud:
     """The embedded AWS with the application deployed and IAM enforced; jobs share a JVM."""
     return deployments.of(group_of(request.path), application)
 

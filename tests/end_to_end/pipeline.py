@@ -32,18 +32,24 @@ class Pipeline:
 
     def send(self, *files: Path) -> None:
         folder = model.load(DATASET).intake.folder
-        with partner.connected(partner.endpoint(self.deployment, user=PARTNER, identity=None)) as sftp:
+        with partner.connected(
+            partner.endpoint(self.deployment, user=PARTNER, identity=None)
+        ) as sftp:
             for file in files:
                 partner.send(sftp, file, folder=folder)
 
-    def deliver(self, *files: Path, meanwhile: Callable[[], None] = lambda: None) -> progress.Outcome:
+    def deliver(
+        self, *files: Path, meanwhile: Callable[[], None] = lambda: None
+    ) -> progress.Outcome:
         """Send files and wait for their fate, or for a failed run."""
         known = {fate.delivery for fate in ledgers.files(self.deployment, DATASET)}
         watch = progress.begin(self.deployment, lambda _step: None)
         self.send(*files)
         meanwhile()
         folder = naming.landing_folder(PARTNER, model.load(DATASET).intake.folder)
-        return progress.until_fates(watch, dataset=DATASET, awaited={folder + file.name for file in files}, known=known)
+        return progress.until_fates(
+            watch, dataset=DATASET, awaited={folder + file.name for file in files}, known=known
+        )
 
     def start_run(self, awaited: str) -> str:
         """Start a run by hand and wait until the file with this hash is loaded; returns the execution's status."""
@@ -52,13 +58,19 @@ class Pipeline:
             stateMachineArn=self.deployment.output("StateMachineArn"),
             input=json.dumps({"dataset": DATASET, "trigger": "operator"}),
         )
-        while (status := client.describe_execution(executionArn=started["executionArn"])["status"]) == "RUNNING":
+        while (
+            status := client.describe_execution(executionArn=started["executionArn"])["status"]
+        ) == "RUNNING":
             time.sleep(POLL_SECONDS)
         assert self.file(awaited).status == "loaded"
         return str(status)
 
     def file(self, sha256: str) -> ledgers.FileFate:
-        (found,) = [fate for fate in ledgers.files(self.deployment, DATASET) if fate.entry == f"file#{sha256}"]
+        (found,) = [
+            fate
+            for fate in ledgers.files(self.deployment, DATASET)
+            if fate.entry == f"file#{sha256}"
+        ]
         return found
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
@@ -74,7 +86,9 @@ class Pipeline:
             "select count(*), sum(total_revenue), sum(total_cost), sum(total_profit), sum(order_id), max(_run_id) "
             "from processed.sales_records"
         )
-        rows["quarantine"] = self.ask("select count(*), max(_run_id) from processed.sales_records_quarantine")
+        rows["quarantine"] = self.ask(
+            "select count(*), max(_run_id) from processed.sales_records_quarantine"
+        )
         return rows
 
     def new_alerts(self) -> list[Alert]:

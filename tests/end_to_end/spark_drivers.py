@@ -9,7 +9,11 @@ from local_cloud.session import LocalCloud, session_processes
 
 def spark_drivers(cloud: LocalCloud) -> list[int]:
     """Living Spark drivers of this embedded AWS, and of no other on the machine."""
-    return [pid for pid in session_processes(cloud.pid) if "org.apache.spark.deploy.SparkSubmit" in _command_line(pid)]
+    return [
+        pid
+        for pid in session_processes(cloud.pid)
+        if "org.apache.spark.deploy.SparkSubmit" in _command_line(pid)
+    ]
 
 
 def _command_line(pid: int) -> str:

@@ -64,35 +64,60 @@ class Sent:
 def sent(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     folder = tmp_path_factory.mktemp("analyst")
     good, whole, bad = (folder / name for name in ("good.csv", "whole.csv", "bad.csv"))
-    write_file(good, rows=ROWS, span=Span(first=date(2022, 12, 1), months=MONTHS + 2), seed="analyst")
-    write_file(whole, rows=BROKEN, span=Span(first=date(2023, 5, 1), months=2), seed="bad", first_serial=500_000)
+    write_file(
+        good, rows=ROWS, span=Span(first=date(2022, 12, 1), months=MONTHS + 2), seed="analyst"
+    )
+    write_file(
+        whole,
+        rows=BROKEN,
+        span=Span(first=date(2023, 5, 1), months=2),
+        seed="bad",
+        first_serial=500_000,
+    )
     faults = {one.row for one in broken.break_rows(whole, bad, FAULTS)}
     months = superstore.generate(folder / "superstore", seed=4, months=6, rows=240)
     watch = progress.begin(pipeline.deployment, lambda _step: None)
-    with partner.connected(partner.endpoint(pipeline.deployment, user=PARTNER, identity=None)) as sftp:
+    with partner.connected(
+        partner.endpoint(pipeline.deployment, user=PARTNER, identity=None)
+    ) as sftp:
         for file in (good, bad):
             partner.send(sftp, file, folder=model.load(DATASET).intake.folder)
         for month in months:
-            partner.send(sftp, month.path, folder=f"{model.load('superstore').intake.folder}/{month.folder}")
+            partner.send(
+                sftp, month.path, folder=f"{model.load('superstore').intake.folder}/{month.folder}"
+            )
     wait_for(watch, DATASET, [file.name for file in (good, bad)])
     wait_for(watch, "superstore", [f"{month.folder}/{month.path.name}" for month in months])
     kept = folder / "kept.csv"
-    with whole.open(newline="", encoding="utf-8") as source, kept.open("w", newline="", encoding="utf-8") as target:
+    with (
+        whole.open(newline="", encoding="utf-8") as source,
+        kept.open("w", newline="", encoding="utf-8") as target,
+    ):
         header, *records = csv.reader(source)
-        csv.writer(target).writerows([header, *(r for at, r in enumerate(records, start=1) if at not in faults)])
-    return Sent(good=good, bad=bad, loaded=independent_count.delivered([good, kept], model.load(DATASET)).totals)
+        csv.writer(target).writerows(
+            [header, *(r for at, r in enumerate(records, start=1) if at not in faults)]
+        )
+    return Sent(
+        good=good,
+        bad=bad,
+        loaded=independent_count.delivered([good, kept], model.load(DATASET)).totals,
+    )
 
 
 def wait_for(watch: progress.Watch, dataset: str, names: list[str]) -> None:
     landing = naming.landing_folder(PARTNER, model.load(dataset).intake.folder)
-    outcome = progress.until_fates(watch, dataset=dataset, awaited={landing + name for name in names}, known=())
+    outcome = progress.until_fates(
+        watch, dataset=dataset, awaited={landing + name for name in names}, known=()
+    )
     assert outcome.failed_executions == []
     assert {fate.status for fate in outcome.fates} == {"loaded"}
 
 
 @pytest.mark.usefixtures("sent")
 @pytest.mark.parametrize("sample", samples.samples("athena"), ids=lambda sample: sample.name)
-def test_every_sample_query_answers_by_its_name(sample: samples.Sample, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_sample_query_answers_by_its_name(
+    sample: samples.Sample, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert command_line.main(["query", sample.name]) == 0
     header, first, *_ = capsys.readouterr().out.splitlines()
     assert header.strip()
@@ -101,7 +126,12 @@ def test_every_sample_query_answers_by_its_name(sample: samples.Sample, capsys: 
 
 def test_a_parquet_file_has_exact_money_and_days(sent: Sent, tmp_path: Path) -> None:
     target = tmp_path / "items.parquet"
-    assert command_line.main(["query", "select * from curated.sales_by_month_item", "--output", str(target)]) == 0
+    assert (
+        command_line.main(
+            ["query", "select * from curated.sales_by_month_item", "--output", str(target)]
+        )
+        == 0
+    )
     written = pq.read_table(target)
     declared = {"month_start": pa.date32(), "orders": pa.int64(), "revenue": pa.decimal128(18, 2)}
     assert {name: written.schema.field(name).type for name in declared} == declared
@@ -111,9 +141,17 @@ def test_a_parquet_file_has_exact_money_and_days(sent: Sent, tmp_path: Path) -> 
 
 def test_a_csv_file_has_the_same_money(sent: Sent, tmp_path: Path) -> None:
     target = tmp_path / "regions.csv"
-    assert command_line.main(["query", "select * from curated.sales_by_region_quarter", "--output", str(target)]) == 0
+    assert (
+        command_line.main(
+            ["query", "select * from curated.sales_by_region_quarter", "--output", str(target)]
+        )
+        == 0
+    )
     with target.open(newline="", encoding="utf-8") as file:
-        assert sum(Decimal(row["revenue"]) for row in csv.DictReader(file)) == sent.loaded["total_revenue"]
+        assert (
+            sum(Decimal(row["revenue"]) for row in csv.DictReader(file))
+            == sent.loaded["total_revenue"]
+        )
 
 
 @pytest.mark.usefixtures("sent")
@@ -135,10 +173,17 @@ def test_a_query_over_the_scan_limit_of_its_workgroup_is_cancelled(
 ) -> None:
     results = f"s3://{pipeline.deployment.output('ResultsBucketName')}/tiny/"
     limits = {"BytesScannedCutoffPerQuery": 1, "ResultConfiguration": {"OutputLocation": results}}
-    unchecked = Config(parameter_validation=False)  # AWS takes no limit below 10 MB, and these tables are smaller
+    unchecked = Config(
+        parameter_validation=False
+    )  # AWS takes no limit below 10 MB, and these tables are smaller
     athena = boto3.client("athena", region_name=pipeline.deployment.region, config=unchecked)
     athena.create_work_group(Name="tiny", Configuration=limits)
-    assert command_line.main(["query", "--workgroup", "tiny", "select * from curated.sales_by_month_item"]) == 1
+    assert (
+        command_line.main(
+            ["query", "--workgroup", "tiny", "select * from curated.sales_by_month_item"]
+        )
+        == 1
+    )
     assert "Bytes scanned limit was exceeded" in capsys.readouterr().err
 
 
@@ -148,10 +193,16 @@ def test_the_views_tell_what_the_last_run_checked_and_refused(pipeline: Pipeline
         "select status, count(*), sum(rows_failed) from processed.sales_records_quality_latest group by 1"
     )
     assert {status for status, _, _ in checked} >= {"passed", "failed"}
-    every = pipeline.ask("select count(*), count(distinct run_id) from processed.sales_records_quality_latest")
+    every = pipeline.ask(
+        "select count(*), count(distinct run_id) from processed.sales_records_quality_latest"
+    )
     assert every[0] == (sum(rules for _, rules, _ in checked), 1)
-    refused = pipeline.ask("select sum(rows_quarantined) from processed.sales_records_quarantine_by_rule")
-    assert refused == pipeline.ask("select sum(cardinality(rule_ids)) from processed.sales_records_quarantine")
+    refused = pipeline.ask(
+        "select sum(rows_quarantined) from processed.sales_records_quarantine_by_rule"
+    )
+    assert refused == pipeline.ask(
+        "select sum(cardinality(rule_ids)) from processed.sales_records_quarantine"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -167,8 +218,15 @@ def analysed(sent: Sent) -> tuple[Any, dict[str, Any]]:
 def test_the_notebook_draws_every_figure_with_marks(analysed: tuple[Any, dict[str, Any]]) -> None:
     document, left = analysed
     assert tuple(left["marks"]) == FIGURES
-    assert {name: marks for name, marks in left["marks"].items() if not marks or min(marks) == 0} == {}
-    pictures = [out for cell in document.cells for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
+    assert {
+        name: marks for name, marks in left["marks"].items() if not marks or min(marks) == 0
+    } == {}
+    pictures = [
+        out
+        for cell in document.cells
+        for out in cell.get("outputs", [])
+        if "image/png" in out.get("data", {})
+    ]
     assert len(pictures) == len(FIGURES)
 
 
@@ -176,14 +234,22 @@ def test_the_totals_of_the_notebook_are_those_of_athena_and_of_the_files(
     pipeline: Pipeline, sent: Sent, analysed: tuple[Any, dict[str, Any]]
 ) -> None:
     _, left = analysed
-    ((revenue, profit),) = pipeline.ask("select sum(total_revenue), sum(total_profit) from processed.sales_records")
-    assert {Decimal(text) for text in left["revenue"]} == {revenue} == {sent.loaded["total_revenue"]}
+    ((revenue, profit),) = pipeline.ask(
+        "select sum(total_revenue), sum(total_profit) from processed.sales_records"
+    )
+    assert (
+        {Decimal(text) for text in left["revenue"]} == {revenue} == {sent.loaded["total_revenue"]}
+    )
     assert {Decimal(text) for text in left["profit"]} == {profit} == {sent.loaded["total_profit"]}
-    ((customers, value),) = pipeline.ask("select count(*), sum(lifetime_value) from curated.superstore_customer_value")
+    ((customers, value),) = pipeline.ask(
+        "select count(*), sum(lifetime_value) from curated.superstore_customer_value"
+    )
     assert (left["customers"], Decimal(left["lifetime_value"])) == (customers, value)
 
 
-def test_only_whole_quarters_are_compared_year_over_year(analysed: tuple[Any, dict[str, Any]]) -> None:
+def test_only_whole_quarters_are_compared_year_over_year(
+    analysed: tuple[Any, dict[str, Any]],
+) -> None:
     """Orders begin in the last month of 2022 and end in January 2025, so neither year may be compared."""
     _, left = analysed
     assert left["compared"] == [2023, 2024, [1, 2, 3, 4]]

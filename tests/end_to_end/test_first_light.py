@@ -49,7 +49,9 @@ def sales_file() -> Path:
 def second_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("second")
     span = generate.Span(first=generate.FIRST_MONTH, months=2)
-    generate.write_file(folder / "second.csv", rows=800, span=span, seed="second", first_serial=500_000)
+    generate.write_file(
+        folder / "second.csv", rows=800, span=span, seed="second", first_serial=500_000
+    )
     return folder / "second.csv"
 
 
@@ -71,17 +73,28 @@ def spark_of_its_own(cloud: LocalCloud) -> Iterator[None]:
     cloud.control("reuse-spark/yes")
 
 
-def test_a_real_file_is_loaded_to_the_cent(pipeline: Pipeline, cloud: LocalCloud, sales_file: Path) -> None:
+def test_a_real_file_is_loaded_to_the_cent(
+    pipeline: Pipeline, cloud: LocalCloud, sales_file: Path
+) -> None:
     with spark_of_its_own(cloud):
         outcome = pipeline.deliver(sales_file)
     expected = independent_count.delivered([sales_file], model.load(DATASET))
     assert outcome.failed_executions == []
     (fate,) = outcome.fates
-    assert (fate.status, fate.rows_loaded, fate.rows_quarantined, fate.rows_deduplicated) == ("loaded", ROWS, 0, 0)
-    ((revenue, profit),) = pipeline.ask("select sum(revenue), sum(profit) from curated.sales_by_month_item")
+    assert (fate.status, fate.rows_loaded, fate.rows_quarantined, fate.rows_deduplicated) == (
+        "loaded",
+        ROWS,
+        0,
+        0,
+    )
+    ((revenue, profit),) = pipeline.ask(
+        "select sum(revenue), sum(profit) from curated.sales_by_month_item"
+    )
     assert money(revenue) == expected.totals["total_revenue"]
     assert money(profit) == expected.totals["total_profit"]
-    found = pipeline.ask("select region, sum(revenue) from curated.sales_by_region_quarter group by region")
+    found = pipeline.ask(
+        "select region, sum(revenue) from curated.sales_by_region_quarter group by region"
+    )
     assert {region: money(total) for region, total in found} == revenue_by_region(sales_file)
     assert (money(revenue), money(profit)) == (Decimal("636617627.72"), Decimal("190932758.44"))
     assert [alert.topic.lower().count("succe") for alert in pipeline.new_alerts()] == [1]
@@ -106,8 +119,14 @@ def test_ten_broken_rows_are_quarantined_with_ten_reasons_and_the_rest_are_the_s
     broken.break_rows(sales_file, damaged, BROKEN)
     outcome = pipeline.deliver(damaged)
     (fate,) = outcome.fates
-    assert (fate.rows_loaded, fate.rows_quarantined, fate.rows_deduplicated) == (ROWS - BROKEN, BROKEN, 0)
-    assert pipeline.ask("select count(*), sum(total_revenue) from processed.sales_records") == before
+    assert (fate.rows_loaded, fate.rows_quarantined, fate.rows_deduplicated) == (
+        ROWS - BROKEN,
+        BROKEN,
+        0,
+    )
+    assert (
+        pipeline.ask("select count(*), sum(total_revenue) from processed.sales_records") == before
+    )
     refused = pipeline.ask(
         "select _source_row, array_join(rule_ids, ','), array_join(reasons, '; '), raw_text "
         f"from processed.sales_records_quarantine where _source_sha256 = '{sha256_of(damaged)}'"
@@ -129,13 +148,20 @@ def test_the_command_line_shows_runs_quarantine_and_answers(
     assert "succeeded" in shown
     assert command_line.main(["quarantine", "list", "--limit", "3"]) == 0
     assert "in quarantine, the newest 3" in capsys.readouterr().out
-    assert command_line.main(["query", "--format", "csv", "select count(*) as n from processed.sales_records"]) == 0
+    assert (
+        command_line.main(
+            ["query", "--format", "csv", "select count(*) as n from processed.sales_records"]
+        )
+        == 0
+    )
     assert list(csv.reader(capsys.readouterr().out.splitlines())) == [["n"], [str(ROWS)]]
     assert command_line.main(["query", "select nothing from processed.sales_records"]) == 1
     assert "nothing" in capsys.readouterr().err
 
 
-def test_a_file_that_is_no_csv_is_rejected_with_an_alert(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_a_file_that_is_no_csv_is_rejected_with_an_alert(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
     pipeline.new_alerts()
     picture = tmp_path / "picture.csv"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
@@ -151,7 +177,11 @@ def status_of(pipeline: Pipeline, landing_key: str, *wanted: str) -> str:
     """The newest status among those of `wanted` that a landing key has; waits for it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        fates = [fate for fate in ledgers.files(pipeline.deployment, DATASET) if fate.landing_key == landing_key]
+        fates = [
+            fate
+            for fate in ledgers.files(pipeline.deployment, DATASET)
+            if fate.landing_key == landing_key
+        ]
         if found := [fate.status for fate in fates if fate.status in wanted]:
             return found[-1]
         time.sleep(0.2)
@@ -165,13 +195,18 @@ def test_an_upload_that_breaks_off_is_set_aside_with_an_alert_and_nothing_of_it_
     before = pipeline.tables()
     known = len(list(executions.executions(pipeline.deployment)))
     content = second_file.read_bytes()
-    with partner.connected(partner.endpoint(pipeline.deployment, user="acme", identity=None)) as sftp:
+    with partner.connected(
+        partner.endpoint(pipeline.deployment, user="acme", identity=None)
+    ) as sftp:
         file = sftp.open(f"/{DATASET}/second.csv", "wb")
         file.write(content[: len(content) - 3])  # inside the last number
         channel = sftp.get_channel()
         assert channel
         channel.close()
-    assert status_of(pipeline, f"{LANDED}second.csv", "incomplete", "waiting", "loaded") == "incomplete"
+    assert (
+        status_of(pipeline, f"{LANDED}second.csv", "incomplete", "waiting", "loaded")
+        == "incomplete"
+    )
     (alert,) = pipeline.new_alerts()
     assert "1 file set aside: second.csv (transfer_ended_early)" in alert.subject
     assert pipeline.tables() == before
@@ -185,7 +220,9 @@ def test_an_upload_of_which_no_event_tells_is_set_aside_and_accepted_by_hand(
     unheard = tmp_path / "unheard.csv"
     unheard.write_bytes(sales_file.read_bytes())
     rules = pipeline.deployment.client("events")
-    (name,) = [rule["Name"] for rule in rules.list_rules()["Rules"] if "TransferEnded" in rule["Name"]]
+    (name,) = [
+        rule["Name"] for rule in rules.list_rules()["Rules"] if "TransferEnded" in rule["Name"]
+    ]
     rules.disable_rule(Name=name)
     try:
         pipeline.send(unheard)
@@ -206,9 +243,15 @@ def test_an_upload_of_which_no_event_tells_is_set_aside_and_accepted_by_hand(
 def kill_spark_in(state: str, pipeline: Pipeline, cloud: LocalCloud) -> None:
     deadline, known = time.monotonic() + PATIENCE_SECONDS, set(spark_drivers(cloud))
     while time.monotonic() < deadline:
-        running = [item for item in executions.executions(pipeline.deployment) if item["status"] == "RUNNING"]
+        running = [
+            item
+            for item in executions.executions(pipeline.deployment)
+            if item["status"] == "RUNNING"
+        ]
         entered = [
-            step.name for item in running for step in executions.steps(pipeline.deployment, item["executionArn"])
+            step.name
+            for item in running
+            for step in executions.steps(pipeline.deployment, item["executionArn"])
         ]
         new = set(spark_drivers(cloud)) - known
         if entered and entered[-1] == state and new:
@@ -226,9 +269,13 @@ def test_a_killed_spark_fails_the_run_with_one_alert_and_the_next_run_loads_ever
     pipeline.new_alerts()
     before = pipeline.tables()
     with spark_of_its_own(cloud):
-        outcome = pipeline.deliver(second_file, meanwhile=lambda: kill_spark_in("RawToProcessed", pipeline, cloud))
+        outcome = pipeline.deliver(
+            second_file, meanwhile=lambda: kill_spark_in("RawToProcessed", pipeline, cloud)
+        )
     assert len(outcome.failed_executions) == 1
-    status = pipeline.deployment.client("stepfunctions").describe_execution(executionArn=outcome.failed_executions[0])
+    status = pipeline.deployment.client("stepfunctions").describe_execution(
+        executionArn=outcome.failed_executions[0]
+    )
     assert status["status"] == "FAILED"
     (alert,) = pipeline.new_alerts()
     assert "fail" in alert.topic.lower()
@@ -261,7 +308,9 @@ def test_a_removed_permission_fails_the_run_with_an_alert_and_leaves_the_tables(
 
 def forbid_reading_raw(pipeline: Pipeline):  # noqa: ANN201 - a closure that puts the policy back
     """Take s3:GetObject on the raw bucket from the job's role, as a careless change of the stack would."""
-    job = pipeline.deployment.client("glue").get_job(JobName=pipeline.deployment.output("RawToProcessedJobName"))
+    job = pipeline.deployment.client("glue").get_job(
+        JobName=pipeline.deployment.output("RawToProcessedJobName")
+    )
     role = job["Job"]["Role"].rsplit("/", 1)[-1]
     iam = pipeline.deployment.client("iam")
     raw = pipeline.deployment.output("RawBucketName")

@@ -44,7 +44,9 @@ class Partners:
         return self.pipeline.deployment.output("TransferServerId")
 
     @contextmanager
-    def connected(self, user: str, key: paramiko.PKey | None = None, password: str | None = None) -> Iterator[Session]:
+    def connected(
+        self, user: str, key: paramiko.PKey | None = None, password: str | None = None
+    ) -> Iterator[Session]:
         with paramiko.Transport(("127.0.0.1", self.port)) as transport:
             transport.connect(username=user, pkey=key, password=password)
             client = paramiko.SFTPClient.from_transport(transport)
@@ -57,7 +59,11 @@ class Partners:
         s3 = self.pipeline.deployment.client("s3")
         listed = s3.list_object_versions(Bucket=bucket)
         found = [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
-        return {item["Key"]: item["VersionId"] for item in found if not item["Key"].startswith((OWN, "rejected/acme"))}
+        return {
+            item["Key"]: item["VersionId"]
+            for item in found
+            if not item["Key"].startswith((OWN, "rejected/acme"))
+        }
 
     def own(self) -> list[str]:
         bucket = self.pipeline.deployment.output("LandingBucketName")
@@ -76,9 +82,13 @@ def as_the_stack(pipeline: Pipeline, name: str, key: paramiko.PKey) -> None:
     acme = transfer.describe_user(ServerId=server, UserName="acme")["User"]
     model_role = acme["Role"].rsplit("/", 1)[-1]
     trust = iam.get_role(RoleName=model_role)["Role"]["AssumeRolePolicyDocument"]
-    role = iam.create_role(RoleName=f"partner-{name}", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    role = iam.create_role(RoleName=f"partner-{name}", AssumeRolePolicyDocument=json.dumps(trust))[
+        "Role"
+    ]
     for policy in iam.list_role_policies(RoleName=model_role)["PolicyNames"]:
-        document = json.dumps(iam.get_role_policy(RoleName=model_role, PolicyName=policy)["PolicyDocument"])
+        document = json.dumps(
+            iam.get_role_policy(RoleName=model_role, PolicyName=policy)["PolicyDocument"]
+        )
         changed = document.replace("partners/acme", f"partners/{name}")
         assert changed != document
         iam.put_role_policy(RoleName=f"partner-{name}", PolicyName=policy, PolicyDocument=changed)
@@ -88,7 +98,9 @@ def as_the_stack(pipeline: Pipeline, name: str, key: paramiko.PKey) -> None:
         UserName=name,
         Role=role["Arn"],
         HomeDirectoryType="LOGICAL",
-        HomeDirectoryMappings=[{"Entry": "/", "Target": home["Target"].replace("/acme", f"/{name}")}],
+        HomeDirectoryMappings=[
+            {"Entry": "/", "Target": home["Target"].replace("/acme", f"/{name}")}
+        ],
         SshPublicKeyBody=public(key),
     )
 
@@ -166,11 +178,16 @@ def test_another_partners_file_cannot_be_reached_by_any_path(partners: Partners,
             with pytest.raises((FileNotFoundError, PermissionError)):
                 ATTEMPTS[name](sftp, path)
     assert (partners.objects(), partners.own()) == before
-    with partners.connected("globex", partners.keys["globex"]) as sftp, sftp.open("/other/prices.part", "rb") as file:
+    with (
+        partners.connected("globex", partners.keys["globex"]) as sftp,
+        sftp.open("/other/prices.part", "rb") as file,
+    ):
         assert file.read() == SECRET
 
 
-def test_another_partners_folder_can_neither_be_listed_nor_removed_by_any_path(partners: Partners) -> None:
+def test_another_partners_folder_can_neither_be_listed_nor_removed_by_any_path(
+    partners: Partners,
+) -> None:
     before = partners.objects()
     with partners.connected("acme", partners.keys["acme"]) as sftp:
         for path in paths(partners):
@@ -183,7 +200,9 @@ def test_another_partners_folder_can_neither_be_listed_nor_removed_by_any_path(p
     assert partners.objects() == before
 
 
-def test_what_is_written_to_another_partners_path_stays_in_the_writers_own_folder(partners: Partners) -> None:
+def test_what_is_written_to_another_partners_path_stays_in_the_writers_own_folder(
+    partners: Partners,
+) -> None:
     before = partners.objects()
     with partners.connected("acme", partners.keys["acme"]) as sftp:
         write(sftp, "/mine.part")
@@ -210,7 +229,9 @@ def test_links_are_refused(partners: Partners) -> None:
     assert (partners.objects(), partners.own()) == before
 
 
-def refused(partners: Partners, user: str, key: paramiko.PKey | None = None, password: str | None = None) -> None:
+def refused(
+    partners: Partners, user: str, key: paramiko.PKey | None = None, password: str | None = None
+) -> None:
     with pytest.raises(paramiko.SSHException), partners.connected(user, key, password):
         pytest.fail(f"{user!r} was let in")
 
@@ -245,7 +266,9 @@ def test_a_partner_gets_no_shell_and_no_tunnel(partners: Partners) -> None:
             transport.open_channel("direct-tcpip", ("127.0.0.1", 80), ("127.0.0.1", 1), timeout=10)
 
 
-def test_a_withdrawn_key_a_stopped_server_and_a_deleted_user_are_refused_at_once(partners: Partners) -> None:
+def test_a_withdrawn_key_a_stopped_server_and_a_deleted_user_are_refused_at_once(
+    partners: Partners,
+) -> None:
     key = paramiko.ECDSAKey.generate()
     as_the_stack(partners.pipeline, "initech", key)
     with partners.connected("initech", key) as sftp:
@@ -256,7 +279,9 @@ def test_a_withdrawn_key_a_stopped_server_and_a_deleted_user_are_refused_at_once
         ServerId=partners.server, UserName="initech", SshPublicKeyId=imported["SshPublicKeyId"]
     )
     refused(partners, "initech", key)
-    partners.transfer.import_ssh_public_key(ServerId=partners.server, UserName="initech", SshPublicKeyBody=public(key))
+    partners.transfer.import_ssh_public_key(
+        ServerId=partners.server, UserName="initech", SshPublicKeyBody=public(key)
+    )
     partners.transfer.stop_server(ServerId=partners.server)
     refused(partners, "initech", key)
     partners.transfer.start_server(ServerId=partners.server)

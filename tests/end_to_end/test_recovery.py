@@ -48,7 +48,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     made = Files(killed=folder / "killed.csv", undelivered=folder / "undelivered.csv")
     for number, path in enumerate((made.killed, made.undelivered)):
         span = Span(first=date(2032, 1 + number, 1))
-        write_file(path, rows=40, span=span, seed=path.name, first_serial=FIRST_SERIAL + 1000 * number)
+        write_file(
+            path, rows=40, span=span, seed=path.name, first_serial=FIRST_SERIAL + 1000 * number
+        )
     return made
 
 
@@ -70,22 +72,40 @@ def undelivered(pipeline: Pipeline, file: Path) -> dict[str, Any]:
     events = pipeline.deployment.client("events")
     bucket = pipeline.deployment.output("LandingBucketName")
     key = naming.landing_folder(PARTNER, model.load(DATASET).intake.folder) + file.name
-    (rule,) = [rule["Name"] for rule in events.list_rules()["Rules"] if "FileLanded" in rule["Name"]]
+    (rule,) = [
+        rule["Name"] for rule in events.list_rules()["Rules"] if "FileLanded" in rule["Name"]
+    ]
     events.disable_rule(Name=rule)
     try:
-        put = pipeline.deployment.client("s3").put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
+        put = pipeline.deployment.client("s3").put_object(
+            Bucket=bucket, Key=key, Body=file.read_bytes()
+        )
     finally:
         events.enable_rule(Name=rule)
-    landed = {"key": key, "etag": put["ETag"].strip('"'), "version-id": put["VersionId"], "sequencer": "0A"}
+    landed = {
+        "key": key,
+        "etag": put["ETag"].strip('"'),
+        "version-id": put["VersionId"],
+        "sequencer": "0A",
+    }
     detail = {"bucket": {"name": bucket}, "object": {**landed, "size": file.stat().st_size}}
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return {"id": "lost", "time": now, "source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+    return {
+        "id": "lost",
+        "time": now,
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "detail": detail,
+    }
 
 
 def test_dead_letters_are_redriven_and_a_poisoned_one_stops_nobody(
     pipeline: Pipeline, files: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sqs, url = pipeline.deployment.client("sqs"), pipeline.deployment.output("IntakeDeadLetterQueueUrl")
+    sqs, url = (
+        pipeline.deployment.client("sqs"),
+        pipeline.deployment.output("IntakeDeadLetterQueueUrl"),
+    )
     event = undelivered(pipeline, files.undelivered)
     for body in (POISON, json.dumps(event)):
         sqs.send_message(QueueUrl=url, MessageBody=body)
@@ -99,7 +119,9 @@ def test_dead_letters_are_redriven_and_a_poisoned_one_stops_nobody(
     assert outcome.failed_executions == []
     assert pipeline.file(sha256_of(files.undelivered)).status == "loaded"
     assert dead_letters.peek(pipeline.deployment, url).left == []
-    sqs.purge_queue(QueueUrl=pipeline.deployment.output("IntakeQueueUrl"))  # of the poison, for who comes after
+    sqs.purge_queue(
+        QueueUrl=pipeline.deployment.output("IntakeQueueUrl")
+    )  # of the poison, for who comes after
 
 
 def test_a_run_is_rolled_back_and_its_file_is_loaded_when_it_is_sent_again(
@@ -131,7 +153,9 @@ def test_a_run_is_rolled_back_and_its_file_is_loaded_when_it_is_sent_again(
     assert again["processed"][0][:5] == loaded["processed"][0][:5]
 
 
-def test_a_failed_run_goes_on_at_the_step_that_was_killed(pipeline: Pipeline, cloud: LocalCloud, files: Files) -> None:
+def test_a_failed_run_goes_on_at_the_step_that_was_killed(
+    pipeline: Pipeline, cloud: LocalCloud, files: Files
+) -> None:
     before = pipeline.tables()
     pipeline.new_alerts()
     role = role_of_job(pipeline, "ProcessedToCuratedJobName")
@@ -153,9 +177,14 @@ def test_a_failed_run_goes_on_at_the_step_that_was_killed(pipeline: Pipeline, cl
     assert pipeline.tables()["processed"][0][0] == before["processed"][0][0] + 40
 
 
-def left_behind(pipeline: Pipeline, execution_arn: str, run_id: str = STUCK_RUN, sha256: str = STUCK_FILE) -> None:
+def left_behind(
+    pipeline: Pipeline, execution_arn: str, run_id: str = STUCK_RUN, sha256: str = STUCK_FILE
+) -> None:
     """A claim as a run leaves it whose function and whose report of the end were both lost."""
-    runs, items = RunLedger(pipeline.deployment.run_ledger), FileLedger(pipeline.deployment.file_ledger)
+    runs, items = (
+        RunLedger(pipeline.deployment.run_ledger),
+        FileLedger(pipeline.deployment.file_ledger),
+    )
     moment = "2020-01-01T00:00:00.000000Z"
     item = {"dataset": DATASET, "entry": file_entry(sha256), "sha256": sha256, "status": "waiting"}
     key = f"partners/acme/{run_id}.csv"
@@ -193,11 +222,19 @@ def test_a_claim_that_a_dead_run_left_is_released_and_its_file_waits_again(
 @contextmanager
 def beginning_with(pipeline: Pipeline, name: str, state: dict[str, Any]) -> Iterator[None]:
     """The deployed machine has one state more, before its first."""
-    client, arn = pipeline.deployment.client("stepfunctions"), pipeline.deployment.output("StateMachineArn")
+    client, arn = (
+        pipeline.deployment.client("stepfunctions"),
+        pipeline.deployment.output("StateMachineArn"),
+    )
     deployed = client.describe_state_machine(stateMachineArn=arn)["definition"]
     machine = json.loads(deployed)
-    machine["States"][name] = {**state, "Default" if state["Type"] == "Choice" else "Next": machine["StartAt"]}
-    client.update_state_machine(stateMachineArn=arn, definition=json.dumps(machine | {"StartAt": name}))
+    machine["States"][name] = {
+        **state,
+        "Default" if state["Type"] == "Choice" else "Next": machine["StartAt"],
+    }
+    client.update_state_machine(
+        stateMachineArn=arn, definition=json.dumps(machine | {"StartAt": name})
+    )
     try:
         yield
     finally:
@@ -215,7 +252,9 @@ def hanging(pipeline: Pipeline) -> Iterator[None]:
 def dynamodb_away(pipeline: Pipeline, function: str) -> Iterator[None]:
     """DynamoDB refuses a function whatever it asks."""
     iam, client = pipeline.deployment.client("iam"), pipeline.deployment.client("lambda")
-    configuration = client.get_function_configuration(FunctionName=pipeline.deployment.output(function))
+    configuration = client.get_function_configuration(
+        FunctionName=pipeline.deployment.output(function)
+    )
     role = configuration["Role"].rpartition("/")[2]
     statement = {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -247,7 +286,9 @@ def test_a_run_that_is_stopped_while_dynamodb_is_away_is_given_back_by_a_redrive
     arn = executions.start(pipeline.deployment, "run", {"dataset": DATASET, "trigger": "operator"})
     left_behind(pipeline, arn, run_id, sha256)
     with dynamodb_away(pipeline, "FailRunFunctionName"):
-        pipeline.deployment.client("stepfunctions").stop_execution(executionArn=arn, cause="by an operator")
+        pipeline.deployment.client("stepfunctions").stop_execution(
+            executionArn=arn, cause="by an operator"
+        )
         wait_for_dead_letter(pipeline, "FailRunDeadLetterQueueUrl")
     held = lock(pipeline)
     assert held
@@ -278,7 +319,9 @@ def without_leave(pipeline: Pipeline) -> Iterator[None]:
     iam, client = pipeline.deployment.client("iam"), pipeline.deployment.client("stepfunctions")
     arn = pipeline.deployment.output("StateMachineArn")
     role = client.describe_state_machine(stateMachineArn=arn)["roleArn"].rpartition("/")[2]
-    [name] = [name for name in iam.list_role_policies(RoleName=role)["PolicyNames"] if "Itself" in name]
+    [name] = [
+        name for name in iam.list_role_policies(RoleName=role)["PolicyNames"] if "Itself" in name
+    ]
     document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
     iam.delete_role_policy(RoleName=role, PolicyName=name)
     try:
@@ -292,7 +335,9 @@ def hand_over(pipeline: Pipeline, run_id: str) -> executions.Ending:
     results = {step.result: {} for step in DATASET_RUN.steps if step != HAND_OVER}
     state = {**results, "claim": {"run_id": run_id}, "close": {"waiting": 1}, "serve": []}
     request = {"dataset": DATASET, "trigger": "operator"}
-    arn = executions.start(pipeline.deployment, "run", {"dataset": DATASET, "request": request, **state})
+    arn = executions.start(
+        pipeline.deployment, "run", {"dataset": DATASET, "request": request, **state}
+    )
     return executions.wait(pipeline.deployment, arn, lambda _step: None)
 
 

@@ -63,7 +63,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def loaded(pipeline: Pipeline) -> tuple[int, Any]:
     """Rows and revenue of the month in the processed table."""
     month = "order_date between date '2031-05-01' and date '2031-05-31'"
-    ((rows, revenue),) = pipeline.ask(f"select count(*), sum(total_revenue) from processed.{DATASET} where {month}")
+    ((rows, revenue),) = pipeline.ask(
+        f"select count(*), sum(total_revenue) from processed.{DATASET} where {month}"
+    )
     return int(rows), money(revenue)
 
 
@@ -80,10 +82,17 @@ def replays_of(pipeline: Pipeline, sha256: str) -> Iterator[dict[str, Any]]:
             yield item
 
 
-def test_ten_broken_rows_are_exported_as_they_were_sent(pipeline: Pipeline, files: Files, exported: Path) -> None:
+def test_ten_broken_rows_are_exported_as_they_were_sent(
+    pipeline: Pipeline, files: Files, exported: Path
+) -> None:
     outcome = pipeline.deliver(files.damaged)
     assert [(fate.status, fate.rows_quarantined) for fate in outcome.fates] == [("loaded", BROKEN)]
-    assert command_line.main(["quarantine", "export", "--file", files.sha256, "--output", str(exported)]) == 0
+    assert (
+        command_line.main(
+            ["quarantine", "export", "--file", files.sha256, "--output", str(exported)]
+        )
+        == 0
+    )
     (path,) = exported.iterdir()
     header, *rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
     sent = list(csv.reader(files.damaged.read_text(encoding="utf-8").splitlines()))
@@ -129,7 +138,9 @@ def test_the_history_of_the_origin_tells_its_replay(
     assert f"replayed by {replay['sha256'][:12]}" in capsys.readouterr().out
 
 
-def test_what_is_still_wrong_is_corrected_in_a_second_round(pipeline: Pipeline, files: Files, tmp_path: Path) -> None:
+def test_what_is_still_wrong_is_corrected_in_a_second_round(
+    pipeline: Pipeline, files: Files, tmp_path: Path
+) -> None:
     """A correction that was refused is a refused record like any other: exported, corrected, tied to its file."""
     (first,) = replays_of(pipeline, files.sha256)
     folder = str(tmp_path / "again")
@@ -144,7 +155,9 @@ def test_what_is_still_wrong_is_corrected_in_a_second_round(pipeline: Pipeline, 
     assert loaded(pipeline)[0] == ROWS - LEFT_OUT
 
 
-def test_a_backfill_of_all_three_files_changes_no_row_and_no_cent(pipeline: Pipeline, files: Files) -> None:
+def test_a_backfill_of_all_three_files_changes_no_row_and_no_cent(
+    pipeline: Pipeline, files: Files
+) -> None:
     """The corrections stay: a record that was corrected is not judged anew."""
     (first,) = replays_of(pipeline, files.sha256)
     (second,) = replays_of(pipeline, first["sha256"])
@@ -154,12 +167,16 @@ def test_a_backfill_of_all_three_files_changes_no_row_and_no_cent(pipeline: Pipe
     assert (loaded(pipeline), refused(pipeline, files.sha256)) == (before, open_records)
 
 
-def test_judging_the_last_one_anew_under_the_same_contract_leaves_it_refused(pipeline: Pipeline, files: Files) -> None:
+def test_judging_the_last_one_anew_under_the_same_contract_leaves_it_refused(
+    pipeline: Pipeline, files: Files
+) -> None:
     before = loaded(pipeline)
     assert command_line.main(["quarantine", "replay", "--file", files.sha256]) == 0
     assert list(refused(pipeline, files.sha256).values()).count(None) == LEFT_OUT
     assert loaded(pipeline) == before
-    expected = independent_count.delivered([files.whole], model.load(DATASET)).totals["total_revenue"]
+    expected = independent_count.delivered([files.whole], model.load(DATASET)).totals[
+        "total_revenue"
+    ]
     assert loaded(pipeline)[1] < expected
     ((curated,),) = pipeline.ask(
         "select sum(revenue) from curated.sales_by_month_item where month_start = date '2031-05-01'"
@@ -172,7 +189,10 @@ def test_the_ledger_keeps_what_each_run_made_of_the_file(
 ) -> None:
     item = ledgers.one_file(pipeline.deployment, files.sha256, DATASET)
     assert [sum(load[name] for name in COUNTS) for load in item["loads"]] == [ROWS] * 3
-    runs = [ledgers.one_run(pipeline.deployment, load["run_id"], DATASET)["mode"] for load in item["loads"]]
+    runs = [
+        ledgers.one_run(pipeline.deployment, load["run_id"], DATASET)["mode"]
+        for load in item["loads"]
+    ]
     assert runs == ["load", "backfill", "replay"]
     assert item.items() >= item["loads"][-1].items()
     assert command_line.main(["files", "show", files.sha256]) == 0

@@ -23,7 +23,10 @@ from tests.page.browser import Browser, browser
 UNUSED_SERIAL = 700_000_000  # orders that no other file has
 MEASURES = ("revenue", "cost", "profit")
 TABLES = ("sales_by_region_quarter", "sales_by_month_item")
-ACCOUNTS = (*(f"Table: {name}" for name in ("sales_records", *TABLES)), *(f"Warehouse: {name}" for name in TABLES))
+ACCOUNTS = (
+    *(f"Table: {name}" for name in ("sales_records", *TABLES)),
+    *(f"Warehouse: {name}" for name in TABLES),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +56,16 @@ def page(chromium: Browser, file: Path) -> Read:
     chromium.look()
     chromium.open(file)
     has_data = chromium.ask("return document.querySelector('.kpis') !== null")
-    kpis = {name: figure(chromium.text(f"#kpi-{name} .full")) if has_data else Decimal(0) for name in MEASURES}
+    kpis = {
+        name: figure(chromium.text(f"#kpi-{name} .full")) if has_data else Decimal(0)
+        for name in MEASURES
+    }
     return Read(
         kpis=kpis,
-        months={month: figure(revenue) for month, revenue, _ in chromium.rows("#visual-by_month tbody tr")},
+        months={
+            month: figure(revenue)
+            for month, revenue, _ in chromium.rows("#visual-by_month tbody tr")
+        },
         accounts={
             label: tuple(figure(cell) for cell in money_cells)
             for label, _, *money_cells in chromium.rows(
@@ -98,7 +107,9 @@ def test_files_athena_warehouse_and_page_agree_to_the_cent(
     for table in TABLES:
         assert athena(pipeline, table) == in_warehouse(pipeline, table) == after.kpis
     assert sum(after.months.values()) == after.kpis["revenue"]
-    assert [after.accounts[label] for label in ACCOUNTS] == [tuple(after.kpis.values())] * len(ACCOUNTS)
+    assert [after.accounts[label] for label in ACCOUNTS] == [tuple(after.kpis.values())] * len(
+        ACCOUNTS
+    )
     assert "for_the_report.csv" in after.text
     assert "Reconciled" in after.text
     assert "Does not add up" not in after.text
@@ -110,10 +121,13 @@ def test_a_cent_that_somebody_changed_in_the_warehouse_is_on_the_page_until_a_lo
 ) -> None:
     table, revenue = TABLES[1], athena(pipeline, TABLES[1])["revenue"]
     ((month, item),) = warehouse.query(
-        pipeline.deployment, f"select month_start, item_type from curated.{table} order by 1, 2 limit 1"
+        pipeline.deployment,
+        f"select month_start, item_type from curated.{table} order by 1, 2 limit 1",
     ).rows
     one_row = f"month_start = date '{month}' and item_type = '{item}'"
-    warehouse.query(pipeline.deployment, f"update curated.{table} set revenue = revenue + 0.01 where {one_row}")
+    warehouse.query(
+        pipeline.deployment, f"update curated.{table} set revenue = revenue + 0.01 where {one_row}"
+    )
     changed = page(chromium, tmp_path / "changed.html")
     assert "Does not add up" in changed.text
     assert f"Warehouse: {table} has" in changed.text

@@ -57,7 +57,9 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Sent:
     for record in (theirs[-1], another):
         record["Profit"] = "100000"
     refused = frozenset(int(record["Row ID"]) for record in (theirs[-1], another))
-    return Sent(months=superstore.write_months(folder / "sent", records), subject=subject, refused=refused)
+    return Sent(
+        months=superstore.write_months(folder / "sent", records), subject=subject, refused=refused
+    )
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +71,18 @@ def key(pipeline: Pipeline) -> bytes:
 
 def expected(sent: Sent, key: bytes, *, without: str | None = None) -> list[Line]:
     """The lines that the tables must hold; `without` is a customer's number."""
-    lines = superstore_figures.read((month.path for month in sent.months), lambda text: personal_data.token(key, text))
+    lines = superstore_figures.read(
+        (month.path for month in sent.months), lambda text: personal_data.token(key, text)
+    )
     gone = personal_data.token(key, without) if without else None
     return [line for line in lines if line.row_id not in sent.refused and line.customer != gone]
 
 
 def curated(pipeline: Pipeline) -> dict[str, list[tuple[Any, ...]]]:
-    return {one.name: sorted(pipeline.ask(f"select * from curated.{one.name}")) for one in CONTRACT.curated}
+    return {
+        one.name: sorted(pipeline.ask(f"select * from curated.{one.name}"))
+        for one in CONTRACT.curated
+    }
 
 
 def customers(pipeline: Pipeline) -> list[tuple[Any, ...]]:
@@ -87,10 +94,15 @@ def test_monthly_files_in_folders_of_dates_become_aggregates_and_segments(
 ) -> None:
     watch = progress.begin(pipeline.deployment, lambda _step: None)
     folder = CONTRACT.intake.folder
-    with partner.connected(partner.endpoint(pipeline.deployment, user=PARTNER, identity=None)) as sftp:
+    with partner.connected(
+        partner.endpoint(pipeline.deployment, user=PARTNER, identity=None)
+    ) as sftp:
         for month in sent.months:
             partner.send(sftp, month.path, folder=f"{folder}/{month.folder}")
-    awaited = {naming.landing_folder(PARTNER, folder) + f"{month.folder}/{month.path.name}" for month in sent.months}
+    awaited = {
+        naming.landing_folder(PARTNER, folder) + f"{month.folder}/{month.path.name}"
+        for month in sent.months
+    }
     outcome = progress.until_fates(watch, dataset=DATASET, awaited=awaited, known=())
     assert outcome.failed_executions == []
     assert {fate.status for fate in outcome.fates} == {"loaded"}
@@ -100,9 +112,15 @@ def test_monthly_files_in_folders_of_dates_become_aggregates_and_segments(
     assert customers(pipeline) == superstore_figures.customers(lines)
 
 
-@pytest.mark.parametrize("query", sorted((ROOT / "sql" / "athena" / DATASET).glob("*.sql")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "query", sorted((ROOT / "sql" / "athena" / DATASET).glob("*.sql")), ids=lambda file: file.stem
+)
 def test_every_sample_query_answers(pipeline: Pipeline, query: Path) -> None:
-    sql = query.read_text(encoding="utf-8").replace("{curated}", "curated").replace("{processed}", "processed")
+    sql = (
+        query.read_text(encoding="utf-8")
+        .replace("{curated}", "curated")
+        .replace("{processed}", "processed")
+    )
     assert pipeline.ask(sql)
 
 
@@ -110,7 +128,9 @@ def test_its_schedule_starts_runs_of_this_dataset(pipeline: Pipeline) -> None:
     scheduler = pipeline.deployment.client("scheduler")
     inputs = []
     for listed in scheduler.list_schedules()["Schedules"]:
-        target = scheduler.get_schedule(Name=listed["Name"], GroupName=listed["GroupName"])["Target"]
+        target = scheduler.get_schedule(Name=listed["Name"], GroupName=listed["GroupName"])[
+            "Target"
+        ]
         if target["Arn"] == pipeline.deployment.output("StateMachineArn"):
             inputs.append(json.loads(target["Input"]))
     assert {"dataset": DATASET, "trigger": "schedule"} in inputs
@@ -119,12 +139,18 @@ def test_its_schedule_starts_runs_of_this_dataset(pipeline: Pipeline) -> None:
 def objects(pipeline: Pipeline, *, of_partners: bool = False) -> Iterator[tuple[str, str, bytes]]:
     """Every object (bucket, key, content): of landing and raw, which must hold what partners sent, or of the others."""
     s3 = pipeline.deployment.client("s3")
-    originals = {pipeline.deployment.output(name) for name in ("LandingBucketName", "RawBucketName")}
+    originals = {
+        pipeline.deployment.output(name) for name in ("LandingBucketName", "RawBucketName")
+    }
     every = {one["Name"] for one in s3.list_buckets()["Buckets"]}
     for bucket in originals if of_partners else every - originals:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             for item in page.get("Contents", []):
-                yield bucket, item["Key"], s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+                yield (
+                    bucket,
+                    item["Key"],
+                    s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read(),
+                )
 
 
 def text_of(name: str, content: bytes) -> str:
@@ -143,15 +169,24 @@ def test_nothing_but_landing_and_raw_shows_who_the_customers_are(
     pipeline: Pipeline, cloud: LocalCloud, sent: Sent
 ) -> None:
     private = {record[name] for record in sent.records for name in ("Customer ID", "Customer Name")}
-    places = {f"s3://{bucket}/{name}": text_of(name, content) for bucket, name, content in objects(pipeline)}
+    places = {
+        f"s3://{bucket}/{name}": text_of(name, content)
+        for bucket, name, content in objects(pipeline)
+    }
     logs = [file for file in (cloud.path / "logs").rglob("*") if file.is_file()]
     places |= {str(file): file.read_text("utf-8", "replace") for file in logs}
     places["ledgers"] = ledger_text(pipeline)
     places["alerts"] = repr(pipeline.new_alerts())
-    shown = {(place, text) for place, content in places.items() for text in private if text in content}
+    shown = {
+        (place, text) for place, content in places.items() for text in private if text in content
+    }
     assert shown == set()
-    originals = "".join(text_of(name, content) for _, name, content in objects(pipeline, of_partners=True))
-    assert [text for text in private if text not in originals] == []  # what is searched for can be found
+    originals = "".join(
+        text_of(name, content) for _, name, content in objects(pipeline, of_partners=True)
+    )
+    assert [
+        text for text in private if text not in originals
+    ] == []  # what is searched for can be found
     assert any(f"/tables/{DATASET}/" in place and place.endswith(".parquet") for place in places)
     assert any("/staged/" in place and f"/{DATASET}/" in place for place in places)
     assert any(file.stat().st_size for file in logs)
@@ -168,7 +203,8 @@ def test_an_erased_customer_leaves_every_table_and_file(
     number = sent.subject["Customer ID"]
     token = personal_data.token(key, number)
     assert {"processed", "quarantine"} <= {
-        "quarantine" if "quarantine" in name else "processed" for name in data_files_with(pipeline, token)
+        "quarantine" if "quarantine" in name else "processed"
+        for name in data_files_with(pipeline, token)
     }
     (tmp_path / "subject.txt").write_text(number, encoding="utf-8")
     arguments = ["--dataset", DATASET, "--subject-file", str(tmp_path / "subject.txt"), "--yes"]
@@ -194,6 +230,10 @@ def test_a_backfill_refuses_the_erased_customer_and_changes_nothing_else(
     theirs = [int(record["Row ID"]) for record in sent.records if record["Customer ID"] == number]
     quarantine = f"processed.{naming.quarantine_table(DATASET)}"
     is_theirs = f"_subject = '{personal_data.token(key, number)}'"
-    refused = pipeline.ask(f"select rule_ids[1], raw_text, count(*) from {quarantine} where {is_theirs} group by 1, 2")
+    refused = pipeline.ask(
+        f"select rule_ids[1], raw_text, count(*) from {quarantine} where {is_theirs} group by 1, 2"
+    )
     assert refused == [("subject.erased", WITHHELD, len(theirs))]
-    assert pipeline.ask(f"select count(*) from {quarantine} where not {is_theirs}") == [(REFUSED - 1,)]
+    assert pipeline.ask(f"select count(*) from {quarantine} where not {is_theirs}") == [
+        (REFUSED - 1,)
+    ]

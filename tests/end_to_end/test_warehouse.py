@@ -40,18 +40,26 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     made = Files(**{name: folder / f"{name}.csv" for name in ("first", "second", "killed", "left")})
     for number, path in enumerate((made.first, made.second, made.killed, made.left)):
         span = Span(first=date(2033, 1 + number, 1))
-        write_file(path, rows=40, span=span, seed=path.name, first_serial=FIRST_SERIAL + 1000 * number)
+        write_file(
+            path, rows=40, span=span, seed=path.name, first_serial=FIRST_SERIAL + 1000 * number
+        )
     return made
 
 
 def in_warehouse(pipeline: Pipeline) -> Tables:
     questions = {name: f"select * from curated.{name}" for name in TABLES}
-    return {name: sorted(warehouse.query(pipeline.deployment, sql).rows, key=repr) for name, sql in questions.items()}
+    return {
+        name: sorted(warehouse.query(pipeline.deployment, sql).rows, key=repr)
+        for name, sql in questions.items()
+    }
 
 
 def in_lake(pipeline: Pipeline) -> Tables:
     questions = {name: f"select * from curated.{name}" for name in TABLES}
-    return {name: sorted(lake.rows(pipeline.deployment, sql), key=repr) for name, sql in questions.items()}
+    return {
+        name: sorted(lake.rows(pipeline.deployment, sql), key=repr)
+        for name, sql in questions.items()
+    }
 
 
 def newest_run(pipeline: Pipeline) -> dict[str, Any]:
@@ -66,7 +74,10 @@ def served(run: dict[str, Any]) -> dict[str, tuple[str, int]]:
 
 def read_bytes(run: dict[str, Any]) -> dict[str, int]:
     """Bytes of the lake that the load of each table read, as the run ledger has it."""
-    return {name: int(table["lake_bytes"]) for name, table in run["served"]["warehouse"]["tables"].items()}
+    return {
+        name: int(table["lake_bytes"])
+        for name, table in run["served"]["warehouse"]["tables"].items()
+    }
 
 
 def test_the_first_run_loads_everything_and_the_ledger_and_the_message_say_so(
@@ -120,12 +131,18 @@ def test_a_load_that_dies_between_staging_and_merge_leaves_the_target_and_the_re
     assert len(pipeline.deliver(files.killed).failed_executions) == 1
     assert cloud.control("no-warehouse-crash")["not_struck"] == []
     published = in_lake(pipeline)
-    assert in_warehouse(pipeline) == before != published  # the lake goes first, the warehouse is as it was
+    assert (
+        in_warehouse(pipeline) == before != published
+    )  # the lake goes first, the warehouse is as it was
     failed = newest_run(pipeline)
     assert (failed["status"], failed["error"]) == ("failed", "WarehouseLoadFailed")
     assert pipeline.file(sha256_of(files.killed)).status == "waiting"
     (alert,) = pipeline.new_alerts()
-    for text in ("failed at Serve", "The lake's tables are as this run was to leave them", "merging the staged rows"):
+    for text in (
+        "failed at Serve",
+        "The lake's tables are as this run was to leave them",
+        "merging the staged rows",
+    ):
         assert text in f"{alert.subject} {alert.body}"
     assert f"slipway runs retry {failed['run_id']} --dataset {DATASET}" in alert.body
     assert command_line.main(["runs", "retry", failed["run_id"]]) == 0

@@ -79,9 +79,19 @@ class Account:
     @classmethod
     def of(cls, assembly: Assembly) -> Account:
         """The assembly in the embedded AWS's account and region."""
-        text = json.dumps(assembly.templates).replace("111122223333", ACCOUNT).replace("eu-central-1", REGION)
-        files = [file.name.removesuffix(".template.json") for file in assembly.folder.glob("*.template.json")]
-        return cls(templates=json.loads(text), stack_names={name.rpartition("-")[2]: name for name in files})
+        text = (
+            json.dumps(assembly.templates)
+            .replace("111122223333", ACCOUNT)
+            .replace("eu-central-1", REGION)
+        )
+        files = [
+            file.name.removesuffix(".template.json")
+            for file in assembly.folder.glob("*.template.json")
+        ]
+        return cls(
+            templates=json.loads(text),
+            stack_names={name.rpartition("-")[2]: name for name in files},
+        )
 
     @cached_property
     def resources(self) -> list[Resource]:
@@ -104,10 +114,14 @@ class Account:
     @cached_property
     def identity_policies(self) -> dict[str, list[Document]]:
         """By role ARN: the documents that say what the role may do."""
-        documents: dict[str, list[Document]] = {role.arn: [] for role in self.of_type("AWS::IAM::Role")}
+        documents: dict[str, list[Document]] = {
+            role.arn: [] for role in self.of_type("AWS::IAM::Role")
+        }
         arns = {role.name: role.arn for role in self.of_type("AWS::IAM::Role")}
         for role in self.of_type("AWS::IAM::Role"):
-            documents[role.arn] += [policy["PolicyDocument"] for policy in role.properties.get("Policies", [])]
+            documents[role.arn] += [
+                policy["PolicyDocument"] for policy in role.properties.get("Policies", [])
+            ]
         for policy in self.of_type("AWS::IAM::Policy"):
             for name in policy.properties["Roles"]:
                 documents[arns[name]].append(policy.properties["PolicyDocument"])
@@ -116,16 +130,23 @@ class Account:
     @cached_property
     def resource_policies(self) -> dict[str, Document]:
         """By ARN: trust policies of roles, policies of queues, topics, buckets, keys and functions."""
-        found = {role.arn: role.properties["AssumeRolePolicyDocument"] for role in self.of_type("AWS::IAM::Role")}
+        found = {
+            role.arn: role.properties["AssumeRolePolicyDocument"]
+            for role in self.of_type("AWS::IAM::Role")
+        }
         found |= {key.arn: key.properties["KeyPolicy"] for key in self.of_type("AWS::KMS::Key")}
         for policy in self.of_type("AWS::SQS::QueuePolicy"):
             queues = policy.properties["Queues"]
-            found |= {queue.rpartition("/")[2]: policy.properties["PolicyDocument"] for queue in queues}
+            found |= {
+                queue.rpartition("/")[2]: policy.properties["PolicyDocument"] for queue in queues
+            }
         found = {_queue_arn(name): document for name, document in found.items()}
         for policy in self.of_type("AWS::SNS::TopicPolicy"):
             found |= dict.fromkeys(policy.properties["Topics"], policy.properties["PolicyDocument"])
         for policy in self.of_type("AWS::S3::BucketPolicy"):
-            found[f"arn:aws:s3:::{policy.properties['Bucket']}"] = policy.properties["PolicyDocument"]
+            found[f"arn:aws:s3:::{policy.properties['Bucket']}"] = policy.properties[
+                "PolicyDocument"
+            ]
         for permission in self.of_type("AWS::Lambda::Permission"):
             document = found.setdefault(permission.properties["FunctionName"], {"Statement": []})
             document["Statement"].append(_statement(permission))
@@ -164,7 +185,9 @@ class Account:
             "Fn::GetAtt": self._attribute,
             "Fn::GetStackOutput": self._output,
             "Fn::Join": lambda stack, given: str(given[0]).join(self.resolved(stack, given[1])),
-            "Fn::Sub": lambda _, text: re.sub(r"\$\{(AWS::\w+)\}", lambda found: str(PSEUDO[found[1]]), text),
+            "Fn::Sub": lambda _, text: re.sub(
+                r"\$\{(AWS::\w+)\}", lambda found: str(PSEUDO[found[1]]), text
+            ),
             "Fn::Select": lambda stack, given: self.resolved(stack, given[1])[int(given[0])],
             "Fn::GetAZs": lambda _stack, _given: [f"{REGION}{zone}" for zone in "abcdef"],
         }
@@ -176,7 +199,11 @@ class Account:
         name = self._name(stack, logical_id)
         if resource_type in REF_IS_ARN:
             return Resource(place="", type=resource_type, name=name, properties={}).arn
-        return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}" if resource_type == "AWS::SQS::Queue" else name
+        return (
+            f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
+            if resource_type == "AWS::SQS::Queue"
+            else name
+        )
 
     def _attribute(self, stack: str, given: list[str]) -> str:
         logical_id, attribute = given[0], ".".join(given[1:])

@@ -9,7 +9,9 @@ import pytest
 
 from tests.infrastructure.support import Assembly, synthesize, synthesize_comprehensive
 
-PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBCVBxRYhWaDzdxX1h3GQkvWvEYxe4VFJZdJzhsLnRvD local"
+PUBLIC_KEY = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBCVBxRYhWaDzdxX1h3GQkvWvEYxe4VFJZdJzhsLnRvD local"
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,7 +32,9 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     return synthesize(
-        tmp_path_factory.mktemp("local"), environment="local", **{"sftp-public-key": PUBLIC_KEY, "delete-data": "yes"}
+        tmp_path_factory.mktemp("local"),
+        environment="local",
+        **{"sftp-public-key": PUBLIC_KEY, "delete-data": "yes"},
     )
 
 

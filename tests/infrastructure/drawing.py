@@ -20,7 +20,13 @@ from tests.infrastructure.evaluation import ADMINISTRATOR, RoleRequest
 
 Request = RoleRequest | ServiceCall
 FILLINGS = ("x", "2026/11", "a-b_c", "runs", "0")
-VALUES = ("s3.us-east-1.amazonaws.com", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:g", ACCOUNT, "999999999999", "x")
+VALUES = (
+    "s3.us-east-1.amazonaws.com",
+    f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:g",
+    ACCOUNT,
+    "999999999999",
+    "x",
+)
 
 
 @dataclass
@@ -57,7 +63,9 @@ class Drawing:
             for resource in listed(statement["Resource"]):
                 concrete = resource if resource == "*" else self._filled(resource)
                 context = self._meeting(statement.get("Condition", {}))
-                yield RoleRequest(role_arn=role, action=action, resource_arn=concrete, context=context)
+                yield RoleRequest(
+                    role_arn=role, action=action, resource_arn=concrete, context=context
+                )
 
     def _filled(self, pattern: str) -> str:
         return re.sub(r"\*", lambda _: self._random.choice(FILLINGS), pattern)
@@ -74,14 +82,22 @@ class Drawing:
 
     def _changed(self, base: Request) -> Request:
         change = self._random.choice(
-            (self._another_asks, self._another_action, self._another_resource, self._another_context, self._not_secure)
+            (
+                self._another_asks,
+                self._another_action,
+                self._another_resource,
+                self._another_context,
+                self._not_secure,
+            )
         )
         return change(base)
 
     def _another_asks(self, base: Request) -> Request:
         other = self._random.choice(self._bases)
         if isinstance(base, ServiceCall):
-            services = sorted({call.service for call in self._bases if isinstance(call, ServiceCall)})
+            services = sorted(
+                {call.service for call in self._bases if isinstance(call, ServiceCall)}
+            )
             return replace(base, service=self._random.choice(services))
         roles = [*self.account.identity_policies, ADMINISTRATOR]
         chosen = other.role_arn if isinstance(other, RoleRequest) else self._random.choice(roles)

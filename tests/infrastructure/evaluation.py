@@ -67,7 +67,11 @@ def role_may(account: Account, request: RoleRequest, *, policy: Document | None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(iam_evaluator, "authenticate", lambda _key, _account: None)
         patch.setattr(iam_evaluator, "resolve_principal", lambda *_: principal)
-        patch.setattr(iam_evaluator, "_resource_policy", lambda *_: None if policy is None else (policy, ACCOUNT))
+        patch.setattr(
+            iam_evaluator,
+            "_resource_policy",
+            lambda *_: None if policy is None else (policy, ACCOUNT),
+        )
         secure = str(request.context.get("aws:SecureTransport", "true")) == "true"
         token = control._origin_inside.set(("127.0.0.1", secure))
         try:
@@ -88,6 +92,11 @@ def key_requests(account: Account, request: RoleRequest) -> list[RoleRequest]:
     """The calls to KMS that one request brings with it."""
     key = account.key_of(request.resource_arn)
     return [
-        RoleRequest(role_arn=request.role_arn, action=use.action, resource_arn=use.key_arn, context=use.context)
+        RoleRequest(
+            role_arn=request.role_arn,
+            action=use.action,
+            resource_arn=use.key_arn,
+            context=use.context,
+        )
         for use in (key_use.uses(request.action, key, request.context) if key else [])
     ]

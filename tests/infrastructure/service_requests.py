@@ -34,14 +34,18 @@ def _of_rule(_account: Account, rule: Resource) -> Calls:
         if role := target.get("RoleArn"):
             yield from_source(EVENTS, ASSUME, role, rule.arn)
         else:
-            yield from_source(EVENTS, TARGET_ACTIONS[target["Arn"].split(":")[2]], target["Arn"], rule.arn)
+            yield from_source(
+                EVENTS, TARGET_ACTIONS[target["Arn"].split(":")[2]], target["Arn"], rule.arn
+            )
         if queue := target.get("DeadLetterConfig", {}).get("Arn"):
             yield from_source(EVENTS, "sqs:SendMessage", queue, rule.arn)
 
 
 def _of_schedule(_account: Account, schedule: Resource) -> Calls:
     group = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"
-    yield from_source("scheduler.amazonaws.com", ASSUME, schedule.properties["Target"]["RoleArn"], group)
+    yield from_source(
+        "scheduler.amazonaws.com", ASSUME, schedule.properties["Target"]["RoleArn"], group
+    )
 
 
 def _of_alarm(account: Account, alarm: Resource) -> Calls:
@@ -62,8 +66,14 @@ def _of_bucket(_account: Account, bucket: Resource) -> Calls:
 def _of_log_group(account: Account, group: Resource) -> Calls:
     key = account.key_of(group.arn)
     for action in keys.LOGS_USE if key else ():
-        context = {f"kms:EncryptionContext:{name}": value for name, value in key.context.items()} if key else {}
-        yield ServiceCall(service=keys.LOGS, action=action, resource_arn=key.arn if key else "", context=context)
+        context = (
+            {f"kms:EncryptionContext:{name}": value for name, value in key.context.items()}
+            if key
+            else {}
+        )
+        yield ServiceCall(
+            service=keys.LOGS, action=action, resource_arn=key.arn if key else "", context=context
+        )
 
 
 def _of_namespace(_account: Account, namespace: Resource) -> Calls:
@@ -97,7 +107,9 @@ MADE_FOR: dict[str, Callable[[Account, Resource], Calls]] = {
     "AWS::Glue::Job": _assuming("glue", "Role"),
     "AWS::Lambda::Function": _assuming("lambda", "Role"),
     "AWS::Logs::LogGroup": _of_log_group,
-    "AWS::QuickSight::DataSource": _assuming("quicksight", "DataSourceParameters", "AthenaParameters", "RoleArn"),
+    "AWS::QuickSight::DataSource": _assuming(
+        "quicksight", "DataSourceParameters", "AthenaParameters", "RoleArn"
+    ),
     "AWS::RedshiftServerless::Namespace": _of_namespace,
     "AWS::S3::Bucket": _of_bucket,
     "AWS::Scheduler::Schedule": _of_schedule,

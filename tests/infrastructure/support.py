@@ -36,7 +36,9 @@ class Assembly:
         """Templates by the last part of their stack's name: Storage, Intake, ..."""
         files = sorted(self.folder.glob("*.template.json"))
         return {
-            file.name.removesuffix(".template.json").rpartition("-")[2]: json.loads(file.read_text(encoding="utf-8"))
+            file.name.removesuffix(".template.json").rpartition("-")[2]: json.loads(
+                file.read_text(encoding="utf-8")
+            )
             for file in files
         }
 
@@ -79,7 +81,9 @@ def synthesize(outdir: Path, **context: str) -> Assembly:
 def synthesize_comprehensive(outdir: Path) -> Assembly:
     """All options in use, and exactly two datasets, whatever the repository holds."""
     app = new_app(outdir)
-    compose(app, blueprint(settings_folder=COMPREHENSIVE, contracts=(sales_records(), second_dataset())))
+    compose(
+        app, blueprint(settings_folder=COMPREHENSIVE, contracts=(sales_records(), second_dataset()))
+    )
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
     return Assembly(outdir)
@@ -103,7 +107,9 @@ def blueprint(
 
 def sales_records() -> Contract:
     """The dataset that the tests know by name."""
-    [found] = [contract for contract in current_contracts(ROOT) if contract.dataset == "sales_records"]
+    [found] = [
+        contract for contract in current_contracts(ROOT) if contract.dataset == "sales_records"
+    ]
     return found
 
 
@@ -114,7 +120,11 @@ def second_dataset() -> Contract:
     person = dataclasses.replace(sales.column("country"), pii="hash", data_subject=True)
     columns = tuple(person if column.name == "country" else column for column in sales.columns)
     return dataclasses.replace(
-        sales, dataset="tiny", alert_email="tiny-owner@example.com", columns=columns, curated=(model,)
+        sales,
+        dataset="tiny",
+        alert_email="tiny-owner@example.com",
+        columns=columns,
+        curated=(model,),
     )
 
 

@@ -15,8 +15,21 @@ from aws_cdk import aws_s3_assets as assets
 from stacks.constructs.python_function import code_of
 from tests.infrastructure.support import ROOT, Assembly, new_app
 
-FUNCTIONS = ("intake", "claim_batch", "gate", "close_run", "fail_run", "hold_dataset", "release_dataset")
-SHARED = ("contracts/*.py", "contracts/warehouse/*.py", "contracts/compiled/*.json", "pipeline/**/*.py")
+FUNCTIONS = (
+    "intake",
+    "claim_batch",
+    "gate",
+    "close_run",
+    "fail_run",
+    "hold_dataset",
+    "release_dataset",
+)
+SHARED = (
+    "contracts/*.py",
+    "contracts/warehouse/*.py",
+    "contracts/compiled/*.json",
+    "pipeline/**/*.py",
+)
 LARGEST_ZIP_BYTES = 200 * 1024
 
 
@@ -40,7 +53,9 @@ def sources(*patterns: str) -> set[str]:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_ships_its_own_code_and_the_shared_domain(prod: Assembly, name: str) -> None:
-    assert files_of(asset_of_function(prod, name)) == sources(*SHARED, "lambdas/__init__.py", f"lambdas/{name}/*.py")
+    assert files_of(asset_of_function(prod, name)) == sources(
+        *SHARED, "lambdas/__init__.py", f"lambdas/{name}/*.py"
+    )
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -54,7 +69,9 @@ def test_a_function_is_small(prod: Assembly, name: str) -> None:
 
 def test_the_jobs_ship_their_packages_and_the_shared_domain(prod: Assembly) -> None:
     jobs = prod.resources("AWS::Glue::Job").values()
-    [packages] = {json.dumps(job["Properties"]["DefaultArguments"]["--extra-py-files"]) for job in jobs}
+    [packages] = {
+        json.dumps(job["Properties"]["DefaultArguments"]["--extra-py-files"]) for job in jobs
+    }
     folder = prod.folder / ("asset." + packages.rpartition("/")[2].partition(".zip")[0])
     assert files_of(folder) == sources(*SHARED, "rows/**/*.py", "glue_jobs/**/*.py")
 
@@ -66,9 +83,13 @@ def test_the_script_of_a_job_is_the_file_of_its_name(prod: Assembly) -> None:
             for place, job in prod.resources("AWS::Glue::Job").items()
             if "".join(word.capitalize() for word in name.split("_")) in place
         ]
-        location = json.dumps(job["Command"]["ScriptLocation"]).rpartition("/")[2].partition(".py")[0]
+        location = (
+            json.dumps(job["Command"]["ScriptLocation"]).rpartition("/")[2].partition(".py")[0]
+        )
         shipped = prod.folder / f"asset.{location}.py"
-        assert shipped.read_text(encoding="utf-8") == (ROOT / "glue_jobs" / f"{name}.py").read_text(encoding="utf-8")
+        assert shipped.read_text(encoding="utf-8") == (ROOT / "glue_jobs" / f"{name}.py").read_text(
+            encoding="utf-8"
+        )
 
 
 @pytest.fixture
@@ -82,7 +103,9 @@ def code(tmp_path: Path) -> Path:
 
 def hash_of(root: Path, name: str, outdir: Path) -> str:
     stack = Stack(new_app(outdir), "S")
-    return assets.Asset(stack, "A", path=str(root), exclude=code_of(name), ignore_mode=IgnoreMode.GIT).asset_hash
+    return assets.Asset(
+        stack, "A", path=str(root), exclude=code_of(name), ignore_mode=IgnoreMode.GIT
+    ).asset_hash
 
 
 @pytest.mark.parametrize(
@@ -96,7 +119,9 @@ def hash_of(root: Path, name: str, outdir: Path) -> str:
         ("contracts/compiled/sales_records.json", False),
     ],
 )
-def test_the_hash_of_a_function_follows_its_own_code_only(code: Path, tmp_path: Path, changed: str, same: bool) -> None:
+def test_the_hash_of_a_function_follows_its_own_code_only(
+    code: Path, tmp_path: Path, changed: str, same: bool
+) -> None:
     before = hash_of(code, "gate", tmp_path / "before")
     with (code / changed).open("a", encoding="utf-8") as file:
         file.write("\n")

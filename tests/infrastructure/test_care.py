@@ -23,17 +23,29 @@ def allowed(assembly: Assembly, stack: str, role: str) -> dict[str, set[str]]:
 
 def places(resources: set[str]) -> set[str]:
     """`<Processed...>/runs/*` as `Processed/runs/*`."""
-    return {re.sub(r"<.*?(Landing|Raw|Processed|Curated)[0-9A-F]{8}.*>", r"\1", resource) for resource in resources}
+    return {
+        re.sub(r"<.*?(Landing|Raw|Processed|Curated)[0-9A-F]{8}.*>", r"\1", resource)
+        for resource in resources
+    }
 
 
 def test_care_reaches_tables_and_its_own_documents_and_nothing_else(prod: Assembly) -> None:
     role = allowed(prod, "Processing", "CareRole")
     tables = {"Processed/tables/*", "Curated/tables/*"}
-    of_data = {action: {place for place in places(role[action]) if not place.startswith("arn:")} for action in role}
+    of_data = {
+        action: {place for place in places(role[action]) if not place.startswith("arn:")}
+        for action in role
+    }
     assert of_data["s3:GetObject"] == {*tables, "Processed/runs/*"}
-    assert of_data["s3:PutObject"] == {*tables, "Processed/runs/*/found.json*", "Processed/runs/*/care.json*"}
+    assert of_data["s3:PutObject"] == {
+        *tables,
+        "Processed/runs/*/found.json*",
+        "Processed/runs/*/care.json*",
+    }
     assert of_data["s3:DeleteObject"] == {*tables, "Processed/runs/*/staged/*"}
-    assert not any("Raw" in r or "Landing" in r or "Originals" in r for found in role.values() for r in found)
+    assert not any(
+        "Raw" in r or "Landing" in r or "Originals" in r for found in role.values() for r in found
+    )
 
 
 def test_care_and_the_second_job_never_make_a_table_of_the_processed_zone(prod: Assembly) -> None:
@@ -43,7 +55,11 @@ def test_care_and_the_second_job_never_make_a_table_of_the_processed_zone(prod: 
 
 
 def test_quality_results_are_written_by_the_first_job_and_cared_for(prod: Assembly) -> None:
-    for role, expected in {"RawToProcessedRole": True, "ProcessedToCuratedRole": False, "CareRole": True}.items():
+    for role, expected in {
+        "RawToProcessedRole": True,
+        "ProcessedToCuratedRole": False,
+        "CareRole": True,
+    }.items():
         tables = allowed(prod, "Processing", role)["glue:UpdateTable"]
         assert any(table.endswith("/sales_records_quality") for table in tables) is expected, role
 
@@ -62,10 +78,18 @@ def test_quality_results_are_written_by_the_first_job_and_cared_for(prod: Assemb
         ),
     ],
 )
-def test_functions_of_care_do_what_is_documented(prod: Assembly, role: str, expected: set[str]) -> None:
+def test_functions_of_care_do_what_is_documented(
+    prod: Assembly, role: str, expected: set[str]
+) -> None:
     always = {
         *("logs:CreateLogStream", "logs:PutLogEvents", "dynamodb:GetItem", "dynamodb:UpdateItem"),
-        *("kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"),
+        *(
+            "kms:Decrypt",
+            "kms:GenerateDataKey",
+            "kms:Encrypt",
+            "kms:ReEncryptFrom",
+            "kms:ReEncryptTo",
+        ),
         *("kms:DescribeKey", "s3:AbortMultipartUpload"),
     }
     assert set(allowed(prod, "Orchestration", role)) - always == expected
@@ -74,7 +98,10 @@ def test_functions_of_care_do_what_is_documented(prod: Assembly, role: str, expe
 def test_people_are_told_by_one_machine_alone(prod: Assembly) -> None:
     """Beside the rule for failed jobs."""
     telling = {
-        (place.partition("/")[0], policy["Properties"]["Roles"][0]["Ref"].rstrip("0123456789ABCDEF"))
+        (
+            place.partition("/")[0],
+            policy["Properties"]["Roles"][0]["Ref"].rstrip("0123456789ABCDEF"),
+        )
         for place, policy in prod.resources("AWS::IAM::Policy").items()
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if "sns:Publish" in actions_of(statement)
@@ -84,27 +111,40 @@ def test_people_are_told_by_one_machine_alone(prod: Assembly) -> None:
 
 def schedules(assembly: Assembly) -> dict[str, dict[str, Any]]:
     return {
-        place.partition("/")[2]: r["Properties"] for place, r in assembly.resources("AWS::Scheduler::Schedule").items()
+        place.partition("/")[2]: r["Properties"]
+        for place, r in assembly.resources("AWS::Scheduler::Schedule").items()
     }
 
 
-def test_runs_and_maintenance_start_by_themselves_unless_settings_say_never(comprehensive: Assembly) -> None:
+def test_runs_and_maintenance_start_by_themselves_unless_settings_say_never(
+    comprehensive: Assembly,
+) -> None:
     found = {
         name: (properties["ScheduleExpression"], json.loads(properties["Target"]["Input"]))
         for name, properties in schedules(comprehensive).items()
     }
     maintenance = {"trigger": "schedule", "mode": "maintenance"}
     assert found == {
-        "ScheduleSalesRecords": ("cron(15 4 * * ? *)", {"dataset": "sales_records", "trigger": "schedule"}),
-        "MaintenanceSalesRecords": ("cron(15 23 ? * SAT *)", {"dataset": "sales_records", **maintenance}),
+        "ScheduleSalesRecords": (
+            "cron(15 4 * * ? *)",
+            {"dataset": "sales_records", "trigger": "schedule"},
+        ),
+        "MaintenanceSalesRecords": (
+            "cron(15 23 ? * SAT *)",
+            {"dataset": "sales_records", **maintenance},
+        ),
         "MaintenanceTiny": ("cron(45 23 * * ? *)", {"dataset": "tiny", **maintenance}),
     }
 
 
-def test_each_schedule_starts_its_machine_and_keeps_what_it_could_not(comprehensive: Assembly) -> None:
+def test_each_schedule_starts_its_machine_and_keeps_what_it_could_not(
+    comprehensive: Assembly,
+) -> None:
     for name, properties in schedules(comprehensive).items():
         machine = properties["Target"]["Arn"]["Ref"]
-        assert machine.startswith("DatasetRunMachine" if name.startswith("Schedule") else "DatasetCareMachine")
+        assert machine.startswith(
+            "DatasetRunMachine" if name.startswith("Schedule") else "DatasetCareMachine"
+        )
         assert properties["ScheduleExpressionTimezone"] == "UTC"
         assert properties["Target"]["DeadLetterConfig"]
 
@@ -115,7 +155,9 @@ def test_maintenance_has_ended_before_the_daily_run_begins(environment: str) -> 
     of = settings.schedules
     if of.runs.default is None or of.maintenance.default is None:
         return
-    minutes_between = (minute_of_day(of.runs.default) - minute_of_day(of.maintenance.default)) % (24 * 60)
+    minutes_between = (minute_of_day(of.runs.default) - minute_of_day(of.maintenance.default)) % (
+        24 * 60
+    )
     assert minutes_between > 2 * settings.glue.timeout_minutes
 
 

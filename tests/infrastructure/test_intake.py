@@ -24,13 +24,19 @@ def test_transfer_familys_events_of_this_server_reach_the_queue_of_intake(prod: 
     assert "DeadLetters" in flat(target["DeadLetterConfig"]["Arn"])
 
 
-def test_overdue_arrivals_are_looked_for_every_few_minutes(prod: Assembly, comprehensive: Assembly) -> None:
+def test_overdue_arrivals_are_looked_for_every_few_minutes(
+    prod: Assembly, comprehensive: Assembly
+) -> None:
     for assembly, minutes in ((prod, 15), (comprehensive, 30)):
         rules = assembly.resources("AWS::Events::Rule", "Intake")
         [due] = [rule["Properties"] for place, rule in rules.items() if "ArrivalsDue" in place]
         assert due["ScheduleExpression"] == "rate(5 minutes)"
         [target] = due["Targets"]
-        wanted = {"source": "slipway", "detail-type": "Arrivals Due", "detail": {"minutes": minutes}}
+        wanted = {
+            "source": "slipway",
+            "detail-type": "Arrivals Due",
+            "detail": {"minutes": minutes},
+        }
         assert json.loads(target["Input"]) == wanted
         assert "LandingEvents" in flat(target["Arn"])
         assert "DeadLetters" in flat(target["DeadLetterConfig"]["Arn"])
@@ -48,7 +54,8 @@ def test_the_server_is_strict_and_logs(prod: Assembly) -> None:
 
 def test_a_partner_sees_only_its_own_folder(comprehensive: Assembly) -> None:
     users = {
-        u["Properties"]["UserName"]: u["Properties"] for u in comprehensive.resources("AWS::Transfer::User").values()
+        u["Properties"]["UserName"]: u["Properties"]
+        for u in comprehensive.resources("AWS::Transfer::User").values()
     }
     assert sorted(users) == ["acme", "globex"]
     for name, user in users.items():
@@ -68,7 +75,9 @@ def test_a_partner_role_reaches_its_own_prefix_only(comprehensive: Assembly) -> 
     for statement in comprehensive.statements_of_role("Intake", role):
         for action in actions_of(statement):
             if action == "s3:ListBucket":
-                assert statement["Condition"] == {"StringLike": {"s3:prefix": ["partners/acme/", "partners/acme/*"]}}
+                assert statement["Condition"] == {
+                    "StringLike": {"s3:prefix": ["partners/acme/", "partners/acme/*"]}
+                }
             elif action.startswith("s3:") and action != "s3:GetBucketLocation":
                 [resource] = resources_of(statement)
                 assert resource.endswith(">/partners/acme/*")
@@ -83,23 +92,34 @@ def test_a_partner_role_is_assumed_for_this_server_only(comprehensive: Assembly)
         [trust] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         assert trust["Principal"] == {"Service": "transfer.amazonaws.com"}
         assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": "111122223333"}
-        assert flat(trust["Condition"]["ArnLike"]["aws:SourceArn"]).endswith(":user/<SftpServer.ServerId>/*")
+        assert flat(trust["Condition"]["ArnLike"]["aws:SourceArn"]).endswith(
+            ":user/<SftpServer.ServerId>/*"
+        )
 
 
 def test_allowed_networks_close_the_port_to_everybody_else(comprehensive: Assembly) -> None:
     server = comprehensive.only("AWS::Transfer::Server")
     assert server["EndpointType"] == "VPC"
     [group] = comprehensive.resources("AWS::EC2::SecurityGroup", "Intake").items()
-    assert server["EndpointDetails"]["SecurityGroupIds"] == [{"Fn::GetAtt": [group[0].partition("/")[2], "GroupId"]}]
+    assert server["EndpointDetails"]["SecurityGroupIds"] == [
+        {"Fn::GetAtt": [group[0].partition("/")[2], "GroupId"]}
+    ]
     ingress = group[1]["Properties"]["SecurityGroupIngress"]
-    assert {(rule.get("CidrIp") or rule.get("CidrIpv6"), rule["FromPort"], rule["ToPort"]) for rule in ingress} == {
+    assert {
+        (rule.get("CidrIp") or rule.get("CidrIpv6"), rule["FromPort"], rule["ToPort"])
+        for rule in ingress
+    } == {
         ("203.0.113.0/24", 22, 22),
         ("2001:db8:1::/48", 22, 22),
     }
 
 
 def test_only_files_of_partners_raise_events(prod: Assembly) -> None:
-    [rule] = [r["Properties"] for p, r in prod.resources("AWS::Events::Rule", "Intake").items() if "FileLanded" in p]
+    [rule] = [
+        r["Properties"]
+        for p, r in prod.resources("AWS::Events::Rule", "Intake").items()
+        if "FileLanded" in p
+    ]
     assert rule["EventPattern"]["source"] == ["aws.s3"]
     assert rule["EventPattern"]["detail-type"] == ["Object Created"]
     assert rule["EventPattern"]["detail"]["object"] == {"key": [{"prefix": "partners/"}]}
@@ -115,7 +135,10 @@ def test_a_message_is_retried_then_kept_for_two_weeks(comprehensive: Assembly) -
     assert function["Properties"]["Timeout"] == 600
     assert main["RedrivePolicy"]["maxReceiveCount"] == 10
     assert main["VisibilityTimeout"] >= 6 * function["Properties"]["Timeout"]
-    assert main["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] == dead_place.partition("/")[2]
+    assert (
+        main["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        == dead_place.partition("/")[2]
+    )
     assert dead["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
     assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["Properties"]["BatchSize"] == 5
@@ -126,16 +149,24 @@ def test_intake_never_changes_what_it_accepted(prod: Assembly) -> None:
     """Raw is written once: no delete, and rejected files can be added but not removed."""
     for statement in prod.statements_of_role("Intake", "IntakeRole"):
         if "s3:DeleteObject" in actions_of(statement):
-            assert [resource.partition(">")[2] for resource in resources_of(statement)] == ["/partners/*"]
+            assert [resource.partition(">")[2] for resource in resources_of(statement)] == [
+                "/partners/*"
+            ]
 
 
-def test_intake_may_decide_when_a_message_of_its_queue_comes_again_and_of_no_other(prod: Assembly) -> None:
+def test_intake_may_decide_when_a_message_of_its_queue_comes_again_and_of_no_other(
+    prod: Assembly,
+) -> None:
     [allowed] = [
         resources_of(statement)
         for statement in prod.statements_of_role("Intake", "IntakeRole")
         if "sqs:ChangeMessageVisibility" in actions_of(statement)
     ]
-    [queue] = [p.partition("/")[2] for p in prod.resources("AWS::SQS::Queue", "Intake") if "LandingEvents" in p]
+    [queue] = [
+        p.partition("/")[2]
+        for p in prod.resources("AWS::SQS::Queue", "Intake")
+        if "LandingEvents" in p
+    ]
     assert allowed == [f"<{queue}.Arn>"]
     [function] = prod.resources("AWS::Lambda::Function", "Intake").values()
     assert function["Properties"]["Environment"]["Variables"]["QUEUE_URL"] == {"Ref": queue}

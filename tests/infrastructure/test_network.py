@@ -29,7 +29,9 @@ def test_subnets_are_private_and_each_in_another_zone(comprehensive: Assembly) -
 
 
 def test_nothing_leads_to_the_internet(comprehensive: Assembly) -> None:
-    types = {resource["Type"] for resource in comprehensive.templates["Network"]["Resources"].values()}
+    types = {
+        resource["Type"] for resource in comprehensive.templates["Network"]["Resources"].values()
+    }
     assert (
         not {
             "AWS::EC2::InternetGateway",
@@ -44,14 +46,22 @@ def test_nothing_leads_to_the_internet(comprehensive: Assembly) -> None:
 
 def test_every_subnet_reaches_objects_and_tables_without_leaving(comprehensive: Assembly) -> None:
     [routes] = found(comprehensive, "RouteTable")
-    gateways = [e for e in found(comprehensive, "VPCEndpoint").values() if e["VpcEndpointType"] == "Gateway"]
+    gateways = [
+        e for e in found(comprehensive, "VPCEndpoint").values() if e["VpcEndpointType"] == "Gateway"
+    ]
     assert {flat(e["ServiceName"]).rpartition(".")[2] for e in gateways} == {"s3", "dynamodb"}
     assert all(flat(e["RouteTableIds"][0]) == f"<{routes}.RouteTableId>" for e in gateways)
     assert len(found(comprehensive, "SubnetRouteTableAssociation")) == 3
 
 
-def test_only_services_that_a_feature_needs_have_an_interface_endpoint(comprehensive: Assembly) -> None:
-    interfaces = [e for e in found(comprehensive, "VPCEndpoint").values() if e["VpcEndpointType"] == "Interface"]
+def test_only_services_that_a_feature_needs_have_an_interface_endpoint(
+    comprehensive: Assembly,
+) -> None:
+    interfaces = [
+        e
+        for e in found(comprehensive, "VPCEndpoint").values()
+        if e["VpcEndpointType"] == "Interface"
+    ]
     assert [flat(e["ServiceName"]).rpartition(".")[2] for e in interfaces] == ["glue"]
     assert all(e["PrivateDnsEnabled"] and len(e["SubnetIds"]) == 3 for e in interfaces)
 
@@ -60,7 +70,10 @@ def test_endpoints_serve_this_account_only(comprehensive: Assembly) -> None:
     for endpoint in found(comprehensive, "VPCEndpoint").values():
         [statement] = endpoint["PolicyDocument"]["Statement"]
         assert statement["Condition"] == {
-            "StringEquals": {"aws:PrincipalAccount": "111122223333", "aws:ResourceAccount": "111122223333"}
+            "StringEquals": {
+                "aws:PrincipalAccount": "111122223333",
+                "aws:ResourceAccount": "111122223333",
+            }
         }
 
 
@@ -68,7 +81,9 @@ def test_the_warehouse_may_ask_and_nobody_may_ask_the_warehouse(comprehensive: A
     rules = found(comprehensive, "SecurityGroupIngress")
     assert list(rules) == ["EndpointsFromWarehouse"]
     assert flat(rules["EndpointsFromWarehouse"]["GroupId"]).startswith("<EndpointsSecurityGroup.")
-    assert flat(rules["EndpointsFromWarehouse"]["SourceSecurityGroupId"]).startswith("<WarehouseSecurityGroup.")
+    assert flat(rules["EndpointsFromWarehouse"]["SourceSecurityGroupId"]).startswith(
+        "<WarehouseSecurityGroup."
+    )
     for group in found(comprehensive, "SecurityGroup").values():
         assert "SecurityGroupIngress" not in group
         assert [rule["CidrIp"] for rule in group["SecurityGroupEgress"]] == ["127.0.0.1/32"]

@@ -30,7 +30,9 @@ READS = {"s3:GetObject", "s3:GetObjectVersion"}
 RAW = {"Raw/sales_records/*", "Raw/tiny/*"}
 # Role (of every stack) -> objects that its policies let it get.
 MAY_GET = {
-    "Intake/Partneracme": {"Landing/partners/acme/*"},  # a partner sees its own uploads until they leave
+    "Intake/Partneracme": {
+        "Landing/partners/acme/*"
+    },  # a partner sees its own uploads until they leave
     "Intake/Partnerglobex": {"Landing/partners/globex/*"},
     # checks and counts what landed, copies it to raw, and compares a copy that is there already
     "Intake/Intake": {"Landing/partners/*", "Landing/rejected/*", *RAW},
@@ -71,7 +73,9 @@ def test_only_these_roles_get_objects_of_landing_and_raw(comprehensive: Assembly
     assert found == MAY_GET
 
 
-def test_only_these_roles_open_the_key_of_originals_and_through_a_service(comprehensive: Assembly) -> None:
+def test_only_these_roles_open_the_key_of_originals_and_through_a_service(
+    comprehensive: Assembly,
+) -> None:
     found: dict[str, set[str]] = {}
     for role, resource, conditions in granted(comprehensive, {"kms:Decrypt"}):
         assert resource != "*", role
@@ -93,15 +97,24 @@ def test_only_the_first_job_reads_the_secret_of_tokens(comprehensive: Assembly) 
     assert all("*" not in resource for read in others.values() for resource in read)
 
 
-def test_the_policy_of_the_key_names_no_service_and_nobody_outside_the_account(comprehensive: Assembly) -> None:
-    [key] = [k for place, k in comprehensive.resources("AWS::KMS::Key").items() if "Originals" in place]
+def test_the_policy_of_the_key_names_no_service_and_nobody_outside_the_account(
+    comprehensive: Assembly,
+) -> None:
+    [key] = [
+        k for place, k in comprehensive.resources("AWS::KMS::Key").items() if "Originals" in place
+    ]
     principals = {str(s["Principal"]) for s in key["Properties"]["KeyPolicy"]["Statement"]}
     assert all(":root" in principal and "111122223333" in principal for principal in principals)
 
 
-def test_the_secret_is_generated_kept_and_under_the_key_of_originals(comprehensive: Assembly) -> None:
+def test_the_secret_is_generated_kept_and_under_the_key_of_originals(
+    comprehensive: Assembly,
+) -> None:
     [secret] = comprehensive.resources("AWS::SecretsManager::Secret").values()
-    assert secret["Properties"]["GenerateSecretString"] == {"PasswordLength": 64, "ExcludePunctuation": True}
+    assert secret["Properties"]["GenerateSecretString"] == {
+        "PasswordLength": 64,
+        "ExcludePunctuation": True,
+    }
     assert secret["Properties"]["KmsKeyId"]["Fn::GetAtt"][0].startswith("OriginalsKey")
     assert (secret["DeletionPolicy"], secret["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert comprehensive.resources("AWS::SecretsManager::RotationSchedule") == {}
@@ -119,7 +132,9 @@ def test_the_first_job_is_told_where_the_secret_is(comprehensive: Assembly) -> N
 
 def test_without_personal_data_there_is_no_secret_and_no_leave_to_read_one(tmp_path: Path) -> None:
     sales = sales_records()
-    plain = tuple(dataclasses.replace(column, pii=None, data_subject=False) for column in sales.columns)
+    plain = tuple(
+        dataclasses.replace(column, pii=None, data_subject=False) for column in sales.columns
+    )
     plan = blueprint(contracts=(dataclasses.replace(sales, columns=plain),))
     app = new_app(tmp_path)
     storage = StorageStack(app, blueprint=plan)

@@ -28,7 +28,11 @@ WITHOUT_RESOURCE = {
     "logs:DescribeResourcePolicies": "Step Functions logging",
     "logs:DescribeLogGroups": "Step Functions logging, and the flow log",
     **dict.fromkeys(
-        ("redshift-data:DescribeStatement", "redshift-data:GetStatementResult", "redshift-data:CancelStatement"),
+        (
+            "redshift-data:DescribeStatement",
+            "redshift-data:GetStatementResult",
+            "redshift-data:CancelStatement",
+        ),
         "limited to the role's own statements by a condition",
     ),
     "athena:ListDataCatalogs": "an author of dashboards chooses one in QuickSight's console",
@@ -55,7 +59,10 @@ def assembly(request: pytest.FixtureRequest) -> Assembly:
 
 def test_no_identity_policy_has_a_wildcard_action(assembly: Assembly) -> None:
     vague = [
-        (place, action) for place, statement in policies(assembly) for action in actions_of(statement) if "*" in action
+        (place, action)
+        for place, statement in policies(assembly)
+        for action in actions_of(statement)
+        if "*" in action
     ]
     assert vague == []
 
@@ -79,7 +86,9 @@ def test_no_managed_policy_is_attached(assembly: Assembly) -> None:
         for place, role in assembly.resources("AWS::IAM::Role").items()
         if role["Properties"].get("ManagedPolicyArns")
     }
-    assert attached == {} or set(attached) == {"Storage/CustomS3AutoDeleteObjectsCustomResourceProviderRole3B1BD092"}
+    assert attached == {} or set(attached) == {
+        "Storage/CustomS3AutoDeleteObjectsCustomResourceProviderRole3B1BD092"
+    }
 
 
 @pytest.mark.parametrize(
@@ -112,7 +121,9 @@ def test_keys_are_opened_through_one_service_only(comprehensive: Assembly) -> No
 
 
 def test_a_wildcard_action_cannot_be_written() -> None:
-    role = iam.Role(cdk.Stack(cdk.App(), "S"), "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    role = iam.Role(
+        cdk.Stack(cdk.App(), "S"), "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
+    )
     with pytest.raises(ValueError, match=r"'s3:Get\*'.*list what is needed"):
         permissions.allow(role, actions=["s3:Get*"], resources=["arn:aws:s3:::b/k"])
 
@@ -122,24 +133,34 @@ def test_a_policy_beside_the_default_one_is_under_the_same_rules() -> None:
     role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
     beside = iam.Policy(stack, "Beside", roles=[role])
     start = {"actions": ["states:StartExecution"], "policy": beside}
-    permissions.allow(role, **start, resources=["arn:aws:states:::m"], rarely_used="only on Sundays")
+    permissions.allow(
+        role, **start, resources=["arn:aws:states:::m"], rarely_used="only on Sundays"
+    )
     with pytest.raises(ValueError, match="say why"):
         permissions.allow(role, **start, resources=["arn:aws:states:::m*"])
     template = Template.from_stack(stack)
     [policy] = template.find_resources("AWS::IAM::Policy")
     [resource] = template.find_resources("AWS::IAM::Role").values()
     assert policy.startswith("Beside")
-    assert resource["Metadata"][permissions.RARELY_USED] == {"states:StartExecution": "only on Sundays"}
+    assert resource["Metadata"][permissions.RARELY_USED] == {
+        "states:StartExecution": "only on Sundays"
+    }
 
 
 def test_a_wildcard_resource_needs_a_reason() -> None:
-    role = iam.Role(cdk.Stack(cdk.App(), "S"), "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    role = iam.Role(
+        cdk.Stack(cdk.App(), "S"), "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
+    )
     with pytest.raises(ValueError, match="say why"):
         permissions.allow(role, actions=["s3:GetObject"], resources=["arn:aws:s3:::b/*"])
 
 
 def test_the_gate_reads_and_sets_files_aside_and_nothing_else(prod: Assembly) -> None:
-    actions = {action for s in prod.statements_of_role("Orchestration", "GateRole") for action in actions_of(s)}
+    actions = {
+        action
+        for s in prod.statements_of_role("Orchestration", "GateRole")
+        for action in actions_of(s)
+    }
     assert {action for action in actions if not action.startswith(("logs:", "kms:"))} == {
         *("s3:GetObject", "s3:ListBucket"),
         "dynamodb:UpdateItem",
@@ -177,21 +198,29 @@ def test_the_first_job_cannot_write_raw_nor_reach_curated(prod: Assembly) -> Non
 def test_an_action_that_an_ordinary_run_never_uses_says_why_in_the_template(prod: Assembly) -> None:
     """`make chaos` compares this with what a whole run used, role by role."""
     reasons = {
-        place.partition("/")[2].rstrip("0123456789ABCDEF"): role["Metadata"][permissions.RARELY_USED]
+        place.partition("/")[2].rstrip("0123456789ABCDEF"): role["Metadata"][
+            permissions.RARELY_USED
+        ]
         for place, role in prod.resources("AWS::IAM::Role").items()
     }
     assert "fails midway" in reasons["RawToProcessedRole"]["s3:AbortMultipartUpload"]
     assert "could not be delivered" in reasons["ScheduleRole"]["sqs:SendMessage"]
     assert "aborted or ran out of time" in reasons["DatasetRunRole"]["glue:BatchStopJobRun"]
     assert "files keep coming" in reasons["DatasetRunRole"]["states:StartExecution"]
-    assert set(reasons["AnnounceRole"]) >= {"kms:Decrypt", "kms:GenerateDataKey", "xray:PutTraceSegments"}
+    assert set(reasons["AnnounceRole"]) >= {
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "xray:PutTraceSegments",
+    }
     assert "sns:Publish" not in reasons["AnnounceRole"]
 
 
 def test_reasons_name_only_actions_that_the_role_has(comprehensive: Assembly) -> None:
     for place, role in comprehensive.resources("AWS::IAM::Role").items():
         stack, _, logical_id = place.partition("/")
-        granted = {a for s in comprehensive.statements_of_role(stack, logical_id) for a in actions_of(s)}
+        granted = {
+            a for s in comprehensive.statements_of_role(stack, logical_id) for a in actions_of(s)
+        }
         assert set(role.get("Metadata", {}).get(permissions.RARELY_USED, {})) <= granted, place
 
 

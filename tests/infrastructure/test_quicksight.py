@@ -35,7 +35,9 @@ Json = dict[str, Any]
 CONTRACT = sales_records()
 COLUMNS = {model.name: {column.name for column in model.columns} for model in CONTRACT.curated}
 DESCRIBED = dashboards_of(ROOT, current_contracts(ROOT))
-EVERY_DASHBOARD = pytest.mark.parametrize("described", DESCRIBED, ids=lambda described: described.dataset)
+EVERY_DASHBOARD = pytest.mark.parametrize(
+    "described", DESCRIBED, ids=lambda described: described.dataset
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +67,18 @@ def found(node: Any, key: str) -> Iterator[Any]:
 
 
 def test_every_dataset_of_the_repository_has_a_dashboard() -> None:
-    assert [described.dataset for described in DESCRIBED] == [c.dataset for c in current_contracts(ROOT)]
+    assert [described.dataset for described in DESCRIBED] == [
+        c.dataset for c in current_contracts(ROOT)
+    ]
 
 
 @EVERY_DASHBOARD
 def test_every_visual_of_the_description_is_drawn_once_in_its_order(described: Dashboard) -> None:
     dashboard, content = described, content_of(described)
     [sheet] = content["Sheets"]
-    drawn = [(kind, chart["VisualId"]) for visual in sheet["Visuals"] for kind, chart in visual.items()]
+    drawn = [
+        (kind, chart["VisualId"]) for visual in sheet["Visuals"] for kind, chart in visual.items()
+    ]
     kinds = {"line": "LineChartVisual", "bar": "BarChartVisual", "table": "TableVisual"}
     assert drawn == [
         *(("KPIVisual", f"kpi_{name}") for name in dashboard.kpis.measures),
@@ -88,8 +94,12 @@ def test_every_column_is_one_of_its_table_or_calculated_for_it(described: Dashbo
     content = content_of(described)
     [contract] = [c for c in current_contracts(ROOT) if c.dataset == described.dataset]
     columns = {model.name: {column.name for column in model.columns} for model in contract.curated}
-    calculated = {(field["DataSetIdentifier"], field["Name"]) for field in content["CalculatedFields"]}
-    used = {(column["DataSetIdentifier"], column["ColumnName"]) for column in found(content, "Column")}
+    calculated = {
+        (field["DataSetIdentifier"], field["Name"]) for field in content["CalculatedFields"]
+    }
+    used = {
+        (column["DataSetIdentifier"], column["ColumnName"]) for column in found(content, "Column")
+    }
     unknown = {(source, name) for source, name in used if name not in columns[source]} - calculated
     assert used
     assert unknown == set()
@@ -112,7 +122,9 @@ def test_a_filter_acts_on_every_table_that_has_its_dimension(described: Dashboar
         tables = set(dashboard.dimension(name).columns) & set(dashboard.sources)
         assert {(table, f"filter_{name}") for table in tables} <= fields
     assert all(group["CrossDataset"] == "ALL_DATASETS" for group in content["FilterGroups"])
-    controls = [control["Dropdown"]["SourceFilterId"] for control in content["Sheets"][0]["FilterControls"]]
+    controls = [
+        control["Dropdown"]["SourceFilterId"] for control in content["Sheets"][0]["FilterControls"]
+    ]
     assert controls == [next(found(group, "FilterId")) for group in content["FilterGroups"]]
 
 
@@ -120,12 +132,16 @@ def test_a_filter_acts_on_every_table_that_has_its_dimension(described: Dashboar
 def test_figures_have_the_decimals_that_the_description_promises(described: Dashboard) -> None:
     """docs/dashboards.md: money and decimals two, percent one, integers none, as on the local page."""
     expected = {"money": 2, "decimal": 2, "percent": 1, "integer": 0}
-    shown = [value for value in found(content_of(described), "NumericalMeasureField") if value["FieldId"]]
+    shown = [
+        value for value in found(content_of(described), "NumericalMeasureField") if value["FieldId"]
+    ]
     measured = {measure.name: measure.format for measure in described.measures}
     for value in shown:
         [places] = found(value["FormatConfiguration"], "DecimalPlaces")
         name = value["FieldId"].partition(".")[2]
-        assert places == expected[measured.get(name, "percent")], value["FieldId"]  # a change since a year before
+        assert places == expected[measured.get(name, "percent")], value[
+            "FieldId"
+        ]  # a change since a year before
     assert {measured[v["FieldId"].partition(".")[2]] for v in shown if v["FieldId"].partition(".")[2] in measured} > {
         "money", "integer",
     }  # fmt: skip
@@ -166,13 +182,24 @@ def of_repository(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     return Assembly(outdir)
 
 
-def test_every_dashboard_of_the_repository_is_synthesized_with_its_tables(of_repository: Assembly) -> None:
+def test_every_dashboard_of_the_repository_is_synthesized_with_its_tables(
+    of_repository: Assembly,
+) -> None:
     for kind in ("Dashboard", "Analysis"):
-        ids = {r["Properties"][f"{kind}Id"] for r in of_repository.resources(f"AWS::QuickSight::{kind}").values()}
-        assert ids == {f"slipway-prod-{described.dataset.replace('_', '-')}" for described in DESCRIBED}
+        ids = {
+            r["Properties"][f"{kind}Id"]
+            for r in of_repository.resources(f"AWS::QuickSight::{kind}").values()
+        }
+        assert ids == {
+            f"slipway-prod-{described.dataset.replace('_', '-')}" for described in DESCRIBED
+        }
     tables = {source.replace("_", "-") for described in DESCRIBED for source in described.sources}
-    data_sets = [r["Properties"] for r in of_repository.resources("AWS::QuickSight::DataSet").values()]
-    assert {data_set["DataSetId"] for data_set in data_sets} == {f"slipway-prod-{table}" for table in tables}
+    data_sets = [
+        r["Properties"] for r in of_repository.resources("AWS::QuickSight::DataSet").values()
+    ]
+    assert {data_set["DataSetId"] for data_set in data_sets} == {
+        f"slipway-prod-{table}" for table in tables
+    }
     [machine] = of_repository.resources("AWS::StepFunctions::StateMachine", "QuickSight").values()
     pairs = machine["Properties"]["DefinitionSubstitutions"]["SpiceDataSets"].split(",")
     assert sorted(pairs) == sorted(
@@ -182,38 +209,72 @@ def test_every_dashboard_of_the_repository_is_synthesized_with_its_tables(of_rep
     )
 
 
-def test_every_column_of_a_shown_table_has_the_type_of_its_contract(of_repository: Assembly) -> None:
-    kinds = {"string": "STRING", "int": "INTEGER", "bigint": "INTEGER", "boolean": "BOOLEAN", "date": "DATETIME"}
-    columns = {c.name: c for contract in current_contracts(ROOT) for m in contract.curated for c in m.columns}
+def test_every_column_of_a_shown_table_has_the_type_of_its_contract(
+    of_repository: Assembly,
+) -> None:
+    kinds = {
+        "string": "STRING",
+        "int": "INTEGER",
+        "bigint": "INTEGER",
+        "boolean": "BOOLEAN",
+        "date": "DATETIME",
+    }
+    columns = {
+        c.name: c
+        for contract in current_contracts(ROOT)
+        for m in contract.curated
+        for c in m.columns
+    }
     for data_set in of_repository.resources("AWS::QuickSight::DataSet").values():
         [table] = data_set["Properties"]["PhysicalTableMap"].values()
         for column in table["RelationalTable"]["InputColumns"]:
             known = columns[column["Name"]]
-            assert column["Type"] == ("DECIMAL" if known.precision_and_scale else kinds[known.type]), column
+            assert column["Type"] == (
+                "DECIMAL" if known.precision_and_scale else kinds[known.type]
+            ), column
 
 
 def test_bars_are_sorted_and_limited_as_described(content: Json) -> None:
-    bars = {chart["VisualId"]: chart["ChartConfiguration"] for chart in found(content, "BarChartVisual")}
+    bars = {
+        chart["VisualId"]: chart["ChartConfiguration"] for chart in found(content, "BarChartVisual")
+    }
     worst = bars["bottom_countries"]["SortConfiguration"]
-    assert worst["CategorySort"] == [{"FieldSort": {"FieldId": "bottom_countries.profit", "Direction": "ASC"}}]
+    assert worst["CategorySort"] == [
+        {"FieldSort": {"FieldId": "bottom_countries.profit", "Direction": "ASC"}}
+    ]
     assert worst["CategoryItemsLimit"] == {"ItemsLimit": 10, "OtherCategories": "EXCLUDE"}
 
 
 def test_year_over_year_is_a_line_per_year(content: Json) -> None:
-    lines = {chart["VisualId"]: chart["ChartConfiguration"] for chart in found(content, "LineChartVisual")}
+    lines = {
+        chart["VisualId"]: chart["ChartConfiguration"]
+        for chart in found(content, "LineChartVisual")
+    }
     wells = lines["year_over_year"]["FieldWells"]["LineChartAggregatedFieldWells"]
     assert wells["Colors"][0]["DateDimensionField"]["DateGranularity"] == "YEAR"
-    assert wells["Category"][0]["NumericalDimensionField"]["Column"]["ColumnName"] == "part_month_of_year"
+    assert (
+        wells["Category"][0]["NumericalDimensionField"]["Column"]["ColumnName"]
+        == "part_month_of_year"
+    )
 
 
-def test_money_in_a_table_by_year_stands_beside_its_change_since_the_year_before(content: Json) -> None:
-    tables = {chart["VisualId"]: chart["ChartConfiguration"] for chart in found(content, "TableVisual")}
+def test_money_in_a_table_by_year_stands_beside_its_change_since_the_year_before(
+    content: Json,
+) -> None:
+    tables = {
+        chart["VisualId"]: chart["ChartConfiguration"] for chart in found(content, "TableVisual")
+    }
     wells = tables["years"]["FieldWells"]["TableAggregatedFieldWells"]
     shown = [value["NumericalMeasureField"]["Column"]["ColumnName"] for value in wells["Values"]]
     assert shown[-3:] == ["change_revenue", "change_cost", "change_profit"]
     expressions = {field["Name"]: field["Expression"] for field in content["CalculatedFields"]}
-    assert expressions["change_profit"] == "periodOverPeriodPercentDifference(sum({profit}), {quarter_start}, YEAR, 1)"
-    labels = [option["CustomLabel"] for option in tables["years"]["FieldOptions"]["SelectedFieldOptions"]]
+    assert (
+        expressions["change_profit"]
+        == "periodOverPeriodPercentDifference(sum({profit}), {quarter_start}, YEAR, 1)"
+    )
+    labels = [
+        option["CustomLabel"] for option in tables["years"]["FieldOptions"]["SelectedFieldOptions"]
+    ]
     assert labels[0] == "Revenue since the year before"
     assert "FieldOptions" not in tables["countries"]
 
@@ -222,7 +283,9 @@ def test_it_is_not_there_unless_it_is_wanted(prod: Assembly) -> None:
     assert "QuickSight" not in prod.templates
 
 
-def test_analysis_and_dashboard_show_the_same(comprehensive: Assembly, dashboard: Dashboard) -> None:
+def test_analysis_and_dashboard_show_the_same(
+    comprehensive: Assembly, dashboard: Dashboard
+) -> None:
     [analysis] = comprehensive.resources("AWS::QuickSight::Analysis").values()
     [shown] = comprehensive.resources("AWS::QuickSight::Dashboard").values()
     assert analysis["Properties"]["Definition"] == shown["Properties"]["Definition"]
@@ -239,7 +302,9 @@ def test_money_is_kept_as_fixed_decimals(comprehensive: Assembly) -> None:
         assert table["RelationalTable"]["Schema"] == "slipway_prod_curated"
 
 
-def test_a_deployment_does_not_wait_for_tables_that_only_a_run_makes(comprehensive: Assembly) -> None:
+def test_a_deployment_does_not_wait_for_tables_that_only_a_run_makes(
+    comprehensive: Assembly,
+) -> None:
     """Without tables the first ingestion fails, and by default CloudFormation fails with it."""
     for data_set in comprehensive.resources("AWS::QuickSight::DataSet").values():
         assert data_set["Properties"]["IngestionWaitPolicy"] == {"WaitForSpiceIngestion": False}
@@ -251,14 +316,24 @@ def test_what_quicksight_names_is_deployed_before_it(comprehensive: Assembly) ->
     assert {"Slipway-Prod-Analytics", "Slipway-Prod-Processing"} <= set(waits)
 
 
-def test_an_author_may_choose_tables_in_the_console_and_reads_no_other(comprehensive: Assembly) -> None:
+def test_an_author_may_choose_tables_in_the_console_and_reads_no_other(
+    comprehensive: Assembly,
+) -> None:
     allowed = {
         action: resources_of(statement)
         for statement in comprehensive.statements_of_role("QuickSight", "ReaderRole")
         for action in actions_of(statement)
     }
-    for action in ("GetDataCatalog", "ListDatabases", "GetDatabase", "ListTableMetadata", "GetTableMetadata"):
-        assert [arn.rpartition(":")[2] for arn in allowed[f"athena:{action}"]] == ["datacatalog/AwsDataCatalog"]
+    for action in (
+        "GetDataCatalog",
+        "ListDatabases",
+        "GetDatabase",
+        "ListTableMetadata",
+        "GetTableMetadata",
+    ):
+        assert [arn.rpartition(":")[2] for arn in allowed[f"athena:{action}"]] == [
+            "datacatalog/AwsDataCatalog"
+        ]
     assert allowed["athena:ListDataCatalogs"] == ["*"]
     for action in ("GetDatabases", "GetTables", "GetPartitions"):
         tables = {arn.rpartition("/")[2] for arn in allowed[f"glue:{action}"] if ":table/" in arn}
@@ -272,19 +347,27 @@ def test_refreshes_are_as_many_as_the_settings_allow(comprehensive: Assembly) ->
 
 def test_readers_may_look_and_authors_may_change(comprehensive: Assembly) -> None:
     shown = comprehensive.only("AWS::QuickSight::Dashboard")
-    rights = {item["Principal"].rpartition("/")[2]: item["Actions"] for item in shown["Permissions"]}
+    rights = {
+        item["Principal"].rpartition("/")[2]: item["Actions"] for item in shown["Permissions"]
+    }
     assert set(rights["board"]) == {
-        f"quicksight:{action}" for action in ("DescribeDashboard", "ListDashboardVersions", "QueryDashboard")
+        f"quicksight:{action}"
+        for action in ("DescribeDashboard", "ListDashboardVersions", "QueryDashboard")
     }
     assert "quicksight:UpdateDashboard" in rights["analysts"]
     for kind in ("DataSource", "DataSet", "Analysis"):
         for resource in comprehensive.resources(f"AWS::QuickSight::{kind}").values():
-            people = {item["Principal"].rpartition("/")[2] for item in resource["Properties"]["Permissions"]}
+            people = {
+                item["Principal"].rpartition("/")[2]
+                for item in resource["Properties"]["Permissions"]
+            }
             assert people == {"analysts"}, kind
 
 
 def test_data_is_read_under_a_role_that_sees_the_shown_tables_only(comprehensive: Assembly) -> None:
-    source = comprehensive.only("AWS::QuickSight::DataSource")["DataSourceParameters"]["AthenaParameters"]
+    source = comprehensive.only("AWS::QuickSight::DataSource")["DataSourceParameters"][
+        "AthenaParameters"
+    ]
     assert source["WorkGroup"] == "slipway-prod-analysts"
     assert flat(source["RoleArn"]).startswith("<ReaderRole")
     statements = comprehensive.statements_of_role("QuickSight", "ReaderRole")
@@ -299,12 +382,17 @@ def test_the_refresh_knows_every_spice_dataset_by_the_dataset_whose_dashboard_sh
 ) -> None:
     [machine] = comprehensive.resources("AWS::StepFunctions::StateMachine", "QuickSight").values()
     given = machine["Properties"]["DefinitionSubstitutions"]
-    ids = [item["Properties"]["DataSetId"] for item in comprehensive.resources("AWS::QuickSight::DataSet").values()]
+    ids = [
+        item["Properties"]["DataSetId"]
+        for item in comprehensive.resources("AWS::QuickSight::DataSet").values()
+    ]
     pairs = [pair.split("=") for pair in given["SpiceDataSets"].split(",")]
     assert sorted(kept for _, kept in pairs) == sorted(ids)
     assert {dataset for dataset, _ in pairs} == {dashboard.dataset}
     shown = comprehensive.only("AWS::QuickSight::Dashboard")["DashboardId"]
-    assert given["DashboardPrefix"] + dashboard.dataset.replace("_", "-") == shown  # what the message links to
+    assert (
+        given["DashboardPrefix"] + dashboard.dataset.replace("_", "-") == shown
+    )  # what the message links to
 
 
 def test_the_refresh_may_begin_and_look_at_ingestions_of_its_datasets_and_start_the_announcing_machine(
@@ -317,7 +405,11 @@ def test_the_refresh_may_begin_and_look_at_ingestions_of_its_datasets_and_start_
         for action in actions_of(statement)
         if not action.startswith(("logs:", "xray:"))
     }
-    assert set(ours) == {"quicksight:CreateIngestion", "quicksight:DescribeIngestion", "states:StartExecution"}
+    assert set(ours) == {
+        "quicksight:CreateIngestion",
+        "quicksight:DescribeIngestion",
+        "states:StartExecution",
+    }
     started = [
         resource
         for statement in statements
@@ -325,8 +417,13 @@ def test_the_refresh_may_begin_and_look_at_ingestions_of_its_datasets_and_start_
         if "states:StartExecution" in actions_of(statement)
     ]
     assert ["AnnounceMachine" in arn for arn in sorted(started)] == [False, True]
-    assert any("DashboardRefreshMachine" in arn for arn in started)  # a run's execution starts the one that refreshes
-    ids = [item["Properties"]["DataSetId"] for item in comprehensive.resources("AWS::QuickSight::DataSet").values()]
+    assert any(
+        "DashboardRefreshMachine" in arn for arn in started
+    )  # a run's execution starts the one that refreshes
+    ids = [
+        item["Properties"]["DataSetId"]
+        for item in comprehensive.resources("AWS::QuickSight::DataSet").values()
+    ]
     for action in ("quicksight:CreateIngestion", "quicksight:DescribeIngestion"):
         assert sorted(r.partition(":dataset/")[2] for r in ours[action]) == sorted(
             f"{kept}/ingestion/*" for kept in ids
@@ -335,5 +432,9 @@ def test_the_refresh_may_begin_and_look_at_ingestions_of_its_datasets_and_start_
 
 def test_a_run_starts_the_refresh(comprehensive: Assembly) -> None:
     machines = comprehensive.resources("AWS::StepFunctions::StateMachine", "Orchestration")
-    [given] = [m["Properties"]["DefinitionSubstitutions"] for p, m in machines.items() if "/DatasetRun" in p]
+    [given] = [
+        m["Properties"]["DefinitionSubstitutions"]
+        for p, m in machines.items()
+        if "/DatasetRun" in p
+    ]
     assert "DashboardRefresh" in flat(given["ServingMachineArns"])

@@ -22,7 +22,10 @@ from tests.infrastructure.support import Assembly
 
 ELSEWHERE = "999999999999"
 # Which policies stand in a property of another name, and where they are held instead.
-NOT_HERE = {"AWS::IAM::Policy": "what roles may do", "AWS::EC2::VPCEndpoint": "test_network: no network is emulated"}
+NOT_HERE = {
+    "AWS::IAM::Policy": "what roles may do",
+    "AWS::EC2::VPCEndpoint": "test_network: no network is emulated",
+}
 # CDK writes them into the queue's policy with SendMessage; no document says that EventBridge calls them.
 OF_CDK = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl")
 # Lambda's roles: any function that carries the role was created by somebody who may pass it.
@@ -68,9 +71,15 @@ def emptying_requests(account: Account) -> Iterator[RoleRequest]:
 
     Source: aws-cdk-lib, custom-resource-handlers, auto-delete-objects-handler.
     """
-    roles = {function.arn: function.properties["Role"] for function in account.of_type("AWS::Lambda::Function")}
+    roles = {
+        function.arn: function.properties["Role"]
+        for function in account.of_type("AWS::Lambda::Function")
+    }
     for emptied in account.of_type("Custom::S3AutoDeleteObjects"):
-        role, bucket = roles[emptied.properties["ServiceToken"]], f"arn:aws:s3:::{emptied.properties['BucketName']}"
+        role, bucket = (
+            roles[emptied.properties["ServiceToken"]],
+            f"arn:aws:s3:::{emptied.properties['BucketName']}",
+        )
         for action, place in (
             ("s3:GetBucketTagging", ""),
             ("s3:GetBucketPolicy", ""),
@@ -88,11 +97,19 @@ def needed(account: Account) -> list[ServiceCall | RoleRequest]:
 def policy_for(account: Account, resource_arn: str) -> Document:
     """The policy of a resource; that of the bucket for an object."""
     policies = account.resource_policies
-    return policies.get(resource_arn) or policies.get(resource_arn.partition("/")[0]) or {"Statement": []}
+    return (
+        policies.get(resource_arn)
+        or policies.get(resource_arn.partition("/")[0])
+        or {"Statement": []}
+    )
 
 
 def test_everything_that_is_needed_passes(account: Account) -> None:
-    refused = [call for call in needed(account) if not passes(account, call, policy_for(account, call.resource_arn))]
+    refused = [
+        call
+        for call in needed(account)
+        if not passes(account, call, policy_for(account, call.resource_arn))
+    ]
     assert refused == []
 
 
@@ -105,19 +122,27 @@ def test_no_statement_that_allows_can_go(account: Account) -> None:
         for arn, policy in account.resource_policies.items()
         for number, statement in statements(policy)
         if statement["Effect"] == "Allow"
-        and all(passes(account, request, without(policy, number)) for request in by_policy.get(id(policy), []))
+        and all(
+            passes(account, request, without(policy, number))
+            for request in by_policy.get(id(policy), [])
+        )
     ]
     assert idle == []
 
 
 def test_no_action_that_a_policy_of_a_resource_allows_is_idle(account: Account) -> None:
-    asked = {(request.action, id(policy_for(account, request.resource_arn))) for request in needed(account)}
+    asked = {
+        (request.action, id(policy_for(account, request.resource_arn)))
+        for request in needed(account)
+    }
     idle = {
         (arn, action)
         for arn, policy in account.resource_policies.items()
         for _, statement in statements(policy)
         for action in _listed(statement["Action"])
-        if statement["Effect"] == "Allow" and "*" not in action and (action, id(policy)) not in asked
+        if statement["Effect"] == "Allow"
+        and "*" not in action
+        and (action, id(policy)) not in asked
     }
     assert {action for _, action in idle} <= set(OF_CDK), idle
 
@@ -131,9 +156,14 @@ def test_no_statement_that_denies_can_go(account: Account) -> None:
                 assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
                 for request in _plain(statement):
                     assert not role_may(account, request, policy=policy), (arn, statement)
-                    assert role_may(account, request, policy=without(policy, number)), (arn, statement)
+                    assert role_may(account, request, policy=without(policy, number)), (
+                        arn,
+                        statement,
+                    )
                     checked += 1
-    assert checked >= len(account.of_type("AWS::S3::Bucket")) + len(account.of_type("AWS::SQS::Queue"))
+    assert checked >= len(account.of_type("AWS::S3::Bucket")) + len(
+        account.of_type("AWS::SQS::Queue")
+    )
 
 
 def _plain(statement: Document) -> Iterator[RoleRequest]:
@@ -161,7 +191,10 @@ def test_nobody_elses_resources_make_a_service_come_in(account: Account) -> None
 
 
 def _of_a_stranger(call: ServiceCall) -> ServiceCall:
-    return replace(call, context={key: value.replace(ACCOUNT, ELSEWHERE) for key, value in call.context.items()})
+    return replace(
+        call,
+        context={key: value.replace(ACCOUNT, ELSEWHERE) for key, value in call.context.items()},
+    )
 
 
 def test_no_role_is_assumed_for_a_resource_of_another_kind(account: Account) -> None:
@@ -175,7 +208,9 @@ def test_no_role_is_assumed_for_a_resource_of_another_kind(account: Account) -> 
     assert {call.service.partition(".")[0] for call in assumed} <= sources
     for call in assumed:
         other = {**call.context, "aws:SourceArn": f"arn:aws:iam::{ACCOUNT}:role/other"}
-        assert not service_calls.allowed(replace(call, context=other), policy_for(account, call.resource_arn)), call
+        assert not service_calls.allowed(
+            replace(call, context=other), policy_for(account, call.resource_arn)
+        ), call
 
 
 def test_every_document_with_statements_is_held_somewhere(account: Account) -> None:

@@ -21,12 +21,18 @@ from tests.infrastructure.support import ROOT, Assembly, actions_of, blueprint, 
 
 
 def job(assembly: Assembly, name: str) -> dict[str, Any]:
-    [found] = [r["Properties"] for place, r in assembly.resources("AWS::Glue::Job").items() if name in place]
+    [found] = [
+        r["Properties"]
+        for place, r in assembly.resources("AWS::Glue::Job").items()
+        if name in place
+    ]
     return found
 
 
 @pytest.mark.parametrize("name", ["RawToProcessed", "ProcessedToCurated", "Care"])
-def test_jobs_are_glue_6_with_an_end_and_without_retries_of_their_own(comprehensive: Assembly, name: str) -> None:
+def test_jobs_are_glue_6_with_an_end_and_without_retries_of_their_own(
+    comprehensive: Assembly, name: str
+) -> None:
     properties = job(comprehensive, name)
     assert properties["GlueVersion"] == "6.0"
     assert properties["Command"]["Name"] == "glueetl"
@@ -46,9 +52,15 @@ def test_jobs_are_glue_6_with_an_end_and_without_retries_of_their_own(comprehens
 def test_spark_knows_the_catalog_and_the_time_zone(prod: Assembly) -> None:
     conf = flat(job(prod, "RawToProcessed")["DefaultArguments"]["--conf"])
     settings = dict(part.split("=", 1) for part in conf.split(" --conf "))
-    assert settings["spark.sql.extensions"] == "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
+    assert (
+        settings["spark.sql.extensions"]
+        == "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
+    )
     assert settings["spark.sql.catalog.glue_catalog"] == "org.apache.iceberg.spark.SparkCatalog"
-    assert settings["spark.sql.catalog.glue_catalog.catalog-impl"] == "org.apache.iceberg.aws.glue.GlueCatalog"
+    assert (
+        settings["spark.sql.catalog.glue_catalog.catalog-impl"]
+        == "org.apache.iceberg.aws.glue.GlueCatalog"
+    )
     assert settings["spark.sql.catalog.glue_catalog.warehouse"].startswith("s3://<")
     assert settings["spark.sql.session.timeZone"] == "UTC"
 
@@ -59,10 +71,16 @@ def test_settings_are_chained_as_glue_wants_them() -> None:
 
 def test_tables_live_below_the_zone_bucket(prod: Assembly) -> None:
     locations = {
-        resource["Properties"]["DatabaseInput"]["Name"]: flat(resource["Properties"]["DatabaseInput"]["LocationUri"])
+        resource["Properties"]["DatabaseInput"]["Name"]: flat(
+            resource["Properties"]["DatabaseInput"]["LocationUri"]
+        )
         for resource in prod.resources("AWS::Glue::Database").values()
     }
-    assert sorted(locations) == ["slipway_prod_curated", "slipway_prod_processed", "slipway_prod_raw"]
+    assert sorted(locations) == [
+        "slipway_prod_curated",
+        "slipway_prod_processed",
+        "slipway_prod_raw",
+    ]
     assert locations["slipway_prod_processed"].endswith("/tables")
     assert locations["slipway_prod_curated"].endswith("/tables")
 
@@ -77,7 +95,9 @@ def test_only_raw_is_crawled_one_target_per_dataset(comprehensive: Assembly) -> 
 
 def machine(assembly: Assembly, name: str) -> dict[str, Any]:
     machines = assembly.resources("AWS::StepFunctions::StateMachine")
-    [found] = [r["Properties"] for place, r in machines.items() if place.partition("/")[2].startswith(name)]
+    [found] = [
+        r["Properties"] for place, r in machines.items() if place.partition("/")[2].startswith(name)
+    ]
     return found
 
 
@@ -87,7 +107,9 @@ MACHINES = {"DatasetRun": "dataset_run", "DatasetCare": "dataset_care", "Announc
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_machine_is_the_file_with_every_placeholder_filled(prod: Assembly, name: str) -> None:
     properties = machine(prod, name)
-    file = json.loads((ROOT / "state_machines" / f"{MACHINES[name]}.asl.json").read_text(encoding="utf-8"))
+    file = json.loads(
+        (ROOT / "state_machines" / f"{MACHINES[name]}.asl.json").read_text(encoding="utf-8")
+    )
     assert json.loads(properties["DefinitionString"]) == file
     assert all(properties["DefinitionSubstitutions"].values())
 
@@ -102,7 +124,9 @@ def test_a_placeholder_that_nobody_fills_fails_the_synth(tmp_path: Path) -> None
     (folder / "announce.asl.json").write_text('{"StartAt": "${Where}"}', encoding="utf-8")
     plan = dataclasses.replace(blueprint(), root=tmp_path)
     stack = cdk.Stack(cdk.App(), "S")
-    with pytest.raises(ValueError, match=r"announce\.asl\.json: substitutions \['Where'\] are not given"):
+    with pytest.raises(
+        ValueError, match=r"announce\.asl\.json: substitutions \['Where'\] are not given"
+    ):
         DatasetMachine(
             stack,
             "Machine",
@@ -138,7 +162,9 @@ def test_a_function_ends_before_its_task_is_given_up(prod: Assembly, name: str) 
     for task in tasks(prod, name):
         placeholder = str(task["Parameters"].get("FunctionName", "")).strip("${}")
         if placeholder:
-            assert seconds[functions[placeholder]["Fn::GetAtt"][0]] < task["TimeoutSeconds"], placeholder
+            assert seconds[functions[placeholder]["Fn::GetAtt"][0]] < task["TimeoutSeconds"], (
+                placeholder
+            )
 
 
 @pytest.mark.parametrize("name", ["DatasetRun", "DatasetCare"])
@@ -180,12 +206,16 @@ def longest_serving(assembly: Assembly, name: str) -> int:
     return int(serve["ItemProcessor"]["States"]["RunServingMachine"]["TimeoutSeconds"])
 
 
-def test_the_lease_of_a_claim_outlives_two_jobs_and_what_is_served(comprehensive: Assembly, prod: Assembly) -> None:
+def test_the_lease_of_a_claim_outlives_two_jobs_and_what_is_served(
+    comprehensive: Assembly, prod: Assembly
+) -> None:
     for function in ("claim_batch", "hold_dataset"):
         lease = int(variables(comprehensive, function)["CLAIM_LEASE_SECONDS"])
         for name in ("DatasetRun", "DatasetCare"):
             assert lease >= 2 * 100 * 60 + longest_serving(comprehensive, name) + 60 * 60
-    assert int(variables(prod, "claim_batch")["CLAIM_LEASE_SECONDS"]) == 2 * 110 * 60 + 60 * 60  # nothing is served
+    assert (
+        int(variables(prod, "claim_batch")["CLAIM_LEASE_SECONDS"]) == 2 * 110 * 60 + 60 * 60
+    )  # nothing is served
     assert variables(comprehensive, "claim_batch")["MAX_FILES_PER_RUN"] == "50"
 
 
@@ -205,20 +235,32 @@ def test_without_optional_features_nothing_is_served_and_nobody_may_start_anothe
     assert [re.sub(r"<(\w+)Machine[0-9A-F]{8}>", r"\1", arn) for arn in arns] == started
 
 
-def test_what_starts_a_run_is_made_after_the_machines_leave_to_go_on_as_a_new_execution(prod: Assembly) -> None:
+def test_what_starts_a_run_is_made_after_the_machines_leave_to_go_on_as_a_new_execution(
+    prod: Assembly,
+) -> None:
     """The machine cannot wait for it, since the policy names the machine; Intake is a later stack."""
-    [policy] = [place for place in prod.resources("AWS::IAM::Policy", "Orchestration") if "DatasetRunItself" in place]
+    [policy] = [
+        place
+        for place in prod.resources("AWS::IAM::Policy", "Orchestration")
+        if "DatasetRunItself" in place
+    ]
     waiting = {
         logical_id
         for logical_id, resource in prod.templates["Orchestration"]["Resources"].items()
         if policy.partition("/")[2] in resource.get("DependsOn", [])
     }
-    runs = {name for name in prod.templates["Orchestration"]["Resources"] if name.startswith("ScheduleSales")}
+    runs = {
+        name
+        for name in prod.templates["Orchestration"]["Resources"]
+        if name.startswith("ScheduleSales")
+    }
     assert len(runs) == 1
     assert runs < waiting
     assert any(name.startswith("ReleaseDatasetFunction") for name in waiting)
     manifest = json.loads((prod.folder / "manifest.json").read_text(encoding="utf-8"))
-    assert "Slipway-Prod-Orchestration" in manifest["artifacts"]["Slipway-Prod-Intake"]["dependencies"]
+    assert (
+        "Slipway-Prod-Orchestration" in manifest["artifacts"]["Slipway-Prod-Intake"]["dependencies"]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +269,9 @@ def serving_stack(tmp_path_factory: pytest.TempPathFactory) -> cdk.Stack:
     root = tmp_path_factory.mktemp("root")
     folder = root / "state_machines"
     folder.mkdir()
-    (folder / "serving.asl.json").write_text('{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}')
+    (folder / "serving.asl.json").write_text(
+        '{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}'
+    )
     (folder / "parent.asl.json").write_text('{"Comment": "${ServingMachineArns}"}')
     stack = cdk.Stack(cdk.App(), "S")
     shared: dict[str, Any] = {
@@ -235,12 +279,23 @@ def serving_stack(tmp_path_factory: pytest.TempPathFactory) -> cdk.Stack:
         "comment": "none",
         "operations_key": kms.Key(stack, "Key"),
     }
-    machines = [DatasetMachine(stack, name, name="serving", offer=Offer(), **shared) for name in ("One", "Two")]
-    DatasetMachine(stack, "Parent", name="parent", offer=Offer(machines={"ServingMachineArns": machines}), **shared)
+    machines = [
+        DatasetMachine(stack, name, name="serving", offer=Offer(), **shared)
+        for name in ("One", "Two")
+    ]
+    DatasetMachine(
+        stack,
+        "Parent",
+        name="parent",
+        offer=Offer(machines={"ServingMachineArns": machines}),
+        **shared,
+    )
     return stack
 
 
-def test_a_machine_gets_the_list_of_those_it_runs_and_exactly_the_documented_leave(serving_stack: cdk.Stack) -> None:
+def test_a_machine_gets_the_list_of_those_it_runs_and_exactly_the_documented_leave(
+    serving_stack: cdk.Stack,
+) -> None:
     """Source: Step Functions developer guide, IAM policies for calling Step Functions workflows, synchronous."""
     template = Template.from_stack(serving_stack)
     [parent] = template.find_resources(
@@ -274,7 +329,9 @@ def test_a_machine_gets_the_list_of_those_it_runs_and_exactly_the_documented_lea
 
 
 def test_a_run_that_ends_without_telling_is_reported(prod: Assembly) -> None:
-    [rule] = [r["Properties"] for p, r in prod.resources("AWS::Events::Rule").items() if "SilentEnds" in p]
+    [rule] = [
+        r["Properties"] for p, r in prod.resources("AWS::Events::Rule").items() if "SilentEnds" in p
+    ]
     assert rule["EventPattern"]["detail-type"] == ["Step Functions Execution Status Change"]
     assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
     machines = [flat(arn) for arn in rule["EventPattern"]["detail"]["stateMachineArn"]]
@@ -301,7 +358,15 @@ def test_functions_run_on_arm_with_their_own_log(prod: Assembly) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("intake", "announce_rejections", "claim_batch", "gate", "close_run", "fail_run", "hold_dataset"),
+        *(
+            "intake",
+            "announce_rejections",
+            "claim_batch",
+            "gate",
+            "close_run",
+            "fail_run",
+            "hold_dataset",
+        ),
         *("release_dataset", "measure_freshness"),
     ],
 )
@@ -312,7 +377,9 @@ def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly,
         if r["Properties"]["Handler"] == f"lambdas.{name}.handler.handle"
     ]
     source = (ROOT / "lambdas" / name / "settings.py").read_text(encoding="utf-8")
-    fields = re.findall(r"^    (\w+): ", source, re.M)  # pipeline.environment.read_settings takes the names from them
+    fields = re.findall(
+        r"^    (\w+): ", source, re.M
+    )  # pipeline.environment.read_settings takes the names from them
     assert given == {field.upper() for field in fields}
 
 

@@ -15,12 +15,23 @@ def sections() -> dict[str, str]:
 
 
 def test_alarms_and_sections_are_the_same(comprehensive: Assembly) -> None:
-    logical_ids = (place.partition("/")[2] for place in comprehensive.resources("AWS::CloudWatch::Alarm"))
-    names = {re.sub(r"[0-9A-F]{8}$", "", logical_id) for logical_id in logical_ids}  # the CDK adds a hash
+    logical_ids = (
+        place.partition("/")[2] for place in comprehensive.resources("AWS::CloudWatch::Alarm")
+    )
+    names = {
+        re.sub(r"[0-9A-F]{8}$", "", logical_id) for logical_id in logical_ids
+    }  # the CDK adds a hash
     alarms = {"Stale" if name.startswith("Stale") else name for name in names}
     assert set(sections()) == alarms | {"A Spark job failed"}
 
 
-def test_every_section_says_what_it_means_what_was_not_touched_what_to_type_and_when_it_is_over() -> None:
-    lacking = {title: answer for title, text in sections().items() for answer in ANSWERS if answer not in text}
+def test_every_section_says_what_it_means_what_was_not_touched_what_to_type_and_when_it_is_over() -> (
+    None
+):
+    lacking = {
+        title: answer
+        for title, text in sections().items()
+        for answer in ANSWERS
+        if answer not in text
+    }
     assert lacking == {}

@@ -37,7 +37,9 @@ UNCHECKED = {
 
 
 @pytest.mark.parametrize("name", ["comprehensive", "local"])
-def test_two_evaluators_decide_alike(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_two_evaluators_decide_alike(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     assembly: Assembly = request.getfixturevalue(name)
     account = Account.of(assembly)
     drawn = list(itertools.islice(Drawing(account, seed=12).requests(), REQUESTS))
@@ -49,7 +51,10 @@ def test_two_evaluators_decide_alike(name: str, request: pytest.FixtureRequest, 
         for one, own, answer in zip(drawn, ours, answers, strict=True)
         if own != (answer["decision"] == "Allowed")
     ]
-    print(Counter(answer["decision"] for answer in answers), Counter(answer["unchecked"] for answer in answers))
+    print(
+        Counter(answer["decision"] for answer in answers),
+        Counter(answer["unchecked"] for answer in answers),
+    )
     assert differences == []
     assert min(sum(ours), len(ours) - sum(ours)) >= ALLOWED_AT_LEAST
     assert {answer["unchecked"] for answer in answers} <= {"", *UNCHECKED}
@@ -64,7 +69,9 @@ def decided(account: Account, one: Request) -> bool:
 
 def policy_of(account: Account, resource_arn: str) -> Document | None:
     """The policy of a resource; that of the bucket for an object."""
-    return account.resource_policies.get(resource_arn) or account.resource_policies.get(resource_arn.partition("/")[0])
+    return account.resource_policies.get(resource_arn) or account.resource_policies.get(
+        resource_arn.partition("/")[0]
+    )
 
 
 def simulated(account: Account, drawn: list[Request], folder: Path) -> list[dict[str, Any]]:
@@ -72,29 +79,56 @@ def simulated(account: Account, drawn: list[Request], folder: Path) -> list[dict
     asked, answered = folder / "asked.json", folder / "answered.json"
     given = {
         "account": ACCOUNT,
-        "identity": {role: versioned(*documents) for role, documents in account.identity_policies.items()}
+        "identity": {
+            role: versioned(*documents) for role, documents in account.identity_policies.items()
+        }
         | {ADMINISTRATOR: versioned(EVERYTHING)},
-        "resource": {arn: versioned(document)[0] for arn, document in account.resource_policies.items()},
+        "resource": {
+            arn: versioned(document)[0] for arn, document in account.resource_policies.items()
+        },
         "requests": [told(account, one) for one in drawn],
     }
     asked.write_text(json.dumps(given), encoding="utf-8")
     script = FOLDER / "simulate.mjs"
-    done = subprocess.run(["node", str(script), str(asked), str(answered)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.stderr[-2000:]}\nis it installed? `make test-deep` does: npm ci in {FOLDER}"
+    done = subprocess.run(
+        ["node", str(script), str(asked), str(answered)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (
+        f"{done.stderr[-2000:]}\nis it installed? `make test-deep` does: npm ci in {FOLDER}"
+    )
     answers: list[dict[str, Any]] = json.loads(answered.read_text(encoding="utf-8"))
     return answers
 
 
 def told(account: Account, one: Request) -> dict[str, Any]:
     """A request as the other takes it: with the keys that AWS would add."""
-    place = one.resource_arn if one.resource_arn in account.resource_policies else one.resource_arn.partition("/")[0]
+    place = (
+        one.resource_arn
+        if one.resource_arn in account.resource_policies
+        else one.resource_arn.partition("/")[0]
+    )
     policy = place if place in account.resource_policies else None
     common = {"action": one.action, "resource": one.resource_arn, "policy": policy}
     if isinstance(one, ServiceCall):
         added = {"aws:SecureTransport": "true", "aws:PrincipalIsAWSService": "true"}
-        return common | {"principal": one.service, "role": None, "context": {**added, **one.context}}
-    added = {"aws:SecureTransport": "true", "aws:PrincipalAccount": ACCOUNT, "aws:userid": "AROAEXAMPLE:session"}
-    return common | {"principal": one.principal_arn, "role": one.role_arn, "context": {**added, **one.context}}
+        return common | {
+            "principal": one.service,
+            "role": None,
+            "context": {**added, **one.context},
+        }
+    added = {
+        "aws:SecureTransport": "true",
+        "aws:PrincipalAccount": ACCOUNT,
+        "aws:userid": "AROAEXAMPLE:session",
+    }
+    return common | {
+        "principal": one.principal_arn,
+        "role": one.role_arn,
+        "context": {**added, **one.context},
+    }
 
 
 def versioned(*documents: Document) -> list[Document]:

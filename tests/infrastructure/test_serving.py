@@ -15,8 +15,12 @@ from tests.infrastructure.support import ROOT, Assembly, actions_of, flat, polic
 Alarms = dict[str, dict[str, Any]]
 
 
-@pytest.mark.parametrize(("team", "limit_gib"), [("analysts", 50), ("finance", 20), ("marketing", 5)])
-def test_no_workgroup_can_be_talked_out_of_its_limits(comprehensive: Assembly, team: str, limit_gib: int) -> None:
+@pytest.mark.parametrize(
+    ("team", "limit_gib"), [("analysts", 50), ("finance", 20), ("marketing", 5)]
+)
+def test_no_workgroup_can_be_talked_out_of_its_limits(
+    comprehensive: Assembly, team: str, limit_gib: int
+) -> None:
     [workgroup] = [
         r["Properties"]
         for r in comprehensive.resources("AWS::Athena::WorkGroup").values()
@@ -42,7 +46,10 @@ def test_sample_queries_are_athena_sql_on_this_environment(prod: Assembly) -> No
         text = query["Properties"]["QueryString"]
         assert "{" not in text
         tables = sqlglot.parse_one(text, read="athena").find_all(sqlglot.exp.Table)
-        assert {table.db for table in tables if table.db} <= {"slipway_prod_processed", "slipway_prod_curated"}
+        assert {table.db for table in tables if table.db} <= {
+            "slipway_prod_processed",
+            "slipway_prod_curated",
+        }
         assert not query["Properties"]["Description"].startswith("-")
 
 
@@ -94,14 +101,22 @@ def test_a_view_is_what_athena_would_have_written(prod: Assembly) -> None:
         assert known["catalog"] == "awsdatacatalog"
         assert known["schema"] == view["DatabaseName"]
         columns = table["StorageDescriptor"]["Columns"]
-        assert [column["name"] for column in known["columns"]] == [column["Name"] for column in columns]
+        assert [column["name"] for column in known["columns"]] == [
+            column["Name"] for column in columns
+        ]
 
 
 def test_types_of_a_view_are_written_for_the_catalog_and_for_trino(prod: Assembly) -> None:
     view = views(prod)["sales_by_region_quarter_latest"]
-    hive = {column["Name"]: column["Type"] for column in view["TableInput"]["StorageDescriptor"]["Columns"]}
+    hive = {
+        column["Name"]: column["Type"]
+        for column in view["TableInput"]["StorageDescriptor"]["Columns"]
+    }
     trino = {column["name"]: column["type"] for column in definition(view)["columns"]}
-    pairs = {name: (hive[name], trino[name]) for name in ("region", "order_year", "quarter_start", "orders", "revenue")}
+    pairs = {
+        name: (hive[name], trino[name])
+        for name in ("region", "order_year", "quarter_start", "orders", "revenue")
+    }
     assert pairs == {
         "region": ("string", "varchar"),
         "order_year": ("int", "integer"),
@@ -114,25 +129,36 @@ def test_types_of_a_view_are_written_for_the_catalog_and_for_trino(prod: Assembl
 def test_the_query_of_a_view_gives_its_columns(comprehensive: Assembly) -> None:
     for view in views(comprehensive).values():
         query = sqlglot.parse_one(definition(view)["originalSql"], read="athena")
-        assert query.named_selects == [c["Name"] for c in view["TableInput"]["StorageDescriptor"]["Columns"]]
+        assert query.named_selects == [
+            c["Name"] for c in view["TableInput"]["StorageDescriptor"]["Columns"]
+        ]
 
 
 def test_topics_are_encrypted_and_tell_whom_the_settings_name(comprehensive: Assembly) -> None:
     topics = comprehensive.resources("AWS::SNS::Topic")
     assert len(topics) == 4
-    assert all("OperationsKey" in flat(topic["Properties"]["KmsMasterKeyId"]) for topic in topics.values())
+    assert all(
+        "OperationsKey" in flat(topic["Properties"]["KmsMasterKeyId"]) for topic in topics.values()
+    )
     told = {
-        (subscription["TopicArn"]["Ref"].rstrip("0123456789ABCDEF"), subscription["Endpoint"]): subscription.get(
-            "FilterPolicy"
+        (
+            subscription["TopicArn"]["Ref"].rstrip("0123456789ABCDEF"),
+            subscription["Endpoint"],
+        ): subscription.get("FilterPolicy")
+        for subscription in (
+            r["Properties"] for r in comprehensive.resources("AWS::SNS::Subscription").values()
         )
-        for subscription in (r["Properties"] for r in comprehensive.resources("AWS::SNS::Subscription").values())
     }
     assert {endpoint for topic, endpoint in told if topic.startswith("RunFailed")} == {
         "sales@example.com",
         "on-call@example.com",
         "tiny-owner@example.com",
     }
-    policies = {topic: policy for (topic, endpoint), policy in told.items() if endpoint == "tiny-owner@example.com"}
+    policies = {
+        topic: policy
+        for (topic, endpoint), policy in told.items()
+        if endpoint == "tiny-owner@example.com"
+    }
     assert policies == {
         "FileRejected": {"dataset": ["tiny"]},
         "RunFailed": {"dataset": ["tiny"]},
@@ -142,7 +168,9 @@ def test_topics_are_encrypted_and_tell_whom_the_settings_name(comprehensive: Ass
     assert told["RunSucceeded", "quality@example.com"] == {"severity": ["warning", "error"]}
 
 
-def test_bursts_are_forgotten_some_day_and_not_before_their_names_are_free_again(prod: Assembly) -> None:
+def test_bursts_are_forgotten_some_day_and_not_before_their_names_are_free_again(
+    prod: Assembly,
+) -> None:
     table = prod.only("AWS::DynamoDB::Table", "Alerts")
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert KEPT_DAYS > 90  # days for which Step Functions refuses the name of an execution
@@ -150,7 +178,11 @@ def test_bursts_are_forgotten_some_day_and_not_before_their_names_are_free_again
 
 
 def test_only_the_announcing_machine_may_publish_to_people(comprehensive: Assembly) -> None:
-    publishing = [role for role, statement in policies(comprehensive) if "sns:Publish" in actions_of(statement)]
+    publishing = [
+        role
+        for role, statement in policies(comprehensive)
+        if "sns:Publish" in actions_of(statement)
+    ]
     assert sorted(role.partition("/")[2][:8] for role in publishing) == ["Announce", "FailedJo"]
 
 
@@ -185,7 +217,8 @@ def test_a_failed_run_is_noticed(alarms: Alarms) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "machine"), [("Runs", "DatasetRun"), ("Care", "DatasetCare"), ("Announcements", "Announce")]
+    ("name", "machine"),
+    [("Runs", "DatasetRun"), ("Care", "DatasetCare"), ("Announcements", "Announce")],
 )
 def test_every_machine_has_its_own_alarms(alarms: Alarms, name: str, machine: str) -> None:
     for kind in ("Failed", "TimedOut", "Aborted"):
@@ -194,19 +227,29 @@ def test_every_machine_has_its_own_alarms(alarms: Alarms, name: str, machine: st
 
 
 @pytest.mark.parametrize(
-    ("name", "dataset", "hours"), [("SalesRecords", "sales_records", 36), ("Superstore", "superstore", 840)]
+    ("name", "dataset", "hours"),
+    [("SalesRecords", "sales_records", 36), ("Superstore", "superstore", 840)],
 )
 def test_stale_data_is_noticed_by_its_age_even_if_nothing_ever_ran(
     prod: Assembly, name: str, dataset: str, hours: int
 ) -> None:
     """840 hours, as superstore has, are more than the seven days that an alarm looks back: the age is the metric."""
     [properties] = [
-        r["Properties"] for p, r in prod.resources("AWS::CloudWatch::Alarm").items() if f"/Stale{name}" in p
+        r["Properties"]
+        for p, r in prod.resources("AWS::CloudWatch::Alarm").items()
+        if f"/Stale{name}" in p
     ]
     assert (properties["MetricName"], properties["Namespace"]) == ("AgeHours", "Slipway")
-    assert (properties["Threshold"], properties["ComparisonOperator"]) == (hours, "GreaterThanThreshold")
+    assert (properties["Threshold"], properties["ComparisonOperator"]) == (
+        hours,
+        "GreaterThanThreshold",
+    )
     assert properties["TreatMissingData"] == "breaching"
-    assert (properties["EvaluationPeriods"], properties["Period"], properties["Statistic"]) == (2, 60 * 60, "Maximum")
+    assert (properties["EvaluationPeriods"], properties["Period"], properties["Statistic"]) == (
+        2,
+        60 * 60,
+        "Maximum",
+    )
     dimensions = {item["Name"]: item["Value"] for item in properties["Dimensions"]}
     assert dimensions == {"Environment": "prod", "Dataset": dataset}
 
@@ -214,7 +257,11 @@ def test_stale_data_is_noticed_by_its_age_even_if_nothing_ever_ran(
 def test_the_age_is_measured_as_often_as_the_alarm_looks_under_the_names_that_the_function_writes(
     prod: Assembly,
 ) -> None:
-    rules = [r["Properties"] for p, r in prod.resources("AWS::Events::Rule", "Monitoring").items() if "EveryHour" in p]
+    rules = [
+        r["Properties"]
+        for p, r in prod.resources("AWS::Events::Rule", "Monitoring").items()
+        if "EveryHour" in p
+    ]
     assert [rule["ScheduleExpression"] for rule in rules] == ["rate(1 hour)"]
     source = (ROOT / "lambdas" / "measure_freshness" / "service.py").read_text(encoding="utf-8")
     for text in ('NAMESPACE = "Slipway"', 'METRIC = "AgeHours"', '[["Environment", "Dataset"]]'):
@@ -223,13 +270,21 @@ def test_the_age_is_measured_as_often_as_the_alarm_looks_under_the_names_that_th
 
 def test_the_metric_of_successes_counts_the_line_that_close_run_logs(prod: Assembly) -> None:
     filters = prod.resources("AWS::Logs::MetricFilter").items()
-    [pattern] = [found["Properties"]["FilterPattern"] for place, found in filters if "RunsSucceeded" in place]
+    [pattern] = [
+        found["Properties"]["FilterPattern"] for place, found in filters if "RunsSucceeded" in place
+    ]
     message = pattern.partition('"')[2].partition('"')[0]
-    assert f'log.info("{message}"' in (ROOT / "lambdas" / "close_run" / "service.py").read_text(encoding="utf-8")
+    assert f'log.info("{message}"' in (ROOT / "lambdas" / "close_run" / "service.py").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_failed_job_is_told_in_words(comprehensive: Assembly) -> None:
-    [rule] = [r["Properties"] for p, r in comprehensive.resources("AWS::Events::Rule").items() if "FailedJobs" in p]
+    [rule] = [
+        r["Properties"]
+        for p, r in comprehensive.resources("AWS::Events::Rule").items()
+        if "FailedJobs" in p
+    ]
     assert rule["EventPattern"]["detail"]["state"] == ["FAILED", "TIMEOUT", "ERROR"]
     assert len(rule["EventPattern"]["detail"]["jobName"]) == 3
     [target] = rule["Targets"]

@@ -95,30 +95,49 @@ def test_all_mistakes_are_reported_at_once_with_their_line(edited: Edit) -> None
 
 
 def test_the_name_below_which_operators_replay_is_no_partner(edited: Edit) -> None:
-    with pytest.raises(ContractInvalid, match=r"sftp\.users\.1\.name: is reserved: .*'slipway-replay'"):
+    with pytest.raises(
+        ContractInvalid, match=r"sftp\.users\.1\.name: is reserved: .*'slipway-replay'"
+    ):
         load(edited(("name: globex", f"name: {naming.REPLAY_PARTNER}")), "prod")
 
 
 def test_a_schema_change_is_one_of_the_three_or_left_to_the_contract(edited: Edit) -> None:
     with pytest.raises(ContractInvalid, match=r"runs\.schema_change: .*'lax'"):
         load(edited(("schema_change: strict", "schema_change: lax")), "prod")
-    assert load(edited(("schema_change: strict", "schema_change: null")), "prod").runs.schema_change is None
+    assert (
+        load(edited(("schema_change: strict", "schema_change: null")), "prod").runs.schema_change
+        is None
+    )
 
 
 @pytest.mark.parametrize(
     ("given", "instead", "message"),
     [
-        ("10.90.0.0/20", "10.90.0.0/24", r"network\.cidr: is not a private network between /16 and /22"),
+        (
+            "10.90.0.0/20",
+            "10.90.0.0/24",
+            r"network\.cidr: is not a private network between /16 and /22",
+        ),
         ("10.90.0.0/20", "198.18.0.0/33", r"network\.cidr: is not a network in CIDR notation"),
         ("10.90.0.0/20", "8.8.0.0/20", r"network\.cidr: is not a private network"),
         ("[0, 2, 3]", "[0, 0, 3]", r"network\.zones: names not 3 different zones"),
-        ("base_rpus: 8", "base_rpus: 12", r"warehouse\.base_rpus: is not a capacity that Redshift Serverless offers"),
+        (
+            "base_rpus: 8",
+            "base_rpus: 12",
+            r"warehouse\.base_rpus: is not a capacity that Redshift Serverless offers",
+        ),
         ("base_rpus: 8", "base_rpus: 128", r"warehouse: max_rpus 64 is below base_rpus 128"),
         ("finance: 20", "finance: 0", r"athena\.teams\.finance: .*greater than or equal to 1"),
-        ("finance: 20", "analysts: 20", r"athena\.teams\.analysts.*is the workgroup that always exists"),
+        (
+            "finance: 20",
+            "analysts: 20",
+            r"athena\.teams\.analysts.*is the workgroup that always exists",
+        ),
     ],
 )
-def test_a_value_that_aws_would_refuse_is_refused_here(edited: Edit, given: str, instead: str, message: str) -> None:
+def test_a_value_that_aws_would_refuse_is_refused_here(
+    edited: Edit, given: str, instead: str, message: str
+) -> None:
     with pytest.raises(ContractInvalid, match=message):
         load(edited((given, instead)), "prod")
 
@@ -126,7 +145,12 @@ def test_a_value_that_aws_would_refuse_is_refused_here(edited: Edit, given: str,
 def test_dashboards_that_nobody_may_mend_are_refused(edited: Edit) -> None:
     with pytest.raises(ContractInvalid, match=r"quicksight\.authors: names nobody"):
         load(
-            edited(('authors: ["arn:aws:quicksight:eu-central-1:111122223333:group/default/analysts"]', "authors: []")),
+            edited(
+                (
+                    'authors: ["arn:aws:quicksight:eu-central-1:111122223333:group/default/analysts"]',
+                    "authors: []",
+                )
+            ),
             "prod",
         )
 
@@ -154,14 +178,20 @@ def test_a_private_key_is_not_taken_for_a_public_one(edited: Edit) -> None:
 
 
 def test_a_partner_without_a_key_is_refused_outside_local(tmp_path: Path) -> None:
-    text = (CONFIG / "local.yaml").read_text(encoding="utf-8").replace("environment: local", "environment: dev")
+    text = (
+        (CONFIG / "local.yaml")
+        .read_text(encoding="utf-8")
+        .replace("environment: local", "environment: dev")
+    )
     (tmp_path / "dev.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ContractInvalid, match="'acme' has no public key"):
         load(tmp_path, "dev")
 
 
 def test_the_context_key_is_added_in_local_only() -> None:
-    assert load(CONFIG, "local", extra_public_key=PUBLIC_KEY).sftp.users[0].public_keys == [PUBLIC_KEY]
+    assert load(CONFIG, "local", extra_public_key=PUBLIC_KEY).sftp.users[0].public_keys == [
+        PUBLIC_KEY
+    ]
     with pytest.raises(ContractInvalid, match="is for the local environment"):
         load(CONFIG, "prod", extra_public_key=PUBLIC_KEY)
 

@@ -18,7 +18,10 @@ BLOCKED = {
 
 
 def buckets(assembly: Assembly) -> dict[str, Resource]:
-    return {place.partition("/")[2]: bucket for place, bucket in assembly.resources("AWS::S3::Bucket").items()}
+    return {
+        place.partition("/")[2]: bucket
+        for place, bucket in assembly.resources("AWS::S3::Bucket").items()
+    }
 
 
 def bucket(assembly: Assembly, name: str) -> dict[str, Any]:
@@ -36,8 +39,12 @@ def test_every_bucket_is_private_versioned_and_cleans_up(prod: Assembly) -> None
         properties = resource["Properties"]
         assert properties["PublicAccessBlockConfiguration"] == BLOCKED, place
         assert properties["VersioningConfiguration"] == {"Status": "Enabled"}, place
-        assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}], place
-        [housekeeping] = [r for r in properties["LifecycleConfiguration"]["Rules"] if r["Id"] == "housekeeping"]
+        assert properties["OwnershipControls"]["Rules"] == [
+            {"ObjectOwnership": "BucketOwnerEnforced"}
+        ], place
+        [housekeeping] = [
+            r for r in properties["LifecycleConfiguration"]["Rules"] if r["Id"] == "housekeeping"
+        ]
         assert housekeeping["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}, place
         assert housekeeping["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}, place
 
@@ -46,7 +53,9 @@ def test_every_bucket_refuses_requests_without_tls(prod: Assembly) -> None:
     refused = set()
     for policy in prod.resources("AWS::S3::BucketPolicy").values():
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
-            if statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}:
+            if statement["Effect"] == "Deny" and statement["Condition"] == {
+                "Bool": {"aws:SecureTransport": "false"}
+            }:
                 assert actions_of(statement) == ["s3:*"]
                 assert statement["Principal"] == {"AWS": "*"}
                 refused.add(policy["Properties"]["Bucket"]["Ref"])
@@ -55,7 +64,9 @@ def test_every_bucket_refuses_requests_without_tls(prod: Assembly) -> None:
 
 def test_data_is_encrypted_with_its_key_and_logged(prod: Assembly) -> None:
     for place, resource in buckets(prod).items():
-        [encryption] = resource["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        [encryption] = resource["Properties"]["BucketEncryption"][
+            "ServerSideEncryptionConfiguration"
+        ]
         if place.startswith("AccessLogs"):
             # S3 delivers access logs only to buckets with its own keys.
             assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
@@ -83,12 +94,20 @@ def test_services_are_named_in_the_policy_of_the_operations_key_only(prod: Assem
 
 
 def test_only_landing_tells_eventbridge_and_without_a_custom_resource(prod: Assembly) -> None:
-    telling = [place for place, b in buckets(prod).items() if "NotificationConfiguration" in b["Properties"]]
+    telling = [
+        place
+        for place, b in buckets(prod).items()
+        if "NotificationConfiguration" in b["Properties"]
+    ]
     assert [place[:7] for place in telling] == ["Landing"]
     assert bucket(prod, "Landing")["NotificationConfiguration"] == {
         "EventBridgeConfiguration": {"EventBridgeEnabled": True}
     }
-    types = {resource["Type"] for template in prod.templates.values() for resource in template["Resources"].values()}
+    types = {
+        resource["Type"]
+        for template in prod.templates.values()
+        for resource in template["Resources"].values()
+    }
     assert not [name for name in types if name.startswith("Custom::")]
 
 
@@ -99,7 +118,9 @@ def test_raw_files_get_cheaper_and_leave_when_the_contract_says(prod: Assembly) 
     assert rule["Transitions"] == [{"StorageClass": "GLACIER_IR", "TransitionInDays": 90}]
 
 
-def test_settings_override_retention_and_other_datasets_keep_theirs(comprehensive: Assembly) -> None:
+def test_settings_override_retention_and_other_datasets_keep_theirs(
+    comprehensive: Assembly,
+) -> None:
     assert rules(comprehensive, "Raw")["retention-of-sales_records"]["ExpirationInDays"] == 400
     assert rules(comprehensive, "Raw")["retention-of-tiny"]["ExpirationInDays"] == 2555
     assert rules(comprehensive, "Landing")["housekeeping"]["ExpirationInDays"] == 5
@@ -124,10 +145,15 @@ def test_ledgers_are_keyed_as_documented_and_recoverable(prod: Assembly) -> None
             {"AttributeName": "entry", "KeyType": "RANGE"},
         ]
         assert properties["BillingMode"] == "PAY_PER_REQUEST"
-        assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert properties["PointInTimeRecoverySpecification"] == {
+            "PointInTimeRecoveryEnabled": True
+        }
         assert properties["SSESpecification"]["SSEType"] == "KMS"
         assert properties["DeletionProtectionEnabled"] is True
-        indexes = {index["IndexName"]: index["KeySchema"] for index in properties.get("GlobalSecondaryIndexes", [])}
+        indexes = {
+            index["IndexName"]: index["KeySchema"]
+            for index in properties.get("GlobalSecondaryIndexes", [])
+        }
         by_status = {
             "by_status": [
                 {"AttributeName": "dataset_status", "KeyType": "HASH"},
@@ -142,7 +168,9 @@ DATA = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::Glue::
 
 def policies_of_data(assembly: Assembly) -> set[str]:
     return {
-        resource["DeletionPolicy"] for resource_type in DATA for resource in assembly.resources(resource_type).values()
+        resource["DeletionPolicy"]
+        for resource_type in DATA
+        for resource in assembly.resources(resource_type).values()
     }
 
 
@@ -153,11 +181,17 @@ def test_data_survives_the_stack_by_default(prod: Assembly) -> None:
 def test_both_keys_together_delete_data(local: Assembly) -> None:
     assert policies_of_data(local) == {"Delete"}
     tables = local.resources("AWS::DynamoDB::Table").values()
-    assert [table["Properties"]["DeletionProtectionEnabled"] for table in tables] == [False, False, False]
+    assert [table["Properties"]["DeletionProtectionEnabled"] for table in tables] == [
+        False,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
-    "context", [{"environment": "prod", "delete-data": "yes"}, {"environment": "dev"}], ids=["context", "settings"]
+    "context",
+    [{"environment": "prod", "delete-data": "yes"}, {"environment": "dev"}],
+    ids=["context", "settings"],
 )
 def test_one_key_alone_deletes_nothing(tmp_path: Path, context: dict[str, str]) -> None:
     assert policies_of_data(synthesize(tmp_path, **context)) == {"Retain"}

@@ -34,18 +34,31 @@ def test_two_synths_are_identical_to_the_byte(prod: Assembly, tmp_path: Path) ->
     context = json.dumps({**CONTEXT, "environment": "prod"})
     subprocess.run(
         [sys.executable, str(ROOT / "app.py")],
-        env={**os.environ, "CDK_OUTDIR": str(tmp_path), "CDK_CONTEXT_JSON": context, "PYTHONHASHSEED": "1"},
+        env={
+            **os.environ,
+            "CDK_OUTDIR": str(tmp_path),
+            "CDK_CONTEXT_JSON": context,
+            "PYTHONHASHSEED": "1",
+        },
         check=True,
         capture_output=True,
     )
     names = deployed_files(prod.folder)
     assert deployed_files(tmp_path) == names
-    assert [name for name in names if (prod.folder / name).read_bytes() != (tmp_path / name).read_bytes()] == []
+    assert [
+        name
+        for name in names
+        if (prod.folder / name).read_bytes() != (tmp_path / name).read_bytes()
+    ] == []
 
 
 def deployed_files(folder: Path) -> list[Path]:
     """All but the metadata for the CDK's command line: its traces name the temporary folder of the JSII kernel."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(".metadata.json"))
+    files = (
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith(".metadata.json")
+    )
     return sorted(path.relative_to(folder) for path in files)
 
 
@@ -55,7 +68,9 @@ def test_templates_know_nothing_of_the_machine_that_made_them(assembly: Assembly
 
 
 def test_nothing_has_to_be_looked_up_in_an_account(assembly: Assembly) -> None:
-    assert "missing" not in json.loads((assembly.folder / "manifest.json").read_text(encoding="utf-8"))
+    assert "missing" not in json.loads(
+        (assembly.folder / "manifest.json").read_text(encoding="utf-8")
+    )
 
 
 def test_cfn_lint_is_clean(assembly: Assembly) -> None:
@@ -64,7 +79,9 @@ def test_cfn_lint_is_clean(assembly: Assembly) -> None:
     matches = [
         f"{file.name}: {match}"
         for file in assembly.folder.glob("*.template.json")
-        for match in lint(file.read_text(encoding="utf-8"), rules, regions, ManualArgs(ignore_checks=ALLOWED_LINT))
+        for match in lint(
+            file.read_text(encoding="utf-8"), rules, regions, ManualArgs(ignore_checks=ALLOWED_LINT)
+        )
     ]
     assert matches == []
 
@@ -72,7 +89,9 @@ def test_cfn_lint_is_clean(assembly: Assembly) -> None:
 def test_a_finding_of_cdk_nag_fails_the_synth(tmp_path: Path) -> None:
     app = entry_point.build(new_app(tmp_path, environment="dev"))
     s3.Bucket(cdk.Stack(app, "Careless"), "OpenBucket")
-    with pytest.raises(RuntimeError, match=r"(?s)Careless/OpenBucket.*AwsSolutions-S10"):  # requests without TLS
+    with pytest.raises(
+        RuntimeError, match=r"(?s)Careless/OpenBucket.*AwsSolutions-S10"
+    ):  # requests without TLS
         app.synth()
 
 
@@ -86,7 +105,11 @@ def repository(tmp_path: Path) -> Path:
 
 def refusal_of(repository: Path, tmp_path: Path) -> str:
     with pytest.raises(ContractInvalid) as refusal:
-        entry_point.build(new_app(tmp_path / "out", environment="dev"), root=repository, config=repository / "config")
+        entry_point.build(
+            new_app(tmp_path / "out", environment="dev"),
+            root=repository,
+            config=repository / "config",
+        )
     return str(refusal.value)
 
 
@@ -111,10 +134,16 @@ def test_an_invalid_contract_refuses_synthesis(repository: Path, tmp_path: Path)
 
 
 def test_the_stacks_are_the_ones_that_the_documentation_lists(prod: Assembly) -> None:
-    assert {name: sorted(template.get("Outputs", {})) for name, template in documented(prod).items()} == {
+    assert {
+        name: sorted(template.get("Outputs", {})) for name, template in documented(prod).items()
+    } == {
         "Storage": [
             *("CuratedBucketName", "FileLedgerName", "LandingBucketName"),
-            *(["PiiKeySecretArn"] if any(c.protected_columns for c in current_contracts(ROOT)) else []),
+            *(
+                ["PiiKeySecretArn"]
+                if any(c.protected_columns for c in current_contracts(ROOT))
+                else []
+            ),
             *("ProcessedBucketName", "RawBucketName", "ResultsBucketName", "RunLedgerName"),
         ],
         "Intake": ["IntakeDeadLetterQueueUrl", "IntakeQueueUrl", "TransferServerId"],
@@ -126,17 +155,28 @@ def test_the_stacks_are_the_ones_that_the_documentation_lists(prod: Assembly) ->
         ],
         "Analytics": ["WorkgroupName"],
         "Alerts": [
-            *("AlarmsTopicArn", "AnnounceStateMachineArn", "FileRejectedTopicArn", "RunFailedTopicArn"),
+            *(
+                "AlarmsTopicArn",
+                "AnnounceStateMachineArn",
+                "FileRejectedTopicArn",
+                "RunFailedTopicArn",
+            ),
             "RunSucceededTopicArn",
         ],
         "Monitoring": [
-            *("FailedJobsDeadLetterQueueUrl", "MeasureFreshnessDeadLetterQueueUrl", "MeasureFreshnessFunctionName"),
+            *(
+                "FailedJobsDeadLetterQueueUrl",
+                "MeasureFreshnessDeadLetterQueueUrl",
+                "MeasureFreshnessFunctionName",
+            ),
         ],
     }
 
 
 def test_optional_features_bring_their_own_stacks(comprehensive: Assembly) -> None:
-    outputs = {name: sorted(template["Outputs"]) for name, template in documented(comprehensive).items()}
+    outputs = {
+        name: sorted(template["Outputs"]) for name, template in documented(comprehensive).items()
+    }
     assert outputs["Network"] == outputs["QuickSight"] == []
     assert outputs["Warehouse"] == [
         *("WarehouseDatabaseName", "WarehouseLoadStateMachineArn", "WarehouseReaderRoleArn"),
@@ -148,7 +188,11 @@ def documented(assembly: Assembly) -> dict[str, dict[str, list[str]]]:
     """Templates with only those outputs that the stacks publish themselves, without CDK's cross-stack ones."""
     return {
         name: {
-            "Outputs": [key for key in template.get("Outputs", {}) if not key.startswith(("Publish", "ExportsOutput"))]
+            "Outputs": [
+                key
+                for key in template.get("Outputs", {})
+                if not key.startswith(("Publish", "ExportsOutput"))
+            ]
         }
         for name, template in assembly.templates.items()
     }

@@ -31,7 +31,9 @@ def rule_targets(assembly: Assembly) -> dict[str, Resource]:
         for number, target in enumerate(rule["Properties"]["Targets"])
     }
     schedules = assembly.resources("AWS::Scheduler::Schedule")
-    return found | {place: schedule["Properties"]["Target"] for place, schedule in schedules.items()}
+    return found | {
+        place: schedule["Properties"]["Target"] for place, schedule in schedules.items()
+    }
 
 
 def queue_of(reference: Any) -> str:
@@ -54,7 +56,10 @@ def functions_called_without_waiting(assembly: Assembly) -> set[str]:
     }
     arns = {place: flat(target["Arn"]) for place, target in rule_targets(assembly).items()}
     functions = set(assembly.resources("AWS::Lambda::Function"))
-    named = {f"{place.partition('/')[0]}/{arn.strip('<>').partition('.')[0]}" for place, arn in arns.items()}
+    named = {
+        f"{place.partition('/')[0]}/{arn.strip('<>').partition('.')[0]}"
+        for place, arn in arns.items()
+    }
     return allowed | (named & functions)
 
 
@@ -62,12 +67,18 @@ def functions_called_without_waiting(assembly: Assembly) -> set[str]:
 def test_every_target_of_a_rule_or_schedule_has_a_dead_letter_queue(assembly: Assembly) -> None:
     targets = rule_targets(assembly)
     assert len(targets) >= 6
-    without = [place for place, target in targets.items() if not target.get("DeadLetterConfig", {}).get("Arn")]
+    without = [
+        place
+        for place, target in targets.items()
+        if not target.get("DeadLetterConfig", {}).get("Arn")
+    ]
     assert without == []
 
 
 @EVERY_ASSEMBLY
-def test_every_function_that_is_called_without_waiting_keeps_its_failures_and_may(assembly: Assembly) -> None:
+def test_every_function_that_is_called_without_waiting_keeps_its_failures_and_may(
+    assembly: Assembly,
+) -> None:
     settings = {
         f"{place.partition('/')[0]}/{found['Properties']['FunctionName']['Ref']}": found
         for place, found in assembly.resources("AWS::Lambda::EventInvokeConfig").items()
@@ -79,9 +90,14 @@ def test_every_function_that_is_called_without_waiting_keeps_its_failures_and_ma
         stack = place.partition("/")[0]
         properties = found["Properties"]
         assert properties["Qualifier"] == "$LATEST"
-        assert (properties["MaximumRetryAttempts"], properties["MaximumEventAgeInSeconds"]) == (2, 6 * 60 * 60)
+        assert (properties["MaximumRetryAttempts"], properties["MaximumEventAgeInSeconds"]) == (
+            2,
+            6 * 60 * 60,
+        )
         queue = queue_of(properties["DestinationConfig"]["OnFailure"]["Destination"])
-        role = assembly.templates[stack]["Resources"][place.partition("/")[2]]["Properties"]["Role"]["Fn::GetAtt"][0]
+        role = assembly.templates[stack]["Resources"][place.partition("/")[2]]["Properties"][
+            "Role"
+        ]["Fn::GetAtt"][0]
         sending = [
             resource
             for statement in assembly.statements_of_role(stack, role)
@@ -89,13 +105,19 @@ def test_every_function_that_is_called_without_waiting_keeps_its_failures_and_ma
             if "sqs:SendMessage" in actions_of(statement)
         ]
         assert sending == [f"<{queue}.Arn>"]
-        policies = {policy.partition("/")[2] for policy in assembly.resources("AWS::IAM::Policy", stack)}
+        policies = {
+            policy.partition("/")[2] for policy in assembly.resources("AWS::IAM::Policy", stack)
+        }
         its_own = {policy for policy in policies if policy.startswith(role[:-8])}
-        assert its_own & set(found["DependsOn"]), "Lambda checks the role when the destination is set"
+        assert its_own & set(found["DependsOn"]), (
+            "Lambda checks the role when the destination is set"
+        )
 
 
 @EVERY_ASSEMBLY
-def test_eventbridge_may_write_to_the_queue_of_each_rule_and_only_for_that_rule(assembly: Assembly) -> None:
+def test_eventbridge_may_write_to_the_queue_of_each_rule_and_only_for_that_rule(
+    assembly: Assembly,
+) -> None:
     for place, rule in assembly.resources("AWS::Events::Rule").items():
         stack, _, logical_id = place.partition("/")
         for target in rule["Properties"]["Targets"]:
@@ -107,9 +129,14 @@ def test_eventbridge_may_write_to_the_queue_of_each_rule_and_only_for_that_rule(
                 for statement in policy["Properties"]["PolicyDocument"]["Statement"]
                 if statement["Principal"] == {"Service": "events.amazonaws.com"}
             ]
-            sources = [flat(statement["Condition"]["ArnEquals"]["aws:SourceArn"]) for statement in statements]
+            sources = [
+                flat(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
+                for statement in statements
+            ]
             assert f"<{logical_id}.Arn>" in sources
-            assert {action for statement in statements for action in actions_of(statement)} == {"sqs:SendMessage"}
+            assert {action for statement in statements for action in actions_of(statement)} == {
+                "sqs:SendMessage"
+            }
 
 
 def dead_letter_queues(assembly: Assembly) -> set[str]:
@@ -163,7 +190,9 @@ def test_executions_that_fail_time_out_or_are_stopped_are_alarmed(prod: Assembly
     assert metrics == {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}
 
 
-def test_files_that_intake_does_not_take_are_alarmed_within_a_quarter_of_an_hour(prod: Assembly) -> None:
+def test_files_that_intake_does_not_take_are_alarmed_within_a_quarter_of_an_hour(
+    prod: Assembly,
+) -> None:
     [pattern] = [
         found["Properties"]["FilterPattern"]
         for place, found in prod.resources("AWS::Logs::MetricFilter").items()
@@ -173,10 +202,16 @@ def test_files_that_intake_does_not_take_are_alarmed_within_a_quarter_of_an_hour
     alarms = {
         place.partition("/")[2][:-8]: alarm["Properties"]
         for place, alarm in prod.resources("AWS::CloudWatch::Alarm").items()
-        if place.partition("/")[2].startswith(("FilesNotTaken", "IntakeWaits", "IntakeErrors", "IntakeThrottles"))
+        if place.partition("/")[2].startswith(
+            ("FilesNotTaken", "IntakeWaits", "IntakeErrors", "IntakeThrottles")
+        )
     }
     limits = {
-        name: (found["MetricName"], found["Threshold"], found["Period"] * found["EvaluationPeriods"])
+        name: (
+            found["MetricName"],
+            found["Threshold"],
+            found["Period"] * found["EvaluationPeriods"],
+        )
         for name, found in alarms.items()
     }
     assert limits == {

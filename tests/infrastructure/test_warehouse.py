@@ -10,7 +10,9 @@ from stacks.warehouse import MOST_LOOKS, STATEMENT_SECONDS
 from tests.infrastructure.support import ROOT, Assembly, actions_of, flat, resources_of
 
 
-def test_the_namespace_keeps_its_password_and_data_under_keys_of_ours(comprehensive: Assembly) -> None:
+def test_the_namespace_keeps_its_password_and_data_under_keys_of_ours(
+    comprehensive: Assembly,
+) -> None:
     namespace = comprehensive.only("AWS::RedshiftServerless::Namespace")
     assert namespace["ManageAdminPassword"] is True
     assert "AdminUserPassword" not in namespace
@@ -38,9 +40,14 @@ def test_the_workgroup_is_private_and_as_large_as_the_settings_say(comprehensive
     assert workgroup["EnhancedVpcRouting"] is True
     assert (workgroup["BaseCapacity"], workgroup["MaxCapacity"]) == (8, 64)
     assert len(workgroup["SubnetIds"]) == 3
-    parameters = {item["ParameterKey"]: item["ParameterValue"] for item in workgroup["ConfigParameters"]}
+    parameters = {
+        item["ParameterKey"]: item["ParameterValue"] for item in workgroup["ConfigParameters"]
+    }
     assert parameters["require_ssl"] == "true"
-    assert workgroup["NamespaceName"] == comprehensive.only("AWS::RedshiftServerless::Namespace")["NamespaceName"]
+    assert (
+        workgroup["NamespaceName"]
+        == comprehensive.only("AWS::RedshiftServerless::Namespace")["NamespaceName"]
+    )
 
 
 def test_queries_end_when_the_month_is_used_up(comprehensive: Assembly) -> None:
@@ -62,7 +69,14 @@ def test_queries_end_when_the_month_is_used_up(comprehensive: Assembly) -> None:
 def test_it_reads_the_curated_zone_and_nothing_else(comprehensive: Assembly) -> None:
     statements = comprehensive.statements_of_role("Warehouse", "ReaderRole")
     assert {action for s in statements for action in actions_of(s)} == {
-        *("s3:GetObject", "s3:ListBucket", "kms:Decrypt", "glue:GetDatabase", "glue:GetDatabases", "glue:GetTable"),
+        *(
+            "s3:GetObject",
+            "s3:ListBucket",
+            "kms:Decrypt",
+            "glue:GetDatabase",
+            "glue:GetDatabases",
+            "glue:GetTable",
+        ),
         *("glue:GetTables", "glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition"),
     }
     buckets = [r for s in statements for r in resources_of(s) if "s3:GetObject" in actions_of(s)]
@@ -72,10 +86,19 @@ def test_it_reads_the_curated_zone_and_nothing_else(comprehensive: Assembly) -> 
     assert {table.rpartition("/")[2] for table in tables} == {"slipway_prod_curated"}
 
 
-def test_the_role_is_lent_to_users_of_redshift_serverless_in_this_account_only(comprehensive: Assembly) -> None:
-    [role] = [r for p, r in comprehensive.resources("AWS::IAM::Role", "Warehouse").items() if "ReaderRole" in p]
+def test_the_role_is_lent_to_users_of_redshift_serverless_in_this_account_only(
+    comprehensive: Assembly,
+) -> None:
+    [role] = [
+        r
+        for p, r in comprehensive.resources("AWS::IAM::Role", "Warehouse").items()
+        if "ReaderRole" in p
+    ]
     [trust] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    assert set(trust["Principal"]["Service"]) == {"redshift.amazonaws.com", "redshift-serverless.amazonaws.com"}
+    assert set(trust["Principal"]["Service"]) == {
+        "redshift.amazonaws.com",
+        "redshift-serverless.amazonaws.com",
+    }
     [users] = trust["Condition"]["StringLike"].values()
     assert users == "arn:aws:redshift:eu-central-1:111122223333:dbuser:serverless-111122223333-*/*"
 
@@ -102,10 +125,16 @@ def test_a_run_and_care_are_served_by_the_load_of_the_warehouse(comprehensive: A
     for name in ("DatasetRunRole", "DatasetCareRole"):
         statements = comprehensive.statements_of_role("Orchestration", name)
         starting = [s for s in statements if "states:StartExecution" in actions_of(s)]
-        assert any("WarehouseLoad" in machine for statement in starting for machine in resources_of(statement))
+        assert any(
+            "WarehouseLoad" in machine
+            for statement in starting
+            for machine in resources_of(statement)
+        )
 
 
-def test_two_statements_end_before_the_load_and_the_load_before_its_run_gives_it_up(comprehensive: Assembly) -> None:
+def test_two_statements_end_before_the_load_and_the_load_before_its_run_gives_it_up(
+    comprehensive: Assembly,
+) -> None:
     machine = load_machine(comprehensive)
     definition, given = json.loads(machine["DefinitionString"]), machine["DefinitionSubstitutions"]
     assert (given["LookSeconds"], given["MostLooks"]) == ("10", "240")
@@ -117,12 +146,24 @@ def test_two_statements_end_before_the_load_and_the_load_before_its_run_gives_it
     assert 2 * 11 * MOST_LOOKS < 25_000  # events in the history of an execution
 
 
-def test_the_loader_submits_in_this_workgroup_and_reads_only_its_own_statements(comprehensive: Assembly) -> None:
+def test_the_loader_submits_in_this_workgroup_and_reads_only_its_own_statements(
+    comprehensive: Assembly,
+) -> None:
     statements = comprehensive.statements_of_role("Warehouse", "LoadWarehouseRole")
     by_action = {action: s for s in statements for action in actions_of(s)}
     assert set(by_action) == {
-        *("logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:ListBucket", "kms:Decrypt"),
-        *("redshift-data:BatchExecuteStatement", "redshift-data:DescribeStatement", "redshift-data:GetStatementResult"),
+        *(
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            "s3:GetObject",
+            "s3:ListBucket",
+            "kms:Decrypt",
+        ),
+        *(
+            "redshift-data:BatchExecuteStatement",
+            "redshift-data:DescribeStatement",
+            "redshift-data:GetStatementResult",
+        ),
         *("redshift-data:CancelStatement", "secretsmanager:GetSecretValue"),
     }
     submitting = by_action["redshift-data:BatchExecuteStatement"]
@@ -136,7 +177,9 @@ def test_the_loader_submits_in_this_workgroup_and_reads_only_its_own_statements(
     assert read.endswith("/runs/*")
 
 
-def test_the_secret_is_looked_up_since_cloudformation_does_not_tell_it(comprehensive: Assembly) -> None:
+def test_the_secret_is_looked_up_since_cloudformation_does_not_tell_it(
+    comprehensive: Assembly,
+) -> None:
     [found] = comprehensive.resources("Custom::RedshiftAdminSecret").values()
     for moment in ("Create", "Update"):
         call = json.loads(flat(found["Properties"][moment]))
@@ -144,10 +187,14 @@ def test_the_secret_is_looked_up_since_cloudformation_does_not_tell_it(comprehen
         assert call["parameters"] == {"namespaceName": "<Namespace>"}
         assert call["outputPaths"] == ["namespace.adminPasswordSecretArn"]
     resources = comprehensive.templates["Warehouse"]["Resources"].values()
-    users = {str(r["Properties"]["ServiceToken"]) for r in resources if "ServiceToken" in r["Properties"]}
+    users = {
+        str(r["Properties"]["ServiceToken"]) for r in resources if "ServiceToken" in r["Properties"]
+    }
     assert len(users) == 1  # one function, so one role, for both custom resources
     statements = comprehensive.statements_of_role("Warehouse", "CallsRole")
-    [looked_up] = [resources_of(s) for s in statements if "redshift-serverless:GetNamespace" in actions_of(s)]
+    [looked_up] = [
+        resources_of(s) for s in statements if "redshift-serverless:GetNamespace" in actions_of(s)
+    ]
     assert looked_up == ["<Namespace.Namespace.NamespaceArn>"]
 
 
@@ -162,7 +209,9 @@ def test_nobody_else_may_read_the_secret_of_the_warehouse(comprehensive: Assembl
     assert readers[0].startswith("Warehouse/LoadWarehouseRole")
 
 
-def test_the_loader_ships_its_code_the_shared_domain_and_the_statements_of_a_load(comprehensive: Assembly) -> None:
+def test_the_loader_ships_its_code_the_shared_domain_and_the_statements_of_a_load(
+    comprehensive: Assembly,
+) -> None:
     [function] = [
         r["Properties"]
         for r in comprehensive.resources("AWS::Lambda::Function", "Warehouse").values()
@@ -178,7 +227,9 @@ def test_the_loader_ships_its_code_the_shared_domain_and_the_statements_of_a_loa
         "lambdas/__init__.py",
     )
     own = ("lambdas/load_warehouse/*.py", "sql/redshift/load/*.sql")
-    wanted = {str(path.relative_to(ROOT)) for pattern in (*shared, *own) for path in ROOT.glob(pattern)}
+    wanted = {
+        str(path.relative_to(ROOT)) for pattern in (*shared, *own) for path in ROOT.glob(pattern)
+    }
     assert any(name.startswith("sql/redshift/load/") for name in wanted)
     assert shipped == wanted
     assert function["Timeout"] < 150  # TimeoutSeconds of its tasks in warehouse_load.asl.json

@@ -27,8 +27,15 @@ def main() -> None:
     """Judge the mutants of the groups that are named; `--all` instead of the samples."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("groups", nargs="*", choices=[[], *GROUPS], help="default: every group")
-    parser.add_argument("--all", action="store_true", help="every mutant, also where a group has a sample")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes; default: one per processor")
+    parser.add_argument(
+        "--all", action="store_true", help="every mutant, also where a group has a sample"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="processes; default: one per processor",
+    )
     asked = parser.parse_args()
     names = asked.groups or list(GROUPS)
     broken = False
@@ -58,7 +65,16 @@ def _judge(name: str, *, whole: bool, jobs: int) -> None:
     parts = prepare.copies(folder, jobs)
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         running = [
-            pool.submit(_run, "runner.py", part / "mutants", *sample, "--part", str(number), str(jobs), *group.tests)
+            pool.submit(
+                _run,
+                "runner.py",
+                part / "mutants",
+                *sample,
+                "--part",
+                str(number),
+                str(jobs),
+                *group.tests,
+            )
             for number, part in enumerate(parts)
         ]
         for run in running:

@@ -63,7 +63,8 @@ GROUPS = {
     "reconciliation": Group(
         modules=("slipway/reading/reconciliation.py", "slipway/reading/independent_count.py"),
         tests=tuple(
-            f"tests/unit/slipway/test_{name}.py" for name in ("reconciliation", "reconciliation_bites", "proof")
+            f"tests/unit/slipway/test_{name}.py"
+            for name in ("reconciliation", "reconciliation_bites", "proof")
         ),
     ),
     "run_documents": Group(
@@ -75,7 +76,10 @@ GROUPS = {
         tests=("tests/unit/contracts/test_model_bites.py",),
     ),
     "files": Group(
-        modules=(*(f"contracts/{name}.py" for name in ("fields", "headers", "texts")), "rows/grammar.py"),
+        modules=(
+            *(f"contracts/{name}.py" for name in ("fields", "headers", "texts")),
+            "rows/grammar.py",
+        ),
         tests=(
             *(f"tests/unit/contracts/test_{name}.py" for name in ("fields", "headers", "texts")),
             "tests/unit/rows/test_grammar.py",
@@ -89,12 +93,17 @@ GROUPS = {
     ),
     "reading": Group(
         modules=tuple(f"contracts/authoring/{name}.py" for name in READING),
-        tests=tuple(f"tests/unit/contracts/test_{name}.py" for name in (*JUDGES, "curated_sql", "overflow")),
+        tests=tuple(
+            f"tests/unit/contracts/test_{name}.py" for name in (*JUDGES, "curated_sql", "overflow")
+        ),
     ),
     "warehouse": Group(
         modules=(
             "contracts/warehouse/*.py",
-            *(f"lambdas/load_warehouse/{name}.py" for name in ("service", "decisions", "data_api", "failures")),
+            *(
+                f"lambdas/load_warehouse/{name}.py"
+                for name in ("service", "decisions", "data_api", "failures")
+            ),
         ),
         tests=(
             "tests/unit/contracts/test_warehouse_sql.py",

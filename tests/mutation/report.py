@@ -48,5 +48,7 @@ def join(parts: list[Path], folder: Path) -> None:
             copy = SourceFileMutationData(path=data.path)
             copy.meta_path = part / "mutants" / data.meta_path.relative_to(folder / "mutants")
             copy.load()
-            data.exit_code_by_key |= {name: code for name, code in copy.exit_code_by_key.items() if code is not None}
+            data.exit_code_by_key |= {
+                name: code for name, code in copy.exit_code_by_key.items() if code is not None
+            }
         data.save()

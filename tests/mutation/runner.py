@@ -23,9 +23,21 @@ from mutmut.state import state
 from mutmut.utils.format_utils import mangled_name_from_mutant_name
 
 SURVIVED, KILLED, NO_TESTS = 0, 1, 33  # as mutmut writes them
-LIMIT_SECONDS = 10  # of processor time, so that a busy machine ends nobody; ends a mutant that loops for ever
+LIMIT_SECONDS = (
+    10  # of processor time, so that a busy machine ends nobody; ends a mutant that loops for ever
+)
 # A native traceback: the others parse the whole generated module for each failure.
-QUIET = ("-q", "--no-header", "--tb=native", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:warnings")
+QUIET = (
+    "-q",
+    "--no-header",
+    "--tb=native",
+    "-p",
+    "no:xdist",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:warnings",
+)
 
 
 class OverTime(Exception):
@@ -49,13 +61,17 @@ class Judge:
         for item in items:
             self._learn(item)
         mutants = _mutants()
-        chosen = random.Random(self.seed).sample(mutants, min(self.sample or len(mutants), len(mutants)))
+        chosen = random.Random(self.seed).sample(
+            mutants, min(self.sample or len(mutants), len(mutants))
+        )
         for data, name in chosen[self.part :: self.parts]:
             data.exit_code_by_key[name] = self._judge(name)
             data.save()
         broken = [item.nodeid for item in items if not _passes(item, "")]
         if broken:
-            raise pytest.UsageError(f"mutants left a trace, judge them again: {broken} fail without any")
+            raise pytest.UsageError(
+                f"mutants left a trace, judge them again: {broken} fail without any"
+            )
         return True
 
     def _learn(self, item: pytest.Function) -> None:
@@ -70,7 +86,9 @@ class Judge:
     def _judge(self, name: str) -> int:
         function = mangled_name_from_mutant_name(name)
         found = self.found[function]
-        for item in sorted(self.reach[function], key=lambda item: (-found[item.nodeid], self.seconds[item.nodeid])):
+        for item in sorted(
+            self.reach[function], key=lambda item: (-found[item.nodeid], self.seconds[item.nodeid])
+        ):
             if not _passes(item, name):
                 found[item.nodeid] += 1
                 return KILLED
@@ -82,7 +100,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sample", type=int, help="mutants in all; default: every one")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--part", type=int, nargs=2, default=(0, 1), metavar=("PART", "PARTS"), help="from 0")
+    parser.add_argument(
+        "--part", type=int, nargs=2, default=(0, 1), metavar=("PART", "PARTS"), help="from 0"
+    )
     parser.add_argument("tests", nargs="+")
     asked = parser.parse_args()
     signal.signal(signal.SIGVTALRM, _stop)

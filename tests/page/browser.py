@@ -37,7 +37,12 @@ class Browser:
     def look(self, *, size: tuple[int, int] = DESKTOP, dark: bool = False) -> None:
         """Choose the screen for what is opened or already shown."""
         width, height = size
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE}
+        metrics = {
+            "width": width,
+            "height": height,
+            "deviceScaleFactor": 1,
+            "mobile": size == PHONE,
+        }
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.emulate(prefers_color_scheme="dark" if dark else "light")
 
@@ -57,9 +62,15 @@ class Browser:
 
     def requests(self) -> list[str]:
         """Every address that was asked for since the page was opened, but for what its policy stopped in time."""
-        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        sent = [event["params"] for event in messages if event["method"] == "Network.requestWillBeSent"]
-        failed = [event["params"] for event in messages if event["method"] == "Network.loadingFailed"]
+        messages = [
+            json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
+        ]
+        sent = [
+            event["params"] for event in messages if event["method"] == "Network.requestWillBeSent"
+        ]
+        failed = [
+            event["params"] for event in messages if event["method"] == "Network.loadingFailed"
+        ]
         stopped = {event["requestId"] for event in failed if event.get("blockedReason") == "csp"}
         return [event["request"]["url"] for event in sent if event["requestId"] not in stopped]
 
@@ -70,7 +81,11 @@ class Browser:
     def style(self, selector: str, name: str) -> str:
         """A computed style of the first element that matches."""
         return str(
-            self.ask("return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]", selector, name)
+            self.ask(
+                "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]",
+                selector,
+                name,
+            )
         )
 
     def rows(self, selector: str) -> list[list[str]]:
@@ -84,12 +99,18 @@ class Browser:
 
     def emulate(self, media: str = "", **features: str) -> None:
         """Media type and features, such as prefers_color_scheme="dark"."""
-        given = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": given})
+        given = [
+            {"name": name.replace("_", "-"), "value": value} for name, value in features.items()
+        ]
+        self.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"media": media, "features": given}
+        )
 
     def picture(self, file: Path) -> None:
         """The whole page as PNG."""
-        answer = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "format": "png"})
+        answer = self.driver.execute_cdp_cmd(
+            "Page.captureScreenshot", {"captureBeyondViewport": True, "format": "png"}
+        )
         file.write_bytes(base64.b64decode(answer["data"]))
 
 
@@ -111,5 +132,7 @@ def browser(profile: Path) -> Iterator[Browser]:
 def _installed(program: str) -> str:
     found = shutil.which(program)
     if found is None:
-        raise FileNotFoundError(f"{program} is not on PATH; `make chromium` installs it or says how")
+        raise FileNotFoundError(
+            f"{program} is not on PATH; `make chromium` installs it or says how"
+        )
     return found

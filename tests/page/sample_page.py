@@ -55,9 +55,13 @@ def lake(file: Path) -> Lake:
     connection.execute("create schema processed; create schema curated")
     with file.open(encoding="utf-8") as stream:
         header = {headers.normalized_header(name): name for name in next(csv.reader(stream))}
-    columns = ", ".join(_column(column, header[headers.normalized_header(column.name)]) for column in CONTRACT.columns)
+    columns = ", ".join(
+        _column(column, header[headers.normalized_header(column.name)])
+        for column in CONTRACT.columns
+    )
     connection.execute(
-        f"create table processed.sales_records as select {columns} from read_csv(?, all_varchar=true)", [str(file)]
+        f"create table processed.sales_records as select {columns} from read_csv(?, all_varchar=true)",
+        [str(file)],
     )
     connection.execute("create view sales_records as from processed.sales_records")
     for curated in CONTRACT.curated:
@@ -84,7 +88,10 @@ def dashboard() -> Dashboard:
 def page(source: Lake, health: page_data.Health, through: date | None = None) -> page_data.PageData:
     """The page of all that the lake holds; `through` is the newest date unless it is given."""
     shown = dashboard()
-    cubes = [cube.build(shown, name, source.ask(queries.cube_query(shown, name))) for name in shown.sources]
+    cubes = [
+        cube.build(shown, name, source.ask(queries.cube_query(shown, name)))
+        for name in shown.sources
+    ]
     ((newest,),) = source.ask(queries.newest_date_query(CONTRACT, shown.kpis.source))
     return page_data.PageData(
         dashboard=shown,
@@ -115,12 +122,20 @@ def healthy(source: Lake) -> page_data.Health:
         runs=(run(rows=rows),),
         files=(
             file("orders.csv", rows=rows),
-            file("holiday_photo.csv", status="rejected", explanation="byte 0 (0x89) is not UTF-8: invalid start byte"),
+            file(
+                "holiday_photo.csv",
+                status="rejected",
+                explanation="byte 0 (0x89) is not UTF-8: invalid start byte",
+            ),
         ),
         fates={"loaded": 1, "rejected": 1},
         refusals=(
-            page_data.Refusal(rule="order_date.type", rows=6, example="order_date: '31/12/2024' is not a date"),
-            page_data.Refusal(rule="sales_channel.allowed", rows=4, example="sales_channel: '<b>Phone</b>' & Co"),
+            page_data.Refusal(
+                rule="order_date.type", rows=6, example="order_date: '31/12/2024' is not a date"
+            ),
+            page_data.Refusal(
+                rule="sales_channel.allowed", rows=4, example="sales_channel: '<b>Phone</b>' & Co"
+            ),
         ),
         refused_rows=10,
         reconciliation=page_data.Reconciliation(columns=TOTALS, accounts=accounts, differences=()),
@@ -146,7 +161,9 @@ def run(*, rows: int | None, status: str = "succeeded", explanation: str = "") -
     )
 
 
-def file(name: str, *, rows: int | None = None, status: str = "loaded", explanation: str = "") -> page_data.File:
+def file(
+    name: str, *, rows: int | None = None, status: str = "loaded", explanation: str = ""
+) -> page_data.File:
     return page_data.File(
         name=name,
         status=status,

@@ -18,7 +18,9 @@ from tests.page import sample_page
 from tests.page.browser import DESKTOP, PHONE, Browser
 from tests.page.conftest import write
 
-AXE = (Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+AXE = (Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js").read_text(
+    encoding="utf-8"
+)
 SLOWEST_PAINT_MILLIS = 2000  # issue 4, what it must show, 4
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SMALLEST = (320, 640)
@@ -37,9 +39,15 @@ SMALLEST_TEXT = """
 def violations(browser: Browser) -> list[str]:
     """What axe-core finds: the rule, where, and what is wrong."""
     browser.ask(AXE)
-    script = "axe.run(document, {runOnly: arguments[0]}).then(result => arguments[1](result.violations))"
+    script = (
+        "axe.run(document, {runOnly: arguments[0]}).then(result => arguments[1](result.violations))"
+    )
     found = browser.driver.execute_async_script(script, STANDARDS)
-    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+    return [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
 
 
 def tree(browser: Browser) -> list[tuple[str, str]]:
@@ -68,7 +76,9 @@ def tabbed(browser: Browser) -> list[str]:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_axe_finds_nothing(chromium: Browser, written: Path, size: tuple[int, int], dark: bool) -> None:
+def test_axe_finds_nothing(
+    chromium: Browser, written: Path, size: tuple[int, int], dark: bool
+) -> None:
     chromium.look(size=size, dark=dark)
     chromium.open(written)
     chromium.ask("for (const details of document.querySelectorAll('details')) details.open = true")
@@ -105,7 +115,9 @@ def test_the_page_is_quiet_and_asks_for_nothing_but_itself(opened: Browser, writ
 
 
 def test_the_policy_keeps_scripts_from_sending_anything(opened: Browser) -> None:
-    opened.ask("fetch('https://example.com/').catch(() => {}); new Image().src = 'https://example.com/x.png'")
+    opened.ask(
+        "fetch('https://example.com/').catch(() => {}); new Image().src = 'https://example.com/x.png'"
+    )
     refused = opened.console()
     assert len([message for message in refused if "Content Security Policy" in message]) >= 2
     assert not [address for address in opened.requests() if not address.startswith("file://")]
@@ -123,15 +135,26 @@ def test_the_page_is_light_and_paints_soon(chromium: Browser, written: Path) -> 
 def test_landmarks_and_headings_are_in_order(opened: Browser) -> None:
     told = Counter(role for role, _ in tree(opened))
     assert [told[role] for role in ("banner", "main", "form", "contentinfo")] == [1, 1, 1, 1]
-    headings = opened.ask("return [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(node => node.tagName)")
+    headings = opened.ask(
+        "return [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(node => node.tagName)"
+    )
     levels = [int(tag[1]) for tag in headings]
     assert (levels[0], levels.count(1)) == (1, 1)
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     regions = {name for role, name in tree(opened) if role == "region"}
-    assert {"Key figures", "Over time", "Regions and countries", "Items", "Figures", "Pipeline"} <= regions
+    assert {
+        "Key figures",
+        "Over time",
+        "Regions and countries",
+        "Items",
+        "Figures",
+        "Pipeline",
+    } <= regions
 
 
-def test_every_chart_has_marks_an_alternative_in_words_and_a_data_table(opened: Browser, data: PageData) -> None:
+def test_every_chart_has_marks_an_alternative_in_words_and_a_data_table(
+    opened: Browser, data: PageData
+) -> None:
     script = """
         const figure = document.getElementById(`visual-${arguments[0]}`);
         const words = document.getElementById(figure.getAttribute('aria-describedby')).textContent;
@@ -153,17 +176,29 @@ def test_assistive_technology_is_told_charts_filters_and_tables_by_name(opened: 
     for role, name in tree(opened):
         by_role.setdefault(role, set()).add(name)
     assert {"Year", "Region", "Item type"} <= by_role["combobox"]
-    assert "Revenue and profit by month: read point by point with the arrow keys" in by_role["slider"]
+    assert (
+        "Revenue and profit by month: read point by point with the arrow keys" in by_role["slider"]
+    )
     assert any(name.startswith("Revenue by region. Highest: ") for name in by_role["image"])
     assert {"Revenue by region", "By country"} <= by_role["figure"]
     assert "By country" in by_role["table"]
 
 
-def test_the_tab_key_reaches_filters_charts_and_data_tables_and_leaves_again(opened: Browser) -> None:
+def test_the_tab_key_reaches_filters_charts_and_data_tables_and_leaves_again(
+    opened: Browser,
+) -> None:
     reached = tabbed(opened)
     assert reached[0].startswith("A|")
-    assert [name.split("|")[1] for name in reached[1:4]] == ["filter-year", "filter-region", "filter-item"]
-    charts = ("Revenue and profit by month: read", "Data table of Revenue by region", "Data table: By country")
+    assert [name.split("|")[1] for name in reached[1:4]] == [
+        "filter-year",
+        "filter-region",
+        "filter-item",
+    ]
+    charts = (
+        "Revenue and profit by month: read",
+        "Data table of Revenue by region",
+        "Data table: By country",
+    )
     for wanted in ("Show everything", *charts):
         assert any(wanted in name for name in reached), wanted
 
@@ -202,7 +237,9 @@ def test_what_has_the_focus_is_not_hidden_by_the_filters(opened: Browser) -> Non
 
 
 @pytest.mark.parametrize("size", [PHONE, SMALLEST], ids=["375", "320"])
-def test_a_small_screen_needs_no_sideways_scrolling(chromium: Browser, written: Path, size: tuple[int, int]) -> None:
+def test_a_small_screen_needs_no_sideways_scrolling(
+    chromium: Browser, written: Path, size: tuple[int, int]
+) -> None:
     chromium.look(size=size)
     chromium.open(written)
     assert chromium.ask("return document.documentElement.scrollWidth") <= size[0]
@@ -213,14 +250,18 @@ def test_charts_are_drawn_again_for_another_width(opened: Browser) -> None:
     width = "return document.querySelector('#visual-by_month svg').viewBox.baseVal.width"
     before = opened.ask(width)
     opened.look(size=PHONE)
-    opened.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    opened.driver.execute_async_script(
+        "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
+    )
     assert opened.ask(width) < before
 
 
 def test_dark_rooms_get_light_on_dark(chromium: Browser, written: Path) -> None:
     chromium.look(dark=True)
     chromium.open(written)
-    paper, ink = (int(chromium.style("body", name)[4:].split(",")[0]) for name in ("backgroundColor", "color"))
+    paper, ink = (
+        int(chromium.style("body", name)[4:].split(",")[0]) for name in ("backgroundColor", "color")
+    )
     assert paper < 50 < 200 < ink
 
 
@@ -230,7 +271,9 @@ def test_nothing_moves_for_those_who_asked_for_it(opened: Browser) -> None:
     assert opened.style(".bar-track .mark", "transitionDuration") == "0s"
 
 
-def test_paper_gets_no_controls_whole_tables_and_no_dark_ground(chromium: Browser, written: Path) -> None:
+def test_paper_gets_no_controls_whole_tables_and_no_dark_ground(
+    chromium: Browser, written: Path
+) -> None:
     chromium.look(dark=True)
     chromium.open(written)
     chromium.emulate("print", prefers_color_scheme="dark")

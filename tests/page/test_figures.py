@@ -68,7 +68,9 @@ def choose(browser: Browser, **filters: str) -> None:
         ({"region": "Asia", "year": "2024"}, "region = 'Asia' and year(order_date) = 2024"),
     ],
 )
-def test_key_figures_are_those_of_the_orders(opened: Browser, lake: Lake, filters: dict[str, str], where: str) -> None:
+def test_key_figures_are_those_of_the_orders(
+    opened: Browser, lake: Lake, filters: dict[str, str], where: str
+) -> None:
     choose(opened, **filters)
     assert kpis(opened) == expected_kpis(lake, where)
 
@@ -86,7 +88,9 @@ def test_months_are_those_of_the_orders(opened: Browser, lake: Lake) -> None:
         "select date_trunc('month', order_date), sum(total_revenue), sum(total_profit) "
         "from processed.sales_records where item_type = 'Meat' group by 1 order by 1 desc"
     )
-    expected = [[f"{month:%b %Y}", money(revenue), money(profit)] for month, revenue, profit in months]
+    expected = [
+        [f"{month:%b %Y}", money(revenue), money(profit)] for month, revenue, profit in months
+    ]
     assert table_of(opened, "by_month") == expected
 
 
@@ -104,22 +108,32 @@ def test_years_stand_side_by_side_and_months_to_come_are_empty(opened: Browser, 
     assert found["Mar"] == [sums["2024-3"], sums["2023-3"]]
 
 
-@pytest.mark.parametrize(("visual", "order"), [("top_countries", "desc"), ("bottom_countries", "asc")])
-def test_top_and_bottom_are_those_of_the_orders(opened: Browser, lake: Lake, visual: str, order: str) -> None:
+@pytest.mark.parametrize(
+    ("visual", "order"), [("top_countries", "desc"), ("bottom_countries", "asc")]
+)
+def test_top_and_bottom_are_those_of_the_orders(
+    opened: Browser, lake: Lake, visual: str, order: str
+) -> None:
     choose(opened, year="2023")
     ranking = lake.ask(
         "select country, sum(total_profit) as profit, sum(total_revenue) from processed.sales_records "
         f"where year(order_date) = 2023 group by 1 order by profit {order}, country limit 10"
     )
-    expected = [[country, money(profit), percent(profit, revenue)] for country, profit, revenue in ranking]
+    expected = [
+        [country, money(profit), percent(profit, revenue)] for country, profit, revenue in ranking
+    ]
     assert table_of(opened, visual) == expected
-    names = opened.ask(f"return [...document.querySelectorAll('#visual-{visual} .bar-name')].map(n => n.textContent)")
+    names = opened.ask(
+        f"return [...document.querySelectorAll('#visual-{visual} .bar-name')].map(n => n.textContent)"
+    )
     assert names == [row[0] for row in expected]
 
 
 def test_the_table_of_countries_ends_with_the_total_of_all(opened: Browser, lake: Lake) -> None:
     choose(opened, region="Europe")
-    rows = lake.ask(f"select country, {MEASURES} from processed.sales_records where region = 'Europe' group by 1")
+    rows = lake.ask(
+        f"select country, {MEASURES} from processed.sales_records where region = 'Europe' group by 1"
+    )
     total = lake.ask(f"select {MEASURES} from processed.sales_records where region = 'Europe'")
     cells = {row[0]: row[1:] for row in table_of(opened, "countries")}
     assert cells.pop("Total") == ["", *written(total[0])]
@@ -128,7 +142,14 @@ def test_the_table_of_countries_ends_with_the_total_of_all(opened: Browser, lake
 
 def written(figures: tuple[Any, ...]) -> list[str]:
     orders, units, revenue, cost, profit = figures
-    return [f"{orders:,}", f"{units:,}", money(revenue), money(cost), money(profit), percent(profit, revenue)]
+    return [
+        f"{orders:,}",
+        f"{units:,}",
+        money(revenue),
+        money(cost),
+        money(profit),
+        percent(profit, revenue),
+    ]
 
 
 def test_a_filter_that_a_table_does_not_have_is_said_and_not_applied(opened: Browser) -> None:
@@ -150,13 +171,17 @@ def test_changes_compare_complete_quarters_only(opened: Browser, lake: Lake) -> 
 
 
 def test_a_quarter_that_has_only_begun_is_drawn_and_said_to_be_open(opened: Browser) -> None:
-    assert opened.ask("return document.querySelectorAll('#visual-by_quarter path.open').length") == 3
+    assert (
+        opened.ask("return document.querySelectorAll('#visual-by_quarter path.open').length") == 3
+    )
     words = opened.text("#visual-by_quarter .words")
     assert "Q3 2024; highest" in words
     assert words.endswith("Dashed: Q4 2024, of which only a part is known.")
 
 
-def test_cents_survive_beyond_what_a_float_can_hold(data: PageData, open_with: Callable[..., Browser]) -> None:
+def test_cents_survive_beyond_what_a_float_can_hold(
+    data: PageData, open_with: Callable[..., Browser]
+) -> None:
     large = Decimal("90071992547409931.07")  # 2 to the 53 and more, in cents by far
     rows = [(date(2024, 1, 1), "Europe", "Malta", large, large, Decimal("-0.01"), 1, 1)] * 3
     regions = cube.build(data.dashboard, "sales_by_region_quarter", rows)
@@ -166,10 +191,14 @@ def test_cents_survive_beyond_what_a_float_can_hold(data: PageData, open_with: C
     assert kpis(opened)["margin"] == "0.0\N{NO-BREAK SPACE}%"
 
 
-def test_losses_are_drawn_to_the_left_of_zero(data: PageData, open_with: Callable[..., Browser]) -> None:
+def test_losses_are_drawn_to_the_left_of_zero(
+    data: PageData, open_with: Callable[..., Browser]
+) -> None:
     items = [("Good", Decimal("30.00")), ("Bad", Decimal("-10.00"))]
     rows = [(date(2024, 1, 1), name, Decimal("100.00"), profit) for name, profit in items]
-    opened = open_with(cubes=(data.cubes[0], cube.build(data.dashboard, "sales_by_month_item", rows)))
+    opened = open_with(
+        cubes=(data.cubes[0], cube.build(data.dashboard, "sales_by_month_item", rows))
+    )
     script = """
         return [...document.querySelectorAll('#visual-profit_by_item .bar-track')].map(track => {
             const [whole, mark] = [track, track.firstChild].map(node => node.getBoundingClientRect());
@@ -177,15 +206,25 @@ def test_losses_are_drawn_to_the_left_of_zero(data: PageData, open_with: Callabl
         });
     """
     assert opened.ask(script) == [[25, 75], [0, 25]]
-    assert opened.ask("return document.querySelectorAll('#visual-profit_by_item .loss').length") == 1
+    assert (
+        opened.ask("return document.querySelectorAll('#visual-profit_by_item .loss').length") == 1
+    )
 
 
 def test_missing_figures_are_dashes_and_missing_names_are_said(
     data: PageData, open_with: Callable[..., Browser]
 ) -> None:
-    rows = [(date(2024, 1, 1), None, Decimal("5.00"), None), (date(2024, 3, 1), "Meat", Decimal("1.00"), Decimal(1))]
-    opened = open_with(cubes=(data.cubes[0], cube.build(data.dashboard, "sales_by_month_item", rows)))
-    assert table_of(opened, "by_item") == [["(none)", "5.00", "–"], ["Meat", "1.00", "100.0\N{NO-BREAK SPACE}%"]]
+    rows = [
+        (date(2024, 1, 1), None, Decimal("5.00"), None),
+        (date(2024, 3, 1), "Meat", Decimal("1.00"), Decimal(1)),
+    ]
+    opened = open_with(
+        cubes=(data.cubes[0], cube.build(data.dashboard, "sales_by_month_item", rows))
+    )
+    assert table_of(opened, "by_item") == [
+        ["(none)", "5.00", "–"],
+        ["Meat", "1.00", "100.0\N{NO-BREAK SPACE}%"],
+    ]
     months = [row[:2] for row in table_of(opened, "by_month")]
     assert months == [["Mar 2024", "1.00"], ["Feb 2024", "0.00"], ["Jan 2024", "5.00"]]
     assert opened.console() == []
@@ -194,7 +233,9 @@ def test_missing_figures_are_dashes_and_missing_names_are_said(
 def test_no_filter_leaves_a_stale_figure_where_nothing_matches(
     data: PageData, open_with: Callable[..., Browser]
 ) -> None:
-    before = dataclasses.replace(data.cubes[1], groups=(("2020-05-01", "Meat"),), figures=data.cubes[1].figures[:1])
+    before = dataclasses.replace(
+        data.cubes[1], groups=(("2020-05-01", "Meat"),), figures=data.cubes[1].figures[:1]
+    )
     opened = open_with(cubes=(data.cubes[0], before))
     choose(opened, year="2020")
     assert kpis(opened)["revenue"] == "–"
@@ -207,21 +248,30 @@ def test_a_measure_without_any_figure_is_left_out_of_its_chart(
     data: PageData, open_with: Callable[..., Browser]
 ) -> None:
     rows = [(date(2024, month, 1), "Meat", Decimal(month), None) for month in (1, 2)]
-    opened = open_with(cubes=(data.cubes[0], cube.build(data.dashboard, "sales_by_month_item", rows)))
+    opened = open_with(
+        cubes=(data.cubes[0], cube.build(data.dashboard, "sales_by_month_item", rows))
+    )
     names = "return [...document.querySelectorAll('#visual-by_month .name')].map(name => name.textContent)"
     assert opened.ask(names) == ["Revenue"]
     assert opened.console() == []
 
 
-def test_greatest_values_are_not_added_up(data: PageData, open_with: Callable[..., Browser]) -> None:
+def test_greatest_values_are_not_added_up(
+    data: PageData, open_with: Callable[..., Browser]
+) -> None:
     greatest = tuple(
-        dataclasses.replace(m, aggregation="max") if m.name == "revenue" else m for m in data.dashboard.measures
+        dataclasses.replace(m, aggregation="max") if m.name == "revenue" else m
+        for m in data.dashboard.measures
     )
     dashboard = dataclasses.replace(data.dashboard, measures=greatest)
     rows = [
-        (date(2024, 1, 1), item, Decimal(worth), Decimal(0)) for item, worth in (("Meat", "7.00"), ("Fruits", "9.00"))
+        (date(2024, 1, 1), item, Decimal(worth), Decimal(0))
+        for item, worth in (("Meat", "7.00"), ("Fruits", "9.00"))
     ]
-    opened = open_with(dashboard=dashboard, cubes=(data.cubes[0], cube.build(dashboard, "sales_by_month_item", rows)))
+    opened = open_with(
+        dashboard=dashboard,
+        cubes=(data.cubes[0], cube.build(dashboard, "sales_by_month_item", rows)),
+    )
     assert table_of(opened, "year_over_year")[-1] == ["Jan", "9.00"]
     assert opened.text("#visual-year_over_year .words") == "2024."
 
@@ -230,7 +280,9 @@ def test_a_year_that_is_not_over_is_open(data: PageData, open_with: Callable[...
     yearly = dataclasses.replace(data.dashboard.visuals[0], x="year")
     section = dataclasses.replace(data.dashboard.sections[0], visuals=(yearly,))
     opened = open_with(dashboard=dataclasses.replace(data.dashboard, sections=(section,)))
-    assert opened.text("#visual-by_month .words").endswith("Dashed: 2024, of which only a part is known.")
+    assert opened.text("#visual-by_month .words").endswith(
+        "Dashed: 2024, of which only a part is known."
+    )
     assert [row[0] for row in table_of(opened, "by_month")] == ["2024", "2023"]
 
 
@@ -243,10 +295,18 @@ def test_the_first_year_is_compared_with_nothing(opened: Browser) -> None:
 def test_fractions_of_cents_are_added_up_before_they_are_rounded(
     data: PageData, open_with: Callable[..., Browser]
 ) -> None:
-    ratio = tuple(dataclasses.replace(m, format="decimal") if m.is_ratio else m for m in data.dashboard.measures)
+    ratio = tuple(
+        dataclasses.replace(m, format="decimal") if m.is_ratio else m
+        for m in data.dashboard.measures
+    )
     dashboard = dataclasses.replace(data.dashboard, measures=ratio)
     worth = [("2297200.8503", "4.0000"), ("0.0050", "0.0000"), ("0.0050", "-0.0050")]
-    rows = [(date(2024, 1, 1), "Meat", Decimal(revenue), Decimal(profit)) for revenue, profit in worth]
-    opened = open_with(dashboard=dashboard, cubes=(data.cubes[0], cube.build(dashboard, "sales_by_month_item", rows)))
+    rows = [
+        (date(2024, 1, 1), "Meat", Decimal(revenue), Decimal(profit)) for revenue, profit in worth
+    ]
+    opened = open_with(
+        dashboard=dashboard,
+        cubes=(data.cubes[0], cube.build(dashboard, "sales_by_month_item", rows)),
+    )
     assert table_of(opened, "by_month") == [["Jan 2024", "2,297,200.86", "4.00"]]
     assert table_of(opened, "by_item") == [["Meat", "2,297,200.86", "0.00"]]

@@ -79,23 +79,34 @@ class Deployment:
     def __post_init__(self) -> None:
         call, now = self.world.call, lambda: self.world.now
         index = Index(name=BY_STATUS, partition="dataset_status", sort="received_at")
-        self.file_table = MemoryTable(name="files", indexes=(index,), now=now, lag=self.world.lag, call=call)
+        self.file_table = MemoryTable(
+            name="files", indexes=(index,), now=now, lag=self.world.lag, call=call
+        )
         self.run_table = MemoryTable(name="runs", now=now, lag=self.world.lag, call=call)
         self.s3 = MemoryS3(call=call, moment=self.world.moment)
-        self.stepfunctions = MemoryStepFunctions(call=call, now=now, begin=lambda started: self.begin(started))
+        self.stepfunctions = MemoryStepFunctions(
+            call=call, now=now, begin=lambda started: self.begin(started)
+        )
         self.files, self.runs = FileLedger(self.file_table), RunLedger(self.run_table)
         self.announcer = Announcer(stepfunctions=self.stepfunctions, machine_arn=ANNOUNCE_MACHINE)
 
     @property
     def lock(self) -> DatasetLock:
         """The lock of the dataset."""
-        return DatasetLock(files=self.files, runs=self.runs, lease_seconds=LEASE_SECONDS, now=self.world.moment)
+        return DatasetLock(
+            files=self.files, runs=self.runs, lease_seconds=LEASE_SECONDS, now=self.world.moment
+        )
 
     @property
     def intake(self) -> Intake:
         """Intake, as lambdas/intake/handler.py puts it together."""
         storage = Storage(self.s3)
-        told = {"environment": "dev", "burst_seconds": 300, "bursts": OneBurst(), "announcer": self.announcer}
+        told = {
+            "environment": "dev",
+            "burst_seconds": 300,
+            "bursts": OneBurst(),
+            "announcer": self.announcer,
+        }
         return Intake(
             contracts=[contract()],
             schema_change="evolve",
@@ -128,14 +139,22 @@ class Deployment:
     def close_run(self) -> CloseRun:
         """The last task of a run."""
         return CloseRun(
-            environment="dev", files=self.files, runs=self.runs, announcer=self.announcer, now=self.world.moment
+            environment="dev",
+            files=self.files,
+            runs=self.runs,
+            announcer=self.announcer,
+            now=self.world.moment,
         )
 
     @property
     def fail_run(self) -> FailRun:
         """What ends a failed run."""
         return FailRun(
-            environment="dev", files=self.files, runs=self.runs, announcer=self.announcer, now=self.world.moment
+            environment="dev",
+            files=self.files,
+            runs=self.runs,
+            announcer=self.announcer,
+            now=self.world.moment,
         )
 
     @property
@@ -158,15 +177,23 @@ class Deployment:
     @property
     def waiting_files(self) -> WaitingFiles:
         """Starts a run for what waits."""
-        return WaitingFiles(files=self.files, stepfunctions=self.stepfunctions, state_machine_arn=RUN_MACHINE)
+        return WaitingFiles(
+            files=self.files, stepfunctions=self.stepfunctions, state_machine_arn=RUN_MACHINE
+        )
 
     def file_items(self) -> list[dict[str, Any]]:
         """The entry of each content, as it is now, without a call."""
-        return [item for (_, entry), item in self.file_table.items.items() if entry.startswith("file#")]
+        return [
+            item for (_, entry), item in self.file_table.items.items() if entry.startswith("file#")
+        ]
 
     def run_items(self) -> dict[str, dict[str, Any]]:
         """The entry of each run by its id, as it is now, without a call."""
-        return {item["run_id"]: item for (_, entry), item in self.run_table.items.items() if entry.startswith("run#")}
+        return {
+            item["run_id"]: item
+            for (_, entry), item in self.run_table.items.items()
+            if entry.startswith("run#")
+        }
 
     def lock_item(self) -> dict[str, Any] | None:
         """Who holds the dataset, without a call."""
@@ -216,7 +243,10 @@ class Controlled:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         for patch in self._patches:
             patch.stop()

@@ -82,7 +82,9 @@ class Tokens:
         """The next word, which must be one of `wanted` if any are given."""
         word = self.peek()
         if not word or (wanted and word not in wanted):
-            raise Unknown(f"{word!r} in the expression {self.text!r}; expected {' or '.join(wanted) or 'a word'}")
+            raise Unknown(
+                f"{word!r} in the expression {self.text!r}; expected {' or '.join(wanted) or 'a word'}"
+            )
         self.place += 1
         return word
 
@@ -167,7 +169,8 @@ def _between(word: str, low: str, high: str) -> Parsed:
     def bound(scope: Scope) -> Condition:
         value, first, last = _plain(word, scope), _plain(low, scope), _plain(high, scope)
         return lambda item: (
-            _compared(first(item), operator.le, value(item)) and _compared(value(item), operator.le, last(item))
+            _compared(first(item), operator.le, value(item))
+            and _compared(value(item), operator.le, last(item))
         )
 
     return bound
@@ -229,7 +232,9 @@ def update(text: str) -> Callable[[Scope], Callable[[Item], Item]]:
     return lambda scope: _changing(scope, sets, removed)
 
 
-def _changing(scope: Scope, sets: list[tuple[str, Parsed]], removed: list[str]) -> Callable[[Item], Item]:
+def _changing(
+    scope: Scope, sets: list[tuple[str, Parsed]], removed: list[str]
+) -> Callable[[Item], Item]:
     named = [(scope.name(path), value(scope)) for path, value in sets]
     gone = [scope.name(path) for path in removed]
     touched = [name for name, _ in named] + gone

@@ -16,7 +16,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from contracts.errors import DatasetBusy, PermanentError, QuarantineLimitExceeded, RetryableError, SlipwayError
+from contracts.errors import (
+    DatasetBusy,
+    PermanentError,
+    QuarantineLimitExceeded,
+    RetryableError,
+    SlipwayError,
+)
 from lambdas.claim_batch import requests
 from lambdas.close_run.comparison import Written
 from lambdas.fail_run import failures
@@ -49,7 +55,9 @@ from tests.simulation.deployment import (
 from tests.simulation.services import Execution, ExecutionAlreadyExists
 from tests.simulation.world import Actor, Killed
 
-FUNCTION_SECONDS = 540  # the longest time-out of a function of a run: ClaimBatch (stacks/run_functions.py)
+FUNCTION_SECONDS = (
+    540  # the longest time-out of a function of a run: ClaimBatch (stacks/run_functions.py)
+)
 ATTEMPTS = 5  # Retry of every task: MaxAttempts 4
 BUSY_ATTEMPTS = 81
 FIRST, GATE, PUBLISH, CLOSE = "RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun"
@@ -101,7 +109,10 @@ class Machines:
         self._end(execution, "ABORTED", "")
 
     def _carry_out(
-        self, me: Actor, execution: Execution, work: Callable[[Actor, Execution, dict[str, Any]], None]
+        self,
+        me: Actor,
+        execution: Execution,
+        work: Callable[[Actor, Execution, dict[str, Any]], None],
     ) -> None:
         state: dict[str, Any] = {"dataset": DATASET, "request": execution.request}
         try:
@@ -119,7 +130,11 @@ class Machines:
         deployment = self.deployment
         deployment.world.sleep(SETTLE_SECONDS)
         for is_last in (False, True):
-            asked = {"dataset": DATASET, "request": state["request"], "execution_arn": execution.arn}
+            asked = {
+                "dataset": DATASET,
+                "request": state["request"],
+                "execution_arn": execution.arn,
+            }
             claim = self._task(me, "ClaimBatch", lambda: self._claimed(asked))  # noqa: B023 - called at once
             state["claim"] = claim
             if not claim["claimed"]:
@@ -143,7 +158,12 @@ class Machines:
     def _steps(self, me: Actor, run_id: str, state: dict[str, Any]) -> None:
         steps = {FIRST: self._load, GATE: self._gate, PUBLISH: self._publish, "Serve": list[Any]}
         for name in ORDER[ORDER.index(state["claim"]["from"]) : -1]:
-            result = {FIRST: "raw_to_processed", GATE: "gate", PUBLISH: "processed_to_curated", "Serve": "serve"}[name]
+            result = {
+                FIRST: "raw_to_processed",
+                GATE: "gate",
+                PUBLISH: "processed_to_curated",
+                "Serve": "serve",
+            }[name]
             if name == "Serve":
                 state[result] = []
             else:
@@ -155,8 +175,13 @@ class Machines:
     def _load(self, run_id: str) -> dict[str, Any]:
         manifest = self._read(Manifest, run_id)
         self._job_time()
-        before, after = self.deployment.lake.write_aside(run_id, [file.sha256 for file in manifest.files])
-        files = tuple(self._loaded(run_id, file.sha256, file.file_name, file.row_count) for file in manifest.files)
+        before, after = self.deployment.lake.write_aside(
+            run_id, [file.sha256 for file in manifest.files]
+        )
+        files = tuple(
+            self._loaded(run_id, file.sha256, file.file_name, file.row_count)
+            for file in manifest.files
+        )
         columns = dict.fromkeys((column.name for column in contract().control_columns), Decimal(0))
         self._write(
             LoadResult(
@@ -185,7 +210,11 @@ class Machines:
 
     def _loaded(self, run_id: str, sha256: str, name: str, rows: int) -> LoadedFile:
         refused = self.deployment.world.random.randint(0, rows)
-        counted = {"rows_loaded": rows - refused, "rows_quarantined": refused, "rows_deduplicated": 0}
+        counted = {
+            "rows_loaded": rows - refused,
+            "rows_quarantined": refused,
+            "rows_deduplicated": 0,
+        }
         self.counts[run_id, sha256] = counted
         nothing = dict.fromkeys((column.name for column in contract().control_columns), Decimal(0))
         totals = PartTotals(read=nothing, loaded=nothing, quarantined=nothing, deduplicated=nothing)
@@ -194,7 +223,11 @@ class Machines:
     def _gate(self, run_id: str) -> dict[str, Any]:
         manifest = self._read(Manifest, run_id)
         self._read(LoadResult, run_id)
-        over = {file.sha256: f"{file.file_name} has bad rows" for file in manifest.files if file.sha256 in self.bad}
+        over = {
+            file.sha256: f"{file.file_name} has bad rows"
+            for file in manifest.files
+            if file.sha256 in self.bad
+        }
         if not over:
             return {}
         self.at_work.pop(run_id, None)
@@ -204,10 +237,21 @@ class Machines:
     def _publish(self, run_id: str) -> dict[str, Any]:
         result = self._read(LoadResult, run_id)
         self._job_time()
-        self.deployment.world.call("publish", lambda: self.deployment.lake.publish(run_id, result.heads[DATASET]))
-        untouched = {"periods": (), "kept_periods": (), "rows": 0, "totals": {}, "snapshot": None, "before": None}
+        self.deployment.world.call(
+            "publish", lambda: self.deployment.lake.publish(run_id, result.heads[DATASET])
+        )
+        untouched = {
+            "periods": (),
+            "kept_periods": (),
+            "rows": 0,
+            "totals": {},
+            "snapshot": None,
+            "before": None,
+        }
         models = tuple(CuratedTable(name=wanted.name, **untouched) for wanted in contract().curated)  # type: ignore[arg-type]
-        done = CurateResult(dataset=DATASET, run_id=run_id, models=models, published=True, duration_seconds=1.0)
+        done = CurateResult(
+            dataset=DATASET, run_id=run_id, models=models, published=True, duration_seconds=1.0
+        )
         self._write(done)
         return {}
 
@@ -218,7 +262,9 @@ class Machines:
             curated=self._read(CurateResult, run_id),
             serve=state.get("serve"),
         )
-        return self.deployment.close_run.close(DATASET, run_id, written, contract(), worker_seconds={})
+        return self.deployment.close_run.close(
+            DATASET, run_id, written, contract(), worker_seconds={}
+        )
 
     def _hand_over(self, me: Actor, run_id: str, trigger: str) -> None:
         request = {"dataset": DATASET, "trigger": trigger}
@@ -227,7 +273,9 @@ class Machines:
     def _care(self, me: Actor, execution: Execution, state: dict[str, Any]) -> None:
         asked = {"dataset": DATASET, "request": state["request"], "execution_arn": execution.arn}
         state["hold"] = self._task(
-            me, "Hold", lambda: self.deployment.hold_dataset.hold(hold_requests.parse(asked), contract())
+            me,
+            "Hold",
+            lambda: self.deployment.hold_dataset.hold(hold_requests.parse(asked), contract()),
         )
         run_id = state["hold"]["run_id"]
         if not me.is_stopped:
@@ -258,7 +306,12 @@ class Machines:
             bytes_after=0,
         )
         done = MaintenanceResult(
-            dataset=DATASET, run_id=run_id, mode=asked.mode, tables=(table,), duration_seconds=1.0, report=()
+            dataset=DATASET,
+            run_id=run_id,
+            mode=asked.mode,
+            tables=(table,),
+            duration_seconds=1.0,
+            report=(),
         )
         self._write(done)
         return {}
@@ -272,18 +325,34 @@ class Machines:
             serve=[],
         )
 
-    def _failed(self, me: Actor, execution: Execution, state: dict[str, Any], failure: TaskFailed) -> None:
+    def _failed(
+        self, me: Actor, execution: Execution, state: dict[str, Any], failure: TaskFailed
+    ) -> None:
         """FailRun, then the end of the execution."""
         held = state.get("claim") or state.get("hold") or {}
         self.at_work.pop(held.get("run_id"), None)
         machine = "dataset_run" if execution.machine == RUN_MACHINE else "dataset_care"
         state["failure"] = {"Error": failure.error, "Cause": failure.cause}
-        event = {"dataset": DATASET, "execution_arn": execution.arn, "machine": machine, "state": state}
+        event = {
+            "dataset": DATASET,
+            "execution_arn": execution.arn,
+            "machine": machine,
+            "state": state,
+        }
         error = failure.error
         try:
-            self._task(me, "FailRun", lambda: self.deployment.fail_run.fail(failures.parse(event)), retry_all=True)
+            self._task(
+                me,
+                "FailRun",
+                lambda: self.deployment.fail_run.fail(failures.parse(event)),
+                retry_all=True,
+            )
             if machine == "dataset_care":
-                self._task(me, "StartWaiting", lambda: self.deployment.waiting_files.start(DATASET, execution.arn))
+                self._task(
+                    me,
+                    "StartWaiting",
+                    lambda: self.deployment.waiting_files.start(DATASET, execution.arn),
+                )
         except TaskFailed as again:
             self.deployment.world.note(f"failing failed: {again}")
             error = "FailRunFailed"
@@ -297,7 +366,11 @@ class Machines:
             del self.at_work[run_id]
         if status == "SUCCEEDED":
             return
-        world.spawn(f"rule of {execution.name}", lambda me: self.report(me, execution), after=world.random.random() * 5)
+        world.spawn(
+            f"rule of {execution.name}",
+            lambda me: self.report(me, execution),
+            after=world.random.random() * 5,
+        )
         if execution.machine == RUN_MACHINE and error == QuarantineLimitExceeded.__name__:
             world.spawn(
                 f"others of {execution.name}",
@@ -328,7 +401,13 @@ class Machines:
                 return
 
     def _task(
-        self, me: Actor, name: str, work: Callable[[], Any], *, retry_all: bool = False, is_job: bool = False
+        self,
+        me: Actor,
+        name: str,
+        work: Callable[[], Any],
+        *,
+        retry_all: bool = False,
+        is_job: bool = False,
     ) -> Any:
         """One task with its retries. Raises TaskFailed, or ExecutionStopped between two attempts.
 
@@ -369,7 +448,9 @@ class Machines:
     def _start(self, machine: str, name: str, request: Mapping[str, Any]) -> None:
         """StartExecution by Step Functions itself, or by an operator's command."""
         try:
-            self.deployment.stepfunctions.start_execution(stateMachineArn=machine, name=name, input=json.dumps(request))
+            self.deployment.stepfunctions.start_execution(
+                stateMachineArn=machine, name=name, input=json.dumps(request)
+            )
         except ExecutionAlreadyExists:
             self.deployment.world.note(f"{name} was started before")
 
@@ -388,7 +469,9 @@ class Machines:
     def _write(self, document: RunDocument) -> None:
         """As the jobs do."""
         key = document.key(document.dataset, document.run_id)
-        self.deployment.s3.put_object(Bucket="processed", Key=key, Body=json.dumps(document.to_json()).encode())
+        self.deployment.s3.put_object(
+            Bucket="processed", Key=key, Body=json.dumps(document.to_json()).encode()
+        )
 
 
 @lru_cache(maxsize=1000)

@@ -82,7 +82,9 @@ class Promises:
     def _waits(self, before: Item, sha256: str) -> None:
         """Since when; what a stopped execution had claims of has waited all along, and people were told of it."""
         run = self.deployment.run_items().get(before.get("run_id", ""), {})
-        if before.get("status") != "waiting" and not self._was_stopped(run.get("execution_arn", "")):
+        if before.get("status") != "waiting" and not self._was_stopped(
+            run.get("execution_arn", "")
+        ):
             self.waits_since[sha256] = self.deployment.world.now
 
     def _left_a_run(self, before: Item, after: Item) -> None:
@@ -93,7 +95,9 @@ class Promises:
         if any(load["run_id"] != run_id for load in added):
             raise BrokenPromise(f"{name} is claimed by {run_id}, and {added} was closed over it")
         if after["status"] != "claimed" and not added and self._holds(run_id):
-            raise BrokenPromise(f"{name} was taken from {run_id}, which is at work: it is {after['status']}")
+            raise BrokenPromise(
+                f"{name} was taken from {run_id}, which is at work: it is {after['status']}"
+            )
 
     def _is_counted_as_loaded(self, item: Item) -> None:
         """Its run and its counts are those of the load that stands."""
@@ -101,10 +105,14 @@ class Promises:
         if standing is None:
             raise BrokenPromise(f"{item['file_name']} is loaded, and no load of it stands")
         if item.get("run_id") != standing["run_id"] or loads.counts(item) != loads.counts(standing):
-            raise BrokenPromise(f"{item['file_name']} does not say what its standing load {standing} says: {item}")
+            raise BrokenPromise(
+                f"{item['file_name']} does not say what its standing load {standing} says: {item}"
+            )
         counted = self.machines.counts[standing["run_id"], item["sha256"]]
         if loads.counts(standing) != counted:
-            raise BrokenPromise(f"{item['file_name']}: {standing['run_id']} counted {counted}, not {standing}")
+            raise BrokenPromise(
+                f"{item['file_name']}: {standing['run_id']} counted {counted}, not {standing}"
+            )
 
     def _run_moved(self, before: Item | None, after: Item | None) -> None:
         entry = (after or before or {})["entry"]
@@ -121,8 +129,13 @@ class Promises:
         if self._has_failed(before["run_id"]):
             self.failure_told_at = self.deployment.world.now
         if after is not None and before["expires_at"] > self._clock():
-            raise BrokenPromise(f"{after['run_id']} took the lock of {before['run_id']}, whose lease is not over")
-        if self._holds(before["run_id"]) and self.deployment.run_items()[before["run_id"]]["status"] == "running":
+            raise BrokenPromise(
+                f"{after['run_id']} took the lock of {before['run_id']}, whose lease is not over"
+            )
+        if (
+            self._holds(before["run_id"])
+            and self.deployment.run_items()[before["run_id"]]["status"] == "running"
+        ):
             raise BrokenPromise(f"the lock was freed while {before['run_id']} is at work")
 
     def _has_failed(self, run_id: str) -> bool:
@@ -141,13 +154,24 @@ class Promises:
 
     def at_rest(self) -> None:
         """Nothing moves, and no person has helped yet."""
-        found = [*self._unfinished(), *self._lost(may_be_incomplete=True), *self._untold(), *self._wrongly_told()]
+        found = [
+            *self._unfinished(),
+            *self._lost(may_be_incomplete=True),
+            *self._untold(),
+            *self._wrongly_told(),
+        ]
         for problem in found:
             raise BrokenPromise(problem)
 
     def at_end(self) -> None:
         """After a person did what the messages say."""
-        for problem in [*self._still_open(), *self._lost(), *self._untold(), *self._wrongly_told(), *self._tables()]:
+        for problem in [
+            *self._still_open(),
+            *self._lost(),
+            *self._untold(),
+            *self._wrongly_told(),
+            *self._tables(),
+        ]:
             raise BrokenPromise(problem)
 
     def _unfinished(self) -> Iterator[str]:
@@ -162,7 +186,9 @@ class Promises:
             holder = runs.get(item.get("run_id", ""), {})
             if item["status"] == "registering":
                 yield f"nothing moves, and {item['file_name']} is half registered"
-            if item["status"] == "claimed" and not self._was_stopped(holder.get("execution_arn", "")):
+            if item["status"] == "claimed" and not self._was_stopped(
+                holder.get("execution_arn", "")
+            ):
                 yield f"nothing moves, and {item['file_name']} is claimed by {item['run_id']}"
             if item["status"] == "waiting" and not self._is_known_to_wait(item["sha256"]):
                 yield f"{item['file_name']} waits, no run will take it, and nobody was told"
@@ -174,14 +200,22 @@ class Promises:
     def _is_known_to_wait(self, sha256: str) -> bool:
         """A failure that was announced since says how many files wait; or a person let it wait again."""
         since = self.waits_since[sha256]
-        told_at = [each.started_at for each in self.deployment.told() if each.name.startswith("failed-")]
+        told_at = [
+            each.started_at for each in self.deployment.told() if each.name.startswith("failed-")
+        ]
         lock = self.deployment.lock_item()
-        if lock and self._was_stopped(lock["execution_arn"]):  # until `slipway runs release` (docs/guarantees.md)
+        if lock and self._was_stopped(
+            lock["execution_arn"]
+        ):  # until `slipway runs release` (docs/guarantees.md)
             return True
         return sha256 in self.released_by_hand or max([self.failure_told_at, *told_at]) >= since
 
     def _executions(self) -> list[Execution]:
-        return [each for each in self.deployment.stepfunctions.executions.values() if each.machine != "announce"]
+        return [
+            each
+            for each in self.deployment.stepfunctions.executions.values()
+            if each.machine != "announce"
+        ]
 
     def _lost(self, *, may_be_incomplete: bool = False) -> Iterator[str]:
         """Each delivery stands for its content, gave way to another, or was recorded as duplicate or rejected.
@@ -193,12 +227,18 @@ class Promises:
             item = entries.get(f"file#{delivery.sha256}", {})
             known = [item, *item.get("displaced", [])]
             is_there = any(
-                (each.get("landing_key"), each.get("sequencer")) == (delivery.key, delivery.sequencer) for each in known
+                (each.get("landing_key"), each.get("sequencer"))
+                == (delivery.key, delivery.sequencer)
+                for each in known
             )
             others = (
                 duplicate_entry(delivery.sha256, delivery.sequencer),
                 rejected_entry(delivery.key, delivery.sequencer),
-                *([incomplete_entry(delivery.key, delivery.sequencer)] if may_be_incomplete else []),
+                *(
+                    [incomplete_entry(delivery.key, delivery.sequencer)]
+                    if may_be_incomplete
+                    else []
+                ),
             )
             if not is_there and not any(entry in entries for entry in others):
                 yield f"the delivery {delivery} is nowhere in the ledger"
@@ -210,7 +250,9 @@ class Promises:
                 yield f"nobody was told that {execution.name} ended as {execution.status}"
         for run_id, run in self.deployment.run_items().items():
             names = success_name(DATASET, run_id), failure_name(run["execution_arn"])
-            if run["status"] in ("succeeded", "rolled_back") and not any(name in announced for name in names):
+            if run["status"] in ("succeeded", "rolled_back") and not any(
+                name in announced for name in names
+            ):
                 yield f"nobody was told how {run_id} ended"
 
     def _wrongly_told(self) -> Iterator[str]:
@@ -218,7 +260,9 @@ class Promises:
         announced = [each.name for each in self.deployment.told()]
         runs = self.deployment.run_items()
         good = {
-            success_name(DATASET, run) for run, item in runs.items() if item["status"] in ("succeeded", "rolled_back")
+            success_name(DATASET, run)
+            for run, item in runs.items()
+            if item["status"] in ("succeeded", "rolled_back")
         }
         bad = {failure_name(each.arn) for each in self._executions() if each.status in ENDED_BADLY}
         for name in announced:
@@ -245,7 +289,9 @@ class Promises:
         failed = {run_id for run_id, run in runs.items() if run["status"] == "failed"}
         for item in self.deployment.file_items():
             run_id, name = rows.get(item["sha256"]), item["file_name"]
-            if item.get("run_id") in failed:  # closed over it, and was then stopped (docs/guarantees.md)
+            if (
+                item.get("run_id") in failed
+            ):  # closed over it, and was then stopped (docs/guarantees.md)
                 continue
             if item["status"] == "loaded" and run_id != item["run_id"] and run_id not in failed:
                 yield f"{name} is loaded by {item['run_id']} in the ledger; the table has rows of {run_id}"

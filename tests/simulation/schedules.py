@@ -17,7 +17,14 @@ from typing import Any
 from lambdas.intake.storage import SFTP_AGENT, SFTP_METADATA
 from pipeline import intake_messages
 from pipeline.ledger import incomplete_entry, timestamp
-from tests.simulation.deployment import CARE_MACHINE, DATASET, RUN_MACHINE, Controlled, Deployment, contract
+from tests.simulation.deployment import (
+    CARE_MACHINE,
+    DATASET,
+    RUN_MACHINE,
+    Controlled,
+    Deployment,
+    contract,
+)
 from tests.simulation.machines import FIRST, ORDER, Machines
 from tests.simulation.promises import Delivery, Promises
 from tests.simulation.world import Actor, BrokenPromise, Killed, Weather, World
@@ -27,7 +34,9 @@ WEATHERS = (
     CALM,
     replace(CALM, kill=0.03),
     replace(CALM, kill=0.01, repeat=0.03, stall=0.04, stall_seconds=300),
-    replace(CALM, kill=0.02, repeat=0.01, stall=0.02, stall_seconds=20_000),  # longer than a lease: zombies
+    replace(
+        CALM, kill=0.02, repeat=0.01, stall=0.02, stall_seconds=20_000
+    ),  # longer than a lease: zombies
 )
 TRIES_TO_TIDY = 4
 
@@ -74,13 +83,21 @@ class Schedule:
         if dice.random() < 0.1:
             self._deliver(9, b"no,such\nheader,1\n", after=0)
         for act in dice.sample(self._acts, dice.randint(0, 3)):
-            self.world.spawn(f"operator: {act.__name__}", self._operator(act), after=dice.random() * 2500)
+            self.world.spawn(
+                f"operator: {act.__name__}", self._operator(act), after=dice.random() * 2500
+            )
 
-    def _deliver(self, number: int, content: bytes, *, after: float, may_be_sftp: bool = True) -> None:
+    def _deliver(
+        self, number: int, content: bytes, *, after: float, may_be_sftp: bool = True
+    ) -> None:
         """An upload, whose event comes once or twice, each time later than another upload's may come."""
         self.uploads += 1
         upload, is_sftp = self.uploads, may_be_sftp and self.world.random.random() < 0.3
-        self.world.spawn(f"upload {upload}", lambda _me: self._upload(number, upload, content, is_sftp), after=after)
+        self.world.spawn(
+            f"upload {upload}",
+            lambda _me: self._upload(number, upload, content, is_sftp),
+            after=after,
+        )
 
     def _upload(self, number: int, upload: int, content: bytes, is_sftp: bool) -> None:
         dice = self.world.random
@@ -89,14 +106,19 @@ class Schedule:
         version = self.deployment.s3.put("landing", key, content, metadata)
         sequencer, etag = f"{upload:016X}", hashlib.md5(content).hexdigest()
         self.promises.deliveries.append(
-            Delivery(key=key, sequencer=sequencer, version_id=version.version_id, sha256=_sha(content))
+            Delivery(
+                key=key, sequencer=sequencer, version_id=version.version_id, sha256=_sha(content)
+            )
         )
         seen = {"key": key, "size": len(content), "etag": etag, "version-id": version.version_id}
         landed = {"bucket": {"name": "landing"}, "object": {**seen, "sequencer": sequencer}}
         self._send(_event("Object Created", version.at, landed), name=f"event of {upload}")
         if is_sftp and dice.random() < 0.9:  # Transfer Family's events are best effort
             ended = {"file-path": f"/landing/{key}", "etag": etag, "bytes": len(content)}
-            self._send(_event("SFTP Server File Upload Completed", version.at, ended), name=f"end of {upload}")
+            self._send(
+                _event("SFTP Server File Upload Completed", version.at, ended),
+                name=f"end of {upload}",
+            )
         if is_sftp:
             self._send(intake_messages.due(15), name=f"due after {upload}", after=20 * 60)
 
@@ -131,7 +153,11 @@ class Schedule:
         dice = self.world.random
         if task not in ("ClaimBatch", "CloseRun") or dice.random() > self.stops:
             return
-        mine = [each for each in self.deployment.stepfunctions.of(RUN_MACHINE) if each.name == actor.name]
+        mine = [
+            each
+            for each in self.deployment.stepfunctions.of(RUN_MACHINE)
+            if each.name == actor.name
+        ]
 
         def stop(_me: Actor) -> None:
             for execution in mine:
@@ -140,7 +166,9 @@ class Schedule:
             self.world.sleep(dice.choice((1, 30)))
             self.start()
 
-        self.world.spawn(f"stop of {actor.name}", stop, after=dice.random() * dice.choice((0.5, 3, 30)))
+        self.world.spawn(
+            f"stop of {actor.name}", stop, after=dice.random() * dice.choice((0.5, 3, 30))
+        )
 
     def _operator(self, act: Callable[[], None]) -> Callable[[Actor], None]:
         return lambda _me: act()
@@ -181,7 +209,9 @@ class Schedule:
         if run_id := self._some_run("failed"):
             step = self.world.random.choice((FIRST, *ORDER))
             self.machines.start(
-                RUN_MACHINE, f"retry-{self.world.now:.3f}", {"resume": {"run_id": run_id, "from": step}}
+                RUN_MACHINE,
+                f"retry-{self.world.now:.3f}",
+                {"resume": {"run_id": run_id, "from": step}},
             )
 
     def start(self) -> None:
@@ -199,7 +229,9 @@ class Schedule:
             return
         sha256 = self.world.random.choice(waiting)["sha256"]
         moment = timestamp(self.world.moment())
-        if self.deployment.files.set_aside(DATASET, sha256, held="waiting", reason="by hand", moment=moment):
+        if self.deployment.files.set_aside(
+            DATASET, sha256, held="waiting", reason="by hand", moment=moment
+        ):
             self.promises.released_by_hand.add(sha256)
 
     def release(self) -> None:
@@ -232,7 +264,9 @@ class Schedule:
                 self._deliver(number, _content(number), after=1, may_be_sftp=False)
         self.world.run()
         for attempt in range(TRIES_TO_TIDY):
-            if all(item["status"] in ("loaded", "set_aside") for item in self.deployment.file_items()):
+            if all(
+                item["status"] in ("loaded", "set_aside") for item in self.deployment.file_items()
+            ):
                 break
             name = f"tidy-{attempt}"
             self.world.spawn(name, lambda _me: self.machines.start(RUN_MACHINE, name, {}))  # noqa: B023 - run at once
@@ -244,24 +278,40 @@ class Schedule:
             entry = incomplete_entry(each.key, each.sequencer)
             if (DATASET, entry) in self.deployment.file_table.items:
                 told = intake_messages.accepted(
-                    bucket="landing", key=each.key, sequencer=each.sequencer, version_id=each.version_id, by="a person"
+                    bucket="landing",
+                    key=each.key,
+                    sequencer=each.sequencer,
+                    version_id=each.version_id,
+                    by="a person",
                 )
                 self._send(told, name=f"{each.key} accepted")
 
     def _free(self, me: Actor) -> None:
         """`slipway runs release`: FailRun for an execution that is dead and holds the lock, or has a run that runs."""
         held = [lock] if (lock := self.deployment.lock_item()) else []
-        running = [run for run in self.deployment.run_items().values() if run["status"] == "running"]
+        running = [
+            run for run in self.deployment.run_items().values() if run["status"] == "running"
+        ]
         for item in [*held, *running]:
-            self.machines.report(me, self.deployment.stepfunctions.executions[item["execution_arn"]])
-        holders = {each["run_id"] for each in self.deployment.file_items() if each["status"] == "claimed"}
-        for run_id in sorted(holders):  # `slipway runs retry`, which finds them claimed by its own run
+            self.machines.report(
+                me, self.deployment.stepfunctions.executions[item["execution_arn"]]
+            )
+        holders = {
+            each["run_id"] for each in self.deployment.file_items() if each["status"] == "claimed"
+        }
+        for run_id in sorted(
+            holders
+        ):  # `slipway runs retry`, which finds them claimed by its own run
             request = {"resume": {"run_id": run_id, "from": FIRST}}
             self.machines.start(RUN_MACHINE, f"tidy-{run_id}", request)
 
     def _roll_back_again(self) -> None:
         """A rollback that failed may have changed the table already: it is asked for again, as its message says."""
-        executions = [each for each in self.deployment.stepfunctions.of(CARE_MACHINE) if each.status != "SUCCEEDED"]
+        executions = [
+            each
+            for each in self.deployment.stepfunctions.of(CARE_MACHINE)
+            if each.status != "SUCCEEDED"
+        ]
         for place, execution in enumerate(executions):
             request, name = execution.request, f"rollback-again-{place}"
             if request["mode"] == "rollback":

@@ -52,47 +52,71 @@ class MemoryS3:
     objects: dict[tuple[str, str], list[Version]] = field(default_factory=dict)
     exceptions: type[S3Exceptions] = S3Exceptions
 
-    def put(self, bucket: str, key: str, body: bytes | None, metadata: Mapping[str, str] | None = None) -> Version:
+    def put(
+        self, bucket: str, key: str, body: bytes | None, metadata: Mapping[str, str] | None = None
+    ) -> Version:
         """What a client outside did: no yield point."""
         versions = self.objects.setdefault((bucket, key), [])
         at = self.moment().replace(microsecond=0)  # S3 gives whole seconds
-        versions.append(Version(version_id=f"v{len(versions)}", body=body, at=at, metadata=metadata or {}))
+        versions.append(
+            Version(version_id=f"v{len(versions)}", body=body, at=at, metadata=metadata or {})
+        )
         return versions[-1]
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str = "") -> dict[str, Any]:  # noqa: ARG002, N803
+    def put_object(
+        self, *, Bucket: str, Key: str, Body: bytes, ContentType: str = ""
+    ) -> dict[str, Any]:
         """PutObject."""
-        return self.call(f"s3 put {Key}", lambda: {"VersionId": self.put(Bucket, Key, Body).version_id})
+        return self.call(
+            f"s3 put {Key}", lambda: {"VersionId": self.put(Bucket, Key, Body).version_id}
+        )
 
-    def copy_object(self, *, CopySource: Mapping[str, str], Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+    def copy_object(
+        self, *, CopySource: Mapping[str, str], Bucket: str, Key: str
+    ) -> dict[str, Any]:
         """CopyObject."""
 
         def copy() -> dict[str, Any]:
-            source = self._version("CopyObject", CopySource["Bucket"], CopySource["Key"], CopySource.get("VersionId"))
+            source = self._version(
+                "CopyObject", CopySource["Bucket"], CopySource["Key"], CopySource.get("VersionId")
+            )
             return {"VersionId": self.put(Bucket, Key, source.body, source.metadata).version_id}
 
         return self.call(f"s3 copy to {Key}", copy)
 
-    def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:
         """GetObject."""
-        return self.call(f"s3 get {Key}", lambda: self._answer(self._version("GetObject", Bucket, Key, VersionId)))
+        return self.call(
+            f"s3 get {Key}",
+            lambda: self._answer(self._version("GetObject", Bucket, Key, VersionId)),
+        )
 
-    def head_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:  # noqa: N803
+    def head_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:
         """HeadObject."""
-        return self.call(f"s3 head {Key}", lambda: self._answer(self._version("HeadObject", Bucket, Key, VersionId)))
+        return self.call(
+            f"s3 head {Key}",
+            lambda: self._answer(self._version("HeadObject", Bucket, Key, VersionId)),
+        )
 
-    def list_objects_v2(self, *, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:  # noqa: N803
+    def list_objects_v2(self, *, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:
         """ListObjectsV2: the objects that are there, in the order of their keys."""
 
         def listed() -> dict[str, Any]:
-            keys = (key for (bucket, key), held in sorted(self.objects.items()) if bucket == Bucket and held[-1].body is not None)
-            matching = [key for key in keys if key.startswith(Prefix)][:MaxKeys]
+            there = sorted(
+                key
+                for (bucket, key), held in self.objects.items()
+                if bucket == Bucket and held[-1].body is not None
+            )
+            matching = [key for key in there if key.startswith(Prefix)][:MaxKeys]
             return {"KeyCount": len(matching), "Contents": [{"Key": key} for key in matching]}
 
         return self.call(f"s3 list {Prefix}", listed)
 
-    def delete_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+    def delete_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         """DeleteObject, which leaves a delete marker."""
-        return self.call(f"s3 delete {Key}", lambda: {"VersionId": self.put(Bucket, Key, None).version_id})
+        return self.call(
+            f"s3 delete {Key}", lambda: {"VersionId": self.put(Bucket, Key, None).version_id}
+        )
 
     def _version(self, operation: str, bucket: str, key: str, version_id: str | None) -> Version:
         versions = self.objects.get((bucket, key), [])
@@ -152,9 +176,11 @@ class MemoryStepFunctions:
     executions: dict[str, Execution] = field(default_factory=dict)
     exceptions: type[StepFunctionsExceptions] = StepFunctionsExceptions
 
-    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, Any]:  # noqa: N803
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> dict[str, Any]:
         """StartExecution of a standard workflow."""
-        return self.call(f"start {stateMachineArn} {name}", lambda: self._start(stateMachineArn, name, input))
+        return self.call(
+            f"start {stateMachineArn} {name}", lambda: self._start(stateMachineArn, name, input)
+        )
 
     def _start(self, machine: str, name: str, text: str) -> dict[str, Any]:
         arn = f"arn:aws:states:us-east-1:111122223333:execution:{machine}:{name}"
@@ -163,7 +189,14 @@ class MemoryStepFunctions:
             raise ExecutionAlreadyExists(name)
         if known is None:
             request = json.loads(text)
-            known = Execution(machine=machine, name=name, arn=arn, request=request, text=text, started_at=self.now())
+            known = Execution(
+                machine=machine,
+                name=name,
+                arn=arn,
+                request=request,
+                text=text,
+                started_at=self.now(),
+            )
             self.executions[arn] = known
             self.begin(known)
         return {"executionArn": arn}

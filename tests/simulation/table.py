@@ -96,7 +96,9 @@ class MemoryTable:
         """GetItem."""
         _refuse(request, "GetItem", {"Key", "ConsistentRead"})
         key = self._key(request["Key"])
-        return self.call(f"{self.name} get {key[1]}", lambda: self._get(key, bool(request.get("ConsistentRead"))))
+        return self.call(
+            f"{self.name} get {key[1]}", lambda: self._get(key, bool(request.get("ConsistentRead")))
+        )
 
     def _get(self, key: Key, consistent: bool) -> dict[str, Any]:
         item = self.items.get(key) if consistent else self._replica("").at(self.now()).get(key)
@@ -151,7 +153,14 @@ class MemoryTable:
 
     def query(self, **request: Any) -> dict[str, Any]:
         """Query of the table or of an index, page by page."""
-        known = {"IndexName", "KeyConditionExpression", "ScanIndexForward", "Limit", "Select", "ConsistentRead"}
+        known = {
+            "IndexName",
+            "KeyConditionExpression",
+            "ScanIndexForward",
+            "Limit",
+            "Select",
+            "ConsistentRead",
+        }
         _refuse(request, "Query", {*known, "ExclusiveStartKey", *PLACEHOLDERS})
         label = f"{self.name} query {request.get('IndexName', '')}".rstrip()
         return self.call(label, lambda: self._query(request))
@@ -166,13 +175,20 @@ class MemoryTable:
         sort = index.sort if index else self.sort
         source = self.items if not index and request.get("ConsistentRead") else self._lagging(index)
         backward = not request.get("ScanIndexForward", True)
-        found = sorted(((item[sort], key) for key, item in source.items() if wanted(item)), reverse=backward)
+        found = sorted(
+            ((item[sort], key) for key, item in source.items() if wanted(item)), reverse=backward
+        )
         if start := request.get("ExclusiveStartKey"):
-            known = (start[sort], self._key({name: start[name] for name in (self.partition, self.sort)}))
+            known = (
+                start[sort],
+                self._key({name: start[name] for name in (self.partition, self.sort)}),
+            )
             found = [each for each in found if (each < known if backward else each > known)]
         return self._page([source[key] for _, key in found], request, index)
 
-    def _page(self, items: Sequence[Item], request: Mapping[str, Any], index: Index | None) -> dict[str, Any]:
+    def _page(
+        self, items: Sequence[Item], request: Mapping[str, Any], index: Index | None
+    ) -> dict[str, Any]:
         limit = request.get("Limit", len(items))
         page = items[:limit]
         answer: dict[str, Any] = {"Count": len(page)}
@@ -224,8 +240,12 @@ class MemoryTable:
         raise Invalid(f"the table has no index {name!r}")
 
     def _key(self, given: Mapping[str, Any]) -> Key:
-        if set(given) != {self.partition, self.sort} or not all(isinstance(part, str) for part in given.values()):
-            raise Invalid(f"the key is {dict(given)!r}; it needs the texts {self.partition} and {self.sort}")
+        if set(given) != {self.partition, self.sort} or not all(
+            isinstance(part, str) for part in given.values()
+        ):
+            raise Invalid(
+                f"the key is {dict(given)!r}; it needs the texts {self.partition} and {self.sort}"
+            )
         return given[self.partition], given[self.sort]
 
 
@@ -235,11 +255,15 @@ CONDITION = ("ConditionExpression", *PLACEHOLDERS)
 
 def _refuse(request: Mapping[str, Any], call: str, known: set[str]) -> None:
     if unknown := sorted(set(request) - known):
-        raise Unknown(f"{call} with {', '.join(unknown)}; this table knows {', '.join(sorted(known))}")
+        raise Unknown(
+            f"{call} with {', '.join(unknown)}; this table knows {', '.join(sorted(known))}"
+        )
 
 
 def _scope(request: Mapping[str, Any]) -> Scope:
-    values = {name: stored(value) for name, value in request.get("ExpressionAttributeValues", {}).items()}
+    values = {
+        name: stored(value) for name, value in request.get("ExpressionAttributeValues", {}).items()
+    }
     return Scope(names=request.get("ExpressionAttributeNames", {}), values=values, used=set())
 
 

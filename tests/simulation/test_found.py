@@ -38,7 +38,9 @@ def _run_with_a_file(deployment: Deployment, run_id: str) -> None:
     deployment.files.claim(DATASET, SHA256, run_id)
 
 
-def test_who_finds_its_own_ended_run_gives_its_files_back_before_it_begins_another(deployment: Deployment) -> None:
+def test_who_finds_its_own_ended_run_gives_its_files_back_before_it_begins_another(
+    deployment: Deployment,
+) -> None:
     """Another execution had ended the run, whose lease was over, and died before it gave the files back."""
     with Controlled(deployment.world):
         run_id = deployment.lock.take(DATASET, MINE)
@@ -48,13 +50,17 @@ def test_who_finds_its_own_ended_run_gives_its_files_back_before_it_begins_anoth
     assert [item["status"] for item in deployment.file_items()] == ["waiting"]
 
 
-def test_a_run_whose_lease_is_over_is_ended_before_its_files_are_given_back(deployment: Deployment) -> None:
+def test_a_run_whose_lease_is_over_is_ended_before_its_files_are_given_back(
+    deployment: Deployment,
+) -> None:
     """A claim that still goes on would otherwise see it running, and keep what it claims afterwards."""
     seen: list[str] = []
     with Controlled(deployment.world):
         run_id = deployment.lock.take(DATASET, MINE)
         _run_with_a_file(deployment, run_id)
-        deployment.file_table.watch = lambda *_: seen.append(deployment.run_items()[run_id]["status"])
+        deployment.file_table.watch = lambda *_: seen.append(
+            deployment.run_items()[run_id]["status"]
+        )
         deployment.world.now += LEASE_SECONDS + 1
         deployment.lock.take(DATASET, OTHER)
     assert seen == ["failed"]

@@ -35,7 +35,11 @@ def _loosened(condition: str, looser: str, *, to: str | None = None) -> Mutant:
     def update(table: Any, dataset: str, entry: str, **given: Any) -> Any:
         if given["condition"] == condition and to in (None, given["values"].get(":to")):
             used = f"{given['change']} {looser}"
-            values = {name: value for name, value in given["values"].items() if name in used.replace(",", " ").split()}
+            values = {
+                name: value
+                for name, value in given["values"].items()
+                if name in used.replace(",", " ").split()
+            }
             values |= {name: value for name, value in given["values"].items() if f"{name})" in used}
             given = {**given, "condition": looser, "values": values}
         return real(table, dataset, entry, **given)
@@ -57,7 +61,10 @@ def _lease_ignored(patch: Patch) -> None:
 
     def take(self: locking.DatasetLock, dataset: str, execution_arn: str, **given: Any) -> str:
         hurried = locking.DatasetLock(
-            files=self.files, runs=_Overdue(self.runs.table), lease_seconds=self.lease_seconds, now=self.now
+            files=self.files,
+            runs=_Overdue(self.runs.table),
+            lease_seconds=self.lease_seconds,
+            now=self.now,
         )
         return real(hurried, dataset, execution_arn, **given)
 
@@ -156,7 +163,11 @@ def _files_kept_by_failed_runs(patch: Patch) -> None:
 def _closed_by_whoever_comes(patch: Patch) -> None:
     """Both guards: the look at the run and its lock, and the condition of each file."""
     _loosened(HELD, "#status = :from", to="loaded")(patch)
-    patch.setattr(close_service, "run_to_close", lambda runs, dataset, run_id: runs.get(dataset, run_id) | RUNNING)
+    patch.setattr(
+        close_service,
+        "run_to_close",
+        lambda runs, dataset, run_id: runs.get(dataset, run_id) | RUNNING,
+    )
 
 
 RUNNING = {"status": "running"}
@@ -165,23 +176,38 @@ CLAIM = "#status = :from OR (#status = :to AND run_id = :run)"
 MUTANTS: dict[str, tuple[Mutant, str]] = {
     "whoever asks gets the lock": (_lock_for_everybody, "took the lock|is at work|lock was freed"),
     "a lease is over at once": (_lease_ignored, "whose lease is not over|is at work"),
-    "whoever ends frees the lock of others": (_lock_freed_for_others, "the lock was freed|still holds|closed, while"),
+    "whoever ends frees the lock of others": (
+        _lock_freed_for_others,
+        "the lock was freed|still holds|closed, while",
+    ),
     "a repeated call does not find its lock": (_lock_not_found_again, "still holds the dataset"),
-    "a file is claimed twice": (_loosened(CLAIM, "#status = :from OR #status = :to"), "is claimed by .* and by"),
+    "a file is claimed twice": (
+        _loosened(CLAIM, "#status = :from OR #status = :to"),
+        "is claimed by .* and by",
+    ),
     "a file is closed by a run that was ended": (
         _closed_by_whoever_comes,
         "was closed over it|is loaded, and|closed, while",
     ),
-    "a file is given back by another run": (_loosened(HELD, "#status = :from", to="waiting"), "was taken from"),
+    "a file is given back by another run": (
+        _loosened(HELD, "#status = :from", to="waiting"),
+        "was taken from",
+    ),
     "a run ends twice": (_loosened("#status = :from", "attribute_exists(entry)"), "went from"),
     "failed runs keep their files": (_files_kept_by_failed_runs, "is claimed by"),
     "failed runs stay open": (_runs_left_open, "still running|is at work|never ended|went from"),
-    "files that came meanwhile are not counted": (_counted_before_the_lock_is_free, "nobody was told"),
+    "files that came meanwhile are not counted": (
+        _counted_before_the_lock_is_free,
+        "nobody was told",
+    ),
     "nobody is told": (_nothing_told, "nobody was told"),
     "people are told again": (_failures_told_each_time, "nobody was told|which did not happen"),
     "duplicates leave no trace": (_duplicates_not_recorded, "is nowhere in the ledger"),
     "what was rolled back is not taken again": (_rolled_back_stays_away, "stays set aside"),
-    "the run of a second delivery has a used name": (_one_name_for_all_deliveries, "nobody was told"),
+    "the run of a second delivery has a used name": (
+        _one_name_for_all_deliveries,
+        "nobody was told",
+    ),
     "a load that was rolled back counts": (_rolled_back_loads_stand, "loaded|set aside"),
     "reads may be old": (_read_as_it_was, "."),
 }

@@ -46,7 +46,11 @@ def _moto() -> Any:
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
         KeySchema=schema[0],
         GlobalSecondaryIndexes=[
-            {"IndexName": INDEX.name, "KeySchema": schema[1], "Projection": {"ProjectionType": "KEYS_ONLY"}}
+            {
+                "IndexName": INDEX.name,
+                "KeySchema": schema[1],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
         ],
     )
 
@@ -58,16 +62,29 @@ def _plays(dice: random.Random) -> Iterator[Play]:
         moment = timestamp(datetime(2026, 11, 20, 12, 0, dice.randrange(60), tzinfo=UTC))
         held = dice.choice(("waiting", "loaded"))
         counts = {"rows_loaded": dice.randrange(9), "rows_quarantined": dice.randrange(9)}
-        yield dice.choice(_file_plays(sha256, run_id, other, moment, held, counts) + _run_plays(run_id, other, moment))
+        yield dice.choice(
+            _file_plays(sha256, run_id, other, moment, held, counts)
+            + _run_plays(run_id, other, moment)
+        )
 
 
-def _file_plays(sha256: str, run_id: str, other: str, moment: str, held: Any, counts: dict[str, int]) -> list[Play]:
+def _file_plays(
+    sha256: str, run_id: str, other: str, moment: str, held: Any, counts: dict[str, int]
+) -> list[Play]:
     delivery = {
         "file_name": f"{moment[17:19]}.csv", "landing_key": moment, "sequencer": moment, "received_at": moment,
     }  # fmt: skip
-    item = {"dataset": DATASET, "entry": file_entry(sha256), "sha256": sha256, **delivery, "status": "registering"}
+    item = {
+        "dataset": DATASET,
+        "entry": file_entry(sha256),
+        "sha256": sha256,
+        **delivery,
+        "status": "registering",
+    }
     version = Version(sequencer=moment, version_id=None, etag="", size_bytes=7, created_at=moment)
-    ending = Ending(is_complete=True, etag="", size_bytes=None, started_at=moment, ended_at=moment, detail="")
+    ending = Ending(
+        is_complete=True, etag="", size_bytes=None, started_at=moment, ended_at=moment, detail=""
+    )
 
     def known(files: FileLedger) -> Any:
         return files.get(DATASET, file_entry(sha256))
@@ -87,7 +104,9 @@ def _file_plays(sha256: str, run_id: str, other: str, moment: str, held: Any, co
         lambda files, _runs, _transfers: files.give_back(DATASET, sha256, run_id, held=held),
         lambda files, _runs, _transfers: files.close(DATASET, sha256, run_id, counts),
         with_known(
-            lambda files, entry: files.undo(entry, {"run_id": run_id, "mode": "load"}, by_run=other, moment=moment),
+            lambda files, entry: files.undo(
+                entry, {"run_id": run_id, "mode": "load"}, by_run=other, moment=moment
+            ),
             status="loaded",
         ),
         lambda files, _runs, _transfers: files.set_aside(
@@ -95,42 +114,67 @@ def _file_plays(sha256: str, run_id: str, other: str, moment: str, held: Any, co
         ),
         lambda files, _runs, _transfers: files.release(DATASET, sha256),
         with_known(lambda files, entry: files.deliver_again(entry, delivery), status="set_aside"),
-        lambda files, _runs, _transfers: files.mark_alerted(DATASET, file_entry(sha256), moment) if known(files) else 0,
+        lambda files, _runs, _transfers: (
+            files.mark_alerted(DATASET, file_entry(sha256), moment) if known(files) else 0
+        ),
         lambda files, _runs, _transfers: files.ignore(
             DATASET, "k", received_at=moment, size_bytes=1, detail="temporary"
         ),
         lambda files, _runs, _transfers: files.waiting(DATASET, 2),
         lambda files, _runs, _transfers: list(files.with_status(DATASET, "loaded")),
         lambda files, _runs, _transfers: files.count_waiting(DATASET),
-        lambda _files, _runs, transfers: transfers.change(DATASET, "landing", "k", lambda f: f.with_version(version)),
-        lambda _files, _runs, transfers: transfers.change(DATASET, "landing", "k", lambda f: f.with_ending(ending)),
+        lambda _files, _runs, transfers: transfers.change(
+            DATASET, "landing", "k", lambda f: f.with_version(version)
+        ),
+        lambda _files, _runs, transfers: transfers.change(
+            DATASET, "landing", "k", lambda f: f.with_ending(ending)
+        ),
         lambda _files, _runs, transfers: transfers.overdue(DATASET, moment),
     ]
 
 
 def _run_plays(run_id: str, other: str, moment: str) -> list[Play]:
-    begun = {"trigger": "schedule", "execution_arn": run_id, "started_at": moment, "contract_version": "1.0.0"}
-    ending = {"ended_at": moment, "error": "E", "cause": "c", "rows_read": 4, "snapshots": {"t": {"before": None}}}
+    begun = {
+        "trigger": "schedule",
+        "execution_arn": run_id,
+        "started_at": moment,
+        "contract_version": "1.0.0",
+    }
+    ending = {
+        "ended_at": moment,
+        "error": "E",
+        "cause": "c",
+        "rows_read": 4,
+        "snapshots": {"t": {"before": None}},
+    }
     dead = {"run_id": other}
     return [
-        lambda _files, runs, _transfers: runs.take_lock(DATASET, run_id=run_id, execution_arn="x", expires_at=1),
+        lambda _files, runs, _transfers: runs.take_lock(
+            DATASET, run_id=run_id, execution_arn="x", expires_at=1
+        ),
         lambda _files, runs, _transfers: runs.take_lock(
             DATASET, run_id=run_id, execution_arn="x", expires_at=2, dead=dead
         ),
         lambda _files, runs, _transfers: runs.release_lock(DATASET, run_id),
         lambda _files, runs, _transfers: runs.release_lock(DATASET, run_id, execution_arn="x"),
         lambda _files, runs, _transfers: runs.lock(DATASET),
-        lambda _files, runs, _transfers: runs.start(DATASET, run_id, file_hashes=[*HASHES], **begun),
+        lambda _files, runs, _transfers: runs.start(
+            DATASET, run_id, file_hashes=[*HASHES], **begun
+        ),
         lambda _files, runs, _transfers: runs.finish(DATASET, run_id, "failed", ending),
         lambda _files, runs, _transfers: runs.finish(DATASET, run_id, "succeeded", ending),
         lambda _files, runs, _transfers: runs.reopen(DATASET, run_id, execution_arn=other),
-        lambda _files, runs, _transfers: runs.mark_rolled_back(DATASET, run_id, by_run=other, moment=moment),
+        lambda _files, runs, _transfers: runs.mark_rolled_back(
+            DATASET, run_id, by_run=other, moment=moment
+        ),
         lambda _files, runs, _transfers: runs.forget(DATASET, run_id),
         lambda _files, runs, _transfers: runs.get(DATASET, run_id),
         lambda _files, runs, _transfers: runs.since(DATASET, run_id),
         lambda _files, runs, _transfers: list(runs.newest_first(DATASET)),
         lambda _files, runs, _transfers: runs.running_of(DATASET, run_id),
-        lambda _files, runs, _transfers: runs.remember_erased(DATASET, moment, run_id=run_id, moment=moment),
+        lambda _files, runs, _transfers: runs.remember_erased(
+            DATASET, moment, run_id=run_id, moment=moment
+        ),
         lambda _files, runs, _transfers: runs.erased_subjects(DATASET),
     ]
 
@@ -148,7 +192,10 @@ def test_thousands_of_calls_are_answered_as_moto_answers_them(seed: int, moto_ta
 def _compare(moto_table: Any, *, seed: int, calls: int) -> None:
     """Play the same calls against both tables: each answer, and what is kept at the end."""
     memory = MemoryTable(name="ledger", indexes=(INDEX,))
-    both = [(FileLedger(table), RunLedger(table), TransferLedger(table)) for table in (memory, moto_table)]
+    both = [
+        (FileLedger(table), RunLedger(table), TransferLedger(table))
+        for table in (memory, moto_table)
+    ]
     plays = _plays(random.Random(seed))
     for number in range(calls):
         play = next(plays)
@@ -172,14 +219,37 @@ KEY = {"dataset": "d", "entry": "e"}
     [
         ("get_item", {"Key": KEY, "ProjectionExpression": "entry"}),
         ("put_item", {"Item": KEY, "ReturnValues": "ALL_OLD"}),
-        ("put_item", {"Item": KEY, "ConditionExpression": "size(entry) < :n", "ExpressionAttributeValues": {":n": 1}}),
-        ("update_item", {"Key": KEY, "UpdateExpression": "ADD number :n", "ExpressionAttributeValues": {":n": 1}}),
-        ("update_item", {"Key": KEY, "UpdateExpression": "SET a.b = :n", "ExpressionAttributeValues": {":n": 1}}),
+        (
+            "put_item",
+            {
+                "Item": KEY,
+                "ConditionExpression": "size(entry) < :n",
+                "ExpressionAttributeValues": {":n": 1},
+            },
+        ),
+        (
+            "update_item",
+            {
+                "Key": KEY,
+                "UpdateExpression": "ADD number :n",
+                "ExpressionAttributeValues": {":n": 1},
+            },
+        ),
+        (
+            "update_item",
+            {
+                "Key": KEY,
+                "UpdateExpression": "SET a.b = :n",
+                "ExpressionAttributeValues": {":n": 1},
+            },
+        ),
         ("query", {"KeyConditionExpression": "dataset = :d", "FilterExpression": "x"}),
         ("put_item", {"Item": {**KEY, "ratio": 0.5}}),
     ],
 )
-def test_what_the_table_does_not_know_is_refused_by_name(call: str, request_: dict[str, Any]) -> None:
+def test_what_the_table_does_not_know_is_refused_by_name(
+    call: str, request_: dict[str, Any]
+) -> None:
     with pytest.raises(Unknown):
         getattr(_table(), call)(**request_)
 

@@ -55,7 +55,9 @@ class Writes:
         self._wrap(patch, DataFrameWriterV2, "append", lambda _: "append")
         self._wrap(patch, DataFrameWriterV2, "overwrite", lambda _: "overwrite")
         self._wrap(patch, DataFrameWriter, "parquet", lambda _: "write parquet")
-        self._wrap(patch, storage, "write_json", lambda given: f"write {given[0].rpartition('/')[2]}")
+        self._wrap(
+            patch, storage, "write_json", lambda given: f"write {given[0].rpartition('/')[2]}"
+        )
         self._wrap(patch, IcebergUpkeep, "remove_orphans", lambda _: "remove orphans")
         self._wrap(patch, staged, "remove", lambda _: "remove staged rows")
 
@@ -99,9 +101,15 @@ def points(kinds: list[str]) -> Iterator[tuple[int, Side]]:
     if WANTED not in ("", "kinds"):
         numbers = range(1, len(kinds) + 1) if EVERY else map(int, WANTED.split(","))
         first, _, step = WANTED.partition("/") if "/" in WANTED else ("1", "/", "1")
-        yield from [(number, side) for number in numbers for side in sides][int(first) - 1 :: int(step)]
+        yield from [(number, side) for number in numbers for side in sides][
+            int(first) - 1 :: int(step)
+        ]
         return
-    ends = {number for kind in set(kinds) for number in (kinds.index(kind), len(kinds) - 1 - kinds[::-1].index(kind))}
+    ends = {
+        number
+        for kind in set(kinds)
+        for number in (kinds.index(kind), len(kinds) - 1 - kinds[::-1].index(kind))
+    }
     chosen = random.Random(SEED)
     sided = [(number + 1, chosen.choice(sides)) for number in sorted(ends)]
     yield from sided if WANTED else sorted([*chosen.sample(sided[:-1], FEW - 1), sided[-1]])

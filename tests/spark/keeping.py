@@ -60,20 +60,47 @@ class KeptLake(Lake):
 
     def keep_documents_here(self, patch: pytest.MonkeyPatch) -> None:
         """Put a dictionary in the place of S3."""
-        patch.setattr(storage, "write_json", lambda uri, document: self.documents.update({uri: json.dumps(document)}))
+        patch.setattr(
+            storage,
+            "write_json",
+            lambda uri, document: self.documents.update({uri: json.dumps(document)}),
+        )
         patch.setattr(storage, "find_json", lambda uri: json.loads(self.documents.get(uri, "null")))
 
-    def fill(self, run_id: str, *orders: Order, customer: str = ANNA, refused: int = 0) -> dict[str, int | None]:
+    def fill(
+        self, run_id: str, *orders: Order, customer: str = ANNA, refused: int = 0
+    ) -> dict[str, int | None]:
         """A run that publishes these orders, and so many refused records; the snapshots before it, by table."""
-        every = [self.processed, self.quarantine, *(self.curated(model.name) for model in self.contract.curated)]
-        before = {table.name: self.tables.head(table) if self.tables.exists(table) else None for table in every}
+        every = [
+            self.processed,
+            self.quarantine,
+            *(self.curated(model.name) for model in self.contract.curated),
+        ]
+        before = {
+            table.name: self.tables.head(table) if self.tables.exists(table) else None
+            for table in every
+        }
         version = self.contract.version
         rows = (
             (number, date.fromisoformat(day), "open", 1, Decimal(amount), None, customer,
              run_id, "0.csv", number, MOMENT, run_id, version) for number, day, amount in orders
         )  # fmt: skip
         broken = (
-            (run_id, "0.csv", 100 + number, MOMENT, run_id, version, ["r"], ["."], "x", customer, None, None, None)
+            (
+                run_id,
+                "0.csv",
+                100 + number,
+                MOMENT,
+                run_id,
+                version,
+                ["r"],
+                ["."],
+                "x",
+                customer,
+                None,
+                None,
+                None,
+            )
             for number in range(refused)
         )
         after = {}
@@ -82,9 +109,13 @@ class KeptLake(Lake):
             self.tables.start_draft(table, naming.branch(run_id))
             if values:
                 schema = ", ".join(f"`{one.name}` {one.type}" for one in table.columns)
-                self.tables.append(table, naming.branch(run_id), self.spark.createDataFrame(values, schema))
+                self.tables.append(
+                    table, naming.branch(run_id), self.spark.createDataFrame(values, schema)
+                )
             after[table.name] = self.tables.head(table, naming.branch(run_id))
-        self.results[run_id] = {"snapshots": {name: {"after": head} for name, head in after.items()}}
+        self.results[run_id] = {
+            "snapshots": {name: {"after": head} for name, head in after.items()}
+        }
         self.last = self.curate(run_id)
         return before
 
@@ -99,10 +130,17 @@ class KeptLake(Lake):
 
     def request(self, mode: str, run_id: str = CARE, **request: Any) -> MaintenanceRequest:
         """What a care run is asked to do."""
-        plain = {"dataset": self.contract.dataset, "run_id": run_id, "rollback": None, "erasure": None}
+        plain = {
+            "dataset": self.contract.dataset,
+            "run_id": run_id,
+            "rollback": None,
+            "erasure": None,
+        }
         return MaintenanceRequest.from_json({**plain, "mode": mode, **request})
 
-    def caring(self, mode: str, *, now: datetime = NOW, run_id: str = CARE, **request: Any) -> Caring:
+    def caring(
+        self, mode: str, *, now: datetime = NOW, run_id: str = CARE, **request: Any
+    ) -> Caring:
         """A care run."""
         return Caring(
             spark=self.spark,
@@ -150,16 +188,22 @@ class KeptLake(Lake):
             if table == self.quality:
                 rows = rows.where(F.col("run_id").isin(*of_runs))
             names = [one.name for one in table.columns if one.name not in transient]
-            found[table.name] = [tuple(row) for row in rows.select(*names).orderBy(*names).collect()]
+            found[table.name] = [
+                tuple(row) for row in rows.select(*names).orderBy(*names).collect()
+            ]
         return found
 
     def unpublished(self) -> list[tuple[str, str]]:
         """Tables and branches that hold what readers do not see."""
         found = []
         for table in self.every:
-            refs = self.spark.sql(f"SELECT name, snapshot_id FROM {self.name(table)}.refs").collect()
+            refs = self.spark.sql(
+                f"SELECT name, snapshot_id FROM {self.name(table)}.refs"
+            ).collect()
             published = self.tables.ancestors(table)
-            found += [(table.name, row["name"]) for row in refs if row["snapshot_id"] not in published]
+            found += [
+                (table.name, row["name"]) for row in refs if row["snapshot_id"] not in published
+            ]
         return found
 
     @property
@@ -173,7 +217,9 @@ class KeptLake(Lake):
 
     def files(self, table: Table) -> list[Path]:
         """Every data file below the table's location, known to a snapshot or not."""
-        known = self.spark.sql(f"SELECT file_path FROM {self.name(table)}.all_data_files LIMIT 1").collect()
+        known = self.spark.sql(
+            f"SELECT file_path FROM {self.name(table)}.all_data_files LIMIT 1"
+        ).collect()
         folder = Path(known[0][0].removeprefix("file:")).parents[1]
         return sorted(folder.rglob("*.parquet"))
 

@@ -67,7 +67,11 @@ class Lake:
         return table_definitions.curated(found, self.environment, None)
 
     def put(
-        self, content: bytes, name: str = "orders.csv", minute: int = 0, replay_of: str | None = None
+        self,
+        content: bytes,
+        name: str = "orders.csv",
+        minute: int = 0,
+        replay_of: str | None = None,
     ) -> dict[str, Any]:
         """Lay a file into the raw zone; its entry for a manifest, received at that minute."""
         sha256 = hashlib.sha256(content).hexdigest()
@@ -114,9 +118,14 @@ class Lake:
         assert LoadResult.from_json(self.results[run_id]) == result
         return self.results[run_id]
 
-    def curate(self, run_id: str = "20240501T100000-00000001", tables: IcebergTables | None = None) -> dict[str, Any]:
+    def curate(
+        self, run_id: str = "20240501T100000-00000001", tables: IcebergTables | None = None
+    ) -> dict[str, Any]:
         """Run processed_to_curated, which publishes."""
-        after = {name: snapshots["after"] for name, snapshots in self.results[run_id]["snapshots"].items()}
+        after = {
+            name: snapshots["after"]
+            for name, snapshots in self.results[run_id]["snapshots"].items()
+        }
         result = curating.run(
             curating.Curating(
                 spark=self.spark,
@@ -124,7 +133,9 @@ class Lake:
                 run_id=run_id,
                 processed=self.processed,
                 quarantine=self.quarantine,
-                curated={curated.name: self.curated(curated.name) for curated in self.contract.curated},
+                curated={
+                    curated.name: self.curated(curated.name) for curated in self.contract.curated
+                },
                 tables=tables or self.tables,
                 after=after,
             )
@@ -150,7 +161,9 @@ class Lake:
         rows: Sequence[Row] = self.tables.read(self.curated("orders_by_month")).collect()
         months = sorted({str(row["month_start"]) for row in rows})
         return {
-            month: sum((row["amount"] for row in rows if str(row["month_start"]) == month), Decimal(0))
+            month: sum(
+                (row["amount"] for row in rows if str(row["month_start"]) == month), Decimal(0)
+            )
             for month in months
         }
 

@@ -39,17 +39,29 @@ def _bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_what_glue_adds_for_itself_is_ignored() -> None:
     words = [word for name, value in GIVEN.items() for word in (f"--{name}", value)]
-    noise = ["--JOB_NAME", "x", "--enable-metrics", "--conf", "spark.a=1 --conf spark.b=2", "--job-bookmark-option=off"]
+    noise = [
+        "--JOB_NAME",
+        "x",
+        "--enable-metrics",
+        "--conf",
+        "spark.a=1 --conf spark.b=2",
+        "--job-bookmark-option=off",
+    ]
     found = arguments.parse([*noise, *words, "--enable-job-insights"])
     assert found == arguments.JobArguments(**GIVEN)
-    assert found.uri_of(Manifest) == "s3://processed/runs/orders/20240501T100000-00000001/manifest.json"
+    assert (
+        found.uri_of(Manifest)
+        == "s3://processed/runs/orders/20240501T100000-00000001/manifest.json"
+    )
     assert found.staged_uri == "s3://processed/runs/orders/20240501T100000-00000001/staged/"
     assert found.uri_of(LoadResult).endswith("/raw_to_processed.json")
     assert found.uri_of(CurateResult).endswith("/processed_to_curated.json")
 
 
 def test_all_missing_arguments_are_named_at_once() -> None:
-    with pytest.raises(PermanentError, match=r"missing: --run_id, --processed_bucket, --curated_bucket; given:"):
+    with pytest.raises(
+        PermanentError, match=r"missing: --run_id, --processed_bucket, --curated_bucket; given:"
+    ):
         arguments.parse(["--dataset=orders", "--environment", "dev", "--run_id", "--verbose"])
 
 
@@ -63,7 +75,9 @@ def test_what_only_loading_needs_is_read_with_it() -> None:
 
 def test_an_environment_that_allows_something_unknown_is_refused() -> None:
     words = [f"--{name}={value}" for name, value in GIVEN.items()]
-    with pytest.raises(PermanentError, match="--schema_change is 'lax', none of reject, strict, evolve"):
+    with pytest.raises(
+        PermanentError, match="--schema_change is 'lax', none of reject, strict, evolve"
+    ):
         arguments.parse_loading([*words, "--schema_change=lax"])
     with pytest.raises(PermanentError, match="missing: --schema_change"):
         arguments.parse_loading(words)
@@ -86,7 +100,10 @@ def test_the_key_is_read_only_for_a_contract_that_makes_tokens() -> None:
 
 
 def test_tokens_without_a_named_secret_are_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(PermanentError, match=r"orders keeps email as tokens, but .* --pii_secret_arn is empty; deploy"):
+    with pytest.raises(
+        PermanentError,
+        match=r"orders keeps email as tokens, but .* --pii_secret_arn is empty; deploy",
+    ):
         pii_key.key_of(contract_of("hash"), "")
 
 
@@ -103,5 +120,8 @@ def test_a_document_is_read_as_its_kind_or_refused_with_its_place() -> None:
     storage.write_json(uri, manifest)
     assert storage.read(uri, Manifest).to_json() == manifest
     storage.write_json(uri, {**manifest, "mode": "reload"})
-    with pytest.raises(PermanentError, match=f"^{uri}, written by claim_batch: mode is 'reload', expected one of load"):
+    with pytest.raises(
+        PermanentError,
+        match=f"^{uri}, written by claim_batch: mode is 'reload', expected one of load",
+    ):
         storage.read(uri, Manifest)

@@ -45,7 +45,9 @@ def kept(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> KeptLake:
 
 def stage(kept: KeptLake, run_id: str, customer: str) -> None:
     """What raw_to_processed leaves of a row in the folder of its run."""
-    rows = kept.spark.createDataFrame([(f"raw-of-{run_id}", customer)], "_source_sha256 string, customer string")
+    rows = kept.spark.createDataFrame(
+        [(f"raw-of-{run_id}", customer)], "_source_sha256 string, customer string"
+    )
     rows.write.parquet(f"{kept.runs_uri}{run_id}/staged/")
 
 
@@ -53,7 +55,9 @@ def test_nothing_of_the_person_is_left_and_the_rest_is_as_before(kept: KeptLake)
     stage(kept, FIRST, BERTA)
     stage(kept, THIRD, ANNA)
     (kept.folder / "runs" / "orders" / "killed" / "staged" / "_temporary").mkdir(parents=True)
-    kept.tables.start_draft(kept.processed, naming.branch(THIRD))  # of a failed run, with rows of Anna
+    kept.tables.start_draft(
+        kept.processed, naming.branch(THIRD)
+    )  # of a failed run, with rows of Anna
     kept.tables.delete(kept.processed, naming.branch(THIRD), "order_id = 3")
     orphan = kept.files(kept.processed)[0]
     shutil.copyfile(orphan, orphan.with_name("left-by-a-killed-attempt.parquet"))
@@ -61,7 +65,9 @@ def test_nothing_of_the_person_is_left_and_the_rest_is_as_before(kept: KeptLake)
 
     assert kept.orders() == [3, 4]
     assert kept.by_month() == {JANUARY: Decimal(5), FEBRUARY: Decimal(7)}
-    assert [row[1:] for row in kept.rows(kept.curated(BY_CUSTOMER.name), "month_start", "customer")] == [(BERTA,)] * 2
+    assert [
+        row[1:] for row in kept.rows(kept.curated(BY_CUSTOMER.name), "month_start", "customer")
+    ] == [(BERTA,)] * 2
     assert kept.rows(kept.quarantine, "_subject") == [(BERTA,)]
     for table, name in (
         (kept.processed, "customer"),
@@ -98,7 +104,8 @@ def test_nothing_of_the_person_is_left_and_the_rest_is_as_before(kept: KeptLake)
 
 def test_history_that_is_no_longer_computed_names_the_person_no_more(kept: KeptLake) -> None:
     kept.contract = replace(
-        kept.contract, retention=replace(kept.contract.retention, processed_days=100, quarantine_days=99)
+        kept.contract,
+        retention=replace(kept.contract.retention, processed_days=100, quarantine_days=99),
     )
     kept.maintain()
     assert kept.orders() == [1, 3, 4]
@@ -121,16 +128,24 @@ def test_a_person_without_rows_is_erased_from_what_older_snapshots_hold(kept: Ke
 
 def test_an_erasure_that_cannot_find_anybody_is_refused_and_changes_nothing(kept: KeptLake) -> None:
     content = kept.content()
-    with pytest.raises(PermanentError, match=r"subject 'Anna' is not a token of 64 lower-case hex digits"):
+    with pytest.raises(
+        PermanentError, match=r"subject 'Anna' is not a token of 64 lower-case hex digits"
+    ):
         kept.erase("Anna")
     kept.contract = replace(ORDERS, curated=kept.contract.curated)
-    with pytest.raises(PermanentError, match=rf"erasure {CARE}: the contract of 'orders' marks no column"):
+    with pytest.raises(
+        PermanentError, match=rf"erasure {CARE}: the contract of 'orders' marks no column"
+    ):
         kept.erase()
-    kept.contract = replace(kept.contract, columns=(*ORDERS.columns, column("customer", pii="hash", data_subject=True)))
+    kept.contract = replace(
+        kept.contract, columns=(*ORDERS.columns, column("customer", pii="hash", data_subject=True))
+    )
     assert kept.content() == content
 
 
-@pytest.mark.parametrize(("orders", "refused", "table"), [(1, 0, "orders"), (0, 1, "orders_quarantine")])
+@pytest.mark.parametrize(
+    ("orders", "refused", "table"), [(1, 0, "orders"), (0, 1, "orders_quarantine")]
+)
 def test_rows_of_a_contract_that_kept_no_tokens_stop_an_erasure_until_they_are_made_anew(
     kept: KeptLake, orders: int, refused: int, table: str
 ) -> None:

@@ -30,8 +30,13 @@ def test_tables_are_as_before_the_runs_and_the_next_run_goes_on_from_there(kept:
     result = kept.roll_back(before, THIRD, SECOND)
     assert kept.content() == content
     assert {document["table"]: document["after"] for document in result["tables"]} == before
-    assert [document["rows_deleted"] for document in result["tables"] if document["table"] == "orders"] == [3]
-    assert f"orders: back at snapshot {before['orders']}, before {THIRD}, {SECOND}." in result["report"]
+    assert [
+        document["rows_deleted"] for document in result["tables"] if document["table"] == "orders"
+    ] == [3]
+    assert (
+        f"orders: back at snapshot {before['orders']}, before {THIRD}, {SECOND}."
+        in result["report"]
+    )
     assert kept.roll_back(before, THIRD, SECOND)["tables"] == result["tables"]
 
     kept.fill(SECOND, (5, FEBRUARY, "2.00"))
@@ -59,17 +64,24 @@ def test_what_is_no_longer_kept_is_refused_before_anything_changes(kept: KeptLak
     expected = rf"in orders_by_month \(snapshot {before['orders_by_month']}\).*nothing was changed.*slipway backfill"
     with pytest.raises(PermanentError, match=expected):
         kept.roll_back(before, SECOND)
-    with pytest.raises(PermanentError, match=r"no table orders_by_week in dataset 'orders'; known: orders,"):
+    with pytest.raises(
+        PermanentError, match=r"no table orders_by_week in dataset 'orders'; known: orders,"
+    ):
         kept.roll_back({**before, "orders_by_week": 1}, SECOND)
     assert kept.content() == content
 
 
-def test_what_an_unfinished_run_wrote_aside_cannot_bring_back_what_was_rolled_back(kept: KeptLake) -> None:
+def test_what_an_unfinished_run_wrote_aside_cannot_bring_back_what_was_rolled_back(
+    kept: KeptLake,
+) -> None:
     before = kept.fill(FIRST, (1, JANUARY, "10.00"))
     before = kept.fill(SECOND, (2, JANUARY, "5.00"))
     kept.tables.start_draft(kept.processed, naming.branch(THIRD))
     kept.tables.delete(kept.processed, naming.branch(THIRD), "order_id = 1")
-    heads = {name: kept.tables.head(kept.processed, naming.branch(THIRD)) for name in ("orders", "orders_quarantine")}
+    heads = {
+        name: kept.tables.head(kept.processed, naming.branch(THIRD))
+        for name in ("orders", "orders_quarantine")
+    }
     kept.results[THIRD] = {"snapshots": {name: {"after": head} for name, head in heads.items()}}
     kept.roll_back(before, SECOND)
     with pytest.raises(RetryableError, match="run the whole batch again"):
@@ -78,5 +90,7 @@ def test_what_an_unfinished_run_wrote_aside_cannot_bring_back_what_was_rolled_ba
 
 
 def test_a_mode_that_nobody_knows_is_refused(kept: KeptLake) -> None:
-    with pytest.raises(PermanentError, match=r"mode is 'polish', expected one of maintenance, rollback, erasure"):
+    with pytest.raises(
+        PermanentError, match=r"mode is 'polish', expected one of maintenance, rollback, erasure"
+    ):
         kept.caring("polish", now=NOW)

@@ -106,7 +106,9 @@ def frame(spark: SparkSession, rows: Sequence[Row]) -> DataFrame:
     texts = [(None, *row) if len(row) > 1 else (row[0], *(None for _ in names)) for row in rows]
     schema = ", ".join(f"{name} string" for name in (DAMAGED, *map(text_name, names)))
     values = {one.name: parsing.value(one, F.col(text_name(one.name))) for one in CHECKED.columns}
-    typed = spark.createDataFrame(texts, schema).withColumns({**values, "_kept_mail": F.col("_text_mail")})
+    typed = spark.createDataFrame(texts, schema).withColumns(
+        {**values, "_kept_mail": F.col("_text_mail")}
+    )
     return typed.withColumn(IS_HEADER, staging.is_header(CHECKED.columns))
 
 
@@ -124,7 +126,9 @@ def test_each_row_breaks_exactly_these_checks_with_these_sentences(rows: DataFra
     assert [row["any"] for row in found] == [bool(broken) for broken in wanted]
 
 
-def test_without_erased_persons_nobody_is_refused_and_without_checks_nothing_is_broken(rows: DataFrame) -> None:
+def test_without_erased_persons_nobody_is_refused_and_without_checks_nothing_is_broken(
+    rows: DataFrame,
+) -> None:
     every = checks.of_contract(CHECKED, 6)
     (erased,) = (check for check in every if check.rule_id == "subject.erased")
     columns = {"found": checks.broken([]), "any": checks.any_broken([]), "erased": erased.broken}
@@ -133,12 +137,19 @@ def test_without_erased_persons_nobody_is_refused_and_without_checks_nothing_is_
     assert [tuple(row) for row in found.distinct().collect()] == [([], False, False)]
 
 
-def test_each_check_names_what_it_needs_and_what_it_does_in_the_order_of_the_contract(spark: SparkSession) -> None:
+def test_each_check_names_what_it_needs_and_what_it_does_in_the_order_of_the_contract(
+    spark: SparkSession,
+) -> None:
     assert spark  # columns are made by the JVM
     again = "row.repeated_header"
     fields = (*FIELDS, again)
-    value = {one.name: (*FIELDS, f"{one.name}.required", f"{one.name}.type", again) for one in CHECKED.columns}
-    assert [(check.rule_id, check.needs, check.action) for check in checks.of_contract(CHECKED, 6)] == [
+    value = {
+        one.name: (*FIELDS, f"{one.name}.required", f"{one.name}.type", again)
+        for one in CHECKED.columns
+    }
+    assert [
+        (check.rule_id, check.needs, check.action) for check in checks.of_contract(CHECKED, 6)
+    ] == [
         ("row.field_count", (), "quarantine"),
         ("row.repeated_header", FIELDS, "quarantine"),
         ("subject.erased", fields, "quarantine"),
@@ -158,7 +169,11 @@ def test_each_check_names_what_it_needs_and_what_it_does_in_the_order_of_the_con
         ("note.max_length", value["note"], "quarantine"),
         ("mail.type", fields, "quarantine"),
         ("mail.pattern", value["mail"], "quarantine"),
-        ("paid_is_positive", (*value["status"][:-1], "amount.required", "amount.type", again), "warn"),
+        (
+            "paid_is_positive",
+            (*value["status"][:-1], "amount.required", "amount.type", again),
+            "warn",
+        ),
         ("first_is_open", (*value["number"][:-1], "status.required", "status.type", again), "halt"),
         ("mail_is_short", value["mail"], "quarantine"),
     ]

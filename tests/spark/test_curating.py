@@ -65,16 +65,27 @@ def test_exactly_the_periods_of_changed_rows_are_recomputed(lake: Lake) -> None:
     lake.load(lake.put(lines("4,2/9/2024,open,1,1.00,new"), "1.csv", 1), run_id=SECOND)
     added = lake.curate(SECOND)
     assert periods(added) == {"orders_by_month": [FEBRUARY], "orders_by_quarter": [JANUARY]}
-    assert [model["before"] for model in added["models"]] == [model["snapshot"] for model in first["models"]]
-    repeated = lake.curate(SECOND)  # an earlier attempt of the run has published: what was before it is still told
+    assert [model["before"] for model in added["models"]] == [
+        model["snapshot"] for model in first["models"]
+    ]
+    repeated = lake.curate(
+        SECOND
+    )  # an earlier attempt of the run has published: what was before it is still told
     for again, once in zip(repeated["models"], added["models"], strict=True):
         assert (again["before"], again["snapshot"]) == (once["before"], once["snapshot"])
     assert added["models"][0]["totals"] == {"amount": {"processed": "21.50", "curated": "21.50"}}
-    assert lake.by_month() == {JANUARY: Decimal("10.00"), FEBRUARY: Decimal("21.50"), MAY: Decimal("50.00")}
+    assert lake.by_month() == {
+        JANUARY: Decimal("10.00"),
+        FEBRUARY: Decimal("21.50"),
+        MAY: Decimal("50.00"),
+    }
 
     lake.load(lake.put(lines("1,5/9/2024,open,1,10.00,moved"), "2.csv", 2), run_id=THIRD)
     assert periods(lake.curate(THIRD))["orders_by_month"] == [JANUARY, MAY]
-    assert lake.by_month() == {FEBRUARY: Decimal("21.50"), MAY: Decimal("60.00")}  # January has become empty
+    assert lake.by_month() == {
+        FEBRUARY: Decimal("21.50"),
+        MAY: Decimal("60.00"),
+    }  # January has become empty
 
     lake.load(lake.put(lines("x,5/9/2024,open,1,10.00,broken"), "3.csv", 3), run_id=FOURTH)
     unchanged = lake.curate(FOURTH)
@@ -95,21 +106,36 @@ def test_a_model_that_is_new_or_has_changed_is_computed_from_all_rows(filled: La
 
 
 def test_periods_come_from_the_rows_where_a_partition_is_longer_than_a_period(lake: Lake) -> None:
-    lake.contract = replace(lake.contract, partition_transform="year", curated=lake.contract.curated[:1])
-    lake.run(lake.put(lines("1,1/2/2024,open,1,10.00,a", "2,5/2/2025,open,1,20.00,a"), "0.csv", 0), run_id=FIRST)
+    lake.contract = replace(
+        lake.contract, partition_transform="year", curated=lake.contract.curated[:1]
+    )
+    lake.run(
+        lake.put(lines("1,1/2/2024,open,1,10.00,a", "2,5/2/2025,open,1,20.00,a"), "0.csv", 0),
+        run_id=FIRST,
+    )
     lake.load(lake.put(lines("1,3/9/2024,open,1,10.00,a"), "1.csv", 1), run_id=SECOND)
     assert periods(lake.curate(SECOND)) == {"orders_by_month": [JANUARY, "2024-03-01"]}
     assert lake.by_month() == {"2024-03-01": Decimal("10.00"), "2025-05-01": Decimal("20.00")}
 
 
-def test_totals_that_differ_fail_the_run_with_both_figures_and_publish_nothing(filled: Lake) -> None:
+def test_totals_that_differ_fail_the_run_with_both_figures_and_publish_nothing(
+    filled: Lake,
+) -> None:
     (month,) = filled.contract.curated
-    lossy = replace(month, name="lossy", sql=month.sql.replace("FROM orders", "FROM orders WHERE amount <> 1"))
+    lossy = replace(
+        month, name="lossy", sql=month.sql.replace("FROM orders", "FROM orders WHERE amount <> 1")
+    )
     filled.contract = replace(filled.contract, curated=(month, lossy))
     filled.load(filled.put(lines("4,2/9/2024,open,1,1.00,a"), "1.csv", 1), run_id=SECOND)
-    with pytest.raises(ReconciliationFailed, match=r"lossy differs .* amount 80.00, processed amount 81.00"):
+    with pytest.raises(
+        ReconciliationFailed, match=r"lossy differs .* amount 80.00, processed amount 81.00"
+    ):
         filled.curate(SECOND)
-    assert filled.by_month() == {JANUARY: Decimal("10.00"), FEBRUARY: Decimal("20.00"), MAY: Decimal("50.00")}
+    assert filled.by_month() == {
+        JANUARY: Decimal("10.00"),
+        FEBRUARY: Decimal("20.00"),
+        MAY: Decimal("50.00"),
+    }
     assert len(filled.rows(filled.processed, "order_id")) == 3
 
 
@@ -117,7 +143,9 @@ def test_totals_that_differ_fail_the_run_with_both_figures_and_publish_nothing(f
     ("publications", "repair"),
     [(1, "retry of the job"), (2, "a later run")],  # after processed; after quarantine
 )
-def test_a_crash_between_publications_is_repaired(filled: Lake, publications: int, repair: str) -> None:
+def test_a_crash_between_publications_is_repaired(
+    filled: Lake, publications: int, repair: str
+) -> None:
     file = filled.put(lines("1,5/9/2024,open,1,11.00,a", "x,5/9/2024,open,1,10.00,a"), "1.csv", 1)
     filled.load(file, run_id=SECOND)
     with pytest.raises(Killed):

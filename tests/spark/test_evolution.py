@@ -40,15 +40,21 @@ def table(contract: Contract) -> Table:
     return table_definitions.processed(contract, "test", None)
 
 
-def test_what_loses_nothing_is_carried_out_and_rows_of_before_are_read_as_what_they_are_now(lake: Lake) -> None:
+def test_what_loses_nothing_is_carried_out_and_rows_of_before_are_read_as_what_they_are_now(
+    lake: Lake,
+) -> None:
     lake.contract = OLD
-    lake.run(lake.put(lines("1,1/2/2024,open,7,1.00,a", "x,1/2/2024,open,7,1.00,a"), "1.csv", 1), run_id=FIRST)
+    lake.run(
+        lake.put(lines("1,1/2/2024,open,7,1.00,a", "x,1/2/2024,open,7,1.00,a"), "1.csv", 1),
+        run_id=FIRST,
+    )
     lake.contract = replace(WIDER, schema_change="strict")
     file = lake.put(
         lines("2,1/2/2024,red,open,99,12345678.99,b", "1,1/3/2024,,paid,8,2.00,b",
               header="Order ID,Order Date,Colour,Status,Quantity,Amount,Note"), "2.csv", 2)  # fmt: skip
     with pytest.raises(
-        ContractInvalid, match=r"'colour' string is added; column 'quantity' is widened.*`slipway backfi"
+        ContractInvalid,
+        match=r"'colour' string is added; column 'quantity' is widened.*`slipway backfi",
     ):
         lake.load(file, run_id=SECOND)
     lake.contract, lake.schema_change = WIDER, "strict"  # the stricter of the two
@@ -63,12 +69,16 @@ def test_what_loses_nothing_is_carried_out_and_rows_of_before_are_read_as_what_t
         "orders: column 'quantity' is widened from int to bigint",
         "orders: column 'amount' is widened from decimal(8,2) to decimal(10,2)",
     ]
-    assert lake.tables.read(lake.processed).columns == [column.name for column in lake.processed.columns]
+    assert lake.tables.read(lake.processed).columns == [
+        column.name for column in lake.processed.columns
+    ]
     assert lake.rows(lake.processed, "order_id", "quantity", "amount", "colour") == [
         (1, 8, Decimal("2.00"), None),  # an old row, replaced
         (2, 99, Decimal("12345678.99"), "red"),
     ]
-    without = lake.put(lines("3,1/2/2024,open,1,3.00,c"), "3.csv", 3)  # a partner who has not changed yet
+    without = lake.put(
+        lines("3,1/2/2024,open,1,3.00,c"), "3.csv", 3
+    )  # a partner who has not changed yet
     assert lake.run(without, run_id=THIRD)["schema_changes"] == []
     assert lake.rows(lake.processed, "order_id", "colour") == [(1, None), (2, "red"), (3, None)]
 
@@ -90,17 +100,35 @@ def test_a_backfill_evolves_a_strict_table_and_reads_files_of_before(lake: Lake)
 @pytest.mark.parametrize(
     ("contract", "sentence"),
     [
-        (changed(quantity="string"), "column 'quantity' is int in the table and string in the contract"),
+        (
+            changed(quantity="string"),
+            "column 'quantity' is int in the table and string in the contract",
+        ),
         (
             changed(amount="decimal(8,3)"),
             "column 'amount' is decimal(8,2) in the table and decimal(8,3) in the contract",
         ),
-        (changed(amount="decimal(10,3)"), "column 'amount' is decimal(8,2) in the table and decimal(10,3)"),
-        (changed(amount="decimal(7,2)"), "column 'amount' is decimal(8,2) in the table and decimal(7,2)"),
-        (changed(order_id="int"), "column 'order_id' is bigint in the table and int in the contract"),
-        (changed(order_date="timestamp"), "column 'order_date' is date in the table and timestamp_ntz"),
+        (
+            changed(amount="decimal(10,3)"),
+            "column 'amount' is decimal(8,2) in the table and decimal(10,3)",
+        ),
+        (
+            changed(amount="decimal(7,2)"),
+            "column 'amount' is decimal(8,2) in the table and decimal(7,2)",
+        ),
+        (
+            changed(order_id="int"),
+            "column 'order_id' is bigint in the table and int in the contract",
+        ),
+        (
+            changed(order_date="timestamp"),
+            "column 'order_date' is date in the table and timestamp_ntz",
+        ),
         (changed("note"), "column 'note' is string in the table and not in the contract"),
-        (changed(added=(column("colour", required=True),)), "column 'colour' string is new and required"),
+        (
+            changed(added=(column("colour", required=True),)),
+            "column 'colour' string is new and required",
+        ),
     ],
 )
 def test_what_would_lose_or_invent_values_is_refused_with_column_types_and_command(
@@ -126,5 +154,8 @@ def test_columns_in_another_order_are_moved_one_by_one() -> None:
 def test_a_table_partitioned_otherwise_is_refused(lake: Lake) -> None:
     lake.tables.ensure(lake.processed, may_evolve=True)
     lake.contract = replace(ORDERS, partition_transform="day")
-    with pytest.raises(ContractInvalid, match="partitioned by order_date_month, and the contract wants order_date_day"):
+    with pytest.raises(
+        ContractInvalid,
+        match="partitioned by order_date_month, and the contract wants order_date_day",
+    ):
         lake.tables.ensure(lake.processed, may_evolve=True)

@@ -31,16 +31,25 @@ CORRECTING = (
     "1,5/9/2024,paid,1,11.00,moved to another month,anna", "5,2/9/2024,open,1,1.00,new,carl",
     "5,2/9/2024,paid,,2.00,newer in the same file and without a quantity,carl", "3,5/2/2024,open,1,oops,broken,anna",
 )  # fmt: skip
-LATER = ("5,3/9/2024,paid,1,3.00,newest of all and moved,carl", "6,1/9/2024,paid,1,0.00,breaks a rule,dora")
+LATER = (
+    "5,3/9/2024,paid,1,3.00,newest of all and moved,carl",
+    "6,1/9/2024,paid,1,0.00,breaks a rule,dora",
+)
 REPLAYED = ("4,5/3/2024,open,1,5.00,mended,anna,4",)
-RULES = (RowCount(id="has_rows", description="There are orders.", action="halt", minimum=1, maximum=None),)
+RULES = (
+    RowCount(
+        id="has_rows", description="There are orders.", action="halt", minimum=1, maximum=None
+    ),
+)
 
 
 @pytest.fixture
 def kept(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> KeptLake:
     """An empty lake whose contract uses everything."""
     contract = replace(ORDERS_OF_CUSTOMERS, table_rules=RULES)
-    found = KeptLake(spark=lake.spark, folder=lake.folder, environment=lake.environment, contract=contract)
+    found = KeptLake(
+        spark=lake.spark, folder=lake.folder, environment=lake.environment, contract=contract
+    )
     found.pii_key = b"a key of the tests with 32 bytes."
     found.keep_documents_here(monkeypatch)
     return found
@@ -68,9 +77,14 @@ def outcome(kept: KeptLake, run_id: str) -> dict[str, Any]:
     """All that must not depend on how often a run was killed."""
     loaded = kept.results[run_id]
     measured = {
-        name: loaded[name] for name in ("observed", "files", "quarantine_by_rule", "row_rules", "touched_dates")
+        name: loaded[name]
+        for name in ("observed", "files", "quarantine_by_rule", "row_rules", "touched_dates")
     }
-    return {**kept.content(of_runs=(FIRST, run_id)), "measured": measured, "unpublished": kept.unpublished()}
+    return {
+        **kept.content(of_runs=(FIRST, run_id)),
+        "measured": measured,
+        "unpublished": kept.unpublished(),
+    }
 
 
 def earlier(kept: KeptLake) -> dict[str, Any]:
@@ -81,7 +95,10 @@ def earlier(kept: KeptLake) -> dict[str, Any]:
 def files(kept: KeptLake) -> list[dict[str, Any]]:
     """Files with corrections, repeated keys, broken records and a replay of what was refused."""
     replayed = kept.put(
-        lines(*REPLAYED, header=OF_CUSTOMERS + ",_source_row"), "3.csv", 3, replay_of=earlier(kept)["sha256"]
+        lines(*REPLAYED, header=OF_CUSTOMERS + ",_source_row"),
+        "3.csv",
+        3,
+        replay_of=earlier(kept)["sha256"],
     )
     return [
         kept.put(lines(*CORRECTING, header=OF_CUSTOMERS), "1.csv", 1),
@@ -103,7 +120,11 @@ def recoveries(kept: KeptLake) -> list[tuple[str, str, Callable[[list[dict[str, 
 
 @pytest.mark.parametrize("history", ["later run", "first run"] if EVERY else ["later run"])
 def test_a_run_killed_at_any_write_and_repeated_gives_the_same_tables(
-    kept: KeptLake, history: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Any
+    kept: KeptLake,
+    history: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Any,
 ) -> None:
     given = files(kept)
     if history == "later run":
@@ -129,9 +150,14 @@ def test_a_run_killed_at_any_write_and_repeated_gives_the_same_tables(
                 break
             name, run_id, recover = possible[choice if EVERY else (point + choice) % len(possible)]
             recover(given)
-            assert outcome(kept, run_id) == expected, f"killed {side} write {number}, {kinds[number - 1]}; then {name}"
+            assert outcome(kept, run_id) == expected, (
+                f"killed {side} write {number}, {kinds[number - 1]}; then {name}"
+            )
             tried += 1
-            print(f"{time.strftime('%X')} killed {side} write {number}, {kinds[number - 1]}; then {name}", flush=True)
+            print(
+                f"{time.strftime('%X')} killed {side} write {number}, {kinds[number - 1]}; then {name}",
+                flush=True,
+            )
             if not EVERY:
                 break
     record_property("fault points", f"{history}: {tried} kills over {len(kinds)} writes: {kinds}")

@@ -35,10 +35,14 @@ def kept(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> KeptLake:
 
 def maintenance(kept: KeptLake) -> Caring:
     """Rows past their retention, small files, old snapshots, an orphan."""
-    kept.contract = replace(kept.contract, maintenance=replace(kept.contract.maintenance, least_snapshots=1))
+    kept.contract = replace(
+        kept.contract, maintenance=replace(kept.contract.maintenance, least_snapshots=1)
+    )
     kept.scatter(*((number, JANUARY, "10.00") for number in range(1, 6)))
     kept.fill(FIRST, (6, FEBRUARY, "20.00"), (7, "2021-01-01", "1.00"), refused=1)
-    kept.contract = replace(kept.contract, retention=replace(kept.contract.retention, processed_days=2000))
+    kept.contract = replace(
+        kept.contract, retention=replace(kept.contract.retention, processed_days=2000)
+    )
     return kept.caring("maintenance", now=LATER)
 
 
@@ -101,7 +105,9 @@ def outcome(kept: KeptLake, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("mode", MODES if EVERY else [mode for mode in MODES if mode != "rollback to nothing"])
+@pytest.mark.parametrize(
+    "mode", MODES if EVERY else [mode for mode in MODES if mode != "rollback to nothing"]
+)
 def test_care_killed_at_any_write_and_repeated_ends_the_same(
     kept: KeptLake, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,7 +126,11 @@ def test_care_killed_at_any_write_and_repeated_ends_the_same(
         writes.at = number
         with pytest.raises(Killed, match=f"{side} write {number}, "):
             job(work)
-        assert outcome(kept, job(work)) == expected, f"killed {side} write {number}, {kinds[number - 1]}"
+        assert outcome(kept, job(work)) == expected, (
+            f"killed {side} write {number}, {kinds[number - 1]}"
+        )
         tried += 1
-        print(f"{time.strftime('%X')} killed {side} write {number}, {kinds[number - 1]}", flush=True)
+        print(
+            f"{time.strftime('%X')} killed {side} write {number}, {kinds[number - 1]}", flush=True
+        )
     print(f"{mode}: {tried} kills over {len(kinds)} writes")

@@ -48,7 +48,9 @@ def money(amount: str) -> dict[str, Decimal]:
 
 
 def as_dicts(rows: list[Row], *order: str) -> list[dict[str, Any]]:
-    return sorted((row.asDict() for row in rows), key=lambda row: repr([row[name] for name in order]))
+    return sorted(
+        (row.asDict() for row in rows), key=lambda row: repr([row[name] for name in order])
+    )
 
 
 def only(frame: DataFrame) -> dict[str, Any]:
@@ -58,8 +60,16 @@ def only(frame: DataFrame) -> dict[str, Any]:
 
 
 def test_a_split_has_rows_money_and_what_its_valid_rows_span(spark: SparkSession) -> None:
-    found = as_dicts(figures.by_split(spark.sql(STAGED), SALES).collect(), SOURCE_SHA256, SPLIT_START)
-    nothing = {"first_day": None, "last_day": None, "least_key": None, "greatest_key": None, "partitions": []}
+    found = as_dicts(
+        figures.by_split(spark.sql(STAGED), SALES).collect(), SOURCE_SHA256, SPLIT_START
+    )
+    nothing = {
+        "first_day": None,
+        "last_day": None,
+        "least_key": None,
+        "greatest_key": None,
+        "partitions": [],
+    }
     june = date(2024, 6, 1)
     assert found == [
         {
@@ -83,10 +93,14 @@ def test_a_dataset_without_a_key_has_no_span_of_keys(spark: SparkSession) -> Non
 def test_a_sum_of_nothing_is_zero_of_the_column_s_own_type(spark: SparkSession) -> None:
     sums = spark.sql(STAGED).where("false").select(*figures.of_source(SALES))
     assert only(sums) == {"rows": 0, **money("0")}
-    assert {kind for name, kind in sums.dtypes if name != "rows"} == {"decimal(24,2)"}  # of a sum, not wider
+    assert {kind for name, kind in sums.dtypes if name != "rows"} == {
+        "decimal(24,2)"
+    }  # of a sum, not wider
 
 
-def test_files_are_counted_by_file_and_by_fate_with_the_partitions_held_before(spark: SparkSession) -> None:
+def test_files_are_counted_by_file_and_by_fate_with_the_partitions_held_before(
+    spark: SparkSession,
+) -> None:
     staged = spark.sql(STAGED)
     by_file = as_dicts(figures.by_file(staged, SALES).collect(), SOURCE_SHA256)
     assert by_file == [
@@ -95,9 +109,17 @@ def test_files_are_counted_by_file_and_by_fate_with_the_partitions_held_before(s
     ]
     fates = {FATE: f"if({KEY} > 4, 'loaded', 'replaced')", HELD_DATE: f"if({KEY} = 7, {DAY}, NULL)"}
     judged = staged.selectExpr("*", *(f"{value} AS {name}" for name, value in fates.items()))
-    by_fate = as_dicts(figures.by_fate(judged.where(f"{KEY} IS NOT NULL"), SALES).collect(), SOURCE_SHA256, FATE)
+    by_fate = as_dicts(
+        figures.by_fate(judged.where(f"{KEY} IS NOT NULL"), SALES).collect(), SOURCE_SHA256, FATE
+    )
     assert by_fate == [
-        {SOURCE_SHA256: "a", FATE: "loaded", "rows": 3, **money("1.11"), "partitions": [date(2024, 5, 1)]},
+        {
+            SOURCE_SHA256: "a",
+            FATE: "loaded",
+            "rows": 3,
+            **money("1.11"),
+            "partitions": [date(2024, 5, 1)],
+        },
         {SOURCE_SHA256: "a", FATE: "replaced", "rows": 1, **money("100.00"), "partitions": []},
         {SOURCE_SHA256: "b", FATE: "replaced", "rows": 1, **money("0"), "partitions": []},
     ]
@@ -115,7 +137,9 @@ def test_only_rows_that_break_or_warn_are_counted_by_verdict(spark: SparkSession
 def test_a_table_is_asked_for_its_rows_and_for_each_fresh_column_once(spark: SparkSession) -> None:
     rules = [rule("freshness", "b"), rule("row_count"), rule("freshness", "a"), rule("freshness", "b"),
              rule("unique", "c")]  # fmt: skip
-    table = spark.sql("SELECT * FROM VALUES (1, 2, 'x'), (NULL, 3, 'y'), (NULL, NULL, 'y') AS t(a, b, c)")
+    table = spark.sql(
+        "SELECT * FROM VALUES (1, 2, 'x'), (NULL, 3, 'y'), (NULL, NULL, 'y') AS t(a, b, c)"
+    )
     found = only(table.agg(*table_checks.statistics(rules)))
     assert found == {"rows": 3, "latest_a": 1, "latest_b": 3, "count_a": 1, "count_b": 2}
     assert only(table.agg(*table_checks.statistics([]))) == {"rows": 3}
@@ -131,7 +155,9 @@ def test_rows_that_share_columns_are_counted_and_null_equals_nothing(spark: Spar
 
 
 def test_values_that_another_table_has_not_are_counted_and_null_passes(spark: SparkSession) -> None:
-    rows = spark.sql("SELECT * FROM VALUES ('a'), ('a'), ('b'), (NULL), ('z'), ('z'), ('y') AS t(letter)")
+    rows = spark.sql(
+        "SELECT * FROM VALUES ('a'), ('a'), ('b'), (NULL), ('z'), ('z'), ('y') AS t(letter)"
+    )
     known = spark.sql("SELECT * FROM VALUES ('a'), ('b'), ('b'), (NULL) AS t(code)")
     assert only(table_checks.unmatched(rows, "letter", known, "code")) == {"rows": 7, "failed": 3}
     nothing = table_checks.unmatched(rows.where("false"), "letter", known, "code")
@@ -160,19 +186,35 @@ def test_values_in_the_form_of_an_earlier_contract_are_counted(spark: SparkSessi
 def test_another_form_of_a_value_warns_and_in_a_key_it_halts(
     treatment: Any, words: str, name: str, action: str, failed: int, status: str
 ) -> None:
-    columns = tuple(replace(one, pii=treatment) if one.name == name else one for one in SALES.columns)
-    found = table_checks.protection(replace(SALES, columns=columns), name, Row(**{"rows": 9, name: failed}))
+    columns = tuple(
+        replace(one, pii=treatment) if one.name == name else one for one in SALES.columns
+    )
+    found = table_checks.protection(
+        replace(SALES, columns=columns), name, Row(**{"rows": 9, name: failed})
+    )
     assert (found.rule_id, found.scope, found.kind, found.action) == (
         f"{name}.protection",
         "table",
         "protection",
         action,
     )
-    assert (found.status, found.holds, found.rows_checked, found.rows_failed) == (status, not failed, 9, failed)
+    assert (found.status, found.holds, found.rows_checked, found.rows_failed) == (
+        status,
+        not failed,
+        9,
+        failed,
+    )
     assert found.measured == f"{failed} of 9 rows hold {name} in the form of an earlier contract"
     assert found.expected == f"{words} in every row; `slipway backfill` loads the others again"
 
 
 def test_a_table_rule_keeps_its_name_kind_and_action() -> None:
-    found = table_checks.row_count(rule("row_count", id="enough", action="warn", minimum=1), Row(rows=2))
-    assert (found.rule_id, found.scope, found.kind, found.action) == ("enough", "table", "row_count", "warn")
+    found = table_checks.row_count(
+        rule("row_count", id="enough", action="warn", minimum=1), Row(rows=2)
+    )
+    assert (found.rule_id, found.scope, found.kind, found.action) == (
+        "enough",
+        "table",
+        "row_count",
+        "warn",
+    )

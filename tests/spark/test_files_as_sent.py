@@ -45,8 +45,14 @@ EXPECTED: dict[str, tuple[int, dict[int, list[str]]]] = {
     "14_trailing_empty_columns/c14_trailing_empty_columns.csv": (12, {}),
     "17_trailing_delimiter/c17_trailing_delimiter.csv": (12, {}),
     "19_odd_blanks/c19_odd_blanks.csv": (40, {}),
-    "22_space_before_quote/c22_space_before_quote.csv": (30, dict.fromkeys(range(1, 31), QUOTED_IN_22)),
-    "22_space_before_quote/c22b_space_quote_text_only.csv": (30, dict.fromkeys(range(1, 31), QUOTED_IN_22[:2])),
+    "22_space_before_quote/c22_space_before_quote.csv": (
+        30,
+        dict.fromkeys(range(1, 31), QUOTED_IN_22),
+    ),
+    "22_space_before_quote/c22b_space_quote_text_only.csv": (
+        30,
+        dict.fromkeys(range(1, 31), QUOTED_IN_22[:2]),
+    ),
     "38_long_numbers/c38_long_numbers.csv": (40, {}),
 }
 NAMELESS = "14_trailing_empty_columns/c14_trailing_empty_columns.csv"
@@ -58,16 +64,27 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     environment = "assent"
     for zone in ("processed", "curated"):
         spark.sql(f"CREATE NAMESPACE glue_catalog.{naming.database(environment, zone)}")
-    lake = Lake(spark=spark, folder=tmp_path_factory.mktemp("raw"), environment=environment, contract=SALES)
+    lake = Lake(
+        spark=spark, folder=tmp_path_factory.mktemp("raw"), environment=environment, contract=SALES
+    )
     files = []
     for minute, case in enumerate(EXPECTED):
         body = (CASES / case).read_bytes()
         found = inspect([body], HeaderRule(contract=SALES, change="evolve"), gzipped=False)
-        files.append({**lake.put(body, case.rpartition("/")[2], minute), "header": list(found.header)})
+        files.append(
+            {**lake.put(body, case.rpartition("/")[2], minute), "header": list(found.header)}
+        )
     # A value without a name, which intake would refuse: the job does not drop it either.
-    unnamed = (CASES / NAMELESS).read_text(encoding="utf-8").replace(",,,\n", ",,x,\n").replace(",30014", ",30914")
+    unnamed = (
+        (CASES / NAMELESS)
+        .read_text(encoding="utf-8")
+        .replace(",,,\n", ",,x,\n")
+        .replace(",30014", ",30914")
+    )
     header, _, rest = unnamed.partition("\n")
-    files.append(lake.put(f"{header.removesuffix(',,x,')},,,\n{rest}".encode(), "unnamed.csv", len(files)))
+    files.append(
+        lake.put(f"{header.removesuffix(',,x,')},,,\n{rest}".encode(), "unnamed.csv", len(files))
+    )
     lake.load(*files)
     lake.curate()
     return lake
@@ -81,7 +98,9 @@ def refused(lake: Lake, name: str) -> dict[int, dict[str, Any]]:
 
 def test_each_record_is_loaded_or_refused_for_exactly_its_reason(lake: Lake) -> None:
     (result,) = lake.results.values()
-    assert counts(result)[:-1] == [(rows, rows - len(bad), len(bad), 0) for rows, bad in EXPECTED.values()]
+    assert counts(result)[:-1] == [
+        (rows, rows - len(bad), len(bad), 0) for rows, bad in EXPECTED.values()
+    ]
     for case, (_, bad) in EXPECTED.items():
         found = refused(lake, case.rpartition("/")[2])
         assert {row: record["rule_ids"] for row, record in found.items()} == bad, case
@@ -91,7 +110,9 @@ def test_the_money_that_was_read_is_what_an_independent_count_finds(lake: Lake) 
     (result,) = lake.results.values()
     for case, file in zip(EXPECTED, result["files"], strict=False):
         expected = independent_count.delivered([CASES / case], SALES)
-        assert {name: Decimal(total) for name, total in file["totals"]["read"].items()} == expected.totals, case
+        assert {
+            name: Decimal(total) for name, total in file["totals"]["read"].items()
+        } == expected.totals, case
         assert file["rows_read"] == expected.rows
 
 
@@ -99,8 +120,14 @@ def test_a_refused_record_is_shown_as_the_export_reads_it(lake: Lake) -> None:
     for case, (_, bad) in EXPECTED.items():
         found = refused(lake, case.rpartition("/")[2])
         with (CASES / case).open("rb") as stream:
-            exported = {n: values for n, values in records.read(stream, delimiter=",", gzipped=False) if n in bad}
-        assert {n: next(csv.reader([record["raw_text"]])) for n, record in found.items()} == exported
+            exported = {
+                n: values
+                for n, values in records.read(stream, delimiter=",", gzipped=False)
+                if n in bad
+            }
+        assert {
+            n: next(csv.reader([record["raw_text"]])) for n, record in found.items()
+        } == exported
 
 
 def test_one_country_has_one_name_and_no_byte_order_mark_is_part_of_a_value(lake: Lake) -> None:

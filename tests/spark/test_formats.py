@@ -117,7 +117,11 @@ def test_a_merge_updates_what_matches_and_is_newer_and_inserts_what_is_new(
     tables.start_draft(table, "run_b")
     rows = frame(lake, [(1, date(2023, 12, 1)), (2, date(2024, 2, 9)), (3, JANUARY)])
     tables.merge(table, "run_b", rows, on="t.number = s.number", newer="s.day > t.day")
-    assert held(tables.read(table, draft="run_b")) == [(1, JANUARY), (2, date(2024, 2, 9)), (3, JANUARY)]
+    assert held(tables.read(table, draft="run_b")) == [
+        (1, JANUARY),
+        (2, date(2024, 2, 9)),
+        (3, JANUARY),
+    ]
     tables.delete(table, "run_b", "number = 3")
     assert held(tables.read(table, draft="run_b")) == [(1, JANUARY), (2, date(2024, 2, 9))]
 

@@ -26,10 +26,18 @@ from tests.spark.lake import Lake
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = nbformat.read(ROOT / "notebooks" / "glue_dynamic_frame.ipynb", as_version=4)
-SURFACE = json.loads((Path(__file__).parent / "awsglue_surface.json").read_text(encoding="utf-8"))["classes"]
+SURFACE = json.loads((Path(__file__).parent / "awsglue_surface.json").read_text(encoding="utf-8"))[
+    "classes"
+]
 # Source: AWS Glue developer guide, "Configuring AWS Glue interactive sessions for Jupyter"; those used here.
 MAGICS = {
-    *("glue_version", "worker_type", "number_of_workers", "idle_timeout", "additional_python_modules"),
+    *(
+        "glue_version",
+        "worker_type",
+        "number_of_workers",
+        "idle_timeout",
+        "additional_python_modules",
+    ),
     *("configure", "matplot"),
 }
 NUMBERS = {"bigint": "long", "int": "long", "decimal(10,2)": "double", "decimal(14,2)": "double"}
@@ -49,7 +57,9 @@ def as_make_cols_gives(lake: Lake, file: Path) -> DataFrame:
     rows = lake.spark.read.csv(str(file), header=True)
     for column in model.load("sales_records").columns:
         (header,) = [
-            name for name in rows.columns if headers.normalized_header(name) == headers.normalized_header(column.name)
+            name
+            for name in rows.columns
+            if headers.normalized_header(name) == headers.normalized_header(column.name)
         ]
         rows = rows.withColumnRenamed(header, column.name)
         if column.type in NUMBERS:
@@ -57,7 +67,9 @@ def as_make_cols_gives(lake: Lake, file: Path) -> DataFrame:
             value = F.expr(f"try_cast(trim({column.name}) AS {kind})")
             text = F.when(value.isNull(), F.col(column.name))
             if rows.where(text.isNotNull()).limit(1).count():
-                rows = rows.withColumns({f"{column.name}_{kind}": value, f"{column.name}_string": text})
+                rows = rows.withColumns(
+                    {f"{column.name}_{kind}": value, f"{column.name}_string": text}
+                )
                 rows = rows.drop(column.name)
     return rows
 
@@ -69,7 +81,9 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     for zone in ("processed", "curated"):
         spark.sql(f"CREATE NAMESPACE glue_catalog.slipway_{environment}_{zone}")
     folder = tmp_path_factory.mktemp("lake")
-    return Lake(spark=spark, folder=folder, environment=environment, contract=model.load("sales_records"))
+    return Lake(
+        spark=spark, folder=folder, environment=environment, contract=model.load("sales_records")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -90,19 +104,27 @@ def ran(lake: Lake) -> dict[str, Any]:
     return left
 
 
-def test_texts_among_numbers_are_those_that_the_pipeline_refused(ran: dict[str, Any], lake: Lake) -> None:
+def test_texts_among_numbers_are_those_that_the_pipeline_refused(
+    ran: dict[str, Any], lake: Lake
+) -> None:
     found = {(row["column"], row["text"]): row["records"] for row in ran["texts"].collect()}
     assert found
     compared = {row["column"]: (row["in_raw"], row["refused"]) for row in ran["compared"].collect()}
-    of_numbers = {name: counts for name, counts in compared.items() if name in {column for column, _ in found}}
+    of_numbers = {
+        name: counts for name, counts in compared.items() if name in {column for column, _ in found}
+    }
     assert {column for column, _ in found} == set(of_numbers)
     assert all(in_raw == refused > 0 for in_raw, refused in of_numbers.values())
-    refused_text = " ".join(row.raw_text for row in lake.tables.read(lake.quarantine).select("raw_text").collect())
+    refused_text = " ".join(
+        row.raw_text for row in lake.tables.read(lake.quarantine).select("raw_text").collect()
+    )
     assert [text for _, text in found if text.strip() not in refused_text] == []
 
 
 def test_every_figure_has_marks(ran: dict[str, Any]) -> None:
-    marks = [len(axes.lines) + len(axes.patches) for figure in ran["figures"] for axes in figure.axes]
+    marks = [
+        len(axes.lines) + len(axes.patches) for figure in ran["figures"] for axes in figure.axes
+    ]
     assert len(marks) == 2
     assert min(marks) > 0
 
@@ -118,7 +140,9 @@ def test_columns_without_a_text_are_no_choice(ran: dict[str, Any], lake: Lake) -
 
 
 def test_magics_are_those_of_glue_and_its_version_is_that_of_the_jobs() -> None:
-    lines = [line for source in cells(glue=True) for line in source.splitlines() if line.startswith("%")]
+    lines = [
+        line for source in cells(glue=True) for line in source.splitlines() if line.startswith("%")
+    ]
     assert {line.lstrip("%").split()[0] for line in lines} <= MAGICS
     assert f"%glue_version {GLUE_VERSION}" in lines
 
@@ -141,15 +165,26 @@ def calls() -> Iterator[tuple[str, int, list[str]]]:
             tree = ast.parse(re.sub(r"(?m)^%.*$", "", source))
             for node in ast.walk(tree):
                 if isinstance(node, ast.Call):
-                    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                    name = (
+                        node.func.attr
+                        if isinstance(node.func, ast.Attribute)
+                        else getattr(node.func, "id", "")
+                    )
                     yield name, len(node.args), [keyword.arg or "" for keyword in node.keywords]
 
 
 def test_glue_cells_call_what_awsglue_has() -> None:
-    known = {name: parameters for methods in SURFACE.values() for name, parameters in methods.items()}
+    known = {
+        name: parameters for methods in SURFACE.values() for name, parameters in methods.items()
+    }
     known |= {"GlueContext": known["__init__"], "getOrCreate": []}  # the latter is SparkContext's
     found = list(calls())
-    assert {name for name, _, _ in found} >= {"from_catalog", "resolveChoice", "toDF", "GlueContext"}
+    assert {name for name, _, _ in found} >= {
+        "from_catalog",
+        "resolveChoice",
+        "toDF",
+        "GlueContext",
+    }
     for name, positional, keywords in found:
         assert name in known, name
         assert set(keywords) <= set(known[name]), name

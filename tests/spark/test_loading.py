@@ -13,21 +13,48 @@ from contracts import naming
 from tests.spark.lake import Lake, counts, lines
 
 FIRST, SECOND, THIRD = (f"20240501T10000{n}-0000000{n}" for n in (1, 2, 3))
-ORIGIN = ("_source_sha256", "_source_file", "_source_row", "_received_at", "_run_id", "_contract_version")
+ORIGIN = (
+    "_source_sha256",
+    "_source_file",
+    "_source_row",
+    "_received_at",
+    "_run_id",
+    "_contract_version",
+)
 CONTENT = ("order_id", "order_date", "status", "quantity", "amount", "note")
 
 BROKEN = [
     ("abc,1/2/2024,open,1,1.00,a", "order_id.type", "order_id: 'abc' is not a whole number"),
-    (",1/2/2024,open,1,1.00,a", "order_id.required", "order_id: no value, but the contract requires one"),
+    (
+        ",1/2/2024,open,1,1.00,a",
+        "order_id.required",
+        "order_id: no value, but the contract requires one",
+    ),
     ("0,1/2/2024,open,1,1.00,a", "order_id.minimum", "order_id: '0' is below the minimum 1"),
-    ("1,2/30/2024,open,1,1.00,a", "order_date.type", "order_date: '2/30/2024' is not a date written M/d/yyyy"),
-    ("1,1/2/1999,open,1,1.00,a", "order_date.minimum", "order_date: '1/2/1999' is below the minimum 2000-01-01"),
+    (
+        "1,2/30/2024,open,1,1.00,a",
+        "order_date.type",
+        "order_date: '2/30/2024' is not a date written M/d/yyyy",
+    ),
+    (
+        "1,1/2/1999,open,1,1.00,a",
+        "order_date.minimum",
+        "order_date: '1/2/1999' is below the minimum 2000-01-01",
+    ),
     ("1,1/2/2024,sent,1,1.00,a", "status.allowed", "status: 'sent' is not one of open, paid"),
     ("1,1/2/2024,open,101,1.00,a", "quantity.maximum", "quantity: '101' is above the maximum 100"),
     ("1,1/2/2024,open,1,1.005,a", "amount.type", "amount: '1.005' has more than 2 decimals"),
     ("1,1/2/2024,open,1,1.00,a;b", "note.pattern", r'note: \'a;b\' does not match [A-Za-z ,."\n]*'),
-    ("1,1/2/2024,open,1,1.00," + "a" * 31, "note.max_length", f"note: '{'a' * 31}' has more than 30 characters"),
-    ("1,1/2/2024,paid,1,0.00,a", "paid_is_positive", "A paid order has an amount; found status 'paid', amount '0.00'"),
+    (
+        "1,1/2/2024,open,1,1.00," + "a" * 31,
+        "note.max_length",
+        f"note: '{'a' * 31}' has more than 30 characters",
+    ),
+    (
+        "1,1/2/2024,paid,1,0.00,a",
+        "paid_is_positive",
+        "A paid order has an amount; found status 'paid', amount '0.00'",
+    ),
     ("1,1/2/2024,open,1,1.00", "row.field_count", "row: 5 fields where the header has 6"),
 ]
 
@@ -42,13 +69,17 @@ def lake(lake: Lake) -> Lake:
 def tables_as_published(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
     """Everything a reader can see, but for which run wrote it."""
     return {
-        table.name: lake.rows(table, *(column.name for column in table.columns if column.name != "_run_id"))
+        table.name: lake.rows(
+            table, *(column.name for column in table.columns if column.name != "_run_id")
+        )
         for table in (lake.processed, lake.quarantine)
     }
 
 
 def test_every_way_to_break_a_row_gives_its_rule_its_reason_and_its_place(lake: Lake) -> None:
-    result = lake.run(lake.put(lines("7,1/2/2024,paid,1,5.00,fine", *(row for row, _, _ in BROKEN))), run_id=FIRST)
+    result = lake.run(
+        lake.put(lines("7,1/2/2024,paid,1,5.00,fine", *(row for row, _, _ in BROKEN))), run_id=FIRST
+    )
     found = lake.rows(lake.quarantine, "_source_row", "rule_ids", "reasons", "raw_text")
     assert found == [
         (number, [rule], [reason.replace("\\'", "'").replace("\\n", "\n")], row)
@@ -65,7 +96,11 @@ def test_a_row_that_breaks_several_rules_names_each_once_and_in_order(lake: Lake
 
 
 def test_a_loaded_row_has_typed_values_and_says_where_it_came_from(lake: Lake) -> None:
-    file = lake.put(lines(' 7 ,1/2/2024,open,,-1.5,"a, ""b""\nc"', "8,02/29/2024,paid, 3 ,10,"), "may.csv", minute=7)
+    file = lake.put(
+        lines(' 7 ,1/2/2024,open,,-1.5,"a, ""b""\nc"', "8,02/29/2024,paid, 3 ,10,"),
+        "may.csv",
+        minute=7,
+    )
     lake.run(file, run_id=FIRST)
     origin = (file["sha256"], "may.csv", datetime(2024, 5, 1, 10, 7, 0, 1), FIRST, "1.0.0")
     columns = (*CONTENT, "_source_row", *(name for name in ORIGIN if name != "_source_row"))
@@ -77,15 +112,22 @@ def test_a_loaded_row_has_typed_values_and_says_where_it_came_from(lake: Lake) -
 
 def test_rows_and_money_of_each_file_are_accounted_for(lake: Lake) -> None:
     first = lake.put(
-        lines("1,1/2/2024,open,1,10.00,a", "2,1/2/2024,open,1,20.00,a", "x,1/2/2024,open,1,5.55,a"), "1.csv", 1
+        lines("1,1/2/2024,open,1,10.00,a", "2,1/2/2024,open,1,20.00,a", "x,1/2/2024,open,1,5.55,a"),
+        "1.csv",
+        1,
     )
     second = lake.put(
-        lines("2,1/2/2024,open,1,21.00,a", "3,1/2/2024,open,1,oops,a", "4,2/2/2024,open,1,40.00,a"), "2.csv", 2
+        lines("2,1/2/2024,open,1,21.00,a", "3,1/2/2024,open,1,oops,a", "4,2/2/2024,open,1,40.00,a"),
+        "2.csv",
+        2,
     )
     empty = lake.put(lines(), "3.csv", 3)
     result = lake.run(first, second, empty, run_id=FIRST)
     assert counts(result) == [(3, 1, 1, 1), (3, 2, 1, 0), (0, 0, 0, 0)]
-    assert [{name: money["amount"] for name, money in file["totals"].items()} for file in result["files"]] == [
+    assert [
+        {name: money["amount"] for name, money in file["totals"].items()}
+        for file in result["files"]
+    ] == [
         {"read": "35.55", "loaded": "10.00", "quarantined": "5.55", "deduplicated": "20.00"},
         {"read": "61.00", "loaded": "61.00", "quarantined": "0.00", "deduplicated": "0.00"},
         {"read": "0.00", "loaded": "0.00", "quarantined": "0.00", "deduplicated": "0.00"},
@@ -96,14 +138,24 @@ def test_rows_and_money_of_each_file_are_accounted_for(lake: Lake) -> None:
     assert {name: result[name] for name in ("mode", "table_rules", "schema_changes", "quarantine_resolved")} == {
         "mode": "load", "table_rules": [], "schema_changes": [], "quarantine_resolved": 0,
     }  # fmt: skip
-    assert [amount for (amount,) in lake.rows(lake.processed, "amount")] == [Decimal(10), Decimal(21), Decimal(40)]
+    assert [amount for (amount,) in lake.rows(lake.processed, "amount")] == [
+        Decimal(10),
+        Decimal(21),
+        Decimal(40),
+    ]
     name = f"glue_catalog.{lake.processed.database}.{lake.processed.name}"
-    assert lake.spark.sql(f"SELECT count(*) FROM {name}.files").collect()[0][0] == 2  # one file per month
+    assert (
+        lake.spark.sql(f"SELECT count(*) FROM {name}.files").collect()[0][0] == 2
+    )  # one file per month
 
 
 def test_warnings_are_counted_and_loaded_and_a_halting_rule_is_reported(lake: Lake) -> None:
     result = lake.load(
-        lake.put(lines("1,1/2/2024,open,,1.00,a", "2,1/2/2024,open,0,1.00,a", "3,1/2/2024,open,1,900001,a"))
+        lake.put(
+            lines(
+                "1,1/2/2024,open,,1.00,a", "2,1/2/2024,open,0,1.00,a", "3,1/2/2024,open,1,900001,a"
+            )
+        )
     )
     assert counts(result) == [(3, 2, 1, 0)]
     assert result["warnings_by_rule"] == {"has_quantity": 2}
@@ -112,10 +164,19 @@ def test_warnings_are_counted_and_loaded_and_a_halting_rule_is_reported(lake: La
 
 
 def test_the_newest_row_with_a_key_wins_in_the_batch_and_against_the_table(lake: Lake) -> None:
-    lake.run(lake.put(lines("1,1/2/2024,open,1,1.00,table", "2,1/2/2024,open,1,2.00,table"), "1.csv", 5), run_id=FIRST)
-    older = lake.put(lines("1,1/2/2024,open,1,9.00,older", "3,1/2/2024,open,1,3.00,older"), "2.csv", 4)
+    lake.run(
+        lake.put(lines("1,1/2/2024,open,1,1.00,table", "2,1/2/2024,open,1,2.00,table"), "1.csv", 5),
+        run_id=FIRST,
+    )
+    older = lake.put(
+        lines("1,1/2/2024,open,1,9.00,older", "3,1/2/2024,open,1,3.00,older"), "2.csv", 4
+    )
     newer = lake.put(
-        lines("2,1/2/2024,paid,1,7.00,first", "2,1/2/2024,paid,1,8.00,last", "2,,paid,1,9.00,broken"), "3.csv", 6
+        lines(
+            "2,1/2/2024,paid,1,7.00,first", "2,1/2/2024,paid,1,8.00,last", "2,,paid,1,9.00,broken"
+        ),
+        "3.csv",
+        6,
     )
     result = lake.run(older, newer, run_id=SECOND)
     assert counts(result) == [(2, 1, 0, 1), (3, 1, 1, 1)]
@@ -127,9 +188,18 @@ def test_the_newest_row_with_a_key_wins_in_the_batch_and_against_the_table(lake:
 
 
 def test_repeating_a_batch_gives_the_same_counts_and_changes_nothing(lake: Lake) -> None:
-    lake.run(lake.put(lines("1,1/2/2024,open,1,1.00,a", "2,1/2/2024,open,1,1.00,a"), "0.csv", 0), run_id=THIRD)
+    lake.run(
+        lake.put(lines("1,1/2/2024,open,1,1.00,a", "2,1/2/2024,open,1,1.00,a"), "0.csv", 0),
+        run_id=THIRD,
+    )
     files = [
-        lake.put(lines("1,3/2/2024,open,1,2.00,b", "x,1/2/2024,open,1,1.00,a", "5,1/2/2024,open,,1.00,a"), "1.csv", 1),
+        lake.put(
+            lines(
+                "1,3/2/2024,open,1,2.00,b", "x,1/2/2024,open,1,1.00,a", "5,1/2/2024,open,,1.00,a"
+            ),
+            "1.csv",
+            1,
+        ),
         lake.put(lines("5,1/2/2024,paid,1,3.00,b", "6,1/2/2024,paid,1,4.00,b"), "2.csv", 2),
     ]
     first = lake.run(*files, run_id=FIRST)
@@ -138,7 +208,13 @@ def test_repeating_a_batch_gives_the_same_counts_and_changes_nothing(lake: Lake)
     for run_id in (FIRST, SECOND):
         again = lake.run(*files, run_id=run_id)
         assert tables_as_published(lake) == before
-        for part in ("files", "observed", "quarantine_by_rule", "warnings_by_rule", "touched_dates"):
+        for part in (
+            "files",
+            "observed",
+            "quarantine_by_rule",
+            "warnings_by_rule",
+            "touched_dates",
+        ):
             assert again[part] == first[part]
 
 

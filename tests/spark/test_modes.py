@@ -35,7 +35,9 @@ def lake(lake: Lake) -> Lake:
 def published(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
     """Everything a reader can see, but for which run wrote it."""
     return {
-        table.name: lake.rows(table, *(column.name for column in table.columns if column.name != "_run_id"))
+        table.name: lake.rows(
+            table, *(column.name for column in table.columns if column.name != "_run_id")
+        )
         for table in (lake.processed, lake.quarantine)
     }
 
@@ -43,9 +45,12 @@ def published(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
 def is_reconciled(result: dict[str, Any]) -> bool:
     """The gate's equation, in rows and money."""
     parts = ("loaded", "quarantined", "deduplicated")
-    rows = all(file["rows_read"] == sum(file[f"rows_{part}"] for part in parts) for file in result["files"])
+    rows = all(
+        file["rows_read"] == sum(file[f"rows_{part}"] for part in parts) for file in result["files"]
+    )
     money = all(
-        Decimal(file["totals"]["read"]["amount"]) == sum(Decimal(file["totals"][part]["amount"]) for part in parts)
+        Decimal(file["totals"]["read"]["amount"])
+        == sum(Decimal(file["totals"][part]["amount"]) for part in parts)
         for file in result["files"]
     )
     return rows and money
@@ -57,14 +62,21 @@ def two_files(lake: Lake) -> list[dict[str, Any]]:
     return [lake.put(lines(*first), "1.csv", 1), lake.put(lines(*second), "2.csv", 2)]
 
 
-def test_a_backfill_gives_the_tables_that_the_contract_would_have_given_from_the_start(lake: Lake) -> None:
+def test_a_backfill_gives_the_tables_that_the_contract_would_have_given_from_the_start(
+    lake: Lake,
+) -> None:
     files = two_files(lake)
     for file, run_id in zip(files, RUNS, strict=False):
         lake.run(file, run_id=run_id)
     lake.contract = mended(OLD)
     partial = lake.run(files[0], run_id=RUNS[2], mode="backfill")
     assert counts(partial) == [(3, 2, 0, 1)]  # order 1 loses against the newer file, which stays
-    assert lake.rows(lake.processed, "order_id", "_run_id") == [(1, RUNS[1]), (2, RUNS[2]), (3, RUNS[2]), (4, RUNS[1])]
+    assert lake.rows(lake.processed, "order_id", "_run_id") == [
+        (1, RUNS[1]),
+        (2, RUNS[2]),
+        (3, RUNS[2]),
+        (4, RUNS[1]),
+    ]
     whole = lake.run(*files, run_id=RUNS[3], mode="backfill")
     assert counts(whole) == [(3, 2, 0, 1), (3, 1, 2, 0)]
     assert is_reconciled(partial)
@@ -72,7 +84,9 @@ def test_a_backfill_gives_the_tables_that_the_contract_would_have_given_from_the
     assert whole["mode"] == "backfill"
 
     fresh = replace(lake, environment=f"{lake.environment}fresh", results={})
-    lake.spark.sql(f"CREATE NAMESPACE glue_catalog.{naming.database(fresh.environment, 'processed')}")
+    lake.spark.sql(
+        f"CREATE NAMESPACE glue_catalog.{naming.database(fresh.environment, 'processed')}"
+    )
     fresh.run(*files, run_id=RUNS[4])
     assert published(lake) == published(fresh)
 
@@ -109,8 +123,15 @@ def test_a_row_that_a_replay_lets_in_replaces_an_older_one_that_stands(lake: Lak
     assert lake.rows(lake.processed, "order_id", "amount") == [(1, Decimal("2.00"))]
 
 
-def test_corrected_records_resolve_their_origin_which_no_later_run_loads_beside_them(lake: Lake) -> None:
-    rows = ("1,1/2/2024,open,1,1.00,a", "2,1/2/2024,sent,1,2.00,a", "3,,open,1,3.00,a", "4,,open,1,4.00,a")
+def test_corrected_records_resolve_their_origin_which_no_later_run_loads_beside_them(
+    lake: Lake,
+) -> None:
+    rows = (
+        "1,1/2/2024,open,1,1.00,a",
+        "2,1/2/2024,sent,1,2.00,a",
+        "3,,open,1,3.00,a",
+        "4,,open,1,4.00,a",
+    )
     origin = lake.put(lines(*rows), "1.csv", 1)
     lake.run(origin, run_id=RUNS[0])
     corrected = lake.put(
@@ -128,7 +149,9 @@ def test_corrected_records_resolve_their_origin_which_no_later_run_loads_beside_
     moments = {str(moment) for (moment,) in lake.rows(lake.quarantine, "resolved_at") if moment}
     assert moments == {"2024-05-01 10:00:02"}
 
-    lake.contract = mended(OLD)  # under which record 2 of the origin would be loaded beside its correction
+    lake.contract = mended(
+        OLD
+    )  # under which record 2 of the origin would be loaded beside its correction
     for run_id, mode in ((RUNS[3], "replay"), (RUNS[4], "backfill")):
         again = lake.run(origin, run_id=run_id, mode=mode)
         assert counts(again) == [(4, 1, 3, 0)]
@@ -138,5 +161,7 @@ def test_corrected_records_resolve_their_origin_which_no_later_run_loads_beside_
 
 
 def test_a_mode_that_no_job_knows_is_refused(lake: Lake) -> None:
-    with pytest.raises(PermanentError, match="mode is 'erasure', expected one of load, backfill, replay"):
+    with pytest.raises(
+        PermanentError, match="mode is 'erasure', expected one of load, backfill, replay"
+    ):
         lake.load(mode="erasure")

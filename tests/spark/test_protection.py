@@ -62,12 +62,18 @@ def people(lake: Lake) -> Lake:
 
 
 @pytest.mark.parametrize("key", [b"k" * 32, b"k" * 64, b"k" * 65, bytes(range(256))])
-def test_a_token_made_by_spark_is_the_token_made_by_python_and_null_stays_null(spark: SparkSession, key: bytes) -> None:
+def test_a_token_made_by_spark_is_the_token_made_by_python_and_null_stays_null(
+    spark: SparkSession, key: bytes
+) -> None:
     texts = ["anna@example.com", "Ærøskøbing 東京 🎈", "'; DROP", None]
     frame = spark.createDataFrame([(text,) for text in texts], "text string")
     pads = spark.createDataFrame([protection.pads(key)], protection.PADS_SCHEMA)
-    found = frame.crossJoin(pads).select("text", protection.token(F.col("text")), protection.masked(F.col("text")))
-    expected = {text: (personal_data.token(key, text), personal_data.masked(text)) for text in texts if text}
+    found = frame.crossJoin(pads).select(
+        "text", protection.token(F.col("text")), protection.masked(F.col("text"))
+    )
+    expected = {
+        text: (personal_data.token(key, text), personal_data.masked(text)) for text in texts if text
+    }
     assert {row[0]: (row[1], row[2]) for row in found.collect()} == {None: (None, None), **expected}
 
 
@@ -95,10 +101,14 @@ def test_tables_hold_tokens_and_masks_and_the_newest_row_of_a_token_wins(people:
         [(token(ANNA), born, None, 4), (token(BERT), None, None, 2)]
     )
     assert "card" not in people.tables.read(people.processed).columns
-    by_month = people.rows(people.curated("orders_by_month"), "status")  # the model's SQL sees what is stored
+    by_month = people.rows(
+        people.curated("orders_by_month"), "status"
+    )  # the model's SQL sees what is stored
     assert by_month == sorted([(token(ANNA),), (token(BERT),)])
 
-    newer = people.put(lines(f"1,{BERT},1/2/1990,+45 1,1234,1/2/2024,paid,3.00", header=HEADER), "2.csv", 1)
+    newer = people.put(
+        lines(f"1,{BERT},1/2/1990,+45 1,1234,1/2/2024,paid,3.00", header=HEADER), "2.csv", 1
+    )
     assert counts(people.run(newer, run_id=SECOND)) == [(1, 1, 0, 0)]
     assert people.rows(people.processed, *columns) == sorted(
         [(token(ANNA), born, None, 4), (token(BERT), born, "+***", 3)]
@@ -108,7 +118,8 @@ def test_tables_hold_tokens_and_masks_and_the_newest_row_of_a_token_wins(people:
 def unprotected(*names: str) -> Contract:
     """The version before, which kept these columns as they came and knew no data subject."""
     plain = (
-        replace(column, pii=None, data_subject=False) if column.name in names else column for column in PEOPLE.columns
+        replace(column, pii=None, data_subject=False) if column.name in names else column
+        for column in PEOPLE.columns
     )
     return replace(PEOPLE, version="0.9.0", columns=tuple(plain))
 
@@ -116,17 +127,25 @@ def unprotected(*names: str) -> Contract:
 def protections(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """Rule, action, status and what was measured, of each check of protection."""
     names = ("rule_id", "action", "status", "measured")
-    return [tuple(rule[name] for name in names) for rule in result["table_rules"] if rule["kind"] == "protection"]
+    return [
+        tuple(rule[name] for name in names)
+        for rule in result["table_rules"]
+        if rule["kind"] == "protection"
+    ]
 
 
-def test_rows_from_before_a_column_was_protected_are_told_until_a_backfill_has_made_them_anew(people: Lake) -> None:
+def test_rows_from_before_a_column_was_protected_are_told_until_a_backfill_has_made_them_anew(
+    people: Lake,
+) -> None:
     people.contract = unprotected("phone")
     old = people.put(lines(f"1,{ANNA},,+45 1,1234,1/2/2024,open,1.00", header=HEADER), "1.csv")
     assert protections(people.run(old, run_id=FIRST)) == []
     people.contract = PEOPLE
     new = people.put(lines(f"2,{BERT},,+45 2,1234,1/2/2024,open,2.00", header=HEADER), "2.csv", 1)
     left = "1 of 2 rows hold phone in the form of an earlier contract"
-    assert protections(people.run(new, run_id=SECOND)) == [("phone.protection", "warn", "failed", left)]
+    assert protections(people.run(new, run_id=SECOND)) == [
+        ("phone.protection", "warn", "failed", left)
+    ]
     assert ("phone.protection", "table", "failed", 2, 1) in people.rows(
         people.quality, "rule_id", "scope", "status", "rows_checked", "rows_failed"
     )
@@ -135,7 +154,9 @@ def test_rows_from_before_a_column_was_protected_are_told_until_a_backfill_has_m
     assert people.rows(people.processed, "phone") == [("+***",), ("+***",)]
 
 
-def test_a_key_in_two_forms_halts_for_its_rows_could_not_be_told_to_be_the_same(people: Lake) -> None:
+def test_a_key_in_two_forms_halts_for_its_rows_could_not_be_told_to_be_the_same(
+    people: Lake,
+) -> None:
     people.contract, people.erased = unprotected("customer"), ()
     old = people.put(lines(f"1,{OPEN},,,1234,1/2/2024,open,1.00", header=HEADER), "1.csv")
     people.run(old, run_id=FIRST)
@@ -151,7 +172,9 @@ def test_a_version_keeps_meaning_what_it_meant(people: Lake) -> None:
     people.run(file, run_id=FIRST)
     before = people.tables.properties(people.processed)
     people.contract = PEOPLE
-    with pytest.raises(ContractInvalid, match=r"rows of one version must be alike: give the contract a new version"):
+    with pytest.raises(
+        ContractInvalid, match=r"rows of one version must be alike: give the contract a new version"
+    ):
         people.load(file, run_id=SECOND)
     assert people.tables.properties(people.processed) == before
 
@@ -183,15 +206,25 @@ def test_nothing_that_people_can_read_shows_personal_data_or_the_key(
     people: Lake, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rows = [record for record, *_ in REFUSED]
-    result = people.load(people.put(lines(*rows, f"7,{BERT},1/2/1990,+45 1,1234,1/2/2024,open,1.00", header=HEADER)))
+    result = people.load(
+        people.put(lines(*rows, f"7,{BERT},1/2/1990,+45 1,1234,1/2/2024,open,1.00", header=HEADER))
+    )
     found = people.rows(
-        people.quarantine, "_source_row", "rule_ids", "reasons", "raw_text", "_subject", branch=result["branch"]
+        people.quarantine,
+        "_source_row",
+        "rule_ids",
+        "reasons",
+        "raw_text",
+        "_subject",
+        branch=result["branch"],
     )
     assert found == [(number, *shown) for number, (_, *shown) in enumerate(REFUSED, start=1)]
     assert counts(result) == [(6, 1, 5, 0)]
     assert [file["rows_erased"] for file in result["files"]] == [1]
 
-    staged = people.spark.read.parquet(str(people.folder / "runs" / "20240501T100000-00000001" / "staged"))
+    staged = people.spark.read.parquet(
+        str(people.folder / "runs" / "20240501T100000-00000001" / "staged")
+    )
     printed, logged = "".join(capfd.readouterr()), event_logs(people.spark)
     public = f"{staged.collect()} {people.rows(people.quality, 'measured', 'expected')} {result} {printed} {logged}"
     private = [ANNA, BERT, GONE, "1990-01-02", "+45 1", "no card"]

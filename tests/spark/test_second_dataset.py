@@ -27,9 +27,13 @@ def visits() -> model.Contract:
     return model.from_json(compiled["visits"], origin="visits")
 
 
-def test_a_contract_and_its_sql_are_all_that_a_second_dataset_needs(lake: Lake, visits: model.Contract) -> None:
+def test_a_contract_and_its_sql_are_all_that_a_second_dataset_needs(
+    lake: Lake, visits: model.Contract
+) -> None:
     lake.contract = visits
-    delivered = lake.put(VISITS.encode(), "visits.csv") | {"header": VISITS.splitlines()[0].split(";")}
+    delivered = lake.put(VISITS.encode(), "visits.csv") | {
+        "header": VISITS.splitlines()[0].split(";")
+    }
     result = lake.run(delivered)
     (file,) = result["files"]
     assert (file["rows_read"], file["rows_loaded"], file["rows_quarantined"]) == (4, 3, 1)

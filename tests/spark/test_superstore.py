@@ -62,10 +62,14 @@ def joined(files: list[MonthFile], folder: Path) -> tuple[Path, Path]:
 def everything(store: Lake) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of processed and curated, without which run wrote it."""
     found = {
-        curated.name: store.rows(store.curated(curated.name), *(column.name for column in curated.columns))
+        curated.name: store.rows(
+            store.curated(curated.name), *(column.name for column in curated.columns)
+        )
         for curated in CONTRACT.curated
     }
-    found["processed"] = store.rows(store.processed, *(column.name for column in CONTRACT.stored_columns))
+    found["processed"] = store.rows(
+        store.processed, *(column.name for column in CONTRACT.stored_columns)
+    )
     return found
 
 
@@ -76,19 +80,30 @@ def by_duckdb(store: Lake) -> list[tuple[Any, ...]]:
     with duckdb.connect() as connection:
         connection.execute(f"CREATE SCHEMA {view.database}")
         connection.register("published", table)
-        connection.execute(f"CREATE VIEW {view.database}.superstore_customers_by_month AS FROM published")
+        connection.execute(
+            f"CREATE VIEW {view.database}.superstore_customers_by_month AS FROM published"
+        )
         answer = connection.execute(view.sql)
         types = [(str(name), str(kind).lower()) for name, kind, *_ in answer.description or ()]
         expected = {"string": "varchar", "int": "integer"}
-        assert types == [(column.name, expected.get(column.type, column.type)) for column in view.columns]
+        assert types == [
+            (column.name, expected.get(column.type, column.type)) for column in view.columns
+        ]
         return sorted(answer.fetchall())
 
 
-def knows_nobody(store: Lake, published: dict[str, list[tuple[Any, ...]]], files: list[MonthFile]) -> None:
+def knows_nobody(
+    store: Lake, published: dict[str, list[tuple[Any, ...]]], files: list[MonthFile]
+) -> None:
     """The tables hold tokens and first letters, and no postal code."""
-    people = {(one["Customer ID"], one["Customer Name"]) for one in superstore_figures.records([files[0].path])}
+    people = {
+        (one["Customer ID"], one["Customer Name"])
+        for one in superstore_figures.records([files[0].path])
+    }
     held = {value for rows in published.values() for row in rows for value in row}
-    assert {token(number) for number, _ in people} | {f"{name[:1]}***" for _, name in people} <= held
+    assert {token(number) for number, _ in people} | {
+        f"{name[:1]}***" for _, name in people
+    } <= held
     assert not {text for person in people for text in person} & held
     assert "postal_code" not in store.tables.read(store.processed).columns
 
@@ -108,7 +123,11 @@ def test_superstore_is_loaded_exactly_without_names_and_a_rerun_changes_nothing(
     assert sum(row[-4] for row in published["processed"]) == sales
     assert sum(row[-1] for row in published["processed"]) == profit
     assert (len(lines), sales) == (519, Decimal("160484.4323"))
-    warned = {rule["rule_id"]: rule["rows_failed"] for rule in result["row_rules"] if rule["action"] == "warn"}
+    warned = {
+        rule["rule_id"]: rule["rows_failed"]
+        for rule in result["row_rules"]
+        if rule["action"] == "warn"
+    }
     assert warned == {"sold_above_cost": 103}
 
     expected = superstore_figures.curated(lines)
@@ -117,7 +136,10 @@ def test_superstore_is_loaded_exactly_without_names_and_a_rerun_changes_nothing(
     knows_nobody(store, published, files)
 
     rerun = store.run(*batch, run_id=SECOND)
-    assert [(read, refused) for read, _, refused, _ in counts(rerun)] == [(half, 0), (len(lines) - half, 0)]
+    assert [(read, refused) for read, _, refused, _ in counts(rerun)] == [
+        (half, 0),
+        (len(lines) - half, 0),
+    ]
     assert everything(store) == published
 
 
@@ -138,7 +160,9 @@ def test_each_rule_refuses_its_row_and_shows_no_personal_data(store: Lake, tmp_p
         record.update(changes)
     (changed,) = superstore.write_months(tmp_path / "changed", found)
     result = store.load(store.put(changed.path.read_bytes()))
-    rows = store.rows(store.quarantine, "_source_row", "rule_ids", "reasons", "raw_text", branch=result["branch"])
+    rows = store.rows(
+        store.quarantine, "_source_row", "rule_ids", "reasons", "raw_text", branch=result["branch"]
+    )
     assert [rules for _, rules, *_ in rows] == [[rule] for rule in REFUSED]
     shown = repr(rows)
     for record in found[: len(REFUSED)]:

@@ -37,15 +37,23 @@ def outcomes(result: dict[str, Any]) -> list[tuple[str, str]]:
     return [(found["status"], found["measured"]) for found in result["table_rules"]]
 
 
-def test_each_kind_judges_the_table_as_it_would_be_published_and_its_history_is_kept(ruled: Lake) -> None:
+def test_each_kind_judges_the_table_as_it_would_be_published_and_its_history_is_kept(
+    ruled: Lake,
+) -> None:
     statuses = f"glue_catalog.{ruled.processed.database}.statuses"
-    first = ruled.put(lines("1,4/30/2024,open,,1.00,a", "2,4/29/2024,sold,1,1.00,a", "x,,open,1,1.00,b"), "1.csv", 1)
+    first = ruled.put(
+        lines("1,4/30/2024,open,,1.00,a", "2,4/29/2024,sold,1,1.00,a", "x,,open,1,1.00,b"),
+        "1.csv",
+        1,
+    )
     alone = ruled.run(first, run_id=FIRST)
     assert outcomes(alone)[3] == ("unproven", "there is no table of statuses yet")
 
     ruled.spark.sql(f"CREATE TABLE {statuses} USING iceberg AS SELECT 'open' AS code")
     second = ruled.put(
-        lines("3,5/1/2024,paid,1,1.00,c", "4,1/2/2024,open,1,1.00,", "1,4/30/2024,open,1,1.00,a"), "2.csv", 2
+        lines("3,5/1/2024,paid,1,1.00,c", "4,1/2/2024,open,1,1.00,", "1,4/30/2024,open,1,1.00,a"),
+        "2.csv",
+        2,
     )
     result = ruled.load(second, run_id=SECOND)
     assert result["table_rules"][0] == {
@@ -71,15 +79,27 @@ def test_each_kind_judges_the_table_as_it_would_be_published_and_its_history_is_
 
 def test_rows_that_a_rule_could_not_judge_do_not_count_as_checked(ruled: Lake) -> None:
     ruled.contract = replace(ruled.contract, table_rules=())
-    rows = ("1,1/2/2024,paid,,oops,a", "2,1/2/2024,paid,,0.00,a", "3,1/2/2024,open", "4,1/2/2024,sent,101,1.00,a")
+    rows = (
+        "1,1/2/2024,paid,,oops,a",
+        "2,1/2/2024,paid,,0.00,a",
+        "3,1/2/2024,open",
+        "4,1/2/2024,sent,101,1.00,a",
+    )
     result = ruled.load(ruled.put(lines(*rows)), run_id=THIRD)
-    found = {rule["rule_id"]: (rule["rows_checked"], rule["rows_failed"]) for rule in result["row_rules"]}
-    assert {name: found[name] for name in ("row.field_count", "amount.type", "order_id.minimum")} == {
+    found = {
+        rule["rule_id"]: (rule["rows_checked"], rule["rows_failed"]) for rule in result["row_rules"]
+    }
+    assert {
+        name: found[name] for name in ("row.field_count", "amount.type", "order_id.minimum")
+    } == {
         "row.field_count": (4, 1),
         "amount.type": (3, 1),
         "order_id.minimum": (3, 0),
     }
-    assert found["paid_is_positive"] == (2, 1)  # neither the damaged record nor the one without an amount
+    assert found["paid_is_positive"] == (
+        2,
+        1,
+    )  # neither the damaged record nor the one without an amount
     assert found["has_quantity"] == (3, 2)
     empty = ruled.load(ruled.put(lines()), run_id=THIRD)
     assert {rule["rows_checked"] for rule in empty["row_rules"]} == {0}
@@ -115,8 +135,15 @@ def test_row_count_and_freshness_are_answered_without_reading_rows(
         (0, 0, 9, "unproven"),
     ],
 )
-def test_limits_of_a_row_count_are_inclusive(rows: int, minimum: int | None, maximum: int | None, status: str) -> None:
-    assert table_checks.row_count(rule("row_count", minimum=minimum, maximum=maximum), Row(rows=rows)).status == status
+def test_limits_of_a_row_count_are_inclusive(
+    rows: int, minimum: int | None, maximum: int | None, status: str
+) -> None:
+    assert (
+        table_checks.row_count(
+            rule("row_count", minimum=minimum, maximum=maximum), Row(rows=rows)
+        ).status
+        == status
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,6 +156,13 @@ def test_limits_of_a_row_count_are_inclusive(rows: int, minimum: int | None, max
         (date(2024, 5, 9), "passed"),
     ],
 )
-def test_freshness_is_the_age_of_the_greatest_value_when_the_run_began(latest: date, status: str) -> None:
+def test_freshness_is_the_age_of_the_greatest_value_when_the_run_began(
+    latest: date, status: str
+) -> None:
     wanted = rule("freshness", "seen", max_age_hours=24)
-    assert table_checks.freshness(wanted, Row(rows=1, latest_seen=latest, count_seen=1), STARTED).status == status
+    assert (
+        table_checks.freshness(
+            wanted, Row(rows=1, latest_seen=latest, count_seen=1), STARTED
+        ).status
+        == status
+    )

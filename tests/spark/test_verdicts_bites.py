@@ -36,7 +36,11 @@ def texts(result: RuleResult) -> tuple[str, int, int, str, str]:
 
 
 def test_rows_that_lack_what_a_rule_needs_are_not_checked_by_it() -> None:
-    checks = [check("type"), check("limit", "halt", needs=("type", "required")), check("idle", "warn")]
+    checks = [
+        check("type"),
+        check("limit", "halt", needs=("type", "required")),
+        check("idle", "warn"),
+    ]
     verdicts = [Verdict(rule_ids=frozenset({"type"}), rows=3), Verdict(rule_ids=frozenset({"limit", "idle"}), rows=2),
                 Verdict(rule_ids=frozenset({"limit"}), rows=1)]  # fmt: skip
     found = rule_results.of_row_rules(checks, iter(verdicts), 10)
@@ -55,7 +59,10 @@ def test_rows_that_lack_what_a_rule_needs_are_not_checked_by_it() -> None:
 
 
 def test_rows_are_counted_for_each_rule_in_order_of_its_name() -> None:
-    verdicts = [Verdict(rule_ids=frozenset({"b", "a"}), rows=2), Verdict(rule_ids=frozenset({"b"}), rows=3)]
+    verdicts = [
+        Verdict(rule_ids=frozenset({"b", "a"}), rows=2),
+        Verdict(rule_ids=frozenset({"b"}), rows=3),
+    ]
     assert list(rule_results.by_rule(verdicts).items()) == [("a", 2), ("b", 5)]
 
 
@@ -86,7 +93,9 @@ def test_a_result_is_written_with_exactly_these_names() -> None:
         (0, None, 5, ("unproven", 0, 0, "0 rows", "at most 5 rows")),
     ],
 )
-def test_a_row_count_is_within_its_limits(rows: int, minimum: int | None, maximum: int | None, told: Any) -> None:
+def test_a_row_count_is_within_its_limits(
+    rows: int, minimum: int | None, maximum: int | None, told: Any
+) -> None:
     rule = replace(COUNT, minimum=minimum, maximum=maximum)
     assert texts(table_checks.row_count(rule, Row(rows=rows))) == told
 
@@ -95,27 +104,48 @@ def test_a_row_count_is_within_its_limits(rows: int, minimum: int | None, maximu
     ("latest", "status", "measured"),
     [
         (datetime(2026, 11, 19, 12), "passed", "2026-11-19 12:00:00, 24.0 hours before the run"),
-        (datetime(2026, 11, 19, 11, 59, 59), "failed", "2026-11-19 11:59:59, 24.0 hours before the run"),
+        (
+            datetime(2026, 11, 19, 11, 59, 59),
+            "failed",
+            "2026-11-19 11:59:59, 24.0 hours before the run",
+        ),
         (date(2026, 11, 20), "passed", "2026-11-20, 12.0 hours before the run"),
         (date(2026, 11, 19), "failed", "2026-11-19, 36.0 hours before the run"),
     ],
 )
-def test_the_newest_value_is_young_enough_at_the_second(latest: Any, status: str, measured: str) -> None:
+def test_the_newest_value_is_young_enough_at_the_second(
+    latest: Any, status: str, measured: str
+) -> None:
     found = table_checks.freshness(YOUNG, Row(latest_day=latest, count_day=7), NOON)
     assert texts(found) == (status, 7, 0, measured, "at most 24 hours before the run")
 
 
 def test_no_value_at_all_proves_no_freshness() -> None:
     found = table_checks.freshness(YOUNG, Row(latest_day=None, count_day=0), NOON)
-    assert (texts(found), found.holds) == (("unproven", 0, 0, "no value", "at most 24 hours before the run"), False)
+    assert (texts(found), found.holds) == (
+        ("unproven", 0, 0, "no value", "at most 24 hours before the run"),
+        False,
+    )
 
 
 @pytest.mark.parametrize(("failed", "status"), [(0, "passed"), (2, "failed")])
 def test_sharing_rows_and_unknown_values_are_counted(failed: int, status: str) -> None:
     found = Row(rows=9, failed=failed)
-    told = (status, 9, failed, f"{failed} rows share their a, b with another", "no two rows share a, b")
+    told = (
+        status,
+        9,
+        failed,
+        f"{failed} rows share their a, b with another",
+        "no two rows share a, b",
+    )
     assert texts(table_checks.unique(PAIR, found)) == told
-    told = (status, 9, failed, f"{failed} of 9 rows have a day that is not there", "every day is in items.name")
+    told = (
+        status,
+        9,
+        failed,
+        f"{failed} of 9 rows have a day that is not there",
+        "every day is in items.name",
+    )
     assert texts(table_checks.reference(KNOWN, found)) == told
 
 

@@ -77,7 +77,9 @@ class IcebergTables:
     def head(self, table: Table, draft: str | None = None) -> int | None:
         return self._refs(table).get(draft or MAIN)
 
-    def read(self, table: Table, *, draft: str | None = None, version: int | None = None) -> DataFrame:
+    def read(
+        self, table: Table, *, draft: str | None = None, version: int | None = None
+    ) -> DataFrame:
         if version is not None:
             return self._spark.sql(f"SELECT * FROM {_name(table)} VERSION AS OF {version}")
         return self._spark.table(_name(table, draft) if draft else _name(table))
@@ -96,7 +98,16 @@ class IcebergTables:
             f"WHEN MATCHED AND {newer} THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
         )
 
-    def update(self, table: Table, draft: str, rows: DataFrame, *, on: str, when: str, values: dict[str, str]) -> None:
+    def update(
+        self,
+        table: Table,
+        draft: str,
+        rows: DataFrame,
+        *,
+        on: str,
+        when: str,
+        values: dict[str, str],
+    ) -> None:
         view = f"updates_of_{table.name}"
         rows.createOrReplaceTempView(view)
         assignments = ", ".join(f"t.`{name}` = {value}" for name, value in values.items())
@@ -107,11 +118,20 @@ class IcebergTables:
 
     def record(self, table: Table, rows: DataFrame, *, run_id: str) -> None:
         mine = f"run_id = {_text(run_id)}"
-        if self.read(table).where(mine).take(1):  # of an earlier attempt; seldom, so most runs make one commit
+        if (
+            self.read(table).where(mine).take(1)
+        ):  # of an earlier attempt; seldom, so most runs make one commit
             self._spark.sql(f"DELETE FROM {_name(table)} WHERE {mine}")
         self._in_order(table, rows).writeTo(_name(table)).append()
 
-    def replace(self, table: Table, draft: str, rows: DataFrame, condition: Column, properties: dict[str, str]) -> None:
+    def replace(
+        self,
+        table: Table,
+        draft: str,
+        rows: DataFrame,
+        condition: Column,
+        properties: dict[str, str],
+    ) -> None:
         writer = self._in_order(table, rows).writeTo(_name(table, draft))
         for name, value in properties.items():
             writer = writer.option(f"snapshot-property.{name}", value)
@@ -123,7 +143,11 @@ class IcebergTables:
         if since not in known:
             return None
         # A compaction replaces files without changing a row, so what it did is not looked at.
-        steps = [step["snapshot_id"] for step in ancestry[: known.index(since)] if step["operation"] != REWRITTEN]
+        steps = [
+            step["snapshot_id"]
+            for step in ancestry[: known.index(since)]
+            if step["operation"] != REWRITTEN
+        ]
         if not steps:
             return []
         changes = " UNION ALL ".join(
@@ -136,7 +160,9 @@ class IcebergTables:
 
     def last_properties(self, table: Table, marker: str) -> dict[str, str]:
         ancestry = self._ancestry(table, self.head(table))
-        return next((dict(step["summary"]) for step in ancestry if marker in (step["summary"] or {})), {})
+        return next(
+            (dict(step["summary"]) for step in ancestry if marker in (step["summary"] or {})), {}
+        )
 
     def ancestors(self, table: Table) -> list[int]:
         """The published snapshot and those it was built on, newest first, as far back as they are kept."""
@@ -145,7 +171,9 @@ class IcebergTables:
     def properties(self, table: Table) -> dict[str, str]:
         # Not SHOW TBLPROPERTIES: it blacks out what names a token or a URL (spark.redaction.regex), as columns may.
         java: Any = self._spark.sparkContext._jvm
-        loaded = java.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self._spark._jsparkSession, _name(table))
+        loaded = java.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(
+            self._spark._jsparkSession, _name(table)
+        )
         return dict(loaded.properties())
 
     def publish(self, table: Table, draft: str, version: int) -> None:
@@ -164,7 +192,9 @@ class IcebergTables:
         try:
             self._spark.sql(f"CALL {CATALOG}.system.fast_forward('{name}', '{MAIN}', '{draft}')")
         except (Py4JJavaError, PySparkException) as error:
-            if self._is_published(table, version):  # by an attempt that was killed before it dropped the branch
+            if self._is_published(
+                table, version
+            ):  # by an attempt that was killed before it dropped the branch
                 return
             raise RetryableError(
                 f"{_name(table)}: {MAIN} cannot be moved forward to snapshot {version} of branch {draft!r}, most "
@@ -185,7 +215,9 @@ class IcebergTables:
         return found
 
     def _refs(self, table: Table) -> dict[str, int]:
-        rows = self._spark.sql(f"SELECT name, snapshot_id FROM {_name(table)}.refs WHERE type = 'BRANCH'").collect()
+        rows = self._spark.sql(
+            f"SELECT name, snapshot_id FROM {_name(table)}.refs WHERE type = 'BRANCH'"
+        ).collect()
         return {row["name"]: row["snapshot_id"] for row in rows}
 
     def _drop(self, table: Table, draft: str) -> None:
@@ -196,7 +228,10 @@ class IcebergTables:
 
     def _evolve(self, table: Table, *, may_evolve: bool) -> list[str]:
         self._require_partitioning(table)
-        existing = {field.name: field.dataType.simpleString() for field in self._spark.table(_name(table)).schema}
+        existing = {
+            field.name: field.dataType.simpleString()
+            for field in self._spark.table(_name(table)).schema
+        }
         found = evolution.differences(existing, table)
         evolution.require_safe(_name(table), found, may_evolve=may_evolve)
         for column in table.columns:
@@ -207,7 +242,9 @@ class IcebergTables:
         if found:
             names = self._spark.table(_name(table)).columns
             for name, before in evolution.moves(names, table):
-                self._alter(table, f"ALTER COLUMN `{name}` {f'AFTER `{before}`' if before else 'FIRST'}")
+                self._alter(
+                    table, f"ALTER COLUMN `{name}` {f'AFTER `{before}`' if before else 'FIRST'}"
+                )
         return [difference.sentence for difference in found]
 
     def _missing_properties(self, table: Table) -> dict[str, str]:

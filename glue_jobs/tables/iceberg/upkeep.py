@@ -19,7 +19,9 @@ from glue_jobs.tables import TableState
 from glue_jobs.tables.iceberg.tables import CATALOG, RUN_BRANCHES, IcebergTables
 from rows.tables import Table
 
-MANIFESTS_WORTH_JOINING = 20  # Iceberg itself joins them at 100 (commit.manifest.min-count-to-merge)
+MANIFESTS_WORTH_JOINING = (
+    20  # Iceberg itself joins them at 100 (commit.manifest.min-count-to-merge)
+)
 FEWEST_FILES = 5  # of a partition, before small ones are joined: the default of rewrite_data_files
 
 
@@ -31,7 +33,9 @@ class IcebergUpkeep:
         self._tables = IcebergTables(spark)
 
     def state(self, table: Table) -> TableState:
-        figures = "sum(record_count) AS rows, count(*) AS files, sum(file_size_in_bytes) AS size_bytes"
+        figures = (
+            "sum(record_count) AS rows, count(*) AS files, sum(file_size_in_bytes) AS size_bytes"
+        )
         found = self._spark.sql(f"SELECT {figures} FROM {_name(table)}.files").collect()[0]
         return TableState(
             version=self._tables.head(table),
@@ -45,21 +49,29 @@ class IcebergUpkeep:
 
     def summary(self, table: Table) -> dict[str, str]:
         published = self._tables.head(table)
-        rows = self._spark.sql(f"SELECT snapshot_id, summary FROM {_name(table)}.snapshots").collect()
+        rows = self._spark.sql(
+            f"SELECT snapshot_id, summary FROM {_name(table)}.snapshots"
+        ).collect()
         return next((dict(row["summary"]) for row in rows if row["snapshot_id"] == published), {})
 
     def drop_drafts(self, table: Table, *, published_only: bool = False) -> None:
         known = self.ancestors(table) if published_only else []
-        branches = self._spark.sql(f"SELECT name, snapshot_id FROM {_name(table)}.refs WHERE type = 'BRANCH'").collect()
+        branches = self._spark.sql(
+            f"SELECT name, snapshot_id FROM {_name(table)}.refs WHERE type = 'BRANCH'"
+        ).collect()
         for row in branches:
-            if row["name"].startswith(RUN_BRANCHES) and (not published_only or row["snapshot_id"] in known):
+            if row["name"].startswith(RUN_BRANCHES) and (
+                not published_only or row["snapshot_id"] in known
+            ):
                 self._spark.sql(f"ALTER TABLE {_name(table)} DROP BRANCH `{row['name']}`")
 
     def set_property(self, table: Table, name: str, value: str) -> None:
         self._spark.sql(f"ALTER TABLE {_name(table)} SET TBLPROPERTIES ('{name}' = '{value}')")
 
     def delete(self, table: Table, condition: str) -> None:
-        if self._tables.read(table).where(condition).take(1):  # a DELETE of nothing would be a snapshot all the same
+        if (
+            self._tables.read(table).where(condition).take(1)
+        ):  # a DELETE of nothing would be a snapshot all the same
             self._spark.sql(f"DELETE FROM {_name(table)} WHERE {condition}")
 
     def compact(self, table: Table, target_mb: int) -> None:
@@ -70,7 +82,9 @@ class IcebergUpkeep:
         }
         given = ", ".join(f"'{name}', '{value}'" for name, value in options.items())
         self._call(table, "rewrite_data_files", f"strategy => 'binpack', options => map({given})")
-        manifests = self._spark.sql(f"SELECT count(*) FROM {_name(table)}.manifests").collect()[0][0]
+        manifests = self._spark.sql(f"SELECT count(*) FROM {_name(table)}.manifests").collect()[0][
+            0
+        ]
         if manifests >= MANIFESTS_WORTH_JOINING:
             self._call(table, "rewrite_manifests")
 
@@ -88,27 +102,41 @@ class IcebergUpkeep:
 
     def expire(self, table: Table, older_than: datetime, least: int) -> None:
         moment = older_than.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-        self._call(table, "expire_snapshots", f"older_than => TIMESTAMP '{moment}', retain_last => {least}")
+        self._call(
+            table, "expire_snapshots", f"older_than => TIMESTAMP '{moment}', retain_last => {least}"
+        )
 
     def expire_all_but_published(self, table: Table) -> None:
         rows = self._spark.sql(f"SELECT snapshot_id FROM {_name(table)}.snapshots").collect()
-        others = [str(row["snapshot_id"]) for row in rows if row["snapshot_id"] != self._tables.head(table)]
+        others = [
+            str(row["snapshot_id"])
+            for row in rows
+            if row["snapshot_id"] != self._tables.head(table)
+        ]
         if others:
             self._call(table, "expire_snapshots", f"snapshot_ids => array({', '.join(others)})")
 
     def remove_orphans(self, table: Table, older_than: datetime) -> int:
         session, actions = _java_session(self._spark), self._java.org.apache.iceberg.spark
         loaded = actions.Spark3Util.loadIcebergTable(session, _name(table))
-        action = actions.actions.SparkActions.get(session).deleteOrphanFiles(loaded).usePrefixListing(True)
+        action = (
+            actions.actions.SparkActions.get(session)
+            .deleteOrphanFiles(loaded)
+            .usePrefixListing(True)
+        )
         result = action.olderThan(int(older_than.timestamp() * 1000)).execute()
         return int(result.orphanFilesCount())
 
     @property
     def _java(self) -> Any:
-        return self._spark.sparkContext._jvm  # the Java side of a session has no public name in PySpark
+        return (
+            self._spark.sparkContext._jvm
+        )  # the Java side of a session has no public name in PySpark
 
     def _call(self, table: Table, procedure: str, arguments: str = "") -> None:
-        given = ", ".join([f"table => '{table.database}.{table.name}'", *([arguments] if arguments else [])])
+        given = ", ".join(
+            [f"table => '{table.database}.{table.name}'", *([arguments] if arguments else [])]
+        )
         self._spark.sql(f"CALL {CATALOG}.system.{procedure}({given})").collect()
 
 

@@ -59,7 +59,10 @@ def _of_bucket(deliver: Any) -> Any:
 def _of_alarm(dispatch: Any) -> Any:
     def dispatch_alarm_actions(alarm: dict[str, Any], *states: Any) -> None:
         arn = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{alarm['AlarmName']}"
-        kept = {field: [topic for topic in alarm.get(field) or [] if _may_alarm(topic, arn)] for field in ALARM_ACTIONS}
+        kept = {
+            field: [topic for topic in alarm.get(field) or [] if _may_alarm(topic, arn)]
+            for field in ALARM_ACTIONS
+        }
         dispatch(alarm | kept, *states)
 
     return dispatch_alarm_actions

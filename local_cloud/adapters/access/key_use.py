@@ -39,13 +39,36 @@ USES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 # What reads or changes names, sizes and settings only.
 WITHOUT_KEY: Mapping[str, tuple[str, ...]] = {
     "s3": (
-        *("ListBucket", "ListBucketVersions", "GetBucketLocation", "GetBucketVersioning", "GetBucketTagging"),
-        *("DeleteObject", "DeleteObjectVersion", "AbortMultipartUpload", "ListMultipartUploadParts"),
-        *("ListBucketMultipartUploads", "GetObjectTagging", "PutObjectTagging", "GetBucketAcl", "PutBucketPolicy"),
+        *(
+            "ListBucket",
+            "ListBucketVersions",
+            "GetBucketLocation",
+            "GetBucketVersioning",
+            "GetBucketTagging",
+        ),
+        *(
+            "DeleteObject",
+            "DeleteObjectVersion",
+            "AbortMultipartUpload",
+            "ListMultipartUploadParts",
+        ),
+        *(
+            "ListBucketMultipartUploads",
+            "GetObjectTagging",
+            "PutObjectTagging",
+            "GetBucketAcl",
+            "PutBucketPolicy",
+        ),
     ),
     "dynamodb": ("DescribeTable", "ListTables", "DescribeTimeToLive"),
     "secretsmanager": ("DescribeSecret", "ListSecrets"),
-    "sns": ("Subscribe", "Unsubscribe", "ListSubscriptionsByTopic", "GetTopicAttributes", "ListTopics"),
+    "sns": (
+        "Subscribe",
+        "Unsubscribe",
+        "ListSubscriptionsByTopic",
+        "GetTopicAttributes",
+        "ListTopics",
+    ),
     "sqs": ("DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ChangeMessageVisibility"),
 }
 
@@ -84,12 +107,18 @@ def find(keys: Mapping[str, Key], resource_arn: str) -> Key | None:
 def uses(action: str, key: Key, context: Mapping[str, Any]) -> list[KeyUse]:
     """The calls to KMS of one action on a resource under `key`; `context` is that of the action itself."""
     service, _, name = action.partition(":")
-    if service == "logs" or name in WITHOUT_KEY.get(service, ()):  # CloudWatch Logs uses keys in its own name only
+    if service == "logs" or name in WITHOUT_KEY.get(
+        service, ()
+    ):  # CloudWatch Logs uses keys in its own name only
         return []
     actions = USES.get(service, {}).get(name, (UNKNOWN,))
-    if context.get(MULTIPART) and name == "PutObject":  # S3 user guide, "Multipart upload API and permissions"
+    if (
+        context.get(MULTIPART) and name == "PutObject"
+    ):  # S3 user guide, "Multipart upload API and permissions"
         actions = WRITE
-    return [KeyUse(action=used, key_arn=key.arn, context=_conditions(service, key)) for used in actions]
+    return [
+        KeyUse(action=used, key_arn=key.arn, context=_conditions(service, key)) for used in actions
+    ]
 
 
 def _conditions(service: str, key: Key) -> dict[str, Any]:
@@ -114,7 +143,10 @@ def _of_bucket(properties: Properties, arn: str) -> Key | None:
 
 
 def _of_table(properties: Properties, arn: str) -> Key | None:
-    context = {"aws:dynamodb:tableName": arn.rpartition("/")[2], "aws:dynamodb:subscriberId": ACCOUNT}
+    context = {
+        "aws:dynamodb:tableName": arn.rpartition("/")[2],
+        "aws:dynamodb:subscriberId": ACCOUNT,
+    }
     return _named(properties.get("SSESpecification", {}).get("KMSMasterKeyId"), context)
 
 

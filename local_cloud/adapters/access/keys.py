@@ -65,17 +65,29 @@ def check_log_group(key: Key) -> None:
 
 
 def _as_service(use: KeyUse, service: str, source: Any) -> service_calls.ServiceCall:
-    context = {**source, **{name: value for name, value in use.context.items() if isinstance(value, str)}}
-    return service_calls.ServiceCall(service=service, action=use.action, resource_arn=use.key_arn, context=context)
+    context = {
+        **source,
+        **{name: value for name, value in use.context.items() if isinstance(value, str)},
+    }
+    return service_calls.ServiceCall(
+        service=service, action=use.action, resource_arn=use.key_arn, context=context
+    )
 
 
 def _with_keys(enforce: Any) -> Any:
-    def checked(key_id: str, action: str, service: str, region: str, resource_arn: str = "*", **rest: Any) -> Any:
+    def checked(
+        key_id: str, action: str, service: str, region: str, resource_arn: str = "*", **rest: Any
+    ) -> Any:
         denied = enforce(key_id, action, service, region, resource_arn=resource_arn, **rest)
         key = key_of(resource_arn) if denied is None else None
         for use in key_use.uses(action, key, rest.get("service_context") or {}) if key else []:
             denied = original(EVALUATOR, "enforce")(  # the outermost, which keeps the record
-                key_id, use.action, "kms", region, resource_arn=use.key_arn, service_context=dict(use.context)
+                key_id,
+                use.action,
+                "kms",
+                region,
+                resource_arn=use.key_arn,
+                service_context=dict(use.context),
             )
             if denied is not None:
                 return denied
@@ -87,7 +99,11 @@ def _with_keys(enforce: Any) -> Any:
 def _with_parts(context_of: Any) -> Any:
     def s3_service_context(action: str, query: dict[str, Any] | None, *rest: Any) -> dict[str, Any]:
         context: dict[str, Any] = context_of(action, query, *rest)
-        return context | {key_use.MULTIPART: "true"} if {"uploads", "uploadId"} & set(query or {}) else context
+        return (
+            context | {key_use.MULTIPART: "true"}
+            if {"uploads", "uploadId"} & set(query or {})
+            else context
+        )
 
     return s3_service_context
 
@@ -96,7 +112,9 @@ def _arn_of(key: str) -> str:
     """The key's ARN. Raises ValueError for a key that does not exist, as the service would."""
     found = original("ministack.services.kms", "_resolve_key")(key)
     if found is None:
-        raise ValueError(f"KMS key {key!r} does not exist; name a key of this account, by ARN, id or alias")
+        raise ValueError(
+            f"KMS key {key!r} does not exist; name a key of this account, by ARN, id or alias"
+        )
     return str(found["Arn"])
 
 
@@ -106,7 +124,9 @@ def _following(handler: dict[str, Any], key_named: Any, resource_type: str) -> d
     def after(handle: Any, properties_at: int) -> Any:
         def handled(*args: Any, **named: Any) -> Any:
             physical_id, attributes = handle(*args, **named)
-            arn = str(attributes.get("Arn") or attributes.get("TopicArn") or physical_id).removesuffix(":*")
+            arn = str(
+                attributes.get("Arn") or attributes.get("TopicArn") or physical_id
+            ).removesuffix(":*")
             key = key_named(args[properties_at], arn)
             if key is None:
                 _keys.pop(arn, None)

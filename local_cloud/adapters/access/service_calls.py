@@ -54,7 +54,9 @@ def from_source(service: str, action: str, resource_arn: str, source_arn: str) -
     """A call on behalf of a resource of this account, named to the other side if the service does that."""
     context = {}
     if service in SENDS_SOURCE:
-        context = {"aws:SourceAccount": ACCOUNT} | ({"aws:SourceArn": source_arn} if source_arn else {})
+        context = {"aws:SourceAccount": ACCOUNT} | (
+            {"aws:SourceArn": source_arn} if source_arn else {}
+        )
     return ServiceCall(service=service, action=action, resource_arn=resource_arn, context=context)
 
 
@@ -71,7 +73,9 @@ def allowed(call: ServiceCall, policy: Policy) -> bool:
 
     An explicit deny wins. No policy, or one that cannot be read, allows nothing.
     """
-    context = original(EVALUATOR, "EvalContext")(
+    context = original(
+        EVALUATOR, "EvalContext"
+    )(
         principal_arn="*",  # a service is no IAM principal: only "*" in the policy names it besides its own name
         principal_type="Service",
         principal_account="",
@@ -82,7 +86,9 @@ def allowed(call: ServiceCall, policy: Policy) -> bool:
         service_context={key.lower(): value for key, value in call.context.items()}
         | {"aws:principalisawsservice": "true", "aws:principalservicename": call.service},
     )
-    decision = original(EVALUATOR, "evaluate_resource_policy")(policy, context, service=call.service).decision
+    decision = original(EVALUATOR, "evaluate_resource_policy")(
+        policy, context, service=call.service
+    ).decision
     return bool(decision == "Allow")
 
 

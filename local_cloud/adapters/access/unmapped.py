@@ -23,7 +23,9 @@ def install() -> None:
 
 
 def _refusing(authenticate: Any) -> Any:
-    def authenticate_only(service: str, headers: dict[str, str], query: dict[str, Any], request_id: str) -> Any:
+    def authenticate_only(
+        service: str, headers: dict[str, str], query: dict[str, Any], request_id: str
+    ) -> Any:
         failure = authenticate(service, headers, query, request_id)
         if failure is not None or not original("ministack.app", "AUTH"):
             return failure
@@ -32,8 +34,14 @@ def _refusing(authenticate: Any) -> Any:
         if principal.policies is None:  # the administrator of the account
             return None
         action = f"{service}:UnknownAction"
-        logger.error("%s asked for something of %s that has no IAM action here: refused", principal.arn, service)
+        logger.error(
+            "%s asked for something of %s that has no IAM action here: refused",
+            principal.arn,
+            service,
+        )
         records.note(principal.arn, action, "*", {}, allowed=False)
-        return original(ACTIONS, "access_denied_response")(service, action, principal.arn, request_id, headers=headers)
+        return original(ACTIONS, "access_denied_response")(
+            service, action, principal.arn, request_id, headers=headers
+        )
 
     return authenticate_only

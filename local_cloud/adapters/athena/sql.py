@@ -45,7 +45,9 @@ def parse(sql: str) -> exp.Expr:
         QueryRefused: it is not one well-formed statement.
     """
     try:
-        statements = [statement for statement in sqlglot.parse(sql, read="athena") if statement is not None]
+        statements = [
+            statement for statement in sqlglot.parse(sql, read="athena") if statement is not None
+        ]
     except ParseError as exc:
         first = exc.errors[0]
         place = f"line {first.get('line')}:{first.get('col')}"
@@ -53,7 +55,9 @@ def parse(sql: str) -> exp.Expr:
             f"SYNTAX_ERROR: {place}: {first.get('description')} near {first.get('highlight')!r}"
         ) from exc
     if len(statements) != 1:
-        raise QueryRefused(f"SYNTAX_ERROR: Only one sql statement is allowed. Got: {len(statements)}")
+        raise QueryRefused(
+            f"SYNTAX_ERROR: Only one sql statement is allowed. Got: {len(statements)}"
+        )
     return statements[0]
 
 
@@ -62,10 +66,14 @@ def qualify(statement: exp.Expr, database: str) -> set[TableName]:
     hidden = {cte.alias.lower() for cte in statement.find_all(exp.CTE)}
     found: set[TableName] = set()
     for table in statement.find_all(exp.Table):
-        if not isinstance(table.this, exp.Identifier) or (not table.db and table.name.lower() in hidden):
+        if not isinstance(table.this, exp.Identifier) or (
+            not table.db and table.name.lower() in hidden
+        ):
             continue
         if table.catalog and table.catalog.lower() != CATALOG:
-            raise QueryRefused(f"CATALOG_NOT_FOUND: Catalog {table.catalog!r} not found; only {CATALOG} is emulated")
+            raise QueryRefused(
+                f"CATALOG_NOT_FOUND: Catalog {table.catalog!r} not found; only {CATALOG} is emulated"
+            )
         name = TableName(database=(table.db or database).lower(), table=table.name.lower())
         if not table.alias:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
@@ -86,7 +94,9 @@ def to_duckdb(statement: exp.Expr, schema: Schema) -> str:
     tables = MappingSchema(dict(schema), dialect="duckdb")
     typed = qualify_columns(rewritten, schema=tables, expand_alias_refs=False, expand_stars=False)
     typed = annotate_types(typed, schema=tables, dialect="athena")
-    for node in list(typed.find_all(exp.Div, exp.Avg, exp.TimestampTrunc, exp.DateTrunc, exp.DateAdd)):
+    for node in list(
+        typed.find_all(exp.Div, exp.Avg, exp.TimestampTrunc, exp.DateTrunc, exp.DateAdd)
+    ):
         _keep_type(node)
     return typed.sql(dialect="duckdb")
 
@@ -95,7 +105,9 @@ def view_definition(view_original_text: str) -> dict[str, Any]:
     """What Athena keeps of a view: `originalSql`, `schema`, `columns`."""
     match = _PRESTO_VIEW.search(view_original_text or "")
     if match is None:
-        raise QueryRefused("INVALID_VIEW: the table is a view but its text has no '/* Presto View: ... */' definition")
+        raise QueryRefused(
+            "INVALID_VIEW: the table is a view but its text has no '/* Presto View: ... */' definition"
+        )
     definition: dict[str, Any] = json.loads(base64.b64decode(match.group(1)))
     return definition
 
@@ -126,14 +138,18 @@ def _spread_several_arrays(unnest: exp.Unnest) -> None:
     columns = list(alias.columns) if alias else []
     if len(arrays) < 2:
         return
-    names = [column.name for column in columns] or [f"_col{number}" for number in range(len(arrays))]
+    names = [column.name for column in columns] or [
+        f"_col{number}" for number in range(len(arrays))
+    ]
     select = exp.Select(
         expressions=[
             exp.alias_(exp.Anonymous(this="unnest", expressions=[array.copy()]), name, quoted=True)
             for array, name in zip(arrays, names, strict=False)
         ]
     )
-    unnest.replace(exp.Subquery(this=select, alias=exp.TableAlias(this=alias.this if alias else None)))
+    unnest.replace(
+        exp.Subquery(this=select, alias=exp.TableAlias(this=alias.this if alias else None))
+    )
 
 
 def _name_results(statement: exp.Expr) -> None:

@@ -46,7 +46,9 @@ def install(settings: ServerSettings) -> None:
 
 
 def _executor(settings: ServerSettings) -> Any:
-    async def execute(query_id: str, query: str, database: str, ddl: Any, _catalog: str | None = None) -> None:
+    async def execute(
+        query_id: str, query: str, database: str, ddl: Any, _catalog: str | None = None
+    ) -> None:
         execution = original(ATHENA, "_executions")[query_id]
         execution["Status"]["State"] = "RUNNING"
         started = time.monotonic()
@@ -54,7 +56,9 @@ def _executor(settings: ServerSettings) -> Any:
             if ddl is not None:
                 result = original(ATHENA, "_run_ddl")(ddl, database)
             else:
-                result = await asyncio.to_thread(run_statement, settings, query, database, _scan_limit(execution))
+                result = await asyncio.to_thread(
+                    run_statement, settings, query, database, _scan_limit(execution)
+                )
             execution["_results"] = {"columns": result["columns"], "rows": result["rows"]}
             execution["_column_types"] = result.get("column_types", [])
             execution["Statistics"]["DataScannedInBytes"] = result.get("bytes_scanned", 0)
@@ -66,7 +70,10 @@ def _executor(settings: ServerSettings) -> Any:
             logger.info("Athena query %s failed: %s", query_id, exc)
             execution["Status"] |= {"State": "FAILED", "StateChangeReason": str(exc)[:REASON_LIMIT]}
         elapsed = int((time.monotonic() - started) * 1000)
-        execution["Statistics"] |= {"EngineExecutionTimeInMillis": elapsed, "TotalExecutionTimeInMillis": elapsed}
+        execution["Statistics"] |= {
+            "EngineExecutionTimeInMillis": elapsed,
+            "TotalExecutionTimeInMillis": elapsed,
+        }
         execution["Status"]["CompletionDateTime"] = int(time.time())
 
     return execute
@@ -94,7 +101,9 @@ def run_statement(
     statement = athena_sql.parse(query)
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        workspace = Workspace(connection=connection, caller=caller or current_caller(), endpoint=settings.endpoint)
+        workspace = Workspace(
+            connection=connection, caller=caller or current_caller(), endpoint=settings.endpoint
+        )
         try:
             if isinstance(statement, exp.Create) and statement.kind == "VIEW":
                 return _create_view(workspace, statement, database)
@@ -111,17 +120,23 @@ def run_statement(
             raise QueryRefused(f"{_error_name(exc)}: {str(exc).splitlines()[0]}") from exc
 
 
-def _select(workspace: Workspace, statement: exp.Query, database: str, scan_limit: int | None) -> Result:
+def _select(
+    workspace: Workspace, statement: exp.Query, database: str, scan_limit: int | None
+) -> Result:
     workspace.prepare(athena_sql.qualify(statement, database))
     if scan_limit is not None and workspace.bytes_scanned > scan_limit:
         raise ScanLimitExceeded(
             f"Bytes scanned limit was exceeded: {workspace.bytes_scanned} bytes, the workgroup allows {scan_limit}"
         )
     sql = athena_sql.to_duckdb(statement, workspace.schema)
-    workspace.connection.execute("SET enable_external_access = false")  # SQL names tables, never files of this machine
+    workspace.connection.execute(
+        "SET enable_external_access = false"
+    )  # SQL names tables, never files of this machine
     columns = workspace.columns(sql)
     data: pa.Table = workspace.connection.execute(sql).to_arrow_table()
-    rows = zip(*(column.to_pylist() for column in data.columns), strict=True)  # by position: names may repeat
+    rows = zip(
+        *(column.to_pylist() for column in data.columns), strict=True
+    )  # by position: names may repeat
     return {
         "columns": [name for name, _ in columns],
         "column_types": [athena_values.result_type(kind) for _, kind in columns],
@@ -143,7 +158,9 @@ def _create_view(workspace: Workspace, statement: exp.Create, database: str) -> 
         "Parameters": {"presto_view": "true", "comment": "Presto View"},
         "ViewOriginalText": athena_sql.view_text(sql, database, kinds),
         "ViewExpandedText": "/* Presto View */",
-        "StorageDescriptor": {"Columns": [{"Name": n, "Type": k.replace("varchar", "string")} for n, k in kinds]},
+        "StorageDescriptor": {
+            "Columns": [{"Name": n, "Type": k.replace("varchar", "string")} for n, k in kinds]
+        },
     }
     exists = f"{name.database}/{name.table}" in original(GLUE, "_tables")
     if exists and not statement.args.get("replace"):
@@ -224,9 +241,13 @@ def _save_results(query_id: str) -> None:
     types = execution.get("_column_types") or []
     metadata = json.dumps(dict(zip(results["columns"], types, strict=False)))
     for name, body in ((key, content), (f"{key}.metadata", metadata)):
-        response = original("ministack.services.s3", "_put_object")(location.netloc, name, body.encode(), {})
+        response = original("ministack.services.s3", "_put_object")(
+            location.netloc, name, body.encode(), {}
+        )
         if response[0] >= 400:
-            raise QueryRefused(f"results could not be written to s3://{location.netloc}/{name}: {response[2]!r}")
+            raise QueryRefused(
+                f"results could not be written to s3://{location.netloc}/{name}: {response[2]!r}"
+            )
 
 
 def _quoted(value: str | None) -> str:
@@ -255,7 +276,9 @@ def _with_defaults(get: Any) -> Any:
     def get_workgroup(data: dict[str, Any]) -> Any:
         workgroup = original(ATHENA, "_workgroups").get(data.get("WorkGroup"))
         if workgroup is not None:
-            workgroup.setdefault("Configuration", {}).setdefault("EnforceWorkGroupConfiguration", True)
+            workgroup.setdefault("Configuration", {}).setdefault(
+                "EnforceWorkGroupConfiguration", True
+            )
         return get(data)
 
     return get_workgroup

@@ -44,11 +44,18 @@ class Caller:
             return
         service = action.split(":", 1)[0]
         denied = original(EVALUATOR, "enforce")(
-            self.access_key_id, action, service, REGION, resource_arn=resource_arn, service_context={}
+            self.access_key_id,
+            action,
+            service,
+            REGION,
+            resource_arn=resource_arn,
+            service_context={},
         )
         if denied is not None:
             principal = getattr(denied, "principal_arn", "")
-            raise QueryRefused(f"Access denied: {principal} is not authorized to perform {action} on {resource_arn}")
+            raise QueryRefused(
+                f"Access denied: {principal} is not authorized to perform {action} on {resource_arn}"
+            )
 
 
 def current_caller() -> Caller:
@@ -56,7 +63,9 @@ def current_caller() -> Caller:
     key = original(EVALUATOR, "_verified_key").get() or "test"
     credential = original(EVALUATOR, "resolve_credential")(key, ACCOUNT)
     return Caller(
-        access_key_id=key, secret_access_key=credential.secret_access_key, session_token=credential.session_token
+        access_key_id=key,
+        secret_access_key=credential.secret_access_key,
+        session_token=credential.session_token,
     )
 
 
@@ -92,7 +101,9 @@ class Workspace:
         self.caller.require("glue:GetTable", arn)
         table = original("ministack.services.glue", "_tables").get(f"{name.database}/{name.table}")
         if table is None:
-            raise QueryRefused(f"TABLE_NOT_FOUND: Table '{athena_sql.CATALOG}.{name}' does not exist")
+            raise QueryRefused(
+                f"TABLE_NOT_FOUND: Table '{athena_sql.CATALOG}.{name}' does not exist"
+            )
         return dict(table)
 
     def _add(self, name: TableName, table: dict[str, Any], within: tuple[TableName, ...]) -> None:
@@ -111,7 +122,10 @@ class Workspace:
     def _view(self, name: TableName, table: dict[str, Any], within: tuple[TableName, ...]) -> str:
         definition = athena_sql.view_definition(table.get("ViewOriginalText") or "")
         statement = athena_sql.parse(definition["originalSql"])
-        self.prepare(athena_sql.qualify(statement, definition.get("schema") or name.database), within=(*within, name))
+        self.prepare(
+            athena_sql.qualify(statement, definition.get("schema") or name.database),
+            within=(*within, name),
+        )
         return athena_sql.to_duckdb(statement, self.schema)
 
     def _iceberg(self, name: TableName, table: dict[str, Any]) -> str:
@@ -119,7 +133,9 @@ class Workspace:
         if not location:
             raise QueryRefused(f"ICEBERG_INVALID_METADATA: table {name} has no metadata_location")
         self.caller.require("s3:GetObject", _object_arn(location))
-        self.caller.require("s3:GetObject", _object_arn(location.rsplit("/metadata/", 1)[0] + "/data/*"))
+        self.caller.require(
+            "s3:GetObject", _object_arn(location.rsplit("/metadata/", 1)[0] + "/data/*")
+        )
         data = _read_iceberg(location, self.caller, self.endpoint)
         self.bytes_scanned += data.nbytes
         self.connection.register(f"data of {name}", data)

@@ -15,7 +15,9 @@ from local_cloud.settings import REGION, ServerSettings, class_archive
 
 # Arguments that Glue acts on itself, which the script need not see.
 # Source: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
-CONSUMED = frozenset({"--conf", "--extra-py-files", "--extra-jars", "--extra-files", "--datalake-formats"})
+CONSUMED = frozenset(
+    {"--conf", "--extra-py-files", "--extra-jars", "--extra-files", "--datalake-formats"}
+)
 ICEBERG_CATALOG = "spark.sql.catalog.glue_catalog"
 DRIVER_PYTHON = Path(__file__).parents[2] / "driver_python.sh"
 REUSED_DRIVER = Path(__file__).parents[2] / "reused_driver.py"
@@ -28,7 +30,9 @@ FIXED_AT_START = ("spark.driver.memory", "spark.driver.extraJavaOptions")
 ROOM_FOR_CODE = "-XX:ReservedCodeCacheSize=240m"
 
 
-def merged_arguments(defaults: dict[str, str], run: dict[str, str], *, job_name: str, run_id: str) -> dict[str, str]:
+def merged_arguments(
+    defaults: dict[str, str], run: dict[str, str], *, job_name: str, run_id: str
+) -> dict[str, str]:
     """Arguments of one run: the run's win over the job's, and Glue adds the job's name and the run's id."""
     return {**defaults, "--JOB_NAME": job_name, "--JOB_RUN_ID": run_id, **run}
 
@@ -38,13 +42,17 @@ def spark_properties(conf_argument: str) -> dict[str, str]:
     parts = [part for part in re.split(r"\s*--conf\s+", conf_argument.strip()) if part]
     malformed = [part for part in parts if "=" not in part]
     if malformed:
-        raise ValueError(f"--conf holds {malformed[0]!r}, expected key=value; several are joined by ' --conf '")
+        raise ValueError(
+            f"--conf holds {malformed[0]!r}, expected key=value; several are joined by ' --conf '"
+        )
     return {key.strip(): value.strip() for key, value in (part.split("=", 1) for part in parts)}
 
 
 def script_arguments(arguments: dict[str, str]) -> list[str]:
     """The argv that the script sees: `--KEY value` for everything Glue does not consume."""
-    return [text for key, value in arguments.items() if key not in CONSUMED for text in (key, value)]
+    return [
+        text for key, value in arguments.items() if key not in CONSUMED for text in (key, value)
+    ]
 
 
 def local_properties(settings: ServerSettings) -> dict[str, str]:
@@ -88,7 +96,11 @@ def java_options(settings: ServerSettings) -> list[str]:
 
 
 def spark_submit(
-    settings: ServerSettings, arguments: dict[str, str], script: Path, py_files: list[Path], jars: list[Path]
+    settings: ServerSettings,
+    arguments: dict[str, str],
+    script: Path,
+    py_files: list[Path],
+    jars: list[Path],
 ) -> list[str]:
     """The whole command line of one run.
 
@@ -112,10 +124,14 @@ def reused_jvm(settings: ServerSettings, jars: list[Path]) -> list[str]:
     return [*command, "pyspark-shell"]
 
 
-def reused_properties(settings: ServerSettings, arguments: dict[str, str], py_files: list[Path]) -> dict[str, str]:
+def reused_properties(
+    settings: ServerSettings, arguments: dict[str, str], py_files: list[Path]
+) -> dict[str, str]:
     """Properties of one run in a JVM that was there before; credentials are no part of its environment."""
     properties = spark_properties(arguments.get("--conf", "")) | local_properties(settings)
-    properties["spark.hadoop.fs.s3a.aws.credentials.provider"] = f"{PROVIDERS}.SystemPropertyCredentialsProvider"
+    properties["spark.hadoop.fs.s3a.aws.credentials.provider"] = (
+        f"{PROVIDERS}.SystemPropertyCredentialsProvider"
+    )
     properties["spark.submit.pyFiles"] = ",".join(map(str, py_files))
     return {name: value for name, value in properties.items() if name not in FIXED_AT_START}
 
@@ -133,7 +149,11 @@ def _library(jar: Path) -> str:
 def error_message(log: str, exit_code: int) -> str:
     """The exception that ended a script, without its stack and with its root cause, or how the process ended."""
     lines = log.splitlines()
-    starts = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    starts = [
+        number
+        for number, line in enumerate(lines)
+        if line.startswith("Traceback (most recent call last)")
+    ]
     for number in range(starts[-1] + 1 if starts else len(lines), len(lines)):
         if _EXCEPTION.match(lines[number]):
             rest = list(takewhile(lambda line: not _STACK.match(line), lines[number + 1 :]))

@@ -79,9 +79,18 @@ def process_groups(role: str) -> list[int]:
     for active in list(_active.values()):
         under_role = jobs[active.record["JobName"]]["Role"].endswith(f"/{role}")
         if under_role and active.process is not None and not active.ended.is_set():
-            lifeline = ["ps", "-o", "pid=", "--ppid", str(active.process.pid)]  # gives its command a group of its own
+            lifeline = [
+                "ps",
+                "-o",
+                "pid=",
+                "--ppid",
+                str(active.process.pid),
+            ]  # gives its command a group of its own
             listed = subprocess.run(lifeline, capture_output=True, text=True, check=False)
-            groups += [*([active.jvm.process.pid] if active.jvm else []), *map(int, listed.stdout.split())]
+            groups += [
+                *([active.jvm.process.pid] if active.jvm else []),
+                *map(int, listed.stdout.split()),
+            ]
     return groups
 
 
@@ -90,15 +99,22 @@ def start_job_run(settings: ServerSettings, data: dict[str, Any]) -> Any:
     name = str(data.get("JobName"))
     job = original(GLUE, "_jobs").get(name)
     if job is None:
-        return _refused("EntityNotFoundException", f"Failed to start job run due to missing metadata. Job {name}")
+        return _refused(
+            "EntityNotFoundException",
+            f"Failed to start job run due to missing metadata. Job {name}",
+        )
     running = [a for a in _active.values() if a.record["JobName"] == name and not a.ended.is_set()]
     if len(running) >= int(job.get("ExecutionProperty", {}).get("MaxConcurrentRuns", 1)):
         return _refused("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}")
     record = _new_record(job, data)
     original(GLUE, "_job_runs").setdefault(name, []).append(record)
     active = _active[record["Id"]] = ActiveRun(record=record)
-    run_here = contextvars.copy_context().run  # the emulator keeps account and region in context variables
-    threading.Thread(target=run_here, args=(_run, settings, job, active), name=record["Id"], daemon=True).start()
+    run_here = (
+        contextvars.copy_context().run
+    )  # the emulator keeps account and region in context variables
+    threading.Thread(
+        target=run_here, args=(_run, settings, job, active), name=record["Id"], daemon=True
+    ).start()
     return original(GLUE, "json_response")({"JobRunId": record["Id"]})
 
 
@@ -108,7 +124,10 @@ def batch_stop_job_run(data: dict[str, Any]) -> Any:
     for run_id in data.get("JobRunIds", []):
         active = _active.get(run_id)
         if active is None or active.ended.is_set():
-            detail = {"ErrorCode": "InvalidInputException", "ErrorMessage": f"run {run_id} is not running"}
+            detail = {
+                "ErrorCode": "InvalidInputException",
+                "ErrorMessage": f"run {run_id} is not running",
+            }
             errors.append({"JobName": name, "JobRunId": run_id, "ErrorDetail": detail})
             continue
         stop(run_id)
@@ -125,19 +144,31 @@ def _run(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -> No
         logger.exception("Glue run %s could not be started", record["Id"])
         state, message = "FAILED", f"{type(exc).__name__}: {exc}"
     now = int(time.time())
-    record.update(JobRunState=active.stop_state or state, ErrorMessage=message, CompletedOn=now, LastModifiedOn=now)
+    record.update(
+        JobRunState=active.stop_state or state,
+        ErrorMessage=message,
+        CompletedOn=now,
+        LastModifiedOn=now,
+    )
     record["ExecutionTime"] = now - record["StartedOn"]
-    logger.info("Glue run %s of %s: %s %s", record["Id"], job["Name"], record["JobRunState"], message[:200])
+    logger.info(
+        "Glue run %s of %s: %s %s", record["Id"], job["Name"], record["JobRunState"], message[:200]
+    )
     active.ended.set()
 
 
 def _execute(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -> tuple[str, str]:
     run_id = active.record["Id"]
     if job["Command"].get("Name") != "glueetl":
-        raise ValueError(f"job command {job['Command'].get('Name')!r} is not run by the embedded AWS, only 'glueetl'")
+        raise ValueError(
+            f"job command {job['Command'].get('Name')!r} is not run by the embedded AWS, only 'glueetl'"
+        )
     job_arn = f"arn:aws:glue:{REGION}:{ACCOUNT}:job/{job['Name']}"
     session = roles.assume(
-        job["Role"], f"GlueJobRunnerSession-{run_id[-24:]}", "glue.amazonaws.com", source_arn=job_arn
+        job["Role"],
+        f"GlueJobRunnerSession-{run_id[-24:]}",
+        "glue.amazonaws.com",
+        source_arn=job_arn,
     )
     credentials = session.environment()
     arguments = active.record["Arguments"]
@@ -147,7 +178,9 @@ def _execute(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -
     extra = [uri for uri in arguments.get("--extra-py-files", "").split(",") if uri]
     packages = [_download(s3, uri.strip(), folder) for uri in extra]
     log_path = settings.logs_dir / f"{run_id}.log"
-    environment = _environment(settings, credentials) | {"SLIPWAY_DRIVER_LOG": str(log_path.resolve())}
+    environment = _environment(settings, credentials) | {
+        "SLIPWAY_DRIVER_LOG": str(log_path.resolve())
+    }
     if reused_jvms.wanted:
         command = _in_reused_jvm(settings, active, script, packages)
         environment |= _of_reused_jvm(settings, active, packages)
@@ -161,23 +194,33 @@ def _execute(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -
     return "FAILED", spark_command.error_message(log_path.read_text("utf-8", "replace"), code)
 
 
-def _in_reused_jvm(settings: ServerSettings, active: ActiveRun, script: Path, packages: list[Path]) -> list[str]:
+def _in_reused_jvm(
+    settings: ServerSettings, active: ActiveRun, script: Path, packages: list[Path]
+) -> list[str]:
     """The command line of a run's own driver."""
     arguments = active.record["Arguments"]
     properties = script.with_name("properties.json")
-    properties.write_text(json.dumps(spark_command.reused_properties(settings, arguments, packages)), encoding="utf-8")
+    properties.write_text(
+        json.dumps(spark_command.reused_properties(settings, arguments, packages)), encoding="utf-8"
+    )
     driver = spark_command.DRIVER_PYTHON, spark_command.REUSED_DRIVER, properties, script
     return [*map(str, driver), *spark_command.script_arguments(arguments)]
 
 
-def _of_reused_jvm(settings: ServerSettings, active: ActiveRun, packages: list[Path]) -> dict[str, str]:
+def _of_reused_jvm(
+    settings: ServerSettings, active: ActiveRun, packages: list[Path]
+) -> dict[str, str]:
     """Takes a JVM for the run; the variables by which its driver finds the JVM and the job's packages."""
     start = spark_command.reused_jvm(settings, _jars(settings))
-    active.jvm = reused_jvms.take(start, _environment(settings, {}), settings.logs_dir / "reused_jvm.log")
+    active.jvm = reused_jvms.take(
+        start, _environment(settings, {}), settings.logs_dir / "reused_jvm.log"
+    )
     return {**active.jvm.environment(), "PYTHONPATH": os.pathsep.join(map(str, packages))}
 
 
-def _submit(command: list[str], env: dict[str, str], log_path: Path, active: ActiveRun, timeout_seconds: int) -> int:
+def _submit(
+    command: list[str], env: dict[str, str], log_path: Path, active: ActiveRun, timeout_seconds: int
+) -> int:
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("ab") as log:  # to which the driver adds
         active.process = subprocess.Popen(
@@ -202,7 +245,11 @@ def _submit(command: list[str], env: dict[str, str], log_path: Path, active: Act
 
 def _environment(settings: ServerSettings, credentials: dict[str, str]) -> dict[str, str]:
     """Nothing of the server's own environment but what finds programs, so that its credentials stay its own."""
-    inherited = {key: os.environ[key] for key in ("PATH", "HOME", "JAVA_HOME", "LANG", "TMPDIR") if key in os.environ}
+    inherited = {
+        key: os.environ[key]
+        for key in ("PATH", "HOME", "JAVA_HOME", "LANG", "TMPDIR")
+        if key in os.environ
+    }
     return (
         inherited
         | credentials
@@ -228,7 +275,9 @@ def _jars(settings: ServerSettings) -> list[Path]:
     spark = importlib.util.find_spec("pyspark")
     if spark is None or spark.origin is None:
         raise FileNotFoundError("pyspark is not installed: run `make setup`")
-    return spark_command.needed_jars(jars, sorted((Path(spark.origin).parent / "jars").glob("*.jar")))
+    return spark_command.needed_jars(
+        jars, sorted((Path(spark.origin).parent / "jars").glob("*.jar"))
+    )
 
 
 def _s3_client(settings: ServerSettings, credentials: dict[str, str]) -> Any:
@@ -245,7 +294,9 @@ def _s3_client(settings: ServerSettings, credentials: dict[str, str]) -> Any:
 def _download(s3: Any, uri: str, folder: Path) -> Path:
     location = urlparse(uri)
     if location.scheme != "s3":
-        raise ValueError(f"{uri!r} is not an s3:// address; Glue reads scripts and packages from S3")
+        raise ValueError(
+            f"{uri!r} is not an s3:// address; Glue reads scripts and packages from S3"
+        )
     target = folder / Path(location.path).name
     target.parent.mkdir(parents=True, exist_ok=True)
     s3.download_file(location.netloc, location.path.lstrip("/"), str(target))
@@ -253,14 +304,19 @@ def _download(s3: Any, uri: str, folder: Path) -> Path:
 
 
 def _timeout_seconds(job: dict[str, Any]) -> int:
-    return int(job.get("Timeout") or 480) * SECONDS_PER_MINUTE  # 480 minutes is the default since Glue 5.0
+    return (
+        int(job.get("Timeout") or 480) * SECONDS_PER_MINUTE
+    )  # 480 minutes is the default since Glue 5.0
 
 
 def _new_record(job: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
     run_id = f"jr_{uuid4().hex}{uuid4().hex}"
     now = int(time.time())
     arguments = spark_command.merged_arguments(
-        job.get("DefaultArguments", {}), data.get("Arguments", {}), job_name=job["Name"], run_id=run_id
+        job.get("DefaultArguments", {}),
+        data.get("Arguments", {}),
+        job_name=job["Name"],
+        run_id=run_id,
     )
     capacity = job.get("MaxCapacity") or job.get("NumberOfWorkers", 2)
     return {

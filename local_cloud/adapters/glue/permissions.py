@@ -28,7 +28,11 @@ def resource(operation: str, request: dict[str, Any]) -> str:
         name = request.get("Name") or request.get("DatabaseInput", {}).get("Name")
         return f"database/{name}" if name else "catalog"
     if request.get("DatabaseName"):
-        table = request.get("TableName") or request.get("Name") or request.get("TableInput", {}).get("Name")
+        table = (
+            request.get("TableName")
+            or request.get("Name")
+            or request.get("TableInput", {}).get("Name")
+        )
         return f"table/{request['DatabaseName']}/{table or '*'}"
     for kind in ("Job", "Crawler", "Trigger", "Workflow", "Connection"):
         name = request.get(f"{kind}Name") or (request.get("Name") if kind in operation else None)
@@ -59,7 +63,9 @@ def _with_glue_resources(extract: Any) -> Any:
 
 
 def _with_ancestors(enforce: Any) -> Any:
-    def checked(key: str, action: str, service: str, region: str, resource_arn: str = "*", **rest: Any) -> Any:
+    def checked(
+        key: str, action: str, service: str, region: str, resource_arn: str = "*", **rest: Any
+    ) -> Any:
         for arn in [resource_arn, *(ancestors(resource_arn) if service == "glue" else [])]:
             denied = enforce(key, action, service, region, resource_arn=arn, **rest)
             if denied is not None:

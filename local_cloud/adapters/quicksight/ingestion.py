@@ -41,7 +41,9 @@ class TypesDiffer(Exception):
     """A column of the table has another type than the dataset says."""
 
 
-def ingest(settings: ServerSettings, data_set: dict[str, Any], source: Source, ingestion: dict[str, Any]) -> None:
+def ingest(
+    settings: ServerSettings, data_set: dict[str, Any], source: Source, ingestion: dict[str, Any]
+) -> None:
     """Run it and write its end into `ingestion`."""
     try:
         rows = _rows(settings, data_set, source)
@@ -50,9 +52,22 @@ def ingest(settings: ServerSettings, data_set: dict[str, Any], source: Source, i
     except TypesDiffer as exc:
         _fail(ingestion, "COLUMN_TYPE_MISMATCH", exc)
     except QueryRefused as exc:
-        denied, missing = str(exc).startswith("Access denied"), str(exc).startswith("TABLE_NOT_FOUND")
-        _fail(ingestion, "PERMISSION_DENIED" if denied else "SQL_TABLE_NOT_FOUND" if missing else "SQL_EXCEPTION", exc)
-    except Exception as exc:  # a thread of its own: what goes wrong must end the ingestion, not only the thread
+        denied, missing = (
+            str(exc).startswith("Access denied"),
+            str(exc).startswith("TABLE_NOT_FOUND"),
+        )
+        _fail(
+            ingestion,
+            "PERMISSION_DENIED"
+            if denied
+            else "SQL_TABLE_NOT_FOUND"
+            if missing
+            else "SQL_EXCEPTION",
+            exc,
+        )
+    except (
+        Exception
+    ) as exc:  # a thread of its own: what goes wrong must end the ingestion, not only the thread
         _fail(ingestion, "INTERNAL_SERVICE_ERROR", exc)
         raise
     else:
@@ -79,7 +94,9 @@ def _rows(settings: ServerSettings, data_set: dict[str, Any], source: Source) ->
     )
     [table] = data_set["PhysicalTableMap"].values()
     [definition] = table.values()
-    result = athena.run_statement(settings, sql_of(definition), definition.get("Schema", "default"), caller=caller)
+    result = athena.run_statement(
+        settings, sql_of(definition), definition.get("Schema", "default"), caller=caller
+    )
     _compare(definition, result)
     return len(result["rows"])
 

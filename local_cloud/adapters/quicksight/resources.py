@@ -42,7 +42,9 @@ _lock = threading.Lock()
 def install(settings: ServerSettings) -> None:
     """Register the resource types and the two calls."""
     handlers = original(PROVISIONERS, "_RESOURCE_HANDLERS")
-    handlers["AWS::QuickSight::DataSource"] = _kept("datasource", "DataSourceId", lambda arn, _: arn, _sources)
+    handlers["AWS::QuickSight::DataSource"] = _kept(
+        "datasource", "DataSourceId", lambda arn, _: arn, _sources
+    )
     data_set = _kept("dataset", "DataSetId", lambda _, name: name, _data_sets)
     handlers["AWS::QuickSight::DataSet"] = data_set | {
         "create": _waiting(data_set["create"]),
@@ -51,7 +53,9 @@ def install(settings: ServerSettings) -> None:
     for kind, field in DRAWN.items():
         handlers[kind] = _recorded(kind, field)
     dispatch = original(STEP_FUNCTIONS, "_SERVICE_DISPATCH")
-    dispatch[f"arn:aws:states:::{INTEGRATION}createIngestion"] = lambda _, given: create(settings, given)
+    dispatch[f"arn:aws:states:::{INTEGRATION}createIngestion"] = lambda _, given: create(
+        settings, given
+    )
     dispatch[f"arn:aws:states:::{INTEGRATION}describeIngestion"] = lambda _, given: describe(given)
     for action in ("createIngestion", "describeIngestion"):
         service_roles.MORE_PERMISSIONS[INTEGRATION + action] = _permission(action)
@@ -64,13 +68,21 @@ def create(settings: ServerSettings, given: dict[str, Any]) -> dict[str, Any]:
     if data_set is None:
         raise _error("ResourceNotFoundException", f"DataSet {key[0]} is not found")
     if data_set["ImportMode"] != "SPICE":
-        raise _error("InvalidParameterValueException", f"DataSet {key[0]} is not imported into SPICE")
+        raise _error(
+            "InvalidParameterValueException", f"DataSet {key[0]} is not imported into SPICE"
+        )
     arn = _ingestion_arn(given)
     with _lock:
         if key in _ingestions:
-            raise _error("ResourceExistsException", f"ingestion {key[1]} of DataSet {key[0]} already exists")
+            raise _error(
+                "ResourceExistsException", f"ingestion {key[1]} of DataSet {key[0]} already exists"
+            )
         _count(key[0])
-        ingestion = _ingestions[key] = {"Arn": arn, "IngestionId": key[1], "IngestionStatus": "RUNNING"}
+        ingestion = _ingestions[key] = {
+            "Arn": arn,
+            "IngestionId": key[1],
+            "IngestionStatus": "RUNNING",
+        }
     source = _source_of(data_set)
     context = contextvars.copy_context()
     work = (quicksight_ingestion.ingest, settings, data_set, source, ingestion)
@@ -83,7 +95,10 @@ def _count(data_set_id: str) -> None:
     now = time.time()
     recent = [moment for moment in _begun.get(data_set_id, []) if moment > now - WITHIN_SECONDS]
     if len(recent) >= MOST_INGESTIONS:
-        raise _error("LimitExceededException", f"DataSet {data_set_id} had {MOST_INGESTIONS} ingestions in 24 hours")
+        raise _error(
+            "LimitExceededException",
+            f"DataSet {data_set_id} had {MOST_INGESTIONS} ingestions in 24 hours",
+        )
     _begun[data_set_id] = [*recent, now]
 
 
@@ -110,10 +125,14 @@ def _require_columns(data_set: Properties) -> None:
             place = f"{wanted.get('Schema', 'default')}/{wanted['Name']}"
             found = original(GLUE, "_tables").get(place)
             if found is None:
-                raise ValueError(f"the ingestion of a new DataSet failed: SQL_TABLE_NOT_FOUND: {place}")
+                raise ValueError(
+                    f"the ingestion of a new DataSet failed: SQL_TABLE_NOT_FOUND: {place}"
+                )
             known = {column["Name"] for column in found["StorageDescriptor"]["Columns"]}
             if lacking := sorted({column["Name"] for column in wanted["InputColumns"]} - known):
-                raise ValueError(f"the ingestion of a DataSet failed: SQL_EXCEPTION: {place} has no {lacking}")
+                raise ValueError(
+                    f"the ingestion of a DataSet failed: SQL_EXCEPTION: {place} has no {lacking}"
+                )
 
 
 def describe(given: dict[str, Any]) -> dict[str, Any]:
@@ -130,12 +149,17 @@ def _source_of(data_set: Properties) -> Source:
     source = _sources.get(definition["DataSourceArn"])
     parameters = (source or {}).get("DataSourceParameters", {}).get("AthenaParameters")
     if parameters is None:
-        raise _error("ResourceNotFoundException", f"{definition['DataSourceArn']} is not a data source over Athena")
+        raise _error(
+            "ResourceNotFoundException",
+            f"{definition['DataSourceArn']} is not a data source over Athena",
+        )
     arn = str(definition["DataSourceArn"])
     return Source(arn=arn, role_arn=parameters["RoleArn"], workgroup=parameters["WorkGroup"])
 
 
-def _kept(kind: str, field: str, key: Callable[[str, str], str], kept: dict[str, Properties]) -> dict[str, Any]:
+def _kept(
+    kind: str, field: str, key: Callable[[str, str], str], kept: dict[str, Properties]
+) -> dict[str, Any]:
     """Handlers of a type whose properties are kept under `key(arn, id)`."""
 
     def put(_logical_id: str, properties: Properties, _stack: str) -> Created:
@@ -144,7 +168,9 @@ def _kept(kind: str, field: str, key: Callable[[str, str], str], kept: dict[str,
         kept[key(arn, name)] = properties
         return name, {"Arn": arn}
 
-    def update(_physical: str, _old: Properties, new: Properties, stack: str, logical_id: str = "") -> Created:
+    def update(
+        _physical: str, _old: Properties, new: Properties, stack: str, logical_id: str = ""
+    ) -> Created:
         return put(logical_id, new, stack)
 
     def delete(physical: str, _properties: Properties) -> None:
@@ -160,7 +186,9 @@ def _recorded(resource_type: str, field: str) -> dict[str, Any]:
         kind = resource_type.rsplit("::", 1)[-1].lower()
         return name, {"Arn": f"arn:aws:quicksight:{REGION}:{ACCOUNT}:{kind}/{name}"}
 
-    def update(_physical: str, _old: Properties, new: Properties, stack: str, logical_id: str = "") -> Created:
+    def update(
+        _physical: str, _old: Properties, new: Properties, stack: str, logical_id: str = ""
+    ) -> Created:
         return put(logical_id, new, stack)
 
     return {"create": put, "update": update, "delete": lambda _physical, _properties: None}

@@ -78,10 +78,17 @@ def require(caller: Caller, action: str, resource_arn: str) -> None:
     if not roles.enforced():
         return
     denied = original(EVALUATOR, "enforce")(
-        caller.access_key_id, action, action.split(":")[0], REGION, resource_arn=resource_arn, service_context={}
+        caller.access_key_id,
+        action,
+        action.split(":")[0],
+        REGION,
+        resource_arn=resource_arn,
+        service_context={},
     )
     if denied is not None:
-        raise AccessDenied(f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource_arn}")
+        raise AccessDenied(
+            f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource_arn}"
+        )
 
 
 def log_in(caller: Caller, workgroup: Workgroup, secret_arn: str | None) -> User:
@@ -98,7 +105,9 @@ def log_in(caller: Caller, workgroup: Workgroup, secret_arn: str | None) -> User
     if status >= 400:
         raise ValueError(f"secret {secret_arn} cannot be read: {json.loads(body)}")
     if secret_arn != workgroup.namespace.secret_arn:
-        raise ValueError(f"secret {secret_arn} is not that of the admin of namespace {workgroup.namespace.name}")
+        raise ValueError(
+            f"secret {secret_arn} is not that of the admin of namespace {workgroup.namespace.name}"
+        )
     return user_named(workgroup.namespace.admin, superuser=True)
 
 
@@ -122,7 +131,10 @@ def _with_redshift_resources(extract: Any) -> Any:
     ) -> Any:
         if service not in (DATA, SERVERLESS):
             return extract(service, method, path, headers, body, *rest)
-        operation, request = headers.get("x-amz-target", "").rpartition(".")[2], json.loads(body or b"{}")
+        operation, request = (
+            headers.get("x-amz-target", "").rpartition(".")[2],
+            json.loads(body or b"{}"),
+        )
         name = request.get("WorkgroupName") or request.get("workgroupName")
         if operation in ON_WORKGROUP and name:
             try:
@@ -136,7 +148,9 @@ def _with_redshift_resources(extract: Any) -> Any:
 
 
 def _with_statement_owner(context_of: Any) -> Any:
-    def request_tag_context(service: str, action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
+    def request_tag_context(
+        service: str, action: str, body: bytes, params: dict[str, Any]
+    ) -> dict[str, Any]:
         context: dict[str, Any] = context_of(service, action, body, params)
         if service == DATA:
             asked = str(json.loads(body or b"{}").get("Id", "")).partition(":")[0]

@@ -58,12 +58,17 @@ def install(settings: ServerSettings) -> None:
     }
     handlers[LOOK_UP] = {
         "create": _look_up_secret,
-        "update": lambda physical_id, _old, new, *_, **__: (physical_id, _look_up_secret("", new, "")[1]),
+        "update": lambda physical_id, _old, new, *_, **__: (
+            physical_id,
+            _look_up_secret("", new, "")[1],
+        ),
         "delete": lambda physical_id, properties: None,  # noqa: ARG005 - the emulator calls with both
     }
 
 
-def _update_namespace(physical_id: str, old: Properties, new: Properties, *_: Any, **__: Any) -> Created:
+def _update_namespace(
+    physical_id: str, old: Properties, new: Properties, *_: Any, **__: Any
+) -> Created:
     _same(old, new, "NamespaceName", "DbName")
     namespace = redshift_serverless.namespaces[physical_id]
     redshift_serverless.change_namespace(namespace, new)
@@ -86,7 +91,9 @@ def _create_workgroup(_logical_id: str, properties: Properties, _stack: str) -> 
     return name, _workgroup_values(workgroup)
 
 
-def _update_workgroup(physical_id: str, old: Properties, new: Properties, *_: Any, **__: Any) -> Created:
+def _update_workgroup(
+    physical_id: str, old: Properties, new: Properties, *_: Any, **__: Any
+) -> Created:
     _same(old, new, "WorkgroupName", "NamespaceName")
     workgroup = redshift_serverless.workgroups[physical_id]
     workgroup.settings = _settings(new)
@@ -111,7 +118,8 @@ def _settings(properties: Properties) -> dict[str, Any]:
     parameters = properties.get("ConfigParameters", [])
     return given | {
         "configParameters": [
-            {"parameterKey": item["ParameterKey"], "parameterValue": item["ParameterValue"]} for item in parameters
+            {"parameterKey": item["ParameterKey"], "parameterValue": item["ParameterValue"]}
+            for item in parameters
         ]
     }
 
@@ -125,13 +133,20 @@ def _look_up_secret(_logical_id: str, properties: Properties, _stack: str) -> Cr
     """The call that CDK's custom resource would make. Raises ValueError for any other than GetNamespace."""
     call = json.loads(properties["Create"])
     if (call["action"], call["outputPaths"]) != ("GetNamespace", [f"namespace.{SECRET}"]):
-        raise ValueError(f"{LOOK_UP} calls {call['action']!r} for {call['outputPaths']}; only GetNamespace is known")
+        raise ValueError(
+            f"{LOOK_UP} calls {call['action']!r} for {call['outputPaths']}; only GetNamespace is known"
+        )
     namespace = redshift_serverless.namespaces[call["parameters"]["namespaceName"]]
-    return str(call["physicalResourceId"]["id"]), {f"namespace.{SECRET}": namespace.described()[SECRET]}
+    return str(call["physicalResourceId"]["id"]), {
+        f"namespace.{SECRET}": namespace.described()[SECRET]
+    }
 
 
 def _workgroup_values(workgroup: Workgroup) -> dict[str, Any]:
     described = workgroup.described()
     values = {f"Workgroup.{key[:1].upper()}{key[1:]}": value for key, value in described.items()}
     endpoint = described["endpoint"]
-    return values | {"Workgroup.Endpoint.Address": endpoint["address"], "Workgroup.Endpoint.Port": endpoint["port"]}
+    return values | {
+        "Workgroup.Endpoint.Address": endpoint["address"],
+        "Workgroup.Endpoint.Port": endpoint["port"],
+    }

@@ -49,12 +49,16 @@ class Missing(Exception):
         self.statement_id = statement_id
 
 
-async def handle_request(_method: str, _path: str, headers: dict[str, str], body: bytes, _query: Any) -> Answer:
+async def handle_request(
+    _method: str, _path: str, headers: dict[str, str], body: bytes, _query: Any
+) -> Answer:
     """One call, with JSON in and out."""
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     act = _OPERATIONS.get(operation)
     if act is None:
-        return _error("ValidationException", f"{operation} is not emulated; there is {', '.join(_OPERATIONS)}")
+        return _error(
+            "ValidationException", f"{operation} is not emulated; there is {', '.join(_OPERATIONS)}"
+        )
     request = json.loads(body or b"{}")
     try:
         answer = act(request, redshift_callers.caller_of(headers))
@@ -70,7 +74,9 @@ async def handle_request(_method: str, _path: str, headers: dict[str, str], body
     except (Invalid, ValueError) as exc:
         return _error("ValidationException", str(exc))
     except redshift_serverless.NotFound as exc:
-        return _error("ResourceNotFoundException", str(exc), ResourceId=str(request.get("WorkgroupName")))
+        return _error(
+            "ResourceNotFoundException", str(exc), ResourceId=str(request.get("WorkgroupName"))
+        )
     except Missing as exc:
         return _error("ResourceNotFoundException", str(exc), ResourceId=exc.statement_id)
     except redshift_callers.AccessDenied as exc:
@@ -85,7 +91,9 @@ def _batch_execute(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     return _submit(request, caller, list(request.get("Sqls", [])), batch=True)
 
 
-def _submit(request: dict[str, Any], caller: Caller, sqls: list[str], *, batch: bool) -> dict[str, Any]:
+def _submit(
+    request: dict[str, Any], caller: Caller, sqls: list[str], *, batch: bool
+) -> dict[str, Any]:
     workgroup = redshift_serverless.workgroup_named(_checked(request, sqls))
     token = (caller.owner, str(request.get("ClientToken")))
     earlier = _tokens.get(token) if request.get("ClientToken") else None
@@ -119,7 +127,9 @@ def _checked(request: dict[str, Any], sqls: list[str]) -> str:
     """The workgroup's name of a request that is well formed."""
     for name in NOT_EMULATED:
         if name in request:
-            raise Invalid(f"{name} is not emulated; send WorkgroupName, Database and, if need be, SecretArn")
+            raise Invalid(
+                f"{name} is not emulated; send WorkgroupName, Database and, if need be, SecretArn"
+            )
     if request.get("WithEvent") or request.get("ResultFormat", "JSON") != "JSON":
         raise Invalid("WithEvent and results as CSV are not emulated")
     if not request.get("WorkgroupName") or not request.get("Database"):
@@ -131,7 +141,9 @@ def _checked(request: dict[str, Any], sqls: list[str]) -> str:
     given = {item["name"] for item in request.get("Parameters", [])}
     used = set().union(*(redshift_sql.parameter_names(sql) for sql in sqls))
     if given - used:
-        raise Invalid(f"Parameters list contains unused parameters. Unused parameters: {sorted(given - used)}")
+        raise Invalid(
+            f"Parameters list contains unused parameters. Unused parameters: {sorted(given - used)}"
+        )
     if used - given:
         raise Invalid(f"Parameters are missing: {sorted(used - given)}")
     return str(request["WorkgroupName"])
@@ -168,7 +180,9 @@ def _result(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     statement = _own(request, caller)
     part = _part(request, statement)
     if part is None:
-        raise Invalid(f"{request['Id']} is a batch; ask for the result of a sub-statement, such as {request['Id']}:1")
+        raise Invalid(
+            f"{request['Id']} is a batch; ask for the result of a sub-statement, such as {request['Id']}:1"
+        )
     ended = statement.done.is_set() if statement.batch else part.status == "FINISHED"
     if part.outcome is None or not part.has_result or not ended:
         raise Missing(f"{request['Id']}: Query does not have result. It is {part.status}")
@@ -186,7 +200,9 @@ def _result(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
 def _cancel(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     statement = _own(request, caller)
     if not cancel(statement):
-        raise Invalid(f"Could not cancel a query that is already in {statement.status} state with ID: {request['Id']}")
+        raise Invalid(
+            f"Could not cancel a query that is already in {statement.status} state with ID: {request['Id']}"
+        )
     return {"Status": True}
 
 
@@ -206,7 +222,9 @@ def _list(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     ]
     first, most = int(request.get("NextToken", 0)), int(request.get("MaxResults") or MOST_LISTED)
     answer: dict[str, Any] = {
-        "Statements": [redshift_descriptions.listed(statement) for statement in found[first : first + most]]
+        "Statements": [
+            redshift_descriptions.listed(statement) for statement in found[first : first + most]
+        ]
     }
     return answer | ({"NextToken": str(first + most)} if first + most < len(found) else {})
 

@@ -15,7 +15,12 @@ from sqlglot import exp
 
 from local_cloud.adapters.redshift.sql import DIALECT, StatementRefused, unsupported
 
-WITHOUT_EFFECT = (exp.DistStyleProperty, exp.DistKeyProperty, exp.SortKeyProperty, exp.BackupProperty)
+WITHOUT_EFFECT = (
+    exp.DistStyleProperty,
+    exp.DistKeyProperty,
+    exp.SortKeyProperty,
+    exp.BackupProperty,
+)
 DEFAULT_VARCHAR_BYTES = 256
 MOST_VARCHAR_BYTES = 65535
 _TYPES = {
@@ -23,7 +28,13 @@ _TYPES = {
     "BOOLEAN": "BOOLEAN", "DATE": "DATE", "TIMESTAMP": "TIMESTAMP", "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE",
     "TIME": "TIME",
 }  # fmt: skip
-_TEXTS = {"VARCHAR": DEFAULT_VARCHAR_BYTES, "TEXT": DEFAULT_VARCHAR_BYTES, "CHAR": 1, "NCHAR": 1, "NVARCHAR": 256}
+_TEXTS = {
+    "VARCHAR": DEFAULT_VARCHAR_BYTES,
+    "TEXT": DEFAULT_VARCHAR_BYTES,
+    "CHAR": 1,
+    "NCHAR": 1,
+    "NVARCHAR": 256,
+}
 _EXTERNAL_SCHEMA = re.compile(
     r"CREATE\s+EXTERNAL\s+SCHEMA\s+(?P<exists>IF\s+NOT\s+EXISTS\s+)?\"?(?P<name>\w+)\"?\s+FROM\s+DATA\s+CATALOG\s+"
     r"DATABASE\s+'(?P<database>[^']+)'\s+(?:REGION\s+'[^']+'\s+)?"
@@ -31,7 +42,9 @@ _EXTERNAL_SCHEMA = re.compile(
     re.IGNORECASE,
 )
 _COMMENT = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
-_NOTED = re.compile(r"\s*((?:CREATE|ALTER|DROP)\s+(?:USER|GROUP|ROLE)\s+\S+|REVOKE\s[^;]*)", re.IGNORECASE)
+_NOTED = re.compile(
+    r"\s*((?:CREATE|ALTER|DROP)\s+(?:USER|GROUP|ROLE)\s+\S+|REVOKE\s[^;]*)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +79,8 @@ def external_schema(sql: str) -> ExternalSchema | None:
     match = _EXTERNAL_SCHEMA.fullmatch(sql)
     if match is None:
         raise unsupported(
-            sql, "known is CREATE EXTERNAL SCHEMA name FROM DATA CATALOG DATABASE 'db' IAM_ROLE default | 'arn'"
+            sql,
+            "known is CREATE EXTERNAL SCHEMA name FROM DATA CATALOG DATABASE 'db' IAM_ROLE default | 'arn'",
         )
     return ExternalSchema(
         name=match["name"].lower(),
@@ -92,13 +106,17 @@ def table(create: exp.Create) -> Table:
         StatementRefused: an attribute or type that is not known here.
     """
     _check(create)
-    properties = list(create.args["properties"].expressions) if create.args.get("properties") else []
+    properties = (
+        list(create.args["properties"].expressions) if create.args.get("properties") else []
+    )
     kept = [item for item in properties if isinstance(item, exp.TemporaryProperty)]
     dropped = [item for item in properties if isinstance(item, WITHOUT_EFFECT)]
     if len(kept) + len(dropped) != len(properties):
         raise unsupported(create.sql(DIALECT))
     made = create.copy()
-    made.set("properties", exp.Properties(expressions=[item.copy() for item in kept]) if kept else None)
+    made.set(
+        "properties", exp.Properties(expressions=[item.copy() for item in kept]) if kept else None
+    )
     notes = [item.sql(DIALECT) for item in dropped]
     if isinstance(made.this, exp.Schema):
         like = made.this.find(exp.LikeProperty)
@@ -169,7 +187,12 @@ def _type(column: exp.ColumnDef) -> exp.Expr | None:
     parameters = [parameter.this.name.upper() for parameter in declared.expressions]
     if name == "DECIMAL":
         sizes = [int(size) for size in parameters] or [18, 0]  # Redshift's default
-        column.set("kind", exp.DataType.build(f"DECIMAL({sizes[0]}, {sizes[1] if sizes[1:] else 0})", dialect="duckdb"))
+        column.set(
+            "kind",
+            exp.DataType.build(
+                f"DECIMAL({sizes[0]}, {sizes[1] if sizes[1:] else 0})", dialect="duckdb"
+            ),
+        )
         return None
     if name in _TYPES and not parameters:
         column.set("kind", exp.DataType.build(_TYPES[name], dialect="duckdb"))
@@ -178,6 +201,10 @@ def _type(column: exp.ColumnDef) -> exp.Expr | None:
         raise unsupported(f"type {declared.sql(DIALECT)} of column {column.name}")
     most = parameters[0] if parameters else str(_TEXTS[name])
     column.set("kind", exp.DataType.build("VARCHAR", dialect="duckdb"))
-    length = exp.Anonymous(this="strlen", expressions=[exp.column(column.this.copy())])  # bytes, as Redshift counts
+    length = exp.Anonymous(
+        this="strlen", expressions=[exp.column(column.this.copy())]
+    )  # bytes, as Redshift counts
     limit = MOST_VARCHAR_BYTES if most == "MAX" else int(most)
-    return exp.CheckColumnConstraint(this=exp.LTE(this=length, expression=exp.Literal.number(limit)))
+    return exp.CheckColumnConstraint(
+        this=exp.LTE(this=length, expression=exp.Literal.number(limit))
+    )

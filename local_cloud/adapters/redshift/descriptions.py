@@ -33,7 +33,9 @@ def described(statement: Statement, part: Part | None) -> dict[str, Any]:
         "ResultFormat": "JSON",
     }
     names = {"SecretArn": "SecretArn", "Parameters": "QueryParameters"}
-    of_all |= {shown: statement.request[sent] for sent, shown in names.items() if sent in statement.request}
+    of_all |= {
+        shown: statement.request[sent] for sent, shown in names.items() if sent in statement.request
+    }
     return of_all | (_of_part(part) if part is not None else _of_batch(statement))
 
 
@@ -65,7 +67,9 @@ def _of_part(part: Part) -> dict[str, Any]:
         "Duration": part.duration_nanos,
         "HasResultSet": part.has_result,
         "ResultRows": outcome.row_count if outcome is not None else -1,
-        "ResultSize": len(json.dumps(outcome.rows, default=str)) if outcome is not None and outcome.columns else 0,
+        "ResultSize": len(json.dumps(outcome.rows, default=str))
+        if outcome is not None and outcome.columns
+        else 0,
         "RedshiftQueryId": part.query_id,
     } | ({"Error": part.error} if part.error else {})
 

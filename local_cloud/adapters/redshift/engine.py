@@ -122,7 +122,9 @@ class Session:
     user: User
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def run(self, sql: str, parameters: Mapping[str, str], *, query_id: int, in_batch: bool) -> Outcome:
+    def run(
+        self, sql: str, parameters: Mapping[str, str], *, query_id: int, in_batch: bool
+    ) -> Outcome:
         """Carry out one statement.
 
         Raises:
@@ -139,7 +141,9 @@ class Session:
         if isinstance(statement, exp.Grant):
             return self._note("users and privileges", statement.sql(redshift_sql.DIALECT))
         if isinstance(statement, exp.TruncateTable) and in_batch:
-            raise StatementRefused("TRUNCATE commits the transaction that it is in; use DELETE in a batch")
+            raise StatementRefused(
+                "TRUNCATE commits the transaction that it is in; use DELETE in a batch"
+            )
         if isinstance(statement, exp.Create) and statement.kind == "TABLE":
             self._note_table(redshift_ddl.table(statement))
         if isinstance(statement, exp.Drop):
@@ -151,13 +155,21 @@ class Session:
         return outcome
 
     def _copy_not_null(self, source: exp.Table, target: exp.Table) -> None:
-        for column, _, nullable, *_ in self.connection.execute(f"DESCRIBE {source.sql('duckdb')}").fetchall():
+        for column, _, nullable, *_ in self.connection.execute(
+            f"DESCRIBE {source.sql('duckdb')}"
+        ).fetchall():
             if nullable == "NO":
                 quoted = exp.to_identifier(column, quoted=True).sql("duckdb")
-                self.connection.execute(f"ALTER TABLE {target.sql('duckdb')} ALTER COLUMN {quoted} SET NOT NULL")
+                self.connection.execute(
+                    f"ALTER TABLE {target.sql('duckdb')} ALTER COLUMN {quoted} SET NOT NULL"
+                )
 
     def _translated(self, statement: exp.Expr) -> str:
-        if isinstance(statement, exp.Create) and statement.kind == "TABLE" and not statement.expression:
+        if (
+            isinstance(statement, exp.Create)
+            and statement.kind == "TABLE"
+            and not statement.expression
+        ):
             return redshift_ddl.table(statement).sql
         redshift_rewriting.name_results(statement)
         redshift_rewriting.replace_functions(statement, user=self.user.name)
@@ -170,12 +182,16 @@ class Session:
 
     def _execute(self, sql: str) -> Outcome:
         self.connection.execute(sql)
-        description = [(str(column[0]), str(column[1])) for column in self.connection.description or []]
+        description = [
+            (str(column[0]), str(column[1])) for column in self.connection.description or []
+        ]
         rows = self.connection.fetchall()
-        if [name for name, _ in description] in (["Count"], ["Success"]) and not sql.lstrip("( ").startswith(
-            ("SELECT", "WITH", "VALUES")
-        ):
-            return Outcome(columns=None, rows=[], row_count=int(rows[0][0]) if rows and rows[0] else 0)
+        if [name for name, _ in description] in (["Count"], ["Success"]) and not sql.lstrip(
+            "( "
+        ).startswith(("SELECT", "WITH", "VALUES")):
+            return Outcome(
+                columns=None, rows=[], row_count=int(rows[0][0]) if rows and rows[0] else 0
+            )
         return Outcome(columns=description, rows=rows, row_count=len(rows))
 
     @contextlib.contextmanager
@@ -190,8 +206,12 @@ class Session:
                 if table is statement.this or table.parent is statement.this:
                     raise redshift_sql.unsupported(f"writing to external table {schema}.{name}")
                 data = self._scan(table, f"{schema}.{name}", schemas[schema], sql, query_id)
-            elif not schema and name == redshift_system.EXTERNAL_QUERY_DETAIL and name not in hidden:
-                data = self.engine.log.external_query_detail(None if self.user.superuser else self.user.number)
+            elif (
+                not schema and name == redshift_system.EXTERNAL_QUERY_DETAIL and name not in hidden
+            ):
+                data = self.engine.log.external_query_detail(
+                    None if self.user.superuser else self.user.number
+                )
             else:
                 continue
             registered = f"slipway_foreign_{next(self._numbers)}"
@@ -202,15 +222,23 @@ class Session:
         for registered in names:  # after a failure they go with the transaction
             self.connection.unregister(registered)
 
-    def _scan(self, table: exp.Table, name: str, source: tuple[str, str | None], sql: str, query_id: int) -> Any:
+    def _scan(
+        self, table: exp.Table, name: str, source: tuple[str, str | None], sql: str, query_id: int
+    ) -> Any:
         database, role = source
         role = role or self.engine.default_role()
         if role is None:
-            raise StatementRefused(f"external schema of {name}: the namespace has no default IAM role")
+            raise StatementRefused(
+                f"external schema of {name}: the namespace has no default IAM role"
+            )
         started = dt.datetime.now(dt.UTC)
         user = f"{self.engine.user_arns()}/{self.user.name}"
-        scan = redshift_lake.scan(name, database, table, role=role, user=user, endpoint=self.engine.endpoint)
-        self.engine.log.scanned(scan, user_id=self.user.number, query_id=query_id, started=started, sql=sql)
+        scan = redshift_lake.scan(
+            name, database, table, role=role, user=user, endpoint=self.engine.endpoint
+        )
+        self.engine.log.scanned(
+            scan, user_id=self.user.number, query_id=query_id, started=started, sql=sql
+        )
         return scan.data
 
     def _external_schemas(self) -> dict[str, tuple[str, str | None]]:
@@ -223,16 +251,24 @@ class Session:
                 raise StatementRefused(f'schema "{schema.name}" already exists')
         else:
             row = [schema.name, schema.database, schema.role]
-            self.connection.execute("INSERT INTO slipway_catalog.external_schemas VALUES (?, ?, ?)", row)
+            self.connection.execute(
+                "INSERT INTO slipway_catalog.external_schemas VALUES (?, ?, ?)", row
+            )
         return Outcome(columns=None, rows=[], row_count=0)
 
     def _drop(self, statement: exp.Drop) -> Outcome:
         tables = statement.args.get("tables") or []
-        if statement.kind not in ("TABLE", "SCHEMA") or len(tables) != 1 or statement.args.get("cascade"):
+        if (
+            statement.kind not in ("TABLE", "SCHEMA")
+            or len(tables) != 1
+            or statement.args.get("cascade")
+        ):
             raise redshift_sql.unsupported(statement.sql(redshift_sql.DIALECT))
         name = str(tables[0].db).lower()
         if statement.kind == "SCHEMA" and name in self._external_schemas():
-            self.connection.execute("DELETE FROM slipway_catalog.external_schemas WHERE name = ?", [name])
+            self.connection.execute(
+                "DELETE FROM slipway_catalog.external_schemas WHERE name = ?", [name]
+            )
             return Outcome(columns=None, rows=[], row_count=0)
         return self._execute(statement.sql(dialect="duckdb"))
 

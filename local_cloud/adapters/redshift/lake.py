@@ -46,7 +46,9 @@ class Scan:
     bytes_read: int
 
 
-def scan(name: str, database: str, table: exp.Table, *, role: str, user: str, endpoint: str) -> Scan:
+def scan(
+    name: str, database: str, table: exp.Table, *, role: str, user: str, endpoint: str
+) -> Scan:
     """The rows of external table `name` that the statement around `table` can need.
 
     `role` is an ARN, `user` that of the database user for whom it is assumed. Raises StatementRefused when the table
@@ -59,7 +61,9 @@ def scan(name: str, database: str, table: exp.Table, *, role: str, user: str, en
     except roles.AccessDenied as exc:
         raise StatementRefused(f"external table {name}: {exc}") from exc
     except PermissionError as exc:  # pyarrow's and pyiceberg's word for S3's AccessDenied
-        raise StatementRefused(f"external table {name}: role {role} may not read its files: {exc}") from exc
+        raise StatementRefused(
+            f"external table {name}: role {role} may not read its files: {exc}"
+        ) from exc
 
 
 def _metadata_location(name: str, database: str, session: roles.Session) -> str:
@@ -68,26 +72,40 @@ def _metadata_location(name: str, database: str, session: roles.Session) -> str:
     roles.require(session, "glue:GetTable", f"{arn}table/{database}/{table_name}")
     found = original(GLUE, "_tables").get(f"{database}/{table_name}")
     if found is None:
-        raise StatementRefused(f'relation "{name}" does not exist: there is no table {table_name} in Glue {database}')
+        raise StatementRefused(
+            f'relation "{name}" does not exist: there is no table {table_name} in Glue {database}'
+        )
     parameters = found.get("Parameters", {})
-    if str(parameters.get("table_type", "")).upper() != "ICEBERG" or not parameters.get("metadata_location"):
+    if str(parameters.get("table_type", "")).upper() != "ICEBERG" or not parameters.get(
+        "metadata_location"
+    ):
         raise StatementRefused(
             f"external table {name} is not an Iceberg table; the embedded warehouse reads no other format"
         )
     return str(parameters["metadata_location"])
 
 
-def _read(name: str, location: str, table: exp.Table, session: roles.Session, endpoint: str) -> Scan:
+def _read(
+    name: str, location: str, table: exp.Table, session: roles.Session, endpoint: str
+) -> Scan:
     metadata = urlparse(location)
     roles.require(session, "s3:GetObject", f"arn:aws:s3:::{metadata.netloc}{metadata.path}")
     loaded = StaticTable.from_metadata(location, _properties(session, endpoint))
     columns = [field.name for field in loaded.schema().fields]
     wanted = _columns_needed(table, columns)
-    chosen = loaded.scan(row_filter=_row_filter(table, loaded.schema()), selected_fields=tuple(wanted))
+    chosen = loaded.scan(
+        row_filter=_row_filter(table, loaded.schema()), selected_fields=tuple(wanted)
+    )
     ids = [loaded.schema().find_field(column).field_id for column in wanted]
     files = [task.file for task in chosen.plan_files()]
     read = sum(_bytes(file.column_sizes or {}, ids) or file.file_size_in_bytes for file in files)
-    return Scan(table=name, location=loaded.location(), data=chosen.to_arrow(), files=len(files), bytes_read=read)
+    return Scan(
+        table=name,
+        location=loaded.location(),
+        data=chosen.to_arrow(),
+        files=len(files),
+        bytes_read=read,
+    )
 
 
 def _bytes(column_sizes: dict[int, int], ids: list[int]) -> int:
@@ -118,7 +136,11 @@ def _columns_needed(table: exp.Table, columns: list[str]) -> list[str]:
 def _row_filter(table: exp.Table, schema: Any) -> BooleanExpression:
     """What of the WHERE beside the table can be told from one row of it; the engine applies the whole WHERE again."""
     select = table.parent.parent if table.parent else None
-    if not isinstance(table.parent, exp.From) or not isinstance(select, exp.Select) or select.args.get("joins"):
+    if (
+        not isinstance(table.parent, exp.From)
+        or not isinstance(select, exp.Select)
+        or select.args.get("joins")
+    ):
         return iceberg.AlwaysTrue()
     where = select.args.get("where")
     if where is None:
@@ -127,13 +149,20 @@ def _row_filter(table: exp.Table, schema: Any) -> BooleanExpression:
     parts = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
     conditions = [_condition(part, table.alias_or_name, types) for part in parts]
     everything: BooleanExpression = iceberg.AlwaysTrue()
-    return functools.reduce(iceberg.And, [known for known in conditions if known is not None], everything)
+    return functools.reduce(
+        iceberg.And, [known for known in conditions if known is not None], everything
+    )
 
 
 def _condition(node: exp.Expr, alias: str, types: dict[str, str]) -> BooleanExpression | None:
     node = node.unnest()
     column = node.this
-    if not isinstance(column, exp.Column) or types.get(column.name.lower()) not in ("date", "string", "int", "long"):
+    if not isinstance(column, exp.Column) or types.get(column.name.lower()) not in (
+        "date",
+        "string",
+        "int",
+        "long",
+    ):
         return None
     if column.table and column.table.lower() != alias.lower():
         return None

@@ -39,7 +39,9 @@ def column_metadata(name: str, duckdb_type: str) -> dict[str, Any]:
     elif duckdb_type in _TYPES:
         (type_name, precision), scale = _TYPES[duckdb_type], 0
     else:
-        raise ValueError(f"column {name} has the type {duckdb_type}, which Redshift has not; cast it")
+        raise ValueError(
+            f"column {name} has the type {duckdb_type}, which Redshift has not; cast it"
+        )
     return {
         "isCaseSensitive": type_name == "varchar",
         "isCurrency": False,

@@ -6,22 +6,37 @@ import functools
 
 from sqlglot import exp
 
-_CALLED = {exp.Sum: "sum", exp.Count: "count", exp.Avg: "avg", exp.Min: "min", exp.Max: "max", exp.Case: "case"}
+_CALLED = {
+    exp.Sum: "sum",
+    exp.Count: "count",
+    exp.Avg: "avg",
+    exp.Min: "min",
+    exp.Max: "max",
+    exp.Case: "case",
+}
 
 
 def replace_functions(statement: exp.Expr, *, user: str) -> None:
     """Times without a zone, the database user, LISTAGG, CONCAT and CAST to VARCHAR(n) as Redshift has them."""
     for cast in reversed(list(statement.find_all(exp.Cast))):  # the inner ones first
         _cut(cast)
-    for node in list(statement.find_all(exp.CurrentTimestamp, exp.CurrentUser, exp.GroupConcat, exp.Concat)):
+    for node in list(
+        statement.find_all(exp.CurrentTimestamp, exp.CurrentUser, exp.GroupConcat, exp.Concat)
+    ):
         if isinstance(node, exp.CurrentTimestamp):
             node.replace(exp.cast(node.copy(), "TIMESTAMP"))
         elif isinstance(node, exp.CurrentUser):
             node.replace(exp.Literal.string(user))
-        elif isinstance(node, exp.Concat):  # NULL when a part is NULL, where DuckDB leaves the part out
-            node.replace(functools.reduce(lambda a, b: exp.DPipe(this=a, expression=b), node.expressions))
+        elif isinstance(
+            node, exp.Concat
+        ):  # NULL when a part is NULL, where DuckDB leaves the part out
+            node.replace(
+                functools.reduce(lambda a, b: exp.DPipe(this=a, expression=b), node.expressions)
+            )
         elif not node.args.get("separator"):
-            node.set("separator", exp.Literal.string(""))  # LISTAGG puts nothing between, DuckDB a comma
+            node.set(
+                "separator", exp.Literal.string("")
+            )  # LISTAGG puts nothing between, DuckDB a comma
 
 
 def _cut(cast: exp.Cast) -> None:

@@ -86,7 +86,10 @@ class Workgroup:
             "workgroupName": self.name,
             "namespaceName": self.namespace.name,
             "creationDate": self.created_at,
-            "endpoint": {"address": f"{self.name}.{ACCOUNT}.{REGION}.redshift-serverless.amazonaws.com", "port": PORT},
+            "endpoint": {
+                "address": f"{self.name}.{ACCOUNT}.{REGION}.redshift-serverless.amazonaws.com",
+                "port": PORT,
+            },
             "status": "AVAILABLE",
         }
 
@@ -108,7 +111,9 @@ def create_namespace(settings: ServerSettings, properties: dict[str, Any]) -> Na
         user_arns=lambda: _user_arns(name),
     )
     engine.delete()  # of an earlier start of this server
-    namespace = Namespace(name=name, database="dev", admin="admin", default_role=None, roles=[], engine=engine)
+    namespace = Namespace(
+        name=name, database="dev", admin="admin", default_role=None, roles=[], engine=engine
+    )
     change_namespace(namespace, properties)
     namespaces[name] = namespace
     return namespace
@@ -116,7 +121,11 @@ def create_namespace(settings: ServerSettings, properties: dict[str, Any]) -> Na
 
 def _user_arns(namespace: str) -> str:
     """Source: Redshift management guide, "Restricting access to IAM roles", format of Redshift Serverless."""
-    of = next(workgroup.workgroup_id for workgroup in workgroups.values() if workgroup.namespace.name == namespace)
+    of = next(
+        workgroup.workgroup_id
+        for workgroup in workgroups.values()
+        if workgroup.namespace.name == namespace
+    )
     return f"arn:aws:redshift:{REGION}:{ACCOUNT}:dbuser:serverless-{ACCOUNT}-{of}"
 
 
@@ -128,14 +137,18 @@ def change_namespace(namespace: Namespace, properties: dict[str, Any]) -> None:
     namespace.roles = list(properties.get("IamRoles", []))
     managed = str(properties.get("ManageAdminPassword", "")).lower() == "true"
     if managed and namespace.secret_arn is None:
-        namespace.secret_arn = _create_secret(namespace, properties.get("AdminPasswordSecretKmsKeyId"))
+        namespace.secret_arn = _create_secret(
+            namespace, properties.get("AdminPasswordSecretKmsKeyId")
+        )
     elif not managed and namespace.secret_arn is not None:
         _delete_secret(namespace)
 
 
 def delete_namespace(name: str) -> None:
     """With its database and its secret. Raises ValueError while a workgroup uses it."""
-    users = [workgroup.name for workgroup in workgroups.values() if workgroup.namespace.name == name]
+    users = [
+        workgroup.name for workgroup in workgroups.values() if workgroup.namespace.name == name
+    ]
     if users:
         raise ValueError(f"namespace {name!r} is used by workgroup {users[0]!r}; delete that first")
     namespace = namespaces.pop(name, None)
@@ -147,8 +160,13 @@ def delete_namespace(name: str) -> None:
 def _create_secret(namespace: Namespace, key: str | None) -> str:
     """Its name and value. Source: Redshift management guide, "Managing Amazon Redshift admin passwords"."""
     value = {"username": namespace.admin, "password": secrets.token_urlsafe(24)}
-    request = {"Name": f"redshift!{namespace.name}-{namespace.admin}", "SecretString": json.dumps(value)}
-    status, _, body = original(SECRETS, "_create_secret")(request | ({"KmsKeyId": key} if key else {}))
+    request = {
+        "Name": f"redshift!{namespace.name}-{namespace.admin}",
+        "SecretString": json.dumps(value),
+    }
+    status, _, body = original(SECRETS, "_create_secret")(
+        request | ({"KmsKeyId": key} if key else {})
+    )
     answer = json.loads(body)
     if status >= 400:
         raise ValueError(f"secret of namespace {namespace.name}: {answer}")
@@ -157,7 +175,9 @@ def _create_secret(namespace: Namespace, key: str | None) -> str:
 
 def _delete_secret(namespace: Namespace) -> None:
     if namespace.secret_arn is not None:
-        original(SECRETS, "_delete_secret")({"SecretId": namespace.secret_arn, "ForceDeleteWithoutRecovery": True})
+        original(SECRETS, "_delete_secret")(
+            {"SecretId": namespace.secret_arn, "ForceDeleteWithoutRecovery": True}
+        )
         namespace.secret_arn = None
 
 
@@ -166,7 +186,9 @@ def workgroup_named(name_or_arn: str) -> Workgroup:
     for workgroup in workgroups.values():
         if name_or_arn in (workgroup.name, workgroup.arn):
             return workgroup
-    raise NotFound(f"Redshift endpoint doesn't exist in this region: workgroup {name_or_arn!r} is not there")
+    raise NotFound(
+        f"Redshift endpoint doesn't exist in this region: workgroup {name_or_arn!r} is not there"
+    )
 
 
 def _namespace_named(name: str) -> Namespace:

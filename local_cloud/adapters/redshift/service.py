@@ -29,12 +29,17 @@ def install(settings: ServerSettings) -> None:
     handlers = {"redshift-data": redshift_data.handle_request, "redshift-serverless": _serverless}
     for service, target in TARGETS.items():
         original(APP, "SERVICE_HANDLERS")[service] = handlers[service]
-        original(ROUTER, "SERVICE_PATTERNS")[service] = {"target_prefixes": [target], "credential_scope": service}
+        original(ROUTER, "SERVICE_PATTERNS")[service] = {
+            "target_prefixes": [target],
+            "credential_scope": service,
+        }
     redshift_callers.install()
     redshift_cfn.install(settings)
 
 
-async def _serverless(_method: str, _path: str, headers: dict[str, str], body: bytes, _query: Any) -> Any:
+async def _serverless(
+    _method: str, _path: str, headers: dict[str, str], body: bytes, _query: Any
+) -> Any:
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     user = redshift_callers.database_user(redshift_callers.caller_of(headers))
     try:
@@ -42,7 +47,9 @@ async def _serverless(_method: str, _path: str, headers: dict[str, str], body: b
     except redshift_serverless.NotFound as exc:
         return _answer(400, {"__type": "ResourceNotFoundException", "message": str(exc)})
     if answer is None:
-        return _answer(400, {"__type": "ValidationException", "message": f"{operation} is not emulated"})
+        return _answer(
+            400, {"__type": "ValidationException", "message": f"{operation} is not emulated"}
+        )
     return _answer(200, answer)
 
 

@@ -52,12 +52,21 @@ _CHANGES = (
     exp.DistKeyProperty, exp.SortKeyProperty, exp.BackupProperty, exp.Comment, exp.TruncateTable, exp.Grant,
     exp.GrantPrivilege, exp.GrantPrincipal,
 )  # fmt: skip
-KNOWN: frozenset[type[exp.Expr]] = frozenset({*_STRUCTURE, *_QUERIES, *_OPERATORS, *_FUNCTIONS, *_CHANGES})
+KNOWN: frozenset[type[exp.Expr]] = frozenset(
+    {*_STRUCTURE, *_QUERIES, *_OPERATORS, *_FUNCTIONS, *_CHANGES}
+)
 STATEMENTS = (
     exp.Select, exp.SetOperation, exp.Subquery, exp.Insert, exp.Delete, exp.Update, exp.Merge, exp.Create, exp.Drop,
     exp.Comment, exp.TruncateTable, exp.Grant,
 )  # fmt: skip
-RESERVED_SCHEMAS = ("main", "temp", "slipway_catalog", "pg_catalog", "information_schema", "pg_internal")
+RESERVED_SCHEMAS = (
+    "main",
+    "temp",
+    "slipway_catalog",
+    "pg_catalog",
+    "information_schema",
+    "pg_internal",
+)
 _PARAMETER = re.compile(r"'(?:[^']|'')*'|--[^\n]*|(?<![:\w]):([0-9a-zA-Z_]+)")
 
 
@@ -106,7 +115,9 @@ def _one(sql: str) -> exp.Expr:
         reason = f"{details.get('description', exc)} at or near {details.get('highlight')!r}"
         raise unsupported(f"syntax error: {reason}") from exc
     if len(found) != 1:
-        raise StatementRefused(f"one statement is expected, {len(found)} were sent")  # Redshift: "multiple commands"
+        raise StatementRefused(
+            f"one statement is expected, {len(found)} were sent"
+        )  # Redshift: "multiple commands"
     return found[0]
 
 
@@ -198,4 +209,6 @@ def _check_merge(merge: exp.Merge) -> None:
 def _check_targets(assignments: list[exp.Expr], verb: str) -> None:
     for assignment in assignments:
         if not isinstance(assignment, exp.EQ) or assignment.this.table:
-            raise StatementRefused(f"{verb} SET {assignment.sql(DIALECT)}: name the target column without its table")
+            raise StatementRefused(
+                f"{verb} SET {assignment.sql(DIALECT)}: name the target column without its table"
+            )

@@ -106,7 +106,9 @@ _workers: dict[str, ThreadPoolExecutor] = {}
 def submit(statement: Statement) -> None:
     """Queue it behind the other statements of its namespace."""
     statements[statement.statement_id] = statement
-    worker = _workers.setdefault(statement.workgroup.namespace.name, ThreadPoolExecutor(1, "redshift"))
+    worker = _workers.setdefault(
+        statement.workgroup.namespace.name, ThreadPoolExecutor(1, "redshift")
+    )
     worker.submit(contextvars.copy_context().run, _run, statement)
 
 
@@ -156,9 +158,14 @@ def _run_parts(statement: Statement, session: Session) -> None:
         try:
             _strike("before", number, part)
             part.outcome = session.run(
-                part.sql, statement.parameters, query_id=part.query_id, in_batch=whole and statement.batch
+                part.sql,
+                statement.parameters,
+                query_id=part.query_id,
+                in_batch=whole and statement.batch,
             )
-            part.columns = [redshift_results.column_metadata(*column) for column in part.outcome.columns or []]
+            part.columns = [
+                redshift_results.column_metadata(*column) for column in part.outcome.columns or []
+            ]
             _strike("after", number, part)
             if not whole or number == len(statement.parts):
                 session.connection.execute("COMMIT")

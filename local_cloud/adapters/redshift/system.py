@@ -35,7 +35,9 @@ class Log:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
 
-    def scanned(self, scan: Scan, *, user_id: int, query_id: int, started: dt.datetime, sql: str) -> None:
+    def scanned(
+        self, scan: Scan, *, user_id: int, query_id: int, started: dt.datetime, sql: str
+    ) -> None:
         """Keep one read; `started` is in UTC."""
         ended = dt.datetime.now(dt.UTC)
         self.rows.append(

@@ -23,7 +23,9 @@ from sqlglot.schema import MappingSchema
 
 from local_cloud.adapters.redshift.sql import DIALECT, StatementRefused, unsupported
 
-Columns: TypeAlias = dict[str, dict[str, dict[str, str]]]  # schema ("" for temporary), table, column: DuckDB type
+Columns: TypeAlias = dict[
+    str, dict[str, dict[str, str]]
+]  # schema ("" for temporary), table, column: DuckDB type
 Numeric: TypeAlias = tuple[int, int]  # precision, scale
 WIDEST = 38
 LEAST_QUOTIENT_SCALE = 4
@@ -46,7 +48,8 @@ def compute_as_redshift(statement: exp.Expr, columns: Callable[[], Columns]) -> 
     query = _query_of(statement)
     if query is None:
         raise unsupported(
-            f"arithmetic with SUM, AVG, * or / in {type(statement).__name__.upper()}", "compute it in a staged SELECT"
+            f"arithmetic with SUM, AVG, * or / in {type(statement).__name__.upper()}",
+            "compute it in a staged SELECT",
         )
     schema = MappingSchema(dict(columns()), dialect="duckdb")
     try:
@@ -69,14 +72,18 @@ def columns_of(statement: exp.Expr, connection: duckdb.DuckDBPyConnection) -> Co
     columns: Columns = {}
     for table in statement.find_all(exp.Table):
         # asked of the catalog, since describing a table that is not there would end the transaction
-        schemas = [table.db.lower()] if table.db else ["public", "main"]  # main is where temporary tables are
+        schemas = (
+            [table.db.lower()] if table.db else ["public", "main"]
+        )  # main is where temporary tables are
         found = connection.execute(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE lower(table_name) = ? "
             "AND list_contains(?, lower(schema_name)) ORDER BY schema_name, column_index",
             [table.name.lower(), schemas],
         ).fetchall()
         if found:
-            columns.setdefault(table.db, {})[table.name] = {str(name): str(kind) for name, kind in found}
+            columns.setdefault(table.db, {})[table.name] = {
+                str(name): str(kind) for name, kind in found
+            }
     return columns
 
 
@@ -84,7 +91,11 @@ def _query_of(statement: exp.Expr) -> exp.Query | None:
     if isinstance(statement, exp.Query):
         return statement
     inner = statement.args.get("expression")
-    return inner if isinstance(statement, exp.Insert | exp.Create) and isinstance(inner, exp.Query) else None
+    return (
+        inner
+        if isinstance(statement, exp.Insert | exp.Create) and isinstance(inner, exp.Query)
+        else None
+    )
 
 
 def _fix(node: exp.Expr) -> None:
@@ -120,7 +131,9 @@ def _divide(node: exp.Div) -> None:
     if left is None or right is None:
         _require_float(node, node.left if left is None else node.right)
     elif _is_integer(node.left) and _is_integer(divisor.this):
-        node.replace(exp.IntDiv(this=exp.paren(node.left.copy()), expression=node.expression.copy()))
+        node.replace(
+            exp.IntDiv(this=exp.paren(node.left.copy()), expression=node.expression.copy())
+        )
     else:
         _cast(node, f"DECIMAL({WIDEST}, {quotient_scale(left, right)})")
 
@@ -130,10 +143,14 @@ def _multiply(node: exp.Mul) -> None:
     left, right = _numeric(node.left), _numeric(node.right)
     if left is None or right is None or left[0] + right[0] <= WIDEST:
         return
-    wide, narrow, operand = (left, right, node.left) if left[0] >= right[0] else (right, left, node.right)
+    wide, narrow, operand = (
+        (left, right, node.left) if left[0] >= right[0] else (right, left, node.right)
+    )
     room = max(WIDEST - narrow[0], wide[1])
     if room + narrow[0] > WIDEST:
-        raise unsupported(f"product of {wide} and {narrow} digits in {node.sql(DIALECT)}", "cast the operands")
+        raise unsupported(
+            f"product of {wide} and {narrow} digits in {node.sql(DIALECT)}", "cast the operands"
+        )
     _cast(operand, f"DECIMAL({room}, {wide[1]})")
 
 
@@ -147,7 +164,10 @@ def quotient_scale(left: Numeric, right: Numeric) -> int:
 def _not_zero(divisor: exp.Expr) -> exp.Expr:
     error = exp.Anonymous(this="error", expressions=[exp.Literal.string("Divide by zero")])
     return exp.Case(
-        ifs=[exp.If(this=exp.EQ(this=divisor.copy(), expression=exp.Literal.number(0)), true=error)], default=divisor
+        ifs=[
+            exp.If(this=exp.EQ(this=divisor.copy(), expression=exp.Literal.number(0)), true=error)
+        ],
+        default=divisor,
     )
 
 
@@ -157,7 +177,10 @@ def _numeric(node: exp.Expr) -> Numeric | None:
         whole, _, fraction = node.name.partition(".")
         if node.is_string or not (whole + fraction).isdigit():
             return None
-        return (max(len(whole) + len(fraction), _INTEGERS["INT"] if not fraction else 1), len(fraction))
+        return (
+            max(len(whole) + len(fraction), _INTEGERS["INT"] if not fraction else 1),
+            len(fraction),
+        )
     if isinstance(node, exp.Cast | exp.Column):
         return _declared(node.to if isinstance(node, exp.Cast) else node.type)
     if isinstance(node, exp.Case):
@@ -168,7 +191,11 @@ def _numeric(node: exp.Expr) -> Numeric | None:
         return _sum_of(_numeric(node.left), _numeric(node.right))
     if isinstance(node, exp.Mul):
         left, right = _numeric(node.left), _numeric(node.right)
-        return None if left is None or right is None else (min(left[0] + right[0], WIDEST), left[1] + right[1])
+        return (
+            None
+            if left is None or right is None
+            else (min(left[0] + right[0], WIDEST), left[1] + right[1])
+        )
     if isinstance(node, exp.Count | exp.RowNumber | exp.Rank | exp.DenseRank | exp.IntDiv):
         return (_INTEGERS["BIGINT"], 0)
     if isinstance(node, exp.Extract | exp.Length | exp.TsOrDsDiff | exp.DateDiff):
@@ -188,7 +215,11 @@ def _declared(kind: exp.DataType | None) -> Numeric | None:
 def _is_integer(node: exp.Expr) -> bool:
     kind = _numeric(node)
     decimal = node.find(exp.DataType) if isinstance(node, exp.Cast) else node.type
-    return kind is not None and kind[1] == 0 and not (isinstance(decimal, exp.DataType) and decimal.is_type("decimal"))
+    return (
+        kind is not None
+        and kind[1] == 0
+        and not (isinstance(decimal, exp.DataType) and decimal.is_type("decimal"))
+    )
 
 
 def _widest(kinds: list[Numeric]) -> Numeric | None:
@@ -207,7 +238,9 @@ def _sum_of(left: Numeric | None, right: Numeric | None) -> Numeric | None:
 
 def _require_float(node: exp.Expr, operand: exp.Expr) -> None:
     if operand.type is None or not operand.type.is_type("double", "float"):
-        raise unsupported(f"type of {operand.sql(DIALECT)} in {node.sql(DIALECT)} cannot be told", "cast it")
+        raise unsupported(
+            f"type of {operand.sql(DIALECT)} in {node.sql(DIALECT)} cannot be told", "cast it"
+        )
 
 
 def _whole(node: exp.Expr) -> exp.Expr:

@@ -21,7 +21,9 @@ MILLIS = 1000
 
 STOPPING = [RESOURCE]  # integrations that stop what they started when their task times out
 
-_deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("slipway_task_deadline", default=None)
+_deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar(
+    "slipway_task_deadline", default=None
+)
 
 
 def install() -> None:
@@ -54,7 +56,10 @@ def _start(parameters: dict[str, Any]) -> str:
     status, _, body = original("ministack.services.glue", "_start_job_run")(parameters)
     answer = json.loads(body)
     if status >= 400:
-        raise _error(f"Glue.{answer['__type']}", f"{answer['message']} (Service: AWSGlue; Status Code: {status})")
+        raise _error(
+            f"Glue.{answer['__type']}",
+            f"{answer['message']} (Service: AWSGlue; Status Code: {status})",
+        )
     return str(answer["JobRunId"])
 
 
@@ -91,7 +96,11 @@ def _as_step_functions_shows(record: dict[str, Any]) -> dict[str, Any]:
     Glue adds where auto-scaling counted workers as they came and went, is not: here nothing scales.
     """
     shown = {key: value for key, value in record.items() if value not in (None, "")}
-    times = {key: record[key] * MILLIS for key in ("StartedOn", "LastModifiedOn", "CompletedOn") if record.get(key)}
+    times = {
+        key: record[key] * MILLIS
+        for key in ("StartedOn", "LastModifiedOn", "CompletedOn")
+        if record.get(key)
+    }
     return shown | times
 
 

@@ -43,7 +43,9 @@ def permissions_of_start(parameters: dict[str, Any]) -> list[tuple[str, str]]:
 
 def permissions_of_run(parameters: dict[str, Any]) -> list[tuple[str, str]]:
     """Source: as above, synchronous."""
-    executions = str(parameters.get("StateMachineArn", "")).replace(":stateMachine:", ":execution:") + ":*"
+    executions = (
+        str(parameters.get("StateMachineArn", "")).replace(":stateMachine:", ":execution:") + ":*"
+    )
     return [
         *permissions_of_start(parameters),
         *((f"states:{verb}Execution", executions) for verb in ("Describe", "Stop")),
@@ -68,7 +70,9 @@ def run(resource: str, parameters: dict[str, Any]) -> dict[str, Any]:
     if described["Status"] != "SUCCEEDED":
         raise _error("States.TaskFailed", json.dumps(described))
     texts = ("Input", "Output") if resource.endswith(".sync:2") else ()
-    return described | {name: json.loads(described[name]) for name in texts if isinstance(described.get(name), str)}
+    return described | {
+        name: json.loads(described[name]) for name in texts if isinstance(described.get(name), str)
+    }
 
 
 def _start(parameters: dict[str, Any]) -> str:
@@ -76,8 +80,14 @@ def _start(parameters: dict[str, Any]) -> str:
     status, _, body = original(STEP_FUNCTIONS, "_start_execution")(request)
     answer = json.loads(body)
     if status >= 400:
-        code = str(answer.get("__type", "StepFunctionsException")).removesuffix("Exception") + "Exception"
-        raise _error(f"StepFunctions.{code}", f"{answer.get('message')} (Service: Sfn, Status Code: {status})")
+        code = (
+            str(answer.get("__type", "StepFunctionsException")).removesuffix("Exception")
+            + "Exception"
+        )
+        raise _error(
+            f"StepFunctions.{code}",
+            f"{answer.get('message')} (Service: Sfn, Status Code: {status})",
+        )
     return str(answer["executionArn"])
 
 
@@ -94,7 +104,9 @@ def _wait(child: str) -> dict[str, Any]:
 
 
 def _describe(child: str) -> dict[str, Any]:
-    described: dict[str, Any] = json.loads(original(STEP_FUNCTIONS, "_describe_execution")({"executionArn": child})[2])
+    described: dict[str, Any] = json.loads(
+        original(STEP_FUNCTIONS, "_describe_execution")({"executionArn": child})[2]
+    )
     return described
 
 

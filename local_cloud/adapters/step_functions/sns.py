@@ -21,14 +21,18 @@ def install() -> None:
 
 def publish(resource: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """What the integration returns: {"MessageId"}. Raises the emulator's _ExecutionError when SNS refuses."""
-    answer: dict[str, Any] = original(STEP_FUNCTIONS, "_invoke_sns_publish")(resource, flat(parameters))
+    answer: dict[str, Any] = original(STEP_FUNCTIONS, "_invoke_sns_publish")(
+        resource, flat(parameters)
+    )
     return answer
 
 
 def flat(parameters: dict[str, Any]) -> dict[str, Any]:
     """The parameters as SNS's query protocol writes them: MessageAttributes.entry.1.Name and so on."""
     fields = {name: value for name, value in parameters.items() if name != "MessageAttributes"}
-    for number, (name, value) in enumerate(parameters.get("MessageAttributes", {}).items(), start=1):
+    for number, (name, value) in enumerate(
+        parameters.get("MessageAttributes", {}).items(), start=1
+    ):
         entry = f"MessageAttributes.entry.{number}"
         fields[f"{entry}.Name"] = name
         fields |= {f"{entry}.Value.{part}": text for part, text in value.items()}

@@ -18,7 +18,11 @@ class Bench:
     cloud: LocalCloud
 
     def client(self, service: str, credentials: dict[str, str] | None = None) -> Any:
-        chosen = credentials or {"AccessKeyId": "test", "SecretAccessKey": "test", "SessionToken": ""}
+        chosen = credentials or {
+            "AccessKeyId": "test",
+            "SecretAccessKey": "test",
+            "SessionToken": "",
+        }
         return boto3.client(
             service,
             endpoint_url=self.cloud.endpoint,
@@ -30,10 +34,17 @@ class Bench:
 
     def role(self, name: str, trusted: dict[str, Any], *statements: dict[str, Any]) -> str:
         """A new role with one inline policy `allowed`; returns its ARN."""
-        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}]}
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}],
+        }
         trust["Statement"][0]["Principal"] = trusted  # type: ignore[index] -- built in the line above
         iam = self.client("iam")
-        arn = str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"])
+        arn = str(
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"][
+                "Arn"
+            ]
+        )
         self.allow(name, *statements)
         return arn
 
@@ -41,7 +52,9 @@ class Bench:
         """Replace what a role may do."""
         allowed = [{"Effect": "Allow"} | statement for statement in statements]
         document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
-        self.client("iam").put_role_policy(RoleName=role_name, PolicyName="allowed", PolicyDocument=document)
+        self.client("iam").put_role_policy(
+            RoleName=role_name, PolicyName="allowed", PolicyDocument=document
+        )
 
     def assume(self, role_arn: str) -> dict[str, str]:
         answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")

@@ -46,7 +46,9 @@ def stack(bench: Bench) -> dict[str, str]:
 def lake(bench: Bench) -> Lake:
     lake = Lake(bench)
     lake.create()
-    lake.append((JANUARY, "Europe", "100.10"), (JANUARY, "Asia", "0.20"), (FEBRUARY, "Europe", "3.33"))
+    lake.append(
+        (JANUARY, "Europe", "100.10"), (JANUARY, "Asia", "0.20"), (FEBRUARY, "Europe", "3.33")
+    )
     return lake
 
 

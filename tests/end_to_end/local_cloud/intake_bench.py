@@ -40,8 +40,12 @@ class IntakeBench:
         sqs, found = self.bench.client("sqs"), list[Event]()
         deadline = time.monotonic() + 60
         last = time.monotonic()
-        while time.monotonic() < deadline and (len(found) < count or time.monotonic() - last < QUIET_SECONDS):
-            answer = sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=1, MaxNumberOfMessages=10)
+        while time.monotonic() < deadline and (
+            len(found) < count or time.monotonic() - last < QUIET_SECONDS
+        ):
+            answer = sqs.receive_message(
+                QueueUrl=self.queue, WaitTimeSeconds=1, MaxNumberOfMessages=10
+            )
             for message in answer.get("Messages", []):
                 found.append(json.loads(message["Body"]))
                 last = time.monotonic()
@@ -117,13 +121,21 @@ def intake_bench(bench: Bench) -> Iterator[IntakeBench]:
 def _queue(bench: Bench) -> str:
     sqs, rules = bench.client("sqs"), bench.client("events")
     queue = str(sqs.create_queue(QueueName="everything")["QueueUrl"])
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sender = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    sender = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+    }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [sender | {"Resource": arn}]})
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     for source, kinds in KINDS.items():
         name = source.replace(".", "-")
-        rules.put_rule(Name=name, EventPattern=json.dumps({"source": [source], "detail-type": kinds}))
+        rules.put_rule(
+            Name=name, EventPattern=json.dumps({"source": [source], "detail-type": kinds})
+        )
         rules.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
     return queue
 
@@ -151,8 +163,12 @@ def _table(name: str, partition: str, *, indexed: bool) -> Any:
 
 
 def _machine(bench: Bench) -> str:
-    role = bench.role("machine", {"Service": "states.amazonaws.com"}, {"Action": "s3:ListBucket", "Resource": "*"})
+    role = bench.role(
+        "machine", {"Service": "states.amazonaws.com"}, {"Action": "s3:ListBucket", "Resource": "*"}
+    )
     made = bench.client("stepfunctions").create_state_machine(
-        name="ends", definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}', roleArn=role
+        name="ends",
+        definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}',
+        roleArn=role,
     )
     return str(made["stateMachineArn"])

@@ -50,7 +50,9 @@ def test_an_owned_server_ends_with_a_killed_owner(tmp_path: Path) -> None:
         "import sys, time, pathlib; from local_cloud import session; "
         "print(session.start(pathlib.Path(sys.argv[1]), owned=True).pid, flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as owner:
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE
+    ) as owner:
         assert owner.stdout
         session_id = int(owner.stdout.readline())
         assert session.session_processes(session_id) != []
@@ -68,7 +70,9 @@ def test_a_killed_server_is_told_from_a_running_one(tmp_path: Path) -> None:
 
 
 def test_a_start_that_fails_shows_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_free_port", lambda _preferred, _others: 1)  # a port nobody may open
+    monkeypatch.setattr(
+        session, "_free_port", lambda _preferred, _others: 1
+    )  # a port nobody may open
     monkeypatch.setattr(session, "START_SECONDS", 10)
     monkeypatch.setattr(session, "_spawn", _failing_server)
     with pytest.raises(session.LocalCloudFailed, match="no such adapter"):
@@ -78,15 +82,22 @@ def test_a_start_that_fails_shows_its_log(tmp_path: Path, monkeypatch: pytest.Mo
 def _failing_server(directory: Path, *_: object, **__: object) -> subprocess.Popen[bytes]:
     with (directory / "logs" / "server.log").open("wb") as log:
         command = [sys.executable, "-c", "raise SystemExit('no such adapter')"]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)
+        return subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+        )
 
 
 def test_two_that_start_at_once_get_ports_of_their_own(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
-        started = list(pool.map(lambda name: session.start(tmp_path / name, owned=True), ("one", "other")))
+        started = list(
+            pool.map(lambda name: session.start(tmp_path / name, owned=True), ("one", "other"))
+        )
     try:
         assert len({cloud.port for cloud in started} | {cloud.sftp_port for cloud in started}) == 4
-        assert [cloud.control("denials") for cloud in started] == [[], []]  # each knows its own token
+        assert [cloud.control("denials") for cloud in started] == [
+            [],
+            [],
+        ]  # each knows its own token
     finally:
         for cloud in started:
             cloud.stop()

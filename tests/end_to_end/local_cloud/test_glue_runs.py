@@ -37,7 +37,9 @@ def job(bench: Bench) -> str:
     s3.put_object(Bucket="code", Key="job.py", Body=SCRIPT.encode())
     role = bench.role("job", GLUE, {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::code/*"})
     command = {"Name": "glueetl", "ScriptLocation": "s3://code/job.py"}
-    bench.client("glue").create_job(Name="job", Role=role, Command=command, DefaultArguments={"--seconds": "0"})
+    bench.client("glue").create_job(
+        Name="job", Role=role, Command=command, DefaultArguments={"--seconds": "0"}
+    )
     return "job"
 
 
@@ -57,7 +59,9 @@ def execute(bench: Bench, role: str, arguments: dict[str, str], **task: Any) -> 
     }
     definition = json.dumps({"StartAt": "Run", "States": {"Run": state | task}})
     name = f"machine{time.monotonic_ns()}"
-    machine = states.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+    machine = states.create_state_machine(name=name, definition=definition, roleArn=role)[
+        "stateMachineArn"
+    ]
     return str(states.start_execution(stateMachineArn=machine)["executionArn"])
 
 

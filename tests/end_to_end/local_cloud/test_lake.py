@@ -37,11 +37,16 @@ spark.sql("merge into glue_catalog.db.sales.branch_run_1 t using (select cast(id
 spark.sql("call glue_catalog.system.fast_forward('db.sales', 'main', 'run_1')")
 """
 READ_AND_WRITE = (
-    {"Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], "Resource": "arn:aws:s3:::lake/*"},
+    {
+        "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+        "Resource": "arn:aws:s3:::lake/*",
+    },
     {"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::lake"},
     {
         "Action": ["glue:GetDatabase", "glue:GetTable", "glue:CreateTable", "glue:UpdateTable"],
-        "Resource": [f"arn:aws:glue:*:*:{part}" for part in ("catalog", "database/db", "table/db/*")],
+        "Resource": [
+            f"arn:aws:glue:*:*:{part}" for part in ("catalog", "database/db", "table/db/*")
+        ],
     },
 )
 
@@ -65,11 +70,15 @@ def lake(bench: Bench) -> None:
     for bucket in ("lake", "results"):
         s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket="lake", Key="job.py", Body=SCRIPT.encode())
-    s3.put_object(Bucket="lake", Key="in/a.csv", Body=b"id,amount,day\n1,1.50,2024-01-02\n2,2.55,2024-02-03\n")
+    s3.put_object(
+        Bucket="lake", Key="in/a.csv", Body=b"id,amount,day\n1,1.50,2024-01-02\n2,2.55,2024-02-03\n"
+    )
     bench.client("glue").create_database(DatabaseInput={"Name": "db"})
     role = bench.role("load", GLUE, *READ_AND_WRITE)
     command = {"Name": "glueetl", "ScriptLocation": "s3://lake/job.py"}
-    bench.client("glue").create_job(Name="load", Role=role, Command=command, DefaultArguments={"--conf": CONF})
+    bench.client("glue").create_job(
+        Name="load", Role=role, Command=command, DefaultArguments={"--conf": CONF}
+    )
     run = run_job(bench)
     assert run["JobRunState"] == "SUCCEEDED", run["ErrorMessage"]
     results = {"ResultConfiguration": {"OutputLocation": "s3://results/analysts"}}
@@ -102,7 +111,10 @@ def ask(bench: Bench, sql: str, credentials: dict[str, str] | None = None) -> li
 
 @pytest.mark.usefixtures("lake")
 def test_athena_reads_what_spark_published(bench: Bench) -> None:
-    rows = ask(bench, "select year(day) as year, sum(amount) as amount, avg(amount) as mean from sales group by 1")
+    rows = ask(
+        bench,
+        "select year(day) as year, sum(amount) as amount, avg(amount) as mean from sales group by 1",
+    )
     assert rows == [{"year": 2024, "amount": Decimal("4.05"), "mean": Decimal("2.03")}]
 
 
@@ -115,11 +127,22 @@ def test_results_are_stored_where_the_workgroup_says(bench: Bench) -> None:
         ResultConfiguration={"OutputLocation": "s3://lake/elsewhere/"},
     )["QueryExecutionId"]
     execution = finished(bench, started)
-    assert execution["ResultConfiguration"]["OutputLocation"] == f"s3://results/analysts/{started}.csv"
-    stored = bench.client("s3").get_object(Bucket="results", Key=f"analysts/{started}.csv")["Body"].read()
+    assert (
+        execution["ResultConfiguration"]["OutputLocation"] == f"s3://results/analysts/{started}.csv"
+    )
+    stored = (
+        bench.client("s3")
+        .get_object(Bucket="results", Key=f"analysts/{started}.csv")["Body"]
+        .read()
+    )
     assert stored == b'"id","amount"\n"1","1.50"\n'
-    described = athena.get_query_results(QueryExecutionId=started)["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
-    assert [(c["Type"], c["Precision"], c["Scale"]) for c in described] == [("bigint", 19, 0), ("decimal", 18, 2)]
+    described = athena.get_query_results(QueryExecutionId=started)["ResultSet"][
+        "ResultSetMetadata"
+    ]["ColumnInfo"]
+    assert [(c["Type"], c["Precision"], c["Scale"]) for c in described] == [
+        ("bigint", 19, 0),
+        ("decimal", 18, 2),
+    ]
 
 
 @pytest.mark.usefixtures("lake")
@@ -135,11 +158,17 @@ def test_a_view_is_really_made_used_and_dropped(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("sql", "reason"),
     [
-        ("select * from nothing", "TABLE_NOT_FOUND: Table 'awsdatacatalog.db.nothing' does not exist"),
+        (
+            "select * from nothing",
+            "TABLE_NOT_FOUND: Table 'awsdatacatalog.db.nothing' does not exist",
+        ),
         ("select nope from sales", "COLUMN_NOT_FOUND"),
         ("insert into sales values (1, 1, null)", "NOT_SUPPORTED: INSERT"),
         ("select from where", "SYNTAX_ERROR: line 1:"),
-        ("select * from read_csv('/etc/passwd')", "SYNTAX_ERROR|GENERIC_USER_ERROR|FUNCTION_NOT_FOUND"),
+        (
+            "select * from read_csv('/etc/passwd')",
+            "SYNTAX_ERROR|GENERIC_USER_ERROR|FUNCTION_NOT_FOUND",
+        ),
     ],
 )
 def test_a_statement_that_cannot_run_says_why(bench: Bench, sql: str, reason: str) -> None:
@@ -156,20 +185,26 @@ def test_a_query_reads_no_more_than_its_caller_may(bench: Bench) -> None:
         {"Action": ["s3:PutObject", "s3:GetObject"], "Resource": "arn:aws:s3:::results/*"},
     )
     reason = refused(bench, "select count(*) from sales", bench.assume(role))
-    assert "is not authorized to perform s3:GetObject on arn:aws:s3:::lake/tables/sales/metadata/" in reason
+    assert (
+        "is not authorized to perform s3:GetObject on arn:aws:s3:::lake/tables/sales/metadata/"
+        in reason
+    )
 
 
 @pytest.mark.usefixtures("lake")
 def test_a_scan_limit_cancels_the_query(bench: Bench) -> None:
     least_limit_bytes = 10_000_000  # the smallest that Athena accepts
-    bench.client("s3").put_object(Bucket="lake", Key="wide/a.csv", Body=b"0123456789\n" * (least_limit_bytes // 10))
+    bench.client("s3").put_object(
+        Bucket="lake", Key="wide/a.csv", Body=b"0123456789\n" * (least_limit_bytes // 10)
+    )
     storage = {
         "Columns": [{"Name": "digits", "Type": "string"}],
         "Location": "s3://lake/wide/",
         "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde"},
     }
     bench.client("glue").create_table(
-        DatabaseName="db", TableInput={"Name": "wide", "StorageDescriptor": storage, "TableType": "EXTERNAL_TABLE"}
+        DatabaseName="db",
+        TableInput={"Name": "wide", "StorageDescriptor": storage, "TableType": "EXTERNAL_TABLE"},
     )
     assert ask(bench, "select count(*) as n, max(digits) as digits from wide") == [
         {"n": least_limit_bytes // 10, "digits": "0123456789"}
@@ -186,7 +221,9 @@ def test_a_scan_limit_cancels_the_query(bench: Bench) -> None:
 
 @pytest.mark.usefixtures("lake")
 def test_spark_may_do_no_more_than_the_jobs_role(bench: Bench) -> None:
-    bench.client("s3").put_object(Bucket="lake", Key="in/b.csv", Body=b"id,amount,day\n3,9.99,2024-03-04\n")
+    bench.client("s3").put_object(
+        Bucket="lake", Key="in/b.csv", Body=b"id,amount,day\n3,9.99,2024-03-04\n"
+    )
     read_only = {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::lake/*"}
     bench.allow("load", read_only, *READ_AND_WRITE[1:])
     try:
@@ -212,7 +249,9 @@ def run(bench: Bench, sql: str, credentials: dict[str, str] | None = None) -> di
     """The status of a statement once it has ended."""
     athena = bench.client("athena", credentials)
     context = {"Database": "db"}
-    started = athena.start_query_execution(QueryString=sql, WorkGroup="analysts", QueryExecutionContext=context)
+    started = athena.start_query_execution(
+        QueryString=sql, WorkGroup="analysts", QueryExecutionContext=context
+    )
     return dict(finished(bench, started["QueryExecutionId"])["Status"])
 
 

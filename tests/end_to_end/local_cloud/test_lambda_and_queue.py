@@ -48,7 +48,10 @@ def function(bench: Bench) -> str:
     role = bench.role(
         "probe",
         LAMBDA,
-        {"Action": "s3:PutObject", "Resource": ["arn:aws:s3:::out/allowed*", "arn:aws:s3:::out/tried/*"]},
+        {
+            "Action": "s3:PutObject",
+            "Resource": ["arn:aws:s3:::out/allowed*", "arn:aws:s3:::out/tried/*"],
+        },
         {"Action": "sqs:SendMessage", "Resource": "arn:aws:sqs:*:*:failures"},
         {
             "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
@@ -72,7 +75,9 @@ def call(bench: Bench, function: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def keys(bench: Bench) -> set[str]:
-    return {item["Key"] for item in bench.client("s3").list_objects_v2(Bucket="out").get("Contents", [])}
+    return {
+        item["Key"] for item in bench.client("s3").list_objects_v2(Bucket="out").get("Contents", [])
+    }
 
 
 def test_a_function_is_its_role_and_finds_the_endpoint(bench: Bench, function: str) -> None:
@@ -88,12 +93,18 @@ def test_a_function_may_do_no_more_than_its_role(bench: Bench, function: str) ->
     assert "forbidden" not in keys(bench)
 
 
-def test_what_fails_in_a_batch_is_tried_again_and_then_put_aside(bench: Bench, function: str) -> None:
+def test_what_fails_in_a_batch_is_tried_again_and_then_put_aside(
+    bench: Bench, function: str
+) -> None:
     sqs = bench.client("sqs")
     dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
-    dead_arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    dead_arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
     redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2})
-    work = sqs.create_queue(QueueName="work", Attributes={"RedrivePolicy": redrive, "VisibilityTimeout": "5"})
+    work = sqs.create_queue(
+        QueueName="work", Attributes={"RedrivePolicy": redrive, "VisibilityTimeout": "5"}
+    )
     bench.client("lambda").create_event_source_mapping(
         EventSourceArn="arn:aws:sqs:us-east-1:000000000000:work",
         FunctionName=function,
@@ -117,7 +128,9 @@ def test_a_queue_is_not_read_by_a_role_that_may_not(bench: Bench) -> None:
     functions.create_function(
         FunctionName="deaf",
         Runtime="python3.13",
-        Role=bench.role("deaf", LAMBDA, {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::out/allowed*"}),
+        Role=bench.role(
+            "deaf", LAMBDA, {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::out/allowed*"}
+        ),
         Handler="lambdas.probe.handler.handle",
         Code={"ZipFile": package()},
     )
@@ -140,9 +153,16 @@ QUEUE = "arn:aws:sqs:us-east-1:000000000000:"
 
 def queue_for_events(bench: Bench, name: str) -> str:
     """URL of a queue that EventBridge may send to."""
-    allowed = {"Effect": "Allow", "Principal": EVENTS, "Action": "sqs:SendMessage", "Resource": f"{QUEUE}{name}"}
+    allowed = {
+        "Effect": "Allow",
+        "Principal": EVENTS,
+        "Action": "sqs:SendMessage",
+        "Resource": f"{QUEUE}{name}",
+    }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    return str(bench.client("sqs").create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"])
+    return str(
+        bench.client("sqs").create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
+    )
 
 
 def rule(bench: Bench, source: str, function: str) -> None:
@@ -168,7 +188,9 @@ def happen(bench: Bench, source: str, why: str) -> None:
 def first_message(bench: Bench, url: str, seconds: int) -> dict[str, Any] | None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        answer = bench.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"])
+        answer = bench.client("sqs").receive_message(
+            QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"]
+        )
         for message in answer.get("Messages", []):
             bench.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             return dict(message)
@@ -209,7 +231,9 @@ def test_an_event_for_a_function_that_is_gone_is_in_the_dead_letter_queue_of_its
     gone = bench.client("lambda").create_function(
         FunctionName="gone",
         Runtime="python3.13",
-        Role=bench.role("gone", LAMBDA, {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::out/allowed*"}),
+        Role=bench.role(
+            "gone", LAMBDA, {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::out/allowed*"}
+        ),
         Handler="lambdas.probe.handler.handle",
         Code={"ZipFile": package()},
     )["FunctionArn"]
@@ -226,13 +250,18 @@ def test_an_event_for_a_function_that_is_gone_is_in_the_dead_letter_queue_of_its
     assert attributes["TARGET_ARN"] == gone
 
 
-def test_a_destination_that_the_role_may_not_write_to_gets_nothing(bench: Bench, failures: str) -> None:
+def test_a_destination_that_the_role_may_not_write_to_gets_nothing(
+    bench: Bench, failures: str
+) -> None:
     """The last test with this role."""
     bench.allow("probe", {"Action": "s3:PutObject", "Resource": "arn:aws:s3:::out/*"})
     before = sum(key.startswith("tried/") for key in keys(bench))
     happen(bench, "shop", "denied")
     deadline = time.monotonic() + 40
-    while sum(key.startswith("tried/") for key in keys(bench)) < before + 3 and time.monotonic() < deadline:
+    while (
+        sum(key.startswith("tried/") for key in keys(bench)) < before + 3
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.5)
     assert sum(key.startswith("tried/") for key in keys(bench)) == before + 3
     assert first_message(bench, failures, 3) is None

@@ -26,7 +26,9 @@ def handle(event, context):
         raise DatasetBusy("not now")
     return {"done": True}
 """
-RETRIED = [{"ErrorEquals": ["DatasetBusy"], "IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 1}]
+RETRIED = [
+    {"ErrorEquals": ["DatasetBusy"], "IntervalSeconds": 1, "MaxAttempts": 3, "BackoffRate": 1}
+]
 CAUGHT = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "Caught"}]
 
 
@@ -68,7 +70,9 @@ def run(bench: Bench, function: str, name: str, **handling: Any) -> dict[str, An
     machine = client.create_state_machine(
         name=name, definition=json.dumps({"StartAt": "Task", "States": states}), roleArn=role
     )["stateMachineArn"]
-    execution = client.start_execution(stateMachineArn=machine, input=json.dumps({"key": name}))["executionArn"]
+    execution = client.start_execution(stateMachineArn=machine, input=json.dumps({"key": name}))[
+        "executionArn"
+    ]
     deadline = time.monotonic() + 60
     while (found := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
         assert time.monotonic() < deadline
@@ -87,7 +91,9 @@ def test_an_exception_that_nobody_handles_names_itself(bench: Bench, function: s
     assert "not now" in found["cause"]
 
 
-def test_a_worker_killed_at_a_call_is_an_exit_error_and_the_call_was_carried_out(bench: Bench, function: str) -> None:
+def test_a_worker_killed_at_a_call_is_an_exit_error_and_the_call_was_carried_out(
+    bench: Bench, function: str
+) -> None:
     bench.cloud.control("crash-at/busy/s3:PutObject/1")
     found = run(bench, function, "killed", Catch=CAUGHT)
     assert bench.cloud.control("no-crash") == {"not_struck": []}

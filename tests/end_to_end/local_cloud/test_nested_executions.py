@@ -11,10 +11,15 @@ import pytest
 from tests.end_to_end.local_cloud.bench import Bench
 
 STATES = {"Service": "states.amazonaws.com"}
-RULE = "arn:aws:events:us-east-1:000000000000:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
+RULE = (
+    "arn:aws:events:us-east-1:000000000000:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
+)
 MACHINES = "arn:aws:states:us-east-1:000000000000:stateMachine"
 EXECUTIONS = "arn:aws:states:us-east-1:000000000000:execution"
-WITH_EVENTS = {"Action": ["events:PutTargets", "events:PutRule", "events:DescribeRule"], "Resource": RULE}
+WITH_EVENTS = {
+    "Action": ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+    "Resource": RULE,
+}
 WITH_CHILDREN = {
     "Action": ["states:DescribeExecution", "states:StopExecution"],
     "Resource": [f"{EXECUTIONS}:good:*", f"{EXECUTIONS}:bad:*", f"{EXECUTIONS}:long:*"],
@@ -36,8 +41,12 @@ def children(bench: Bench) -> None:
         machine(bench, name, {"StartAt": "Only", "States": {"Only": state}})
 
 
-def machine(bench: Bench, name: str, definition: dict[str, Any], *statements: dict[str, Any]) -> str:
-    role = bench.role(f"machine-{name}", STATES, *(statements or (WITH_MACHINES, WITH_CHILDREN, WITH_EVENTS)))
+def machine(
+    bench: Bench, name: str, definition: dict[str, Any], *statements: dict[str, Any]
+) -> str:
+    role = bench.role(
+        f"machine-{name}", STATES, *(statements or (WITH_MACHINES, WITH_CHILDREN, WITH_EVENTS))
+    )
     client = bench.client("stepfunctions")
     made = client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)
     return str(made["stateMachineArn"])
@@ -50,7 +59,10 @@ def task(child: str, **more: Any) -> dict[str, Any]:
         "Resource": "arn:aws:states:::states:startExecution.sync:2",
         "Parameters": {
             "StateMachineArn": f"{MACHINES}:{child}",
-            "Input": {"dataset.$": "$.dataset", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$": "$$.Execution.Id"},
+            "Input": {
+                "dataset.$": "$.dataset",
+                "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$": "$$.Execution.Id",
+            },
         },
         "End": True,
     } | more
@@ -58,7 +70,9 @@ def task(child: str, **more: Any) -> dict[str, Any]:
 
 def start(bench: Bench, arn: str) -> str:
     client = bench.client("stepfunctions")
-    return str(client.start_execution(stateMachineArn=arn, input='{"dataset": "d"}')["executionArn"])
+    return str(
+        client.start_execution(stateMachineArn=arn, input='{"dataset": "d"}')["executionArn"]
+    )
 
 
 def ended(bench: Bench, execution: str) -> dict[str, Any]:
@@ -99,13 +113,17 @@ def test_a_map_over_a_split_text_runs_one_child_for_each(bench: Bench) -> None:
         },
         "Next": "Serve",
     }
-    arn = machine(bench, "serving", {"StartAt": "Split", "States": {"Split": split, "Serve": serve}})
+    arn = machine(
+        bench, "serving", {"StartAt": "Split", "States": {"Split": split, "Serve": serve}}
+    )
     found = ended(bench, start(bench, arn))
     assert found["status"] == "SUCCEEDED", found
     assert json.loads(found["output"])["serve"] == [{"served": "warehouse"}] * 2
     children = listed(bench, "good")
     assert [child["status"] for child in children] == ["SUCCEEDED"] * 2
-    given = bench.client("stepfunctions").describe_execution(executionArn=children[0]["executionArn"])["input"]
+    given = bench.client("stepfunctions").describe_execution(
+        executionArn=children[0]["executionArn"]
+    )["input"]
     assert json.loads(given)["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"] == found["executionArn"]
 
 
@@ -114,7 +132,11 @@ def test_a_failed_child_fails_the_task_with_its_description(bench: Bench) -> Non
     found = ended(bench, start(bench, arn))
     assert (found["status"], found["error"]) == ("FAILED", "States.TaskFailed")
     cause = json.loads(found["cause"])
-    assert (cause["Status"], cause["Error"], cause["Cause"]) == ("FAILED", "WarehouseLoadFailed", "the check failed")
+    assert (cause["Status"], cause["Error"], cause["Cause"]) == (
+        "FAILED",
+        "WarehouseLoadFailed",
+        "the check failed",
+    )
     assert cause["ExecutionArn"] == listed(bench, "bad")[0]["executionArn"]
     assert cause["StartDate"] <= cause["StopDate"]
 
@@ -129,7 +151,9 @@ def test_a_child_is_stopped_with_its_parent(bench: Bench) -> None:
 
 
 def test_a_child_is_stopped_when_the_task_times_out(bench: Bench) -> None:
-    arn = machine(bench, "impatient", {"StartAt": "Run", "States": {"Run": task("long", TimeoutSeconds=2)}})
+    arn = machine(
+        bench, "impatient", {"StartAt": "Run", "States": {"Run": task("long", TimeoutSeconds=2)}}
+    )
     execution = start(bench, arn)
     running = awaited_child(bench)
     found = ended(bench, execution)
@@ -141,7 +165,9 @@ def awaited_child(bench: Bench) -> str:
     """The one execution of `long` that runs."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        running = [child["executionArn"] for child in listed(bench, "long") if child["status"] == "RUNNING"]
+        running = [
+            child["executionArn"] for child in listed(bench, "long") if child["status"] == "RUNNING"
+        ]
         if running:
             return str(running[0])
         time.sleep(0.1)

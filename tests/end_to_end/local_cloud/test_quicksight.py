@@ -17,14 +17,20 @@ ACCOUNT = "000000000000"
 WORKGROUP = f"arn:aws:athena:us-east-1:{ACCOUNT}:workgroup/primary"
 ONE_DAY = 24 * 60 * 60  # a window that no test outlasts
 PASS = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
-QUERY = [f"athena:{verb}" for verb in ("StartQueryExecution", "GetQueryExecution", "GetQueryResults")]
+QUERY = [
+    f"athena:{verb}" for verb in ("StartQueryExecution", "GetQueryExecution", "GetQueryResults")
+]
 READ = (
     {"Action": QUERY, "Resource": WORKGROUP},
-    {"Action": ["s3:GetObject", "s3:ListBucket"], "Resource": ["arn:aws:s3:::shown", "arn:aws:s3:::shown/*"]},
+    {
+        "Action": ["s3:GetObject", "s3:ListBucket"],
+        "Resource": ["arn:aws:s3:::shown", "arn:aws:s3:::shown/*"],
+    },
     {
         "Action": "glue:GetTable",
         "Resource": [
-            f"arn:aws:glue:us-east-1:{ACCOUNT}:{part}" for part in ("catalog", "database/shown", "table/shown/*")
+            f"arn:aws:glue:us-east-1:{ACCOUNT}:{part}"
+            for part in ("catalog", "database/shown", "table/shown/*")
         ],
     },
 )
@@ -52,7 +58,9 @@ def stack(reader: str) -> dict[str, Any]:
                 "Properties": {**source, "DataSourceParameters": athena},
             },
             "Good": data_set("good", "orders", COLUMNS),
-            "NoColumn": data_set("no-column", "orders", [*COLUMNS, {"Name": "profit", "Type": "DECIMAL"}]),
+            "NoColumn": data_set(
+                "no-column", "orders", [*COLUMNS, {"Name": "profit", "Type": "DECIMAL"}]
+            ),
             "NoTable": data_set("no-table", "gone", COLUMNS),
             "WrongType": data_set("wrong-type", "orders", wrong),
         }
@@ -80,12 +88,20 @@ def machine(bench: Bench) -> str:
     reader = bench.role("reader", {"Service": "quicksight.amazonaws.com"}, *READ)
     cloudformation = bench.client("cloudformation")
     cloudformation.create_stack(StackName="quicksight", TemplateBody=json.dumps(stack(reader)))
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="quicksight", WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName="quicksight", WaiterConfig={"Delay": 1}
+    )
     states = bench.client("stepfunctions")
     role = bench.role(
-        "nobody", {"Service": "states.amazonaws.com"}, {"Action": "xray:PutTraceSegments", "Resource": "*"}
+        "nobody",
+        {"Service": "states.amazonaws.com"},
+        {"Action": "xray:PutTraceSegments", "Resource": "*"},
     )
-    announce = str(states.create_state_machine(name="announce", definition=PASS, roleArn=role)["stateMachineArn"])
+    announce = str(
+        states.create_state_machine(name="announce", definition=PASS, roleArn=role)[
+            "stateMachineArn"
+        ]
+    )
     filled = {
         "SpiceDataSets": "sales=good,columns=no-column,tables=no-table,types=wrong-type",
         "AccountId": ACCOUNT, "Region": "us-east-1", "Environment": "local", "DashboardPrefix": "slipway-local-",
@@ -99,14 +115,29 @@ def machine(bench: Bench) -> str:
     role = bench.role(
         "refresh",
         {"Service": "states.amazonaws.com"},
-        {"Action": ["quicksight:CreateIngestion", "quicksight:DescribeIngestion"], "Resource": ingestions},
-        {"Action": "states:StartExecution", "Resource": [announce, announce.replace(":announce", ":refresh")]},
+        {
+            "Action": ["quicksight:CreateIngestion", "quicksight:DescribeIngestion"],
+            "Resource": ingestions,
+        },
+        {
+            "Action": "states:StartExecution",
+            "Resource": [announce, announce.replace(":announce", ":refresh")],
+        },
     )
-    return str(states.create_state_machine(name="refresh", definition=text, roleArn=role)["stateMachineArn"])
+    return str(
+        states.create_state_machine(name="refresh", definition=text, roleArn=role)[
+            "stateMachineArn"
+        ]
+    )
 
 
-def refresh(bench: Bench, machine: str, dataset: str, run_id: str, caller: str = "care") -> dict[str, Any]:
-    states, request = bench.client("stepfunctions"), {"dataset": dataset, "run_id": run_id, "caller": caller}
+def refresh(
+    bench: Bench, machine: str, dataset: str, run_id: str, caller: str = "care"
+) -> dict[str, Any]:
+    states, request = (
+        bench.client("stepfunctions"),
+        {"dataset": dataset, "run_id": run_id, "caller": caller},
+    )
     arn = states.start_execution(stateMachineArn=machine, input=json.dumps(request))["executionArn"]
     deadline = time.monotonic() + 60
     while (described := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
@@ -117,11 +148,18 @@ def refresh(bench: Bench, machine: str, dataset: str, run_id: str, caller: str =
 
 def told(bench: Bench) -> list[str]:
     states = bench.client("stepfunctions")
-    [announce] = [m for m in states.list_state_machines()["stateMachines"] if m["name"] == "announce"]
-    return sorted(e["name"] for e in states.list_executions(stateMachineArn=announce["stateMachineArn"])["executions"])
+    [announce] = [
+        m for m in states.list_state_machines()["stateMachines"] if m["name"] == "announce"
+    ]
+    return sorted(
+        e["name"]
+        for e in states.list_executions(stateMachineArn=announce["stateMachineArn"])["executions"]
+    )
 
 
-def test_a_refresh_reads_the_table_and_tells_once_however_often_the_run_is_resumed(bench: Bench, machine: str) -> None:
+def test_a_refresh_reads_the_table_and_tells_once_however_often_the_run_is_resumed(
+    bench: Bench, machine: str
+) -> None:
     for _ in range(2):
         done = refresh(bench, machine, "sales", "r1")
         assert done["status"] == "SUCCEEDED", done.get("cause")
@@ -146,7 +184,9 @@ def test_a_dataset_that_its_table_does_not_fit_fails_with_the_reason(
     assert any(name.startswith(f"not-refreshed-{dataset}-") for name in told(bench))
 
 
-def test_a_reader_that_may_not_read_the_table_fails_and_a_resumed_run_begins_again(bench: Bench, machine: str) -> None:
+def test_a_reader_that_may_not_read_the_table_fails_and_a_resumed_run_begins_again(
+    bench: Bench, machine: str
+) -> None:
     for allowed in (READ[1:], READ[:2]):
         bench.allow("reader", *allowed)
         done = refresh(bench, machine, "sales", "r3")
@@ -166,7 +206,10 @@ def executions(bench: Bench, machine: str) -> dict[str, str]:
 def test_of_several_runs_the_first_is_shown_at_once_and_the_others_by_one_refresh_later(
     bench: Bench, machine: str
 ) -> None:
-    outputs = [json.loads(refresh(bench, machine, "sales", f"run-{n}", "run")["output"]) for n in (1, 2, 3, 4)]
+    outputs = [
+        json.loads(refresh(bench, machine, "sales", f"run-{n}", "run")["output"])
+        for n in (1, 2, 3, 4)
+    ]
     assert [output["refresh"] for output in outputs] == ["started", "started", "joined", "joined"]
     deadline = time.monotonic() + 30
     while "refreshed-sales-run-1" not in told(bench) and time.monotonic() < deadline:
@@ -179,7 +222,9 @@ def test_of_several_runs_the_first_is_shown_at_once_and_the_others_by_one_refres
     bench.client("stepfunctions").stop_execution(executionArn=waiting)
 
 
-def test_a_stack_that_waits_for_the_ingestion_of_a_table_that_is_not_there_fails(bench: Bench, machine: str) -> None:
+def test_a_stack_that_waits_for_the_ingestion_of_a_table_that_is_not_there_fails(
+    bench: Bench, machine: str
+) -> None:
     """Without the policy that our stacks set, a first deployment would end like this."""
     assert machine
     waits = data_set("waits", "gone", COLUMNS)
@@ -188,12 +233,15 @@ def test_a_stack_that_waits_for_the_ingestion_of_a_table_that_is_not_there_fails
     client = bench.client("cloudformation")
     client.create_stack(StackName="waits", TemplateBody=json.dumps({"Resources": {"Waits": waits}}))
     deadline = time.monotonic() + 30
-    while (stack := client.describe_stacks(StackName="waits")["Stacks"][0])["StackStatus"].endswith("IN_PROGRESS"):
+    while (stack := client.describe_stacks(StackName="waits")["Stacks"][0])["StackStatus"].endswith(
+        "IN_PROGRESS"
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert stack["StackStatus"] in ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED")
     reasons = [
-        e.get("ResourceStatusReason", "") for e in client.describe_stack_events(StackName="waits")["StackEvents"]
+        e.get("ResourceStatusReason", "")
+        for e in client.describe_stack_events(StackName="waits")["StackEvents"]
     ]
     assert any("SQL_TABLE_NOT_FOUND: shown/gone" in reason for reason in reasons)
 

@@ -29,7 +29,9 @@ LOGS = {
     "Principal": {"Service": "logs.us-east-1.amazonaws.com"},
     "Action": [*(f"kms:{verb}" for verb in LOGS_USE), "kms:GenerateDataKeyWithoutPlaintext"],
     "Resource": "*",
-    "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": ACCOUNT.format(service="logs", name="*")}},
+    "Condition": {
+        "ArnLike": {"kms:EncryptionContext:aws:logs:arn": ACCOUNT.format(service="logs", name="*")}
+    },
 }
 
 
@@ -69,7 +71,9 @@ def test_a_rule_reaches_a_queue_by_the_queue_s_policy_only(bench: Bench) -> None
     sqs = bench.client("sqs")
     queue, queue_arn = sqs.create_queue(QueueName="landed")["QueueUrl"], arn("sqs", "landed")
     send_events(bench, "to-queue", queue_arn)
-    assert eventually(lambda: denied(bench, "events.amazonaws.com", "sqs:SendMessage")) == [queue_arn]
+    assert eventually(lambda: denied(bench, "events.amazonaws.com", "sqs:SendMessage")) == [
+        queue_arn
+    ]
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
@@ -79,7 +83,14 @@ def test_a_rule_reaches_a_queue_by_the_queue_s_policy_only(bench: Bench) -> None
     }
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": document(statement)})
     send_events(bench, "to-queue", queue_arn)
-    assert len(sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5, MaxNumberOfMessages=10)["Messages"]) == 1
+    assert (
+        len(
+            sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5, MaxNumberOfMessages=10)[
+                "Messages"
+            ]
+        )
+        == 1
+    )
     send_events(bench, "another-rule", queue_arn)
     assert eventually(lambda: len(denied(bench, "events.amazonaws.com", "sqs:SendMessage")) == 2)
 
@@ -88,15 +99,21 @@ def test_a_batch_is_allowed_by_the_permission_for_one_message(bench: Bench) -> N
     queue = bench.client("sqs").create_queue(QueueName="batches")["QueueUrl"]
     one = {"Action": "sqs:SendMessage", "Resource": arn("sqs", "batches")}
     sqs = bench.client("sqs", bench.assume(bench.role("sender", ANYBODY, one)))
-    assert sqs.send_message_batch(QueueUrl=queue, Entries=[{"Id": "1", "MessageBody": "m"}])["Successful"]
+    assert sqs.send_message_batch(QueueUrl=queue, Entries=[{"Id": "1", "MessageBody": "m"}])[
+        "Successful"
+    ]
     with pytest.raises(ClientError, match="AccessDenied"):
         sqs.delete_message_batch(QueueUrl=queue, Entries=[{"Id": "1", "ReceiptHandle": "r"}])
 
 
 def test_a_rule_reaches_a_function_by_its_permission_only(bench: Bench) -> None:
-    function = create_function(bench, "told", bench.role("told", {"Service": "lambda.amazonaws.com"}, NOTHING_MUCH))
+    function = create_function(
+        bench, "told", bench.role("told", {"Service": "lambda.amazonaws.com"}, NOTHING_MUCH)
+    )
     send_events(bench, "to-function", function)
-    assert eventually(lambda: denied(bench, "events.amazonaws.com", "lambda:InvokeFunction")) == [function]
+    assert eventually(lambda: denied(bench, "events.amazonaws.com", "lambda:InvokeFunction")) == [
+        function
+    ]
     bench.client("lambda").add_permission(
         FunctionName="told",
         StatementId="rule",
@@ -122,7 +139,9 @@ def create_function(bench: Bench, name: str, role: str) -> str:
 
 
 def test_a_function_whose_role_trusts_somebody_else_does_not_run(bench: Bench) -> None:
-    create_function(bench, "strange", bench.role("strange", {"Service": "glue.amazonaws.com"}, NOTHING_MUCH))
+    create_function(
+        bench, "strange", bench.role("strange", {"Service": "glue.amazonaws.com"}, NOTHING_MUCH)
+    )
     answer = bench.client("lambda").invoke(FunctionName="strange", Payload=b"{}")
     assert answer["FunctionError"]
     assert "cannot be assumed by Lambda" in json.loads(answer["Payload"].read())["errorMessage"]
@@ -135,17 +154,26 @@ def test_a_role_for_another_account_s_machine_is_not_assumed(bench: Bench) -> No
         "Action": "sts:AssumeRole",
         "Condition": {"StringEquals": {"aws:SourceAccount": "111122223333"}},
     }
-    created = bench.client("iam").create_role(RoleName="elsewhere", AssumeRolePolicyDocument=document(trust))
+    created = bench.client("iam").create_role(
+        RoleName="elsewhere", AssumeRolePolicyDocument=document(trust)
+    )
     bench.allow("elsewhere", {"Action": "sns:Publish", "Resource": "*"})
     states = bench.client("stepfunctions")
-    task = {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": {"TopicArn": "t"}, "End": True}
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sns:publish",
+        "Parameters": {"TopicArn": "t"},
+        "End": True,
+    }
     machine = states.create_state_machine(
         name="elsewhere",
         definition=json.dumps({"StartAt": "Tell", "States": {"Tell": task}}),
         roleArn=created["Role"]["Arn"],
     )
     execution = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
-    assert eventually(lambda: states.describe_execution(executionArn=execution)["status"] == "FAILED")
+    assert eventually(
+        lambda: states.describe_execution(executionArn=execution)["status"] == "FAILED"
+    )
     assert "sts:AssumeRole" in states.describe_execution(executionArn=execution)["cause"]
 
 
@@ -155,7 +183,10 @@ def encrypted(*, key_policy: list[dict[str, Any]], log_group: bool = False) -> d
     by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     rule = {"ServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": True}
     resources: dict[str, Any] = {
-        "Key": {"Type": "AWS::KMS::Key", "Properties": {"KeyPolicy": json.loads(document(*key_policy))}},
+        "Key": {
+            "Type": "AWS::KMS::Key",
+            "Properties": {"KeyPolicy": json.loads(document(*key_policy))},
+        },
         "Bucket": {
             "Type": "AWS::S3::Bucket",
             "Properties": {"BucketEncryption": {"ServerSideEncryptionConfiguration": [rule]}},
@@ -189,7 +220,9 @@ def vault(bench: Bench) -> dict[str, str]:
     return outputs
 
 
-def test_an_encrypted_bucket_needs_its_key_through_s3_and_for_this_bucket(bench: Bench, vault: dict[str, str]) -> None:
+def test_an_encrypted_bucket_needs_its_key_through_s3_and_for_this_bucket(
+    bench: Bench, vault: dict[str, str]
+) -> None:
     bucket = f"arn:aws:s3:::{vault['Bucket']}"
     objects = {"Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"{bucket}/*"}
     s3 = bench.client("s3", bench.assume(bench.role("clerk", ANYBODY, objects)))
@@ -214,7 +247,9 @@ def test_an_encrypted_bucket_needs_its_key_through_s3_and_for_this_bucket(bench:
     assert s3.get_object(Bucket=vault["Bucket"], Key="a")["Body"].read() == b"x"
 
 
-def test_a_key_whose_policy_leaves_nothing_to_iam_stays_shut(bench: Bench, vault: dict[str, str]) -> None:
+def test_a_key_whose_policy_leaves_nothing_to_iam_stays_shut(
+    bench: Bench, vault: dict[str, str]
+) -> None:
     allowed = {"Action": ["sns:Publish", "kms:Decrypt", "kms:GenerateDataKey"], "Resource": "*"}
     sns = bench.client("sns", bench.assume(bench.role("herald", ANYBODY, allowed)))
     assert sns.publish(TopicArn=vault["Topic"], Message="m")["MessageId"]
@@ -239,7 +274,10 @@ def test_a_request_without_a_known_action_is_refused_to_a_role(bench: Bench) -> 
     """The emulator serves this API and has no IAM actions for it."""
     role = bench.assume(bench.role("curious", ANYBODY, {"Action": "*", "Resource": "*"}))
     request = AWSRequest(
-        "POST", bench.cloud.endpoint, data=b"{}", headers={"Content-Type": "application/x-amz-json-1.1"}
+        "POST",
+        bench.cloud.endpoint,
+        data=b"{}",
+        headers={"Content-Type": "application/x-amz-json-1.1"},
     )
     request.headers["X-Amz-Target"] = "KinesisAnalytics_20180523.ListApplications"
     credentials = Credentials(role["AccessKeyId"], role["SecretAccessKey"], role["SessionToken"])

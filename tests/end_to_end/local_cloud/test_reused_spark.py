@@ -65,7 +65,9 @@ def make_job(bench: Bench, name: str) -> None:
         "--to": f"s3://{name}/seen/",
     }
     command = {"Name": "glueetl", "ScriptLocation": "s3://code/job.py"}
-    bench.client("glue").create_job(Name=name, Role=role, Command=command, DefaultArguments=arguments)
+    bench.client("glue").create_job(
+        Name=name, Role=role, Command=command, DefaultArguments=arguments
+    )
 
 
 def run(bench: Bench, job: str, **arguments: str) -> dict[str, Any]:
@@ -83,7 +85,9 @@ def run(bench: Bench, job: str, **arguments: str) -> dict[str, Any]:
 
 def seen(bench: Bench, bucket: str) -> dict[str, Any]:
     s3 = bench.client("s3")
-    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix="seen/part-")["Contents"]]
+    keys = [
+        item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix="seen/part-")["Contents"]
+    ]
     texts = (s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in keys)
     return dict(json.loads("".join(texts)))
 
@@ -95,7 +99,13 @@ def test_two_jobs_in_one_jvm_have_their_own_role_settings_and_session(bench: Ben
     first, second = seen(bench, "first"), seen(bench, "second")
     assert first["jvm"] == second["jvm"] == spark_drivers(bench.cloud)[0]
     for job, found in (("first", first), ("second", second)):
-        assert found == {"jvm": found["jvm"], "own": job, "left": [], "package": "helping", "key": True}
+        assert found == {
+            "jvm": found["jvm"],
+            "own": job,
+            "left": [],
+            "package": "helping",
+            "key": True,
+        }
 
 
 def test_a_run_under_another_role_does_not_reach_what_the_run_before_could(bench: Bench) -> None:

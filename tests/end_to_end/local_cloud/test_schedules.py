@@ -20,7 +20,9 @@ INPUT = {"dataset": "sales_records", "trigger": "schedule"}
 def machine(bench: Bench) -> str:
     role = bench.role("machine", STATES, {"Action": "lambda:InvokeFunction", "Resource": "*"})
     states = bench.client("stepfunctions")
-    return str(states.create_state_machine(name="run", definition=PASS, roleArn=role)["stateMachineArn"])
+    return str(
+        states.create_state_machine(name="run", definition=PASS, roleArn=role)["stateMachineArn"]
+    )
 
 
 def schedule(bench: Bench, name: str, machine: str, role: str) -> None:
@@ -37,9 +39,14 @@ def started(bench: Bench, machine: str, count: int, seconds: float = 15) -> list
     """Inputs of the machine's executions, once there are `count` or the time is over."""
     states, deadline = bench.client("stepfunctions"), time.monotonic() + seconds
     while True:
-        arns = [item["executionArn"] for item in states.list_executions(stateMachineArn=machine)["executions"]]
+        arns = [
+            item["executionArn"]
+            for item in states.list_executions(stateMachineArn=machine)["executions"]
+        ]
         if len(arns) >= count or time.monotonic() > deadline:
-            return [json.loads(states.describe_execution(executionArn=arn)["input"]) for arn in arns]
+            return [
+                json.loads(states.describe_execution(executionArn=arn)["input"]) for arn in arns
+            ]
         time.sleep(0.2)
 
 
@@ -51,11 +58,17 @@ def test_a_schedule_with_the_permission_starts_a_run(bench: Bench, machine: str)
 
 def test_a_schedule_without_it_starts_nothing_and_says_so(bench: Bench, machine: str) -> None:
     before = len(started(bench, machine, 0))
-    role = bench.role("idle", SCHEDULER, {"Action": "states:DescribeExecution", "Resource": machine})
+    role = bench.role(
+        "idle", SCHEDULER, {"Action": "states:DescribeExecution", "Resource": machine}
+    )
     schedule(bench, "refused", machine, role)
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
-        denials = [item["action"] for item in bench.cloud.control("denials") if "/idle/" in item["principal"]]
+        denials = [
+            item["action"]
+            for item in bench.cloud.control("denials")
+            if "/idle/" in item["principal"]
+        ]
         if denials:
             break
         time.sleep(0.2)

@@ -15,12 +15,17 @@ ACCOUNT = {"AWS": "arn:aws:iam::000000000000:root"}
 def stack(bench: Bench, name: str) -> dict[str, str]:
     """Two generated secrets; their ARNs by logical id."""
     generated = {"PasswordLength": 64, "ExcludePunctuation": True}
-    secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"GenerateSecretString": generated}}
+    secret = {
+        "Type": "AWS::SecretsManager::Secret",
+        "Properties": {"GenerateSecretString": generated},
+    }
     outputs = {key: {"Value": {"Ref": key}} for key in ("First", "Second")}
     body = json.dumps({"Resources": {"First": secret, "Second": secret}, "Outputs": outputs})
     cloudformation = bench.client("cloudformation")
     cloudformation.create_stack(StackName=name, TemplateBody=body)
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1}
+    )
     found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
     return {item["OutputKey"]: item["OutputValue"] for item in found}
 
@@ -34,7 +39,9 @@ def test_a_generated_secret_is_read_by_the_role_that_may_and_by_no_other(bench: 
     value = reader.get_secret_value(SecretId=secrets["First"])["SecretString"]
     assert len(value) == 64
     assert value.isalnum()
-    other = bench.client("secretsmanager").get_secret_value(SecretId=secrets["Second"])["SecretString"]
+    other = bench.client("secretsmanager").get_secret_value(SecretId=secrets["Second"])[
+        "SecretString"
+    ]
     assert other != value
     with pytest.raises(ClientError, match="AccessDenied"):
         reader.get_secret_value(SecretId=secrets["Second"])

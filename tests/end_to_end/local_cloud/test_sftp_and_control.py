@@ -68,11 +68,20 @@ def events(bench: Bench) -> str:
         Bucket="landing", NotificationConfiguration={"EventBridgeConfiguration": {}}
     )
     queue = str(sqs.create_queue(QueueName="landed")["QueueUrl"])
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sender = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    sender = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+    }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [sender | {"Resource": arn}]})
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-    rules.put_rule(Name="landed", EventPattern=json.dumps({"source": ["aws.s3"], "detail-type": ["Object Created"]}))
+    rules.put_rule(
+        Name="landed",
+        EventPattern=json.dumps({"source": ["aws.s3"], "detail-type": ["Object Created"]}),
+    )
     rules.put_targets(Rule="landed", Targets=[{"Id": "queue", "Arn": arn}])
     role = bench.role(
         "partner",
@@ -91,7 +100,9 @@ def events(bench: Bench) -> str:
 def deploy(bench: Bench, name: str, body: str) -> None:
     cloudformation = bench.client("cloudformation")
     cloudformation.create_stack(StackName=name, TemplateBody=body)
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1}
+    )
 
 
 @contextmanager
@@ -138,12 +149,16 @@ def test_a_rename_is_a_copy_with_its_own_event(bench: Bench, events: str) -> Non
             file.write(b"1")
         client.rename("/sales/b.part", "/sales/b.csv")
         assert client.listdir("/sales") == ["a.csv.part", "b.csv"]
-    put, copy = sorted(received(bench, events, 2), key=lambda detail: str(detail["object"]["sequencer"]))
+    put, copy = sorted(
+        received(bench, events, 2), key=lambda detail: str(detail["object"]["sequencer"])
+    )
     assert (put["reason"], copy["reason"]) == ("PutObject", "CopyObject")
     assert copy["object"]["key"] == "partners/acme/sales/b.csv"
 
 
-def test_a_rename_over_a_file_that_is_there_needs_the_extension_for_it(bench: Bench, events: str) -> None:
+def test_a_rename_over_a_file_that_is_there_needs_the_extension_for_it(
+    bench: Bench, events: str
+) -> None:
     with sftp(bench) as client:
         for content in (b"1", b"2"):
             with client.open("/sales/daily.part", "wb") as file:
@@ -160,7 +175,11 @@ def test_a_rename_over_a_file_that_is_there_needs_the_extension_for_it(bench: Be
 
 @pytest.mark.usefixtures("events")
 def test_the_users_role_decides_what_is_stored(bench: Bench) -> None:
-    with sftp(bench) as client, pytest.raises(PermissionError), client.open("/other/c.csv", "wb") as file:
+    with (
+        sftp(bench) as client,
+        pytest.raises(PermissionError),
+        client.open("/other/c.csv", "wb") as file,
+    ):
         file.write(b"1")
     found = bench.client("s3").list_objects_v2(Bucket="landing", Prefix="partners/acme/other")
     assert found["KeyCount"] == 0
@@ -190,11 +209,15 @@ def test_a_named_query_is_there_to_be_run(bench: Bench) -> None:
 
 def test_a_type_nobody_knows_fails_the_deployment(bench: Bench) -> None:
     body = json.dumps({"Resources": {"X": {"Type": "AWS::SageMaker::Model", "Properties": {}}}})
-    with pytest.raises(ClientError, match=r"Unrecognized resource types: \[AWS::SageMaker::Model\]"):
+    with pytest.raises(
+        ClientError, match=r"Unrecognized resource types: \[AWS::SageMaker::Model\]"
+    ):
         bench.client("cloudformation").create_stack(StackName="unknown", TemplateBody=body)
 
 
-@pytest.mark.parametrize("path", ["/_ministack/reset", "/_ministack/config", "/_slipway/enforce-policies"])
+@pytest.mark.parametrize(
+    "path", ["/_ministack/reset", "/_ministack/config", "/_slipway/enforce-policies"]
+)
 def test_only_the_operator_steers_the_server(bench: Bench, path: str) -> None:
     request = urllib.request.Request(f"{bench.cloud.endpoint}{path}", data=b"{}", method="POST")
     with pytest.raises(urllib.error.HTTPError, match="403"):
@@ -202,7 +225,11 @@ def test_only_the_operator_steers_the_server(bench: Bench, path: str) -> None:
 
 
 def test_a_role_without_permission_is_refused_and_noted(bench: Bench) -> None:
-    arn = bench.role("nobody", {"AWS": "arn:aws:iam::000000000000:root"}, {"Action": "s3:ListBucket", "Resource": "*"})
+    arn = bench.role(
+        "nobody",
+        {"AWS": "arn:aws:iam::000000000000:root"},
+        {"Action": "s3:ListBucket", "Resource": "*"},
+    )
     with pytest.raises(ClientError, match="AccessDenied"):
         bench.client("dynamodb", bench.assume(arn)).list_tables()
     assert {"principal": arn.replace(":iam:", ":sts:").replace("role/", "assumed-role/") + "/test",
@@ -221,7 +248,9 @@ def sales_file(number: int) -> bytes:
     contract = model.load("sales_records")
     header = ",".join(column.source_name for column in contract.columns)
     row = "Asia,Japan,Snacks,Online,H,1/31/2026,{},2/1/2026,1,2000.00,765.44,2000.00,765.44,1234.56"
-    return ("\n".join([header, *(row.format(number * ROWS + place) for place in range(ROWS))]) + "\n").encode()
+    return (
+        "\n".join([header, *(row.format(number * ROWS + place) for place in range(ROWS))]) + "\n"
+    ).encode()
 
 
 def cut_points(body: bytes) -> list[int]:
@@ -233,7 +262,9 @@ def cut_points(body: bytes) -> list[int]:
 
 
 def drops_the_connection(transport: paramiko.Transport, _: paramiko.SFTPClient) -> None:
-    transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, no farewell
+    transport.sock.setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )  # a reset, no farewell
     transport.sock.close()
 
 
@@ -250,7 +281,12 @@ def closes_the_channel(_: paramiko.Transport, client: paramiko.SFTPClient) -> No
 WAYS_TO_DIE = (drops_the_connection, ends_the_session, closes_the_channel)
 
 
-def dies(bench: Bench, path: str, sent: bytes, way: Callable[[paramiko.Transport, paramiko.SFTPClient], None]) -> None:
+def dies(
+    bench: Bench,
+    path: str,
+    sent: bytes,
+    way: Callable[[paramiko.Transport, paramiko.SFTPClient], None],
+) -> None:
     """A client that writes a part of a file and is gone before it closes it."""
     key = paramiko.Ed25519Key.from_private_key_file(str(bench.cloud.sftp_key_file))
     transport = paramiko.Transport(("127.0.0.1", bench.cloud.sftp_port))
@@ -265,7 +301,9 @@ def dies(bench: Bench, path: str, sent: bytes, way: Callable[[paramiko.Transport
 
 @pytest.fixture(scope="module")
 def taking(bench: Bench, events: str) -> Iterator[IntakeBench]:
-    folders = [f"arn:aws:s3:::landing/partners/acme/{name}/*" for name in ("sales", "sales_records")]
+    folders = [
+        f"arn:aws:s3:::landing/partners/acme/{name}/*" for name in ("sales", "sales_records")
+    ]
     files = {"Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], "Resource": folders}
     bench.allow("partner", {"Action": "s3:ListBucket", "Resource": "arn:aws:s3:::landing"}, files)
     with intake_bench(bench) as found:
@@ -282,7 +320,11 @@ def test_an_upload_that_a_client_leaves_unfinished_is_set_aside_wherever_it_was_
         for name, (body, place, way) in bodies.items():
             pool.submit(dies, bench, f"{FOLDER}/{name}", body[: cut_points(body)[place]], way)
     told = taking.events(2 * len(bodies))
-    failures = [event["detail"] for event in told if event["detail-type"] == "SFTP Server File Upload Failed"]
+    failures = [
+        event["detail"]
+        for event in told
+        if event["detail-type"] == "SFTP Server File Upload Failed"
+    ]
     assert {detail["failure-code"] for detail in failures} == {"PARTIAL_UPLOAD"}
     assert len(failures) == len(bodies)
     taking.take(Random(7).sample(told, len(told)))
@@ -299,11 +341,15 @@ def test_an_upload_that_a_client_leaves_unfinished_is_set_aside_wherever_it_was_
     told = taking.events(sum(4 if number % 2 else 2 for number in range(len(again))))
     taking.take(Random(8).sample(told, len(told)))
     statuses = taking.statuses()
-    assert {name: statuses[f"{LANDED}/{name}"] for name in again} == {name: {"replaced", "waiting"} for name in again}
+    assert {name: statuses[f"{LANDED}/{name}"] for name in again} == {
+        name: {"replaced", "waiting"} for name in again
+    }
     assert len(taking.raw_keys()) == len(again)
 
 
-def test_an_upload_that_is_resumed_is_whole_when_it_is_closed(bench: Bench, taking: IntakeBench) -> None:
+def test_an_upload_that_is_resumed_is_whole_when_it_is_closed(
+    bench: Bench, taking: IntakeBench
+) -> None:
     body, before = sales_file(1000), len(taking.raw_keys())
     dies(bench, f"{FOLDER}/resumed.csv", body[:500], drops_the_connection)
     told = taking.events(2)
@@ -311,14 +357,18 @@ def test_an_upload_that_is_resumed_is_whole_when_it_is_closed(bench: Bench, taki
         file.seek(500)
         file.write(body[500:])
     told += taking.events(2)
-    completed = [event["detail"] for event in told if event["detail-type"].endswith("Upload Completed")]
+    completed = [
+        event["detail"] for event in told if event["detail-type"].endswith("Upload Completed")
+    ]
     assert [detail["bytes"] for detail in completed] == [len(body) - 500]
     taking.take(told)
     assert taking.statuses()[f"{LANDED}/resumed.csv"] == {"replaced", "waiting"}
     assert len(taking.raw_keys()) == before + 1
 
 
-def test_the_event_of_an_upload_names_the_object_that_s3_names(bench: Bench, taking: IntakeBench) -> None:
+def test_the_event_of_an_upload_names_the_object_that_s3_names(
+    bench: Bench, taking: IntakeBench
+) -> None:
     with sftp(bench) as client:
         with client.open(f"{FOLDER}/named.csv.part", "wb") as file:
             file.write(b"a,b\n")
@@ -326,12 +376,18 @@ def test_the_event_of_an_upload_names_the_object_that_s3_names(bench: Bench, tak
     told = {event["detail-type"]: event for event in taking.events(4)}
     uploaded = told["SFTP Server File Upload Completed"]
     detail = uploaded["detail"]
-    head = bench.client("s3").list_object_versions(Bucket="landing", Prefix=f"{LANDED}/named.csv.part")["Versions"][0]
+    head = bench.client("s3").list_object_versions(
+        Bucket="landing", Prefix=f"{LANDED}/named.csv.part"
+    )["Versions"][0]
     assert uploaded["source"] == "aws.transfer"
     assert uploaded["resources"][0].endswith(f":server/{detail['server-id']}")
     assert detail["file-path"] == f"/landing/{LANDED}/named.csv.part"
     assert (detail["etag"], detail["bytes"]) == (head["ETag"].strip('"'), 4)
-    assert (detail["username"], detail["protocol"], detail["status-code"]) == ("acme", "SFTP", "COMPLETED")
+    assert (detail["username"], detail["protocol"], detail["status-code"]) == (
+        "acme",
+        "SFTP",
+        "COMPLETED",
+    )
     renamed = told["SFTP Server File Rename Completed"]["detail"]
     assert renamed["original-file-path"] == f"/landing/{LANDED}/named.csv.part"
     assert renamed["renamed-file-path"] == f"/landing/{LANDED}/named.csv"

@@ -36,10 +36,14 @@ LOAD = (
 
 def test_a_load_of_the_lake_is_one_transaction_with_its_checks(warehouse: Warehouse) -> None:
     loaded = warehouse.done(*LOAD)
-    assert [part["Id"] for part in loaded["SubStatements"]] == [f"{loaded['Id']}:{n}" for n in range(1, 6)]
+    assert [part["Id"] for part in loaded["SubStatements"]] == [
+        f"{loaded['Id']}:{n}" for n in range(1, 6)
+    ]
     assert [part["ResultRows"] for part in loaded["SubStatements"]] == [0, 3, 0, 3, 1]
     assert all(part["Duration"] > 0 for part in loaded["SubStatements"])
-    assert warehouse.ask("SELECT region, SUM(revenue) FROM curated.sales GROUP BY region ORDER BY 2 DESC") == [
+    assert warehouse.ask(
+        "SELECT region, SUM(revenue) FROM curated.sales GROUP BY region ORDER BY 2 DESC"
+    ) == [
         ["Europe", "103.43"],
         ["Asia", "0.20"],
     ]
@@ -48,7 +52,9 @@ def test_a_load_of_the_lake_is_one_transaction_with_its_checks(warehouse: Wareho
 def test_a_failed_statement_takes_the_whole_batch_back(warehouse: Warehouse) -> None:
     before = warehouse.ask("SELECT COUNT(*) FROM curated.sales")
     failed = warehouse.batch(
-        "DELETE FROM curated.sales", "INSERT INTO operations.load_checks SELECT 'rows', NULL", "SELECT 1"
+        "DELETE FROM curated.sales",
+        "INSERT INTO operations.load_checks SELECT 'rows', NULL",
+        "SELECT 1",
     )
     assert failed["Status"] == "FAILED"
     assert "NOT NULL" in failed["Error"]
@@ -75,7 +81,11 @@ def test_a_warehouse_killed_between_staging_and_merge_leaves_the_target_as_it_wa
     killed = warehouse.batch(*LOAD)
     assert bench.cloud.control("no-warehouse-crash") == {"not_struck": []}
     assert killed["Status"] == "FAILED"
-    assert [part["Status"] for part in killed["SubStatements"]] == [*["FINISHED"] * 3, "FAILED", "ABORTED"]
+    assert [part["Status"] for part in killed["SubStatements"]] == [
+        *["FINISHED"] * 3,
+        "FAILED",
+        "ABORTED",
+    ]
     assert warehouse.ask("SELECT * FROM curated.sales ORDER BY 1, 2") == before
     warehouse.done(*LOAD)
     assert warehouse.ask("SELECT COUNT(*), SUM(revenue) FROM curated.sales") == [[4, "147.63"]]
@@ -100,19 +110,28 @@ def test_values_have_the_types_that_redshift_gives_them(warehouse: Warehouse) ->
         "SELECT 7/2 AS quotient, CAST(1.50 AS decimal(10,2)) AS money, DATE '2026-01-02' AS day, TRUE AS yes, "
         "NULL AS nothing, 1.5::float8 AS real_number, 'x' AS text, :given AS given, CURRENT_USER AS who"
     )
-    assert warehouse.ask(sql, given="it's") == [[3, "1.50", "2026-01-02", True, None, 1.5, "x", "it's", "IAM:root"]]
+    assert warehouse.ask(sql, given="it's") == [
+        [3, "1.50", "2026-01-02", True, None, 1.5, "x", "it's", "IAM:root"]
+    ]
     api = warehouse.api
     sent = api.execute_statement(Sql="SELECT 1 AS one, SUM(revenue) FROM curated.sales", WorkgroupName=NAME,
                                  Database=DATABASE, WaitTimeSeconds=10)  # fmt: skip
     columns = api.get_statement_result(Id=sent["Id"])["ColumnMetadata"]
-    assert [(column["name"], column["typeName"], column["precision"], column["scale"]) for column in columns] == [
+    assert [
+        (column["name"], column["typeName"], column["precision"], column["scale"])
+        for column in columns
+    ] == [
         ("one", "int4", 10, 0),
         ("sum", "numeric", 38, 2),
     ]
 
 
 def test_a_long_result_comes_in_pages(warehouse: Warehouse) -> None:
-    digits = "(SELECT 0 AS d UNION ALL " + " UNION ALL ".join(f"SELECT {digit}" for digit in range(1, 10)) + ")"
+    digits = (
+        "(SELECT 0 AS d UNION ALL "
+        + " UNION ALL ".join(f"SELECT {digit}" for digit in range(1, 10))
+        + ")"
+    )
     sql = f"SELECT a.d * 1000 + b.d * 100 + c.d * 10 + e.d AS n FROM {digits} a, {digits} b, {digits} c, {digits} e"
     rows = warehouse.ask(f"{sql} WHERE a.d < 3 ORDER BY 1")
     assert [row[0] for row in rows] == list(range(3000))
@@ -122,7 +141,10 @@ def test_the_same_token_runs_once(warehouse: Warehouse) -> None:
     warehouse.done("CREATE TABLE IF NOT EXISTS public.once (a int)")
     sent = [
         warehouse.api.execute_statement(
-            Sql="INSERT INTO once VALUES (1)", WorkgroupName=NAME, Database=DATABASE, ClientToken="token-1"
+            Sql="INSERT INTO once VALUES (1)",
+            WorkgroupName=NAME,
+            Database=DATABASE,
+            ClientToken="token-1",
         )["Id"]
         for _ in range(2)
     ]
@@ -134,11 +156,17 @@ def test_the_same_token_runs_once(warehouse: Warehouse) -> None:
 @pytest.mark.parametrize(
     ("sql", "reason"),
     [
-        ("VACUUM curated.sales", "ERROR: statement not supported by the embedded warehouse: VACUUM CURATED"),
+        (
+            "VACUUM curated.sales",
+            "ERROR: statement not supported by the embedded warehouse: VACUUM CURATED",
+        ),
         ("BEGIN", "a batch is one transaction"),
         ("SELECT 1; SELECT 2", "one statement is expected, 2 were sent"),
         ("SELECT * FROM lake.nothing", "there is no table nothing in Glue lake"),
-        ("INSERT INTO lake.sales VALUES (NULL, NULL, NULL)", "writing to external table lake.sales"),
+        (
+            "INSERT INTO lake.sales VALUES (NULL, NULL, NULL)",
+            "writing to external table lake.sales",
+        ),
         ("INSERT INTO curated.sales VALUES ('2026-01-01', RPAD('x', 41), 1)", "takes 40 bytes"),
         ("SELECT 1/0", "Divide by zero"),
         ("SELECT nope FROM curated.sales", "nope"),
@@ -152,9 +180,15 @@ def test_a_statement_that_cannot_run_says_why(warehouse: Warehouse, sql: str, re
     ("more", "reason"),
     [
         ({"Sqls": ["SELECT 1"] * 41}, "Sqls has 41 statements"),
-        ({"Sqls": ["SELECT 1"], "Parameters": [{"name": "unused", "value": "x"}]}, "Unused parameters"),
+        (
+            {"Sqls": ["SELECT 1"], "Parameters": [{"name": "unused", "value": "x"}]},
+            "Unused parameters",
+        ),
         ({"Sqls": ["SELECT :a"]}, "Parameters are missing"),
-        ({"Sqls": ["SELECT 1"], "SessionKeepAliveSeconds": 60}, "SessionKeepAliveSeconds is not emulated"),
+        (
+            {"Sqls": ["SELECT 1"], "SessionKeepAliveSeconds": 60},
+            "SessionKeepAliveSeconds is not emulated",
+        ),
     ],
 )
 def test_a_request_that_the_api_refuses_is_a_validation_error(
@@ -170,7 +204,9 @@ def test_a_statement_can_be_cancelled(warehouse: Warehouse) -> None:
     sent = warehouse.api.execute_statement(Sql=slow, WorkgroupName=NAME, Database=DATABASE)
     waiting = warehouse.api.execute_statement(Sql="SELECT 1", WorkgroupName=NAME, Database=DATABASE)
     time.sleep(0.5)
-    assert warehouse.api.describe_statement(Id=waiting["Id"])["Status"] == "SUBMITTED"  # one after the other
+    assert (
+        warehouse.api.describe_statement(Id=waiting["Id"])["Status"] == "SUBMITTED"
+    )  # one after the other
     assert warehouse.api.cancel_statement(Id=sent["Id"])["Status"] is True
     assert warehouse.ended(sent["Id"])["Status"] == "ABORTED"
     assert warehouse.ended(waiting["Id"])["Status"] == "FINISHED"
@@ -182,7 +218,9 @@ def test_a_stack_update_changes_what_may_change(bench: Bench, warehouse: Warehou
     rows = warehouse.ask("SELECT COUNT(*) FROM curated.sales")
     other = bench.role("other-reader", REDSHIFT, *MAY_READ_LAKE)
     cloudformation.update_stack(StackName=NAME, TemplateBody=template(other, BaseCapacity=8))
-    cloudformation.get_waiter("stack_update_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_update_complete").wait(
+        StackName=NAME, WaiterConfig={"Delay": 1}
+    )
     after = serverless.get_namespace(namespaceName=NAME)["namespace"]
     assert after == before | {"defaultIamRoleArn": other, "iamRoles": [other]}
     assert serverless.get_workgroup(workgroupName=NAME)["workgroup"]["baseCapacity"] == 8
@@ -190,12 +228,16 @@ def test_a_stack_update_changes_what_may_change(bench: Bench, warehouse: Warehou
     assert warehouse.ask("SELECT COUNT(*) FROM lake.sales")
 
 
-def test_a_namespace_goes_with_its_database_and_its_secret(bench: Bench, stack: dict[str, str]) -> None:
+def test_a_namespace_goes_with_its_database_and_its_secret(
+    bench: Bench, stack: dict[str, str]
+) -> None:
     """The last of the story: nothing of the namespace is left."""
     cloudformation = bench.client("cloudformation")
     assert (bench.cloud.path / "redshift" / f"{NAME}.duckdb").exists()
     cloudformation.delete_stack(StackName=NAME)
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_delete_complete").wait(
+        StackName=NAME, WaiterConfig={"Delay": 1}
+    )
     assert list((bench.cloud.path / "redshift").iterdir()) == []
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         bench.client("secretsmanager").get_secret_value(SecretId=stack["Secret"])

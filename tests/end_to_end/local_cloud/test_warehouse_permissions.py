@@ -9,16 +9,29 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.end_to_end.local_cloud.bench import Bench
-from tests.end_to_end.local_cloud.warehouse import ANYBODY, DATABASE, MAY_READ_LAKE, NAME, USERS, Warehouse, trust
+from tests.end_to_end.local_cloud.warehouse import (
+    ANYBODY,
+    DATABASE,
+    MAY_READ_LAKE,
+    NAME,
+    USERS,
+    Warehouse,
+    trust,
+)
 
 
 def role(bench: Bench, name: str, arn: str, *more: dict[str, Any]) -> dict[str, str]:
     """Credentials of a role that may run statements on one workgroup and see its own."""
-    run = {"Action": ["redshift-data:ExecuteStatement", "redshift-data:BatchExecuteStatement"], "Resource": arn}
+    run = {
+        "Action": ["redshift-data:ExecuteStatement", "redshift-data:BatchExecuteStatement"],
+        "Resource": arn,
+    }
     look = {
         "Action": ["redshift-data:DescribeStatement", "redshift-data:GetStatementResult"],
         "Resource": "*",
-        "Condition": {"StringEquals": {"redshift-data:statement-owner-iam-userid": "${aws:userid}"}},
+        "Condition": {
+            "StringEquals": {"redshift-data:statement-owner-iam-userid": "${aws:userid}"}
+        },
     }
     return bench.assume(bench.role(name, ANYBODY, run, look, *more))
 
@@ -26,7 +39,9 @@ def role(bench: Bench, name: str, arn: str, *more: dict[str, Any]) -> dict[str, 
 def test_a_role_needs_the_workgroup_and_its_credentials(
     bench: Bench, stack: dict[str, str], warehouse: Warehouse
 ) -> None:
-    stranger = role(bench, "stranger", "arn:aws:redshift-serverless:us-east-1:000000000000:workgroup/other")
+    stranger = role(
+        bench, "stranger", "arn:aws:redshift-serverless:us-east-1:000000000000:workgroup/other"
+    )
     with pytest.raises(ClientError, match=r"AccessDenied.*redshift-data:ExecuteStatement"):
         Warehouse(bench, stranger).ask("SELECT 1")
     half = role(bench, "half", stack["Arn"])
@@ -45,8 +60,14 @@ def test_a_role_needs_the_workgroup_and_its_credentials(
 def test_only_the_identity_that_ran_a_statement_sees_it(bench: Bench, warehouse: Warehouse) -> None:
     everything = {"Action": "redshift-data:*", "Resource": "*"}
     other = Warehouse(bench, bench.assume(bench.role("curious", ANYBODY, everything)))
-    sent = warehouse.api.execute_statement(Sql="SELECT 1", WorkgroupName=NAME, Database=DATABASE, WaitTimeSeconds=10)
-    for look in (other.api.describe_statement, other.api.get_statement_result, other.api.cancel_statement):
+    sent = warehouse.api.execute_statement(
+        Sql="SELECT 1", WorkgroupName=NAME, Database=DATABASE, WaitTimeSeconds=10
+    )
+    for look in (
+        other.api.describe_statement,
+        other.api.get_statement_result,
+        other.api.cancel_statement,
+    ):
         with pytest.raises(ClientError, match="ResourceNotFoundException"):
             look(Id=sent["Id"])
     assert other.api.list_statements(Status="ALL")["Statements"] == []
@@ -68,10 +89,14 @@ def test_the_lake_is_read_as_the_namespaces_role(bench: Bench, warehouse: Wareho
         bench.allow("reader", *MAY_READ_LAKE)
 
 
-def test_the_role_of_the_lake_may_be_kept_to_some_database_users(bench: Bench, warehouse: Warehouse) -> None:
+def test_the_role_of_the_lake_may_be_kept_to_some_database_users(
+    bench: Bench, warehouse: Warehouse
+) -> None:
     trust("reader", bench, f"{USERS}IAMR:loader")
     try:
-        assert "is not authorized to perform: sts:AssumeRole" in warehouse.refused("SELECT COUNT(*) FROM lake.sales")
+        assert "is not authorized to perform: sts:AssumeRole" in warehouse.refused(
+            "SELECT COUNT(*) FROM lake.sales"
+        )
     finally:
         trust("reader", bench, f"{USERS}*")
     assert warehouse.ask("SELECT COUNT(*) FROM lake.sales")
@@ -80,7 +105,9 @@ def test_the_role_of_the_lake_may_be_kept_to_some_database_users(bench: Bench, w
 def test_the_admin_logs_in_with_the_secret_that_the_service_keeps(
     bench: Bench, stack: dict[str, str], warehouse: Warehouse
 ) -> None:
-    value = json.loads(bench.client("secretsmanager").get_secret_value(SecretId=stack["Secret"])["SecretString"])
+    value = json.loads(
+        bench.client("secretsmanager").get_secret_value(SecretId=stack["Secret"])["SecretString"]
+    )
     assert value["username"] == "boss"
     api = warehouse.api
     sent = api.execute_statement(Sql="SELECT CURRENT_USER", WorkgroupName=NAME, Database=DATABASE,

@@ -23,7 +23,15 @@ from slipway.commands import query
 from slipway.deployment import Deployment
 from slipway.reading import samples, warehouse
 from tests.end_to_end.local_cloud.conftest import Bench
-from tests.end_to_end.local_cloud.warehouse import DATABASE, MAY_READ_LAKE, NAME, REDSHIFT, Warehouse, deploy, template
+from tests.end_to_end.local_cloud.warehouse import (
+    DATABASE,
+    MAY_READ_LAKE,
+    NAME,
+    REDSHIFT,
+    Warehouse,
+    deploy,
+    template,
+)
 
 MANY = 1500
 MONTHS = [date(2023 + number // 12, number % 12 + 1, 1) for number in range(24)]
@@ -35,9 +43,14 @@ VALUES = (
 
 def filled(curated: CuratedModel) -> Iterator[str]:
     """Statements that make a curated table with a row per month."""
-    types = ", ".join(f"{column.name} {warehouse_ddl.column_type(column)}" for column in curated.columns)
+    types = ", ".join(
+        f"{column.name} {warehouse_ddl.column_type(column)}" for column in curated.columns
+    )
     yield f"CREATE TABLE curated.{curated.name} ({types})"
-    rows = (", ".join(cell(column, number) for column in curated.columns) for number in range(len(MONTHS)))
+    rows = (
+        ", ".join(cell(column, number) for column in curated.columns)
+        for number in range(len(MONTHS))
+    )
     yield f"INSERT INTO curated.{curated.name} VALUES {', '.join(f'({row})' for row in rows)}"
 
 
@@ -61,7 +74,12 @@ def deployment(bench: Bench) -> Iterator[Deployment]:
         "CREATE SCHEMA IF NOT EXISTS curated",
         "CREATE TABLE curated.digits (digit int)",
         "INSERT INTO curated.digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)",
-        *(sql for name in model.datasets() for one in model.load(name).curated for sql in filled(one)),
+        *(
+            sql
+            for name in model.datasets()
+            for one in model.load(name).curated
+            for sql in filled(one)
+        ),
     )
     outputs = {"WarehouseWorkgroupName": NAME, "WarehouseDatabaseName": DATABASE}
     with pytest.MonkeyPatch.context() as patch:
@@ -84,7 +102,9 @@ def test_values_have_the_types_of_the_warehouse(deployment: Deployment) -> None:
         "ok": "boolean",
     }
     moment = datetime(2024, 5, 31, 12, 0, 0, 250_000)
-    assert answer.rows == [(7, Decimal("28151753818.07"), date(2024, 5, 31), moment, None, "Côte", True)]
+    assert answer.rows == [
+        (7, Decimal("28151753818.07"), date(2024, 5, 31), moment, None, "Côte", True)
+    ]
 
 
 def test_parquet_has_every_row_of_every_page(deployment: Deployment, tmp_path: Path) -> None:
@@ -101,7 +121,9 @@ def test_parquet_has_every_row_of_every_page(deployment: Deployment, tmp_path: P
     assert written.schema.field("price").type == pa.decimal128(12, 2)
 
 
-def test_a_mistake_is_told_in_the_words_of_the_warehouse(deployment: Deployment, capsys: Any) -> None:
+def test_a_mistake_is_told_in_the_words_of_the_warehouse(
+    deployment: Deployment, capsys: Any
+) -> None:
     del deployment
     assert command_line.main(["query", "--warehouse", "select * from curated.nope"]) == 1
     told = capsys.readouterr().err

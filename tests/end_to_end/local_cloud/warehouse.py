@@ -30,7 +30,9 @@ SCHEMA = Schema(
 MAY_READ_LAKE = (
     {
         "Action": ["glue:GetDatabase", "glue:GetTable"],
-        "Resource": [f"arn:aws:glue:*:*:{part}" for part in ("catalog", "database/lake", "table/lake/*")],
+        "Resource": [
+            f"arn:aws:glue:*:*:{part}" for part in ("catalog", "database/lake", "table/lake/*")
+        ],
     },
     {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::lake/tables/*"},
 )
@@ -49,7 +51,10 @@ class Lake:
     def append(self, *rows: tuple[dt.date, str, str]) -> None:
         """Add rows (period, region, revenue) as a new snapshot."""
         names = [field.name for field in SCHEMA.fields]
-        records = [dict(zip(names, (period, region, Decimal(money)), strict=True)) for period, region, money in rows]
+        records = [
+            dict(zip(names, (period, region, Decimal(money)), strict=True))
+            for period, region, money in rows
+        ]
         data = pa.Table.from_pylist(records, schema=SCHEMA.as_arrow())
         self._catalog().load_table("lake.sales").append(data)
 
@@ -61,9 +66,13 @@ class Lake:
 
     def _catalog(self) -> GlueCatalog:
         keys = {"access-key-id": "test", "secret-access-key": "test", "region": "us-east-1"}
-        properties = {f"{service}.{name}": value for service in ("glue", "s3") for name, value in keys.items()}
+        properties = {
+            f"{service}.{name}": value for service in ("glue", "s3") for name, value in keys.items()
+        }
         endpoints = {f"{service}.endpoint": self.bench.cloud.endpoint for service in ("glue", "s3")}
-        return GlueCatalog("bench", **properties, **endpoints, **{"s3.force-virtual-addressing": "false"})
+        return GlueCatalog(
+            "bench", **properties, **endpoints, **{"s3.force-virtual-addressing": "false"}
+        )
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,9 @@ class Warehouse:
     def ask(self, sql: str, **parameters: str) -> list[list[Any]]:
         """Rows of one statement; an empty list if it has none."""
         named = [{"name": name, "value": value} for name, value in parameters.items()]
-        sent = {"Sql": sql, "WorkgroupName": NAME, "Database": DATABASE} | ({"Parameters": named} if named else {})
+        sent = {"Sql": sql, "WorkgroupName": NAME, "Database": DATABASE} | (
+            {"Parameters": named} if named else {}
+        )
         described = self.ended(self.api.execute_statement(**sent)["Id"])
         assert described["Status"] == "FINISHED", described.get("Error")
         if not described["HasResultSet"]:
@@ -90,7 +101,9 @@ class Warehouse:
 
     def batch(self, *sqls: str, **more: Any) -> dict[str, Any]:
         """The description of a batch that has ended."""
-        sent = self.api.batch_execute_statement(Sqls=list(sqls), WorkgroupName=NAME, Database=DATABASE, **more)
+        sent = self.api.batch_execute_statement(
+            Sqls=list(sqls), WorkgroupName=NAME, Database=DATABASE, **more
+        )
         return self.ended(sent["Id"])
 
     def done(self, *sqls: str) -> dict[str, Any]:
@@ -107,7 +120,11 @@ class Warehouse:
 
     def ended(self, statement_id: str) -> dict[str, Any]:
         api, deadline = self.api, time.monotonic() + 60
-        while (found := api.describe_statement(Id=statement_id))["Status"] not in ("FINISHED", "FAILED", "ABORTED"):
+        while (found := api.describe_statement(Id=statement_id))["Status"] not in (
+            "FINISHED",
+            "FAILED",
+            "ABORTED",
+        ):
             assert time.monotonic() < deadline, f"{statement_id} has not ended"
             time.sleep(0.05)
         return dict(found)
@@ -132,16 +149,26 @@ LOOK_UP = json.dumps(
 
 def template(reader: str, **workgroup: Any) -> str:
     """A namespace with a managed admin secret and its workgroup."""
-    named = {"NamespaceName": NAME, "DbName": DATABASE, "AdminUsername": "boss", "ManageAdminPassword": True}
+    named = {
+        "NamespaceName": NAME,
+        "DbName": DATABASE,
+        "AdminUsername": "boss",
+        "ManageAdminPassword": True,
+    }
     roles = {"DefaultIamRoleArn": reader, "IamRoles": [reader]}
     resources = {
         "Namespace": {"Type": "AWS::RedshiftServerless::Namespace", "Properties": named | roles},
         "Workgroup": {
             "Type": "AWS::RedshiftServerless::Workgroup",
             "DependsOn": "Namespace",
-            "Properties": {"WorkgroupName": NAME, "NamespaceName": NAME, "BaseCapacity": 4} | workgroup,
+            "Properties": {"WorkgroupName": NAME, "NamespaceName": NAME, "BaseCapacity": 4}
+            | workgroup,
         },
-        "Look": {"Type": "Custom::RedshiftAdminSecret", "DependsOn": "Namespace", "Properties": {"Create": LOOK_UP}},
+        "Look": {
+            "Type": "Custom::RedshiftAdminSecret",
+            "DependsOn": "Namespace",
+            "Properties": {"Create": LOOK_UP},
+        },
     }
     outputs = {
         "Arn": {"Value": {"Fn::GetAtt": ["Workgroup", "Workgroup.WorkgroupArn"]}},
@@ -156,7 +183,9 @@ def deploy(bench: Bench, body: str) -> dict[str, str]:
     """Create the stack; its outputs."""
     cloudformation = bench.client("cloudformation")
     cloudformation.create_stack(StackName=NAME, TemplateBody=body)
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=NAME, WaiterConfig={"Delay": 1}
+    )
     found = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]["Outputs"]
     return {item["OutputKey"]: item["OutputValue"] for item in found}
 

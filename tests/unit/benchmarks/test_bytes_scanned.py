@@ -17,7 +17,11 @@ MAGIC_BYTES = 4  # at the beginning of a Parquet file; no reader that knows the 
 def file(tmp_path: Path) -> Path:
     rows = range(5000)
     table = pa.table(
-        {"a": [n * 7919 % 5000 for n in rows], "b": [f"text {n}" for n in rows], "c": [n % 2 for n in rows]}
+        {
+            "a": [n * 7919 % 5000 for n in rows],
+            "b": [f"text {n}" for n in rows],
+            "c": [n % 2 for n in rows],
+        }
     )
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=1000)
     return tmp_path / "a.parquet"

@@ -25,7 +25,12 @@ def reads(read_bytes: int) -> list[Row]:
     ]
     statements = warehouse.loading((QUARTERS, MONTHS), loads, RUN_ID)
     return [
-        {"query_id": number, "statement": statement, "bytes": read_bytes, "ended": "2025-01-01 00:00:00"}
+        {
+            "query_id": number,
+            "statement": statement,
+            "bytes": read_bytes,
+            "ended": "2025-01-01 00:00:00",
+        }
         for number, statement in enumerate(statements, 1)
         for _ in range(statement.count('FROM "lake".'))
     ]
@@ -37,7 +42,9 @@ def kept(lake_bytes: int | None) -> dict[str, Any]:
     return figures if lake_bytes is None else figures | {"lake_bytes": Decimal(lake_bytes)}
 
 
-def load(name: str, *, loaded_rows: int, staged_bytes: int, compared_bytes: int, seconds: float) -> Load:
+def load(
+    name: str, *, loaded_rows: int, staged_bytes: int, compared_bytes: int, seconds: float
+) -> Load:
     tables = tuple(
         TableLoad(
             table=table,
@@ -49,7 +56,9 @@ def load(name: str, *, loaded_rows: int, staged_bytes: int, compared_bytes: int,
         )
         for table in ("a", "b")
     )
-    return Load(name=name, orders=1, serve_seconds=seconds, transaction_seconds=seconds / 2, tables=tables)
+    return Load(
+        name=name, orders=1, serve_seconds=seconds, transaction_seconds=seconds / 2, tables=tables
+    )
 
 
 def test_bytes_are_told_apart_by_statement_and_table() -> None:
@@ -60,12 +69,20 @@ def test_bytes_are_told_apart_by_statement_and_table() -> None:
 
 @pytest.mark.parametrize("lake_bytes", [None, 100, 4 * 100])
 def test_a_ledger_that_has_other_bytes_than_were_read_is_an_error(lake_bytes: int | None) -> None:
-    with pytest.raises(RuntimeError, match=f"{MONTHS.name}: lake_bytes {lake_bytes} in the run ledger, 200 were read"):
+    with pytest.raises(
+        RuntimeError,
+        match=f"{MONTHS.name}: lake_bytes {lake_bytes} in the run ledger, 200 were read",
+    ):
         table_load(MONTHS.name, kept(lake_bytes), reads(100))
 
 
 def test_a_read_that_is_neither_copy_nor_comparison_is_not_left_out() -> None:
-    refused: Row = {"query_id": 99, "statement": warehouse.difference(MONTHS, ()), "bytes": 1, "ended": ""}
+    refused: Row = {
+        "query_id": 99,
+        "statement": warehouse.difference(MONTHS, ()),
+        "bytes": 1,
+        "ended": "",
+    }
     head = head_of(str(refused["statement"]))
     assert head is not None
     assert head.kind not in {"stage_rows", "compare"}

@@ -21,7 +21,9 @@ def datasets(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ALL_CASES)
-def test_one_mistake_gives_one_message_at_its_line_and_never_synthesizes(name: str, datasets: Path) -> None:
+def test_one_mistake_gives_one_message_at_its_line_and_never_synthesizes(
+    name: str, datasets: Path
+) -> None:
     case = ALL_CASES[name]
     place = f"datasets/{case.file.as_posix()}:{case.apply(datasets)}: {case.field}: "
     with pytest.raises(ContractInvalid) as refused:  # what synth calls first
@@ -29,7 +31,9 @@ def test_one_mistake_gives_one_message_at_its_line_and_never_synthesizes(name: s
     count, *found = [line.strip() for line in str(refused.value).splitlines()]
     assert count.startswith(f"{len(found)} mistake")
     matching = [problem for problem in found if problem.startswith(place)]
-    assert any(case.message in problem for problem in matching), f"expected {place}{case.message}, found: {found}"
+    assert any(case.message in problem for problem in matching), (
+        f"expected {place}{case.message}, found: {found}"
+    )
     assert row(name, found) in PUBLISHED, f"{PAGE.name} is stale; run: {COMMAND}"
 
 

@@ -21,28 +21,41 @@ from contracts.errors import ContractInvalid
 ROOT = Path(__file__).resolve().parents[3]
 TINY = Path(__file__).parent / "fixtures" / "tiny"
 SHOWN = TINY.relative_to(ROOT).as_posix()
-TINY_COMMAND = f"python -m contracts.authoring --datasets {SHOWN}/datasets --compiled {SHOWN}/compiled"
+TINY_COMMAND = (
+    f"python -m contracts.authoring --datasets {SHOWN}/datasets --compiled {SHOWN}/compiled"
+)
 
 
 def test_compiled_contracts_are_current() -> None:
     texts = compile_all(ROOT / "datasets")
     committed = {
-        file.stem: file.read_text(encoding="utf-8") for file in (ROOT / "contracts" / "compiled").glob("*.json")
+        file.stem: file.read_text(encoding="utf-8")
+        for file in (ROOT / "contracts" / "compiled").glob("*.json")
     }
-    assert committed == texts, "compiled contracts are stale; run: make contracts (python -m contracts.authoring)"
+    assert committed == texts, (
+        "compiled contracts are stale; run: make contracts (python -m contracts.authoring)"
+    )
 
 
 def test_a_second_dataset_is_one_contract_and_its_sql() -> None:
-    files = sorted(file.relative_to(TINY / "datasets").as_posix() for file in (TINY / "datasets").rglob("*.*"))
+    files = sorted(
+        file.relative_to(TINY / "datasets").as_posix() for file in (TINY / "datasets").rglob("*.*")
+    )
     assert files == ["visits/contract.yaml", "visits/curated/visits_by_month.sql"]
     golden = (TINY / "compiled" / "visits.json").read_text(encoding="utf-8")
-    assert compile_all(TINY / "datasets") == {"visits": golden}, f"if the change is meant, run: {TINY_COMMAND}"
+    assert compile_all(TINY / "datasets") == {"visits": golden}, (
+        f"if the change is meant, run: {TINY_COMMAND}"
+    )
 
 
 def test_every_promise_of_the_second_contract_reaches_the_runtime() -> None:
     (visits,) = require_current(TINY / "datasets", TINY / "compiled")
     assert visits.key == ("visit_id",)
-    assert (visits.owner, visits.alert_email, visits.freshness_hours) == ("Shop", "shop@example.com", 48)
+    assert (visits.owner, visits.alert_email, visits.freshness_hours) == (
+        "Shop",
+        "shop@example.com",
+        48,
+    )
     assert visits.intake == model.Intake(
         folder="visits", suffixes=(".csv",), delimiter=";", max_bytes=1_000_000, ignored_headers=()
     )
@@ -67,7 +80,11 @@ def test_every_promise_of_the_second_contract_reaches_the_runtime() -> None:
         ),
     )
     (by_month,) = visits.curated
-    assert (by_month.grain, by_month.period, by_month.conserves) == (("month_start",), "month", (("spent", "spent"),))
+    assert (by_month.grain, by_month.period, by_month.conserves) == (
+        ("month_start",),
+        "month",
+        (("spent", "spent"),),
+    )
 
 
 def test_sales_records_load_with_the_fourteen_columns() -> None:
@@ -89,7 +106,11 @@ def test_sales_records_load_with_the_fourteen_columns() -> None:
         ("total_profit", "decimal(14,2)"),
     ]
     assert sales.key == ("order_id",)
-    assert [column.name for column in sales.control_columns] == ["total_revenue", "total_cost", "total_profit"]
+    assert [column.name for column in sales.control_columns] == [
+        "total_revenue",
+        "total_cost",
+        "total_profit",
+    ]
     assert sales.intake.ignored_headers == ("ID",)
     assert (sales.partition_column, sales.partition_transform) == ("order_date", "month")
     assert Decimal(sales.max_quarantined_share) == Decimal("0.10")
@@ -106,24 +127,36 @@ def test_a_compiled_contract_survives_the_round_trip() -> None:
 
 
 def test_a_file_that_is_not_a_compiled_contract_says_so_and_what_to_do() -> None:
-    with pytest.raises(ContractInvalid, match=r"x\.json is not a compiled contract: KeyError\('intake'\); run `make"):
+    with pytest.raises(
+        ContractInvalid,
+        match=r"x\.json is not a compiled contract: KeyError\('intake'\); run `make",
+    ):
         model.from_json("{}", origin="x.json")
-    with pytest.raises(ContractInvalid, match="no compiled contract for dataset 'sale'; known: sales_records"):
+    with pytest.raises(
+        ContractInvalid, match="no compiled contract for dataset 'sale'; known: sales_records"
+    ):
         model.load("sale")
 
 
 def test_compiling_twice_gives_the_same_text_in_another_process() -> None:
     code = "import sys, pathlib, contracts.authoring as a; print(a.compile_all(pathlib.Path(sys.argv[1]))['visits'])"
     command = [sys.executable, "-c", code, str(TINY / "datasets")]
-    once = subprocess.run(command, cwd=ROOT, env={"PYTHONHASHSEED": "1"}, capture_output=True, check=True)
-    twice = subprocess.run(command, cwd=ROOT, env={"PYTHONHASHSEED": "2"}, capture_output=True, check=True)
+    once = subprocess.run(
+        command, cwd=ROOT, env={"PYTHONHASHSEED": "1"}, capture_output=True, check=True
+    )
+    twice = subprocess.run(
+        command, cwd=ROOT, env={"PYTHONHASHSEED": "2"}, capture_output=True, check=True
+    )
     assert once.stdout == twice.stdout
     assert once.stdout.startswith(b'{\n  "dataset": "visits"')
 
 
 def test_the_contracts_follow_the_published_json_schema() -> None:
     validator = jsonschema.Draft201909Validator(json.loads(OpenDataContractStandard.json_schema()))
-    for file in (*(ROOT / "datasets").glob("*/contract.yaml"), *(TINY / "datasets").glob("*/contract.yaml")):
+    for file in (
+        *(ROOT / "datasets").glob("*/contract.yaml"),
+        *(TINY / "datasets").glob("*/contract.yaml"),
+    ):
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
         assert [error.message for error in validator.iter_errors(data)] == []
 
@@ -135,14 +168,21 @@ def test_the_command_writes_checks_and_fails_with_one_line_per_mistake(
     assert main([*where, "--check"]) == 1
     assert "visits.json is missing; run `make contracts`" in capsys.readouterr().err
     assert main(where) == 0
-    assert capsys.readouterr().out.startswith("compiled visits.json\n")  # what was done, not what was missing
+    assert capsys.readouterr().out.startswith(
+        "compiled visits.json\n"
+    )  # what was done, not what was missing
     assert main([*where, "--check"]) == 0
-    assert capsys.readouterr().out == "no mistakes, all compiled, and the versions fit the changes: visits 0.1.0\n"
+    assert (
+        capsys.readouterr().out
+        == "no mistakes, all compiled, and the versions fit the changes: visits 0.1.0\n"
+    )
     broken = tmp_path / "datasets" / "visits" / "contract.yaml"
     broken.parent.mkdir(parents=True)
     broken.write_text("kind: Contract\nid: visits\n", encoding="utf-8")
     capsys.readouterr()
     assert main(["--datasets", str(tmp_path / "datasets")]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert "datasets/visits/contract.yaml:1: kind: found 'Contract'; expected 'DataContract'" in lines
+    assert (
+        "datasets/visits/contract.yaml:1: kind: found 'Contract'; expected 'DataContract'" in lines
+    )
     assert all(line.startswith("datasets/visits/contract.yaml:") for line in lines)

@@ -26,22 +26,38 @@ def changed(tmp_path: Path) -> Path:
     return datasets / VISITS
 
 
-def test_a_diff_shows_each_change_the_plan_and_the_version(changed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_diff_shows_each_change_the_plan_and_the_version(
+    changed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["contract", "diff", str(TINY / "compiled" / "visits.json"), str(changed)]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "visits 0.1.0 -> 0.1.0" in said
-    for word in ("columns.spent.maximum", "curated.visits_by_month.sql", "rules.browsers_spend_nothing.expression"):
+    for word in (
+        "columns.spent.maximum",
+        "curated.visits_by_month.sql",
+        "rules.browsers_spend_nothing.expression",
+    ):
         assert f"needs backfill {word[:12]}" in said
     assert "slipway backfill" in said
-    assert said.endswith("all in all needs backfill: the least version that may carry this is 0.2.0")
+    assert said.endswith(
+        "all in all needs backfill: the least version that may carry this is 0.2.0"
+    )
 
 
-def test_a_diff_is_one_json_document_for_programs(changed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_diff_is_one_json_document_for_programs(
+    changed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     old = str(TINY / "released" / "visits" / "0.1.0.json")
     assert main(["contract", "diff", old, str(changed.parent), "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert (document["dataset"], document["impact"], document["least_version"]) == ("visits", "needs backfill", "0.2.0")
-    limit = next(change for change in document["changes"] if change["field"] == "columns.spent.maximum")
+    assert (document["dataset"], document["impact"], document["least_version"]) == (
+        "visits",
+        "needs backfill",
+        "0.2.0",
+    )
+    limit = next(
+        change for change in document["changes"] if change["field"] == "columns.spent.maximum"
+    )
     assert (limit["old"], limit["new"], limit["impact"]) == ("999.50", "9999.50", "needs backfill")
     assert [(step["action"], step["tables"]) for step in document["plan"]["steps"]] == [
         ("backfill", ["visits", "visits_quarantine", "visits_by_month"]),
@@ -69,7 +85,10 @@ def test_the_contracts_of_this_repository_pass_the_check() -> None:
     [
         ("sales", "no contract 'sales'; expected a contract.yaml, .* or one of: .*sales_records"),
         ("sales_records@1.0", "found version '1.0'; expected three numbers"),
-        ("sales_records@7.0.0", r"no release released/sales_records/7\.0\.0\.json; known versions: 1\.0\.0"),
+        (
+            "sales_records@7.0.0",
+            r"no release released/sales_records/7\.0\.0\.json; known versions: 1\.0\.0",
+        ),
     ],
 )
 def test_a_name_that_means_no_contract_is_told_what_would(name: str, message: str) -> None:
@@ -79,5 +98,7 @@ def test_a_name_that_means_no_contract_is_told_what_would(name: str, message: st
 
 def test_a_contract_with_mistakes_is_not_compared(changed: Path) -> None:
     edit(changed, "status: draft", "status: sketch")
-    with pytest.raises(ContractInvalid, match=r"(?s)has mistakes:.*contract.yaml:7: status: found 'sketch'"):
+    with pytest.raises(
+        ContractInvalid, match=r"(?s)has mistakes:.*contract.yaml:7: status: found 'sketch'"
+    ):
         open_contract(str(changed), root=Path())

@@ -35,7 +35,10 @@ Row = dict[str, Any]
 
 def read(file: Path) -> list[Row]:
     """Typed rows of a sales file, by contract column name."""
-    columns = {headers.normalized_header(column.source_name): column for column in model.load("sales_records").columns}
+    columns = {
+        headers.normalized_header(column.source_name): column
+        for column in model.load("sales_records").columns
+    }
     with file.open(encoding="utf-8-sig", newline="") as lines:
         records = csv.DictReader(lines)
         return [
@@ -52,7 +55,12 @@ def table(rows: list[Row]) -> duckdb.DuckDBPyConnection:
     """A database with the rows as table sales_records, typed by the contract."""
     names = {"string": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "date": pa.date32()}
     fields = [
-        (column.name, pa.decimal128(*column.precision_and_scale) if column.precision_and_scale else names[column.type])
+        (
+            column.name,
+            pa.decimal128(*column.precision_and_scale)
+            if column.precision_and_scale
+            else names[column.type],
+        )
         for column in model.load("sales_records").columns
     ]
     connection = duckdb.connect()

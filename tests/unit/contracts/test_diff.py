@@ -17,7 +17,9 @@ from tests.unit.contracts.versions import members, new_column, with_column, with
 
 M = members()
 INTAKE, CURATED = M.intake, M.curated[0]
-SUBJECT_MOVED = replace(M, columns=tuple(replace(item, data_subject=item.name == "full_name") for item in M.columns))
+SUBJECT_MOVED = replace(
+    M, columns=tuple(replace(item, data_subject=item.name == "full_name") for item in M.columns)
+)
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -50,14 +52,20 @@ def test_the_data_subject_moves_from_one_column_to_another() -> None:
     }
 
 
-def test_an_optional_column_is_safe_where_tables_evolve_and_needs_a_backfill_where_its_header_was_skipped() -> None:
+def test_an_optional_column_is_safe_where_tables_evolve_and_needs_a_backfill_where_its_header_was_skipped() -> (
+    None
+):
     evolving = replace(M, schema_change="evolve")
     added = replace(evolving, columns=(*M.columns, new_column()))
     assert [change.impact for change in diff(evolving, added)] == ["safe"]
     skipped = replace(evolving, intake=replace(INTAKE, ignored_headers=("NICKNAME",)))
     taken = replace(added, intake=skipped.intake)
     (change,) = diff(skipped, taken)
-    assert (change.field, change.impact, change.effect) == ("columns.nickname", "needs backfill", "backfill")
+    assert (change.field, change.impact, change.effect) == (
+        "columns.nickname",
+        "needs backfill",
+        "backfill",
+    )
 
 
 def test_a_dropped_column_that_files_may_still_carry_is_removed_safely() -> None:
@@ -89,7 +97,9 @@ def test_a_dropped_column_that_files_may_still_carry_is_removed_safely() -> None
         ("pattern", "a", "b", "rows and records in quarantine may be judged otherwise"),
     ],
 )
-def test_a_limit_says_whether_it_became_stricter_or_looser(name: str, before: Any, after: Any, word: str) -> None:
+def test_a_limit_says_whether_it_became_stricter_or_looser(
+    name: str, before: Any, after: Any, word: str
+) -> None:
     old, new = (with_column("weeks", **{name: value}) for value in (before, after))
     (change,) = diff(old, new)
     assert word in change.why
@@ -108,7 +118,9 @@ def test_a_plain_text_that_becomes_a_token_breaks_its_readers_and_is_made_anew()
 
 
 def test_the_gravest_change_comes_first_and_decides() -> None:
-    changed = replace(with_column("weeks", minimum="1"), description="x", key=("member", "joined_on"))
+    changed = replace(
+        with_column("weeks", minimum="1"), description="x", key=("member", "joined_on")
+    )
     found = diff(M, changed)
     assert [change.impact for change in found] == ["breaking", "needs backfill", "safe"]
     assert gravest(found) == "breaking"
@@ -117,7 +129,16 @@ def test_the_gravest_change_comes_first_and_decides() -> None:
 # What a change of one of these alone cannot be: they are derived from others, or name what is compared.
 IDENTITY = {"Contract": {"dataset", "version"}, "Rule": {"id", "columns"}, "Column": {"name"}}
 IDENTITY |= {kind.__name__: {"id"} for kind in get_args(TableRule)}
-NESTED = {"intake", "retention", "maintenance", "columns", "rules", "table_rules", "curated", "warehouse"}
+NESTED = {
+    "intake",
+    "retention",
+    "maintenance",
+    "columns",
+    "rules",
+    "table_rules",
+    "curated",
+    "warehouse",
+}
 
 
 def other(value: Any) -> Any:
@@ -137,11 +158,15 @@ def fields_of(item: Any) -> list[str]:
 
 def every_change() -> dict[str, Contract]:
     """Members with each field of the model changed alone, one contract for each."""
-    found = {f"Contract.{name}": replace(M, **{name: other(getattr(M, name))}) for name in fields_of(M)}
+    found = {
+        f"Contract.{name}": replace(M, **{name: other(getattr(M, name))}) for name in fields_of(M)
+    }
     for owner in ("intake", "retention", "maintenance"):
         item = getattr(M, owner)
         for name in fields_of(item):
-            found[f"{owner}.{name}"] = replace(M, **{owner: replace(item, **{name: other(getattr(item, name))})})
+            found[f"{owner}.{name}"] = replace(
+                M, **{owner: replace(item, **{name: other(getattr(item, name))})}
+            )
     for index, rule in enumerate(M.table_rules):
         for name in fields_of(rule):
             rules = list(M.table_rules)
@@ -168,5 +193,10 @@ def test_no_field_of_the_model_changes_unnoticed(place: str) -> None:
 
 
 def test_maintenance_has_no_field_that_the_diff_does_not_know() -> None:
-    changed = replace(M, maintenance=Maintenance(target_file_mb=1, snapshot_days=1, least_snapshots=1, orphan_days=9))
+    changed = replace(
+        M,
+        maintenance=Maintenance(
+            target_file_mb=1, snapshot_days=1, least_snapshots=1, orphan_days=9
+        ),
+    )
     assert len(diff(M, changed)) == len(dataclasses.fields(Maintenance))

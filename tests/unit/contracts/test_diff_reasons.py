@@ -21,14 +21,56 @@ SNAPSHOTS = "snapshots from before keep the old values until they expire"
     ("before", "after", "impact", "effect", "why"),
     [
         (None, "drop", "breaking", "rebuild", f"readers of the table lose the column; {SNAPSHOTS}"),
-        ("hash", "drop", "breaking", "rebuild", f"readers of the table lose the column; {SNAPSHOTS}"),
-        (None, "hash", "breaking", "backfill", f"readers find tokens in place of values; {SNAPSHOTS}"),
-        (None, "mask", "breaking", "backfill", f"readers find masks in place of values; {SNAPSHOTS}"),
-        ("hash", None, "breaking", "backfill", "what was protected becomes readable for all who read the table"),
+        (
+            "hash",
+            "drop",
+            "breaking",
+            "rebuild",
+            f"readers of the table lose the column; {SNAPSHOTS}",
+        ),
+        (
+            None,
+            "hash",
+            "breaking",
+            "backfill",
+            f"readers find tokens in place of values; {SNAPSHOTS}",
+        ),
+        (
+            None,
+            "mask",
+            "breaking",
+            "backfill",
+            f"readers find masks in place of values; {SNAPSHOTS}",
+        ),
+        (
+            "hash",
+            None,
+            "breaking",
+            "backfill",
+            "what was protected becomes readable for all who read the table",
+        ),
         ("hash", "mask", "breaking", "backfill", "tables can no longer be joined by its tokens"),
-        ("mask", "hash", "needs backfill", "backfill", "rows that are loaded hold the old form; a backfill makes"),
-        ("drop", "hash", "needs backfill", "backfill", "rows that are loaded hold the old form; a backfill makes"),
-        ("drop", "mask", "needs backfill", "backfill", "rows that are loaded hold the old form; a backfill makes"),
+        (
+            "mask",
+            "hash",
+            "needs backfill",
+            "backfill",
+            "rows that are loaded hold the old form; a backfill makes",
+        ),
+        (
+            "drop",
+            "hash",
+            "needs backfill",
+            "backfill",
+            "rows that are loaded hold the old form; a backfill makes",
+        ),
+        (
+            "drop",
+            "mask",
+            "needs backfill",
+            "backfill",
+            "rows that are loaded hold the old form; a backfill makes",
+        ),
     ],
 )
 def test_another_treatment_of_a_text_says_what_its_readers_find(
@@ -41,24 +83,44 @@ def test_another_treatment_of_a_text_says_what_its_readers_find(
 
 
 def test_a_dropped_column_that_is_required_cannot_be_taken_back_in_place() -> None:
-    old, new = (with_column("phone", pii=treatment, required=True) for treatment in ("drop", "hash"))
+    old, new = (
+        with_column("phone", pii=treatment, required=True) for treatment in ("drop", "hash")
+    )
     (change,) = diff(old, new)
     assert (change.impact, change.effect, change.table) == ("breaking", "rebuild", "members")
 
 
 def test_a_number_that_becomes_a_token_changes_its_type_in_the_table() -> None:
-    found = {change.field: change.effect for change in diff(M, with_column("weeks", type="string", pii="hash"))}
+    found = {
+        change.field: change.effect
+        for change in diff(M, with_column("weeks", type="string", pii="hash"))
+    }
     assert found == {"columns.weeks.pii": "rebuild", "columns.weeks.type": "rebuild"}
 
 
 @pytest.mark.parametrize(
     ("rule", "attributes", "field", "why"),
     [
-        ("phone_is_international", {"action": "halt"}, "action", "rows that are loaded may break it"),
+        (
+            "phone_is_international",
+            {"action": "halt"},
+            "action",
+            "rows that are loaded may break it",
+        ),
         ("visits_are_few", {"action": "warn"}, "action", "records in quarantine may keep it now"),
         ("visits_are_few", {"action": "halt"}, "action", "rows that break it stay out as before"),
-        ("visits_are_few", {"expression": "weeks > 1"}, "expression", "rows and records in quarantine may be judged"),
-        ("phone_is_international", {"expression": "weeks > 1"}, "expression", "a warning keeps no row out"),
+        (
+            "visits_are_few",
+            {"expression": "weeks > 1"},
+            "expression",
+            "rows and records in quarantine may be judged",
+        ),
+        (
+            "phone_is_international",
+            {"expression": "weeks > 1"},
+            "expression",
+            "a warning keeps no row out",
+        ),
     ],
 )
 def test_a_changed_rule_says_which_rows_it_concerns(
@@ -69,14 +131,21 @@ def test_a_changed_rule_says_which_rows_it_concerns(
     assert change.why.startswith(why)
 
 
-def test_a_rule_that_starts_to_keep_rows_out_by_another_expression_needs_a_backfill_for_both() -> None:
-    found = diff(M, with_rule("phone_is_international", action="quarantine", expression="weeks > 1"))
+def test_a_rule_that_starts_to_keep_rows_out_by_another_expression_needs_a_backfill_for_both() -> (
+    None
+):
+    found = diff(
+        M, with_rule("phone_is_international", action="quarantine", expression="weeks > 1")
+    )
     assert [change.impact for change in found] == ["needs backfill"] * 2
 
 
 def test_whole_rules_are_shown_with_what_they_say() -> None:
     (removed,) = diff(M, replace(M, rules=M.rules[1:]))
-    assert (removed.old, removed.new) == ("cast(visits_a_week as bigint) * weeks <= 10000 (quarantine)", None)
+    assert (removed.old, removed.new) == (
+        "cast(visits_a_week as bigint) * weeks <= 10000 (quarantine)",
+        None,
+    )
     assert removed.why.startswith("records in quarantine may keep it now")
     (added,) = diff(replace(M, rules=M.rules[1:]), M)
     assert added.why.startswith("rows that are loaded may break it")

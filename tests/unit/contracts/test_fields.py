@@ -32,7 +32,12 @@ def fields(header: str, *records: list[str]) -> Fields:
             "a,b,c,,,()",
             ["columns 4 to 6 without a name, empty in every record: skipped"],
         ),
-        ("a,,b,c", [["1", "", "2", "3"]], "a,,b,c", ["column 2 without a name, empty in every record: skipped"]),
+        (
+            "a,,b,c",
+            [["1", "", "2", "3"]],
+            "a,,b,c",
+            ["column 2 without a name, empty in every record: skipped"],
+        ),
         (
             "a,b,c",
             [[*FULL, ""], [*FULL, "\u00a0"], SHORT, [*FULL, "x", ""]],
@@ -45,7 +50,12 @@ def fields(header: str, *records: list[str]) -> Fields:
             "a,b,c,,",
             ["every record ends with 2 empty fields more than the header has names: skipped"],
         ),
-        ("a,b,c,", [FULL, FULL, SHORT], "a,b,c", ["the header ends with a delimiter more than the records: skipped"]),
+        (
+            "a,b,c,",
+            [FULL, FULL, SHORT],
+            "a,b,c",
+            ["the header ends with a delimiter more than the records: skipped"],
+        ),
         ("a,b,c", [FULL, [*FULL, ""]], "a,b,c", []),  # of two kinds the header's is right
         ("a,b,c", [[*FULL, ""], [*FULL, "", ""]], "a,b,c", []),  # nobody can say which
         ("a,b,c", [[*FULL, ""], [*FULL, "4"]], "a,b,c", []),  # the field holds a value
@@ -64,9 +74,19 @@ def test_the_header_is_what_the_records_bear_out(
     ("header", "records", "expected"),
     [
         ("a,b,c,", [[*FULL, ""], [*FULL, " x "]], NamelessValue(record=2, column=4, value="x")),
-        (",a,b", [["", "1", "2"], ["7", "1", "2"], ["8", "1", "2"]], NamelessValue(record=2, column=1, value="7")),
-        ("a,,b,c", [["1", "x", "2", "3", ""]], None),  # the record has too many fields, and its own reason
+        (
+            ",a,b",
+            [["", "1", "2"], ["7", "1", "2"], ["8", "1", "2"]],
+            NamelessValue(record=2, column=1, value="7"),
+        ),
+        (
+            "a,,b,c",
+            [["1", "x", "2", "3", ""]],
+            None,
+        ),  # the record has too many fields, and its own reason
     ],
 )
-def test_a_value_without_a_name_is_found(header: str, records: list[list[str]], expected: NamelessValue | None) -> None:
+def test_a_value_without_a_name_is_found(
+    header: str, records: list[list[str]], expected: NamelessValue | None
+) -> None:
     assert fields(header, *records).nameless_value == expected

@@ -12,8 +12,24 @@ CSV = (".csv", ".csv.gz")
 @pytest.mark.parametrize(
     "name",
     [
-        *("_SUCCESS", "c32.csv.done", "c32.ok", "c32.csv.md5", "c32.csv.SHA256", ".DS_Store", "._orders.csv"),
-        *("Thumbs.db", "THUMBS.DB", "desktop.ini", "~$c32.xlsx", "~$orders.csv", ".~lock.orders.csv#", "orders.trg"),
+        *(
+            "_SUCCESS",
+            "c32.csv.done",
+            "c32.ok",
+            "c32.csv.md5",
+            "c32.csv.SHA256",
+            ".DS_Store",
+            "._orders.csv",
+        ),
+        *(
+            "Thumbs.db",
+            "THUMBS.DB",
+            "desktop.ini",
+            "~$c32.xlsx",
+            "~$orders.csv",
+            ".~lock.orders.csv#",
+            "orders.trg",
+        ),
         *("_started_4711", "_committed_4711", "orders.csv.ready"),
     ],
 )
@@ -24,8 +40,20 @@ def test_markers_of_other_software_are_no_delivery(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("orders.csv.part", "orders.csv.filepart", "orders.csv.TMP", "orders.csv.crdownload", "orders.csv.writing"),
-        *("orders.csv._COPYING_", ".in.orders.csv", ".in.orders.csv.", ".orders.csv.Ab12Cd", "orders.csv.partial"),
+        *(
+            "orders.csv.part",
+            "orders.csv.filepart",
+            "orders.csv.TMP",
+            "orders.csv.crdownload",
+            "orders.csv.writing",
+        ),
+        *(
+            "orders.csv._COPYING_",
+            ".in.orders.csv",
+            ".in.orders.csv.",
+            ".orders.csv.Ab12Cd",
+            "orders.csv.partial",
+        ),
     ],
 )
 def test_names_that_clients_write_under_are_no_delivery(name: str) -> None:
@@ -45,7 +73,16 @@ def test_names_that_clients_write_under_are_no_delivery(name: str) -> None:
             "~orders.csv",
             "part.csv",
         ),
-        *("tmp.csv", "done.csv", "orders.xlsx", "orders.csv~", "orders", "my_success", "orders.md5.csv", "a.part.csv"),
+        *(
+            "tmp.csv",
+            "done.csv",
+            "orders.xlsx",
+            "orders.csv~",
+            "orders",
+            "my_success",
+            "orders.md5.csv",
+            "a.part.csv",
+        ),
         *("_SUCCESS.csv", "orders.csv.zip", ".hidden123.csv", "in.orders.csv"),
     ],
 )

@@ -27,7 +27,14 @@ def test_mistakes_of_shape_and_of_meaning_are_reported_together(datasets: Path) 
     edit(datasets / VISITS, "rawArchiveAfterDays: 30", "rawArchiveAfterDays: 400")
     edit(datasets / VISITS, "{spent: spent}", "{spent: spend}")
     fields = {problem.field.rsplit(".", 1)[-1] for problem in check(datasets)}
-    assert fields == {"status", "physicalType", "maxLenght", "expression", "rawArchiveAfterDays", "spent"}
+    assert fields == {
+        "status",
+        "physicalType",
+        "maxLenght",
+        "expression",
+        "rawArchiveAfterDays",
+        "spent",
+    }
 
 
 def test_a_contract_without_mistakes_has_no_problem() -> None:
@@ -35,7 +42,9 @@ def test_a_contract_without_mistakes_has_no_problem() -> None:
 
 
 def test_a_problem_prints_as_one_line_that_editors_can_open() -> None:
-    problem = Problem(file="datasets/a/contract.yaml", line=7, field="schema[0].name", message="found 'A'")
+    problem = Problem(
+        file="datasets/a/contract.yaml", line=7, field="schema[0].name", message="found 'A'"
+    )
     assert str(problem) == "datasets/a/contract.yaml:7: schema[0].name: found 'A'"
 
 
@@ -69,7 +78,10 @@ def test_a_folder_without_contract_and_sql_without_table_are_mistakes(datasets: 
     found = {(problem.file, problem.message.split(";")[0]) for problem in check(datasets)}
     assert found == {
         ("datasets/forgotten", "holds no contract.yaml"),
-        ("datasets/visits/curated/old.sql", "no table of the contract names this file as its sqlFile"),
+        (
+            "datasets/visits/curated/old.sql",
+            "no table of the contract names this file as its sqlFile",
+        ),
     }
 
 
@@ -80,13 +92,18 @@ def test_a_file_that_is_not_utf8_or_empty_is_a_mistake(datasets: Path) -> None:
     assert check(datasets)[0].message == "the file is empty; a contract was expected"
 
 
-def test_synth_refuses_a_stale_missing_or_left_over_compiled_file(datasets: Path, tmp_path: Path) -> None:
+def test_synth_refuses_a_stale_missing_or_left_over_compiled_file(
+    datasets: Path, tmp_path: Path
+) -> None:
     compiled = Path(shutil.copytree(FIXTURES / "tiny" / "compiled", tmp_path / "compiled"))
     shutil.copytree(FIXTURES / "tiny" / "released", tmp_path / "released")
     assert [contract.dataset for contract in require_current(datasets, compiled)] == ["visits"]
     (compiled / "gone.json").write_text("{}", encoding="utf-8")
     edit(datasets / VISITS, "maximum: 999.50", "maximum: 999.51")
-    with pytest.raises(ContractInvalid, match=r"run `make contracts` \(gone.json has no contract; visits.json differs"):
+    with pytest.raises(
+        ContractInvalid,
+        match=r"run `make contracts` \(gone.json has no contract; visits.json differs",
+    ):
         require_current(datasets, compiled)
     (compiled / "visits.json").unlink()
     with pytest.raises(ContractInvalid, match=r"visits\.json is missing"):

@@ -15,7 +15,9 @@ from contracts.errors import ContractInvalid
 from contracts.warehouse import ddl
 
 COMPILED = Path(model.__file__).parent / "compiled"
-VISITS = (Path(__file__).parent / "fixtures" / "tiny" / "compiled" / "visits.json").read_text(encoding="utf-8")
+VISITS = (Path(__file__).parent / "fixtures" / "tiny" / "compiled" / "visits.json").read_text(
+    encoding="utf-8"
+)
 
 
 def as_json(value: object) -> object:
@@ -23,7 +25,9 @@ def as_json(value: object) -> object:
     if isinstance(value, table_rules.TableRule):
         return table_rules.to_document(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {
+            field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
     assert not isinstance(value, list | dict), f"{value!r} is not frozen"
     return [as_json(entry) for entry in value] if isinstance(value, tuple) else value
 
@@ -50,7 +54,9 @@ def test_datasets_are_the_compiled_files_in_order() -> None:
 
 def test_an_unknown_dataset_is_told_with_those_that_are_known() -> None:
     known = ", ".join(model.datasets())
-    with pytest.raises(ContractInvalid, match=f"^no compiled contract for dataset 'sails'; known: {known}$"):
+    with pytest.raises(
+        ContractInvalid, match=f"^no compiled contract for dataset 'sails'; known: {known}$"
+    ):
         model.load("sails")
 
 
@@ -60,10 +66,17 @@ def test_an_unknown_dataset_is_told_with_those_that_are_known() -> None:
         ("{", "JSONDecodeError"),
         ("[]", "TypeError"),
         (json.dumps({**json.loads(VISITS), "more": 1}), "more"),
-        (json.dumps({name: value for name, value in json.loads(VISITS).items() if name != "key"}), "KeyError('key')"),
+        (
+            json.dumps(
+                {name: value for name, value in json.loads(VISITS).items() if name != "key"}
+            ),
+            "KeyError('key')",
+        ),
     ],
 )
-def test_what_is_no_compiled_contract_is_refused_with_its_origin_and_the_command(text: str, told: str) -> None:
+def test_what_is_no_compiled_contract_is_refused_with_its_origin_and_the_command(
+    text: str, told: str
+) -> None:
     with pytest.raises(ContractInvalid) as caught:
         model.from_json(text, origin="somewhere.json")
     message = str(caught.value)

@@ -30,7 +30,9 @@ def database() -> duckdb.DuckDBPyConnection:
 
 
 @pytest.mark.parametrize("expression", FITS)
-def test_what_is_accepted_needs_no_other_type(expression: str, database: duckdb.DuckDBPyConnection) -> None:
+def test_what_is_accepted_needs_no_other_type(
+    expression: str, database: duckdb.DuckDBPyConnection
+) -> None:
     assert expression_mistakes(expression, TYPES) == []
     if "decimal" not in expression and "price" not in expression:
         assert database.execute(f"SELECT {expression} FROM limits").fetchall()
@@ -56,7 +58,14 @@ def test_what_may_need_more_than_the_widest_type_is_refused(expression: str) -> 
 
 @pytest.mark.parametrize(
     "cast",
-    ["name as bigint", "big as int", "day as string", "few as decimal(9,0)", "price as decimal(10,1)", "few as double"],
+    [
+        "name as bigint",
+        "big as int",
+        "day as string",
+        "few as decimal(9,0)",
+        "price as decimal(10,1)",
+        "few as double",
+    ],
 )
 def test_a_cast_that_can_fail_or_lose_digits_is_refused(cast: str) -> None:
     (message,) = expression_mistakes(f"cast({cast}) is not null", TYPES)
@@ -64,6 +73,8 @@ def test_a_cast_that_can_fail_or_lose_digits_is_refused(cast: str) -> None:
     assert "to a type that holds every value of it" in message
 
 
-@pytest.mark.parametrize("cast", ["few as decimal(10,0)", "big as decimal(19,0)", "price as decimal(12,3)"])
+@pytest.mark.parametrize(
+    "cast", ["few as decimal(10,0)", "big as decimal(19,0)", "price as decimal(12,3)"]
+)
 def test_a_cast_that_keeps_every_value_is_accepted(cast: str) -> None:
     assert expression_mistakes(f"cast({cast}) is not null", TYPES) == []

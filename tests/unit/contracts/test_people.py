@@ -21,9 +21,14 @@ def contracts(tmp_path: Path) -> dict[str, model.Contract]:
     return {name: model.from_json(text, origin=name) for name, text in texts.items()}
 
 
-def test_personal_data_is_stored_as_tokens_masks_or_not_at_all(contracts: dict[str, model.Contract]) -> None:
+def test_personal_data_is_stored_as_tokens_masks_or_not_at_all(
+    contracts: dict[str, model.Contract],
+) -> None:
     members = contracts["members"]
-    treated = {column.name: (column.type, column.pii, column.stored_type) for column in members.protected_columns}
+    treated = {
+        column.name: (column.type, column.pii, column.stored_type)
+        for column in members.protected_columns
+    }
     assert treated == {
         "member": ("string", "hash", "string"),
         "full_name": ("string", "mask", "string"),

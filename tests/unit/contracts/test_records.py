@@ -31,7 +31,9 @@ CONTENTS = {
 
 
 def inspect(content: bytes, contract: Contract, *, gzipped: bool) -> inspection.Inspection:
-    return inspection.inspect([content], HeaderRule(contract=contract, change="evolve"), gzipped=gzipped)
+    return inspection.inspect(
+        [content], HeaderRule(contract=contract, change="evolve"), gzipped=gzipped
+    )
 
 
 @pytest.mark.parametrize("gzipped", [False, True], ids=["plain", "gzip"])
@@ -41,7 +43,9 @@ def test_as_many_records_are_read_as_intake_counted(name: str, gzipped: bool) ->
     content = gzip.compress(content) if gzipped else content
     contract = model.load(DATASET)
     counted = inspect(content, contract, gzipped=gzipped)
-    found = list(records.read(io.BytesIO(content), delimiter=contract.intake.delimiter, gzipped=gzipped))
+    found = list(
+        records.read(io.BytesIO(content), delimiter=contract.intake.delimiter, gzipped=gzipped)
+    )
     assert [number for number, _ in found] == list(range(counted.row_count + 1))
     assert tuple(found[0][1]) == counted.header
 
@@ -54,7 +58,9 @@ def test_a_number_names_the_record_that_stands_there() -> None:
 
 def test_the_delimiter_is_the_contracts() -> None:
     contract = model.load(DATASET)
-    contract = dataclasses.replace(contract, intake=dataclasses.replace(contract.intake, delimiter=";"))
+    contract = dataclasses.replace(
+        contract, intake=dataclasses.replace(contract.intake, delimiter=";")
+    )
     content = "\n".join(LINES).replace(",", ";").encode()
     assert inspect(content, contract, gzipped=False).row_count == 3
     assert len(list(records.read(io.BytesIO(content), delimiter=";", gzipped=False))) == 4

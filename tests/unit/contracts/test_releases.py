@@ -45,7 +45,9 @@ def found(contract: Contract, version: str, registry: Path) -> list[str]:
         (BREAKING, "10.0.0"),
     ],
 )
-def test_a_change_under_a_version_that_says_so_is_accepted(contract: Contract, version: str, registry: Path) -> None:
+def test_a_change_under_a_version_that_says_so_is_accepted(
+    contract: Contract, version: str, registry: Path
+) -> None:
     assert found(contract, version, registry) == []
 
 
@@ -61,13 +63,19 @@ def test_too_small_a_step_is_refused_with_the_change_and_the_version_to_write(
     contract: Contract, version: str, wanted: str, registry: Path
 ) -> None:
     (sentence,) = found(contract, version, registry)
-    assert sentence.startswith(f"members: {version} is too small a step from 2.10.0 for a change that ")
+    assert sentence.startswith(
+        f"members: {version} is too small a step from 2.10.0 for a change that "
+    )
     assert sentence.endswith(f"; write version: {wanted}")
     assert ("(columns.weeks.minimum: " in sentence) or ("(key: " in sentence)
 
 
-@pytest.mark.parametrize(("contract", "wanted"), [(SAFE, "2.10.1"), (NEEDS_BACKFILL, "2.11.0"), (BREAKING, "3.0.0")])
-def test_a_released_version_does_not_change(contract: Contract, wanted: str, registry: Path) -> None:
+@pytest.mark.parametrize(
+    ("contract", "wanted"), [(SAFE, "2.10.1"), (NEEDS_BACKFILL, "2.11.0"), (BREAKING, "3.0.0")]
+)
+def test_a_released_version_does_not_change(
+    contract: Contract, wanted: str, registry: Path
+) -> None:
     (sentence,) = found(contract, "2.10.0", registry)
     assert sentence.startswith("members: differs from its release 2.10.0 (")
     assert sentence.endswith(
@@ -78,7 +86,9 @@ def test_a_released_version_does_not_change(contract: Contract, wanted: str, reg
 @pytest.mark.parametrize("version", ["2.3.0", "2.9.9", "1.99.99"])
 def test_versions_are_compared_as_numbers_and_never_go_back(version: str, registry: Path) -> None:
     (sentence,) = found(SAFE, version, registry)
-    assert sentence == f"members: {version} is below the highest release 2.10.0; write version: 2.10.1"
+    assert (
+        sentence == f"members: {version} is below the highest release 2.10.0; write version: 2.10.1"
+    )
 
 
 def test_many_changes_are_counted_and_the_gravest_named(registry: Path) -> None:
@@ -112,29 +122,39 @@ def test_releases_are_ordered_as_numbers(registry: Path) -> None:
 
 
 def test_a_dataset_without_releases_knows_no_version(tmp_path: Path) -> None:
-    with pytest.raises(ContractInvalid, match=r"no release released/members/2\.3\.0\.json; known versions: none$"):
+    with pytest.raises(
+        ContractInvalid, match=r"no release released/members/2\.3\.0\.json; known versions: none$"
+    ):
         releases.read_release(tmp_path / "released" / "members" / "2.3.0.json")
 
 
-def test_the_first_version_of_a_dataset_is_free_and_missing_until_it_is_written(tmp_path: Path) -> None:
+def test_the_first_version_of_a_dataset_is_free_and_missing_until_it_is_written(
+    tmp_path: Path,
+) -> None:
     assert releases.mistakes([members()], tmp_path / "released", may_be_new=True) == []
     (sentence,) = releases.mistakes([members()], tmp_path / "released", may_be_new=False)
     assert sentence == "members: released/members/2.3.0.json is missing; run `make contracts`"
-    assert releases.write_releases([members()], tmp_path / "released") == ["members 2.3.0 is a new release"]
+    assert releases.write_releases([members()], tmp_path / "released") == [
+        "members 2.3.0 is a new release"
+    ]
     assert releases.mistakes([members()], tmp_path / "released", may_be_new=False) == []
-    assert releases.write_releases([SAFE], tmp_path / "released") == []  # what is there is not touched
+    assert (
+        releases.write_releases([SAFE], tmp_path / "released") == []
+    )  # what is there is not touched
     assert releases.read_release(tmp_path / "released" / "members" / "2.3.0.json") == members()
 
 
 def test_a_release_that_cannot_be_trusted_is_refused(registry: Path) -> None:
     folder = registry / "members"
     with pytest.raises(
-        ContractInvalid, match=r"no release released/members/7\.0\.0\.json; known .*: 2\.3\.0, 2\.10\.0"
+        ContractInvalid,
+        match=r"no release released/members/7\.0\.0\.json; known .*: 2\.3\.0, 2\.10\.0",
     ):
         releases.read_release(folder / "7.0.0.json")
     shutil.copy(folder / "2.3.0.json", folder / "2.4.0.json")
     with pytest.raises(
-        ContractInvalid, match=r"2\.4\.0\.json holds members 2\.3\.0; a release is named by its version"
+        ContractInvalid,
+        match=r"2\.4\.0\.json holds members 2\.3\.0; a release is named by its version",
     ):
         releases.released("members", registry)
     (folder / "2.4.0.json").write_text("{}", encoding="utf-8")
@@ -156,7 +176,15 @@ def workspace(tmp_path: Path) -> Path:
 
 
 def run(workspace: Path, *more: str) -> int:
-    return main(["--datasets", str(workspace / "datasets"), "--compiled", str(workspace / "compiled"), *more])
+    return main(
+        [
+            "--datasets",
+            str(workspace / "datasets"),
+            "--compiled",
+            str(workspace / "compiled"),
+            *more,
+        ]
+    )
 
 
 def test_make_contracts_writes_a_new_version_and_nothing_under_an_old_one(
@@ -166,7 +194,9 @@ def test_make_contracts_writes_a_new_version_and_nothing_under_an_old_one(
     edit(workspace / "datasets" / VISITS, "maximum: 999.50", "maximum: 900.00")
     assert run(workspace) == 1
     said = capsys.readouterr().err
-    assert said.startswith("visits: differs from its release 0.1.0 (columns.spent.maximum: rows that are loaded")
+    assert said.startswith(
+        "visits: differs from its release 0.1.0 (columns.spent.maximum: rows that are loaded"
+    )
     assert "write version: 0.2.0" in said
     assert (workspace / "compiled" / "visits.json").read_text(encoding="utf-8") == before
     edit(workspace / "datasets" / VISITS, "version: 0.1.0", "version: 0.2.0")
@@ -187,7 +217,12 @@ def test_ci_and_synth_refuse_a_version_that_is_not_released_or_too_small(
         (workspace / "compiled" / f"{name}.json").write_text(text, encoding="utf-8")
     assert run(workspace, "--check") == 1
     said = capsys.readouterr().err
-    assert "visits: 0.1.1 is too small a step from 0.1.0 for a change that is breaking (intake.folder: " in said
+    assert (
+        "visits: 0.1.1 is too small a step from 0.1.0 for a change that is breaking (intake.folder: "
+        in said
+    )
     assert "visits: released/visits/0.1.1.json is missing" in said
-    with pytest.raises(ContractInvalid, match=r"cannot be deployed under their versions\n.*write version: 1\.0\.0"):
+    with pytest.raises(
+        ContractInvalid, match=r"cannot be deployed under their versions\n.*write version: 1\.0\.0"
+    ):
         require_current(workspace / "datasets", workspace / "compiled")

@@ -42,7 +42,9 @@ def test_a_rule_is_written_with_the_fields_of_every_kind_and_read_back(kind: str
 def test_every_kind_has_a_class_and_a_name_that_contracts_use() -> None:
     kinds = get_args(table_rules.Kind)
     assert [rule.kind for rule in get_args(TableRule)] == list(kinds)
-    assert [re.sub("[A-Z]", lambda one: f"_{one[0].lower()}", name) for name in TABLE_RULES] == list(kinds)
+    assert [
+        re.sub("[A-Z]", lambda one: f"_{one[0].lower()}", name) for name in TABLE_RULES
+    ] == list(kinds)
 
 
 def test_a_reference_knows_where_the_known_values_are() -> None:

@@ -13,7 +13,9 @@ INVISIBLE_BLANKS = ("\u00a0", "\u2007", "\u202f", "\u3000", "\u200b", "\u200c", 
 
 @pytest.mark.parametrize("blank", [" ", "\t", "\r", "\n", *INVISIBLE_BLANKS])
 def test_blanks_are_trimmed_at_both_ends_and_stay_inside(blank: str) -> None:
-    assert texts.cleaned(f"{blank}{blank}a{blank}b{blank}") == ("ab" if blank == "\ufeff" else f"a{blank}b")
+    assert texts.cleaned(f"{blank}{blank}a{blank}b{blank}") == (
+        "ab" if blank == "\ufeff" else f"a{blank}b"
+    )
     assert texts.cleaned(blank * 3) == ""
 
 
@@ -43,8 +45,12 @@ def test_quotes_that_csv_left_are_those_at_both_ends(value: str, quoted: bool, b
 def test_every_invisible_character_is_shown_as_an_escape_and_no_other_is_changed() -> None:
     for code in range(1, 0x10000):
         character = chr(code)
-        invisible = unicodedata.category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp") and character != " "
-        expected = f"\\u{code:04x}" if invisible or code == 0x2065 else character  # U+2065: reserved among formats
+        invisible = (
+            unicodedata.category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp") and character != " "
+        )
+        expected = (
+            f"\\u{code:04x}" if invisible or code == 0x2065 else character
+        )  # U+2065: reserved among formats
         assert texts.escaped(character) == expected, hex(code)
 
 

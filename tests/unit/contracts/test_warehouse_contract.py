@@ -40,12 +40,21 @@ def test_every_curated_table_of_both_datasets_is_loaded(dataset: str) -> None:
 
 def test_marking_and_unmarking_are_safe_and_say_what_happens() -> None:
     (marked,) = diff(members(), MARKED)
-    assert (marked.field, marked.impact, marked.effect) == ("curated.members_by_month.warehouse", "safe", "none")
+    assert (marked.field, marked.impact, marked.effect) == (
+        "curated.members_by_month.warehouse",
+        "safe",
+        "none",
+    )
     assert (marked.old, marked.new) == (None, "distribution auto")
-    assert marked.why == "the next load copies the whole table into the warehouse; the lake is as before"
+    assert (
+        marked.why
+        == "the next load copies the whole table into the warehouse; the lake is as before"
+    )
     (unmarked,) = diff(MARKED, members())
     assert (unmarked.old, unmarked.new, unmarked.impact) == ("distribution auto", None, "safe")
-    assert unmarked.why.startswith("the table in the warehouse stays as it is and is not loaded any more")
+    assert unmarked.why.startswith(
+        "the table in the warehouse stays as it is and is not loaded any more"
+    )
 
 
 CHANGED: dict[str, tuple[Any, str]] = {
@@ -65,7 +74,10 @@ def test_no_field_of_the_mark_changes_unnoticed(field: str) -> None:
 
 def test_another_length_of_a_text_is_a_change() -> None:
     (change,) = diff(members(), with_model_column("first_member", max_length=64))
-    assert (change.field, change.impact) == ("curated.members_by_month.first_member.max_length", "safe")
+    assert (change.field, change.impact) == (
+        "curated.members_by_month.first_member.max_length",
+        "safe",
+    )
 
 
 def many(datasets: Path, count: int) -> list[str]:
@@ -91,7 +103,9 @@ def test_one_table_more_than_a_transaction_holds_is_refused_and_named(tmp_path: 
     )
 
 
-def test_as_many_tables_as_a_transaction_holds_are_accepted_and_loaded_in_one(tmp_path: Path) -> None:
+def test_as_many_tables_as_a_transaction_holds_are_accepted_and_loaded_in_one(
+    tmp_path: Path,
+) -> None:
     datasets = Path(shutil.copytree(TINY / "datasets", tmp_path / "datasets"))
     assert many(datasets, warehouse.MOST_TABLES) == []
 
@@ -105,7 +119,11 @@ def test_a_length_is_enforced_only_on_a_table_in_the_warehouse(tmp_path: Path) -
     assert [problem.message for problem in check(datasets)] == [
         "logicalTypeOptions is not enforced on a curated column; remove it"
     ]
-    edit(file, "value: {fees: fee}\n", "value: {fees: fee}\n      - property: warehouse\n        value: {}\n")
+    edit(
+        file,
+        "value: {fees: fee}\n",
+        "value: {fees: fee}\n      - property: warehouse\n        value: {}\n",
+    )
     assert check(datasets) == []
 
 
@@ -115,7 +133,9 @@ def test_a_table_that_is_not_loaded_may_have_a_name_that_redshift_reserves(tmp_p
     name = "name: visits\n        logicalType: integer"
     sql = datasets / "visits" / "curated" / "visits_by_month.sql"
     edit(sql, "AS visits,", "AS snapshot,")
-    (datasets / VISITS).write_text(text.replace(name, name.replace("visits", "snapshot")), encoding="utf-8")
+    (datasets / VISITS).write_text(
+        text.replace(name, name.replace("visits", "snapshot")), encoding="utf-8"
+    )
     assert [problem.field for problem in check(datasets)] == ["schema[1].properties[1].name"]
     edit(datasets / VISITS, f"      - property: warehouse\n        value: {MARK}\n", "")
     assert check(datasets) == []

@@ -17,7 +17,11 @@ from contracts.warehouse import statements as warehouse
 
 FOLDER = Path(__file__).resolve().parents[3] / "sql" / "redshift"
 QUERIES = sorted(file for dataset in model.datasets() for file in (FOLDER / dataset).glob("*.sql"))
-VALUES = {"string": "'x' || (n % 3)", "date": "DATE '2022-01-01' + INTERVAL (n) MONTH", "int": "2022 + n % 3"}
+VALUES = {
+    "string": "'x' || (n % 3)",
+    "date": "DATE '2022-01-01' + INTERVAL (n) MONTH",
+    "int": "2022 + n % 3",
+}
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +30,12 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
     found = duckdb.connect()
     found.execute("CREATE SCHEMA curated")
     for item in (item for name in model.datasets() for item in warehouse.marked(model.load(name))):
-        values = [f"CAST({VALUES.get(c.type, 'n + 1')} AS {_type(c)}) AS {c.name}" for c in item.columns]
-        found.execute(f"CREATE TABLE curated.{item.name} AS SELECT {', '.join(values)} FROM range(36) AS rows (n)")
+        values = [
+            f"CAST({VALUES.get(c.type, 'n + 1')} AS {_type(c)}) AS {c.name}" for c in item.columns
+        ]
+        found.execute(
+            f"CREATE TABLE curated.{item.name} AS SELECT {', '.join(values)} FROM range(36) AS rows (n)"
+        )
     yield found
     found.close()
 
@@ -38,7 +46,9 @@ def _type(column: model.Column) -> str:
 
 def answer(database: duckdb.DuckDBPyConnection, name: str) -> list[dict[str, Any]]:
     """What a query gives, by column."""
-    done = database.execute(sqlglot.transpile((FOLDER / name).read_text(), read="redshift", write="duckdb")[0])
+    done = database.execute(
+        sqlglot.transpile((FOLDER / name).read_text(), read="redshift", write="duckdb")[0]
+    )
     names = [column[0] for column in done.description or ()]
     return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
 

@@ -19,7 +19,11 @@ from tests.unit.contracts.versions import members
 RUN = "20260101T000000-aaaabbbb"
 SALES = model.load("sales_records")
 MONTHS = next(item for item in SALES.curated if item.name == "sales_by_month_item")
-CUSTOMERS = next(item for item in model.load("superstore").curated if item.name == "superstore_customers_by_month")
+CUSTOMERS = next(
+    item
+    for item in model.load("superstore").curated
+    if item.name == "superstore_customers_by_month"
+)
 NOT_PARSED = "create_lake"  # sqlglot knows no external schemas; the one statement without a comment
 
 
@@ -37,7 +41,9 @@ def statements(dataset: str) -> list[str]:
     return [
         *warehouse.preparation(models, "slipway_dev_curated"),
         *warehouse.loading(models, [everything(item) for item in models], RUN),
-        *warehouse.loading(models, [some(item, "2024-01-01", "2024-04-01") for item in models], RUN),
+        *warehouse.loading(
+            models, [some(item, "2024-01-01", "2024-04-01") for item in models], RUN
+        ),
         *warehouse.descriptions(models),
         *(warehouse.difference(item, ("2024-01-01",)) for item in models),
         *(warehouse.difference(item, ()) for item in models),
@@ -86,28 +92,54 @@ def test_the_largest_load_fits_into_one_transaction() -> None:
 
 
 def test_the_order_of_a_load_and_what_a_new_table_does_not_need() -> None:
-    new, known = warehouse.loading([MONTHS], [everything(MONTHS)], RUN), [some(MONTHS, "2024-01-01")]
+    new, known = (
+        warehouse.loading([MONTHS], [everything(MONTHS)], RUN),
+        [some(MONTHS, "2024-01-01")],
+    )
     staged = ["stage_table", "stage_rows"]
-    assert kinds(new) == ["drop_table", "create_table", *staged, "merge", "compare", "record", "figures"]
+    assert kinds(new) == [
+        "drop_table",
+        "create_table",
+        *staged,
+        "merge",
+        "compare",
+        "record",
+        "figures",
+    ]
     filled = warehouse.loading([MONTHS], known, RUN)
     assert kinds(filled) == [*staged, "delete_gone", "merge", "compare", "record", "figures"]
     whole = warehouse.loading([MONTHS], [everything(MONTHS, anew=False)], RUN)
-    assert kinds(whole) == ["create_table", *staged, "delete_gone", "merge", "compare", "record", "figures"]
+    assert kinds(whole) == [
+        "create_table",
+        *staged,
+        "delete_gone",
+        "merge",
+        "compare",
+        "record",
+        "figures",
+    ]
     assert kinds(warehouse.loading([MONTHS], [], RUN)) == ["figures"]
 
 
 def test_the_largest_periods_fit_into_a_statement_and_more_are_refused() -> None:
     days = [f"{year}-{month:02}-01" for year in range(1800, 2600) for month in range(1, 13)]
     most = some(MONTHS, *days[: warehouse.MOST_PERIODS])
-    for statement in [*warehouse.loading([MONTHS], [most], RUN), warehouse.difference(MONTHS, most.periods)]:
+    for statement in [
+        *warehouse.loading([MONTHS], [most], RUN),
+        warehouse.difference(MONTHS, most.periods),
+    ]:
         assert len(statement.encode()) <= warehouse_sql.MOST_STATEMENT_BYTES
-    with pytest.raises(PermanentError, match="stage_rows of sales_by_month_item has more than 100000 bytes"):
+    with pytest.raises(
+        PermanentError, match="stage_rows of sales_by_month_item has more than 100000 bytes"
+    ):
         warehouse.loading([MONTHS], [some(MONTHS, *days)], RUN)
 
 
 def test_a_table_is_made_as_the_contract_says() -> None:
     [create] = [
-        text for text in warehouse.loading([CUSTOMERS], [everything(CUSTOMERS)], RUN) if "CREATE TABLE IF" in text
+        text
+        for text in warehouse.loading([CUSTOMERS], [everything(CUSTOMERS)], RUN)
+        if "CREATE TABLE IF" in text
     ]
     assert create.endswith(
         '    "first_order_date" DATE NOT NULL,\n'
@@ -137,10 +169,16 @@ def test_a_table_is_made_as_the_contract_says() -> None:
         ("decimal(38,10)", None, '"c" DECIMAL(38,10)'),
     ],
 )
-def test_a_type_of_the_contract_in_redshift(kind: str, max_length: int | None, expected: str) -> None:
+def test_a_type_of_the_contract_in_redshift(
+    kind: str, max_length: int | None, expected: str
+) -> None:
     column = replace(MONTHS.columns[0], name="c", type=kind, max_length=max_length, required=False)
     item = replace(MONTHS, columns=(*MONTHS.columns, column))
-    [create] = [text for text in warehouse.loading([item], [everything(item)], RUN) if "CREATE TABLE IF" in text]
+    [create] = [
+        text
+        for text in warehouse.loading([item], [everything(item)], RUN)
+        if "CREATE TABLE IF" in text
+    ]
     assert f"    {expected},\n" in create
 
 
@@ -148,7 +186,9 @@ def test_the_shape_is_of_the_table_and_not_of_what_is_said_about_it() -> None:
     layout = MONTHS.warehouse
     assert layout is not None
     columns = (replace(MONTHS.columns[0], description="x"), *MONTHS.columns[1:])
-    assert warehouse.shape(replace(MONTHS, description="x", sql="x", columns=columns)) == warehouse.shape(MONTHS)
+    assert warehouse.shape(
+        replace(MONTHS, description="x", sql="x", columns=columns)
+    ) == warehouse.shape(MONTHS)
     longer = (replace(MONTHS.columns[1], max_length=9), MONTHS.columns[0], *MONTHS.columns[2:])
     others = [
         replace(MONTHS, columns=longer),
@@ -161,7 +201,11 @@ def test_the_shape_is_of_the_table_and_not_of_what_is_said_about_it() -> None:
 
 def test_texts_get_into_comments_unharmed() -> None:
     wild = 'It\'s 100 % "safe": c:\\temp -- /* */ ; 東京\nsecond line ${table}'
-    item = replace(MONTHS, description=wild, columns=tuple(replace(c, description=wild) for c in MONTHS.columns))
+    item = replace(
+        MONTHS,
+        description=wild,
+        columns=tuple(replace(c, description=wild) for c in MONTHS.columns),
+    )
     filled = warehouse.descriptions([item])
     assert len(filled) == 1 + len(MONTHS.columns)
     for statement in filled:
@@ -185,7 +229,9 @@ def test_a_load_that_would_leave_out_rows_cannot_be_made() -> None:
     with pytest.raises(ValueError, match="mode periods, 0 periods"):
         some(MONTHS)
     with pytest.raises(ValueError, match="anew True"):
-        TableLoad(model=MONTHS, mode="periods", periods=("2024-01-01",), anew=True, snapshot_id=None)
+        TableLoad(
+            model=MONTHS, mode="periods", periods=("2024-01-01",), anew=True, snapshot_id=None
+        )
 
 
 def test_a_table_without_the_mark_is_not_made() -> None:
@@ -195,7 +241,11 @@ def test_a_table_without_the_mark_is_not_made() -> None:
 
 
 def test_a_statement_says_where_it_comes_from() -> None:
-    [compare] = [text for text in warehouse.loading([MONTHS], [some(MONTHS, "2024-01-01")], RUN) if "compared" in text]
+    [compare] = [
+        text
+        for text in warehouse.loading([MONTHS], [some(MONTHS, "2024-01-01")], RUN)
+        if "compared" in text
+    ]
     found = warehouse_sql.head_of(compare)
     assert found == warehouse_sql.Head(kind="compare", table="sales_by_month_item", mode="periods")
     assert warehouse_sql.head_of("SELECT 1") is None

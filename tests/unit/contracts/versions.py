@@ -23,13 +23,17 @@ def members() -> model.Contract:
 
 def with_column(name: str, **attributes: Any) -> model.Contract:
     """Members with other attributes of one column."""
-    columns = tuple(replace(item, **attributes) if item.name == name else item for item in members().columns)
+    columns = tuple(
+        replace(item, **attributes) if item.name == name else item for item in members().columns
+    )
     return replace(members(), columns=columns)
 
 
 def with_rule(identifier: str, **attributes: Any) -> model.Contract:
     """Members with other attributes of one row rule."""
-    rules = tuple(replace(item, **attributes) if item.id == identifier else item for item in members().rules)
+    rules = tuple(
+        replace(item, **attributes) if item.id == identifier else item for item in members().rules
+    )
     return replace(members(), rules=rules)
 
 
@@ -43,10 +47,14 @@ def with_model_column(name: str, **attributes: Any) -> model.Contract:
     """Members with other attributes of one column of its curated table."""
     (only,) = members().curated
     return with_model(
-        columns=tuple(replace(item, **attributes) if item.name == name else item for item in only.columns)
+        columns=tuple(
+            replace(item, **attributes) if item.name == name else item for item in only.columns
+        )
     )
 
 
 def new_column(**attributes: Any) -> model.Column:
     """A column that members do not have."""
-    return replace(members().column("first_visit"), name="nickname", source_name="nickname", **attributes)
+    return replace(
+        members().column("first_visit"), name="nickname", source_name="nickname", **attributes
+    )

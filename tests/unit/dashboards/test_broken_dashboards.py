@@ -13,7 +13,9 @@ from dashboards import authoring
 from dashboards.__main__ import main
 
 CONTRACT = model.load("sales_records")
-GOOD = (Path(__file__).parents[3] / "datasets" / "sales_records" / "dashboard.yaml").read_text(encoding="utf-8")
+GOOD = (Path(__file__).parents[3] / "datasets" / "sales_records" / "dashboard.yaml").read_text(
+    encoding="utf-8"
+)
 FIRST_BAR = "sections[1].visuals[0]"
 
 
@@ -33,11 +35,27 @@ MEASURE = "  units: {label: Units, format: integer, aggregation: sum, column: un
 REGION = "  region: {label: Region, columns: {sales_by_region_quarter: region}}"
 MONTH = "  month: {label: Month, part: month, columns: {sales_by_month_item: month_start}}"
 CASES = {
-    "missing_title": C("title: Sales records\n", "", "title", "'title' is missing; add it", at="description: Orders"),
-    "unknown_field": C("kpis:\n", "kpi_color: red\nkpis:\n", "kpi_color", "unknown field 'kpi_color'", at="kpi_color"),
+    "missing_title": C(
+        "title: Sales records\n",
+        "",
+        "title",
+        "'title' is missing; add it",
+        at="description: Orders",
+    ),
+    "unknown_field": C(
+        "kpis:\n",
+        "kpi_color: red\nkpis:\n",
+        "kpi_color",
+        "unknown field 'kpi_color'",
+        at="kpi_color",
+    ),
     "not_a_mapping": C("filters: [year, region, item]", "filters: year", "filters", "found 'year'"),
     "duplicate_key": C(
-        "title: Sales records\n", "title: A\ntitle: B\n", "title", "duplicate key 'title'", at="title: B"
+        "title: Sales records\n",
+        "title: A\ntitle: B\n",
+        "title",
+        "duplicate key 'title'",
+        at="title: B",
     ),
     "measure_without_column": C(
         MEASURE, "  units: {label: U, format: integer}", "measures.units", "give either column"
@@ -49,7 +67,10 @@ CASES = {
         "give either column and aggregation, or numerator and denominator",
     ),
     "measure_with_half_a_ratio": C(
-        MEASURE, "  units: {label: U, format: percent, numerator: cost}", "measures.units", "give either column"
+        MEASURE,
+        "  units: {label: U, format: percent, numerator: cost}",
+        "measures.units",
+        "give either column",
     ),
     "aggregation_that_does_not_add_up": C(
         MEASURE,
@@ -70,7 +91,10 @@ CASES = {
         "a ratio is 'percent', 'decimal' or 'money'",
     ),
     "ratio_of_an_unknown": C(
-        "numerator: profit, ", "numerator: profits, ", "measures.margin.numerator", "did you mean 'profit'?"
+        "numerator: profit, ",
+        "numerator: profits, ",
+        "measures.margin.numerator",
+        "did you mean 'profit'?",
     ),
     "ratio_of_a_ratio": C(
         "  units: {label: Units, format: integer, aggregation: sum, column: units}",
@@ -105,7 +129,9 @@ CASES = {
         "is decimal(18,2); format integer needs int or bigint",
         at="measures: [revenue, cost, profit, margin, orders, units]",
     ),
-    "measure_called_strangely": C(MEASURE, MEASURE.replace("units:", "Units sold:", 1), "measures.Units sold", "found"),
+    "measure_called_strangely": C(
+        MEASURE, MEASURE.replace("units:", "Units sold:", 1), "measures.Units sold", "found"
+    ),
     "dimension_in_an_unknown_table": C(
         REGION,
         "  region: {label: Region, columns: {sales_by_region: region}}",
@@ -142,8 +168,12 @@ CASES = {
         "dimensions.region.columns.sales_by_region_quarter",
         "group by text or whole numbers",
     ),
-    "unknown_filter": C("[year, region, item]", "[year, regions]", "filters[1]", "did you mean 'region'?"),
-    "filter_twice": C("[year, region, item]", "[year, year]", "filters[1]", "'year' is listed twice; remove one"),
+    "unknown_filter": C(
+        "[year, region, item]", "[year, regions]", "filters[1]", "did you mean 'region'?"
+    ),
+    "filter_twice": C(
+        "[year, region, item]", "[year, year]", "filters[1]", "'year' is listed twice; remove one"
+    ),
     "kpis_of_an_unknown_table": C(
         "kpis:\n  source: sales_by_region_quarter",
         "kpis:\n  source: sales",
@@ -152,10 +182,16 @@ CASES = {
         at="source: sales\n",
     ),
     "kpis_compared_by_region": C(
-        "  period: quarter ", "  period: region ", "kpis.period", "expected a dimension with part month or quarter"
+        "  period: quarter ",
+        "  period: region ",
+        "kpis.period",
+        "expected a dimension with part month or quarter",
     ),
     "kpis_compared_by_what_the_table_lacks": C(
-        "  period: quarter ", "  period: month ", "kpis.period", "has no column in table 'sales_by_region_quarter'"
+        "  period: quarter ",
+        "  period: month ",
+        "kpis.period",
+        "has no column in table 'sales_by_region_quarter'",
     ),
     "unknown_kind": C(
         "kind: bar\n        title: Revenue by region",
@@ -171,7 +207,9 @@ CASES = {
         "'by_region' is used 2 times",
         at="id: by_region\n        kind: line",
     ),
-    "id_that_is_no_name": C("id: by_item", "id: by-item", "sections[2].visuals[0].id", "expected lower-case letters"),
+    "id_that_is_no_name": C(
+        "id: by_item", "id: by-item", "sections[2].visuals[0].id", "expected lower-case letters"
+    ),
     "unknown_measure": C(
         "measures: [revenue, margin]",
         "measures: [revenu]",
@@ -185,7 +223,10 @@ CASES = {
         "'revenue' is listed twice",
     ),
     "unknown_dimension": C(
-        "category: region", "category: regoin", f"{FIRST_BAR}.category", "unknown dimension 'regoin'"
+        "category: region",
+        "category: regoin",
+        f"{FIRST_BAR}.category",
+        "unknown dimension 'regoin'",
     ),
     "dimension_of_another_table": C(
         "category: region",
@@ -193,7 +234,9 @@ CASES = {
         f"{FIRST_BAR}.category",
         "dimension 'item' has no column in table 'sales_by_region_quarter'",
     ),
-    "line_over_regions": C("x: quarter", "x: region", "sections[1].visuals[1].x", "expected a dimension with a part"),
+    "line_over_regions": C(
+        "x: quarter", "x: region", "sections[1].visuals[1].x", "expected a dimension with a part"
+    ),
     "series_of_two_measures": C(
         "        series: year\n        measures: [revenue]",
         "        series: year\n        measures: [revenue, profit]",
@@ -202,7 +245,11 @@ CASES = {
         at="measures: [revenue, profit]\n        limit",
     ),
     "limit_without_series": C(
-        "        series: year\n", "", "sections[0].visuals[1].limit", "only series are limited", at="        limit: 4"
+        "        series: year\n",
+        "",
+        "sections[0].visuals[1].limit",
+        "only series are limited",
+        at="        limit: 4",
     ),
     "limit_of_zero": C("limit: 4", "limit: 0", "sections[0].visuals[1].limit", "found 0"),
     "sorted_by_what_is_not_shown": C(
@@ -227,8 +274,13 @@ CASES = {
 def test_a_mistake_in_a_measure_is_told_once_however_often_it_is_used(tmp_path: Path) -> None:
     found = problems(tmp_path, GOOD.replace("sum, column: revenue}", "sum, column: revenues}"))
     assert [problem.field for problem in found] == ["measures.revenue.column"]
-    wrong_kind = problems(tmp_path, GOOD.replace("label: Revenue, format: money", "label: Revenue, format: integer"))
-    assert [problem.field for problem in wrong_kind] == ["kpis.measures[0]", "sections[0].visuals[0].measures[0]"]
+    wrong_kind = problems(
+        tmp_path, GOOD.replace("label: Revenue, format: money", "label: Revenue, format: integer")
+    )
+    assert [problem.field for problem in wrong_kind] == [
+        "kpis.measures[0]",
+        "sections[0].visuals[0].measures[0]",
+    ]
 
 
 def problems(tmp_path: Path, text: str) -> list[Problem]:
@@ -246,15 +298,25 @@ def test_a_mistake_is_told_with_its_line_and_field(case: Case, tmp_path: Path) -
     text = GOOD.replace(case.old, case.new, 1)
     line = text[: text.index(case.at or case.new)].count("\n") + 1
     found = [problem for problem in problems(tmp_path, text) if problem.field == case.field]
-    assert [(problem.file, problem.line) for problem in found] == [("datasets/sales_records/dashboard.yaml", line)]
+    assert [(problem.file, problem.line) for problem in found] == [
+        ("datasets/sales_records/dashboard.yaml", line)
+    ]
     assert case.message in found[0].message
 
 
 def test_all_mistakes_are_told_at_once_in_order_of_lines(tmp_path: Path) -> None:
-    text = GOOD.replace("title: Sales records", "titel: Sales records").replace("[year, region, item]", "[years]")
-    text = text.replace("kind: bar", "kind: pie", 1).replace("x: quarter", "x: region").replace("limit: 4", "limit: 0")
+    text = GOOD.replace("title: Sales records", "titel: Sales records").replace(
+        "[year, region, item]", "[years]"
+    )
+    text = (
+        text.replace("kind: bar", "kind: pie", 1)
+        .replace("x: quarter", "x: region")
+        .replace("limit: 4", "limit: 0")
+    )
     found = problems(tmp_path, text)
-    assert {"titel", "title", "filters[0]", f"{FIRST_BAR}.kind", "sections[1].visuals[1].x"} < {p.field for p in found}
+    assert {"titel", "title", "filters[0]", f"{FIRST_BAR}.kind", "sections[1].visuals[1].x"} < {
+        p.field for p in found
+    }
     assert [problem.line for problem in found] == sorted(problem.line for problem in found)
 
 
@@ -267,13 +329,18 @@ def test_what_is_no_text_and_what_is_no_yaml_is_told(tmp_path: Path) -> None:
 
 
 def test_a_dataset_without_dashboard_says_what_to_write(tmp_path: Path) -> None:
-    with pytest.raises(authoring.DashboardInvalid, match=r"'sales_records' has no dashboard; write .*dashboard\.yaml"):
+    with pytest.raises(
+        authoring.DashboardInvalid,
+        match=r"'sales_records' has no dashboard; write .*dashboard\.yaml",
+    ):
         authoring.load(tmp_path, CONTRACT)
 
 
 def test_loading_a_broken_dashboard_raises_all_its_mistakes(tmp_path: Path) -> None:
     problems(tmp_path, GOOD.replace("limit: 4", "limit: 0").replace("id: by_item", "id: by-item"))
-    with pytest.raises(authoring.DashboardInvalid, match=r"2 mistakes in a dashboard\n(.*\n)*.*by-item"):
+    with pytest.raises(
+        authoring.DashboardInvalid, match=r"2 mistakes in a dashboard\n(.*\n)*.*by-item"
+    ):
         authoring.load(tmp_path / "datasets", CONTRACT)
 
 

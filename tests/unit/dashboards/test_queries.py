@@ -39,19 +39,26 @@ def test_one_query_per_table_in_the_sql_of_athena() -> None:
 
 
 def test_the_newest_date_is_that_of_the_table_behind_the_curated_one() -> None:
-    assert queries.newest_date_query(CONTRACT, ITEMS) == 'select max("order_date") from processed.sales_records'
+    assert (
+        queries.newest_date_query(CONTRACT, ITEMS)
+        == 'select max("order_date") from processed.sales_records'
+    )
 
 
 @pytest.mark.parametrize("moment", [date(2024, 7, 1), datetime(2024, 7, 1, tzinfo=UTC)])
 def test_dates_travel_as_iso_and_money_as_text(moment: date) -> None:
-    built = cube.build(DASHBOARD, REGIONS, [(moment, *ROW[:2], Decimal("12345678901234567.89"), *ROW[3:], None)])
+    built = cube.build(
+        DASHBOARD, REGIONS, [(moment, *ROW[:2], Decimal("12345678901234567.89"), *ROW[3:], None)]
+    )
     assert built.groups == (("2024-07-01", "Europe", "Austria"),)
     assert built.figures[0][0] == "12345678901234567.89"
     assert built.figures[0][-1] is None
 
 
 def test_whole_decimals_are_not_written_with_an_exponent() -> None:
-    built = cube.build(DASHBOARD, ITEMS, [(date(2024, 7, 1), "Meat", Decimal("1E+3"), Decimal("-0.50"))])
+    built = cube.build(
+        DASHBOARD, ITEMS, [(date(2024, 7, 1), "Meat", Decimal("1E+3"), Decimal("-0.50"))]
+    )
     assert built.figures == (("1000", "-0.50"),)
 
 
@@ -78,5 +85,7 @@ def test_group_values_are_embedded_once() -> None:
 
 def test_more_groups_than_a_page_can_carry_are_refused_with_what_to_do() -> None:
     row = (date(2024, 7, 1), "Meat", Decimal(1), Decimal(1))
-    with pytest.raises(CubeTooLarge, match=r"40,001 groups of month_start, item_type; .* remove a dimension"):
+    with pytest.raises(
+        CubeTooLarge, match=r"40,001 groups of month_start, item_type; .* remove a dimension"
+    ):
         cube.build(DASHBOARD, ITEMS, [row] * 40_001)

@@ -44,9 +44,13 @@ def test_one_output_for_several_datasets_is_refused_with_their_names(
     assert "name one with --dataset: orders, sales" in capsys.readouterr().err
 
 
-def test_the_page_is_opened_on_request(pages: list[tuple[str, Path]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_is_opened_on_request(
+    pages: list[tuple[str, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened: list[str] = []
     monkeypatch.setattr(webbrowser, "open", opened.append)
-    assert command_line.main(["report", "--dataset", "sales", "--output", "page.html", "--open"]) == 0
+    assert (
+        command_line.main(["report", "--dataset", "sales", "--output", "page.html", "--open"]) == 0
+    )
     assert pages == [("sales", Path("page.html"))]
     assert opened == [Path("page.html").resolve().as_uri()]

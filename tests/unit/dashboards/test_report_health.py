@@ -48,7 +48,12 @@ def totals(lake: sample_page.Lake) -> dict[str, str]:
 def load_run(lake: sample_page.Lake, **changes: Any) -> Item:
     zero = dict.fromkeys(MONEY, "0.00")
     rows = int(lake.totals()["orders"])
-    parts = {"read": totals(lake), "loaded": totals(lake), "quarantined": zero, "deduplicated": zero}
+    parts = {
+        "read": totals(lake),
+        "loaded": totals(lake),
+        "quarantined": zero,
+        "deduplicated": zero,
+    }
     counts = {"rows_read": rows, "rows_loaded": rows, "rows_quarantined": 0, "rows_deduplicated": 0}
     item = {
         "run_id": "20250102T050000-0a1b2c3d",
@@ -65,9 +70,20 @@ def load_run(lake: sample_page.Lake, **changes: Any) -> Item:
 
 
 def fate(**changes: Any) -> ledgers.FileFate:
-    known = {"entry": "file#1", "dataset": "sales_records", "file_name": "a.csv", "landing_key": "k", "sha256": "1"}
+    known = {
+        "entry": "file#1",
+        "dataset": "sales_records",
+        "file_name": "a.csv",
+        "landing_key": "k",
+        "sha256": "1",
+    }
     counts = {"row_count": 5, "rows_loaded": 3, "rows_quarantined": 1, "rows_deduplicated": 1}
-    shown = {"status": "loaded", "received_at": "2025-01-02T05:00:00Z", "run_id": None, "explanation": ""}
+    shown = {
+        "status": "loaded",
+        "received_at": "2025-01-02T05:00:00Z",
+        "run_id": None,
+        "explanation": "",
+    }
     return ledgers.FileFate(**{**known, **counts, **shown, **changes})
 
 
@@ -80,15 +96,22 @@ def test_runs_and_tables_that_agree_leave_no_difference(lake: sample_page.Lake) 
     assert found.differences == ()
     assert [account.label for account in found.accounts] == [
         *(f"Runs: {part}" for part in ("read", "loaded", "quarantined", "deduplicated")),
-        *(f"Table: {name}" for name in ("sales_records", "sales_by_region_quarter", "sales_by_month_item")),
+        *(
+            f"Table: {name}"
+            for name in ("sales_records", "sales_by_region_quarter", "sales_by_month_item")
+        ),
     ]
-    money = {account.totals for account in found.accounts if account.totals != (Decimal("0.00"),) * 3}
+    money = {
+        account.totals for account in found.accounts if account.totals != (Decimal("0.00"),) * 3
+    }
     assert money == {tuple(Decimal(total) for total in totals(lake).values())}
 
 
 def test_rows_of_a_run_that_are_not_accounted_for_are_a_difference(lake: sample_page.Lake) -> None:
     found = reconcile([load_run(lake, rows_read=301)])
-    assert found.differences == ("Run 20250102T050000-0a1b2c3d read 301 rows and accounts for 300.",)
+    assert found.differences == (
+        "Run 20250102T050000-0a1b2c3d read 301 rows and accounts for 300.",
+    )
 
 
 def test_a_cent_of_a_run_that_is_not_accounted_for_is_a_difference(lake: sample_page.Lake) -> None:
@@ -105,9 +128,13 @@ def test_a_file_whose_records_are_not_accounted_for_is_a_difference(lake: sample
     assert difference == "File a.csv has 6 records by intake's count, 5 are accounted for."
 
 
-def test_a_curated_table_that_lost_a_cent_is_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_curated_table_that_lost_a_cent_is_a_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     damaged = sample_page.generated_lake(tmp_path, rows=50)
-    damaged.connection.execute("update curated.sales_by_month_item set profit = profit - 0.01 where rowid = 0")
+    damaged.connection.execute(
+        "update curated.sales_by_month_item set profit = profit - 0.01 where rowid = 0"
+    )
     monkeypatch.setattr(athena, "rows", lambda _deployment, sql: damaged.ask(sql))
     (difference,) = reconcile([load_run(damaged)]).differences
     assert difference.startswith("Table: sales_by_month_item has ")
@@ -117,7 +144,9 @@ def test_a_curated_table_that_lost_a_cent_is_a_difference(tmp_path: Path, monkey
 def test_copies_in_the_warehouse_are_accounts_and_any_difference_is_told(
     lake: sample_page.Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_warehouse = replace(DEPLOYMENT, outputs={warehouse.WORKGROUP: "w", warehouse.DATABASE: "d"})
+    with_warehouse = replace(
+        DEPLOYMENT, outputs={warehouse.WORKGROUP: "w", warehouse.DATABASE: "d"}
+    )
     fewer = {"sales_by_month_item": "select 1, 2.00, 3.00, 4.00"}
 
     def query(_deployment: Deployment, sql: str) -> Answer:
@@ -129,18 +158,24 @@ def test_copies_in_the_warehouse_are_accounts_and_any_difference_is_told(
     monkeypatch.setattr(warehouse, "query", query)
     missing = replace(CONTRACT.curated[0], name="missing")
     contract = replace(CONTRACT, curated=(*CONTRACT.curated, missing))
-    lake.connection.execute("create view if not exists curated.missing as from curated.sales_by_region_quarter")
+    lake.connection.execute(
+        "create view if not exists curated.missing as from curated.sales_by_region_quarter"
+    )
     found = report_health.reconciliation(with_warehouse, contract, [load_run(lake)], [])
     assert [account.label for account in found.accounts[-2:]] == [
         "Warehouse: sales_by_region_quarter", "Warehouse: sales_by_month_item",
     ]  # fmt: skip
     assert found.accounts[-2].totals == tuple(Decimal(total) for total in totals(lake).values())
     unequal, unread = found.differences
-    assert unequal.startswith("Warehouse: sales_by_month_item has 1 rows, 2.00 of total_revenue, 3.00 of total_cost")
+    assert unequal.startswith(
+        "Warehouse: sales_by_month_item has 1 rows, 2.00 of total_revenue, 3.00 of total_cost"
+    )
     assert unread == "Warehouse: missing could not be read: relation does not exist"
 
 
-def test_rows_that_a_later_file_replaced_are_an_account_and_no_difference(lake: sample_page.Lake) -> None:
+def test_rows_that_a_later_file_replaced_are_an_account_and_no_difference(
+    lake: sample_page.Lake,
+) -> None:
     again = load_run(lake, run_id="20250103T050000-0a1b2c3d")
     found = reconcile([load_run(lake), again])
     (since,) = [account for account in found.accounts if account.label.startswith("Since")]
@@ -149,7 +184,9 @@ def test_rows_that_a_later_file_replaced_are_an_account_and_no_difference(lake: 
     assert found.differences == ()
 
 
-@pytest.mark.parametrize("change", [{"status": "failed"}, {"status": "rolled_back"}, {"mode": "backfill"}])
+@pytest.mark.parametrize(
+    "change", [{"status": "failed"}, {"status": "rolled_back"}, {"mode": "backfill"}]
+)
 def test_only_loads_that_stand_are_added_up(lake: sample_page.Lake, change: dict[str, str]) -> None:
     found = reconcile([load_run(lake), load_run(lake, rows_read=999, **change)])
     assert found.accounts[0].rows == 300
@@ -162,7 +199,9 @@ def health(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Item]], Any]:
     return lambda runs: report_health.health(DEPLOYMENT, CONTRACT, runs)
 
 
-def test_open_refusals_are_counted_by_rule(lake: sample_page.Lake, health: Callable[[list[Item]], Any]) -> None:
+def test_open_refusals_are_counted_by_rule(
+    lake: sample_page.Lake, health: Callable[[list[Item]], Any]
+) -> None:
     found = health([load_run(lake)])
     assert [(refusal.rule, refusal.rows, refusal.example) for refusal in found.refusals] == [
         ("a.type", 2, "a: 0 is bad"),

@@ -100,7 +100,12 @@ class Account:
         return Fused(getattr(self, name), self.fuse)
 
     def upload(
-        self, key: str, body: bytes, *, sequencer: str = "01", metadata: dict[str, str] | None = None
+        self,
+        key: str,
+        body: bytes,
+        *,
+        sequencer: str = "01",
+        metadata: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         """Put an object into landing; the SQS record that tells of it."""
         put = self.s3.put_object(Bucket="landing", Key=key, Body=body, Metadata=metadata or {})
@@ -118,11 +123,17 @@ class Account:
     def objects(self, bucket: str) -> dict[str, bytes]:
         """What a listing shows now, with contents."""
         listed = self.s3.list_objects_v2(Bucket=bucket).get("Contents", [])
-        return {item["Key"]: self.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in listed}
+        return {
+            item["Key"]: self.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+            for item in listed
+        }
 
     def entries(self, table: str = "file_table") -> dict[str, dict[str, Any]]:
         """All entries of a ledger, by dataset and entry."""
-        return {f"{item['dataset']}/{item['entry']}": item for item in getattr(self, table).scan()["Items"]}
+        return {
+            f"{item['dataset']}/{item['entry']}": item
+            for item in getattr(self, table).scan()["Items"]
+        }
 
     def bursts(self) -> Bursts:
         return Bursts(table=Fused(self.burst_table, self.fuse), now=lambda: datetime.now(UTC))
@@ -143,7 +154,10 @@ class Account:
         listed = self.stepfunctions.list_executions(stateMachineArn=self.announce_arn)["executions"]
         new = [item["executionArn"] for item in listed if item["executionArn"] not in self.read]
         self.read.update(new)
-        told = [json.loads(self.stepfunctions.describe_execution(executionArn=arn)["input"]) for arn in new]
+        told = [
+            json.loads(self.stepfunctions.describe_execution(executionArn=arn)["input"])
+            for arn in new
+        ]
         rejections = AnnounceRejections(
             environment="dev",
             files=FileLedger(self.file_table),
@@ -152,9 +166,15 @@ class Account:
         for message in told:
             if message["topic"] == "rejected":
                 digest = rejections.compose(message["dataset"], message["burst"])
-                message |= {"subject": digest.subject, "message": digest.body, "attributes": digest.attributes}
+                message |= {
+                    "subject": digest.subject,
+                    "message": digest.body,
+                    "attributes": digest.attributes,
+                }
                 continue
-            message["attributes"] = {name: value["StringValue"] for name, value in message["attributes"].items()}
+            message["attributes"] = {
+                name: value["StringValue"] for name, value in message["attributes"].items()
+            }
         return told
 
     def executions(self) -> list[str]:
@@ -196,7 +216,11 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 
 def _account() -> Account:
-    s3, stepfunctions, dynamodb = boto3.client("s3"), boto3.client("stepfunctions"), boto3.resource("dynamodb")
+    s3, stepfunctions, dynamodb = (
+        boto3.client("s3"),
+        boto3.client("stepfunctions"),
+        boto3.resource("dynamodb"),
+    )
     for bucket in BUCKETS:
         s3.create_bucket(Bucket=bucket)
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -233,7 +257,10 @@ def _table(dynamodb: Any, name: str, *, indexed: bool, partition: str = "dataset
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        KeySchema=[{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"}],
+        KeySchema=[
+            {"AttributeName": partition, "KeyType": "HASH"},
+            {"AttributeName": "entry", "KeyType": "RANGE"},
+        ],
         **({"GlobalSecondaryIndexes": [index]} if indexed else {}),
     )
 

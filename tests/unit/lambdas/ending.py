@@ -27,7 +27,13 @@ SERVE: list[dict[str, Any]] = [
     {
         "served": "warehouse",
         "tables": [
-            {"table": "by_item", "mode": "periods", "loaded_rows": 3, "rows": 9, "totals": {"revenue": REVENUE}},
+            {
+                "table": "by_item",
+                "mode": "periods",
+                "loaded_rows": 3,
+                "rows": 9,
+                "totals": {"revenue": REVENUE},
+            },
             {"table": "by_region", "mode": "none", "loaded_rows": 0, "rows": 4, "totals": {}},
         ],
     },
@@ -40,8 +46,16 @@ def claim(account: Any, mode: RunMode = "load") -> Any:
     held = HELD_STATUS.get(mode)
     hashes = ["a", "b"] if held else []
     for sha256 in hashes:
-        entry = {"dataset": DATASET, "entry": file_entry(sha256), "sha256": sha256, "received_at": "2026-11-20T08"}
-        names = {"file_name": f"{sha256}.csv", "landing_key": f"partners/acme/{DATASET}/{sha256}.csv"}
+        entry = {
+            "dataset": DATASET,
+            "entry": file_entry(sha256),
+            "sha256": sha256,
+            "received_at": "2026-11-20T08",
+        }
+        names = {
+            "file_name": f"{sha256}.csv",
+            "landing_key": f"partners/acme/{DATASET}/{sha256}.csv",
+        }
         load = {**EARLIER, "loads": [EARLIER]} if held == "loaded" else {}
         account.files().add({**entry, **names, **load, "status": held})
         account.files().claim(DATASET, sha256, RUN, held=held)
@@ -82,10 +96,25 @@ def written(contract: model.Contract) -> WrittenJson:
     """Documents of the run that add up: 15 rows read, 14 loaded."""
 
     def done(sha256: str, loaded: int, quarantined: int) -> dict[str, Any]:
-        counts = {"rows_read": loaded + quarantined, "rows_loaded": loaded, "rows_quarantined": quarantined}
-        amounts = {"read": f"{loaded}.50", "loaded": f"{loaded}.25", "quarantined": "0.25", "deduplicated": "0.00"}
+        counts = {
+            "rows_read": loaded + quarantined,
+            "rows_loaded": loaded,
+            "rows_quarantined": quarantined,
+        }
+        amounts = {
+            "read": f"{loaded}.50",
+            "loaded": f"{loaded}.25",
+            "quarantined": "0.25",
+            "deduplicated": "0.00",
+        }
         totals = {part: dict.fromkeys(MONEY, amount) for part, amount in amounts.items()}
-        return {"sha256": sha256, "file_name": f"{sha256}.csv", **counts, "rows_deduplicated": 0, "totals": totals}
+        return {
+            "sha256": sha256,
+            "file_name": f"{sha256}.csv",
+            **counts,
+            "rows_deduplicated": 0,
+            "totals": totals,
+        }
 
     same = {"processed": "100.50", "curated": "100.500"}
     processed = run_samples.load_result(
@@ -93,7 +122,10 @@ def written(contract: model.Contract) -> WrittenJson:
         done("b", 5, 0),
         engine="spark 4.1.1",
         bytes_read=4321,
-        snapshots={DATASET: {"before": 11, "after": 12}, f"{DATASET}_quarantine": {"before": None, "after": 22}},
+        snapshots={
+            DATASET: {"before": 11, "after": 12},
+            f"{DATASET}_quarantine": {"before": None, "after": 22},
+        },
         row_rules=[{"rule_id": "r", "action": "warn", "rows_checked": 15, "rows_failed": 0}],
     )
     models = [
@@ -107,9 +139,14 @@ def written(contract: model.Contract) -> WrittenJson:
         )
         for wanted in contract.curated
     ]
-    files = (run_samples.manifest_file("a", row_count=10), run_samples.manifest_file("b", row_count=5))
+    files = (
+        run_samples.manifest_file("a", row_count=10),
+        run_samples.manifest_file("b", row_count=5),
+    )
     return WrittenJson(
-        manifest=run_samples.manifest(*files), processed=processed, curated=run_samples.curate_result(*models)
+        manifest=run_samples.manifest(*files),
+        processed=processed,
+        curated=run_samples.curate_result(*models),
     )
 
 

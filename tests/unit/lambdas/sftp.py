@@ -28,7 +28,10 @@ class Sftp:
         started, ended = self._span()
         landed = self._landed(key, body, ended)
         told = {"etag": _object(landed)["etag"], "bytes": len(body), "file-path": f"/landing/{key}"}
-        return {"landed": landed, "completed": self._told("sftp_upload_completed", started, ended, told)}
+        return {
+            "landed": landed,
+            "completed": self._told("sftp_upload_completed", started, ended, told),
+        }
 
     def cut(self, key: str, body: bytes, *, etag: bool = False) -> dict[str, Record]:
         """An upload that broke off after `body`: `landed` and `failed`."""
@@ -45,7 +48,10 @@ class Sftp:
         copied = self._landed(new, body, ended)
         self.account.s3.delete_object(Bucket="landing", Key=old)
         told = {"original-file-path": f"/landing/{old}", "renamed-file-path": f"/landing/{new}"}
-        return {"copied": copied, "renamed": self._told("sftp_rename_completed", started, ended, told)}
+        return {
+            "copied": copied,
+            "renamed": self._told("sftp_rename_completed", started, ended, told),
+        }
 
     def due(self) -> Record:
         """What the schedule sends."""
@@ -54,7 +60,11 @@ class Sftp:
     def accepted(self, landed: Record) -> Record:
         """What `slipway files accept` sends of an object."""
         item = _object(landed)
-        meant = {"key": item["key"], "sequencer": item["sequencer"], "version_id": item["version-id"]}
+        meant = {
+            "key": item["key"],
+            "sequencer": item["sequencer"],
+            "version_id": item["version-id"],
+        }
         return self._record(intake_messages.accepted(bucket="landing", by="ada", **meant))
 
     def _span(self) -> tuple[datetime, datetime]:
@@ -62,12 +72,22 @@ class Sftp:
         return self.clock, self.clock + timedelta(milliseconds=700)
 
     def _landed(self, key: str, body: bytes, at: datetime) -> Record:
-        record: Record = self.account.upload(key, body, sequencer=f"{next(self.numbers):016X}", metadata=BY_SFTP)
-        return {**record, "body": json.dumps(json.loads(record["body"]) | {"time": f"{at:%Y-%m-%dT%H:%M:%SZ}"})}
+        record: Record = self.account.upload(
+            key, body, sequencer=f"{next(self.numbers):016X}", metadata=BY_SFTP
+        )
+        return {
+            **record,
+            "body": json.dumps(json.loads(record["body"]) | {"time": f"{at:%Y-%m-%dT%H:%M:%SZ}"}),
+        }
 
-    def _told(self, name: str, started: datetime, ended: datetime, detail: dict[str, Any]) -> Record:
+    def _told(
+        self, name: str, started: datetime, ended: datetime, detail: dict[str, Any]
+    ) -> Record:
         event = self.account.event(name)
-        event["detail"] |= detail | {"start-timestamp": _stamp(started), "end-timestamp": _stamp(ended)}
+        event["detail"] |= detail | {
+            "start-timestamp": _stamp(started),
+            "end-timestamp": _stamp(ended),
+        }
         return self._record(event)
 
     def _record(self, event: dict[str, Any]) -> Record:

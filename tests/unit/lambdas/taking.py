@@ -69,7 +69,9 @@ def intake(account: Any, *contracts: model.Contract, queue: Queue | None = None)
             bursts=account.bursts(),
             announcer=account.announcer(),
         ),
-        runs=RunStarter(stepfunctions=account.fused("stepfunctions"), state_machine_arn=account.machine_arn),
+        runs=RunStarter(
+            stepfunctions=account.fused("stepfunctions"), state_machine_arn=account.machine_arn
+        ),
         redelivery=Redelivery(sqs=queue or Queue(), queue_url="landing-events"),
     )
 

@@ -46,7 +46,9 @@ def deployed(account: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         function.cache_clear()
 
 
-def bad_documents(contract: model.Contract, mode: str = "load") -> tuple[dict[str, Any], dict[str, Any]]:
+def bad_documents(
+    contract: model.Contract, mode: str = "load"
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """File a has 90 bad rows of 100, file b none of 50."""
     manifest, result = documents(contract)
     quarantine(result, 90)
@@ -54,15 +56,21 @@ def bad_documents(contract: model.Contract, mode: str = "load") -> tuple[dict[st
     return {**manifest, **about}, {**result, **about}
 
 
-def bad_in(manifest: dict[str, Any], result: dict[str, Any], contract: model.Contract) -> dict[str, str]:
+def bad_in(
+    manifest: dict[str, Any], result: dict[str, Any], contract: model.Contract
+) -> dict[str, str]:
     """The files that the gate finds too bad."""
     return files_over_limit(Manifest.from_json(manifest), LoadResult.from_json(result), contract)
 
 
 def write(account: Any, manifest: dict[str, Any], result: dict[str, Any]) -> None:
     prefix = f"runs/{DATASET}/{RUN}/"
-    account.s3.put_object(Bucket="processed", Key=prefix + "manifest.json", Body=json.dumps(manifest))
-    account.s3.put_object(Bucket="processed", Key=prefix + "raw_to_processed.json", Body=json.dumps(result))
+    account.s3.put_object(
+        Bucket="processed", Key=prefix + "manifest.json", Body=json.dumps(manifest)
+    )
+    account.s3.put_object(
+        Bucket="processed", Key=prefix + "raw_to_processed.json", Body=json.dumps(result)
+    )
 
 
 def statuses(account: Any) -> dict[str, str]:
@@ -92,7 +100,9 @@ def test_only_files_above_the_limit_are_named(contract: model.Contract) -> None:
     assert bad_in(manifest, result, contract) == {}
 
 
-def test_a_figure_that_does_not_add_up_sets_nothing_aside(deployed: Any, contract: model.Contract) -> None:
+def test_a_figure_that_does_not_add_up_sets_nothing_aside(
+    deployed: Any, contract: model.Contract
+) -> None:
     manifest, result = bad_documents(contract)
     result["files"][1]["rows_loaded"] -= 1
     write(deployed, manifest, result)
@@ -110,7 +120,9 @@ def test_a_broken_halt_rule_is_no_matter_of_single_files(contract: model.Contrac
     assert not isinstance(caught_error.value, QuarantineLimitExceeded)
 
 
-def test_table_rules_that_fail_for_want_of_the_bad_rows_do_not_hide_them(contract: model.Contract) -> None:
+def test_table_rules_that_fail_for_want_of_the_bad_rows_do_not_hide_them(
+    contract: model.Contract,
+) -> None:
     manifest, result = bad_documents(contract)
     for found in result["table_rules"]:
         found |= {"status": "failed", "measured": "0", "expected": "1"}
@@ -123,33 +135,45 @@ def test_the_gate_takes_the_bad_file_out_and_says_so_however_often_it_is_asked(
 ) -> None:
     for _ in range(2):
         message = refusal(deployed, contract)
-        assert message.startswith("90 of 100 rows of a.csv were quarantined, the contract allows a share of")
+        assert message.startswith(
+            "90 of 100 rows of a.csv were quarantined, the contract allows a share of"
+        )
         assert "- 90 of 100 rows of a.csv were quarantined: the file was set aside (a)" in message
         assert statuses(deployed) == {"a": "set_aside", "b": "claimed"}
     entry = deployed.entries()[f"{DATASET}/file#a"]
-    assert entry["set_aside_reason"].startswith(f"90 of 100 rows of a.csv were quarantined in run {RUN}")
+    assert entry["set_aside_reason"].startswith(
+        f"90 of 100 rows of a.csv were quarantined in run {RUN}"
+    )
 
 
-def test_files_that_another_run_holds_meanwhile_are_left_to_it(deployed: Any, contract: model.Contract) -> None:
+def test_files_that_another_run_holds_meanwhile_are_left_to_it(
+    deployed: Any, contract: model.Contract
+) -> None:
     manifest, result = bad_documents(contract)
     files = deployed.files()
     files.give_back(DATASET, "a", RUN)
     files.claim(DATASET, "a", "another run")
-    [told] = set_aside(files, Manifest.from_json(manifest), bad_in(manifest, result, contract), now=NOW)
+    [told] = set_aside(
+        files, Manifest.from_json(manifest), bad_in(manifest, result, contract), now=NOW
+    )
     assert "could not be set aside" in told
     assert statuses(deployed)["a"] == "claimed"
 
 
 @pytest.mark.parametrize("mode", ["backfill", "replay"])
-def test_loaded_files_are_never_set_aside(deployed: Any, contract: model.Contract, mode: str) -> None:
+def test_loaded_files_are_never_set_aside(
+    deployed: Any, contract: model.Contract, mode: str
+) -> None:
     manifest, result = bad_documents(contract, mode)
-    assert set_aside(deployed.files(), Manifest.from_json(manifest), bad_in(manifest, result, contract), now=NOW) == [
-        "- 90 of 100 rows of a.csv were quarantined"
-    ]
+    assert set_aside(
+        deployed.files(), Manifest.from_json(manifest), bad_in(manifest, result, contract), now=NOW
+    ) == ["- 90 of 100 rows of a.csv were quarantined"]
     assert statuses(deployed) == {"a": "claimed", "b": "claimed"}
 
 
-def test_the_message_names_the_file_and_the_others_wait_again(deployed: Any, contract: model.Contract) -> None:
+def test_the_message_names_the_file_and_the_others_wait_again(
+    deployed: Any, contract: model.Contract
+) -> None:
     answer = failer(deployed).fail(parse(failure(deployed, refusal(deployed, contract))))
     assert (answer["files_given_back"], answer["files_set_aside"]) == (1, 1)
     assert statuses(deployed) == {"a": "set_aside", "b": "waiting"}
@@ -166,7 +190,9 @@ def test_the_message_names_the_file_and_the_others_wait_again(deployed: Any, con
 
 
 @pytest.mark.parametrize("crash_after", [1, 2, 3, 4])
-def test_a_crash_after_any_write_ends_alike(deployed: Any, contract: model.Contract, crash_after: int) -> None:
+def test_a_crash_after_any_write_ends_alike(
+    deployed: Any, contract: model.Contract, crash_after: int
+) -> None:
     event = failure(deployed, refusal(deployed, contract))
     deployed.fuse.writes = crash_after  # file b, run, message, lock
     with pytest.raises(Exception, match=r"^$"):

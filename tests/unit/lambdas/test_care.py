@@ -41,7 +41,9 @@ def given(execution_arn: str = EXECUTION, **request: Any) -> requests.Request:
     )
 
 
-def hold(account: Any, contract: model.Contract, request: requests.Request, *, later: int = 0) -> str:
+def hold(
+    account: Any, contract: model.Contract, request: requests.Request, *, later: int = 0
+) -> str:
     lock = DatasetLock(
         files=account.files(),
         runs=account.runs(),
@@ -68,17 +70,27 @@ def release(account: Any, run_id: str, serve: tuple[ServeResult, ...] = ()) -> d
         runs=account.runs(),
         announcer=account.announcer(),
         waiting=WaitingFiles(
-            files=files, stepfunctions=account.fused("stepfunctions"), state_machine_arn=account.machine_arn
+            files=files,
+            stepfunctions=account.fused("stepfunctions"),
+            state_machine_arn=account.machine_arn,
         ),
         now=lambda: NOON + timedelta(seconds=90),
     )
     asked = MaintenanceRequest.from_json(wanted(account, run_id))
     did = MaintenanceResult.from_json(done(run_id, asked.mode))
-    return service.release(asked, did, execution_arn=EXECUTION, worker_seconds={"care": 20}, serve=serve)
+    return service.release(
+        asked, did, execution_arn=EXECUTION, worker_seconds={"care": 20}, serve=serve
+    )
 
 
 def loaded_run(
-    account: Any, run_id: str, before: int | None, *, mode: Any = "load", hashes: list[str], rows: int = 3
+    account: Any,
+    run_id: str,
+    before: int | None,
+    *,
+    mode: Any = "load",
+    hashes: list[str],
+    rows: int = 3,
 ) -> None:
     """A run that succeeded and closed over those of its files that there are."""
     account.runs().start(
@@ -108,7 +120,9 @@ def file(account: Any, sha256: str) -> dict[str, Any]:
     return dict(account.files().get(DATASET, file_entry(sha256)))
 
 
-def test_holding_takes_the_lock_and_writes_run_and_request(account: Any, contract: model.Contract) -> None:
+def test_holding_takes_the_lock_and_writes_run_and_request(
+    account: Any, contract: model.Contract
+) -> None:
     run_id = hold(account, contract, given(mode="maintenance"))
     assert account.runs().lock(DATASET)["run_id"] == run_id
     entry = run(account, run_id)
@@ -123,12 +137,21 @@ def test_care_waits_while_a_run_holds_the_dataset(account: Any, contract: model.
     with pytest.raises(DatasetBusy, match=f"run {first} is working on sales_records"):
         hold(account, contract, given("arn:other", mode="maintenance"))
     heir = hold(account, contract, given("arn:other", mode="maintenance"), later=LEASE_SECONDS)
-    assert (run(account, first)["error"], account.runs().lock(DATASET)["run_id"]) == ("LeaseExpired", heir)
+    assert (run(account, first)["error"], account.runs().lock(DATASET)["run_id"]) == (
+        "LeaseExpired",
+        heir,
+    )
 
 
-def test_an_erased_person_is_remembered_before_the_job_starts(account: Any, contract: model.Contract) -> None:
+def test_an_erased_person_is_remembered_before_the_job_starts(
+    account: Any, contract: model.Contract
+) -> None:
     personal = replace(
-        contract, columns=(replace(contract.columns[0], pii="hash", data_subject=True), *contract.columns[1:])
+        contract,
+        columns=(
+            replace(contract.columns[0], pii="hash", data_subject=True),
+            *contract.columns[1:],
+        ),
     )
     run_id = hold(account, personal, given(mode="erasure", subject=TOKEN))
     assert account.runs().erased_subjects(DATASET) == [TOKEN]
@@ -156,7 +179,11 @@ def test_a_rollback_that_is_refused_writes_no_run(account: Any, contract: model.
     loaded_run(account, "2", 11, hashes=[B])
     with pytest.raises(PermanentError, match="--with-later"):
         hold(account, contract, given(mode="rollback", run_id="1"))
-    assert set(account.entries("run_table")) == {f"{DATASET}/run#1", f"{DATASET}/run#2", f"{DATASET}/claim"}
+    assert set(account.entries("run_table")) == {
+        f"{DATASET}/run#1",
+        f"{DATASET}/run#2",
+        f"{DATASET}/claim",
+    }
 
 
 @pytest.mark.parametrize(
@@ -170,7 +197,9 @@ def test_a_rollback_that_is_refused_writes_no_run(account: Any, contract: model.
         ({"mode": "erasure", "subject": "Jane Doe"}, "no 'subject' of 64 hex digits"),
     ],
 )
-def test_care_that_makes_no_sense_is_refused_and_never_shows_a_person(request_given: dict[str, Any], told: str) -> None:
+def test_care_that_makes_no_sense_is_refused_and_never_shows_a_person(
+    request_given: dict[str, Any], told: str
+) -> None:
     with pytest.raises(PermanentError, match=told) as refused:
         given(**request_given)
     assert "Jane" not in str(refused.value)
@@ -180,9 +209,18 @@ def test_releasing_closes_the_run_frees_the_dataset_and_tells_what_was_done(
     account: Any, contract: model.Contract
 ) -> None:
     run_id = hold(account, contract, given(mode="maintenance"))
-    assert release(account, run_id) == {"dataset": DATASET, "run_id": run_id, "started": False, "told": True}
+    assert release(account, run_id) == {
+        "dataset": DATASET,
+        "run_id": run_id,
+        "started": False,
+        "told": True,
+    }
     entry = run(account, run_id)
-    assert (entry["status"], entry["duration_seconds"], entry["worker_seconds"]) == ("succeeded", 90, {"care": 20})
+    assert (entry["status"], entry["duration_seconds"], entry["worker_seconds"]) == (
+        "succeeded",
+        90,
+        {"care": 20},
+    )
     assert (entry["care"][0]["rows_deleted"], entry["report"]) == (3, ["9 files became 2."])
     assert account.runs().lock(DATASET) is None
     [message] = account.messages()
@@ -201,7 +239,11 @@ def test_a_rollback_marks_the_runs_and_sets_aside_only_what_they_loaded_first(
     run_id = hold(account, contract, given(mode="rollback", run_id="1", with_later=True))
     release(account, run_id, SERVED)
     assert run(account, run_id)["served"] == {"warehouse": {"tables": {"by_item": BY_ITEM}}}
-    assert [run(account, name)["status"] for name in "012"] == ["succeeded", "rolled_back", "rolled_back"]
+    assert [run(account, name)["status"] for name in "012"] == [
+        "succeeded",
+        "rolled_back",
+        "rolled_back",
+    ]
     assert run(account, run_id)["status"] == "succeeded"
     assert statuses(account) == {A: "set_aside", B: "loaded"}
     assert file(account, A)["set_aside_reason"] == f"run 1 was rolled back by {run_id}"
@@ -225,7 +267,10 @@ def test_a_rollback_marks_the_runs_and_sets_aside_only_what_they_loaded_first(
     ("mode", "told"),
     [
         ("load", "Files that a load brought are set aside."),
-        ("replay", "Files of a backfill or replay stay loaded, with the counts of the load before it."),
+        (
+            "replay",
+            "Files of a backfill or replay stay loaded, with the counts of the load before it.",
+        ),
     ],
 )
 def test_a_rollback_tells_of_the_files_of_its_runs_alone(
@@ -246,14 +291,22 @@ def test_a_rollback_tells_of_the_files_of_its_runs_alone(
 def without_loads(account: Any, sha256: str, run_id: str) -> None:
     """The entry of a loaded file as it was written before loads were kept."""
     key = {"dataset": DATASET, "entry": file_entry(sha256)}
-    change, names = "SET #status = :loaded, run_id = :run, rows_loaded = :rows", {"#status": "status"}
+    change, names = (
+        "SET #status = :loaded, run_id = :run, rows_loaded = :rows",
+        {"#status": "status"},
+    )
     values = {":loaded": "loaded", ":run": run_id, ":rows": 2}
     account.file_table.update_item(
-        Key=key, UpdateExpression=change, ExpressionAttributeNames=names, ExpressionAttributeValues=values
+        Key=key,
+        UpdateExpression=change,
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues=values,
     )
 
 
-def test_counts_that_no_earlier_load_can_replace_stay_and_are_told(account: Any, contract: model.Contract) -> None:
+def test_counts_that_no_earlier_load_can_replace_stay_and_are_told(
+    account: Any, contract: model.Contract
+) -> None:
     many = [digest(f"many{number}") for number in range(6)]
     wait(account, A, B, *many)
     loaded_run(account, "1", None, hashes=[])
@@ -289,14 +342,18 @@ def test_a_file_that_ends_set_aside_is_not_told_as_one_of_unknown_counts(
     assert not any("does not say" in sentence for sentence in run(account, run_id)["report"])
 
 
-def test_an_entry_that_changes_while_its_load_is_undone_is_tried_again(account: Any, contract: model.Contract) -> None:
+def test_an_entry_that_changes_while_its_load_is_undone_is_tried_again(
+    account: Any, contract: model.Contract
+) -> None:
     wait(account, A)
     loaded_run(account, "1", None, hashes=[A])
     run_id = hold(account, contract, given(mode="rollback", run_id="1"))
     undo = FileLedger.undo
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FileLedger, "undo", lambda *_, **__: None)
-        with pytest.raises(RetryableError, match=f"^file {A} of {DATASET} changed while {run_id} undid its load$"):
+        with pytest.raises(
+            RetryableError, match=f"^file {A} of {DATASET} changed while {run_id} undid its load$"
+        ):
             release(account, run_id)
     assert FileLedger.undo is undo
     assert release(account, run_id)["told"] is True
@@ -325,8 +382,15 @@ def test_a_crash_after_any_write_of_releasing_is_healed_by_the_retry(
         release(account, run_id)
     account.fuse.writes = None
     assert release(account, run_id)["started"] is True
-    assert [run(account, name)["status"] for name in ("1", "2", run_id)] == ["rolled_back", "rolled_back", "succeeded"]
-    assert (statuses(account), account.runs().lock(DATASET)) == ({A: "set_aside", B: "set_aside", C: "waiting"}, None)
+    assert [run(account, name)["status"] for name in ("1", "2", run_id)] == [
+        "rolled_back",
+        "rolled_back",
+        "succeeded",
+    ]
+    assert (statuses(account), account.runs().lock(DATASET)) == (
+        {A: "set_aside", B: "set_aside", C: "waiting"},
+        None,
+    )
     by = {"rolled_back_by": run_id}
     for sha256 in (A, B):
         assert file(account, sha256)["loads"] == [made("1", 3, **by), made("2", 2, **by)]
@@ -334,7 +398,9 @@ def test_a_crash_after_any_write_of_releasing_is_healed_by_the_retry(
     assert (len(account.messages()), len(account.executions())) == (1, 1)
 
 
-def test_no_write_of_a_rollback_is_left_out_of_the_crash_tests(account: Any, contract: model.Contract) -> None:
+def test_no_write_of_a_rollback_is_left_out_of_the_crash_tests(
+    account: Any, contract: model.Contract
+) -> None:
     run_id = rolled_back_in_part(account, contract)
     account.fuse.writes = len(CRASHES_OF_A_ROLLBACK) + 1
     release(account, run_id)
@@ -355,7 +421,9 @@ def test_a_rollback_that_ended_half_way_for_good_is_done_by_the_next_one(
     account.fuse.writes = None
     account.runs().finish(DATASET, first, "failed", {"error": "x"})
     account.runs().release_lock(DATASET, first)
-    again = given("arn:aws:states:::execution:care:two", mode="rollback", run_id="1", with_later=True)
+    again = given(
+        "arn:aws:states:::execution:care:two", mode="rollback", run_id="1", with_later=True
+    )
     second = hold(account, contract, again, later=5)
     release(account, second)
     assert [run(account, name)["status"] for name in "12"] == ["rolled_back", "rolled_back"]
@@ -401,14 +469,26 @@ def test_the_handlers_read_their_environment_and_failed_care_starts_waiting_file
         "ANNOUNCE_STATE_MACHINE_ARN": account.announce_arn,
     }.items():
         monkeypatch.setenv(name, value)
-    cached = (hold_handler._service, release_handler._service, release_handler._settings, release_handler._s3)
+    cached = (
+        hold_handler._service,
+        release_handler._service,
+        release_handler._settings,
+        release_handler._s3,
+    )
     for function in cached:
         function.cache_clear()
     request = {"dataset": DATASET, "trigger": "schedule", "mode": "maintenance"}
-    run_id = hold_handler.handle({"dataset": DATASET, "request": request, "execution_arn": EXECUTION}, None)["run_id"]
+    run_id = hold_handler.handle(
+        {"dataset": DATASET, "request": request, "execution_arn": EXECUTION}, None
+    )["run_id"]
     key = f"runs/{DATASET}/{run_id}/care.json"
     account.s3.put_object(Bucket="processed", Key=key, Body=json.dumps(done(run_id, "maintenance")))
-    event = {"dataset": DATASET, "run_id": run_id, "execution_arn": EXECUTION, "state": {"care": {}, "serve": []}}
+    event = {
+        "dataset": DATASET,
+        "run_id": run_id,
+        "execution_arn": EXECUTION,
+        "state": {"care": {}, "serve": []},
+    }
     assert release_handler.handle(event, None)["started"] is False
     assert run(account, run_id)["status"] == "succeeded"
     wait(account, A)

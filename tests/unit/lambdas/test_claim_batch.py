@@ -10,10 +10,21 @@ import pytest
 from contracts import model
 from contracts.errors import PermanentError
 from lambdas.claim_batch import handler
-from tests.unit.lambdas.claiming import DATASET, LEASE_SECONDS, NOON, manifest, request, service, statuses, wait
+from tests.unit.lambdas.claiming import (
+    DATASET,
+    LEASE_SECONDS,
+    NOON,
+    manifest,
+    request,
+    service,
+    statuses,
+    wait,
+)
 
 
-def test_a_claim_takes_the_oldest_files_and_writes_the_manifest(account: Any, contract: model.Contract) -> None:
+def test_a_claim_takes_the_oldest_files_and_writes_the_manifest(
+    account: Any, contract: model.Contract
+) -> None:
     wait(account, "b", "a", "c")
     answer = service(account, max_files=2).claim(request(), contract)
     run_id = answer["run_id"]
@@ -50,7 +61,10 @@ def test_a_claim_takes_the_oldest_files_and_writes_the_manifest(account: Any, co
     }
     runs = account.entries("run_table")
     assert runs[f"{DATASET}/claim"]["expires_at"] == int(NOON.timestamp()) + LEASE_SECONDS
-    assert (runs[f"{DATASET}/run#{run_id}"]["status"], runs[f"{DATASET}/run#{run_id}"]["trigger"]) == (
+    assert (
+        runs[f"{DATASET}/run#{run_id}"]["status"],
+        runs[f"{DATASET}/run#{run_id}"]["trigger"],
+    ) == (
         "running",
         "file_arrived",
     )
@@ -60,7 +74,11 @@ def test_without_waiting_files_nothing_is_claimed_and_nothing_is_left_behind(
     account: Any, contract: model.Contract
 ) -> None:
     answer = service(account).claim(request(), contract)
-    assert (answer["claimed"], answer["run_id"], answer["reason"]) == (False, None, "no file is waiting")
+    assert (answer["claimed"], answer["run_id"], answer["reason"]) == (
+        False,
+        None,
+        "no file is waiting",
+    )
     assert account.entries("run_table") == {}
 
 
@@ -88,7 +106,9 @@ def test_of_two_executions_that_both_saw_a_free_lock_one_gets_it(
     )
 
 
-def test_the_same_execution_asking_again_gets_its_own_run_back(account: Any, contract: model.Contract) -> None:
+def test_the_same_execution_asking_again_gets_its_own_run_back(
+    account: Any, contract: model.Contract
+) -> None:
     wait(account, "a")
     first = service(account).claim(request(), contract)
     wait(account, "late")
@@ -118,7 +138,9 @@ def test_a_crash_after_any_write_is_healed_by_the_retry(
     assert set(runs[f"{DATASET}/run#{run_id}"]["file_hashes"]) == taken
 
 
-def test_before_its_lease_is_over_a_run_keeps_the_lock(account: Any, contract: model.Contract) -> None:
+def test_before_its_lease_is_over_a_run_keeps_the_lock(
+    account: Any, contract: model.Contract
+) -> None:
     wait(account, "a")
     service(account).claim(request("one"), contract)
     at = NOON + timedelta(seconds=LEASE_SECONDS - 1)
@@ -184,13 +206,19 @@ def test_the_handler_reads_its_environment(account: Any, monkeypatch: pytest.Mon
         monkeypatch.setenv(name, value)
     wait(account, "a")
     handler._service.cache_clear()
-    event = {"dataset": DATASET, "request": {"dataset": DATASET, "trigger": "operator"}, "execution_arn": "arn:x"}
+    event = {
+        "dataset": DATASET,
+        "request": {"dataset": DATASET, "trigger": "operator"},
+        "execution_arn": "arn:x",
+    }
     answer = handler.handle(event, None)
     handler._service.cache_clear()
     assert (answer["claimed"], answer["file_count"]) == (True, 1)
 
 
-def test_a_run_that_is_ended_while_it_claims_keeps_no_file(account: Any, contract: model.Contract) -> None:
+def test_a_run_that_is_ended_while_it_claims_keeps_no_file(
+    account: Any, contract: model.Contract
+) -> None:
     wait(account, "a", "b")
     runs = account.runs()
 
@@ -206,10 +234,14 @@ def test_a_run_that_is_ended_while_it_claims_keeps_no_file(account: Any, contrac
     assert statuses(account) == {"a": "waiting", "b": "waiting"}
 
 
-def test_a_run_that_begins_after_its_execution_was_ended_ends_itself(account: Any, contract: model.Contract) -> None:
+def test_a_run_that_begins_after_its_execution_was_ended_ends_itself(
+    account: Any, contract: model.Contract
+) -> None:
     wait(account, "a")
     account.fuse.writes = 1
-    account.fuse.action = lambda: account.runs().release_lock(DATASET, account.runs().lock(DATASET)["run_id"])
+    account.fuse.action = lambda: account.runs().release_lock(
+        DATASET, account.runs().lock(DATASET)["run_id"]
+    )
     with pytest.raises(PermanentError, match="was ended"):
         service(account).claim(request(), contract)
     [run_item] = account.entries("run_table").values()
@@ -219,7 +251,9 @@ def test_a_run_that_begins_after_its_execution_was_ended_ends_itself(account: An
 
 def test_a_call_for_the_lock_that_is_sent_again_finds_its_own_lock(account: Any) -> None:
     runs = account.runs()
-    assert [runs.take_lock(DATASET, run_id="r", execution_arn="one", expires_at=1) for _ in range(2)] == [True, True]
+    assert [
+        runs.take_lock(DATASET, run_id="r", execution_arn="one", expires_at=1) for _ in range(2)
+    ] == [True, True]
     assert not runs.take_lock(DATASET, run_id="r", execution_arn="two", expires_at=1)
     dead = runs.lock(DATASET)
     heir = {"run_id": "heir", "execution_arn": "two", "expires_at": 2, "dead": dead}

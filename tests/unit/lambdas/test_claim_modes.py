@@ -10,13 +10,28 @@ from contracts import model
 from contracts.errors import DatasetBusy, PermanentError
 from lambdas.claim_batch import selection
 from pipeline.ledger import RunLedger
-from tests.unit.lambdas.claiming import DATASET, digest, load, manifest, request, run, service, statuses, wait
+from tests.unit.lambdas.claiming import (
+    DATASET,
+    digest,
+    load,
+    manifest,
+    request,
+    run,
+    service,
+    statuses,
+    wait,
+)
 
 A, B, C = (digest(name) for name in "abc")
 
 
 @pytest.mark.parametrize(
-    "given", [{"mode": "backfill"}, {"mode": "backfill", "files": [B, A]}, {"mode": "replay", "files": [A, B]}]
+    "given",
+    [
+        {"mode": "backfill"},
+        {"mode": "backfill", "files": [B, A]},
+        {"mode": "replay", "files": [A, B]},
+    ],
 )
 def test_loaded_files_are_claimed_for_a_backfill_or_replay(
     account: Any, contract: model.Contract, given: dict[str, Any]
@@ -27,8 +42,14 @@ def test_loaded_files_are_claimed_for_a_backfill_or_replay(
     assert (answer["claimed"], answer["file_count"], answer["left"]) == (True, 2, [])
     assert statuses(account) == {A: "claimed", B: "claimed", C: "waiting"}
     written = manifest(account, answer["run_id"])
-    assert ([file["sha256"] for file in written["files"]], written["mode"]) == ([A, B], given["mode"])
-    assert (run(account, answer["run_id"])["mode"], run(account, answer["run_id"])["file_hashes"]) == (
+    assert ([file["sha256"] for file in written["files"]], written["mode"]) == (
+        [A, B],
+        given["mode"],
+    )
+    assert (
+        run(account, answer["run_id"])["mode"],
+        run(account, answer["run_id"])["file_hashes"],
+    ) == (
         given["mode"],
         [A, B],
     )
@@ -58,12 +79,16 @@ def test_a_backfill_of_files_none_of_which_can_be_taken_is_refused_and_holds_not
     account: Any, contract: model.Contract
 ) -> None:
     load(account, A, in_raw=False)
-    with pytest.raises(PermanentError, match=f"none of the files to backfill can be taken: {A} .* has left raw"):
+    with pytest.raises(
+        PermanentError, match=f"none of the files to backfill can be taken: {A} .* has left raw"
+    ):
         service(account).claim(request(mode="backfill", files=[A]), contract)
     assert account.entries("run_table") == {}
 
 
-def test_a_backfill_of_everything_where_nothing_is_loaded_says_so(account: Any, contract: model.Contract) -> None:
+def test_a_backfill_of_everything_where_nothing_is_loaded_says_so(
+    account: Any, contract: model.Contract
+) -> None:
     wait(account, A)
     answer = service(account).claim(request(mode="backfill"), contract)
     assert (answer["claimed"], answer["reason"]) == (False, "no file is loaded")
@@ -75,7 +100,9 @@ def test_an_operators_request_waits_for_a_busy_dataset_and_a_load_leaves_its_fil
     load(account, A)
     wait(account, B)
     holder = service(account).claim(request("one"), contract)["run_id"]
-    with pytest.raises(DatasetBusy, match=f"run {holder} is working on {DATASET}; .* slipway runs release"):
+    with pytest.raises(
+        DatasetBusy, match=f"run {holder} is working on {DATASET}; .* slipway runs release"
+    ):
         service(account).claim(request("two", mode="backfill"), contract)
     assert service(account).claim(request("three"), contract)["claimed"] is False
     assert statuses(account) == {A: "loaded", B: "claimed"}
@@ -101,12 +128,16 @@ def test_more_files_than_one_run_can_keep_are_refused_before_any_is_claimed(
 ) -> None:
     monkeypatch.setattr(selection, "MOST_FILES", 1)
     load(account, A, B)
-    with pytest.raises(PermanentError, match="backfill of 2 files of sales_records, and one run takes 1"):
+    with pytest.raises(
+        PermanentError, match="backfill of 2 files of sales_records, and one run takes 1"
+    ):
         service(account).claim(request(mode="backfill"), contract)
     assert statuses(account) == {A: "loaded", B: "loaded"}
 
 
-def test_the_manifest_names_erased_subjects_and_the_origin_of_a_replay(account: Any, contract: model.Contract) -> None:
+def test_the_manifest_names_erased_subjects_and_the_origin_of_a_replay(
+    account: Any, contract: model.Contract
+) -> None:
     RunLedger(account.run_table).remember_erased(DATASET, "token", run_id="r", moment="now")
     wait(account, A, replay_of=B)
     written = manifest(account, service(account).claim(request(), contract)["run_id"])
@@ -123,14 +154,25 @@ def test_the_manifest_names_erased_subjects_and_the_origin_of_a_replay(account: 
         ({"files": [A]}, "left out: a load takes the files that wait"),
         ({"mode": "backfill", "files": []}, r"files \[\]; it must be a list of hashes"),
         ({"mode": "backfill", "files": A}, "it must be a list of hashes"),
-        ({"mode": "backfill", "files": [A, "abc"]}, "files 'abc'; it must be 64 lower-case hex digits"),
-        ({"resume": {"run_id": "r"}}, "resume .* it must be {'run_id': ..., 'from': one of RawToProcessed"),
+        (
+            {"mode": "backfill", "files": [A, "abc"]},
+            "files 'abc'; it must be 64 lower-case hex digits",
+        ),
+        (
+            {"resume": {"run_id": "r"}},
+            "resume .* it must be {'run_id': ..., 'from': one of RawToProcessed",
+        ),
         ({"resume": {"run_id": "r", "from": "FailRun"}}, "one of RawToProcessed, Gate"),
         ({"resume": "r"}, "it must be {'run_id'"),
-        ({"mode": "load", "resume": {"run_id": "r", "from": "Gate"}}, "alone: a resumed run keeps its mode"),
+        (
+            {"mode": "load", "resume": {"run_id": "r", "from": "Gate"}},
+            "alone: a resumed run keeps its mode",
+        ),
     ],
 )
-def test_a_request_that_makes_no_sense_is_refused_with_its_value(given: dict[str, Any], told: str) -> None:
+def test_a_request_that_makes_no_sense_is_refused_with_its_value(
+    given: dict[str, Any], told: str
+) -> None:
     with pytest.raises(PermanentError, match=told):
         request(**given)
 

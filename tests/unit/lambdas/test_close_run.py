@@ -36,28 +36,50 @@ def claimed(account: Any) -> Any:
 
 def assert_closed(account: Any) -> None:
     files = {item["sha256"]: item for item in account.entries().values()}
-    assert {sha256: item["status"] for sha256, item in files.items()} == {"a": "loaded", "b": "loaded"}
+    assert {sha256: item["status"] for sha256, item in files.items()} == {
+        "a": "loaded",
+        "b": "loaded",
+    }
     made = {"run_id": RUN, "rows_loaded": 9, "rows_quarantined": 1, "rows_deduplicated": 0}
     assert (files["a"].items() >= made.items(), files["a"]["loads"][-1]) == (True, made)
-    assert [load["run_id"] for load in files["b"]["loads"]] == [load["run_id"] for load in files["a"]["loads"]]
+    assert [load["run_id"] for load in files["b"]["loads"]] == [
+        load["run_id"] for load in files["a"]["loads"]
+    ]
     runs = account.entries("run_table")
     assert set(runs) == {f"{DATASET}/run#{RUN}"}  # the lock is gone
     run = runs[f"{DATASET}/run#{RUN}"]
-    assert (run["status"], run["rows_read"], run["rows_loaded"], run["duration_seconds"]) == ("succeeded", 15, 14, 90)
+    assert (run["status"], run["rows_read"], run["rows_loaded"], run["duration_seconds"]) == (
+        "succeeded",
+        15,
+        14,
+        90,
+    )
     amounts = {"read": "15.00", "loaded": "14.50", "quarantined": "0.50", "deduplicated": "0.00"}
     assert run["totals"] == {part: dict.fromkeys(MONEY, amount) for part, amount in amounts.items()}
 
 
-def test_closing_ends_files_run_and_lock_and_tells_the_figures(claimed: Any, contract: model.Contract) -> None:
+def test_closing_ends_files_run_and_lock_and_tells_the_figures(
+    claimed: Any, contract: model.Contract
+) -> None:
     answer = close(claimed, written(contract), contract)
     assert answer == {"dataset": DATASET, "run_id": RUN, "waiting": 0, "told": True}
     assert_closed(claimed)
     [message] = claimed.messages()
-    for text in (RUN, "14 of 15 rows", "90 seconds", "a.csv: 10 = 9 + 1 + 0", "total_cost: 14.50", "quarantine list"):
+    for text in (
+        RUN,
+        "14 of 15 rows",
+        "90 seconds",
+        "a.csv: 10 = 9 + 1 + 0",
+        "total_cost: 14.50",
+        "quarantine list",
+    ):
         assert text in message["message"]
     assert (message["topic"], message["attributes"]["run_id"]) == ("succeeded", RUN)
     assert message["attributes"]["environment"] == "dev"
-    assert message["subject"] == f"WARNING [dev] {DATASET}: load succeeded with 1 refused row, 14 rows loaded"
+    assert (
+        message["subject"]
+        == f"WARNING [dev] {DATASET}: load succeeded with 1 refused row, 14 rows loaded"
+    )
     assert claimed.told_names() == [success_name(DATASET, RUN)]
 
 
@@ -68,14 +90,22 @@ def test_closing_is_logged_with_its_run_and_figures(
     claimed.files().add({**entry, "status": "waiting", "sha256": "late"})
     close(claimed, written(contract), contract)
     logged = json.loads(capsys.readouterr().out.splitlines()[-1])
-    expected = {"message": "run closed", "dataset": DATASET, "run_id": RUN, "rows_loaded": 14, "waiting": 1}
+    expected = {
+        "message": "run closed",
+        "dataset": DATASET,
+        "run_id": RUN,
+        "rows_loaded": 14,
+        "waiting": 1,
+    }
     assert logged.items() >= expected.items()
 
 
 def test_a_file_that_another_run_holds_is_named(claimed: Any, contract: model.Contract) -> None:
     claimed.files().give_back(DATASET, "b", RUN)
     claimed.files().claim(DATASET, "b", "other")
-    with pytest.raises(PermanentError, match=rf"^file 'b\.csv' \(b\) does not belong to run '{RUN}'$"):
+    with pytest.raises(
+        PermanentError, match=rf"^file 'b\.csv' \(b\) does not belong to run '{RUN}'$"
+    ):
         close(claimed, written(contract), contract)
 
 
@@ -89,7 +119,9 @@ def test_a_run_that_changed_no_processed_row_closes_without_curated_totals(
     assert_closed(claimed)
 
 
-def test_closing_again_changes_nothing_and_tells_nobody(claimed: Any, contract: model.Contract) -> None:
+def test_closing_again_changes_nothing_and_tells_nobody(
+    claimed: Any, contract: model.Contract
+) -> None:
     close(claimed, written(contract), contract)
     before = claimed.entries(), claimed.entries("run_table")
     claimed.messages()
@@ -125,7 +157,9 @@ def test_a_backfill_that_crashes_while_it_closes_adds_one_load_to_each_file(
         assert item["loads"][0] == EARLIER
 
 
-def test_closing_says_how_many_files_wait_for_the_next_round(claimed: Any, contract: model.Contract) -> None:
+def test_closing_says_how_many_files_wait_for_the_next_round(
+    claimed: Any, contract: model.Contract
+) -> None:
     entry = {"dataset": DATASET, "entry": file_entry("late"), "received_at": "2026-11-20T09"}
     claimed.files().add({**entry, "status": "waiting", "sha256": "late"})
     assert close(claimed, written(contract), contract)["waiting"] == 1
@@ -136,7 +170,10 @@ WRONG: dict[str, tuple[Callable[[Any], object], str]] = {
         lambda w: w.curated["models"][0]["totals"]["revenue"].update(curated="100.49"),
         r"sales_by_region_quarter\.revenue: processed 100\.50, curated 100\.49",
     ),
-    "a model missing": (lambda w: w.curated["models"].pop(), "sales_by_month_item: .* says nothing"),
+    "a model missing": (
+        lambda w: w.curated["models"].pop(),
+        "sales_by_month_item: .* says nothing",
+    ),
     "a total missing": (
         lambda w: w.curated["models"][1]["totals"].pop("cost"),
         r"sales_by_month_item\.cost: no totals",
@@ -147,7 +184,9 @@ WRONG: dict[str, tuple[Callable[[Any], object], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_run_whose_totals_differ_is_not_closed(claimed: Any, contract: model.Contract, case: str) -> None:
+def test_a_run_whose_totals_differ_is_not_closed(
+    claimed: Any, contract: model.Contract, case: str
+) -> None:
     change, told = WRONG[case]
     documents = written(contract)
     change(documents)
@@ -159,15 +198,27 @@ def test_a_run_whose_totals_differ_is_not_closed(claimed: Any, contract: model.C
 
 def test_a_run_that_lost_its_lock_cannot_close(claimed: Any, contract: model.Contract) -> None:
     claimed.runs().take_lock(
-        DATASET, run_id="heir", execution_arn="other", expires_at=1, dead=claimed.runs().lock(DATASET)
+        DATASET,
+        run_id="heir",
+        execution_arn="other",
+        expires_at=1,
+        dead=claimed.runs().lock(DATASET),
     )
     with pytest.raises(PermanentError, match="lost the lock of sales_records to heir"):
         close(claimed, written(contract), contract)
 
 
-def test_the_ledger_keeps_snapshots_engine_cost_and_rules(claimed: Any, contract: model.Contract) -> None:
+def test_the_ledger_keeps_snapshots_engine_cost_and_rules(
+    claimed: Any, contract: model.Contract
+) -> None:
     documents = written(contract)
-    documents.curated["models"][1] |= {"periods": [], "rows": 0, "totals": {}, "snapshot": None, "before": None}
+    documents.curated["models"][1] |= {
+        "periods": [],
+        "rows": 0,
+        "totals": {},
+        "snapshot": None,
+        "before": None,
+    }
     close(claimed, documents, contract)
     run = claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]
     touched = contract.curated[0].name
@@ -177,7 +228,9 @@ def test_the_ledger_keeps_snapshots_engine_cost_and_rules(claimed: Any, contract
         touched: {"before": 31, "after": 32},
     }
     assert (run["engine"], run["bytes_read"], run["worker_seconds"]) == ("spark 4.1.1", 4321, JOBS)
-    assert run["row_rules"] == [{"rule_id": "r", "action": "warn", "rows_checked": 15, "rows_failed": 0}]
+    assert run["row_rules"] == [
+        {"rule_id": "r", "action": "warn", "rows_checked": 15, "rows_failed": 0}
+    ]
     assert run["table_rules"] == []
 
 
@@ -196,7 +249,9 @@ def test_what_was_skipped_in_files_is_told(claimed: Any, contract: model.Contrac
     assert len(claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]["notes"]) == 21
 
 
-def test_a_resumed_run_costs_what_it_cost_before_too(claimed: Any, contract: model.Contract) -> None:
+def test_a_resumed_run_costs_what_it_cost_before_too(
+    claimed: Any, contract: model.Contract
+) -> None:
     earlier = {"error": "E", "cause": "C", "worker_seconds": {"raw_to_processed": 6}}
     claimed.runs().finish(DATASET, RUN, "failed", earlier)
     claimed.runs().reopen(DATASET, RUN, execution_arn=EXECUTION)
@@ -213,7 +268,12 @@ def test_the_ledger_keeps_what_was_served_and_success_tells_tables_and_rows(
     assert run["served"] == {
         "warehouse": {
             "tables": {
-                "by_item": {"mode": "periods", "loaded_rows": 3, "rows": 9, "totals": {"revenue": REVENUE}},
+                "by_item": {
+                    "mode": "periods",
+                    "loaded_rows": 3,
+                    "rows": 9,
+                    "totals": {"revenue": REVENUE},
+                },
                 "by_region": {"mode": "none", "loaded_rows": 0, "rows": 4, "totals": {}},
             }
         },
@@ -225,18 +285,24 @@ def test_the_ledger_keeps_what_was_served_and_success_tells_tables_and_rows(
 
 
 @pytest.mark.parametrize(
-    ("serve", "kept"), [(None, {"warehouse": {"tables": {}}}), ([], {})], ids=["resumed after Serve", "nothing serves"]
+    ("serve", "kept"),
+    [(None, {"warehouse": {"tables": {}}}), ([], {})],
+    ids=["resumed after Serve", "nothing serves"],
 )
 def test_a_resumed_run_keeps_what_was_served_before_only_if_it_did_not_serve_again(
     claimed: Any, contract: model.Contract, serve: Any, kept: dict[str, Any]
 ) -> None:
-    claimed.runs().finish(DATASET, RUN, "failed", {"error": "E", "served": {"warehouse": {"tables": {}}}})
+    claimed.runs().finish(
+        DATASET, RUN, "failed", {"error": "E", "served": {"warehouse": {"tables": {}}}}
+    )
     claimed.runs().reopen(DATASET, RUN, execution_arn=EXECUTION)
     close(claimed, replace(written(contract), serve=serve), contract)
     assert claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]["served"] == kept
 
 
-def test_warnings_unproven_rules_and_schema_changes_are_told(claimed: Any, contract: model.Contract) -> None:
+def test_warnings_unproven_rules_and_schema_changes_are_told(
+    claimed: Any, contract: model.Contract
+) -> None:
     documents = written(contract)
     result = {"rule_id": "fresh", "kind": "freshness", "action": "warn", "status": "unproven"}
     documents.processed.update(
@@ -290,9 +356,15 @@ def test_the_handler_reads_documents_and_costs(
     assert set(run["served"]) == {"dashboards"}
 
 
-def test_a_run_that_is_ended_while_it_closes_is_not_told_as_a_success(claimed: Any, contract: model.Contract) -> None:
+def test_a_run_that_is_ended_while_it_closes_is_not_told_as_a_success(
+    claimed: Any, contract: model.Contract
+) -> None:
     runs = claimed.runs()
-    ending = {"ended_at": "2026-11-20T12:01:00.000000Z", "error": "Execution.ABORTED", "cause": "stopped"}
+    ending = {
+        "ended_at": "2026-11-20T12:01:00.000000Z",
+        "error": "Execution.ABORTED",
+        "cause": "stopped",
+    }
     claimed.fuse.writes = 2  # both files
     claimed.fuse.action = lambda: runs.finish(DATASET, RUN, "failed", ending)
     with pytest.raises(PermanentError, match="is failed: its execution was stopped"):

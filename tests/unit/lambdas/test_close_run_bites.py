@@ -41,10 +41,15 @@ def test_each_part_of_a_files_rows_counts(contract: model.Contract, part: str) -
     documents.processed["files"][0][f"rows_{part}"] += 1
     [told] = differences(documents, contract)
     counted, done = {"a": 10, "b": 5}, {"a": 11, "b": 5}
-    assert told == f"- rows per file: intake counted {counted}, loaded + quarantined + deduplicated are {done}"
+    assert (
+        told
+        == f"- rows per file: intake counted {counted}, loaded + quarantined + deduplicated are {done}"
+    )
 
 
-def test_every_model_that_differs_is_told_also_after_one_that_is_missing_or_untouched(contract: model.Contract) -> None:
+def test_every_model_that_differs_is_told_also_after_one_that_is_missing_or_untouched(
+    contract: model.Contract,
+) -> None:
     documents = written(contract)
     first, second = documents.curated["models"]
     second["totals"]["cost"]["curated"] = "100.51"
@@ -56,12 +61,21 @@ def test_every_model_that_differs_is_told_also_after_one_that_is_missing_or_unto
     assert differences(documents, contract) == [missing, *told]
 
 
-@pytest.mark.parametrize("touched", [{"periods": ["2026-11-01"], "rows": 0}, {"periods": [], "rows": 3}])
-def test_a_model_that_touched_anything_must_show_totals(contract: model.Contract, touched: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "touched", [{"periods": ["2026-11-01"], "rows": 0}, {"periods": [], "rows": 3}]
+)
+def test_a_model_that_touched_anything_must_show_totals(
+    contract: model.Contract, touched: dict[str, Any]
+) -> None:
     documents = written(contract)
     documents.curated["models"][0] |= {**touched, "totals": {}}
-    name, columns = contract.curated[0].name, [column for column, _ in contract.curated[0].conserves]
-    assert differences(documents, contract) == [f"- {name}.{column}: no totals" for column in columns]
+    name, columns = (
+        contract.curated[0].name,
+        [column for column, _ in contract.curated[0].conserves],
+    )
+    assert differences(documents, contract) == [
+        f"- {name}.{column}: no totals" for column in columns
+    ]
 
 
 def test_a_run_that_has_not_published_is_told(contract: model.Contract) -> None:
@@ -110,4 +124,9 @@ def test_the_ledger_keeps_exactly_these_attributes_of_a_run(contract: model.Cont
 
 def test_a_run_that_was_never_resumed_costs_what_its_jobs_cost(contract: model.Contract) -> None:
     run = {"started_at": "2026-11-20T12:00:00.000000Z"}
-    assert ending(run, written(contract).read(), contract, ended_at=NOON, worker_seconds=JOBS)["worker_seconds"] == JOBS
+    assert (
+        ending(run, written(contract).read(), contract, ended_at=NOON, worker_seconds=JOBS)[
+            "worker_seconds"
+        ]
+        == JOBS
+    )

@@ -40,7 +40,9 @@ class Table:
     """The few calls of a DynamoDB table that the transfer ledger makes."""
 
     meta = SimpleNamespace(
-        client=SimpleNamespace(exceptions=SimpleNamespace(ConditionalCheckFailedException=ConditionFailed))
+        client=SimpleNamespace(
+            exceptions=SimpleNamespace(ConditionalCheckFailedException=ConditionFailed)
+        )
     )
 
     def __init__(self) -> None:
@@ -55,7 +57,11 @@ class Table:
 
     def query(self, **request: Any) -> dict[str, Any]:
         values = request["ExpressionAttributeValues"]
-        found = (each for each in self.entries.values() if each.get("dataset_status") == values[":arriving"])
+        found = (
+            each
+            for each in self.entries.values()
+            if each.get("dataset_status") == values[":arriving"]
+        )
         return {"Items": [each for each in found if each["received_at"] <= values[":before"]]}
 
     def put_item(
@@ -70,7 +76,9 @@ class Table:
             holds = known is None
         else:
             assert ConditionExpression == "revision = :was"
-            holds = known is not None and known["revision"] == (ExpressionAttributeValues or {})[":was"]
+            holds = (
+                known is not None and known["revision"] == (ExpressionAttributeValues or {})[":was"]
+            )
         if not holds:
             raise ConditionFailed
         self.entries[Item["entry"]] = Item
@@ -86,7 +94,9 @@ class Aside:
     open: dict[tuple[str, str], str] = field(default_factory=dict)
     told: int = 0
 
-    def set_aside(self, _dataset: str, facts: Transfers, version: Version, reason: str, _detail: str) -> None:
+    def set_aside(
+        self, _dataset: str, facts: Transfers, version: Version, reason: str, _detail: str
+    ) -> None:
         self.told += (facts.key, version.sequencer) not in self.open
         self.open[facts.key, version.sequencer] = reason
 
@@ -103,7 +113,10 @@ class Intake:
         ledger: Any = TransferLedger(self.table)
         aside: Any = self.aside
         self.completion = Completion(
-            contracts=[model.load("sales_records")], transfers=ledger, incomplete=aside, now=lambda: MUCH_LATER
+            contracts=[model.load("sales_records")],
+            transfers=ledger,
+            incomplete=aside,
+            now=lambda: MUCH_LATER,
         )
         self.taken: dict[str, str | None] = {}
 
@@ -264,7 +277,10 @@ def test_a_cut_upload_whose_failure_was_lost_is_told_although_a_whole_one_came()
     cut, whole = partner.cut(KEY), partner.put(KEY)
     intake = Intake()
     intake.give([cut[0], *whole, DUE])
-    assert (list(intake.taken), list(intake.aside.open)) == ([sequencer(whole[0])], [(KEY, sequencer(cut[0]))])
+    assert (list(intake.taken), list(intake.aside.open)) == (
+        [sequencer(whole[0])],
+        [(KEY, sequencer(cut[0]))],
+    )
 
 
 def test_an_upload_that_was_resumed_is_taken_by_its_entity_tag() -> None:
@@ -283,7 +299,10 @@ def test_one_temporary_name_for_all_files_of_a_burst() -> None:
     partner = Partner(pace=timedelta(milliseconds=50))
     events: list[Event] = []
     for number in range(6):
-        events += [*partner.put(PART, 100 + number), *partner.rename(PART, f"{FOLDER}/{number}.csv")]
+        events += [
+            *partner.put(PART, 100 + number),
+            *partner.rename(PART, f"{FOLDER}/{number}.csv"),
+        ]
     wanted = {event.sequencer for event in arrivals(events) if event.key != PART}
     for seed in range(20):
         intake = Intake()
@@ -306,7 +325,9 @@ def test_yesterdays_events_vouch_for_nothing_of_today() -> None:
 def test_entity_tags_that_are_hashes_vouch_for_the_same_content_only() -> None:
     partner = Partner()
     first, again, other = partner.put(KEY), partner.cut(KEY, 100), partner.cut(KEY, 100)
-    same = replace(arrivals(again)[0], etag=arrivals(first)[0].etag)  # SSE-S3: the tag is the content's hash
+    same = replace(
+        arrivals(again)[0], etag=arrivals(first)[0].etag
+    )  # SSE-S3: the tag is the content's hash
     intake = Intake()
     intake.give([*first, same, other[0]])
     assert list(intake.taken) == [sequencer(first[0]), same.sequencer]
@@ -324,7 +345,9 @@ def test_a_crash_after_any_write_is_finished_by_the_redelivered_event() -> None:
                 intake.give([event])
             except Crash:
                 intake.give([event])
-        assert (set(intake.taken), intake.aside.open, intake.aside.told) == ({wanted}, {}, 1), crash_after
+        assert (set(intake.taken), intake.aside.open, intake.aside.told) == ({wanted}, {}, 1), (
+            crash_after
+        )
         if intake.table.writes < crash_after:
             break
     assert crash_after > len(events)
@@ -412,7 +435,9 @@ def _story(random: Random, partner: Partner) -> tuple[list[Event], set[str], set
         key = f"{FOLDER}/{random.randrange(3)}.csv"
         is_whole, is_renamed = random.random() < 0.6, random.random() < 0.5
         upload = partner.put if is_whole else partner.cut
-        told = upload(PART if is_renamed else key, 100 + number)  # sizes tell uploads of one second apart
+        told = upload(
+            PART if is_renamed else key, 100 + number
+        )  # sizes tell uploads of one second apart
         told += partner.rename(PART, key) if is_renamed else []
         (whole if is_whole else broken).add(arrivals(told)[-1].sequencer)
         events += told

@@ -74,7 +74,8 @@ def test_events_repeated_up_to_five_times_in_any_order_end_like_each_once_in_ord
 ) -> None:
     chance = random.Random(seed)
     records = [
-        account.upload(key, body, sequencer=f"{number:04}") for number, (key, body) in enumerate(deliveries(sales))
+        account.upload(key, body, sequencer=f"{number:04}")
+        for number, (key, body) in enumerate(deliveries(sales))
     ]
     events = [record for record in records for _ in range(chance.randint(1, 5))]
     chance.shuffle(events)
@@ -89,13 +90,17 @@ def test_the_earliest_upload_stands_for_a_content_in_whatever_order_the_events_c
     account: Any, contract: model.Contract, sales: Sales
 ) -> None:
     keys = [f"{FOLDER}/{name}.csv" for name in "abc"]
-    records = [account.upload(key, sales(), sequencer=f"0{number}") for number, key in enumerate(keys)]
+    records = [
+        account.upload(key, sales(), sequencer=f"0{number}") for number, key in enumerate(keys)
+    ]
     for record in (records[2], records[1], records[0], records[2]):
         assert intake(account, contract).handle_batch([record]) == []
     entries = list(account.entries().values())
     [file] = [item for item in entries if item["status"] == "waiting"]
     assert (file["landing_key"], file["file_name"]) == (keys[0], "a.csv")
-    assert sorted(item["landing_key"] for item in entries if item["status"] == "duplicate") == keys[1:]
+    assert (
+        sorted(item["landing_key"] for item in entries if item["status"] == "duplicate") == keys[1:]
+    )
     assert len(account.executions()) == 1
 
 
@@ -108,7 +113,9 @@ def test_a_file_that_a_run_has_keeps_its_delivery_when_an_earlier_one_is_heard_o
     intake(account, contract).handle_batch([early])
     file = account.files().get("sales_records", file_entry(sha(sales())))
     assert (file["file_name"], file["status"]) == ("b.csv", "claimed")
-    assert [i["file_name"] for i in account.entries().values() if i["status"] == "duplicate"] == ["a.csv"]
+    assert [i["file_name"] for i in account.entries().values() if i["status"] == "duplicate"] == [
+        "a.csv"
+    ]
 
 
 @pytest.mark.parametrize("crash_after", [1, 2])
@@ -149,7 +156,9 @@ def test_two_users_who_send_the_same_content_at_once_make_one_file_and_one_dupli
     account.fuse.writes = after_write
     account.fuse.action = lambda: intake(account, contract).handle_batch([second])
     assert intake(account, contract).handle_batch([first]) == []
-    fates = {item["landing_key"].split("/")[1]: item["status"] for item in account.entries().values()}
+    fates = {
+        item["landing_key"].split("/")[1]: item["status"] for item in account.entries().values()
+    }
     assert fates == {"acme": "waiting", "other": "duplicate"}
     assert list(account.objects("raw").values()) == [sales()]
 
@@ -170,7 +179,10 @@ def test_the_same_content_for_two_datasets_is_a_file_of_each(
     account: Any, contract: model.Contract, sales: Sales
 ) -> None:
     other = replace(contract, dataset="returns", intake=replace(contract.intake, folder="returns"))
-    records = [account.upload(f"partners/acme/{folder}/a.csv", sales()) for folder in ("sales_records", "returns")]
+    records = [
+        account.upload(f"partners/acme/{folder}/a.csv", sales())
+        for folder in ("sales_records", "returns")
+    ]
     assert intake(account, contract, other).handle_batch(records) == []
     assert {item["dataset"]: item["status"] for item in account.entries().values()} == {
         "sales_records": "waiting",
@@ -211,7 +223,9 @@ REPLAY = "partners/slipway-replay/sales_records/fixed.csv"
 
 def corrected(sales: Sales) -> bytes:
     header, *rows = sales(rows=2).decode().splitlines()
-    return "\n".join([f"{header},_source_row,_reasons", *(f"{row},{n},why" for n, row in enumerate(rows, 1))]).encode()
+    return "\n".join(
+        [f"{header},_source_row,_reasons", *(f"{row},{n},why" for n, row in enumerate(rows, 1))]
+    ).encode()
 
 
 def test_a_replay_names_its_origin_and_may_have_the_headers_of_an_export(
@@ -225,7 +239,11 @@ def test_a_replay_names_its_origin_and_may_have_the_headers_of_an_export(
     record = account.upload(REPLAY, body, metadata={"replay-of": sha(origin)})
     assert intake(account, contract).handle_batch([record]) == []
     entry = account.files().get("sales_records", file_entry(sha(body)))
-    assert (entry["status"], entry["replay_of"], int(entry["row_count"])) == ("waiting", sha(origin), 2)
+    assert (entry["status"], entry["replay_of"], int(entry["row_count"])) == (
+        "waiting",
+        sha(origin),
+        2,
+    )
     assert entry["header"][-2:] == ["_source_row", "_reasons"]
 
 
@@ -243,12 +261,16 @@ def test_a_replay_without_a_loaded_origin_is_rejected(
     origin = sales(rows=9)
     intake(account, contract).handle_batch([account.upload(f"{FOLDER}/a.csv", origin)])
     given = {name: sha(origin) if value == "origin" else value for name, value in metadata.items()}
-    intake(account, contract).handle_batch([account.upload(REPLAY, corrected(sales), metadata=given)])
+    intake(account, contract).handle_batch(
+        [account.upload(REPLAY, corrected(sales), metadata=given)]
+    )
     [entry] = [item for item in account.entries().values() if item["status"] == "rejected"]
     assert (entry["reason"], told in entry["detail"]) == ("replay_origin", True)
 
 
-def test_a_partner_cannot_make_a_replay(account: Any, contract: model.Contract, sales: Sales) -> None:
+def test_a_partner_cannot_make_a_replay(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     record = account.upload(f"{FOLDER}/a.csv", corrected(sales), metadata={"replay-of": "f" * 64})
     intake(account, contract).handle_batch([record])
     [entry] = account.entries().values()
@@ -256,7 +278,9 @@ def test_a_partner_cannot_make_a_replay(account: Any, contract: model.Contract, 
 
 
 def set_aside(account: Any, body: bytes, moment: str) -> None:
-    account.files().set_aside("sales_records", sha(body), held="waiting", reason="bad rows", moment=moment)
+    account.files().set_aside(
+        "sales_records", sha(body), held="waiting", reason="bad rows", moment=moment
+    )
 
 
 def entry_of(account: Any, body: bytes) -> Mapping[str, Any]:
@@ -276,7 +300,11 @@ def test_what_was_set_aside_and_is_sent_again_waits_for_a_run_again(
     for record in (again, again, first):
         assert intake(account, contract).handle_batch([record]) == []
     file = entry_of(account, sales())
-    assert (file["status"], file["file_name"], "set_aside_reason" in file) == ("waiting", "again.csv", False)
+    assert (file["status"], file["file_name"], "set_aside_reason" in file) == (
+        "waiting",
+        "again.csv",
+        False,
+    )
     assert account.objects("raw") == {raw: sales()}
     assert len(account.executions()) == 2  # of the first delivery, and of the second
 

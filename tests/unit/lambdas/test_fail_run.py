@@ -11,7 +11,18 @@ from contracts import model
 from lambdas.fail_run import handler as fail_handler
 from lambdas.fail_run.failures import parse
 from pipeline.steps import CLAIM_BATCH, DATASET_RUN, HAND_OVER
-from tests.unit.lambdas.ending import DATASET, EARLIER, EXECUTION, RUN, SERVE, caught, claim, close, failer, written
+from tests.unit.lambdas.ending import (
+    DATASET,
+    EARLIER,
+    EXECUTION,
+    RUN,
+    SERVE,
+    caught,
+    claim,
+    close,
+    failer,
+    written,
+)
 
 
 @pytest.fixture
@@ -30,10 +41,18 @@ def assert_failed(account: Any) -> None:
 def test_failing_gives_files_back_frees_the_lock_and_says_what_happened(claimed: Any) -> None:
     answer = failer(claimed).fail(parse(caught(claimed)))
     cause = "SparkException: Job aborted: executor lost"
-    assert (answer["error"], answer["cause"], answer["files_given_back"]) == ("States.TaskFailed", cause, 2)
+    assert (answer["error"], answer["cause"], answer["files_given_back"]) == (
+        "States.TaskFailed",
+        cause,
+        2,
+    )
     assert_failed(claimed)
     run = claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]
-    assert (run["error"], run["cause"], run["ended_at"]) == ("States.TaskFailed", cause, "2026-11-20T12:01:30.000000Z")
+    assert (run["error"], run["cause"], run["ended_at"]) == (
+        "States.TaskFailed",
+        cause,
+        "2026-11-20T12:01:30.000000Z",
+    )
     [message] = claimed.messages()
     assert (
         message["subject"]
@@ -59,7 +78,9 @@ def test_one_failure_is_told_once_whoever_tells_it_again(claimed: Any) -> None:
 
 
 @pytest.mark.parametrize("crash_after", [1, 2, 3, 4, 5])
-def test_a_crash_after_any_write_of_failing_is_healed_by_the_retry(claimed: Any, crash_after: int) -> None:
+def test_a_crash_after_any_write_of_failing_is_healed_by_the_retry(
+    claimed: Any, crash_after: int
+) -> None:
     claimed.fuse.writes = crash_after  # file, file, run, message, lock
     with pytest.raises(Exception, match=r"^$"):
         failer(claimed).fail(parse(caught(claimed)))
@@ -85,7 +106,9 @@ def test_files_of_a_failed_backfill_or_replay_are_as_before_it_wherever_failing_
 
 
 @pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED", "FAILED"])
-def test_an_execution_that_ended_without_a_catch_is_cleaned_up_too(claimed: Any, status: str) -> None:
+def test_an_execution_that_ended_without_a_catch_is_cleaned_up_too(
+    claimed: Any, status: str
+) -> None:
     event = claimed.event("execution_timed_out")
     event["detail"]["status"] = status
     assert failer(claimed).fail(parse(event))["run_id"] == RUN
@@ -114,14 +137,18 @@ def test_failing_before_a_run_began_tells_and_touches_no_other_run(claimed: Any)
     assert "load failed at ClaimBatch" in message["subject"]
 
 
-def test_failing_after_the_run_was_closed_keeps_it_succeeded(claimed: Any, contract: model.Contract) -> None:
+def test_failing_after_the_run_was_closed_keeps_it_succeeded(
+    claimed: Any, contract: model.Contract
+) -> None:
     claimed.fuse.writes = 4  # the success is announced, then closing breaks
     with pytest.raises(Exception, match=r"^$"):
         close(claimed, written(contract), contract)
     claimed.fuse.writes = None
     claimed.messages()
     event = caught(claimed)
-    event["state"] |= {step: {} for step in ("raw_to_processed", "gate", "processed_to_curated", "serve")}
+    event["state"] |= {
+        step: {} for step in ("raw_to_processed", "gate", "processed_to_curated", "serve")
+    }
     event["state"]["serve"] = []
     assert failer(claimed).fail(parse(event))["files_given_back"] == 0
     assert {item["status"] for item in claimed.entries().values()} == {"loaded"}
@@ -138,7 +165,9 @@ def test_a_failed_hand_over_leaves_the_closed_run_alone_and_is_told_once(
     claimed.messages()
     before = (claimed.entries(), claimed.entries("run_table"))
     event = caught(claimed)
-    event["state"] |= {step.result: {} for step in DATASET_RUN.steps if step not in (CLAIM_BATCH, HAND_OVER)}
+    event["state"] |= {
+        step.result: {} for step in DATASET_RUN.steps if step not in (CLAIM_BATCH, HAND_OVER)
+    }
     event["state"] |= {"serve": []}
     ended = claimed.event("execution_timed_out")
     ended["detail"]["status"] = "FAILED"
@@ -150,12 +179,19 @@ def test_a_failed_hand_over_leaves_the_closed_run_alone_and_is_told_once(
     assert "slipway runs start --dataset sales_records" in message["message"]
 
 
-def test_a_failure_after_serve_keeps_what_was_served_and_one_before_forgets_nothing(claimed: Any) -> None:
+def test_a_failure_after_serve_keeps_what_was_served_and_one_before_forgets_nothing(
+    claimed: Any,
+) -> None:
     event = caught(claimed)
-    event["state"] |= {step: {} for step in ("raw_to_processed", "gate", "processed_to_curated")} | {"serve": SERVE}
+    event["state"] |= {
+        step: {} for step in ("raw_to_processed", "gate", "processed_to_curated")
+    } | {"serve": SERVE}
     failer(claimed).fail(parse(event))
     kept = claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]["served"]
-    assert (set(kept), set(kept["warehouse"]["tables"])) == ({"warehouse", "dashboards"}, {"by_item", "by_region"})
+    assert (set(kept), set(kept["warehouse"]["tables"])) == (
+        {"warehouse", "dashboards"},
+        {"by_item", "by_region"},
+    )
     claimed.runs().reopen(DATASET, RUN, execution_arn=EXECUTION)
     failer(claimed).fail(parse({**caught(claimed), "execution_arn": EXECUTION + "-resumed"}))
     assert claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]["served"] == kept
@@ -166,14 +202,18 @@ def test_a_result_of_serve_that_cannot_be_read_is_logged_and_keeps_no_run_open(
 ) -> None:
     event = caught(claimed)
     event["state"] |= {step: {} for step in ("raw_to_processed", "gate", "processed_to_curated")}
-    failer(claimed).fail(parse({**event, "state": {**event["state"], "serve": [{"served": "warehouse"}, SERVE[1]]}}))
+    failer(claimed).fail(
+        parse({**event, "state": {**event["state"], "serve": [{"served": "warehouse"}, SERVE[1]]}})
+    )
     assert_failed(claimed)
     assert set(claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]["served"]) == {"dashboards"}
     assert "a result of Serve is not kept" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("mode", ["backfill", "replay"])
-def test_a_failed_backfill_or_replay_gives_its_files_back_to_loaded(account: Any, mode: Any) -> None:
+def test_a_failed_backfill_or_replay_gives_its_files_back_to_loaded(
+    account: Any, mode: Any
+) -> None:
     answer = failer(claim(account, mode)).fail(parse(caught(account)))
     assert answer["files_given_back"] == 2
     assert {item["status"] for item in account.entries().values()} == {"loaded"}
@@ -260,10 +300,14 @@ def test_failing_that_comes_late_leaves_a_run_alone_that_was_resumed_since(claim
     assert claimed.entries()[f"{DATASET}/file#a"]["status"] == "claimed"
 
 
-def test_a_run_that_a_stopped_execution_begins_while_its_failure_is_told_is_ended_too(claimed: Any) -> None:
+def test_a_run_that_a_stopped_execution_begins_while_its_failure_is_told_is_ended_too(
+    claimed: Any,
+) -> None:
     run = claimed.runs().get(DATASET, RUN)
     claimed.runs().forget(DATASET, RUN)
     claimed.fuse.writes = 1
     claimed.fuse.action = lambda: claimed.run_table.put_item(Item=run)
-    failer(claimed).fail(parse({**caught(claimed), "state": {"failure": {"Error": "E", "Cause": "c"}}}))
+    failer(claimed).fail(
+        parse({**caught(claimed), "state": {"failure": {"Error": "E", "Cause": "c"}}})
+    )
     assert_failed(claimed)

@@ -17,20 +17,27 @@ from tests.unit.lambdas.ending import caught
 def test_the_step_that_failed_is_the_first_without_a_result(account: Any, machine: str) -> None:
     done: dict[str, Any] = {}
     for step in MACHINES[machine].steps:
-        event = {**caught(account, machine), "state": {**done, "failure": {"Error": "E", "Cause": "c"}}}
+        event = {
+            **caught(account, machine),
+            "state": {**done, "failure": {"Error": "E", "Cause": "c"}},
+        }
         assert parse(event).step == step.name
         done[step.result] = {}
 
 
 @pytest.mark.parametrize("began_at", RESUMABLE)
-def test_the_step_at_which_a_resumed_run_failed_is_not_one_that_it_left_out(account: Any, began_at: str) -> None:
+def test_the_step_at_which_a_resumed_run_failed_is_not_one_that_it_left_out(
+    account: Any, began_at: str
+) -> None:
     state = {"claim": {"run_id": "r", "from": began_at}, "failure": {"Error": "E", "Cause": "c"}}
     assert parse({**caught(account), "state": state}).step == began_at
 
 
 def test_what_the_jobs_cost_is_read_also_from_the_one_that_failed(account: Any) -> None:
     event = caught(account)
-    job = '{"ErrorMessage": "lost", "ExecutionTime": 97, "NumberOfWorkers": 2, "WorkerType": "G.1X"}'
+    job = (
+        '{"ErrorMessage": "lost", "ExecutionTime": 97, "NumberOfWorkers": 2, "WorkerType": "G.1X"}'
+    )
     event["state"]["failure"]["Cause"] = job
     assert parse(event).worker_seconds == {"raw_to_processed": 194}
     event["state"] |= {
@@ -67,7 +74,11 @@ CHILD = MACHINE.replace("stateMachine", "execution") + ":5f2c"
     ("child", "error", "told"),
     [
         (
-            {"Status": "FAILED", "Error": "WarehouseLoadFailed", "Cause": '{"errorMessage": "by_item: a cent"}'},
+            {
+                "Status": "FAILED",
+                "Error": "WarehouseLoadFailed",
+                "Cause": '{"errorMessage": "by_item: a cent"}',
+            },
             "WarehouseLoadFailed",
             "WarehouseLoad ended as FAILED with WarehouseLoadFailed: by_item: a cent",
         ),
@@ -93,7 +104,11 @@ def test_the_failure_of_another_machine_is_told_as_its_own_error_and_cause(
     event["state"] |= {step: {} for step in ("raw_to_processed", "gate", "processed_to_curated")}
     event["state"]["failure"] = {"Error": "States.TaskFailed", "Cause": cause}
     failure = parse(event)
-    assert (failure.step, failure.error, failure.cause) == ("Serve", error, f"{told}\nits execution: {CHILD}")
+    assert (failure.step, failure.error, failure.cause) == (
+        "Serve",
+        error,
+        f"{told}\nits execution: {CHILD}",
+    )
 
 
 def test_the_cause_of_another_machine_is_cut_but_never_its_execution(account: Any) -> None:
@@ -102,7 +117,9 @@ def test_the_cause_of_another_machine_is_cut_but_never_its_execution(account: An
     event["state"]["failure"]["Cause"] = json.dumps(child)
     cause = parse(event).cause
     assert len(cause) == CAUSE_LENGTH
-    assert cause.startswith(f"WarehouseLoad ended as FAILED with E: one\nits execution: {CHILD}\nxxx")
+    assert cause.startswith(
+        f"WarehouseLoad ended as FAILED with E: one\nits execution: {CHILD}\nxxx"
+    )
 
 
 def test_what_is_no_failure_is_refused(account: Any) -> None:

@@ -61,7 +61,10 @@ def test_nameless_fields_that_hold_nothing_are_skipped_and_told_once(
 
 def test_a_currency_is_part_of_a_name() -> None:
     detail = refusal("48_header_renamed/c48e_euro_headers.csv")
-    assert "missing: 'unit_price', 'unit_cost', 'total_revenue', 'total_cost', 'total_profit'" in detail
+    assert (
+        "missing: 'unit_price', 'unit_cost', 'total_revenue', 'total_cost', 'total_profit'"
+        in detail
+    )
     assert "unknown: 'Unit Price (€)', 'Unit Cost (€)', 'Total Revenue (€)'" in detail
 
 

@@ -35,7 +35,12 @@ def passed(rule: TableRule) -> dict[str, Any]:
 
 def documents(contract: model.Contract) -> tuple[dict[str, Any], dict[str, Any]]:
     """A manifest and a result that add up: 100 + 50 rows, 1 quarantined, 2 deduplicated."""
-    common = {"dataset": contract.dataset, "run_id": "r", "mode": "load", "contract_version": contract.version}
+    common = {
+        "dataset": contract.dataset,
+        "run_id": "r",
+        "mode": "load",
+        "contract_version": contract.version,
+    }
     files = [manifest_file("a", row_count=100), manifest_file("b", row_count=50)]
     first = {
         "sha256": "a", "file_name": "a.csv",
@@ -60,7 +65,9 @@ def documents(contract: model.Contract) -> tuple[dict[str, Any], dict[str, Any]]
     return copy.deepcopy(run_samples.manifest(*files, **common)), copy.deepcopy(result)
 
 
-def judged(manifest: dict[str, Any], result: dict[str, Any], contract: model.Contract) -> dict[str, Any]:
+def judged(
+    manifest: dict[str, Any], result: dict[str, Any], contract: model.Contract
+) -> dict[str, Any]:
     """What the gate says of these documents."""
     return reconcile(Manifest.from_json(manifest), LoadResult.from_json(result), contract)
 
@@ -149,7 +156,9 @@ def test_the_share_of_a_file_may_reach_the_limit_and_not_pass_it_whatever_came_b
         judged(manifest, result, tenth)
 
 
-def test_a_replay_is_judged_by_what_it_refuses_and_the_load_before_did_not(contract: model.Contract) -> None:
+def test_a_replay_is_judged_by_what_it_refuses_and_the_load_before_did_not(
+    contract: model.Contract,
+) -> None:
     tenth = replace(contract, max_quarantined_share="0.10")
     manifest, result = documents(contract)
     manifest["mode"] = result["mode"] = "replay"
@@ -157,7 +166,9 @@ def test_a_replay_is_judged_by_what_it_refuses_and_the_load_before_did_not(contr
     quarantine(result, 90)
     assert judged(manifest, result, tenth)["rows_quarantined"] == 90
     quarantine(result, 91)
-    with pytest.raises(ReconciliationFailed, match=r"11 of 100 rows of a\.csv that were not refused before"):
+    with pytest.raises(
+        ReconciliationFailed, match=r"11 of 100 rows of a\.csv that were not refused before"
+    ):
         judged(manifest, result, tenth)
 
 
@@ -173,7 +184,9 @@ def test_records_of_erased_people_do_not_count_as_bad(contract: model.Contract) 
         judged(manifest, result, tenth)
 
 
-@pytest.mark.parametrize(("rows", "limit", "is_refused"), [(19, "0.10", False), (20, "0.10", True), (1, "0", True)])
+@pytest.mark.parametrize(
+    ("rows", "limit", "is_refused"), [(19, "0.10", False), (20, "0.10", True), (1, "0", True)]
+)
 def test_bad_rows_of_a_file_too_small_for_a_share_are_quarantined_unless_none_is_allowed(
     contract: model.Contract, rows: int, limit: str, is_refused: bool
 ) -> None:
@@ -181,7 +194,9 @@ def test_bad_rows_of_a_file_too_small_for_a_share_are_quarantined_unless_none_is
     empty(manifest, result, rows=rows, quarantined=rows)
     limited = replace(contract, max_quarantined_share=limit)
     if is_refused:
-        with pytest.raises(ReconciliationFailed, match=f"{rows} of {rows} rows of a.csv were quarantined"):
+        with pytest.raises(
+            ReconciliationFailed, match=f"{rows} of {rows} rows of a.csv were quarantined"
+        ):
             judged(manifest, result, limited)
     else:
         assert judged(manifest, result, limited)["rows_quarantined"] == rows
@@ -203,7 +218,13 @@ def empty(manifest: dict[str, Any], result: dict[str, Any], *, rows: int, quaran
     del manifest["files"][1], result["files"][1]
     manifest["files"][0]["row_count"] = rows
     zero = {part: money("0.00") for part in ("read", "loaded", "quarantined", "deduplicated")}
-    first(result).update(rows_read=rows, rows_loaded=0, rows_quarantined=quarantined, rows_deduplicated=0, totals=zero)
+    first(result).update(
+        rows_read=rows,
+        rows_loaded=0,
+        rows_quarantined=quarantined,
+        rows_deduplicated=0,
+        totals=zero,
+    )
     result["observed"] = {"rows_read": rows, "totals": money("0.00")}
 
 
@@ -231,18 +252,26 @@ def test_all_rows_quarantined_is_refused_whatever_the_limit(contract: model.Cont
 
 @pytest.mark.parametrize("where", ["quarantine_by_rule", "warnings_by_rule"])
 def test_a_broken_halt_rule_stops_the_run(contract: model.Contract, where: str) -> None:
-    halting = replace(contract, rules=(replace(contract.rules[0], action="halt"), *contract.rules[1:]))
+    halting = replace(
+        contract, rules=(replace(contract.rules[0], action="halt"), *contract.rules[1:])
+    )
     manifest, result = documents(contract)
     result[where][contract.rules[0].id] = 1
-    with pytest.raises(ReconciliationFailed, match=f"halt rule '{contract.rules[0].id}' was broken by 1 row"):
+    with pytest.raises(
+        ReconciliationFailed, match=f"halt rule '{contract.rules[0].id}' was broken by 1 row"
+    ):
         judged(manifest, result, halting)
     assert judged(manifest, result, contract)["rows_read"] == 150
 
 
-def test_a_halt_that_the_job_tells_stops_the_run_also_when_the_rule_is_built_in(contract: model.Contract) -> None:
+def test_a_halt_that_the_job_tells_stops_the_run_also_when_the_rule_is_built_in(
+    contract: model.Contract,
+) -> None:
     manifest, result = documents(contract)
     result["halted_by_rule"] = {"subject.erased": 2}
-    with pytest.raises(ReconciliationFailed, match=r"halt rule 'subject\.erased' was broken by 2 rows: built in"):
+    with pytest.raises(
+        ReconciliationFailed, match=r"halt rule 'subject\.erased' was broken by 2 rows: built in"
+    ):
         judged(manifest, result, contract)
 
 
@@ -280,7 +309,9 @@ def test_a_table_rule_that_halts_must_have_passed(
         judged(manifest, result, ruled)
 
 
-@pytest.mark.parametrize(("contracts", "jobs", "refused"), [("halt", "warn", True), ("warn", "halt", False)])
+@pytest.mark.parametrize(
+    ("contracts", "jobs", "refused"), [("halt", "warn", True), ("warn", "halt", False)]
+)
 def test_whether_a_table_rule_halts_is_the_contracts_word_and_not_the_jobs(
     contract: model.Contract, contracts: Any, jobs: str, refused: bool
 ) -> None:
@@ -293,14 +324,22 @@ def test_whether_a_table_rule_halts_is_the_contracts_word_and_not_the_jobs(
 
 
 @pytest.mark.parametrize(
-    ("action", "status", "refused"), [("halt", "failed", True), ("halt", "passed", False), ("warn", "failed", False)]
+    ("action", "status", "refused"),
+    [("halt", "failed", True), ("halt", "passed", False), ("warn", "failed", False)],
 )
 def test_a_rule_that_the_job_adds_halts_when_it_says_so(
     contract: model.Contract, action: str, status: str, refused: bool
 ) -> None:
     manifest, result = documents(contract)
-    found = {"rule_id": "customer.protection", "kind": "protection", "action": action, "status": status}
-    result["table_rules"].append({**found, "measured": "3 of 9 rows", "expected": "a token in every row"})
+    found = {
+        "rule_id": "customer.protection",
+        "kind": "protection",
+        "action": action,
+        "status": status,
+    }
+    result["table_rules"].append(
+        {**found, "measured": "3 of 9 rows", "expected": "a token in every row"}
+    )
     if not refused:
         assert judged(manifest, result, contract)["rows_read"] == 150
         return
@@ -310,7 +349,9 @@ def test_a_rule_that_the_job_adds_halts_when_it_says_so(
 
 
 @pytest.mark.parametrize("action", ["halt", "warn"])
-def test_a_table_rule_that_nobody_evaluated_stops_the_run(contract: model.Contract, action: Any) -> None:
+def test_a_table_rule_that_nobody_evaluated_stops_the_run(
+    contract: model.Contract, action: Any
+) -> None:
     ruled = replace(contract, table_rules=(replace(TABLE_RULE, action=action),))
     with pytest.raises(ReconciliationFailed, match="'enough_rows': the job says nothing of it"):
         judged(*documents(contract), ruled)
@@ -335,10 +376,16 @@ def test_the_handler_reads_what_the_steps_wrote(
     manifest, result = documents(contract)
     event = {"dataset": contract.dataset, "run_id": "r"}
     prefix = f"runs/{contract.dataset}/r/"
-    account.s3.put_object(Bucket="processed", Key=prefix + "manifest.json", Body=json.dumps(manifest))
-    with pytest.raises(PermanentError, match=r"raw_to_processed\.json is missing; raw_to_processed ended without"):
+    account.s3.put_object(
+        Bucket="processed", Key=prefix + "manifest.json", Body=json.dumps(manifest)
+    )
+    with pytest.raises(
+        PermanentError, match=r"raw_to_processed\.json is missing; raw_to_processed ended without"
+    ):
         handler.handle(event, None)
-    account.s3.put_object(Bucket="processed", Key=prefix + "raw_to_processed.json", Body=json.dumps(result))
+    account.s3.put_object(
+        Bucket="processed", Key=prefix + "raw_to_processed.json", Body=json.dumps(result)
+    )
     assert handler.handle(event, None)["rows_loaded"] == 147
     handler._settings.cache_clear()
 

@@ -16,7 +16,9 @@ from tests.unit.lambdas.test_gate import documents, first, judged, money
 UNBROKEN = "nobody_breaks_it"
 
 
-def refused(contract: model.Contract, change: Callable[[dict[str, Any], dict[str, Any]], object]) -> list[str]:
+def refused(
+    contract: model.Contract, change: Callable[[dict[str, Any], dict[str, Any]], object]
+) -> list[str]:
     """The lines in which a result with this change is refused."""
     manifest, result = documents(contract)
     change(manifest, result)
@@ -31,7 +33,9 @@ def halting(contract: model.Contract) -> model.Contract:
     return replace(contract, rules=(first_rule, *contract.rules[1:]))
 
 
-def test_the_answer_says_which_run_of_which_dataset_and_nothing_else(contract: model.Contract) -> None:
+def test_the_answer_says_which_run_of_which_dataset_and_nothing_else(
+    contract: model.Contract,
+) -> None:
     totals = {"read": "150.10", "loaded": "147.05", "quarantined": "1.03", "deduplicated": "2.02"}
     assert judged(*documents(contract), contract) == {
         "dataset": contract.dataset, "run_id": "r", "file_count": 2,
@@ -44,17 +48,25 @@ def test_a_halt_rule_that_no_row_broke_stops_nothing(contract: model.Contract) -
     assert judged(*documents(contract), halting(contract))["rows_read"] == 150
 
 
-def test_a_rule_that_the_job_says_halted_stops_the_run_also_without_a_count(contract: model.Contract) -> None:
+def test_a_rule_that_the_job_says_halted_stops_the_run_also_without_a_count(
+    contract: model.Contract,
+) -> None:
     heading, *_ = refused(contract, lambda _, r: r.update(halted_by_rule={"subject.erased": 0}))
     assert heading.startswith("halt rule 'subject.erased' was broken by 0 rows")
 
 
 def test_a_broken_halt_rule_is_told_in_the_words_of_the_contract(contract: model.Contract) -> None:
-    heading, *_ = refused(halting(contract), lambda _, r: r.update(quarantine_by_rule={UNBROKEN: 1}))
-    assert heading.startswith(f"halt rule {UNBROKEN!r} was broken by 1 row: {contract.rules[0].description}")
+    heading, *_ = refused(
+        halting(contract), lambda _, r: r.update(quarantine_by_rule={UNBROKEN: 1})
+    )
+    assert heading.startswith(
+        f"halt rule {UNBROKEN!r} was broken by 1 row: {contract.rules[0].description}"
+    )
 
 
-def test_every_money_column_without_a_total_is_told_with_every_part(contract: model.Contract) -> None:
+def test_every_money_column_without_a_total_is_told_with_every_part(
+    contract: model.Contract,
+) -> None:
     def change(_: Any, result: dict[str, Any]) -> None:
         first(result)["totals"]["read"].clear()
         first(result)["totals"]["loaded"].clear()
@@ -82,8 +94,14 @@ def test_a_file_whose_rows_are_wrong_has_its_money_checked_too(contract: model.C
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda file: file["totals"]["read"].update(total_cost=100.1), r"totals\.read\.total_cost is 100\.1, expected"),
-        (lambda file: file["totals"]["loaded"].update(total_cost="NaN"), r"totals\.loaded\.total_cost is 'NaN'"),
+        (
+            lambda file: file["totals"]["read"].update(total_cost=100.1),
+            r"totals\.read\.total_cost is 100\.1, expected",
+        ),
+        (
+            lambda file: file["totals"]["loaded"].update(total_cost="NaN"),
+            r"totals\.loaded\.total_cost is 'NaN'",
+        ),
         (
             lambda file: file.update(rows_loaded=101, rows_quarantined=-3),
             r"files\[0\]\.rows_quarantined is -3, expected",
@@ -112,7 +130,9 @@ def test_nothing_read_is_called_unproven_first(contract: model.Contract) -> None
         result["observed"] = {"rows_read": 0, "totals": money("0.00")}
 
     (heading,) = refused(contract, change)  # one problem is said once
-    assert heading.startswith("UNPROVEN: 0 rows were read, so that nothing is shown by the sums being equal (1 ")
+    assert heading.startswith(
+        "UNPROVEN: 0 rows were read, so that nothing is shown by the sums being equal (1 "
+    )
 
 
 def kind_of_refusal(
@@ -129,22 +149,32 @@ def kind_of_refusal(
     return caught.type, str(caught.value)
 
 
-def test_only_a_run_with_nothing_wrong_but_bad_rows_may_have_files_set_aside(contract: model.Contract) -> None:
+def test_only_a_run_with_nothing_wrong_but_bad_rows_may_have_files_set_aside(
+    contract: model.Contract,
+) -> None:
     """For QuarantineLimitExceeded the rest of the batch is loaded by itself, which a wrong sum must never cause."""
     assert kind_of_refusal(contract, bad=90)[0] is QuarantineLimitExceeded
     assert kind_of_refusal(contract, bad=90, counted=99)[0] is ReconciliationFailed
     assert kind_of_refusal(contract, bad=90, halted=True)[0] is ReconciliationFailed
 
 
-def test_a_table_rule_that_nobody_evaluated_is_no_matter_of_bad_rows(contract: model.Contract) -> None:
+def test_a_table_rule_that_nobody_evaluated_is_no_matter_of_bad_rows(
+    contract: model.Contract,
+) -> None:
     rule = RowCount(id="enough", description="Enough.", action="halt", minimum=10, maximum=None)
     manifest, result = documents(contract)
-    with pytest.raises(ReconciliationFailed, match="'enough': the job says nothing of it") as caught:
+    with pytest.raises(
+        ReconciliationFailed, match="'enough': the job says nothing of it"
+    ) as caught:
         judged(manifest, result, replace(contract, table_rules=(rule,)))
     assert caught.type is ReconciliationFailed
 
 
 def test_too_many_bad_rows_are_told_by_rule(contract: model.Contract) -> None:
     told = kind_of_refusal(contract, bad=90)[1]
-    assert told.startswith("90 of 100 rows of a.csv were quarantined, the contract allows a share of ")
-    assert "; rows of the batch by rule: row.field_count 89, order_date.type 1 (1 discrepancy" in told
+    assert told.startswith(
+        "90 of 100 rows of a.csv were quarantined, the contract allows a share of "
+    )
+    assert (
+        "; rows of the batch by rule: row.field_count 89, order_date.type 1 (1 discrepancy" in told
+    )

@@ -29,7 +29,9 @@ def small(contract: model.Contract) -> model.Contract:
         for name in NAMES
     )
     intake = replace(contract.intake, ignored_headers=("Internal",))
-    return replace(contract, columns=columns, key=("Order ID",), intake=intake, schema_change="evolve")
+    return replace(
+        contract, columns=columns, key=("Order ID",), intake=intake, schema_change="evolve"
+    )
 
 
 def refusal(small: model.Contract, *names: str, **rule: Any) -> str:
@@ -60,11 +62,17 @@ def test_the_stricter_of_contract_and_environment_decides(
 
 def test_another_order_is_told_with_the_order_that_is_wanted(small: model.Contract) -> None:
     told = refusal(small, *SWAPPED, change="reject")
-    assert "order: the contract allows no other than 'Region', 'Item Type', 'Order ID', 'Note', 'Email'" in told
+    assert (
+        "order: the contract allows no other than 'Region', 'Item Type', 'Order ID', 'Note', 'Email'"
+        in told
+    )
 
 
 def test_ignored_headers_may_stand_anywhere_in_the_strictest_order(small: model.Contract) -> None:
-    assert refusal(small, "Internal", "Region", "Item Type", "internal", *NAMES[2:], change="reject") == ""
+    assert (
+        refusal(small, "Internal", "Region", "Item Type", "internal", *NAMES[2:], change="reject")
+        == ""
+    )
 
 
 @pytest.mark.parametrize("missing", ["Region", "Order ID", "Email"])
@@ -76,12 +84,16 @@ def test_required_columns_the_key_and_personal_data_may_never_lack(
     assert f"missing: '{missing}'" in refusal(small, *names, change=change)
 
 
-def test_unknown_names_are_not_shown_where_the_contract_has_personal_data(small: model.Contract) -> None:
+def test_unknown_names_are_not_shown_where_the_contract_has_personal_data(
+    small: model.Contract,
+) -> None:
     told = refusal(small, "Asia", "Snacks", "7", "call back", "jane@example.org")
     assert "unknown: 5 names, not shown because the contract has personal data" in told
     assert "jane" not in told
     harmless = replace(small, columns=tuple(replace(column, pii=None) for column in small.columns))
-    assert "'jane@example.org'" in refusal(harmless, "Asia", "Snacks", "7", "call back", "jane@example.org")
+    assert "'jane@example.org'" in refusal(
+        harmless, "Asia", "Snacks", "7", "call back", "jane@example.org"
+    )
 
 
 def test_ten_thousand_columns_are_told_in_few_words(small: model.Contract) -> None:

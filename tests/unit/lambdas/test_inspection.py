@@ -25,7 +25,9 @@ def small(contract: model.Contract) -> model.Contract:
     column = contract.columns[0]
     intake = replace(contract.intake, ignored_headers=("Internal Note",), max_bytes=10_000)
     return replace(
-        contract, intake=intake, columns=tuple(replace(column, name=name, source_name=name) for name in COLUMNS)
+        contract,
+        intake=intake,
+        columns=tuple(replace(column, name=name, source_name=name) for name in COLUMNS),
     )
 
 
@@ -47,7 +49,9 @@ def refusal(body: bytes, contract: model.Contract, *, gzipped: bool = False) -> 
     found = set()
     for size in (2, 3, 1_000_000):
         with pytest.raises(FileRejected) as caught:
-            inspect(pieces(body, size), HeaderRule(contract=contract, change="evolve"), gzipped=gzipped)
+            inspect(
+                pieces(body, size), HeaderRule(contract=contract, change="evolve"), gzipped=gzipped
+            )
         found.add((caught.value.reason, caught.value.detail))
     assert len(found) == 1, found
     return caught.value
@@ -77,7 +81,9 @@ def test_a_good_file_gives_hash_size_count_and_header(small: model.Contract) -> 
         ("ragged\na,b,c,d,e\n", 2),  # the number of fields is for the rules to judge
     ],
 )
-def test_records_are_counted_as_spark_reads_them(small: model.Contract, rows: str, count: int) -> None:
+def test_records_are_counted_as_spark_reads_them(
+    small: model.Contract, rows: str, count: int
+) -> None:
     found = look(b"Region,Item Type,Order ID\n" + rows.encode(), small)
     assert (found.row_count, found.spans_lines) == (count, False)
 
@@ -91,13 +97,16 @@ def test_records_are_counted_as_spark_reads_them(small: model.Contract, rows: st
         'Region,Item Type,"Order\nID"\na,b,1\n',
     ],
 )
-def test_a_value_that_spans_lines_is_noticed_and_is_one_record(small: model.Contract, body: str) -> None:
+def test_a_value_that_spans_lines_is_noticed_and_is_one_record(
+    small: model.Contract, body: str
+) -> None:
     found = look(body.encode(), small)
     assert (found.row_count, found.spans_lines) == (1, True)
 
 
 @pytest.mark.parametrize(
-    ("tail", "line"), [("a,b,1\r\n", "line 4"), ("   \na,b,1\n", "line 4"), ("a,b,x\ry\n", "line 4")]
+    ("tail", "line"),
+    [("a,b,1\r\n", "line 4"), ("   \na,b,1\n", "line 4"), ("a,b,x\ry\n", "line 4")],
 )
 def test_spanning_values_beside_lines_that_parsers_split_differently_are_refused(
     small: model.Contract, tail: str, line: str
@@ -127,21 +136,30 @@ def test_header_variants_are_the_same_header(small: model.Contract, header: str)
     [
         ("sep=;", "the first line is Excel's `sep=`: remove it"),
         ("SEP=,", "the first line is Excel's `sep=`: remove it"),
-        ("Region;Item Type;Order ID", "separated by semicolons, the contract says commas: save it with commas"),
+        (
+            "Region;Item Type;Order ID",
+            "separated by semicolons, the contract says commas: save it with commas",
+        ),
         ("Region\tItem Type\tOrder ID\tNote", "separated by tabs"),
         ("Asia,Snacks,1", "the first line looks like a record: put a line with the names"),
         ("<html><body>", "it begins like HTML or XML"),
         ("[{'Region': 1}", "it begins like JSON"),
     ],
 )
-def test_what_stands_in_the_place_of_a_header_is_named(small: model.Contract, line: str, told: str) -> None:
+def test_what_stands_in_the_place_of_a_header_is_named(
+    small: model.Contract, line: str, told: str
+) -> None:
     why = refusal(f"{line}\na,b,1\n".encode(), small)
     assert why.reason == "header_mismatch"
     assert told in why.detail
 
 
-@pytest.mark.parametrize("line", ["Region,Item Type,Number 7", "Region,Item Type,2024", "Colour,Size,Shape"])
-def test_a_header_of_other_names_is_taken_for_nothing_else(small: model.Contract, line: str) -> None:
+@pytest.mark.parametrize(
+    "line", ["Region,Item Type,Number 7", "Region,Item Type,2024", "Colour,Size,Shape"]
+)
+def test_a_header_of_other_names_is_taken_for_nothing_else(
+    small: model.Contract, line: str
+) -> None:
     detail = refusal(f"{line}\na,b,1\n".encode(), small).detail
     assert "looks like" not in detail
     assert "begins like" not in detail
@@ -151,19 +169,26 @@ def test_a_header_of_other_names_is_taken_for_nothing_else(small: model.Contract
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("Région,Item Type".encode("cp1252"), "Windows-1252, where this byte is 'é'; save it as CSV UTF-8"),
+        (
+            "Région,Item Type".encode("cp1252"),
+            "Windows-1252, where this byte is 'é'; save it as CSV UTF-8",
+        ),
         ("Region,5 \u20ac".encode("cp1252"), "Windows-1252, where this byte is '\u20ac'"),
         (b"PAR1\x15\x04\x15\xe9a", "it begins like a Parquet file"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1x", "an Excel or Word file of before 2007"),
         (b"%PDF-1.7 \xe2\xe3\xcf\xd3", "it begins like a PDF"),
     ],
 )
-def test_bytes_that_are_no_utf8_are_explained(small: model.Contract, body: bytes, told: str) -> None:
+def test_bytes_that_are_no_utf8_are_explained(
+    small: model.Contract, body: bytes, told: str
+) -> None:
     assert told in refusal(body, small).detail
 
 
 @pytest.mark.parametrize("body", [b"\x01\x02\x03\xe9abc", b"abc\x8d", GOOD + b"\xe2\x82"])
-def test_bytes_that_are_no_text_of_windows_are_not_called_one(small: model.Contract, body: bytes) -> None:
+def test_bytes_that_are_no_text_of_windows_are_not_called_one(
+    small: model.Contract, body: bytes
+) -> None:
     assert "Windows" not in refusal(body, small).detail
 
 
@@ -192,7 +217,9 @@ def test_a_wrong_header_names_everything_that_is_wrong_at_once(small: model.Cont
         (GOOD + b"x" * 10_000, "too_large", "10000 bytes"),
     ],
 )
-def test_a_bad_file_is_refused_with_the_place(small: model.Contract, body: bytes, reason: str, told: str) -> None:
+def test_a_bad_file_is_refused_with_the_place(
+    small: model.Contract, body: bytes, reason: str, told: str
+) -> None:
     why = refusal(body, small)
     assert why.reason == reason
     assert told in why.detail
@@ -210,8 +237,16 @@ def test_gzip_is_looked_into_also_when_it_has_several_members(small: model.Contr
         (gzip.compress(GOOD, mtime=0)[:-12], "bad_gzip", "breaks off after"),
         (GOOD, "bad_gzip", "not gzip after 0"),
         (GOOD, "bad_gzip", "a text that is not compressed; its name should end with .csv"),
-        (b"PK\x03\x04\x14\x00\x06\x00\x08", "bad_gzip", "not compressed by gzip; it begins like a zip or Excel file"),
-        (gzip.compress(GOOD, mtime=0) + b"tail", "bad_gzip", "other bytes follow the end of the compressed data"),
+        (
+            b"PK\x03\x04\x14\x00\x06\x00\x08",
+            "bad_gzip",
+            "not compressed by gzip; it begins like a zip or Excel file",
+        ),
+        (
+            gzip.compress(GOOD, mtime=0) + b"tail",
+            "bad_gzip",
+            "other bytes follow the end of the compressed data",
+        ),
         (gzip.compress(GOOD, mtime=0) + b"tail", "bad_gzip", f"not gzip after {len(GOOD)}"),
         (b"", "empty_file", "0 bytes"),
         (gzip.compress(b"", mtime=0), "empty_file", "0 bytes"),
@@ -224,11 +259,17 @@ def test_bad_gzip_is_refused(small: model.Contract, body: bytes, reason: str, to
     assert told in why.detail
 
 
-def test_memory_does_not_grow_with_the_file_nor_with_what_a_gzip_bomb_unpacks_to(small: model.Contract) -> None:
+def test_memory_does_not_grow_with_the_file_nor_with_what_a_gzip_bomb_unpacks_to(
+    small: model.Contract,
+) -> None:
     large = replace(small, intake=replace(small.intake, max_bytes=64 * 1024 * 1024))
     bomb = gzip.compress(b"Region,Item Type,Order ID\n" + (b"a" * 40 + b",b,1\n") * 400_000)
     tracemalloc.start()
-    found = inspect(pieces(bomb, inspection.CHUNK_BYTES), HeaderRule(contract=large, change="evolve"), gzipped=True)
+    found = inspect(
+        pieces(bomb, inspection.CHUNK_BYTES),
+        HeaderRule(contract=large, change="evolve"),
+        gzipped=True,
+    )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert found.row_count == 400_000
@@ -243,12 +284,20 @@ def test_a_file_without_line_breaks_is_refused_before_it_fills_the_memory(
     assert (why.reason, "line 1 " in why.detail) == ("malformed_csv", True)
 
 
-def test_a_quote_that_is_never_closed_is_refused_before_it_fills_the_memory(small: model.Contract) -> None:
+def test_a_quote_that_is_never_closed_is_refused_before_it_fills_the_memory(
+    small: model.Contract,
+) -> None:
     large = replace(small, intake=replace(small.intake, max_bytes=64 * 1024 * 1024))
     body = GOOD + b'Asia,"' + b"x" * 100 + b"\n" + b"a,b,1\n" * 5_000_000
     tracemalloc.start()
-    with pytest.raises(FileRejected, match="the record at line 3 is not CSV: field larger than field limit"):
-        inspect(pieces(body, inspection.CHUNK_BYTES), HeaderRule(contract=large, change="evolve"), gzipped=False)
+    with pytest.raises(
+        FileRejected, match="the record at line 3 is not CSV: field larger than field limit"
+    ):
+        inspect(
+            pieces(body, inspection.CHUNK_BYTES),
+            HeaderRule(contract=large, change="evolve"),
+            gzipped=False,
+        )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * 1024 * 1024
@@ -259,7 +308,9 @@ def test_a_record_of_many_quoted_lines_is_refused_at_its_limit_with_its_line(
 ) -> None:
     monkeypatch.setattr(records, "LONGEST_RECORD", 60)
     lines = b'"a\n","b\n","c\n"'
-    assert look(GOOD + lines + b"\n" + lines + b"\n", small).row_count == 3  # the limit is per record
+    assert (
+        look(GOOD + lines + b"\n" + lines + b"\n", small).row_count == 3
+    )  # the limit is per record
     why = refusal(GOOD + lines * 9 + b"\n", small)
     assert why.reason == "malformed_csv"
     assert "goes on for more than 60 characters; a quote may not be closed" in why.detail
@@ -269,14 +320,22 @@ def test_a_record_of_many_quoted_lines_is_refused_at_its_limit_with_its_line(
 def test_more_fields_than_spark_reads_are_refused_with_their_line(small: model.Contract) -> None:
     large = replace(small, intake=replace(small.intake, max_bytes=1_000_000))
     why = refusal(GOOD + b"," * records.MOST_FIELDS + b"\n", large)
-    assert (why.reason, "the record at line 3 has 20001 fields" in why.detail) == ("malformed_csv", True)
+    assert (why.reason, "the record at line 3 has 20001 fields" in why.detail) == (
+        "malformed_csv",
+        True,
+    )
 
 
-def test_a_field_of_the_stated_size_is_read_and_one_character_more_is_not(small: model.Contract) -> None:
+def test_a_field_of_the_stated_size_is_read_and_one_character_more_is_not(
+    small: model.Contract,
+) -> None:
     large = replace(small, intake=replace(small.intake, max_bytes=1_000_000))
     longest = b"x" * records.LONGEST_FIELD
     assert look(GOOD + b"a,b," + longest + b"\n", large).row_count == 2
-    assert "line 3 is not CSV: field larger" in refusal(GOOD + b"a,b,x" + longest + b"\n", large).detail
+    assert (
+        "line 3 is not CSV: field larger"
+        in refusal(GOOD + b"a,b,x" + longest + b"\n", large).detail
+    )
 
 
 @pytest.mark.parametrize("first", ["\n", "\r\n", "\r"])
@@ -290,7 +349,9 @@ def test_mixed_line_ends_are_counted_alike_where_no_value_spans_lines(
 
 def test_a_small_bomb_of_many_members_stops_at_the_limit(small: model.Contract) -> None:
     why = refusal(
-        gzip.compress(GOOD, mtime=1) * 500, replace(small, intake=replace(small.intake, max_bytes=15_000)), gzipped=True
+        gzip.compress(GOOD, mtime=1) * 500,
+        replace(small, intake=replace(small.intake, max_bytes=15_000)),
+        gzipped=True,
     )
     assert why.reason == "too_large"
 

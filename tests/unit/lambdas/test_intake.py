@@ -30,14 +30,21 @@ def test_an_accepted_file_is_in_raw_and_in_the_ledger_and_starts_a_run(
 ) -> None:
     body = sales(rows=3)
     sha256 = hashlib.sha256(body).hexdigest()
-    assert intake(account, contract).handle_batch([account.upload(f"{FOLDER}/jan 2026.csv", body)]) == []
+    assert (
+        intake(account, contract).handle_batch([account.upload(f"{FOLDER}/jan 2026.csv", body)])
+        == []
+    )
     [entry] = account.entries().values()
     day = entry["received_at"][:10]
     raw_key = f"sales_records/ingest_date={day}/{sha256}/jan_2026.csv"
     assert account.objects("raw") == {raw_key: body}
     assert entry["entry"] == f"file#{sha256}"
     assert (entry["status"], entry["dataset_status"]) == ("waiting", "sales_records#waiting")
-    assert (entry["row_count"], entry["raw_key"], entry["file_name"]) == (3, raw_key, "jan 2026.csv")
+    assert (entry["row_count"], entry["raw_key"], entry["file_name"]) == (
+        3,
+        raw_key,
+        "jan 2026.csv",
+    )
     assert entry["received_at"].endswith("Z")
     assert account.executions() == [f"sales_records-{sha256[:32]}"]
     assert account.messages() == []
@@ -47,7 +54,10 @@ def test_the_recorded_event_keeps_plus_and_space_of_the_key_apart(account: Any) 
     arrival = events.parse(json.dumps(account.event("object_created")))
     assert isinstance(arrival, Arrival)
     assert arrival.key == "partners/acme/sales_records/north + south 2026-01.csv"
-    assert (arrival.version_id, arrival.sequencer) == ("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "617f08299329d189")
+    assert (arrival.version_id, arrival.sequencer) == (
+        "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e",
+        "617f08299329d189",
+    )
 
 
 def test_an_event_that_a_person_sends_again_may_lack_its_time(
@@ -60,7 +70,9 @@ def test_an_event_that_a_person_sends_again_may_lack_its_time(
     assert [entry["status"] for entry in account.entries().values()] == ["waiting"]
 
 
-@pytest.mark.parametrize("body", ["no json", "[]", '{"detail-type": "Object Deleted", "detail": {"object": {}}}'])
+@pytest.mark.parametrize(
+    "body", ["no json", "[]", '{"detail-type": "Object Deleted", "detail": {"object": {}}}']
+)
 def test_a_message_that_is_no_upload_is_handed_back_for_the_dead_letter_queue(
     account: Any, contract: model.Contract, body: str
 ) -> None:
@@ -69,7 +81,9 @@ def test_a_message_that_is_no_upload_is_handed_back_for_the_dead_letter_queue(
     assert intake(account, contract).handle_batch([message("odd", body)]) == ["odd"]
 
 
-def test_a_burst_of_files_of_one_dataset_starts_one_run(account: Any, contract: model.Contract, sales: Sales) -> None:
+def test_a_burst_of_files_of_one_dataset_starts_one_run(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     records = [account.upload(f"{FOLDER}/{n}.csv", sales(first_order=n * 100)) for n in range(1, 4)]
     assert intake(account, contract).handle_batch(records) == []
     assert len(account.executions()) == 1
@@ -88,20 +102,30 @@ def test_one_bad_message_does_not_hold_back_its_neighbours(
 def test_files_may_lie_in_folders_of_their_date(
     account: Any, contract: model.Contract, sales: Sales, dates: str
 ) -> None:
-    assert intake(account, contract).handle_batch([account.upload(f"{FOLDER}/{dates}/a.csv", sales())]) == []
+    assert (
+        intake(account, contract).handle_batch([account.upload(f"{FOLDER}/{dates}/a.csv", sales())])
+        == []
+    )
     [entry] = account.entries().values()
     assert (entry["status"], entry["landing_key"]) == ("waiting", f"{FOLDER}/{dates}/a.csv")
     assert entry["raw_key"].endswith(f"/{entry['sha256']}/a.csv")
 
 
-@pytest.mark.parametrize("name", ["a.csv.part", "b.filepart", "c.TMP", "_SUCCESS", "a.csv.md5", "._a.csv"])
+@pytest.mark.parametrize(
+    "name", ["a.csv.part", "b.filepart", "c.TMP", "_SUCCESS", "a.csv.md5", "._a.csv"]
+)
 def test_names_that_are_no_delivery_are_recorded_and_alert_nobody(
     account: Any, contract: model.Contract, name: str
 ) -> None:
     service = intake(account, contract)
     for sequencer in ("01", "02"):  # the same name every day
-        assert service.handle_batch([account.upload(f"{FOLDER}/{name}", b"x", sequencer=sequencer)]) == []
-    [entry] = [each for each in account.entries().values() if not each["entry"].startswith("transfer#")]
+        assert (
+            service.handle_batch([account.upload(f"{FOLDER}/{name}", b"x", sequencer=sequencer)])
+            == []
+        )
+    [entry] = [
+        each for each in account.entries().values() if not each["entry"].startswith("transfer#")
+    ]
     assert (entry["status"], entry["dataset_status"]) == ("ignored", "sales_records#ignored")
     assert (entry["landing_key"], entry["file_name"]) == (f"{FOLDER}/{name}", name)
     assert list(account.objects("landing")) == [f"{FOLDER}/{name}"]
@@ -113,7 +137,9 @@ def test_folder_markers_are_left_alone(account: Any, contract: model.Contract) -
     assert account.entries() == {}
 
 
-def test_the_newest_object_of_an_ignored_name_is_the_one_on_record(account: Any, contract: model.Contract) -> None:
+def test_the_newest_object_of_an_ignored_name_is_the_one_on_record(
+    account: Any, contract: model.Contract
+) -> None:
     records = []
     for size, time in ((1, "2026-11-20T08:15:30Z"), (2, "2026-11-21T08:15:30Z")):
         record = account.upload(f"{FOLDER}/_SUCCESS", b"x" * size)
@@ -125,7 +151,12 @@ def test_the_newest_object_of_an_ignored_name_is_the_one_on_record(account: Any,
 
 
 REJECTED = {
-    "wrong_folder": ("partners/acme/unknown/a.csv", None, "not_in_contract", "'partners/acme/unknown/a.csv'"),
+    "wrong_folder": (
+        "partners/acme/unknown/a.csv",
+        None,
+        "not_in_contract",
+        "'partners/acme/unknown/a.csv'",
+    ),
     "no_folder": ("partners/acme/a.csv", None, "not_in_contract", "sales_records"),
     "too_deep": (f"{FOLDER}/more/a.csv", None, "not_in_contract", "directly into"),
     "no_date": (f"{FOLDER}/2026/1/a.csv", None, "not_in_contract", "<yyyy>/<mm>"),
@@ -163,10 +194,19 @@ def test_a_rejected_file_is_moved_aside_with_its_reason_and_told_once(
     is_nobodys = case in ("wrong_folder", "no_folder", "too_deep", "no_date", "below_a_day")
     owner = "unknown" if is_nobodys else "sales_records"
     assert message["topic"] == "rejected"
-    told_of = {name: message["attributes"][name] for name in ("kind", "severity", "environment", "dataset")}
-    assert told_of == {"kind": "rejection", "severity": "warning", "environment": "dev", "dataset": owner}
+    told_of = {
+        name: message["attributes"][name] for name in ("kind", "severity", "environment", "dataset")
+    }
+    assert told_of == {
+        "kind": "rejection",
+        "severity": "warning",
+        "environment": "dev",
+        "dataset": owner,
+    }
     versions = account.s3.list_object_versions(Bucket="landing", Prefix=key)
-    assert [version["Key"] for version in versions["Versions"]] == [key]  # a plain delete keeps the version
+    assert [version["Key"] for version in versions["Versions"]] == [
+        key
+    ]  # a plain delete keeps the version
     before = account.entries()
     assert service.handle_batch([record]) == []
     assert (account.entries(), account.messages()) == (before, [])
@@ -225,9 +265,13 @@ class Clock:
 def test_what_there_is_no_time_for_comes_again_and_what_was_taken_does_not(
     account: Any, contract: model.Contract, sales: Sales
 ) -> None:
-    records = [account.upload(f"{FOLDER}/{name}.csv", sales(first_order=name)) for name in (1, 11, 21)]
+    records = [
+        account.upload(f"{FOLDER}/{name}.csv", sales(first_order=name)) for name in (1, 11, 21)
+    ]
     left = iter((COSTLIEST_FILE_MILLIS, COSTLIEST_FILE_MILLIS - 1))
-    assert intake(account, contract).handle_batch(records, lambda: next(left)) == [records[2]["messageId"]]
+    assert intake(account, contract).handle_batch(records, lambda: next(left)) == [
+        records[2]["messageId"]
+    ]
     assert len(account.executions()) == 1
     assert intake(account, contract).handle_batch(records[:1], lambda: 0) == []
 
@@ -259,7 +303,9 @@ def test_names_keep_their_limits() -> None:
     assert raw_name("a b*[1]{x}?é.csv", ".csv") == "a_b__1__x___.csv"
     assert len(raw_name("x" * 400 + ".csv.gz", ".csv.gz")) == 150 + len(".csv.gz")
     # Hadoop takes names that begin with these for hidden files: no row of them would be read
-    assert [raw_name(name, ".csv")[0] for name in ("_a.csv", ".a.csv", "ü.csv", "売上.csv")] == ["f"] * 4
+    assert [raw_name(name, ".csv")[0] for name in ("_a.csv", ".a.csv", "ü.csv", "売上.csv")] == [
+        "f"
+    ] * 4
     assert len(execution_name("d" * 80, ["f" * 64])) == 80
     assert len(rejected_entry("partners/" + "é" * 500, "01").encode()) < 1024
 
@@ -280,14 +326,20 @@ def test_a_file_with_the_longest_key_that_s3_takes_is_rejected_with_its_reason(
     assert intake(account, contract).handle_batch([account.upload(key, b"caf\xe9\n")]) == []
     [entry] = account.entries().values()
     assert (entry["status"], entry["landing_key"]) == ("rejected", key)
-    assert set(account.objects("landing")) == {entry["rejected_key"], entry["rejected_key"] + ".reason.json"}
+    assert set(account.objects("landing")) == {
+        entry["rejected_key"],
+        entry["rejected_key"] + ".reason.json",
+    }
 
 
 def test_a_new_file_in_a_batch_with_a_repeated_event_still_gets_a_run(
     account: Any, contract: model.Contract, sales: Sales
 ) -> None:
     service = intake(account, contract)
-    first, second = account.upload(f"{FOLDER}/a.csv", sales()), account.upload(f"{FOLDER}/b.csv", sales(rows=1))
+    first, second = (
+        account.upload(f"{FOLDER}/a.csv", sales()),
+        account.upload(f"{FOLDER}/b.csv", sales(rows=1)),
+    )
     service.handle_batch([first])
     assert service.handle_batch([first, second]) == []
     assert len(account.executions()) == 2
@@ -296,6 +348,15 @@ def test_a_new_file_in_a_batch_with_a_repeated_event_still_gets_a_run(
 
 
 def test_an_unknown_schema_change_stops_the_function_at_its_start() -> None:
-    names = ("ENVIRONMENT", "QUEUE_URL", "FILE_LEDGER", "RAW_BUCKET", "STATE_MACHINE_ARN", "ANNOUNCE_STATE_MACHINE_ARN")
-    with pytest.raises(ContractInvalid, match="SCHEMA_CHANGE is 'lax'; it must be one of: reject, strict, evolve"):
+    names = (
+        "ENVIRONMENT",
+        "QUEUE_URL",
+        "FILE_LEDGER",
+        "RAW_BUCKET",
+        "STATE_MACHINE_ARN",
+        "ANNOUNCE_STATE_MACHINE_ARN",
+    )
+    with pytest.raises(
+        ContractInvalid, match="SCHEMA_CHANGE is 'lax'; it must be one of: reject, strict, evolve"
+    ):
         read_settings(Settings, {**dict.fromkeys(names, "x"), "SCHEMA_CHANGE": "lax"})

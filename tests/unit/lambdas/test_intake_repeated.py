@@ -17,7 +17,10 @@ def test_an_overwrite_does_not_mix_with_the_version_that_the_event_tells_of(
     account: Any, contract: model.Contract, sales: Sales
 ) -> None:
     old, new = sales(rows=1), sales(rows=2)
-    records = [account.upload(f"{FOLDER}/a.csv", old), account.upload(f"{FOLDER}/a.csv", new, sequencer="02")]
+    records = [
+        account.upload(f"{FOLDER}/a.csv", old),
+        account.upload(f"{FOLDER}/a.csv", new, sequencer="02"),
+    ]
     intake(account, contract).handle_batch(records[:1])
     assert list(account.objects("raw").values()) == [old]
     intake(account, contract).handle_batch(records[1:])
@@ -72,7 +75,9 @@ def test_the_same_content_under_another_name_is_a_duplicate_and_nothing_else(
     assert account.messages() == []
 
 
-def test_the_same_event_again_is_no_duplicate(account: Any, contract: model.Contract, sales: Sales) -> None:
+def test_the_same_event_again_is_no_duplicate(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     record = account.upload(f"{FOLDER}/a.csv", sales())
     service = intake(account, contract)
     service.handle_batch([record])
@@ -101,7 +106,9 @@ def test_a_second_delivery_finishes_what_a_crashed_first_one_began(
     intake(account, contract).handle_batch([account.upload(f"{FOLDER}/a.csv", sales())])
     assert [item["status"] for item in account.entries().values()] == ["registering"]
     account.fuse.writes = None
-    intake(account, contract).handle_batch([account.upload(f"{FOLDER}/b.csv", sales(), sequencer="02")])
+    intake(account, contract).handle_batch(
+        [account.upload(f"{FOLDER}/b.csv", sales(), sequencer="02")]
+    )
     assert sorted(item["status"] for item in account.entries().values()) == ["duplicate", "waiting"]
     assert len(account.objects("raw")) == 1
 
@@ -132,8 +139,15 @@ def test_a_crash_after_any_write_of_a_rejected_file_is_healed_by_the_repeated_ev
     for _ in range(2):
         assert intake(account, contract).handle_batch([record]) == []
     [entry] = account.entries().values()
-    assert (entry["status"], entry["reason"], "alerted_at" in entry) == ("rejected", "not_utf8", True)
-    assert set(account.objects("landing")) == {entry["rejected_key"], entry["rejected_key"] + ".reason.json"}
+    assert (entry["status"], entry["reason"], "alerted_at" in entry) == (
+        "rejected",
+        "not_utf8",
+        True,
+    )
+    assert set(account.objects("landing")) == {
+        entry["rejected_key"],
+        entry["rejected_key"] + ".reason.json",
+    }
     assert len(account.messages()) == 1
 
 
@@ -142,4 +156,7 @@ def test_no_write_of_intake_is_left_out_of_the_crash_tests(
 ) -> None:
     for writes, body in ((4, sales()), (9, b"caf\xe9\n")):
         account.fuse.writes = writes + 1
-        assert intake(account, contract).handle_batch([account.upload(f"{FOLDER}/{writes}.csv", body)]) == []
+        assert (
+            intake(account, contract).handle_batch([account.upload(f"{FOLDER}/{writes}.csv", body)])
+            == []
+        )

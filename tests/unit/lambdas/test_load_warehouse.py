@@ -36,7 +36,18 @@ def month(day: date, item: str, revenue: str) -> tuple[Any, ...]:
 
 def quarter(revenue: str) -> tuple[Any, ...]:
     """The one row of sales_by_region_quarter."""
-    return ("Asia", "Japan", 2024, 1, JANUARY, 1, 10, Decimal(revenue), Decimal("0.01"), Decimal(revenue))
+    return (
+        "Asia",
+        "Japan",
+        2024,
+        1,
+        JANUARY,
+        1,
+        10,
+        Decimal(revenue),
+        Decimal("0.01"),
+        Decimal(revenue),
+    )
 
 
 def after(snapshot: int, *periods: date, before: int | None = None) -> Lake:
@@ -61,7 +72,11 @@ class House:
             clock=numbers(),
         )
         return LoadWarehouse(
-            api=api, contract=self.contract, run_id=run_id, curated_database="slipway_dev_curated", log=Log()
+            api=api,
+            contract=self.contract,
+            run_id=run_id,
+            curated_database="slipway_dev_curated",
+            log=Log(),
         )
 
     def until_ended(self, statement: str, run_id: str | None, lake: Mapping[str, Lake]) -> None:
@@ -81,10 +96,14 @@ class House:
         return concluded
 
     def modes(self, run_id: str | None, lake: Mapping[str, Lake]) -> list[tuple[str, int]]:
-        return [(table["mode"], table["loaded_rows"]) for table in self.load(run_id, lake)["tables"]]
+        return [
+            (table["mode"], table["loaded_rows"]) for table in self.load(run_id, lake)["tables"]
+        ]
 
     def months(self) -> list[tuple[Any, ...]]:
-        query = "SELECT month_start, item_type, revenue FROM curated.sales_by_month_item ORDER BY ALL"
+        query = (
+            "SELECT month_start, item_type, revenue FROM curated.sales_by_month_item ORDER BY ALL"
+        )
         return self.redshift.rows(query)
 
 
@@ -119,14 +138,22 @@ def test_the_first_load_takes_everything_and_says_what_there_is_to_the_cent(hous
         "lake_bytes": 2 * SCANNED_BYTES,  # staged once, compared once
     }
     assert (quarters["table"], quarters["rows"]) == ("sales_by_region_quarter", 1)
-    assert house.months() == [(JANUARY, "Tea", Decimal("10.05")), (FEBRUARY, "Tea", Decimal("20.05"))]
+    assert house.months() == [
+        (JANUARY, "Tea", Decimal("10.05")),
+        (FEBRUARY, "Tea", Decimal("20.05")),
+    ]
 
 
-def test_the_next_run_takes_its_periods_and_what_left_the_lake_leaves_the_warehouse(house: House) -> None:
+def test_the_next_run_takes_its_periods_and_what_left_the_lake_leaves_the_warehouse(
+    house: House,
+) -> None:
     house.load(RUN, FIRST)
     house.redshift.fill(MONTHS, month(JANUARY, "Tea", "10.05"), month(FEBRUARY, "Cocoa", "7.00"))
     assert house.modes(NEXT_RUN, SECOND) == [("none", 0), ("periods", 1)]
-    assert house.months() == [(JANUARY, "Tea", Decimal("10.05")), (FEBRUARY, "Cocoa", Decimal("7.00"))]
+    assert house.months() == [
+        (JANUARY, "Tea", Decimal("10.05")),
+        (FEBRUARY, "Cocoa", Decimal("7.00")),
+    ]
 
 
 def test_a_run_that_changed_a_value_replaces_the_row(house: House) -> None:
@@ -155,22 +182,29 @@ def test_what_an_earlier_load_did_not_bring_is_brought_by_the_next(house: House)
 def test_after_a_rollback_the_table_is_as_the_lake_is(house: House) -> None:
     house.load(RUN, FIRST)
     house.redshift.fill(MONTHS, month(JANUARY, "Tea", "10.05"))
-    rolled_back = {MONTHS.name: after(20, before=21)}  # what care.json says: no periods, nothing of other tables
+    rolled_back = {
+        MONTHS.name: after(20, before=21)
+    }  # what care.json says: no periods, nothing of other tables
     assert house.modes(NEXT_RUN, rolled_back) == [("everything", 1), ("everything", 1)]
     assert house.months() == [(JANUARY, "Tea", Decimal("10.05"))]
-    assert house.modes("20260103T000000-cccccccc", {MONTHS.name: after(20, before=21)})[1] == ("none", 0)
+    assert house.modes("20260103T000000-cccccccc", {MONTHS.name: after(20, before=21)})[1] == (
+        "none",
+        0,
+    )
 
 
 def test_by_hand_everything_is_loaded_and_the_next_run_does_not_trust_it(house: House) -> None:
     house.load(RUN, FIRST)
     assert house.modes(None, {}) == [("everything", 1), ("everything", 2)]
-    assert house.redshift.rows("SELECT DISTINCT snapshot_id FROM operations.loads WHERE run_id = 'by-hand'") == [
-        (None,)
-    ]
+    assert house.redshift.rows(
+        "SELECT DISTINCT snapshot_id FROM operations.loads WHERE run_id = 'by-hand'"
+    ) == [(None,)]
     assert house.modes(NEXT_RUN, SECOND) == [("everything", 1), ("everything", 2)]
 
 
-def test_a_table_of_unknown_rows_is_loaded_whole_by_the_first_run_that_publishes_one(house: House) -> None:
+def test_a_table_of_unknown_rows_is_loaded_whole_by_the_first_run_that_publishes_one(
+    house: House,
+) -> None:
     house.load(None, {})
     lake = {
         name: replace(state, before=None) for name, state in FIRST.items()
@@ -182,7 +216,10 @@ def test_two_loads_by_hand_are_told_apart(house: House) -> None:
     house.load(None, {})
     house.redshift.fill(MONTHS, month(JANUARY, "Tea", "7.77"))
     (_, months) = house.load(None, {})["tables"]
-    assert (months["rows"], months["totals"]["revenue"]) == (1, {"lake": "7.77", "warehouse": "7.77"})
+    assert (months["rows"], months["totals"]["revenue"]) == (
+        1,
+        {"lake": "7.77", "warehouse": "7.77"},
+    )
     house.redshift.fill(MONTHS, month(JANUARY, "Tea", "8.88"))
     (_, months) = house.load(None, {})["tables"]
     assert months["totals"]["revenue"] == {"lake": "8.88", "warehouse": "8.88"}
@@ -195,7 +232,9 @@ def test_tables_without_a_row_are_loaded_and_add_up_to_nothing(house: House) -> 
     assert months["totals"]["profit"] == {"lake": "0.00", "warehouse": "0.00"}
 
 
-def test_more_periods_than_a_statement_holds_are_everything(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_periods_than_a_statement_holds_are_everything(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     house.load(RUN, FIRST)
     monkeypatch.setattr(warehouse, "MOST_PERIODS", 0)
     assert house.modes(NEXT_RUN, SECOND)[1] == ("everything", 2)
@@ -203,7 +242,10 @@ def test_more_periods_than_a_statement_holds_are_everything(house: House, monkey
 
 def test_a_changed_shape_makes_the_table_anew(house: House) -> None:
     house.load(RUN, FIRST)
-    columns = tuple(replace(item, max_length=20) if item.name == "item_type" else item for item in MONTHS.columns)
+    columns = tuple(
+        replace(item, max_length=20) if item.name == "item_type" else item
+        for item in MONTHS.columns
+    )
     reversed_columns = replace(MONTHS, columns=columns[::-1])
     house.contract = replace(SALES, curated=(QUARTERS, reversed_columns))
     assert house.modes(NEXT_RUN, UNCHANGED) == [("none", 0), ("everything", 2)]
@@ -228,13 +270,23 @@ def test_a_dataset_without_any_mark_asks_the_warehouse_nothing(house: House) -> 
 
 def test_tables_and_columns_are_described(house: House) -> None:
     house.load(RUN, FIRST)
-    found = dict(house.redshift.rows("SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = 'curated'"))
+    found = dict(
+        house.redshift.rows(
+            "SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = 'curated'"
+        )
+    )
     assert found["item_type"] == "Product group."
-    tables = dict(house.redshift.rows("SELECT table_name, comment FROM duckdb_tables() WHERE schema_name = 'curated'"))
+    tables = dict(
+        house.redshift.rows(
+            "SELECT table_name, comment FROM duckdb_tables() WHERE schema_name = 'curated'"
+        )
+    )
     assert tables["sales_by_month_item"] == "Sales by month and item type."
     described = len(house.redshift.submitted)
     house.load(NEXT_RUN, UNCHANGED)
-    assert len(house.redshift.submitted) == described + 2  # nothing was loaded, so nothing is described
+    assert (
+        len(house.redshift.submitted) == described + 2
+    )  # nothing was loaded, so nothing is described
 
 
 def test_bytes_are_told_of_what_was_loaded_and_only_if_they_are_known(house: House) -> None:
@@ -272,7 +324,9 @@ def test_a_lambda_that_is_called_again_submits_the_same_once(house: House) -> No
 def test_each_call_names_who_signs_in_and_where(house: House) -> None:
     house.service(RUN).prepare("one")
     (batch,) = house.redshift.submitted.values()
-    given = {name: value for name, value in batch.given.items() if name not in ("Sqls", "ClientToken")}
+    given = {
+        name: value for name, value in batch.given.items() if name not in ("Sqls", "ClientToken")
+    }
     assert given == {"WorkgroupName": "w", "Database": "slipway", "SecretArn": "arn:secret"}
 
 
@@ -284,14 +338,18 @@ def test_a_statement_can_be_cancelled(house: House) -> None:
 
 def test_a_busy_data_api_is_asked_again_later(house: House) -> None:
     house.redshift.refuse = "ActiveStatementsExceededException"
-    with pytest.raises(RetryableError, match="the Redshift Data API is busy: ActiveStatementsExceededException"):
+    with pytest.raises(
+        RetryableError, match="the Redshift Data API is busy: ActiveStatementsExceededException"
+    ):
         house.service(RUN).prepare("one")
 
 
 def test_results_of_a_statement_that_has_not_ended_are_not_read(house: House) -> None:
     house.redshift.looks = 9
     statement = house.service(RUN).prepare("one")["statement"]
-    with pytest.raises(PermanentError, match="is STARTED with 6 statements; its results cannot be read"):
+    with pytest.raises(
+        PermanentError, match="is STARTED with 6 statements; its results cannot be read"
+    ):
         house.service(RUN).load(statement, FIRST, "two")
 
 
@@ -306,16 +364,32 @@ def failing(house: House, at: str, words: str) -> None:
 
 
 def test_a_conflict_begins_anew_and_a_refusal_does_not(house: House) -> None:
-    failing(house, "slipway merge sales_by_month_item", "1023 DETAIL: Serializable isolation violation on table - 1")
-    with pytest.raises(WarehouseConflict, match=r"^sales_by_month_item: merging the staged rows: another transaction"):
+    failing(
+        house,
+        "slipway merge sales_by_month_item",
+        "1023 DETAIL: Serializable isolation violation on table - 1",
+    )
+    with pytest.raises(
+        WarehouseConflict,
+        match=r"^sales_by_month_item: merging the staged rows: another transaction",
+    ):
         house.load(RUN, FIRST)
     assert house.redshift.rows("FROM operations.loads") == []
-    failing(house, "slipway merge sales_by_month_item", "value too long for type character varying(1023)")
-    with pytest.raises(WarehouseLoadFailed, match=r"merging the staged rows: the warehouse answered 'ERROR: value too"):
+    failing(
+        house,
+        "slipway merge sales_by_month_item",
+        "value too long for type character varying(1023)",
+    )
+    with pytest.raises(
+        WarehouseLoadFailed,
+        match=r"merging the staged rows: the warehouse answered 'ERROR: value too",
+    ):
         house.load(RUN, FIRST)
 
 
-def test_a_load_that_breaks_between_staging_and_merge_leaves_the_tables_and_the_next_is_right(house: House) -> None:
+def test_a_load_that_breaks_between_staging_and_merge_leaves_the_tables_and_the_next_is_right(
+    house: House,
+) -> None:
     house.load(RUN, FIRST)
     was = house.months()
     house.redshift.fill(MONTHS, month(JANUARY, "Tea", "10.05"), month(FEBRUARY, "Tea", "99.99"))
@@ -328,7 +402,9 @@ def test_a_load_that_breaks_between_staging_and_merge_leaves_the_tables_and_the_
     assert house.months()[1][2] == Decimal("99.99")
 
 
-def test_a_table_that_somebody_changed_is_refused_by_a_cent_and_taken_whole_the_next_time(house: House) -> None:
+def test_a_table_that_somebody_changed_is_refused_by_a_cent_and_taken_whole_the_next_time(
+    house: House,
+) -> None:
     house.load(RUN, FIRST)
     house.redshift.fill(MONTHS, month(JANUARY, "Tea", "10.05"), month(FEBRUARY, "Tea", "20.10"))
     house.redshift.database.execute(
@@ -343,18 +419,21 @@ def test_a_table_that_somebody_changed_is_refused_by_a_cent_and_taken_whole_the_
     assert "- revenue: lake 30.15, warehouse 30.16 DIFFERENT" in lines
     assert "- rows: lake 2, warehouse 2" in lines
     assert [row[2] for row in house.months()] == [Decimal("10.06"), Decimal("20.05")]  # as before
-    assert house.redshift.rows("SELECT count(*) FROM operations.load_checks WHERE run_id = '" + NEXT_RUN + "'") == [
-        (0,)
-    ]
+    assert house.redshift.rows(
+        "SELECT count(*) FROM operations.load_checks WHERE run_id = '" + NEXT_RUN + "'"
+    ) == [(0,)]
     assert house.modes(NEXT_RUN, SECOND) == [("none", 0), ("everything", 2)]
     assert [row[2] for row in house.months()] == [Decimal("10.05"), Decimal("20.10")]
 
 
 def test_a_row_too_many_is_a_difference_too(house: House) -> None:
     house.load(RUN, FIRST)
-    house.redshift.database.execute("INSERT INTO curated.sales_by_month_item VALUES ('2020-01-01', 'x', 0, 0, 0, 0, 0)")
+    house.redshift.database.execute(
+        "INSERT INTO curated.sales_by_month_item VALUES ('2020-01-01', 'x', 0, 0, 0, 0, 0)"
+    )
     with pytest.raises(
-        WarehouseLoadFailed, match=r"^sales_by_month_item: rows would be 3 in the warehouse and is 2 in"
+        WarehouseLoadFailed,
+        match=r"^sales_by_month_item: rows would be 3 in the warehouse and is 2 in",
     ):
         house.load(NEXT_RUN, SECOND)
 
@@ -363,25 +442,32 @@ def test_a_table_that_somebody_dropped_is_refused_once_and_then_made(house: Hous
     house.load(RUN, FIRST)
     house.redshift.database.execute("DROP TABLE curated.sales_by_month_item")
     with pytest.raises(
-        WarehouseLoadFailed, match="sales_by_month_item: creating the staging table: the warehouse answ"
+        WarehouseLoadFailed,
+        match="sales_by_month_item: creating the staging table: the warehouse answ",
     ):
         house.load(NEXT_RUN, SECOND)
     assert house.modes(NEXT_RUN, SECOND) == [("none", 0), ("everything", 2)]
 
 
-def test_a_lake_that_changed_while_it_was_loaded_is_not_called_a_difference_of_figures(house: House) -> None:
+def test_a_lake_that_changed_while_it_was_loaded_is_not_called_a_difference_of_figures(
+    house: House,
+) -> None:
     def change(statement: str) -> None:
         if "slipway compare sales_by_month_item" in statement:
             house.redshift.fill(MONTHS, month(JANUARY, "Tea", "1.00"))
 
     house.redshift.before = change
-    with pytest.raises(WarehouseLoadFailed, match="no longer do: the lake has changed in the meantime"):
+    with pytest.raises(
+        WarehouseLoadFailed, match="no longer do: the lake has changed in the meantime"
+    ):
         house.load(RUN, FIRST)
 
 
 def test_a_refusal_is_told_even_when_it_cannot_be_written_down(house: House) -> None:
     house.load(RUN, FIRST)
-    house.redshift.database.execute("DELETE FROM curated.sales_by_month_item WHERE month_start = '2024-01-01'")
+    house.redshift.database.execute(
+        "DELETE FROM curated.sales_by_month_item WHERE month_start = '2024-01-01'"
+    )
     failing(house, "slipway refuse", "disk full")
     with pytest.raises(WarehouseLoadFailed, match=r"^sales_by_month_item: "):
         house.load(NEXT_RUN, SECOND)

@@ -35,7 +35,9 @@ JANUARY = date(2024, 1, 1)
 def redshift(monkeypatch: pytest.MonkeyPatch) -> Iterator[Redshift]:
     """A warehouse and a lake with one row in each table, behind the handler."""
     found = Redshift()
-    found.fill(QUARTERS, ("Asia", "Japan", 2024, 1, JANUARY, 1, 1, Decimal(3), Decimal(1), Decimal(2)))
+    found.fill(
+        QUARTERS, ("Asia", "Japan", 2024, 1, JANUARY, 1, 1, Decimal(3), Decimal(1), Decimal(2))
+    )
     found.fill(MONTHS, (JANUARY, "Tea", 1, 1, Decimal(3), Decimal(1), Decimal(2)))
     for name, value in {**ENVIRONMENT, "AWS_DEFAULT_REGION": "eu-central-1"}.items():
         monkeypatch.setenv(name, value)
@@ -43,7 +45,9 @@ def redshift(monkeypatch: pytest.MonkeyPatch) -> Iterator[Redshift]:
         cached.cache_clear()
     with mock_aws():
         s3 = boto3.client("s3", region_name="eu-central-1")
-        s3.create_bucket(Bucket="processed", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        s3.create_bucket(
+            Bucket="processed", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
         monkeypatch.setattr(handler, "_redshift", lambda: found)
         monkeypatch.setattr(handler, "_s3", lambda: s3)
         yield found
@@ -63,7 +67,9 @@ def run_result(*, before: int | None, snapshot: int | None) -> dict[str, Any]:
 
 
 def asked(action: str, **event: Any) -> dict[str, Any]:
-    return handler.handle({"action": action, "dataset": DATASET, "run_id": RUN, "caller": "run", **event}, None)
+    return handler.handle(
+        {"action": action, "dataset": DATASET, "run_id": RUN, "caller": "run", **event}, None
+    )
 
 
 def loaded(**event: Any) -> list[str]:
@@ -73,7 +79,10 @@ def loaded(**event: Any) -> list[str]:
     assert asked("look", statement=prepared, **event) == {"status": "finished"}
     statement = asked("load", prepared=prepared, attempt=attempt, **event)["statement"]
     assert asked("look", statement=statement, **event) == {"status": "finished"}
-    return [table["mode"] for table in asked("conclude", loaded=statement, attempt=attempt, **event)["tables"]]
+    return [
+        table["mode"]
+        for table in asked("conclude", loaded=statement, attempt=attempt, **event)["tables"]
+    ]
 
 
 def test_a_run_is_loaded_by_what_the_job_wrote_down(redshift: Redshift) -> None:
@@ -110,11 +119,14 @@ def test_a_caller_that_nobody_knows_is_refused_before_anything_is_loaded(
     assert redshift.rows("SELECT count(*) FROM operations.loads") == [(0,)]
 
 
-def test_a_run_without_its_result_is_refused_and_says_who_did_not_write_it(redshift: Redshift) -> None:
+def test_a_run_without_its_result_is_refused_and_says_who_did_not_write_it(
+    redshift: Redshift,
+) -> None:
     prepared = asked("prepare", attempt="a")["statement"]
     assert asked("look", statement=prepared) == {"status": "finished"}  # which needs no result
     with pytest.raises(
-        PermanentError, match=r"processed_to_curated\.json is missing; processed_to_curated ended without"
+        PermanentError,
+        match=r"processed_to_curated\.json is missing; processed_to_curated ended without",
     ):
         asked("load", prepared=prepared, attempt="a")
     assert len(redshift.submitted) == 1
@@ -122,12 +134,15 @@ def test_a_run_without_its_result_is_refused_and_says_who_did_not_write_it(redsh
 
 def test_a_statement_is_cancelled(redshift: Redshift) -> None:
     redshift.looks = 9
-    assert asked("cancel", statement=asked("prepare", attempt="a")["statement"]) == {"cancelled": True}
+    assert asked("cancel", statement=asked("prepare", attempt="a")["statement"]) == {
+        "cancelled": True
+    }
 
 
 def test_an_action_that_nobody_knows_is_refused(redshift: Redshift) -> None:
     with pytest.raises(
-        PermanentError, match="unknown action 'unload'; expected prepare, look, load, conclude or cancel"
+        PermanentError,
+        match="unknown action 'unload'; expected prepare, look, load, conclude or cancel",
     ):
         asked("unload")
     assert redshift.submitted == {}
@@ -143,7 +158,9 @@ def test_throttling_is_retried_and_a_refusal_of_iam_is_not(redshift: Redshift) -
 
 
 @pytest.mark.parametrize("name", ENVIRONMENT)
-def test_every_setting_is_needed(redshift: Redshift, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_every_setting_is_needed(
+    redshift: Redshift, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.delenv(name)
     with pytest.raises(ContractInvalid, match=f"environment variable {name} is not set"):
         asked("prepare", attempt="a")

@@ -18,11 +18,18 @@ from pipeline.modes import RunMode
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def run(account: Any, days_ago: int, *, mode: RunMode = "load", status: RunStatus | None = "succeeded") -> None:
+def run(
+    account: Any, days_ago: int, *, mode: RunMode = "load", status: RunStatus | None = "succeeded"
+) -> None:
     """A run that ended so long ago; without `status` it has not."""
     ended = NOW - timedelta(days=days_ago)
     run_id = f"{ended:%Y%m%dT%H%M%S}-0a1b2c3d"
-    given = {"trigger": "schedule", "execution_arn": "arn:e", "contract_version": "1.0.0", "file_hashes": []}
+    given = {
+        "trigger": "schedule",
+        "execution_arn": "arn:e",
+        "contract_version": "1.0.0",
+        "file_hashes": [],
+    }
     account.runs().start("sales_records", run_id, started_at=timestamp(ended), mode=mode, **given)
     if status:
         account.runs().finish("sales_records", run_id, status, {"ended_at": timestamp(ended)})
@@ -64,7 +71,9 @@ def test_the_age_is_that_of_the_last_load_that_still_stands(account: Any) -> Non
     ]
 
 
-def test_a_load_is_found_behind_any_number_of_later_runs(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_is_found_behind_any_number_of_later_runs(
+    account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("pipeline.ledger.runs.RECENT_RUNS", 2)
     run(account, 30)
     for days_ago in range(7, 0, -1):

@@ -16,7 +16,13 @@ from lambdas.fail_run.failures import Failure
 from lambdas.release_dataset import messages as caring
 from pipeline.run_documents import CurateResult, LoadResult, MaintenanceResult, Manifest
 from slipway.grammar import build_parser
-from tests.run_samples import curate_result, load_result, maintained_table, maintenance_result, manifest
+from tests.run_samples import (
+    curate_result,
+    load_result,
+    maintained_table,
+    maintenance_result,
+    manifest,
+)
 
 RUN_ID = "20261121T041500-0a1b2c3d"
 RUN: dict[str, Any] = {
@@ -26,7 +32,9 @@ RUN: dict[str, Any] = {
 }  # fmt: skip
 
 
-def written(*, warnings: dict[str, int] | None = None, rules: list[dict[str, Any]] | None = None) -> Written:
+def written(
+    *, warnings: dict[str, int] | None = None, rules: list[dict[str, Any]] | None = None
+) -> Written:
     totals = {"read": {}, "loaded": {}, "quarantined": {}, "deduplicated": {}}
     files = [
         {"sha256": "a", "file_name": "a.csv", "rows_read": 60, "rows_loaded": 60, "rows_quarantined": 0,
@@ -35,7 +43,9 @@ def written(*, warnings: dict[str, int] | None = None, rules: list[dict[str, Any
          "rows_deduplicated": 10, "totals": totals},
     ]  # fmt: skip
     changes = ["sales_records: new column note"]
-    processed = load_result(*files, warnings_by_rule=warnings or {}, table_rules=rules or [], schema_changes=changes)
+    processed = load_result(
+        *files, warnings_by_rule=warnings or {}, table_rules=rules or [], schema_changes=changes
+    )
     return Written(
         manifest=Manifest.from_json(manifest()),
         processed=LoadResult.from_json(processed),
@@ -44,20 +54,30 @@ def written(*, warnings: dict[str, int] | None = None, rules: list[dict[str, Any
 
 
 def test_a_success_whose_dashboards_could_not_be_refreshed_is_a_warning_that_says_so() -> None:
-    served = {"dashboard_refresh": {"refresh": "not started", "problem": "StepFunctions.AccessDeniedException: no"}}
+    served = {
+        "dashboard_refresh": {
+            "refresh": "not started",
+            "problem": "StepFunctions.AccessDeniedException: no",
+        }
+    }
     run = {**RUN, "served": served}
-    assert closing.subject("prod", run, written()).startswith("WARNING [prod] sales_records: load succeeded")
+    assert closing.subject("prod", run, written()).startswith(
+        "WARNING [prod] sales_records: load succeeded"
+    )
     facts = closing.facts("prod", run, written())
     assert (facts["kind"], facts["severity"]) == ("success", "warning")
-    assert "WARNING: dashboards were not refreshed (StepFunctions.AccessDeniedException: no)" in closing.body(
-        run, written()
+    assert (
+        "WARNING: dashboards were not refreshed (StepFunctions.AccessDeniedException: no)"
+        in closing.body(run, written())
     )
     joined = {**RUN, "served": {"dashboard_refresh": {"refresh": "joined"}}}
     assert closing.facts("prod", joined, written())["severity"] == "info"
 
 
 def test_a_success_reads_like_this() -> None:
-    assert closing.subject("prod", RUN, written()) == ("INFO [prod] sales_records: load succeeded, 100 rows loaded")
+    assert closing.subject("prod", RUN, written()) == (
+        "INFO [prod] sales_records: load succeeded, 100 rows loaded"
+    )
     assert closing.body(RUN, written()) == (
         f"Run {RUN_ID} of sales_records (load) loaded 100 of 110 rows from 2 files in 73 seconds.\n"
         "Quarantined: 0. Replaced by a newer row of the same key: 10.\n"
@@ -88,7 +108,13 @@ UNPROVEN = {
     "measured": "no rows",
     "expected": "at most 36 hours",
 }
-PASSED = {**WARNING, "rule_id": "orders.unique", "status": "passed", "measured": "0", "expected": "0"}
+PASSED = {
+    **WARNING,
+    "rule_id": "orders.unique",
+    "status": "passed",
+    "measured": "0",
+    "expected": "0",
+}
 
 
 def test_a_quality_warning_reads_like_this() -> None:
@@ -109,7 +135,9 @@ def test_a_quality_warning_reads_like_this() -> None:
     assert (facts["kind"], facts["severity"]) == ("quality_warning", "warning")
 
 
-@pytest.mark.parametrize("broken", [written(warnings={"price.positive": 1}), written(rules=[UNPROVEN])])
+@pytest.mark.parametrize(
+    "broken", [written(warnings={"price.positive": 1}), written(rules=[UNPROVEN])]
+)
 def test_one_broken_rule_of_either_kind_is_enough_for_a_warning(broken: Written) -> None:
     assert closing.subject("prod", RUN, broken) == (
         "WARNING [prod] sales_records: load succeeded with 1 broken rule, 100 rows loaded"
@@ -123,7 +151,14 @@ def test_refused_rows_need_a_look_and_one_of_a_thing_is_not_many() -> None:
     )
     facts = closing.facts("prod", refused, written())
     assert (facts["kind"], facts["severity"]) == ("success", "warning")
-    one = {**RUN, "rows_quarantined": 1, "rows_loaded": 1, "rows_read": 1, "file_count": 1, "duration_seconds": 1}
+    one = {
+        **RUN,
+        "rows_quarantined": 1,
+        "rows_loaded": 1,
+        "rows_read": 1,
+        "file_count": 1,
+        "duration_seconds": 1,
+    }
     assert closing.subject("prod", one, written(warnings={"price.positive": 1})) == (
         "WARNING [prod] sales_records: load succeeded with 1 broken rule and 1 refused row, 1 row loaded"
     )
@@ -167,11 +202,19 @@ def test_a_failure_reads_like_this() -> None:
 
 def test_care_that_succeeded_reads_like_this() -> None:
     table = maintained_table(
-        "sales_records", rows_deleted=5, files_before=9, files_after=1, bytes_before=900, bytes_after=800
+        "sales_records",
+        rows_deleted=5,
+        files_before=9,
+        files_after=1,
+        bytes_before=900,
+        bytes_after=800,
     )
     care = MaintenanceResult.from_json(maintenance_result(table))
     run = {**RUN, "mode": "maintenance", "report": ["Small files were joined."]}
-    assert caring.subject("prod", run, care) == "INFO [prod] sales_records: maintenance succeeded, 1 table"
+    assert (
+        caring.subject("prod", run, care)
+        == "INFO [prod] sales_records: maintenance succeeded, 1 table"
+    )
     assert caring.body(run, care, set_aside=False) == (
         f"Run {RUN_ID} of sales_records: maintenance succeeded in 73 seconds.\n"
         "Small files were joined.\n"
@@ -185,6 +228,9 @@ def test_care_that_succeeded_reads_like_this() -> None:
 
 
 def test_every_command_in_a_message_of_success_is_one_of_the_command_line() -> None:
-    for text in (closing.body(RUN, written()), closing.body({**RUN, "rows_quarantined": 1}, written())):
+    for text in (
+        closing.body(RUN, written()),
+        closing.body({**RUN, "rows_quarantined": 1}, written()),
+    ):
         [command] = re.findall(r"^Next: slipway (.*)$", text, re.M)
         build_parser().parse_args(shlex.split(command))

@@ -53,7 +53,9 @@ def test_the_messages_of_a_run_that_did_not_start_wait_as_failed_ones(
     assert RUN_NOT_STARTED in capsys.readouterr().out
 
 
-def test_messages_that_there_was_no_time_for_come_again_at_once(account: Any, contract: model.Contract) -> None:
+def test_messages_that_there_was_no_time_for_come_again_at_once(
+    account: Any, contract: model.Contract
+) -> None:
     queue = Queue()
     records = [message(name, "?") for name in ("first", "late", "last")]
     left = iter([COSTLIEST_FILE_MILLIS - 1])
@@ -87,10 +89,16 @@ def test_even_a_backlog_of_the_costliest_files_makes_no_dead_letter(
         records = [message(name, "", tries=tries[name] + 1) for name in received]
         tries |= {name: tries[name] + 1 for name in received}
         time_of_function = Costly()
-        monkeypatch.setattr(Intake, "_take_record", lambda _, *given, clock=time_of_function: clock.take(*given))
-        late = intake(account, contract).handle_batch(records, lambda clock=time_of_function: clock.left)
+        monkeypatch.setattr(
+            Intake, "_take_record", lambda _, *given, clock=time_of_function: clock.take(*given)
+        )
+        late = intake(account, contract).handle_batch(
+            records, lambda clock=time_of_function: clock.left
+        )
         done |= set(time_of_function.taken)
-        waiting += late  # behind what has landed meanwhile: SQS keeps no order, and this is the worst one
+        waiting += (
+            late  # behind what has landed meanwhile: SQS keeps no order, and this is the worst one
+        )
     assert done == set(tries)
     assert max(tries.values()) < RECEIVES_BEFORE_DEAD_LETTER
 
@@ -118,7 +126,9 @@ def received(sqs: Any, url: str) -> list[Record]:
     ]
 
 
-def test_a_released_message_is_received_again_although_the_queue_hides_it_for_an_hour(landed: tuple[Any, str]) -> None:
+def test_a_released_message_is_received_again_although_the_queue_hides_it_for_an_hour(
+    landed: tuple[Any, str],
+) -> None:
     sqs, url = landed
     for number in range(10):
         sqs.send_message(QueueUrl=url, MessageBody=str(number))
@@ -168,8 +178,14 @@ def test_visibility_that_cannot_be_changed_is_logged_and_the_message_is_handed_b
     account: Any, contract: model.Contract, capsys: Any, problem: str
 ) -> None:
     service = intake(account, contract)
-    url = "nowhere" if problem == "denied" else boto3.client("sqs").create_queue(QueueName="q")["QueueUrl"]
-    broken = Redelivery(sqs=boto3.client("sqs"), queue_url=url)  # no such queue, or no such receipt handle
+    url = (
+        "nowhere"
+        if problem == "denied"
+        else boto3.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    )
+    broken = Redelivery(
+        sqs=boto3.client("sqs"), queue_url=url
+    )  # no such queue, or no such receipt handle
     object.__setattr__(service, "redelivery", broken)
     assert service.handle_batch([message("odd", "?")]) == ["odd"]
     assert "messages come again later than meant" in capsys.readouterr().out

@@ -29,34 +29,51 @@ ABOUT = rejections_of("sales_records")
 
 def telling(account: Any) -> AnnounceRejections:
     bursts = Bursts(table=account.burst_table, now=lambda: datetime.now(UTC))
-    return AnnounceRejections(environment="dev", files=FileLedger(account.file_table), bursts=bursts)
+    return AnnounceRejections(
+        environment="dev", files=FileLedger(account.file_table), bursts=bursts
+    )
 
 
 def arranged(account: Any) -> list[dict[str, Any]]:
     """Inputs of the executions that will tell, oldest first."""
-    listed = account.stepfunctions.list_executions(stateMachineArn=account.announce_arn)["executions"]
-    described = [account.stepfunctions.describe_execution(executionArn=item["executionArn"]) for item in listed]
+    listed = account.stepfunctions.list_executions(stateMachineArn=account.announce_arn)[
+        "executions"
+    ]
+    described = [
+        account.stepfunctions.describe_execution(executionArn=item["executionArn"])
+        for item in listed
+    ]
     assert [item["name"] for item in described] == [
         f"rejected-{content['dataset']}-{content['burst']}"
         for content in (json.loads(item["input"]) for item in described)
     ]
-    return sorted((json.loads(item["input"]) for item in described), key=lambda content: content["burst"])
+    return sorted(
+        (json.loads(item["input"]) for item in described), key=lambda content: content["burst"]
+    )
 
 
 def test_a_burst_is_one_message_that_counts_every_file_and_describes_the_first(
     account: Any, contract: model.Contract
 ) -> None:
-    records = [account.upload(f"{FOLDER}/{n:02}.csv", BAD, sequencer=f"{n:02}") for n in range(MOST_SHOWN + 5)]
+    records = [
+        account.upload(f"{FOLDER}/{n:02}.csv", BAD, sequencer=f"{n:02}")
+        for n in range(MOST_SHOWN + 5)
+    ]
     records += [account.upload(f"{FOLDER}/none.csv", b"", sequencer="99")]
     assert intake(account, contract).handle_batch(records) == []
     [message] = account.messages()
-    assert message["subject"] == "WARNING [dev] sales_records: 16 files rejected (15 not_utf8, 1 empty_file)"
+    assert (
+        message["subject"]
+        == "WARNING [dev] sales_records: 16 files rejected (15 not_utf8, 1 empty_file)"
+    )
     described = re.findall(r"^  Now at: ", message["message"], re.M)
     assert len(described) == MOST_SHOWN
     assert "... and 6 more; the command above shows all." in message["message"]
 
 
-def test_it_is_told_when_the_window_is_over_and_no_later(account: Any, contract: model.Contract) -> None:
+def test_it_is_told_when_the_window_is_over_and_no_later(
+    account: Any, contract: model.Contract
+) -> None:
     before = datetime.now(UTC)
     intake(account, contract).handle_batch([account.upload(f"{FOLDER}/a.csv", BAD)])
     [content] = arranged(account)
@@ -65,7 +82,10 @@ def test_it_is_told_when_the_window_is_over_and_no_later(account: Any, contract:
 
 
 def test_datasets_do_not_share_a_burst(account: Any, contract: model.Contract) -> None:
-    records = [account.upload(f"{FOLDER}/a.csv", BAD), account.upload("partners/acme/nobodys/a.csv", BAD)]
+    records = [
+        account.upload(f"{FOLDER}/a.csv", BAD),
+        account.upload("partners/acme/nobodys/a.csv", BAD),
+    ]
     intake(account, contract).handle_batch(records)
     told = {message["attributes"]["dataset"]: message["subject"] for message in account.messages()}
     assert told == {
@@ -74,7 +94,9 @@ def test_datasets_do_not_share_a_burst(account: Any, contract: model.Contract) -
     }
 
 
-def test_what_comes_after_the_message_was_composed_is_told_in_the_next(account: Any, contract: model.Contract) -> None:
+def test_what_comes_after_the_message_was_composed_is_told_in_the_next(
+    account: Any, contract: model.Contract
+) -> None:
     service = intake(account, contract)
     service.handle_batch([account.upload(f"{FOLDER}/a.csv", BAD, sequencer="01")])
     first = telling(account).compose("sales_records", arranged(account)[0]["burst"])
@@ -92,7 +114,9 @@ def test_a_burst_that_closes_while_a_file_joins_it_leaves_the_file_to_the_next(
     service = intake(account, contract)
     service.handle_batch([account.upload(f"{FOLDER}/a.csv", BAD, sequencer="01")])
     [content] = arranged(account)
-    account.fuse.writes = 3 + after_write  # entry, copy, reason, then removal and those of the burst
+    account.fuse.writes = (
+        3 + after_write
+    )  # entry, copy, reason, then removal and those of the burst
     account.fuse.action = lambda: telling(account).compose("sales_records", content["burst"])
     service.handle_batch([account.upload(f"{FOLDER}/b.csv", BAD, sequencer="02")])
     told = [telling(account).compose("sales_records", item["burst"]) for item in arranged(account)]
@@ -115,7 +139,9 @@ def test_a_file_whose_event_comes_again_after_its_burst_was_told_is_not_told_twi
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_whoever_crashes_closes_or_repeats_every_event_is_in_exactly_one_burst(account: Any, seed: int) -> None:
+def test_whoever_crashes_closes_or_repeats_every_event_is_in_exactly_one_burst(
+    account: Any, seed: int
+) -> None:
     chance = random.Random(seed)
     tick = iter(range(10_000))
     start = datetime(2026, 1, 1, tzinfo=UTC)
@@ -134,7 +160,10 @@ def test_whoever_crashes_closes_or_repeats_every_event_is_in_exactly_one_burst(a
         if chance.random() < 0.2 and joined.get(event):
             bursts.close(ABOUT, next(iter(joined[event])))
     assert all(len(of_event) == 1 for of_event in joined.values())
-    closed = [bursts.close(ABOUT, burst) for burst in sorted({b for each in joined.values() for b in each})]
+    closed = [
+        bursts.close(ABOUT, burst)
+        for burst in sorted({b for each in joined.values() for b in each})
+    ]
     assert sum(burst.size for burst in closed if burst) == len(events)
     assert len(closed) > 1
 
@@ -146,20 +175,31 @@ def test_a_full_burst_is_followed_by_another(
     monkeypatch.setattr("pipeline.bursts.MOST_EVENTS", 3)
     service = intake(account, contract)
     for number in range(7):
-        service.handle_batch([account.upload(f"{FOLDER}/{number}.csv", BAD, sequencer=f"{number:02}")])
-    told = [telling(account).compose("sales_records", item["burst"]).subject for item in arranged(account)]
+        service.handle_batch(
+            [account.upload(f"{FOLDER}/{number}.csv", BAD, sequencer=f"{number:02}")]
+        )
+    told = [
+        telling(account).compose("sales_records", item["burst"]).subject
+        for item in arranged(account)
+    ]
     assert sorted(re.findall(r": (\d) files? rejected", " ".join(told))) == ["1", "3", "3"]
 
 
 def test_a_burst_that_nobody_joined_is_an_error_and_no_empty_message(account: Any) -> None:
-    with pytest.raises(PermanentError, match="burst '20260101T000000000000' of 'sales_records' has no file"):
+    with pytest.raises(
+        PermanentError, match="burst '20260101T000000000000' of 'sales_records' has no file"
+    ):
         telling(account).compose("sales_records", "20260101T000000000000")
 
 
 def test_the_handler_answers_as_sns_takes_it(
     account: Any, contract: model.Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"ENVIRONMENT": "dev", "FILE_LEDGER": "files", "BURSTS_TABLE": "bursts"}.items():
+    for name, value in {
+        "ENVIRONMENT": "dev",
+        "FILE_LEDGER": "files",
+        "BURSTS_TABLE": "bursts",
+    }.items():
         monkeypatch.setenv(name, value)
     handler._service.cache_clear()
     intake(account, contract).handle_batch([account.upload(f"{FOLDER}/{'ä' * 60}.csv", BAD)])
@@ -172,7 +212,9 @@ def test_the_handler_answers_as_sns_takes_it(
     assert "run_id" not in answer["attributes"]  # SNS refuses an empty value
 
 
-def item(name: str, reason: str = "not_utf8", detail: str = "byte 3 (0xe9) is not UTF-8") -> dict[str, Any]:
+def item(
+    name: str, reason: str = "not_utf8", detail: str = "byte 3 (0xe9) is not UTF-8"
+) -> dict[str, Any]:
     return {
         "file_name": name, "landing_key": f"partners/acme/sales_records/{name}", "received_at": "2026-11-21T04:15:00Z",
         "size_bytes": 5, "reason": reason, "detail": detail, "landing_bucket": "landing",

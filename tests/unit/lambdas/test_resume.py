@@ -13,7 +13,18 @@ from contracts.errors import DatasetBusy, PermanentError
 from pipeline.ledger import HELD_STATUS, RunLedger
 from pipeline.steps import RESUMABLE
 from tests.run_samples import curate_result, load_result
-from tests.unit.lambdas.claiming import DATASET, NOON, digest, load, manifest, request, run, service, statuses, wait
+from tests.unit.lambdas.claiming import (
+    DATASET,
+    NOON,
+    digest,
+    load,
+    manifest,
+    request,
+    run,
+    service,
+    statuses,
+    wait,
+)
 
 A, B = digest("a"), digest("b")
 RESULTS = {"raw_to_processed": load_result(), "processed_to_curated": curate_result()}
@@ -47,10 +58,17 @@ def again(run_id: str, step: str, execution: str = "second") -> Any:
 
 
 @pytest.mark.parametrize("step", RESUMABLE)
-def test_a_failed_run_goes_on_under_its_id_with_its_files(waiting: Any, contract: model.Contract, step: str) -> None:
+def test_a_failed_run_goes_on_under_its_id_with_its_files(
+    waiting: Any, contract: model.Contract, step: str
+) -> None:
     run_id = failed(waiting, contract)
     answer = service(waiting).claim(again(run_id, step), contract)
-    assert (answer["run_id"], answer["from"], answer["file_count"], answer["claimed"]) == (run_id, step, 2, True)
+    assert (answer["run_id"], answer["from"], answer["file_count"], answer["claimed"]) == (
+        run_id,
+        step,
+        2,
+        True,
+    )
     assert statuses(waiting) == {A: "claimed", B: "claimed"}
     entry = run(waiting, run_id)
     assert (entry["status"], entry["execution_arn"].endswith(":second")) == ("running", True)
@@ -64,7 +82,10 @@ def test_a_resumed_run_keeps_its_mode(account: Any, contract: model.Contract, mo
     run_id = failed(account, contract, mode=mode)
     assert statuses(account) == {A: "loaded", B: "loaded"}
     service(account).claim(again(run_id, "RawToProcessed"), contract)
-    assert (manifest(account, run_id)["mode"], statuses(account)) == (mode, {A: "claimed", B: "claimed"})
+    assert (manifest(account, run_id)["mode"], statuses(account)) == (
+        mode,
+        {A: "claimed", B: "claimed"},
+    )
 
 
 @pytest.mark.parametrize("crash_after", [1, 2, 3, 4, 5])
@@ -77,7 +98,10 @@ def test_a_crash_after_any_write_of_resuming_is_healed_by_the_retry(
         service(waiting).claim(again(run_id, "RawToProcessed"), contract)
     waiting.fuse.writes = None
     assert service(waiting).claim(again(run_id, "RawToProcessed"), contract)["file_count"] == 2
-    assert (statuses(waiting), run(waiting, run_id)["status"]) == ({A: "claimed", B: "claimed"}, "running")
+    assert (statuses(waiting), run(waiting, run_id)["status"]) == (
+        {A: "claimed", B: "claimed"},
+        "running",
+    )
 
 
 def test_the_first_step_goes_on_without_a_file_that_was_set_aside_and_a_later_one_does_not(
@@ -85,21 +109,27 @@ def test_the_first_step_goes_on_without_a_file_that_was_set_aside_and_a_later_on
 ) -> None:
     run_id = failed(waiting, contract)
     waiting.files().set_aside(DATASET, A, held="waiting", reason="poison", moment="now")
-    with pytest.raises(PermanentError, match=f"cannot go on at Gate: 1 of its 2 files .* slipway files show {A}"):
+    with pytest.raises(
+        PermanentError, match=f"cannot go on at Gate: 1 of its 2 files .* slipway files show {A}"
+    ):
         service(waiting).claim(again(run_id, "Gate"), contract)
     answer = service(waiting).claim(again(run_id, "RawToProcessed"), contract)
     assert (answer["file_count"], answer["left"][0][:64]) == (1, A)
     assert [file["sha256"] for file in manifest(waiting, run_id)["files"]] == [B]
 
 
-def test_a_run_all_of_whose_files_another_run_loaded_is_not_resumed(waiting: Any, contract: model.Contract) -> None:
+def test_a_run_all_of_whose_files_another_run_loaded_is_not_resumed(
+    waiting: Any, contract: model.Contract
+) -> None:
     run_id = failed(waiting, contract)
     other = service(waiting).claim(request("other"), contract)["run_id"]
     for sha256 in (A, B):
         waiting.files().close(DATASET, sha256, other, {"rows_loaded": 3})
     waiting.runs().finish(DATASET, other, "succeeded", {"ended_at": "t"})
     waiting.runs().release_lock(DATASET, other)
-    with pytest.raises(PermanentError, match="2 of its 2 files were set aside or belong to another run"):
+    with pytest.raises(
+        PermanentError, match="2 of its 2 files were set aside or belong to another run"
+    ):
         service(waiting).claim(again(run_id, "RawToProcessed"), contract)
 
 
@@ -133,15 +163,25 @@ def test_a_step_whose_input_is_missing_names_it_and_the_step_to_resume_from(
     told = rf"cannot go on at {step}: .*{gone}\.json is missing.* slipway runs retry {run_id} --from RawToProcessed"
     with pytest.raises(PermanentError, match=told):
         service(waiting).claim(again(run_id, step), contract)
-    assert (run(waiting, run_id)["status"], statuses(waiting)) == ("failed", {A: "waiting", B: "waiting"})
+    assert (run(waiting, run_id)["status"], statuses(waiting)) == (
+        "failed",
+        {A: "waiting", B: "waiting"},
+    )
 
 
 @pytest.mark.parametrize("step", ["Serve", "CloseRun"])
-def test_what_was_not_published_is_neither_served_nor_closed(waiting: Any, contract: model.Contract, step: str) -> None:
+def test_what_was_not_published_is_neither_served_nor_closed(
+    waiting: Any, contract: model.Contract, step: str
+) -> None:
     run_id = failed(waiting, contract)
     key = f"runs/{DATASET}/{run_id}/processed_to_curated.json"
-    waiting.s3.put_object(Bucket="processed", Key=key, Body=json.dumps(curate_result(published=False)))
-    with pytest.raises(PermanentError, match=f"cannot go on at {step}: its ProcessedToCurated ended without publish"):
+    waiting.s3.put_object(
+        Bucket="processed", Key=key, Body=json.dumps(curate_result(published=False))
+    )
+    with pytest.raises(
+        PermanentError,
+        match=f"cannot go on at {step}: its ProcessedToCurated ended without publish",
+    ):
         service(waiting).claim(again(run_id, step), contract)
 
 
@@ -151,7 +191,11 @@ def test_a_run_that_failed_at_serve_gives_its_files_to_the_next_plain_run(
     """Which loads the same rows again: they replace themselves, and the warehouse takes all that it lacks."""
     run_id = failed(waiting, contract)
     answer = service(waiting).claim(request("plain"), contract)
-    assert (answer["run_id"] != run_id, answer["from"], answer["file_count"]) == (True, "RawToProcessed", 2)
+    assert (answer["run_id"] != run_id, answer["from"], answer["file_count"]) == (
+        True,
+        "RawToProcessed",
+        2,
+    )
     with pytest.raises(DatasetBusy):
         service(waiting).claim(again(run_id, "Serve"), contract)
 
@@ -184,7 +228,9 @@ def test_a_changed_contract_or_an_erased_person_leaves_only_the_first_step(
     older = {**manifest(waiting, run_id), "contract_version": "0.9.0"}
     waiting.s3.put_object(Bucket="processed", Key=key, Body=json.dumps(older))
     waiting.runs().remember_erased(DATASET, "token", run_id="r", moment="now")
-    with pytest.raises(PermanentError, match=r"begun under contract 0\.9\.0.*; a data subject was erased since"):
+    with pytest.raises(
+        PermanentError, match=r"begun under contract 0\.9\.0.*; a data subject was erased since"
+    ):
         service(waiting).claim(again(run_id, "CloseRun"), contract)
     service(waiting).claim(again(run_id, "RawToProcessed"), contract)
     fresh = manifest(waiting, run_id)
@@ -196,10 +242,18 @@ def test_only_a_failed_run_is_resumed(waiting: Any, contract: model.Contract, st
     run_id = "20261120T110000-00000000"
     if status:
         waiting.runs().start(
-            DATASET, run_id, trigger="x", execution_arn="x", started_at="t", contract_version="1", file_hashes=[A]
+            DATASET,
+            run_id,
+            trigger="x",
+            execution_arn="x",
+            started_at="t",
+            contract_version="1",
+            file_hashes=[A],
         )
         waiting.runs().finish(DATASET, run_id, status, {"ended_at": "t"})
-    with pytest.raises(PermanentError, match=f"is {status or 'not in the run ledger'}; only a failed run"):
+    with pytest.raises(
+        PermanentError, match=f"is {status or 'not in the run ledger'}; only a failed run"
+    ):
         service(waiting).claim(again(run_id, "Gate"), contract)
     assert waiting.runs().lock(DATASET) is None
 
@@ -214,7 +268,9 @@ def test_care_is_not_resumed_but_started_anew(waiting: Any, contract: model.Cont
         service(waiting).claim(again("r", "RawToProcessed"), contract)
 
 
-def test_resuming_waits_for_the_run_that_holds_the_dataset(waiting: Any, contract: model.Contract) -> None:
+def test_resuming_waits_for_the_run_that_holds_the_dataset(
+    waiting: Any, contract: model.Contract
+) -> None:
     run_id = failed(waiting, contract)
     service(waiting, max_files=1).claim(request("other"), contract)
     with pytest.raises(DatasetBusy):
@@ -222,8 +278,12 @@ def test_resuming_waits_for_the_run_that_holds_the_dataset(waiting: Any, contrac
     assert run(waiting, run_id)["status"] == "failed"
 
 
-def test_a_run_that_counts_as_running_is_first_to_be_released(waiting: Any, contract: model.Contract) -> None:
+def test_a_run_that_counts_as_running_is_first_to_be_released(
+    waiting: Any, contract: model.Contract
+) -> None:
     dead = service(waiting).claim(request("dead"), contract)["run_id"]
     at = NOON + timedelta(days=1)
-    with pytest.raises(PermanentError, match=r"is running; only a failed run .* first: slipway runs release"):
+    with pytest.raises(
+        PermanentError, match=r"is running; only a failed run .* first: slipway runs release"
+    ):
         service(waiting, at=at).claim(again(dead, "RawToProcessed"), contract)

@@ -28,7 +28,9 @@ TEMPORARY = f"{FOLDER}/orders.csv.part"
 def fates(account: Any) -> dict[str, str]:
     """Status of each content, and of each object that was set aside; what is known of transfers is not shown."""
     return {
-        entry["entry"].partition("#")[0] + " " + (entry.get("sha256") or entry["landing_key"]): entry["status"]
+        entry["entry"].partition("#")[0]
+        + " "
+        + (entry.get("sha256") or entry["landing_key"]): entry["status"]
         for entry in account.entries().values()
         if not entry["entry"].startswith(("transfer#", "ignored#"))
     }
@@ -51,11 +53,18 @@ def test_the_recorded_events_of_transfer_family_are_understood(account: Any) -> 
     completed = events.parse(json.dumps(account.event("sftp_upload_completed")))
     assert isinstance(completed, Uploaded)
     assert (completed.bucket, completed.key) == ("landing", key)
-    assert (completed.ending.is_complete, completed.ending.etag) == (True, "b1946ac92492d2347c6235b4d2611184")
+    assert (completed.ending.is_complete, completed.ending.etag) == (
+        True,
+        "b1946ac92492d2347c6235b4d2611184",
+    )
     assert completed.ending.ended_at == "2026-11-20T08:15:30.311866Z"
     failed = events.parse(json.dumps(account.event("sftp_upload_failed")))
     assert isinstance(failed, Uploaded)
-    assert (failed.ending.is_complete, failed.ending.etag, failed.ending.size_bytes) == (False, "", 5)
+    assert (failed.ending.is_complete, failed.ending.etag, failed.ending.size_bytes) == (
+        False,
+        "",
+        5,
+    )
     assert failed.ending.detail == "PARTIAL_UPLOAD: File was partially uploaded."
     renamed = events.parse(json.dumps(account.event("sftp_rename_completed")))
     assert isinstance(renamed, Renamed)
@@ -82,7 +91,9 @@ def test_an_upload_is_taken_when_both_of_its_events_have_come_and_never_before(
         assert f"file {sha(body)}" not in fates(account)
         handed(service, [told[order[1]], told[order[0]], told[order[1]]])
         assert fates(account)[f"file {sha(body)}"] == "waiting"
-        assert [e["landing_key"] for e in account.entries().values() if e.get("sha256") == sha(body)] == [KEY]
+        assert [
+            e["landing_key"] for e in account.entries().values() if e.get("sha256") == sha(body)
+        ] == [KEY]
     assert account.messages() == []
 
 
@@ -170,7 +181,10 @@ def test_with_events_lost_a_file_is_set_aside_when_overdue_and_taken_when_accept
         handed(service, [sftp.due()])
         assert fates(account) == {f"incomplete {KEY}": "incomplete"}
     [message] = account.messages()
-    assert "transfer_unconfirmed: for 15 minutes nothing told whether its upload is complete" in message["message"]
+    assert (
+        "transfer_unconfirmed: for 15 minutes nothing told whether its upload is complete"
+        in message["message"]
+    )
     for _ in range(2):
         handed(service, [sftp.accepted(told["copied"])])
         assert fates(account) == {f"file {sha(body)}": "waiting", f"incomplete {KEY}": "replaced"}
@@ -213,13 +227,17 @@ def test_a_file_that_did_not_come_by_sftp_is_taken_at_once(
     assert fates(account) == {f"file {sha(body)}": "waiting"}
 
 
-def test_a_whole_file_that_is_bad_is_rejected_as_any_other(account: Any, contract: model.Contract) -> None:
+def test_a_whole_file_that_is_bad_is_rejected_as_any_other(
+    account: Any, contract: model.Contract
+) -> None:
     sftp = Sftp(account)
     handed(intake(account, contract), sftp.put(KEY, b"caf\xe9\n").values())
     assert fates(account) == {f"rejected {KEY}": "rejected"}
 
 
-def test_an_object_that_never_landed_cannot_be_accepted(account: Any, contract: model.Contract, sales: Sales) -> None:
+def test_an_object_that_never_landed_cannot_be_accepted(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
     sftp = Sftp(account)
     told = sftp.put(KEY, sales())
     record = sftp.accepted(told["landed"])
@@ -237,7 +255,10 @@ def test_a_crash_at_any_write_is_finished_by_the_redelivered_event(
         crashed = _handed_until_crash(intake(account, contract), records)
         account.fuse.writes = None
         handed(intake(account, contract), records[crashed:] if crashed is not None else [])
-        assert fates(account) == {f"file {sha(body)}": "waiting", f"incomplete {KEY}": "replaced"}, writes
+        assert fates(account) == {
+            f"file {sha(body)}": "waiting",
+            f"incomplete {KEY}": "replaced",
+        }, writes
         assert (len(account.messages()), len(account.executions())) == (1, 1), writes
         if crashed is None:
             break

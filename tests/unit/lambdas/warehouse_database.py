@@ -74,7 +74,9 @@ class Redshift:
 
     def __post_init__(self) -> None:
         self.database.execute("SET TimeZone = 'UTC'; CREATE SCHEMA lake")
-        self.database.execute("CREATE TABLE sys_external_query_detail (query_id BIGINT, returned_bytes BIGINT)")
+        self.database.execute(
+            "CREATE TABLE sys_external_query_detail (query_id BIGINT, returned_bytes BIGINT)"
+        )
 
     # the Data API
 
@@ -85,7 +87,9 @@ class Redshift:
         assert len(given.get("ClientToken", "x")) <= 64
         token = given.get("ClientToken", f"generated-{len(self.submitted)}")
         if token not in self.tokens:
-            batch = Submitted(identifier=f"batch-{len(self.submitted)}", given=given, looks=self.looks)
+            batch = Submitted(
+                identifier=f"batch-{len(self.submitted)}", given=given, looks=self.looks
+            )
             self.submitted[batch.identifier] = batch
             self.tokens[token] = batch.identifier
         batch = self.submitted[self.tokens[token]]
@@ -110,7 +114,11 @@ class Redshift:
         failed = [part for part in parts if part["Status"] == "FAILED"]
         for part in failed:
             part["Error"] = f"ERROR: {batch.error}"
-        found = {"Id": Id, "Status": batch.status, "SubStatements": parts[::-1]}  # no order is promised
+        found = {
+            "Id": Id,
+            "Status": batch.status,
+            "SubStatements": parts[::-1],
+        }  # no order is promised
         return {**found, "Error": f"Query #1 failed with ERROR: {batch.error}"} if failed else found
 
     def get_statement_result(self, *, Id: str, NextToken: str = "0") -> dict[str, Any]:  # noqa: N803 - AWS's names
@@ -157,9 +165,13 @@ class Redshift:
                 if found := STAGED.search(statement):
                     temporary.append(found[1])
                 batch.results.append(self._execute(statement))
-                scans = [(batch.query_id(len(batch.results)), SCANNED_BYTES)] * statement.count('FROM "lake".')
+                scans = [(batch.query_id(len(batch.results)), SCANNED_BYTES)] * statement.count(
+                    'FROM "lake".'
+                )
                 for scan in scans:
-                    self.database.execute("INSERT INTO sys_external_query_detail VALUES (?, ?)", scan)
+                    self.database.execute(
+                        "INSERT INTO sys_external_query_detail VALUES (?, ?)", scan
+                    )
             for name in temporary:
                 self.database.execute(f"DROP TABLE {name}")
             self.database.execute("COMMIT")
@@ -172,12 +184,16 @@ class Redshift:
         if statement.startswith("CREATE EXTERNAL SCHEMA"):
             return [], []
         if found := STAGED.search(statement):
-            self.database.execute(f"CREATE TEMP TABLE {found[1]} AS SELECT * FROM {found[2]} LIMIT 0")
+            self.database.execute(
+                f"CREATE TEMP TABLE {found[1]} AS SELECT * FROM {found[2]} LIMIT 0"
+            )
             return [], []
         tree = sqlglot.parse_one(statement, read="redshift")
         for key in list(tree.find_all(exp.PrimaryKey)):  # only information in Redshift
             key.pop()
-        done = self.database.execute(tree.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE))
+        done = self.database.execute(
+            tree.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE)
+        )
         return [column[0] for column in done.description or ()], done.fetchall()
 
 

@@ -12,7 +12,12 @@ DATASET = "sales"
 
 
 def item(sha256: str, status: str = "registering", received_at: str = "1") -> dict[str, Any]:
-    return {"dataset": DATASET, "entry": file_entry(sha256), "status": status, "received_at": received_at}
+    return {
+        "dataset": DATASET,
+        "entry": file_entry(sha256),
+        "status": status,
+        "received_at": received_at,
+    }
 
 
 def start(runs: RunLedger, run_id: str, execution_arn: str = "e", mode: RunMode = "load") -> bool:

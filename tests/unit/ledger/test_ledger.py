@@ -32,7 +32,11 @@ def test_a_file_moves_only_along_its_way_and_the_index_follows(table: Any) -> No
     assert files.close(DATASET, "a", "r", {"rows_loaded": 1})
     assert files.give_back(DATASET, "a", "r") is False  # what is loaded stays loaded
     closed = files.get(DATASET, file_entry("a")) or {}
-    assert (closed["status"], closed["dataset_status"], closed["rows_loaded"]) == ("loaded", f"{DATASET}#loaded", 1)
+    assert (closed["status"], closed["dataset_status"], closed["rows_loaded"]) == (
+        "loaded",
+        f"{DATASET}#loaded",
+        1,
+    )
 
 
 def test_a_file_given_back_waits_without_a_run(table: Any) -> None:
@@ -67,8 +71,12 @@ def test_of_two_heirs_of_a_dead_lock_one_gets_it(table: Any) -> None:
     runs = RunLedger(table)
     runs.take_lock(DATASET, run_id="dead", execution_arn="e", expires_at=1)
     dead = runs.lock(DATASET)
-    assert runs.take_lock(DATASET, run_id="heir", execution_arn="e1", expires_at=9, dead=dead) is True
-    assert runs.take_lock(DATASET, run_id="late", execution_arn="e2", expires_at=9, dead=dead) is False
+    assert (
+        runs.take_lock(DATASET, run_id="heir", execution_arn="e1", expires_at=9, dead=dead) is True
+    )
+    assert (
+        runs.take_lock(DATASET, run_id="late", execution_arn="e2", expires_at=9, dead=dead) is False
+    )
 
 
 def test_a_run_ends_once(table: Any) -> None:
@@ -78,7 +86,12 @@ def test_a_run_ends_once(table: Any) -> None:
     assert runs.finish(DATASET, "r", "failed", {"error": "E", "ended_at": "later"}) is True
     assert runs.finish(DATASET, "r", "succeeded", {"ended_at": "even later"}) is False
     run = runs.get(DATASET, "r") or {}
-    assert (run["status"], run["error"], run["ended_at"], run["execution_arn"]) == ("failed", "E", "later", "e")
+    assert (run["status"], run["error"], run["ended_at"], run["execution_arn"]) == (
+        "failed",
+        "E",
+        "later",
+        "e",
+    )
 
 
 def test_the_unfinished_run_of_an_execution_is_found(table: Any) -> None:

@@ -23,9 +23,24 @@ from pipeline.ledger import (
 )
 from tests.unit.ledger.entries import DATASET, item, start
 
-FIRST = {"file_name": "a.csv", "landing_key": "partners/x/a.csv", "sequencer": "02", "received_at": "2"}
-EARLIER = {"file_name": "b.csv", "landing_key": "partners/y/b.csv", "sequencer": "01", "received_at": "1"}
-EARLIEST = {"file_name": "c.csv", "landing_key": "partners/z/c.csv", "sequencer": "00", "received_at": "0"}
+FIRST = {
+    "file_name": "a.csv",
+    "landing_key": "partners/x/a.csv",
+    "sequencer": "02",
+    "received_at": "2",
+}
+EARLIER = {
+    "file_name": "b.csv",
+    "landing_key": "partners/y/b.csv",
+    "sequencer": "01",
+    "received_at": "1",
+}
+EARLIEST = {
+    "file_name": "c.csv",
+    "landing_key": "partners/z/c.csv",
+    "sequencer": "00",
+    "received_at": "0",
+}
 
 
 def whole(table: Any, entry: str) -> Item:
@@ -71,8 +86,14 @@ def test_a_lock_says_who_holds_it_and_until_when(table: Any) -> None:
     runs = RunLedger(table)
     runs.take_lock(DATASET, run_id="r", execution_arn="arn", expires_at=10)
     assert whole(table, LOCK_ENTRY) == {"run_id": "r", "execution_arn": "arn", "expires_at": 10}
-    runs.take_lock(DATASET, run_id="heir", execution_arn="other", expires_at=20, dead=runs.lock(DATASET))
-    assert whole(table, LOCK_ENTRY) == {"run_id": "heir", "execution_arn": "other", "expires_at": 20}
+    runs.take_lock(
+        DATASET, run_id="heir", execution_arn="other", expires_at=20, dead=runs.lock(DATASET)
+    )
+    assert whole(table, LOCK_ENTRY) == {
+        "run_id": "heir",
+        "execution_arn": "other",
+        "expires_at": 20,
+    }
 
 
 def test_an_erased_subject_is_remembered_with_the_run_that_did_it(table: Any) -> None:
@@ -92,7 +113,9 @@ def test_an_earlier_delivery_takes_the_place_and_what_gave_way_is_kept_in_order(
 
 
 @pytest.mark.parametrize("changed", DELIVERY)
-def test_nothing_gives_way_when_the_entry_has_changed_since_it_was_read(table: Any, changed: str) -> None:
+def test_nothing_gives_way_when_the_entry_has_changed_since_it_was_read(
+    table: Any, changed: str
+) -> None:
     files = FileLedger(table)
     files.add({**item("a", "waiting"), **FIRST, "sha256": "a"})
     before = whole(table, file_entry("a"))
@@ -135,7 +158,10 @@ def test_a_file_set_aside_says_why_and_when_and_comes_back_as_it_was(table: Any)
 
 
 def test_closing_a_file_keeps_every_count_and_the_run(table: Any) -> None:
-    files, counts = FileLedger(table), {"rows_loaded": 7, "rows_quarantined": 2, "rows_deduplicated": 1}
+    files, counts = (
+        FileLedger(table),
+        {"rows_loaded": 7, "rows_quarantined": 2, "rows_deduplicated": 1},
+    )
     files.add(item("a", "waiting"))
     files.claim(DATASET, "a", "r")
     files.close(DATASET, "a", "r", counts)
@@ -145,7 +171,9 @@ def test_closing_a_file_keeps_every_count_and_the_run(table: Any) -> None:
     }  # fmt: skip
 
 
-def test_a_run_rolled_back_says_by_which_run_and_when_and_only_that_may_repeat_it(table: Any) -> None:
+def test_a_run_rolled_back_says_by_which_run_and_when_and_only_that_may_repeat_it(
+    table: Any,
+) -> None:
     runs = RunLedger(table)
     start(runs, "r")
     assert runs.mark_rolled_back(DATASET, "r", by_run="b", moment="2026") is False
@@ -197,13 +225,17 @@ def test_runs_are_read_newest_first_and_no_further_than_somebody_asks(table: Any
     RunLedger(table).remember_erased(DATASET, "token", run_id="r", moment="2026")
     recording = Recording(table)
     found = RunLedger(recording).newest_first(DATASET)
-    assert [next(found)["run_id"] for _ in range(50)] == [f"{number:02}" for number in range(50, 0, -1)]
+    assert [next(found)["run_id"] for _ in range(50)] == [
+        f"{number:02}" for number in range(50, 0, -1)
+    ]
     assert len(recording.asked) == 1
     assert [run["run_id"] for run in found] == ["00"]
 
 
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "UTC", "America/New_York"])
-def test_moments_are_written_in_utc_wherever_the_clock_stands(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moments_are_written_in_utc_wherever_the_clock_stands(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     moment = datetime(2026, 11, 20, 23, 30, tzinfo=timezone(timedelta(hours=-2)))
     monkeypatch.setenv("TZ", zone)
     time.tzset()
@@ -217,7 +249,15 @@ def test_moments_are_written_in_utc_wherever_the_clock_stands(zone: str, monkeyp
 
 def test_a_run_is_a_load_when_nothing_else_is_said(table: Any) -> None:
     runs = RunLedger(table)
-    runs.start(DATASET, "r", trigger="t", execution_arn="e", started_at="s", contract_version="1", file_hashes=())
+    runs.start(
+        DATASET,
+        "r",
+        trigger="t",
+        execution_arn="e",
+        started_at="s",
+        contract_version="1",
+        file_hashes=(),
+    )
     assert whole(table, run_entry("r"))["mode"] == "load"
 
 

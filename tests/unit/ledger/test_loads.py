@@ -40,7 +40,11 @@ class File:
 
     def now(self) -> Item:
         found = self.files.get(DATASET, ENTRY) or {}
-        return {name: value for name, value in found.items() if name not in ("dataset", "entry", "sha256")}
+        return {
+            name: value
+            for name, value in found.items()
+            if name not in ("dataset", "entry", "sha256")
+        }
 
     def close(self, run_id: str, loaded: int, held: Any = "loaded") -> None:
         assert self.files.claim(DATASET, "a", run_id, held=held) is not None
@@ -132,7 +136,10 @@ def test_who_gives_back_reads_the_loads_of_a_loaded_file_only_strongly_consisten
     file.files.claim(DATASET, "a", "2", held="loaded")
     watched = Watched(file.table)
     FileLedger(watched).give_back(DATASET, "a", "2", held=held)
-    assert (watched.consistent, file.now().get("run_id")) == (consistent, "1" if consistent else None)
+    assert (watched.consistent, file.now().get("run_id")) == (
+        consistent,
+        "1" if consistent else None,
+    )
 
 
 def test_to_close_is_one_write(file: File) -> None:
@@ -151,7 +158,9 @@ def test_an_entry_from_before_loads_were_kept_is_closed_again(table: Any) -> Non
 
 
 @pytest.mark.parametrize("mode", ["backfill", "replay"])
-def test_a_backfill_rolled_back_gives_run_and_counts_of_the_load_before_however_often(file: File, mode: str) -> None:
+def test_a_backfill_rolled_back_gives_run_and_counts_of_the_load_before_however_often(
+    file: File, mode: str
+) -> None:
     file.close("1", 9, held="waiting")
     file.close("2", 8)
     expected = loaded("1", 9, [load("1", 9), undone("2", 8)])
@@ -175,7 +184,9 @@ def test_several_loads_are_undone_newest_first_down_to_no_load_at_all(file: File
     assert file.now() == aside("1", [undone("1", 9), undone("2", 8), undone("3", 7)])
 
 
-def test_a_file_set_aside_by_a_rollback_is_released_without_counts_and_loaded_again(file: File) -> None:
+def test_a_file_set_aside_by_a_rollback_is_released_without_counts_and_loaded_again(
+    file: File,
+) -> None:
     file.close("1", 9, held="waiting")
     file.undo("1", "load")
     file.files.release(DATASET, "a")
@@ -198,7 +209,9 @@ def test_a_run_that_never_closed_over_a_file_takes_nothing_from_it(file: File) -
 
 
 @pytest.mark.parametrize("meanwhile", ["closed", "claimed", "set aside"])
-def test_nothing_is_undone_in_an_entry_that_changed_since_it_was_read(file: File, meanwhile: str) -> None:
+def test_nothing_is_undone_in_an_entry_that_changed_since_it_was_read(
+    file: File, meanwhile: str
+) -> None:
     file.close("1", 9, held="waiting")
     known = file.files.get(DATASET, ENTRY) or {}
     if meanwhile == "set aside":
@@ -229,7 +242,9 @@ def test_a_load_before_loads_were_kept_is_not_invented(table: Any) -> None:
     assert file.now() == aside("1", [undone("2", 8)])
 
 
-def test_the_last_load_of_an_entry_without_loads_is_undone_with_its_counts_kept_in_them(table: Any) -> None:
+def test_the_last_load_of_an_entry_without_loads_is_undone_with_its_counts_kept_in_them(
+    table: Any,
+) -> None:
     file = File(table)
     file.put(run_id="2", **counts(8), row_count=10)
     assert "run_id" not in (file.undo("2", "backfill") or {"run_id": "?"})
@@ -238,15 +253,21 @@ def test_the_last_load_of_an_entry_without_loads_is_undone_with_its_counts_kept_
     assert file.now() == expected
 
 
-@pytest.mark.parametrize("run_id", ["1", "a backfill that was rolled back when counts were left as they were"])
-def test_a_plain_load_of_an_entry_without_loads_is_set_aside_whichever_run_it_names(table: Any, run_id: str) -> None:
+@pytest.mark.parametrize(
+    "run_id", ["1", "a backfill that was rolled back when counts were left as they were"]
+)
+def test_a_plain_load_of_an_entry_without_loads_is_set_aside_whichever_run_it_names(
+    table: Any, run_id: str
+) -> None:
     file = File(table)
     file.put(run_id=run_id, **counts(9))
     file.undo("1", "load")
     assert file.now() == aside("1", [undone("1", 9)] if run_id == "1" else [])
 
 
-def test_a_backfill_takes_nothing_from_an_entry_without_loads_that_another_run_closed(table: Any) -> None:
+def test_a_backfill_takes_nothing_from_an_entry_without_loads_that_another_run_closed(
+    table: Any,
+) -> None:
     file = File(table)
     file.put(run_id="3", **counts(9))
     before = file.now()
@@ -292,10 +313,17 @@ def test_an_entry_keeps_only_so_many_loads(table: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("undone_at", "gone"), [((), 0), ((3,), 3), ((5, 7), 5)], ids=["the oldest", "the undone", "the oldest undone"]
+    ("undone_at", "gone"),
+    [((), 0), ((3,), 3), ((5, 7), 5)],
+    ids=["the oldest", "the undone", "the oldest undone"],
 )
-def test_of_too_many_loads_one_that_was_rolled_back_goes_first(undone_at: tuple[int, ...], gone: int) -> None:
-    every = [undone(str(number), 9) if number in undone_at else load(str(number), 9) for number in range(MOST_LOADS)]
+def test_of_too_many_loads_one_that_was_rolled_back_goes_first(
+    undone_at: tuple[int, ...], gone: int
+) -> None:
+    every = [
+        undone(str(number), 9) if number in undone_at else load(str(number), 9)
+        for number in range(MOST_LOADS)
+    ]
     newest = load("newest", 8)
     assert kept(every) == every
     assert kept([*every, newest]) == [*every[:gone], *every[gone + 1 :], newest]

@@ -18,7 +18,9 @@ SECONDS = int(NOW.timestamp())
 
 
 def lock(table: Any) -> DatasetLock:
-    return DatasetLock(files=FileLedger(table), runs=RunLedger(table), lease_seconds=60, now=lambda: NOW)
+    return DatasetLock(
+        files=FileLedger(table), runs=RunLedger(table), lease_seconds=60, now=lambda: NOW
+    )
 
 
 def held_by(table: Any, run_id: str, expires_at: int, execution_arn: str = "first") -> RunLedger:
@@ -34,7 +36,11 @@ def holder(table: Any) -> dict[str, Any]:
 
 def test_a_free_lock_is_taken_for_the_length_of_the_lease(table: Any) -> None:
     assert lock(table).take(DATASET, "first", run_id="wanted") == "wanted"
-    assert holder(table) == {"run_id": "wanted", "execution_arn": "first", "expires_at": SECONDS + 60}
+    assert holder(table) == {
+        "run_id": "wanted",
+        "execution_arn": "first",
+        "expires_at": SECONDS + 60,
+    }
 
 
 def test_a_new_run_is_named_by_the_time_when_no_run_is_wanted(table: Any) -> None:
@@ -63,27 +69,42 @@ def test_the_same_execution_goes_on_with_a_new_run_once_the_old_one_ended(table:
 
 def test_a_living_run_is_not_disturbed_and_its_end_is_told_how_to_force(table: Any) -> None:
     held_by(table, "r", SECONDS + 1)
-    with pytest.raises(DatasetBusy, match=f"^run r is working on {DATASET}; .*: slipway runs release --dataset sales$"):
+    with pytest.raises(
+        DatasetBusy,
+        match=f"^run r is working on {DATASET}; .*: slipway runs release --dataset sales$",
+    ):
         lock(table).take(DATASET, "second")
     assert holder(table)["run_id"] == "r"
 
 
-@pytest.mark.parametrize(("mode", "status"), [("load", "waiting"), ("backfill", "loaded"), ("erasure", "claimed")])
+@pytest.mark.parametrize(
+    ("mode", "status"), [("load", "waiting"), ("backfill", "loaded"), ("erasure", "claimed")]
+)
 def test_a_run_whose_lease_is_over_ends_and_its_files_go_back_to_where_they_were(
     table: Any, mode: Any, status: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs, files = held_by(table, "dead", SECONDS), FileLedger(table)
     loads = [{"run_id": "earlier", "rows_loaded": 9}] if mode == "backfill" else []
-    files.add(item("a", "claimed") | {"run_id": "dead" if mode != "erasure" else "somebody", "loads": loads})
+    files.add(
+        item("a", "claimed")
+        | {"run_id": "dead" if mode != "erasure" else "somebody", "loads": loads}
+    )
     start(runs, "dead", "first", mode)
     assert lock(table).take(DATASET, "second", run_id="heir") == "heir"
-    assert holder(table) == {"run_id": "heir", "execution_arn": "second", "expires_at": SECONDS + 60}
+    assert holder(table) == {
+        "run_id": "heir",
+        "execution_arn": "second",
+        "expires_at": SECONDS + 60,
+    }
     dead = runs.get(DATASET, "dead") or {}
     cause = "the run did not end before its lease did; another run took the dataset"
     assert (dead["status"], dead["error"], dead["cause"]) == ("failed", "LeaseExpired", cause)
     assert dead["ended_at"] == "2026-11-20T12:00:00.000000Z"
     file = files.get(DATASET, file_entry("a")) or {}
-    assert (file["status"], file.get("run_id")) == (status, {"loaded": "earlier", "claimed": "somebody"}.get(status))
+    assert (file["status"], file.get("run_id")) == (
+        status,
+        {"loaded": "earlier", "claimed": "somebody"}.get(status),
+    )
     logged = json.loads(capsys.readouterr().out)
     assert logged.items() >= {
         "level": "WARNING", "message": "lease over, lock taken over", "dataset": DATASET, "run_id": "dead",
@@ -120,7 +141,9 @@ def test_a_run_that_was_closed_before_may_close_again_without_the_lock(table: An
 
 def test_a_run_that_failed_or_never_was_cannot_close(table: Any) -> None:
     runs = held_by(table, "r", SECONDS)
-    with pytest.raises(PermanentError, match=r"^run 'r' of sales is not in the ledger, so it cannot be closed$"):
+    with pytest.raises(
+        PermanentError, match=r"^run 'r' of sales is not in the ledger, so it cannot be closed$"
+    ):
         run_to_close(runs, DATASET, "r")
     start(runs, "r")
     runs.finish(DATASET, "r", "failed", {"ended_at": "t"})

@@ -8,7 +8,11 @@ from contracts import personal_data
 
 # RFC 4231, the test cases of HMAC-SHA-256 whose data is text: 1, 2, 6 and 7.
 VECTORS = {
-    "1": (b"\x0b" * 20, "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+    "1": (
+        b"\x0b" * 20,
+        "Hi There",
+        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+    ),
     "2": (
         b"Jefe",
         "what do ya want for nothing?",
@@ -41,9 +45,13 @@ def test_a_text_beyond_ascii_is_taken_as_utf8() -> None:
 
 
 def test_another_key_gives_another_token() -> None:
-    assert personal_data.token(b"one", "ann@example.com") != personal_data.token(b"two", "ann@example.com")
+    assert personal_data.token(b"one", "ann@example.com") != personal_data.token(
+        b"two", "ann@example.com"
+    )
 
 
-@pytest.mark.parametrize(("text", "mask"), [("Ann", "A***"), ("Annabelle", "A***"), ("Ö", "Ö***"), ("", "***")])
+@pytest.mark.parametrize(
+    ("text", "mask"), [("Ann", "A***"), ("Annabelle", "A***"), ("Ö", "Ö***"), ("", "***")]
+)
 def test_a_mask_shows_the_first_character_and_not_the_length(text: str, mask: str) -> None:
     assert personal_data.masked(text) == mask

@@ -17,7 +17,10 @@ def test_a_run_keeps_its_mode(table: Any) -> None:
     runs = RunLedger(table)
     start(runs, "1")
     start(runs, "2", mode="erasure")
-    assert [(runs.get(DATASET, run_id) or {})["mode"] for run_id in ("1", "2")] == ["load", "erasure"]
+    assert [(runs.get(DATASET, run_id) or {})["mode"] for run_id in ("1", "2")] == [
+        "load",
+        "erasure",
+    ]
 
 
 def test_a_failed_run_is_reopened_by_one_execution_and_forgets_its_end(table: Any) -> None:
@@ -46,12 +49,18 @@ def test_only_a_run_that_succeeded_is_rolled_back_and_by_one_other(table: Any) -
     ended(runs, "good", "succeeded")
     ended(runs, "bad", "failed")
     assert runs.mark_rolled_back(DATASET, "good", by_run="care", moment="now") is True
-    assert runs.mark_rolled_back(DATASET, "good", by_run="care", moment="now") is True  # repeated after a crash
+    assert (
+        runs.mark_rolled_back(DATASET, "good", by_run="care", moment="now") is True
+    )  # repeated after a crash
     assert runs.mark_rolled_back(DATASET, "good", by_run="other", moment="now") is False
     assert runs.mark_rolled_back(DATASET, "bad", by_run="care", moment="now") is False
     assert runs.mark_rolled_back(DATASET, "unknown", by_run="care", moment="now") is False
     run = runs.get(DATASET, "good") or {}
-    assert (run["status"], run["rolled_back_by"], run["rolled_back_at"]) == ("rolled_back", "care", "now")
+    assert (run["status"], run["rolled_back_by"], run["rolled_back_at"]) == (
+        "rolled_back",
+        "care",
+        "now",
+    )
     assert (runs.get(DATASET, "bad") or {})["status"] == "failed"
     assert runs.get(DATASET, "unknown") is None
 

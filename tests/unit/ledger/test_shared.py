@@ -20,9 +20,16 @@ def client_error(code: str) -> ClientError:
 
 
 @pytest.mark.parametrize(
-    "error", [client_error("SlowDown"), client_error("ThrottlingException"), EndpointConnectionError(endpoint_url="u")]
+    "error",
+    [
+        client_error("SlowDown"),
+        client_error("ThrottlingException"),
+        EndpointConnectionError(endpoint_url="u"),
+    ],
 )
-def test_a_transient_failure_leaves_a_handler_as_the_error_that_the_state_machine_retries(error: Exception) -> None:
+def test_a_transient_failure_leaves_a_handler_as_the_error_that_the_state_machine_retries(
+    error: Exception,
+) -> None:
     @aws_errors.retryable
     def handle() -> str:
         raise error
@@ -32,7 +39,9 @@ def test_a_transient_failure_leaves_a_handler_as_the_error_that_the_state_machin
     assert caught.value.__cause__ is error
 
 
-@pytest.mark.parametrize("error", [client_error("AccessDenied"), ReconciliationFailed("differs"), KeyError("dataset")])
+@pytest.mark.parametrize(
+    "error", [client_error("AccessDenied"), ReconciliationFailed("differs"), KeyError("dataset")]
+)
 def test_any_other_failure_leaves_a_handler_as_it_is(error: Exception) -> None:
     @aws_errors.retryable
     def handle() -> str:
@@ -43,13 +52,21 @@ def test_any_other_failure_leaves_a_handler_as_it_is(error: Exception) -> None:
     assert caught.value is error
 
 
-def test_a_log_line_is_one_json_object_with_what_was_bound(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_line_is_one_json_object_with_what_was_bound(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     log = logs.Log({"dataset": "sales"}).bind(run_id="r")
     log.warning("two\nlines", rows=3)
     [text] = capsys.readouterr().out.splitlines()
     line = json.loads(text)
     assert line.pop("timestamp").endswith("Z")
-    assert line == {"level": "WARNING", "message": "two\nlines", "dataset": "sales", "run_id": "r", "rows": 3}
+    assert line == {
+        "level": "WARNING",
+        "message": "two\nlines",
+        "dataset": "sales",
+        "run_id": "r",
+        "rows": 3,
+    }
 
 
 def test_a_subject_is_what_sns_accepts() -> None:
@@ -65,14 +82,25 @@ class Settings:
 
 
 def test_missing_and_wrong_settings_are_named() -> None:
-    right = {"FILE_LEDGER": "files", "MAX_FILES": "7", "SCHEMA_CHANGE": "strict", "OTHER": "ignored"}
-    assert read_settings(Settings, right) == Settings(file_ledger="files", max_files=7, schema_change="strict")
+    right = {
+        "FILE_LEDGER": "files",
+        "MAX_FILES": "7",
+        "SCHEMA_CHANGE": "strict",
+        "OTHER": "ignored",
+    }
+    assert read_settings(Settings, right) == Settings(
+        file_ledger="files", max_files=7, schema_change="strict"
+    )
     with pytest.raises(ContractInvalid, match="FILE_LEDGER is not set"):
         read_settings(Settings, {**right, "FILE_LEDGER": ""})
     for wrong in ("0", "-1", "ten"):
-        with pytest.raises(ContractInvalid, match=f"MAX_FILES is '{wrong}'; it must be a positive whole number"):
+        with pytest.raises(
+            ContractInvalid, match=f"MAX_FILES is '{wrong}'; it must be a positive whole number"
+        ):
             read_settings(Settings, {**right, "MAX_FILES": wrong})
-    with pytest.raises(ContractInvalid, match="SCHEMA_CHANGE is 'lax'; it must be one of: reject, strict"):
+    with pytest.raises(
+        ContractInvalid, match="SCHEMA_CHANGE is 'lax'; it must be one of: reject, strict"
+    ):
         read_settings(Settings, {**right, "SCHEMA_CHANGE": "lax"})
 
 
@@ -93,8 +121,13 @@ def test_entries_are_named_as_documented() -> None:
     assert ledger.run_entry("r") == "run#r"
 
 
-def test_a_message_is_named_after_what_it_tells_within_the_length_that_step_functions_takes() -> None:
-    assert alerts.success_name("sales", "20260101T000000-0a1b2c3d") == "succeeded-sales-20260101T000000-0a1b2c3d"
+def test_a_message_is_named_after_what_it_tells_within_the_length_that_step_functions_takes() -> (
+    None
+):
+    assert (
+        alerts.success_name("sales", "20260101T000000-0a1b2c3d")
+        == "succeeded-sales-20260101T000000-0a1b2c3d"
+    )
     names = [
         alerts.success_name("d" * 90, "20260101T000000-0a1b2c3d"),
         alerts.failure_name("arn:aws:states:r:1:execution:m:" + "n" * 80),
@@ -102,7 +135,10 @@ def test_a_message_is_named_after_what_it_tells_within_the_length_that_step_func
     ]
     assert [len(name) <= 80 for name in names] == [True] * 3
     assert alerts.failure_name("arn:one") != alerts.failure_name("arn:two")
-    assert alerts.burst_name("sales", "20260101T000000000000") == "rejected-sales-20260101T000000000000"
+    assert (
+        alerts.burst_name("sales", "20260101T000000000000")
+        == "rejected-sales-20260101T000000000000"
+    )
 
 
 def test_the_longest_message_fits_the_input_of_an_execution_whatever_its_characters() -> None:
@@ -117,7 +153,13 @@ def test_the_longest_message_fits_the_input_of_an_execution_whatever_its_charact
 
     announcer = alerts.Announcer(stepfunctions=StepFunctions(), machine_arn="arn")
     for character in ("\x1f", "\U0001f600", '"'):
-        announcer.tell("n", topic="failed", subject="s", body=character * 90_000, attributes={"a": "x" * 900, "b": ""})
+        announcer.tell(
+            "n",
+            topic="failed",
+            subject="s",
+            body=character * 90_000,
+            attributes={"a": "x" * 900, "b": ""},
+        )
     for given in started:
         assert len(given["input"].encode()) < 262_144  # Step Functions quotas
         content = json.loads(given["input"])

@@ -13,7 +13,9 @@ from tests.unit.local_cloud.warehouse import SOMEBODY, STAGED, TABLES, run
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     folder = tmp_path_factory.mktemp("redshift")
-    engine = Engine(file=folder / "n.duckdb", endpoint="", default_role=lambda: None, user_arns=lambda: "")
+    engine = Engine(
+        file=folder / "n.duckdb", endpoint="", default_role=lambda: None, user_arns=lambda: ""
+    )
     with engine.session(SOMEBODY) as session:
         for sql in TABLES:
             run(session, sql)

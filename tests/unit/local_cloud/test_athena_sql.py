@@ -32,7 +32,9 @@ def lake() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         columns = ", ".join(f"{name} {kind}" for name, kind in SCHEMA["db"]["t"].items())
         connection.execute(f"CREATE SCHEMA db; CREATE TABLE db.t ({columns})")
-        connection.execute("INSERT INTO db.t VALUES (7, 1.50, '2024-05-06', ['a', 'b'], ['x', 'y'])")
+        connection.execute(
+            "INSERT INTO db.t VALUES (7, 1.50, '2024-05-06', ['a', 'b'], ['x', 'y'])"
+        )
         connection.execute("INSERT INTO db.t VALUES (8, 2.55, '2024-05-07', [], [])")
         yield connection
 
@@ -49,7 +51,9 @@ def test_a_quotient_of_integers_is_an_integer(lake: duckdb.DuckDBPyConnection) -
 
 
 def test_the_average_of_decimals_is_a_decimal(lake: duckdb.DuckDBPyConnection) -> None:
-    assert ask(lake, "select avg(amount), sum(amount) from t")[1] == [(Decimal("2.03"), Decimal("4.05"))]
+    assert ask(lake, "select avg(amount), sum(amount) from t")[1] == [
+        (Decimal("2.03"), Decimal("4.05"))
+    ]
 
 
 def test_a_quotient_of_decimals_is_a_decimal(lake: duckdb.DuckDBPyConnection) -> None:
@@ -71,7 +75,11 @@ def test_arrays_are_walked_side_by_side(lake: duckdb.DuckDBPyConnection) -> None
 
 
 def test_results_without_a_name_are_counted(lake: duckdb.DuckDBPyConnection) -> None:
-    assert ask(lake, "select id, count(*), 1 from t group by id limit 0")[0] == ["id", "_col1", "_col2"]
+    assert ask(lake, "select id, count(*), 1 from t group by id limit 0")[0] == [
+        "id",
+        "_col1",
+        "_col2",
+    ]
 
 
 def test_a_column_may_be_named_with_its_database(lake: duckdb.DuckDBPyConnection) -> None:
@@ -79,7 +87,9 @@ def test_a_column_may_be_named_with_its_database(lake: duckdb.DuckDBPyConnection
 
 
 def test_tables_are_named_in_lower_case_with_their_database() -> None:
-    statement = athena_sql.parse('select * from Sales join "AwsDataCatalog"."Other"."Orders" using (id)')
+    statement = athena_sql.parse(
+        'select * from Sales join "AwsDataCatalog"."Other"."Orders" using (id)'
+    )
     assert athena_sql.qualify(statement, "db") == {
         TableName(database="db", table="sales"),
         TableName(database="other", table="orders"),

@@ -32,7 +32,11 @@ in a second line: of its message
     [
         ("try again", CHAINED, "RetryableError"),
         ("'x'", "Traceback (most recent call last):\n  File 'a'\nKeyError: 'x'", "KeyError"),
-        ("", "Traceback (most recent call last):\n  File 'a'\nlambdas.x.DatasetBusy", "DatasetBusy"),
+        (
+            "",
+            "Traceback (most recent call last):\n  File 'a'\nlambdas.x.DatasetBusy",
+            "DatasetBusy",
+        ),
         ("Worker process died", "", "Runtime.ExitError"),
         ("[Errno 32] Broken pipe", "", "Runtime.ExitError"),
         ("no traceback at all", "some log", "Runtime.HandlerError"),
@@ -71,7 +75,11 @@ def struck(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 def test_a_crash_strikes_once_at_the_call_it_was_armed_for(struck: list[str]) -> None:
     crashes.arm("gate", "s3:GetObject", "2")
-    for role, action in (("gate", "s3:GetObject"), ("other", "s3:GetObject"), ("gate", "s3:PutObject")):
+    for role, action in (
+        ("gate", "s3:GetObject"),
+        ("other", "s3:GetObject"),
+        ("gate", "s3:PutObject"),
+    ):
         crashes.strike(role, action)
     assert struck == []
     for _ in range(3):
@@ -96,7 +104,11 @@ def test_a_generated_secret_is_another_each_time_and_obeys_its_options() -> None
 
 
 def test_a_generated_secret_goes_into_its_template() -> None:
-    asked = {"SecretStringTemplate": '{"user": "slipway"}', "GenerateStringKey": "password", "PasswordLength": 12}
+    asked = {
+        "SecretStringTemplate": '{"user": "slipway"}',
+        "GenerateStringKey": "password",
+        "PasswordLength": 12,
+    }
     value = json.loads(secrets_of_stacks.secret_string({"GenerateSecretString": asked}))
     assert value["user"] == "slipway"
     assert len(value["password"]) == 12
@@ -110,7 +122,13 @@ def test_a_declared_secret_is_kept_and_an_impossible_one_fails_the_deployment() 
 
 @pytest.mark.parametrize(
     ("key", "matches"),
-    [("a/b.csv", True), ("a/line\n1.csv", True), ("a/\u2028.csv", True), ("b/line\na/", False), ("a", False)],
+    [
+        ("a/b.csv", True),
+        ("a/line\n1.csv", True),
+        ("a/\u2028.csv", True),
+        ("b/line\na/", False),
+        ("a", False),
+    ],
 )
 def test_a_wildcard_of_a_policy_matches_any_character_of_a_key(key: str, matches: bool) -> None:
     compiled = control._of_any_character(original(usage.EVALUATOR, "_fnmatch_compile"))

@@ -15,7 +15,9 @@ DATA_SET = {
     "ImportMode": "SPICE",
     "PhysicalTableMap": {"t": {"RelationalTable": {"DataSourceArn": "arn:lake", "Name": "orders"}}},
 }
-SOURCE = {"DataSourceParameters": {"AthenaParameters": {"RoleArn": "arn:reader", "WorkGroup": "analysts"}}}
+SOURCE = {
+    "DataSourceParameters": {"AthenaParameters": {"RoleArn": "arn:reader", "WorkGroup": "analysts"}}
+}
 
 
 @pytest.fixture
@@ -36,7 +38,9 @@ def begin(number: int, data_set: str = "by-month") -> dict[str, Any]:
     return quicksight.create(settings, {"DataSetId": data_set, "IngestionId": f"run-{number}"})
 
 
-def test_the_33rd_refresh_in_24_hours_is_refused_and_another_dataset_has_its_own(day: list[float]) -> None:
+def test_the_33rd_refresh_in_24_hours_is_refused_and_another_dataset_has_its_own(
+    day: list[float],
+) -> None:
     for number in range(32):
         day[0] += 60
         assert begin(number)["Status"] == 201
@@ -62,10 +66,21 @@ def columns(*names: str) -> dict[str, Any]:
     ],
 )
 def test_a_deployment_fails_for_want_of_a_table_only_where_it_waits(
-    monkeypatch: pytest.MonkeyPatch, wait: dict[str, Any], tables: dict[str, Any], problem: str | None
+    monkeypatch: pytest.MonkeyPatch,
+    wait: dict[str, Any],
+    tables: dict[str, Any],
+    problem: str | None,
 ) -> None:
-    wanted = {"Schema": "curated", "Name": "orders", "InputColumns": [{"Name": "region"}, {"Name": "revenue"}]}
-    properties = {"ImportMode": "SPICE", "PhysicalTableMap": {"t": {"RelationalTable": wanted}}, **wait}
+    wanted = {
+        "Schema": "curated",
+        "Name": "orders",
+        "InputColumns": [{"Name": "region"}, {"Name": "revenue"}],
+    }
+    properties = {
+        "ImportMode": "SPICE",
+        "PhysicalTableMap": {"t": {"RelationalTable": wanted}},
+        **wait,
+    }
     monkeypatch.setattr(quicksight, "original", lambda *_: tables)
     put = quicksight._waiting(lambda *_args: ("id", {}))
     if problem is None:

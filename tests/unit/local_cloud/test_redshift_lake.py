@@ -23,7 +23,9 @@ EVERYTHING = iceberg.AlwaysTrue()
 
 def lake_table(sql: str) -> exp.Table:
     """The external table of a statement."""
-    return next(table for table in redshift_sql.parse(sql).find_all(exp.Table) if table.db == "lake")
+    return next(
+        table for table in redshift_sql.parse(sql).find_all(exp.Table) if table.db == "lake"
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,10 @@ def test_only_named_columns_are_read(sql: str, columns: list[str]) -> None:
 @pytest.mark.parametrize(
     ("where", "condition"),
     [
-        ("period IN (DATE '2026-01-01', DATE '2026-02-01')", iceberg.In("period", {"2026-01-01", "2026-02-01"})),
+        (
+            "period IN (DATE '2026-01-01', DATE '2026-02-01')",
+            iceberg.In("period", {"2026-01-01", "2026-02-01"}),
+        ),
         ("period IN ('2026-01-01'::date)", iceberg.In("period", {"2026-01-01"})),
         ("period >= DATE '2026-01-01'", iceberg.GreaterThanOrEqual("period", "2026-01-01")),
         ("region = 'Asia' AND revenue > 5", iceberg.EqualTo("region", "Asia")),
@@ -59,7 +64,9 @@ def test_only_named_columns_are_read(sql: str, columns: list[str]) -> None:
         ("period IN (SELECT period FROM curated.t)", EVERYTHING),
     ],
 )
-def test_only_files_that_can_hold_wanted_rows_are_read(where: str, condition: iceberg.BooleanExpression) -> None:
+def test_only_files_that_can_hold_wanted_rows_are_read(
+    where: str, condition: iceberg.BooleanExpression
+) -> None:
     table = lake_table(f"SELECT revenue FROM lake.t WHERE {where}")
     assert redshift_lake._row_filter(table, SCHEMA) == condition
 

@@ -32,7 +32,12 @@ def value(column: Column, of: CuratedModel, month: dt.date, number: int) -> Any:
         return month
     if column.type.startswith("decimal"):
         return Decimal(number) * 100 + Decimal("0.01")
-    known: dict[str, Any] = {"string": f"{column.name} {number}", "date": month, "boolean": True, "double": 0.5}
+    known: dict[str, Any] = {
+        "string": f"{column.name} {number}",
+        "date": month,
+        "boolean": True,
+        "double": 0.5,
+    }
     return known.get(column.type, number + 10 * month.month)  # no two months share a grain
 
 
@@ -40,7 +45,9 @@ class Lake:
     """What stands for the tables of the lake: rows by table, handed out whole."""
 
     def __init__(self) -> None:
-        self.tables = {of.name: [self.row(of, month, n) for month in MONTHS for n in (1, 2)] for of in MODELS}
+        self.tables = {
+            of.name: [self.row(of, month, n) for month in MONTHS for n in (1, 2)] for of in MODELS
+        }
 
     @staticmethod
     def row(of: CuratedModel, month: dt.date, number: int) -> dict[str, Any]:
@@ -63,7 +70,10 @@ def lake(monkeypatch: pytest.MonkeyPatch) -> Lake:
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = Engine(
-        file=tmp_path / "n.duckdb", endpoint="", default_role=lambda: "arn:role", user_arns=lambda: "arn:dbuser"
+        file=tmp_path / "n.duckdb",
+        endpoint="",
+        default_role=lambda: "arn:role",
+        user_arns=lambda: "arn:dbuser",
     )
     yield engine
     engine.stop()
@@ -98,7 +108,9 @@ def test_there_are_tables_and_samples_to_try() -> None:
 
 
 @pytest.mark.parametrize("of", MODELS, ids=lambda of: of.name)
-def test_a_table_is_loaded_whole_then_by_period_then_anew(engine: Engine, lake: Lake, of: CuratedModel) -> None:
+def test_a_table_is_loaded_whole_then_by_period_then_anew(
+    engine: Engine, lake: Lake, of: CuratedModel
+) -> None:
     assert batch(engine, warehouse.preparation([of], "slipway_local_curated"))[-1] == []
     figures = batch(engine, warehouse.loading([of], [load(of)], "run-1"))[-1]
     assert {row[0] for row in figures} == {of.name}
@@ -106,11 +118,15 @@ def test_a_table_is_loaded_whole_then_by_period_then_anew(engine: Engine, lake: 
     assert {row[4]: row[5] for row in figures}["rows"] == "4"
     batch(engine, warehouse.descriptions([of]))
 
-    lake.tables[of.name].pop()  # the lake lost a row of the second month and got another of the first
+    lake.tables[
+        of.name
+    ].pop()  # the lake lost a row of the second month and got another of the first
     lake.tables[of.name].append(Lake.row(of, MONTHS[0], 9))
     batch(engine, warehouse.loading([of], [load(of, *MONTHS)], "run-2"))
     batch(engine, warehouse.loading([of], [load(of, anew=True)], "run-3"))
-    [[(table, snapshot, shape)]] = batch(engine, warehouse.preparation([of], "slipway_local_curated")[-1:])
+    [[(table, snapshot, shape)]] = batch(
+        engine, warehouse.preparation([of], "slipway_local_curated")[-1:]
+    )
     assert (table, snapshot, shape) == (of.name, 7_000_000_000_000_000_001, warehouse.shape(of))
 
 
@@ -122,7 +138,9 @@ def test_a_load_that_differs_from_the_lake_is_undone_and_says_by_how_much(
     batch(engine, warehouse.loading([of], [load(of)], "run-1"))
     lake.tables[of.name].append(Lake.row(of, MONTHS[0], 9))
     with pytest.raises(duckdb.ConstraintException, match=r"NOT NULL.*equal_to_lake"):
-        batch(engine, warehouse.loading([of], [load(of, MONTHS[1])], "run-2"))  # the change is in another month
+        batch(
+            engine, warehouse.loading([of], [load(of, MONTHS[1])], "run-2")
+        )  # the change is in another month
     [found] = batch(engine, [warehouse.difference(of, [MONTHS[1].isoformat()])])
     assert ("rows", "5", "4") in found
     batch(engine, [warehouse.refusal(of, "run-2")])

@@ -52,7 +52,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("sql", "reason"), REFUSED)
-def test_a_statement_is_refused_by_name_and_never_skipped(session: Session, sql: str, reason: str) -> None:
+def test_a_statement_is_refused_by_name_and_never_skipped(
+    session: Session, sql: str, reason: str
+) -> None:
     before = session.connection.execute("FROM curated.sales").fetchall()
     with pytest.raises(StatementRefused) as refusal:
         run(session, sql)

@@ -35,7 +35,10 @@ def test_a_value_is_a_typed_field(value: Any, field: dict[str, Any]) -> None:
 
 
 def test_a_column_has_redshifts_type() -> None:
-    found = [redshift_results.column_metadata("A", kind) for kind in ("DECIMAL(18,2)", "BIGINT", "VARCHAR")]
+    found = [
+        redshift_results.column_metadata("A", kind)
+        for kind in ("DECIMAL(18,2)", "BIGINT", "VARCHAR")
+    ]
     assert [(c["name"], c["typeName"], c["precision"], c["scale"]) for c in found] == [
         ("a", "numeric", 18, 2),
         ("a", "int8", 19, 0),

@@ -71,7 +71,9 @@ def test_an_expression_has_redshifts_value(session: Session, expression: str, va
         ("SELECT MEDIAN(money), PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY n) FROM curated.sales", [("5.15", "4.5")]),
     ],
 )  # fmt: skip
-def test_a_query_has_redshifts_rows(session: Session, sql: str, rows: list[tuple[str, ...]]) -> None:
+def test_a_query_has_redshifts_rows(
+    session: Session, sql: str, rows: list[tuple[str, ...]]
+) -> None:
     assert shown(session, sql) == rows
 
 
@@ -79,7 +81,10 @@ def test_a_parameter_is_a_text_and_never_sql(session: Session) -> None:
     assert run(session, "SELECT :word AS w, ':word' AS quoted", word="a'; DROP TABLE x") == [
         ("a'; DROP TABLE x", ":word")
     ]
-    assert redshift_sql.parameter_names("-- not :e\nSELECT :a, b::int, ':c', x.y::date = :d") == {"a", "d"}
+    assert redshift_sql.parameter_names("-- not :e\nSELECT :a, b::int, ':c', x.y::date = :d") == {
+        "a",
+        "d",
+    }
     with pytest.raises(StatementRefused, match="there is no parameter 'missing'"):
         run(session, "SELECT :missing")
 
@@ -92,12 +97,17 @@ def test_a_time_has_no_zone(session: Session, moment: str) -> None:
 
 
 def test_a_system_view_is_there_for_one_statement_only(session: Session) -> None:
-    assert run(session, "SELECT query_id FROM sys_external_query_detail d WHERE d.returned_bytes > 0") == []
+    assert (
+        run(session, "SELECT query_id FROM sys_external_query_detail d WHERE d.returned_bytes > 0")
+        == []
+    )
     views = session.connection.execute("SELECT view_name FROM duckdb_views()").fetchall()
     assert not [name for (name,) in views if "slipway" in name]
 
 
-@pytest.mark.parametrize("sql", ["SELECT n / (n - n) FROM curated.sales", "SELECT money / 0 FROM curated.sales"])
+@pytest.mark.parametrize(
+    "sql", ["SELECT n / (n - n) FROM curated.sales", "SELECT money / 0 FROM curated.sales"]
+)
 def test_a_division_by_zero_is_an_error(session: Session, sql: str) -> None:
     with pytest.raises(duckdb.Error, match="Divide by zero"):
         run(session, sql)
@@ -107,6 +117,8 @@ def test_a_division_by_zero_is_an_error(session: Session, sql: str) -> None:
     ("left", "right", "scale"),
     [((18, 2), (18, 2), 19), ((38, 2), (38, 2), 4), ((10, 0), (2, 1), 4), ((7, 2), (5, 2), 6)],
 )
-def test_a_quotients_scale_follows_redshifts_rule(left: tuple[int, int], right: tuple[int, int], scale: int) -> None:
+def test_a_quotients_scale_follows_redshifts_rule(
+    left: tuple[int, int], right: tuple[int, int], scale: int
+) -> None:
     # Source: Redshift database developer guide, "Computations with numeric values"
     assert quotient_scale(left, right) == scale

@@ -45,19 +45,29 @@ def test_a_delete_takes_the_rows_that_it_names(session: Session, sql: str) -> No
 
 
 def test_keys_are_informational_and_not_null_is_enforced(session: Session) -> None:
-    run(session, "INSERT INTO curated.sales (k, n) VALUES (1, 7)")  # a duplicate of primary key and of UNIQUE
+    run(
+        session, "INSERT INTO curated.sales (k, n) VALUES (1, 7)"
+    )  # a duplicate of primary key and of UNIQUE
     assert shown(session, "SELECT COUNT(*) FROM curated.sales WHERE k = 1") == [("2",)]
     for target in ("curated.sales", "staged"):
-        assert [row[0] for row in session.connection.execute(f"DESCRIBE {target}").fetchall() if row[2] == "NO"] == [
-            "k"
-        ]
+        assert [
+            row[0]
+            for row in session.connection.execute(f"DESCRIBE {target}").fetchall()
+            if row[2] == "NO"
+        ] == ["k"]
 
 
 @pytest.mark.parametrize(
     ("columns", "missing"),
-    [("a int, b int, PRIMARY KEY (a)", "a"), ("a int PRIMARY KEY, b int", "a"), ("a int NULL, b int NOT NULL", "b")],
+    [
+        ("a int, b int, PRIMARY KEY (a)", "a"),
+        ("a int PRIMARY KEY, b int", "a"),
+        ("a int NULL, b int NOT NULL", "b"),
+    ],
 )
-def test_a_column_of_the_key_or_not_null_takes_no_null(session: Session, columns: str, missing: str) -> None:
+def test_a_column_of_the_key_or_not_null_takes_no_null(
+    session: Session, columns: str, missing: str
+) -> None:
     run(session, f"CREATE TABLE curated.keyed ({columns})")
     present = "b" if missing == "a" else "a"
     with pytest.raises(duckdb.ConstraintException, match=rf"NOT NULL.*keyed\.{missing}"):
@@ -74,9 +84,14 @@ def test_what_has_no_effect_is_kept(session: Session) -> None:
     for _ in range(2):
         run(session, "GRANT SELECT ON TABLE curated.sales TO ROLE analysts")
     run(session, "CREATE USER bob PASSWORD 'secret'")
-    kept = session.connection.execute("SELECT object, what FROM slipway_catalog.without_effect").fetchall()
+    kept = session.connection.execute(
+        "SELECT object, what FROM slipway_catalog.without_effect"
+    ).fetchall()
     assert kept == [
-        ("curated.sales", "BACKUP NO, DISTSTYLE KEY, DISTKEY(k), COMPOUND SORTKEY(day, k), k ENCODE az64"),
+        (
+            "curated.sales",
+            "BACKUP NO, DISTSTYLE KEY, DISTKEY(k), COMPOUND SORTKEY(day, k), k ENCODE az64",
+        ),
         ("users and privileges", "GRANT SELECT ON TABLE curated.sales TO ROLE analysts"),
         ("users and privileges", "CREATE USER bob"),
     ]
@@ -108,7 +123,9 @@ def test_a_failed_batch_leaves_no_external_schema(engine: Engine, session: Sessi
 
 @pytest.fixture
 def reopened(tmp_path: Path) -> Callable[[str], list[tuple[Any, ...]]]:
-    engine = Engine(file=tmp_path / "kept.duckdb", endpoint="", default_role=lambda: None, user_arns=lambda: "")
+    engine = Engine(
+        file=tmp_path / "kept.duckdb", endpoint="", default_role=lambda: None, user_arns=lambda: ""
+    )
 
     def ask(sql: str) -> list[tuple[Any, ...]]:
         with engine.session(SOMEBODY) as session:

@@ -48,7 +48,9 @@ def test_a_table_needs_its_database_and_the_catalog_too() -> None:
 
 
 def test_a_synchronous_glue_task_needs_to_watch_and_to_stop() -> None:
-    needed = service_roles.task_permissions("arn:aws:states:::glue:startJobRun.sync", {"JobName": "j"})
+    needed = service_roles.task_permissions(
+        "arn:aws:states:::glue:startJobRun.sync", {"JobName": "j"}
+    )
     assert {action for action, _ in needed} == {
         "glue:StartJobRun",
         "glue:GetJobRun",
@@ -90,6 +92,13 @@ def test_a_command_ends_with_its_starter() -> None:
 
 
 def test_the_exit_code_of_a_command_is_its_own() -> None:
-    command = [sys.executable, "-m", "local_cloud.lifeline", sys.executable, "-c", "raise SystemExit(7)"]
+    command = [
+        sys.executable,
+        "-m",
+        "local_cloud.lifeline",
+        sys.executable,
+        "-c",
+        "raise SystemExit(7)",
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as held:
         assert held.wait(10) == 7

@@ -65,8 +65,14 @@ def test_an_explicit_deny_wins() -> None:
 
 
 def test_a_service_that_names_no_source_meets_no_condition_on_one() -> None:
-    call = from_source("lambda.amazonaws.com", service_calls.ASSUME, "arn:aws:iam::000000000000:role/r", "arn:f")
-    statement = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    call = from_source(
+        "lambda.amazonaws.com", service_calls.ASSUME, "arn:aws:iam::000000000000:role/r", "arn:f"
+    )
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
     assert service_calls.allowed(call, policy(statement))
     condition = {"StringEquals": {"aws:SourceAccount": "000000000000"}}
     assert not service_calls.allowed(call, policy(statement | {"Condition": condition}))
@@ -74,7 +80,9 @@ def test_a_service_that_names_no_source_meets_no_condition_on_one() -> None:
 
 def test_a_refusal_says_who_what_and_where_to_look() -> None:
     before = len(records.denials)
-    with pytest.raises(service_calls.AccessDenied, match=r"events.*sqs:SendMessage.*:work.*policy of that resource"):
+    with pytest.raises(
+        service_calls.AccessDenied, match=r"events.*sqs:SendMessage.*:work.*policy of that resource"
+    ):
         service_calls.check(SEND, None)
     assert records.denials[before:] == [
         {"principal": "events.amazonaws.com", "action": "sqs:SendMessage", "resource": QUEUE}
@@ -85,7 +93,9 @@ def test_a_refusal_says_who_what_and_where_to_look() -> None:
 
 
 def test_a_schedule_comes_from_its_group() -> None:
-    assert service_calls.schedule_group({"GroupName": "nightly"}).endswith(":schedule-group/nightly")
+    assert service_calls.schedule_group({"GroupName": "nightly"}).endswith(
+        ":schedule-group/nightly"
+    )
     assert service_calls.schedule_group({}).endswith(":schedule-group/default")
 
 
@@ -105,7 +115,9 @@ def test_a_schedule_comes_from_its_group() -> None:
         ("logs:PutLogEvents", {}, []),
     ],
 )
-def test_each_action_brings_its_own_use_of_the_key(action: str, context: dict[str, str], used: list[str]) -> None:
+def test_each_action_brings_its_own_use_of_the_key(
+    action: str, context: dict[str, str], used: list[str]
+) -> None:
     key = Key(arn=KEY, context={"aws:s3:arn": "arn:aws:s3:::b"})
     assert [use.action for use in key_use.uses(action, key, context)] == used
 
@@ -121,7 +133,9 @@ def test_an_object_is_bound_to_its_bucket_or_without_a_bucket_key_to_itself() ->
     bucket, other = "arn:aws:s3:::bucket", "arn:aws:s3:::other"
     kept = {bucket: Key(arn=KEY, context={"aws:s3:arn": bucket}), other: Key(arn=KEY, context={})}
     assert key_use.find(kept, f"{bucket}/a/b") == kept[bucket]
-    assert key_use.find(kept, f"{other}/a/b") == Key(arn=KEY, context={"aws:s3:arn": f"{other}/a/b"})
+    assert key_use.find(kept, f"{other}/a/b") == Key(
+        arn=KEY, context={"aws:s3:arn": f"{other}/a/b"}
+    )
     assert key_use.find(kept, "arn:aws:s3:::third/a") is None
 
 

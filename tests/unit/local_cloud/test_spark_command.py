@@ -15,7 +15,10 @@ SETTINGS = ServerSettings(
 
 def test_the_runs_arguments_win_over_the_jobs_and_glue_adds_its_own() -> None:
     merged = spark_command.merged_arguments(
-        {"--dataset": "default", "--environment": "local"}, {"--dataset": "sales"}, job_name="job", run_id="jr_1"
+        {"--dataset": "default", "--environment": "local"},
+        {"--dataset": "sales"},
+        job_name="job",
+        run_id="jr_1",
     )
     assert merged == {
         "--dataset": "sales",
@@ -36,13 +39,20 @@ def test_a_property_without_a_value_is_named() -> None:
 
 
 def test_the_script_sees_only_what_glue_does_not_consume() -> None:
-    arguments = {"--conf": "a=1", "--extra-py-files": "s3://b/p.zip", "--dataset": "sales", "--JOB_NAME": "job"}
+    arguments = {
+        "--conf": "a=1",
+        "--extra-py-files": "s3://b/p.zip",
+        "--dataset": "sales",
+        "--JOB_NAME": "job",
+    }
     assert spark_command.script_arguments(arguments) == ["--dataset", "sales", "--JOB_NAME", "job"]
 
 
 def test_local_endpoints_win_and_the_jobs_own_settings_stay() -> None:
     conf = "spark.sql.catalog.glue_catalog=org.Catalog --conf spark.master=yarn"
-    command = spark_command.spark_submit(SETTINGS, {"--conf": conf}, Path("job.py"), [Path("p.zip")], [Path("a.jar")])
+    command = spark_command.spark_submit(
+        SETTINGS, {"--conf": conf}, Path("job.py"), [Path("p.zip")], [Path("a.jar")]
+    )
     assert "spark.sql.catalog.glue_catalog=org.Catalog" in command
     assert "spark.master=local[2]" in command
     assert "spark.master=yarn" not in command
@@ -97,4 +107,6 @@ def test_the_class_archive_is_used_when_it_is_there(tmp_path: Path) -> None:
     archive = class_archive(settings.jars_dir)
     archive.touch()
     assert f"-XX:SharedArchiveFile={archive}" in spark_command.java_options(settings)
-    assert f"-XX:ArchiveClassesAtExit={archive}" in spark_command.java_options(replace(settings, record_classes=True))
+    assert f"-XX:ArchiveClassesAtExit={archive}" in spark_command.java_options(
+        replace(settings, record_classes=True)
+    )

@@ -35,7 +35,12 @@ def test_a_published_message_carries_its_attributes(monkeypatch: pytest.MonkeyPa
     step_functions_sns.install()
     publish = stepfunctions._SERVICE_DISPATCH["arn:aws:states:::sns:publish"]
     arn = "arn:aws:sns:us-east-1:000000000000:t"
-    parameters = {"TopicArn": arn, "Subject": "s", "Message": "line\nline", "MessageAttributes": ATTRIBUTES}
+    parameters = {
+        "TopicArn": arn,
+        "Subject": "s",
+        "Message": "line\nline",
+        "MessageAttributes": ATTRIBUTES,
+    }
     assert publish("arn:aws:states:::sns:publish", parameters) == {"MessageId": "m"}
     assert published == [(arn, "line\nline", "s", ATTRIBUTES)]
 
@@ -49,6 +54,10 @@ def test_a_job_run_says_what_it_cost_as_glue_does(seconds: int, cost: int) -> No
     job = {"Name": "j", "Role": "r", "Command": {}, "NumberOfWorkers": 6, "WorkerType": "G.2X"}
     record = {**spark_jobs._new_record(job, {}), "ExecutionTime": seconds}
     shown = step_functions_glue._as_step_functions_shows(record)
-    assert (shown["ExecutionTime"], shown["NumberOfWorkers"], shown["WorkerType"]) == (seconds, 6, "G.2X")
+    assert (shown["ExecutionTime"], shown["NumberOfWorkers"], shown["WorkerType"]) == (
+        seconds,
+        6,
+        "G.2X",
+    )
     assert "ErrorMessage" not in shown
     assert costs.worker_seconds(shown) == cost

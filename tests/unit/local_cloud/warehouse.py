@@ -30,4 +30,6 @@ def run(session: Session, sql: str, **parameters: str) -> list[tuple[Any, ...]]:
 
 def shown(session: Session, sql: str) -> list[tuple[str, ...]]:
     """Rows as text."""
-    return [tuple("NULL" if value is None else str(value) for value in row) for row in run(session, sql)]
+    return [
+        tuple("NULL" if value is None else str(value) for value in row) for row in run(session, sql)
+    ]

@@ -21,7 +21,9 @@ def document(*cells: str) -> Any:
 
 
 def test_pictures_are_described_by_the_heading_above_them_and_no_kernel_is_left() -> None:
-    made = document("# Sales <now>\n\nMore.", PICTURE, "## Costs", PICTURE, "import os\nprint(os.getpid())")
+    made = document(
+        "# Sales <now>\n\nMore.", PICTURE, "## Costs", PICTURE, "import os\nprint(os.getpid())"
+    )
     seen: list[int] = []
     execute.execute(made, on_cell=seen.append)
     page = execute.to_html(made)
@@ -46,7 +48,9 @@ def test_the_first_error_stops_it_and_is_told(
 
 
 @pytest.mark.parametrize("name", ["nope", "glue_dynamic_frame"])
-def test_only_notebooks_that_run_here_can_be_named(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_notebooks_that_run_here_can_be_named(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         execute.main([name])
     assert "'sales_analysis'" in capsys.readouterr().err

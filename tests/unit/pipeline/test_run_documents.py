@@ -50,7 +50,11 @@ def sample(name: str) -> Any:
 def leaves(document: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     """The path of every field and item of a document, those of objects and lists included."""
     children = (
-        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+        document.items()
+        if isinstance(document, dict)
+        else enumerate(document)
+        if isinstance(document, list)
+        else ()
     )
     for name, child in children:
         yield (*path, name)
@@ -103,7 +107,9 @@ def test_every_field_is_needed_and_named_when_it_is_missing(name: str) -> None:
         if not isinstance(parent(data, path), dict):
             continue
         del parent(data, path)[path[-1]]
-        told = refusal(kind, data)  # none for an entry of a mapping by table, column or rule: readers ask for those
+        told = refusal(
+            kind, data
+        )  # none for an entry of a mapping by table, column or rule: readers ask for those
         assert told is None or f": {shown(path)} is missing;" in told
         needed += told is not None
     assert needed
@@ -132,19 +138,37 @@ def test_an_unknown_field_is_refused_and_named_wherever_it_is(name: str) -> None
     data = {**sample(name), "rows": {"a": "b"}, "surprise": 7}
     if name == "found_erasure":
         data = {**sample(name), "surprise": 7}
-    with pytest.raises(PermanentError, match=r"(surprise|rows) is .*expected no field of this name; known: "):
+    with pytest.raises(
+        PermanentError, match=r"(surprise|rows) is .*expected no field of this name; known: "
+    ):
         KINDS[name].from_json(data)
 
 
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [
-        (("files", 0, "rows_loaded"), -1, "files[0].rows_loaded is -1, expected a whole number, 0 or more"),
-        (("files", 0, "rows_loaded"), True, "files[0].rows_loaded is True, expected a whole number"),
+        (
+            ("files", 0, "rows_loaded"),
+            -1,
+            "files[0].rows_loaded is -1, expected a whole number, 0 or more",
+        ),
+        (
+            ("files", 0, "rows_loaded"),
+            True,
+            "files[0].rows_loaded is True, expected a whole number",
+        ),
         (("files", 0, "rows_loaded"), "2", "files[0].rows_loaded is '2', expected a whole number"),
         (("files", 0, "rows_loaded"), 2.5, "files[0].rows_loaded is 2.5, expected a whole number"),
-        (("files", 0, "rows_loaded"), float("inf"), "files[0].rows_loaded is inf, expected a whole number"),
-        (("files", 0, "rows_loaded"), None, "files[0].rows_loaded is None, expected a whole number"),
+        (
+            ("files", 0, "rows_loaded"),
+            float("inf"),
+            "files[0].rows_loaded is inf, expected a whole number",
+        ),
+        (
+            ("files", 0, "rows_loaded"),
+            None,
+            "files[0].rows_loaded is None, expected a whole number",
+        ),
         *(
             (
                 ("observed", "totals", "amount"),
@@ -155,17 +179,35 @@ def test_an_unknown_field_is_refused_and_named_wherever_it_is(name: str) -> None
         ),
         (("mode",), "reload", "mode is 'reload', expected one of load, backfill, replay"),
         (("touched_dates", "min"), "20240102", "touched_dates.min is '20240102', expected a date"),
-        (("touched_dates", "min"), "2024-02-30", "touched_dates.min is '2024-02-30', expected a date"),
-        (("duration_seconds",), float("nan"), "duration_seconds is nan, expected a number, 0 or more"),
+        (
+            ("touched_dates", "min"),
+            "2024-02-30",
+            "touched_dates.min is '2024-02-30', expected a date",
+        ),
+        (
+            ("duration_seconds",),
+            float("nan"),
+            "duration_seconds is nan, expected a number, 0 or more",
+        ),
         (("duration_seconds",), "1", "duration_seconds is '1', expected a number"),
-        (("snapshots", "orders", "after"), None, "snapshots.orders.after is None, expected a whole number"),
-        (("table_rules", 0, "kind"), "magic", "expected one of row_count, unique, freshness, reference, protection"),
+        (
+            ("snapshots", "orders", "after"),
+            None,
+            "snapshots.orders.after is None, expected a whole number",
+        ),
+        (
+            ("table_rules", 0, "kind"),
+            "magic",
+            "expected one of row_count, unique, freshness, reference, protection",
+        ),
         (("files",), {}, "files is {}, expected a list"),
         (("files", 0), [], "files[0] is [], expected an object"),
         (("engine",), ["x" * 500], f"engine is ['{'x' * 78}..., expected a text"),
     ],
 )
-def test_a_wrong_value_is_told_with_its_field(path: tuple[str | int, ...], value: object, told: str) -> None:
+def test_a_wrong_value_is_told_with_its_field(
+    path: tuple[str | int, ...], value: object, told: str
+) -> None:
     data = sample("raw_to_processed")
     parent(data, path)[path[-1]] = value
     with pytest.raises(PermanentError) as caught:
@@ -176,12 +218,16 @@ def test_a_wrong_value_is_told_with_its_field(path: tuple[str | int, ...], value
 
 
 def test_what_is_no_object_at_all_is_told_as_that() -> None:
-    with pytest.raises(PermanentError, match=r"^Manifest, written by claim_batch: the document is \[\], expected"):
+    with pytest.raises(
+        PermanentError, match=r"^Manifest, written by claim_batch: the document is \[\], expected"
+    ):
         Manifest.from_json([])
 
 
 def test_several_missing_fields_are_told_at_once() -> None:
-    with pytest.raises(PermanentError, match=r": run_id, models, published, duration_seconds are missing;"):
+    with pytest.raises(
+        PermanentError, match=r": run_id, models, published, duration_seconds are missing;"
+    ):
         CurateResult.from_json({"dataset": "orders"})
 
 
@@ -221,14 +267,18 @@ def test_times_are_utc_without_a_zone_however_they_were_written(text: str) -> No
 
 @pytest.mark.parametrize("served", [{"served": "forecast"}, {"served": None}, {}, [], "warehouse2"])
 def test_a_consumer_that_nobody_knows_is_refused(served: object) -> None:
-    with pytest.raises(PermanentError, match=r"served is .*, expected one of warehouse, dashboards"):
+    with pytest.raises(
+        PermanentError, match=r"served is .*, expected one of warehouse, dashboards"
+    ):
         serve_result(served)
 
 
 def test_a_served_table_must_say_what_was_loaded() -> None:
     data = sample("serve")[0]
     data["tables"][0]["loaded_rows"] = "3"
-    with pytest.raises(PermanentError, match=r"^result of Serve \(warehouse\), .*: tables\[0\]\.loaded_rows is '3'"):
+    with pytest.raises(
+        PermanentError, match=r"^result of Serve \(warehouse\), .*: tables\[0\]\.loaded_rows is '3'"
+    ):
         serve_result(data)
 
 
@@ -243,7 +293,11 @@ def test_parts_of_a_file_are_found_by_their_names() -> None:
     result = LoadResult.from_json(sample("raw_to_processed"))
     [file] = result.files
     assert [file.rows(part) for part in PARTS] == [2, 1, 0]
-    assert [file.totals.of(part)["amount"] for part in PARTS] == [Decimal("30.00"), Decimal("5.55"), Decimal("0.00")]
+    assert [file.totals.of(part)["amount"] for part in PARTS] == [
+        Decimal("30.00"),
+        Decimal("5.55"),
+        Decimal("0.00"),
+    ]
     assert result.heads == {"orders": 4109225223278697232, "orders_quarantine": 3511004558369446911}
 
 
@@ -256,18 +310,33 @@ def test_a_curated_table_is_untouched_only_without_periods_and_rows() -> None:
 
 
 def test_a_request_gives_what_its_mode_needs_or_says_that_it_is_not_there() -> None:
-    rollback, erasure = (MaintenanceRequest.from_json(sample(f"request_{mode}")) for mode in ("rollback", "erasure"))
+    rollback, erasure = (
+        MaintenanceRequest.from_json(sample(f"request_{mode}")) for mode in ("rollback", "erasure")
+    )
     assert (rollback.undone_runs, erasure.undone_runs) == (("1",), ())
     assert rollback.plan.tables == {"sales_records": None}
     assert erasure.subject == "ab" * 32
-    with pytest.raises(PermanentError, match=r"request\.json: mode 'erasure' without 'rollback'; nothing was changed"):
+    with pytest.raises(
+        PermanentError,
+        match=r"request\.json: mode 'erasure' without 'rollback'; nothing was changed",
+    ):
         _ = erasure.plan
-    with pytest.raises(PermanentError, match=r"request\.json: mode 'rollback' without 'erasure'; nothing was changed"):
+    with pytest.raises(
+        PermanentError,
+        match=r"request\.json: mode 'rollback' without 'erasure'; nothing was changed",
+    ):
         _ = rollback.subject
 
 
 def test_a_document_has_its_place_in_the_folder_of_its_run() -> None:
-    kinds = (Manifest, LoadResult, CurateResult, MaintenanceRequest, ErasureFindings, MaintenanceResult)
+    kinds = (
+        Manifest,
+        LoadResult,
+        CurateResult,
+        MaintenanceRequest,
+        ErasureFindings,
+        MaintenanceResult,
+    )
     assert [kind.key("orders", "r").removeprefix("runs/orders/r/") for kind in kinds] == [
         "manifest.json",
         "raw_to_processed.json",

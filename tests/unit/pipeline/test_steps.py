@@ -79,10 +79,16 @@ def test_a_step_is_done_by_whom_the_table_says(machine: Machine, step: Step) -> 
 
 
 @each_step
-def test_a_failure_ends_the_run_unless_the_step_is_best_effort(machine: Machine, step: Step) -> None:
+def test_a_failure_ends_the_run_unless_the_step_is_best_effort(
+    machine: Machine, step: Step
+) -> None:
     state = state_of(machine, step)
     caught = state["Catch"][-1]
-    goes_on = {"ErrorEquals": ["States.ALL"], "ResultPath": f"$.{step.result}", "Next": state.get("Next")}
+    goes_on = {
+        "ErrorEquals": ["States.ALL"],
+        "ResultPath": f"$.{step.result}",
+        "Next": state.get("Next"),
+    }
     assert (caught == goes_on) == step.is_best_effort
     assert (caught["Next"] == "FailRun") == (not step.is_best_effort)
 
@@ -96,8 +102,12 @@ def test_a_run_goes_on_where_the_table_says_that_it_may() -> None:
 
 
 @each_step
-def test_a_spark_job_writes_the_document_of_its_name_and_nobody_else_does(machine: Machine, step: Step) -> None:
-    assert (step.document.WRITTEN_BY if step.document else None) == (step.result if step.is_spark_job else None)
+def test_a_spark_job_writes_the_document_of_its_name_and_nobody_else_does(
+    machine: Machine, step: Step
+) -> None:
+    assert (step.document.WRITTEN_BY if step.document else None) == (
+        step.result if step.is_spark_job else None
+    )
     if step.document:
         argument = state_of(machine, step)["Parameters"]["JobName"]
         assert argument == f"${{{step.name}JobName}}"
@@ -105,7 +115,11 @@ def test_a_spark_job_writes_the_document_of_its_name_and_nobody_else_does(machin
 
 
 def test_every_result_document_is_of_a_step() -> None:
-    assert {step.document for _, step in STEPS} - {None} == {LoadResult, CurateResult, MaintenanceResult}
+    assert {step.document for _, step in STEPS} - {None} == {
+        LoadResult,
+        CurateResult,
+        MaintenanceResult,
+    }
 
 
 @each_machine

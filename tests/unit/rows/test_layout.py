@@ -16,7 +16,9 @@ from tests.spark.orders import HEADER, ORDERS
 
 MOVED = "Note,Order ID,Order Date,Status,Quantity,Amount"
 SHORT = HEADER.removesuffix(",Note")
-CLASSIFIED = replace(ORDERS, columns=(*ORDERS.columns[:-1], replace(ORDERS.columns[-1], pii="drop")))
+CLASSIFIED = replace(
+    ORDERS, columns=(*ORDERS.columns[:-1], replace(ORDERS.columns[-1], pii="drop"))
+)
 
 
 def file(header: str, *, replay_of: str | None = None) -> ManifestFile:
@@ -33,7 +35,9 @@ def file(header: str, *, replay_of: str | None = None) -> ManifestFile:
     )
 
 
-def layout_of(contract: Contract, header: str, change: SchemaChange, *, replay_of: str | None = None) -> Layout:
+def layout_of(
+    contract: Contract, header: str, change: SchemaChange, *, replay_of: str | None = None
+) -> Layout:
     (found,) = layout.by_layout(contract, [file(header, replay_of=replay_of)], change)
     return found
 
@@ -59,7 +63,8 @@ def test_a_header_that_does_not_fit_is_refused_with_the_place_of_its_file(
 
 
 @pytest.mark.parametrize(
-    ("header", "change"), [(HEADER, "reject"), (MOVED, "strict"), (MOVED, "evolve"), (SHORT, "evolve")]
+    ("header", "change"),
+    [(HEADER, "reject"), (MOVED, "strict"), (MOVED, "evolve"), (SHORT, "evolve")],
 )
 def test_a_header_that_its_schema_change_allows_is_read(header: str, change: SchemaChange) -> None:
     assert len(layout_of(ORDERS, header, change).columns) == len(header.split(","))
@@ -92,4 +97,7 @@ def test_a_file_of_corrections_says_where_the_record_is_named_that_each_one_corr
 def test_files_that_need_no_quotes_are_read_apart_from_those_that_do() -> None:
     plain = file(HEADER)
     groups = layout.by_layout(ORDERS, [plain, replace(plain, has_quotes=True), plain], "strict")
-    assert [(shape.has_quotes, len(files)) for shape, files in groups.items()] == [(False, 2), (True, 1)]
+    assert [(shape.has_quotes, len(files)) for shape, files in groups.items()] == [
+        (False, 2),
+        (True, 1),
+    ]

@@ -102,7 +102,9 @@ def _grouped(lines: Iterable[Line], key: Callable[[Line], Any]) -> dict[Any, lis
 def money(lines: Iterable[Line]) -> tuple[Decimal, Decimal]:
     """Sales and profit, not rounded."""
     members = list(lines)
-    return sum((one.sales for one in members), Decimal(0)), sum((one.profit for one in members), Decimal(0))
+    return sum((one.sales for one in members), Decimal(0)), sum(
+        (one.profit for one in members), Decimal(0)
+    )
 
 
 def curated(lines: list[Line]) -> dict[str, list[tuple[Any, ...]]]:
@@ -132,7 +134,15 @@ def _shipping(lines: list[Line]) -> Iterable[tuple[Any, ...]]:
         shipments = {(one.order_id, one.ordered, one.shipped): one.days for one in of}
         days = sum(shipments.values())
         average = (Decimal(days) / len(shipments)).quantize(FOURTHS, ROUND_HALF_UP)
-        yield (*key, len(shipments), days, average, min(shipments.values()), max(shipments.values()), *money(of))
+        yield (
+            *key,
+            len(shipments),
+            days,
+            average,
+            min(shipments.values()),
+            max(shipments.values()),
+            *money(of),
+        )
 
 
 def customers(lines: list[Line]) -> list[tuple[Any, ...]]:
@@ -157,7 +167,9 @@ def customers(lines: list[Line]) -> list[tuple[Any, ...]]:
 
 def segment(recency: int, both: int) -> str:
     """Name of the segment."""
-    return next(name for name, least, least_both in SEGMENTS if recency >= least and both >= least_both)
+    return next(
+        name for name, least, least_both in SEGMENTS if recency >= least and both >= least_both
+    )
 
 
 def _fifths(names: Iterable[str], order: Callable[[str], Any]) -> dict[str, int]:

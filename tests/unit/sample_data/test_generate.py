@@ -21,7 +21,14 @@ import pytest
 
 from contracts import headers, model
 from sample_data.broken import FAULTS, break_rows
-from sample_data.generate import BROKEN_FILE_ROWS, HERE, SampleSet, generate, write_big_file, write_samples
+from sample_data.generate import (
+    BROKEN_FILE_ROWS,
+    HERE,
+    SampleSet,
+    generate,
+    write_big_file,
+    write_samples,
+)
 from sample_data.sales_rows import order_number
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -45,7 +52,9 @@ def records(path: Path) -> list[dict[str, str]]:
     """Records by normalized header, values trimmed; a short record lacks its last names."""
     reader = csv.reader(io.StringIO(text_of(path), newline=""))
     header = [headers.normalized_header(name) for name in next(reader)]
-    return [dict(zip(header, (value.strip() for value in values), strict=False)) for values in reader]
+    return [
+        dict(zip(header, (value.strip() for value in values), strict=False)) for values in reader
+    ]
 
 
 def typed(record: dict[str, str], column: model.Column) -> Any:
@@ -89,19 +98,31 @@ def rules_broken(values: dict[str, Any]) -> Iterator[str]:
     """The cross-column rules, written down a second time."""
     cent = Decimal("0.01")
     rules = {
-        "revenue_is_units_times_price": lambda v: abs(v["units_sold"] * v["unit_price"] - v["total_revenue"]) <= cent,
-        "cost_is_units_times_cost": lambda v: abs(v["units_sold"] * v["unit_cost"] - v["total_cost"]) <= cent,
-        "profit_is_revenue_minus_cost": lambda v: abs(v["total_revenue"] - v["total_cost"] - v["total_profit"]) <= cent,
+        "revenue_is_units_times_price": lambda v: (
+            abs(v["units_sold"] * v["unit_price"] - v["total_revenue"]) <= cent
+        ),
+        "cost_is_units_times_cost": lambda v: (
+            abs(v["units_sold"] * v["unit_cost"] - v["total_cost"]) <= cent
+        ),
+        "profit_is_revenue_minus_cost": lambda v: (
+            abs(v["total_revenue"] - v["total_cost"] - v["total_profit"]) <= cent
+        ),
         "shipped_on_or_after_order": lambda v: v["ship_date"] >= v["order_date"],
     }
     for rule in SALES.rules:
-        if rule.action == "quarantine" and set(rule.columns) <= set(values) and not rules[rule.id](values):
+        if (
+            rule.action == "quarantine"
+            and set(rule.columns) <= set(values)
+            and not rules[rule.id](values)
+        ):
             yield rule.id
 
 
 def money(rows: list[dict[str, str]]) -> dict[str, Decimal]:
     zero = Decimal("0.00")
-    return {name: sum((Decimal(row[name.replace("_", "")]) for row in rows), zero) for name in TOTALS}
+    return {
+        name: sum((Decimal(row[name.replace("_", "")]) for row in rows), zero) for name in TOTALS
+    }
 
 
 def surviving(rows: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -117,7 +138,9 @@ def test_every_loaded_file_holds_what_it_promises(sample: SampleSet) -> None:
         rows = records(file.path)
         bad = [row for row in rows if list(complaints(row))]
         kept = surviving(rows)
-        assert (len(rows), len(bad), len(kept)) == (file.rows, file.quarantined, file.loaded), file.name
+        assert (len(rows), len(bad), len(kept)) == (file.rows, file.quarantined, file.loaded), (
+            file.name
+        )
         assert len(rows) - len(bad) - len(kept) == file.deduplicated
         assert money(kept) == file.totals, file.name
 
@@ -148,12 +171,17 @@ def test_the_dialects_that_partners_use_are_all_there(sample: SampleSet) -> None
     assert headers["sales_2023_05.csv"].startswith('"Region","Country"')
     assert headers["sales_2023_06.csv"].startswith("Total_Profit,Total_Cost")
     assert "sales_2023_07.csv.gz" in monthly
-    assert any('"Bahamas, The"' in text for name, text in monthly.items() if name != "sales_2023_05.csv")
+    assert any(
+        '"Bahamas, The"' in text for name, text in monthly.items() if name != "sales_2023_05.csv"
+    )
     assert any("Tunisia ," in text for text in monthly.values())
 
 
 def test_one_file_is_sent_twice_and_one_is_a_picture(sample: SampleSet) -> None:
-    by_fate = {fate: [file for file in sample.files if file.fate == fate] for fate in ("duplicate", "rejected")}
+    by_fate = {
+        fate: [file for file in sample.files if file.fate == fate]
+        for fate in ("duplicate", "rejected")
+    }
     (again,), (picture,) = by_fate["duplicate"], by_fate["rejected"]
     hashes = [hashlib.sha256(file.path.read_bytes()).hexdigest() for file in sample.files]
     assert hashes.count(hashlib.sha256(again.path.read_bytes()).hexdigest()) == 2
@@ -180,7 +208,9 @@ def test_order_numbers_have_nine_digits_and_do_not_repeat() -> None:
 
 
 def test_too_few_rows_for_the_months_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="months=24, rows=100: at least one month and 10 rows a month"):
+    with pytest.raises(
+        ValueError, match="months=24, rows=100: at least one month and 10 rows a month"
+    ):
         generate(tmp_path, seed=1, months=24, rows=100)
 
 
@@ -193,7 +223,11 @@ def test_ten_rows_broken_in_ten_ways_give_ten_reasons_and_touch_no_other_row(
     broken = break_rows(source, target)
     assert [row.fault for row in broken] == [name for name, _ in FAULTS]
     rows, before = records(target), records(source)
-    reasons = {number: frozenset(complaints(row)) for number, row in enumerate(rows, start=1) if list(complaints(row))}
+    reasons = {
+        number: frozenset(complaints(row))
+        for number, row in enumerate(rows, start=1)
+        if list(complaints(row))
+    }
     assert list(reasons) == [row.row for row in broken]
     assert len(set(reasons.values())) == 10
     assert [sorted(reasons[row.row]) for row in broken[:9]] == [
@@ -208,7 +242,11 @@ def test_ten_rows_broken_in_ten_ways_give_ten_reasons_and_touch_no_other_row(
         ["shipped_on_or_after_order"],
     ]
     assert [row.order_id for row in broken] == [before[row.row - 1]["orderid"] for row in broken]
-    changed = {number for number, (old, new) in enumerate(zip(lines(source), lines(target), strict=True)) if old != new}
+    changed = {
+        number
+        for number, (old, new) in enumerate(zip(lines(source), lines(target), strict=True))
+        if old != new
+    }
     assert changed == {row.row for row in broken}
 
 
@@ -216,7 +254,9 @@ def lines(path: Path) -> list[bytes]:
     return path.read_bytes().splitlines(keepends=True)
 
 
-def test_breaking_more_rows_than_there_are_ways_is_refused(sample: SampleSet, tmp_path: Path) -> None:
+def test_breaking_more_rows_than_there_are_ways_is_refused(
+    sample: SampleSet, tmp_path: Path
+) -> None:
     with pytest.raises(ValueError, match="n=11"):
         break_rows(sample.files[0].path, tmp_path / "x.csv", n=11)
 

@@ -27,7 +27,9 @@ def test_a_thousand_files_have_a_thousand_contents_and_keys(files: list[HostileF
     assert len({file.key for file in files}) == COUNT
 
 
-def test_the_same_seed_gives_the_same_files_and_another_seed_others(files: list[HostileFile]) -> None:
+def test_the_same_seed_gives_the_same_files_and_another_seed_others(
+    files: list[HostileFile],
+) -> None:
     few = [(file.key, file.body) for file in files[: len(KINDS)]]
     assert [(file.key, file.body) for file in hostile_files(7, len(KINDS))] == few
     assert [(file.key, file.body) for file in hostile_files(8, len(KINDS))] != few
@@ -43,7 +45,9 @@ def test_s3_takes_every_key(files: list[HostileFile]) -> None:
     assert max(lengths) == LONGEST_KEY_BYTES
 
 
-def test_a_file_that_must_be_loaded_in_whole_or_part_says_which_rows_are_bad(files: list[HostileFile]) -> None:
+def test_a_file_that_must_be_loaded_in_whole_or_part_says_which_rows_are_bad(
+    files: list[HostileFile],
+) -> None:
     for file in files:
         if file.made.fates == LOADED:
             assert file.made.bad_rows == (), file.kind
@@ -52,15 +56,21 @@ def test_a_file_that_must_be_loaded_in_whole_or_part_says_which_rows_are_bad(fil
             assert max(file.made.bad_rows) <= file.made.rows, file.kind
 
 
-def test_the_promised_number_of_records_is_in_the_files_that_any_reader_takes(files: list[HostileFile]) -> None:
+def test_the_promised_number_of_records_is_in_the_files_that_any_reader_takes(
+    files: list[HostileFile],
+) -> None:
     checked = 0
     for file in files:
-        plain = gzip.decompress(file.body) if file.key.endswith(".gz") and file.made.fates == LOADED else file.body
+        plain = (
+            gzip.decompress(file.body)
+            if file.key.endswith(".gz") and file.made.fates == LOADED
+            else file.body
+        )
         if file.made.fates in (LOADED, QUARANTINED) and b"\x1a" not in plain:
             records = list(csv.reader(io.StringIO(plain.decode("utf-8-sig"), newline="")))
-            assert len([record for record in records if any(map(str.strip, record)) or len(record) > 1]) - 1 == (
-                file.made.rows
-            ), file.kind
+            assert len(
+                [record for record in records if any(map(str.strip, record)) or len(record) > 1]
+            ) - 1 == (file.made.rows), file.kind
             checked += 1
     assert checked > COUNT // 3
 

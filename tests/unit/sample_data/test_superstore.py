@@ -22,7 +22,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[MonthFile]:
     return generate(tmp_path_factory.mktemp("superstore"), seed=3, months=3, rows=1200)
 
 
-def test_each_month_lies_in_the_folder_of_its_date_and_holds_only_its_orders(files: list[MonthFile]) -> None:
+def test_each_month_lies_in_the_folder_of_its_date_and_holds_only_its_orders(
+    files: list[MonthFile],
+) -> None:
     assert [file.folder for file in files] == ["2016/01", "2016/02", "2016/03"]
     for file in files:
         assert file.path.parts[-3:-1] == tuple(file.folder.split("/"))
@@ -36,7 +38,9 @@ def test_the_figures_of_a_file_are_those_that_it_holds(files: list[MonthFile]) -
         assert (file.rows, file.sales, file.profit) == (len(lines), *money(lines))
 
 
-def test_equal_seeds_give_equal_bytes_and_other_seeds_others(files: list[MonthFile], tmp_path: Path) -> None:
+def test_equal_seeds_give_equal_bytes_and_other_seeds_others(
+    files: list[MonthFile], tmp_path: Path
+) -> None:
     same = generate(tmp_path / "same", seed=3, months=3, rows=1200)
     other = generate(tmp_path / "other", seed=4, months=3, rows=1200)
     assert [file.path.read_bytes() for file in same] == [file.path.read_bytes() for file in files]
@@ -61,7 +65,9 @@ def wrinkles(paths: list[Path]) -> set[str]:
         "a product twice in an order": len(set(pairs)) < len(pairs),
         "no to three decimals and more": {0, 1, 2, 3} <= decimals <= {0, 1, 2, 3, 4},
         "losses": any(one["Profit"].startswith("-") for one in found),
-        "a name of several letters of other alphabets": any(not one["Customer Name"].isascii() for one in found),
+        "a name of several letters of other alphabets": any(
+            not one["Customer Name"].isascii() for one in found
+        ),
     }
     return {name for name, is_there in seen.items() if is_there}
 
@@ -70,7 +76,9 @@ def test_the_generated_files_have_the_wrinkles_of_the_published_one(files: list[
     assert len(wrinkles([file.path for file in files])) == 12
 
 
-def test_the_header_is_the_contracts_and_every_line_can_be_cut_up_again(files: list[MonthFile], tmp_path: Path) -> None:
+def test_the_header_is_the_contracts_and_every_line_can_be_cut_up_again(
+    files: list[MonthFile], tmp_path: Path
+) -> None:
     names = [headers.normalized_header(column.source_name) for column in CONTRACT.columns]
     with files[0].path.open(encoding="utf-8-sig", newline="") as lines:
         assert [headers.normalized_header(name) for name in next(csv.reader(lines))] == names
@@ -83,7 +91,9 @@ def test_a_month_without_lines_is_refused(tmp_path: Path) -> None:
         generate(tmp_path, seed=1, months=4, rows=3)
 
 
-def test_the_command_writes_and_tells_each_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_and_tells_each_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert superstore.main(["--out", str(tmp_path), "--rows", "20", "--months", "2"]) == 0
     assert "2016/02/superstore_2016_02.csv  rows     10" in capsys.readouterr().out
 
@@ -97,4 +107,6 @@ def test_the_published_lines_are_cut_into_months_that_add_up(tmp_path: Path) -> 
     assert (len(months), sum(month.rows for month in months)) == (47, 519)
     assert sum(month.sales for month in months) == Decimal("160484.4323")
     assert sum(month.profit for month in months) == Decimal("8740.7267")
-    assert sorted(records([month.path for month in months]), key=lambda one: int(one["Row ID"])) == records([REAL_FILE])
+    assert sorted(
+        records([month.path for month in months]), key=lambda one: int(one["Row ID"])
+    ) == records([REAL_FILE])

@@ -68,7 +68,9 @@ class StepFunctions:
     redriven: list[str] = field(default_factory=list)
     histories: dict[str, list[str]] = field(default_factory=dict)
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    exceptions: Any = field(default_factory=lambda: SimpleNamespace(ExecutionDoesNotExist=ExecutionDoesNotExist))
+    exceptions: Any = field(
+        default_factory=lambda: SimpleNamespace(ExecutionDoesNotExist=ExecutionDoesNotExist)
+    )
 
     def start_execution(self, *, stateMachineArn: str, input: str) -> dict[str, str]:  # noqa: N803 - AWS's names
         arn = f"arn:aws:states:::execution:{stateMachineArn}:{len(self.started)}"
@@ -92,8 +94,12 @@ class StepFunctions:
         """Those of `announce` are told by their ARN; all others are runs."""
         announces = wanted["stateMachineArn"] == "announce"
         status, start = wanted.get("statusFilter"), datetime(2026, 1, 1, tzinfo=UTC)
-        of_machine = {arn: each for arn, each in self.known.items() if (":announce:" in arn) == announces}
-        found = [{"executionArn": arn, "startDate": start, **each} for arn, each in of_machine.items()]
+        of_machine = {
+            arn: each for arn, each in self.known.items() if (":announce:" in arn) == announces
+        }
+        found = [
+            {"executionArn": arn, "startDate": start, **each} for arn, each in of_machine.items()
+        ]
         return [{"executions": [each for each in found if status in (None, each["status"])]}]
 
     def _get_execution_history(self, *, executionArn: str) -> list[dict[str, Any]]:  # noqa: N803 - AWS's name
@@ -102,12 +108,19 @@ class StepFunctions:
             return [{"events": self.events[executionArn]}]
         names = self.histories.get(executionArn, [])
         entered = [
-            {"type": "TaskStateEntered", "timestamp": moment, "stateEnteredEventDetails": {"name": n}} for n in names
+            {
+                "type": "TaskStateEntered",
+                "timestamp": moment,
+                "stateEnteredEventDetails": {"name": n},
+            }
+            for n in names
         ]
         return [
             {
                 "events": [
-                    each for event in entered for each in (event, {"type": "TaskStateExited", "timestamp": moment})
+                    each
+                    for event in entered
+                    for each in (event, {"type": "TaskStateExited", "timestamp": moment})
                 ]
             }
         ]
@@ -119,7 +132,9 @@ class FailRun:
 
     handle: Callable[[failures.Failure], None] = lambda _failure: None
     asked: list[failures.Failure] = field(default_factory=list)
-    others: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # events of other functions, by their name
+    others: list[tuple[str, dict[str, Any]]] = field(
+        default_factory=list
+    )  # events of other functions, by their name
     error: str | None = None
 
     def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - AWS's names
@@ -149,7 +164,9 @@ class Account:
     def url(self, output: str) -> str:
         return self.deployment.outputs[output]
 
-    def put_file(self, sha256: str, content: bytes | None = None, **attributes: Any) -> dict[str, Any]:
+    def put_file(
+        self, sha256: str, content: bytes | None = None, **attributes: Any
+    ) -> dict[str, Any]:
         """An entry of the file ledger, and its object in raw unless `content` is None."""
         item = {
             "dataset": DATASET,
@@ -192,7 +209,12 @@ class Account:
         return item
 
     def lock(self, execution_arn: str, run_id: str = RUN, expires_at: int = 2**31) -> None:
-        item = {"dataset": DATASET, "entry": "claim", "run_id": run_id, "execution_arn": execution_arn}
+        item = {
+            "dataset": DATASET,
+            "entry": "claim",
+            "run_id": run_id,
+            "execution_arn": execution_arn,
+        }
         self.deployment.run_ledger.put_item(Item={**item, "expires_at": expires_at})
 
     def refuse(self, sha256: str, row: int, reasons: dict[str, str], **attributes: Any) -> None:
@@ -246,7 +268,9 @@ def _put_in_place(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     for table, columns in ((f"{DATASET}_quarantine", QUARANTINE), (DATASET, ROWS)):
         text = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         account.database.execute(f"CREATE TABLE {PROCESSED}.{table} ({text})")
-    monkeypatch.setattr(lake, "query", lambda deployment, sql: _ask(account.database, deployment, sql))
+    monkeypatch.setattr(
+        lake, "query", lambda deployment, sql: _ask(account.database, deployment, sql)
+    )
 
 
 def _ask(database: duckdb.DuckDBPyConnection, deployment: Deployment, sql: str) -> Any:
@@ -268,8 +292,15 @@ def _client(service: str) -> Any:
 def _outputs() -> dict[str, str]:
     s3, sqs, dynamodb, sns = (_client(name) for name in ("s3", "sqs", "dynamodb", "sns"))
     secret = _client("secretsmanager").create_secret(Name="pii", SecretString="key")
-    outputs = {"PiiKeySecretArn": secret["ARN"], "FailRunFunctionName": "fail-run", "WorkgroupName": "w"}
-    outputs |= {"ReleaseDatasetFunctionName": "release-dataset", "MeasureFreshnessFunctionName": "measure-freshness"}
+    outputs = {
+        "PiiKeySecretArn": secret["ARN"],
+        "FailRunFunctionName": "fail-run",
+        "WorkgroupName": "w",
+    }
+    outputs |= {
+        "ReleaseDatasetFunctionName": "release-dataset",
+        "MeasureFreshnessFunctionName": "measure-freshness",
+    }
     outputs |= {
         "StateMachineArn": "dataset-run",
         "CareStateMachineArn": "dataset-care",
@@ -292,9 +323,13 @@ def _outputs() -> dict[str, str]:
 _LEDGER: dict[str, Any] = {
     "BillingMode": "PAY_PER_REQUEST",
     "AttributeDefinitions": [
-        {"AttributeName": name, "AttributeType": "S"} for name in ("dataset", "entry", "dataset_status", "received_at")
+        {"AttributeName": name, "AttributeType": "S"}
+        for name in ("dataset", "entry", "dataset_status", "received_at")
     ],
-    "KeySchema": [{"AttributeName": "dataset", "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"}],
+    "KeySchema": [
+        {"AttributeName": "dataset", "KeyType": "HASH"},
+        {"AttributeName": "entry", "KeyType": "RANGE"},
+    ],
     "GlobalSecondaryIndexes": [
         {
             "IndexName": "by_status",

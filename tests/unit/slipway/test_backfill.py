@@ -17,7 +17,11 @@ def lake(account: Account) -> Account:
     account.put_file(OTHER, b"123", file_name="two.csv")
     account.put_file(GONE, file_name="gone.csv", rows_loaded=1)
     account.put_file("d" * 64, b"1", file_name="waits.csv", status="waiting")
-    rows = [("2024-05-06", SHA, "1.0.0"), ("2024-05-30", SHA, "1.0.0"), ("2024-06-01", OTHER, "1.1.0")]
+    rows = [
+        ("2024-05-06", SHA, "1.0.0"),
+        ("2024-05-30", SHA, "1.0.0"),
+        ("2024-06-01", OTHER, "1.1.0"),
+    ]
     for row in [*rows, ("2024-06-02", GONE, "1.0.0")]:
         account.database.execute(f"INSERT INTO {PROCESSED}.{DATASET} VALUES (?, ?, ?)", row)
     account.refuse(SHA, 1, {"a": "x"})
@@ -25,7 +29,9 @@ def lake(account: Account) -> Account:
     return account
 
 
-def test_the_plan_counts_rows_by_partition_and_contract_version_and_starts_nothing(lake: Account, capsys: Any) -> None:
+def test_the_plan_counts_rows_by_partition_and_contract_version_and_starts_nothing(
+    lake: Account, capsys: Any
+) -> None:
     assert lake.slipway("backfill", "--dataset", DATASET, "--plan") == 0
     shown = capsys.readouterr().out
     assert "2 files of sales_records (8 bytes)" in shown

@@ -19,7 +19,12 @@ def mark_subject(monkeypatch: pytest.MonkeyPatch, kind: str = "string") -> None:
     """Let the column `_source_sha256` of the test's table stand for the person."""
     contract = model.load(DATASET)
     person = dataclasses.replace(
-        contract.columns[0], name="_source_sha256", type=kind, pii="hash", data_subject=True, allowed=()
+        contract.columns[0],
+        name="_source_sha256",
+        type=kind,
+        pii="hash",
+        data_subject=True,
+        allowed=(),
     )
     marked = dataclasses.replace(contract, columns=(*contract.columns, person))
     monkeypatch.setattr(model, "load", lambda _name: marked)
@@ -29,7 +34,9 @@ def mark_subject(monkeypatch: pytest.MonkeyPatch, kind: str = "string") -> None:
 def people(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
     mark_subject(monkeypatch)
     for day in ("2024-01-01", "2024-01-02"):
-        account.database.execute(f"INSERT INTO {PROCESSED}.{DATASET} VALUES (?, ?, '1.0.0')", (day, TOKEN))
+        account.database.execute(
+            f"INSERT INTO {PROCESSED}.{DATASET} VALUES (?, ?, '1.0.0')", (day, TOKEN)
+        )
     account.refuse("a" * 64, 1, {"a": "x"}, _subject=TOKEN)
     return account
 
@@ -52,20 +59,29 @@ def test_maintenance_is_started_as_care_of_the_dataset(account: Account) -> None
     assert account.stepfunctions.started == [("dataset-care", request)]
 
 
-def test_only_the_token_of_the_subject_is_sent_and_shown(people: Account, tmp_path: Path, capsys: Any) -> None:
+def test_only_the_token_of_the_subject_is_sent_and_shown(
+    people: Account, tmp_path: Path, capsys: Any
+) -> None:
     (tmp_path / "person").write_text(f"\ufeff\u00a0{PERSON}\u200b \r\n\u3000\n", encoding="utf-8")
-    assert people.slipway("erase", "--subject-file", str(tmp_path / "person"), "--yes", "--no-wait") == 0
+    assert (
+        people.slipway("erase", "--subject-file", str(tmp_path / "person"), "--yes", "--no-wait")
+        == 0
+    )
     request = {"trigger": "operator", "dataset": DATASET, "mode": "erasure", "subject": TOKEN}
     assert people.stepfunctions.started == [("dataset-care", request)]
     shown = capsys.readouterr()
     assert TOKEN in shown.out
     days = model.load(DATASET).retention.raw_days
-    assert shown.out.startswith(f"Not erased: original files. They stay in raw until {days:,} days after they came")
+    assert shown.out.startswith(
+        f"Not erased: original files. They stay in raw until {days:,} days after they came"
+    )
     assert "2 rows of sales_records and 1 row in quarantine" in shown.out
     assert PERSON not in shown.out + shown.err
 
 
-def test_the_subject_may_come_from_standard_input(people: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_subject_may_come_from_standard_input(
+    people: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(PERSON + "\n"))
     assert people.slipway("erase", "--subject-file", "-", "--yes", "--no-wait") == 0
     assert people.stepfunctions.started[0][1]["subject"] == TOKEN
@@ -81,7 +97,9 @@ def test_an_erasure_without_consent_is_not_started(
 
 
 @pytest.mark.parametrize("content", [b"", b" \n\t\n", b"one\ntwo\n", b"\xff\xfe\x00"])
-def test_a_file_that_is_not_one_value_is_refused(people: Account, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_one_value_is_refused(
+    people: Account, tmp_path: Path, content: bytes
+) -> None:
     (tmp_path / "person").write_bytes(content)
     assert people.slipway("erase", "--subject-file", str(tmp_path / "person"), "--yes") == 1
     assert people.stepfunctions.started == []

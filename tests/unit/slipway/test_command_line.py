@@ -38,7 +38,9 @@ def test_a_name_that_intake_ignores_is_refused_before_anything_is_sent(
     assert "rename it to end with .csv or .csv.gz" in told
 
 
-def test_an_unknown_dataset_is_named_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_dataset_is_named_with_the_known_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["runs", "list", "--dataset", "nope"]) == 1
     message = capsys.readouterr().err
     assert "'nope'" in message
@@ -71,15 +73,32 @@ def test_a_refusal_of_aws_is_a_sentence_and_a_mistake_of_ours_is_not(
 
 def test_parsing_imports_nothing_heavy() -> None:
     script = "import sys, slipway.__main__ as m; m.build_parser(); print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"boto3", "botocore", "pandas", "awswrangler", "paramiko", "rich", "local_cloud"} & set(loaded)
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {
+        "boto3",
+        "botocore",
+        "pandas",
+        "awswrangler",
+        "paramiko",
+        "rich",
+        "local_cloud",
+    } & set(loaded)
 
 
 def test_numbers_and_their_things_agree() -> None:
-    assert [counted(number, "file") for number in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
+    assert [counted(number, "file") for number in (0, 1, 1200)] == [
+        "0 files",
+        "1 file",
+        "1,200 files",
+    ]
 
 
 def test_steps_that_only_steer_are_not_told() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    steps = [Step(execution="e", name="s", entered_at=start, seconds=seconds) for seconds in (None, 0.01, 2.0)]
+    steps = [
+        Step(execution="e", name="s", entered_at=start, seconds=seconds)
+        for seconds in (None, 0.01, 2.0)
+    ]
     assert [step.takes_time for step in steps] == [False, False, True]

@@ -21,12 +21,16 @@ def sound(account: Account) -> Account:
         account.deployment.outputs.setdefault(key, key)
     for topic in diagnosis.TOPICS:
         arn = account.url(topic)
-        account.deployment.client("sns").subscribe(TopicArn=arn, Protocol="email", Endpoint="ops@example.com")
+        account.deployment.client("sns").subscribe(
+            TopicArn=arn, Protocol="email", Endpoint="ops@example.com"
+        )
     return account
 
 
 def found(account: Account) -> list[str]:
-    return [f"{each.problem} -> {each.next_step}" for each in diagnosis.findings(account.deployment)]
+    return [
+        f"{each.problem} -> {each.next_step}" for each in diagnosis.findings(account.deployment)
+    ]
 
 
 def waits(account: Account) -> list[str]:
@@ -35,7 +39,12 @@ def waits(account: Account) -> list[str]:
 
 def reject(account: Account, *, days_ago: float, **attributes: Any) -> None:
     received_at = timestamp(datetime.now(UTC) - timedelta(days=days_ago))
-    fields = {"landing_key": KEY, "reason": "not_utf8", "detail": "byte 7", "received_at": received_at}
+    fields = {
+        "landing_key": KEY,
+        "reason": "not_utf8",
+        "detail": "byte 7",
+        "received_at": received_at,
+    }
     account.put_file("", entry=f"rejected#{received_at}", status="rejected", **fields | attributes)
 
 
@@ -91,8 +100,12 @@ def test_a_newest_run_that_failed_is_found(sound: Account) -> None:
 
 
 def test_dead_letters_are_found(sound: Account) -> None:
-    sound.deployment.client("sqs").send_message(QueueUrl=sound.url("FailRunDeadLetterQueueUrl"), MessageBody="x")
-    assert found(sound) == ["about 1 dead letter of fail-run -> slipway redrive --queue fail-run --plan"]
+    sound.deployment.client("sqs").send_message(
+        QueueUrl=sound.url("FailRunDeadLetterQueueUrl"), MessageBody="x"
+    )
+    assert found(sound) == [
+        "about 1 dead letter of fail-run -> slipway redrive --queue fail-run --plan"
+    ]
 
 
 def test_messages_that_nobody_got_are_found(sound: Account) -> None:
@@ -114,10 +127,20 @@ def test_missing_outputs_and_topics_without_readers_are_found(sound: Account, ca
     assert "2 findings" in capsys.readouterr().out
 
 
-def test_a_subscription_that_nobody_confirmed_is_found(sound: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    pending = [{"Subscriptions": [{"SubscriptionArn": "PendingConfirmation", "Endpoint": "ops@example.com"}]}]
+def test_a_subscription_that_nobody_confirmed_is_found(
+    sound: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending = [
+        {
+            "Subscriptions": [
+                {"SubscriptionArn": "PendingConfirmation", "Endpoint": "ops@example.com"}
+            ]
+        }
+    ]
     paginator = type("Pages", (), {"paginate": lambda _self, **_arguments: pending})()
-    monkeypatch.setattr(sound.deployment.client("sns"), "get_paginator", lambda _operation: paginator)
+    monkeypatch.setattr(
+        sound.deployment.client("sns"), "get_paginator", lambda _operation: paginator
+    )
     assert len(found(sound)) == len(diagnosis.TOPICS)
     assert found(sound)[0].startswith("ops@example.com has not confirmed FileRejected")
 
@@ -125,13 +148,17 @@ def test_a_subscription_that_nobody_confirmed_is_found(sound: Account, monkeypat
 def test_what_is_to_be_typed_parses(sound: Account) -> None:
     sound.lock("arn:dead")
     sound.put_file("a" * 64, status="registering")
-    sound.deployment.client("sqs").send_message(QueueUrl=sound.url("IntakeDeadLetterQueueUrl"), MessageBody="x")
+    sound.deployment.client("sqs").send_message(
+        QueueUrl=sound.url("IntakeDeadLetterQueueUrl"), MessageBody="x"
+    )
     for each in diagnosis.findings(sound.deployment):
         assert each.next_step.startswith("slipway ")
         build_parser().parse_args(each.next_step.split()[1:])
 
 
-def test_a_file_that_was_set_aside_waits_for_a_person_and_is_no_failure(sound: Account, capsys: Any) -> None:
+def test_a_file_that_was_set_aside_waits_for_a_person_and_is_no_failure(
+    sound: Account, capsys: Any
+) -> None:
     sound.put_file("a" * 64, status="set_aside", set_aside_reason="12 of 12 rows were refused")
     told = f"orders.csv of {DATASET} is set aside: 12 of 12 rows were refused"
     assert waits(sound) == [f"{told} -> slipway files show {'a' * 12}"]
@@ -144,7 +171,13 @@ def test_a_file_that_was_set_aside_waits_for_a_person_and_is_no_failure(sound: A
 
 def test_a_rejected_file_waits_until_its_name_is_delivered_again(sound: Account) -> None:
     reject(sound, days_ago=2)
-    reject(sound, days_ago=1, dataset="unknown", landing_key="partners/acme/odd/x.csv", file_name="x.csv")
+    reject(
+        sound,
+        days_ago=1,
+        dataset="unknown",
+        landing_key="partners/acme/odd/x.csv",
+        file_name="x.csv",
+    )
     assert waits(sound) == [
         f"orders.csv of {DATASET} was rejected: not_utf8: byte 7 ->"
         f" slipway files list --status rejected --dataset {DATASET}",
@@ -154,7 +187,9 @@ def test_a_rejected_file_waits_until_its_name_is_delivered_again(sound: Account)
     assert len(waits(sound)) == 1
 
 
-def test_a_rejected_file_of_long_ago_or_before_an_older_good_one_is_told_by_its_own_time(sound: Account) -> None:
+def test_a_rejected_file_of_long_ago_or_before_an_older_good_one_is_told_by_its_own_time(
+    sound: Account,
+) -> None:
     sound.put_file("b" * 64, landing_key=KEY, received_at="2026-01-01T00:00:00.000000Z")
     reject(sound, days_ago=decisions.REJECTED_DAYS + 0.1)
     assert waits(sound) == []
@@ -194,7 +229,9 @@ def test_a_lake_that_cannot_be_asked_is_told_and_hides_nothing_else(
     monkeypatch.setattr(lake, "query", refuse)
     aside, records = waits(sound)
     assert "is set aside" in aside
-    assert records.startswith(f"refused records of {DATASET} could not be counted: no permission -> ")
+    assert records.startswith(
+        f"refused records of {DATASET} could not be counted: no permission -> "
+    )
 
 
 def test_what_is_to_be_typed_for_what_waits_parses(sound: Account) -> None:

@@ -25,7 +25,10 @@ def test_each_state_has_its_seconds_and_the_last_is_still_running() -> None:
         {"type": "TaskScheduled", "timestamp": START},
     ]
     found = list(executions._steps("arn", history))
-    assert [(step.name, step.seconds) for step in found] == [("SettleUploads", 5.0), ("ClaimBatch", None)]
+    assert [(step.name, step.seconds) for step in found] == [
+        ("SettleUploads", 5.0),
+        ("ClaimBatch", None),
+    ]
 
 
 def test_what_happens_within_a_map_is_part_of_it_also_while_it_runs() -> None:
@@ -36,7 +39,9 @@ def test_what_happens_within_a_map_is_part_of_it_also_while_it_runs() -> None:
         event("TaskStateEntered", "RunServingMachine", 1),
         event("TaskStateExited", "RunServingMachine", 4),
     ]
-    assert [(step.name, step.seconds) for step in executions._steps("arn", history)] == [("Serve", None)]
+    assert [(step.name, step.seconds) for step in executions._steps("arn", history)] == [
+        ("Serve", None)
+    ]
     history += [
         event("TaskStateExited", "RunServingMachine", 6),
         event("MapStateExited", "Serve", 7),

@@ -21,10 +21,14 @@ def status_of(account: Account, sha256: str) -> str:
     return str(item["status"])
 
 
-def test_files_are_listed_by_status_with_those_nobody_accepted(account: Account, capsys: Any) -> None:
+def test_files_are_listed_by_status_with_those_nobody_accepted(
+    account: Account, capsys: Any
+) -> None:
     account.put_file(SHA, file_name="loaded.csv")
     account.put_file(OTHER, file_name="later.csv", status="waiting")
-    account.put_file(OTHER, dataset="unknown", entry="rejected#x#1", file_name="picture.png", status="rejected")
+    account.put_file(
+        OTHER, dataset="unknown", entry="rejected#x#1", file_name="picture.png", status="rejected"
+    )
     assert account.slipway("files") == 0
     assert "3 files" in capsys.readouterr().out
     assert account.slipway("files", "list", "--status", "rejected") == 0
@@ -60,7 +64,9 @@ def test_an_object_that_was_set_aside_as_incomplete_is_accepted_by_a_message_to_
 ) -> None:
     key = "partners/acme/sales_records/orders.csv"
     put_aside(account, key, received_at="2026-01-01T00:00:00.000000Z")
-    put_aside(account, key, received_at="2026-01-02T00:00:00.000000Z", sequencer="02", version_id="v2")
+    put_aside(
+        account, key, received_at="2026-01-02T00:00:00.000000Z", sequencer="02", version_id="v2"
+    )
     for name, version in (("orders.csv", []), (key, ["--version", "v1"])):
         assert account.slipway("files", "accept", name, *version) == 0
         assert f"{key} (10 bytes) is taken as it is" in capsys.readouterr().out
@@ -69,21 +75,32 @@ def test_an_object_that_was_set_aside_as_incomplete_is_accepted_by_a_message_to_
     assert (first["detail-type"], first["detail"]["key"]) == ("Arrival Accepted", key)
 
 
-def test_what_cannot_be_accepted_is_told_with_the_way_to_see_all(account: Account, capsys: Any) -> None:
+def test_what_cannot_be_accepted_is_told_with_the_way_to_see_all(
+    account: Account, capsys: Any
+) -> None:
     assert account.slipway("files", "accept", "orders.csv") == 1
     assert "`slipway files list --status incomplete` shows all" in capsys.readouterr().err
     for partner in ("acme", "globex"):
         put_aside(account, f"partners/{partner}/sales_records/orders.csv")
     assert account.slipway("files", "accept", "orders.csv") == 1
-    assert "is the name of 2 files; give one of their keys: partners/acme" in capsys.readouterr().err
+    assert (
+        "is the name of 2 files; give one of their keys: partners/acme" in capsys.readouterr().err
+    )
 
 
-def test_doctor_tells_of_files_that_are_not_known_to_be_complete(account: Account, capsys: Any) -> None:
+def test_doctor_tells_of_files_that_are_not_known_to_be_complete(
+    account: Account, capsys: Any
+) -> None:
     put_aside(account, "partners/acme/sales_records/orders.csv")
     account.slipway("doctor")
     told = capsys.readouterr().out
-    assert "orders.csv of sales_records is set aside: its upload is not known to be complete" in told
-    assert "slipway files accept partners/acme/sales_records/orders.csv; else have it sent again" in told
+    assert (
+        "orders.csv of sales_records is set aside: its upload is not known to be complete" in told
+    )
+    assert (
+        "slipway files accept partners/acme/sales_records/orders.csv; else have it sent again"
+        in told
+    )
 
 
 def test_names_that_intake_ignored_are_listed_apart(account: Account, capsys: Any) -> None:
@@ -92,12 +109,16 @@ def test_names_that_intake_ignored_are_listed_apart(account: Account, capsys: An
     assert account.slipway("files") == 0
     shown = capsys.readouterr().out
     assert shown.startswith("1 file ")
-    assert "1 name ignored as no delivery; `slipway files list --status ignored` shows them" in shown
+    assert (
+        "1 name ignored as no delivery; `slipway files list --status ignored` shows them" in shown
+    )
     assert account.slipway("files", "list", "--status", "ignored") == 0
     assert "_SUCCESS" in capsys.readouterr().out
 
 
-def test_the_history_of_a_content_tells_deliveries_runs_and_replays_in_order(account: Account, capsys: Any) -> None:
+def test_the_history_of_a_content_tells_deliveries_runs_and_replays_in_order(
+    account: Account, capsys: Any
+) -> None:
     account.put_file(SHA, row_count=10, rows_loaded=9, rows_quarantined=1, rows_deduplicated=0)
     account.put_file(
         SHA,
@@ -107,9 +128,16 @@ def test_the_history_of_a_content_tells_deliveries_runs_and_replays_in_order(acc
         received_at="2026-01-03T00:00:00.000000Z",
     )
     account.put_file(
-        OTHER, replay_of=SHA, received_at="2026-01-04T00:00:00.000000Z", row_count=1, rows_loaded=1, rows_quarantined=0
+        OTHER,
+        replay_of=SHA,
+        received_at="2026-01-04T00:00:00.000000Z",
+        row_count=1,
+        rows_loaded=1,
+        rows_quarantined=0,
     )
-    account.put_run(file_hashes=[SHA], started_at="2026-01-02T00:00:00.000000Z", status="failed", error="Boom")
+    account.put_run(
+        file_hashes=[SHA], started_at="2026-01-02T00:00:00.000000Z", status="failed", error="Boom"
+    )
     account.put_run("20260102T000000-0000000b", file_hashes=[OTHER])
     assert account.slipway("files", "show", SHA[:6]) == 0
     history = capsys.readouterr().out.partition("history")[2].splitlines()
@@ -131,7 +159,13 @@ def test_the_history_tells_what_each_run_made_of_the_file_and_which_was_rolled_b
     account.put_file(SHA, loads=[first, {**second, "rolled_back_by": "care"}], **first)
     account.put_run(file_hashes=[SHA], started_at="2026-01-02T00:00:00.000000Z")
     undone = {"status": "rolled_back", "rolled_back_by": "care"}
-    account.put_run(LATER, file_hashes=[SHA], mode="backfill", started_at="2026-01-03T00:00:00.000000Z", **undone)
+    account.put_run(
+        LATER,
+        file_hashes=[SHA],
+        mode="backfill",
+        started_at="2026-01-03T00:00:00.000000Z",
+        **undone,
+    )
     assert account.slipway("files", "show", SHA) == 0
     fields, _, history = capsys.readouterr().out.partition("history")
     assert "loads" not in [line.split()[0] for line in fields.splitlines() if line.strip()]
@@ -162,19 +196,30 @@ def test_counts_of_a_run_that_was_rolled_back_are_called_so(
     assert (told in capsys.readouterr().out.replace("\n", " ")) is is_doubtful
 
 
-@pytest.mark.parametrize(("status", "rows"), [("loaded", 9), ("claimed", 9), ("set_aside", None), ("waiting", None)])
-def test_counts_are_shown_of_files_in_the_tables_alone(account: Account, status: str, rows: int | None) -> None:
+@pytest.mark.parametrize(
+    ("status", "rows"), [("loaded", 9), ("claimed", 9), ("set_aside", None), ("waiting", None)]
+)
+def test_counts_are_shown_of_files_in_the_tables_alone(
+    account: Account, status: str, rows: int | None
+) -> None:
     counts = {"rows_loaded": 9, "rows_quarantined": 9, "rows_deduplicated": 9}
     account.put_file(SHA, status=status, **counts)
     (fate,) = ledgers.files(account.deployment, DATASET)
-    assert (fate.rows_loaded, fate.rows_quarantined, fate.rows_deduplicated, fate.row_count) == (rows, rows, rows, 3)
+    assert (fate.rows_loaded, fate.rows_quarantined, fate.rows_deduplicated, fate.row_count) == (
+        rows,
+        rows,
+        rows,
+        3,
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "told"),
     [("abcd", "too short"), ("abcdef9999", "no accepted file"), ("abcdfe", "no accepted file")],
 )
-def test_a_hash_that_names_no_file_is_refused(account: Account, capsys: Any, name: str, told: str) -> None:
+def test_a_hash_that_names_no_file_is_refused(
+    account: Account, capsys: Any, name: str, told: str
+) -> None:
     account.put_file(SHA)
     assert account.slipway("files", "show", name) == 1
     assert told in capsys.readouterr().err
@@ -189,7 +234,9 @@ def test_a_hash_that_names_two_files_is_refused_with_both(account: Account, caps
     assert "two.csv" in message
 
 
-def test_a_waiting_file_is_set_aside_with_its_reason_and_released(account: Account, capsys: Any) -> None:
+def test_a_waiting_file_is_set_aside_with_its_reason_and_released(
+    account: Account, capsys: Any
+) -> None:
     account.put_file(SHA, status="waiting")
     assert account.slipway("files", "set-aside", SHA, "--reason", "partner asked") == 0
     assert status_of(account, SHA) == "set_aside"
@@ -199,7 +246,9 @@ def test_a_waiting_file_is_set_aside_with_its_reason_and_released(account: Accou
     assert status_of(account, SHA) == "waiting"
 
 
-def test_a_loaded_file_is_not_set_aside_but_the_rollback_is_named(account: Account, capsys: Any) -> None:
+def test_a_loaded_file_is_not_set_aside_but_the_rollback_is_named(
+    account: Account, capsys: Any
+) -> None:
     account.put_file(SHA)
     assert account.slipway("files", "set-aside", SHA, "--reason", "wrong") == 1
     assert f"slipway runs rollback {RUN}" in capsys.readouterr().err
@@ -209,7 +258,13 @@ def test_a_loaded_file_is_not_set_aside_but_the_rollback_is_named(account: Accou
 @pytest.mark.parametrize(
     ("file", "named"),
     [
-        ({"run_id": "3", "loads": [{"run_id": "1", "rolled_back_by": "c"}, {"run_id": "2"}, {"run_id": "3"}]}, "2"),
+        (
+            {
+                "run_id": "3",
+                "loads": [{"run_id": "1", "rolled_back_by": "c"}, {"run_id": "2"}, {"run_id": "3"}],
+            },
+            "2",
+        ),
         ({"run_id": RUN, "loads": [{"run_id": "1", "rolled_back_by": "care"}]}, RUN),
     ],
 )
@@ -221,7 +276,9 @@ def test_the_rollback_named_is_that_of_the_first_load_that_stands(
     assert f"slipway runs rollback {named}`" in capsys.readouterr().err
 
 
-def test_a_loaded_file_of_which_no_run_is_known_is_not_set_aside_either(account: Account, capsys: Any) -> None:
+def test_a_loaded_file_of_which_no_run_is_known_is_not_set_aside_either(
+    account: Account, capsys: Any
+) -> None:
     account.put_file(SHA)
     account.deployment.file_ledger.update_item(
         Key={"dataset": DATASET, "entry": f"file#{SHA}"}, UpdateExpression="REMOVE run_id"
@@ -230,8 +287,12 @@ def test_a_loaded_file_of_which_no_run_is_known_is_not_set_aside_either(account:
     assert "slipway runs rollback RUN_ID" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("action", "status"), [(["set-aside", "--reason", "x"], "claimed"), (["release"], "waiting")])
-def test_a_file_in_another_state_stays_as_it_is(account: Account, capsys: Any, action: list[str], status: str) -> None:
+@pytest.mark.parametrize(
+    ("action", "status"), [(["set-aside", "--reason", "x"], "claimed"), (["release"], "waiting")]
+)
+def test_a_file_in_another_state_stays_as_it_is(
+    account: Account, capsys: Any, action: list[str], status: str
+) -> None:
     account.put_file(SHA, status=status)
     assert account.slipway("files", *action, SHA) == 1
     assert f"orders.csv is {status}" in capsys.readouterr().err

@@ -17,7 +17,10 @@ def test_a_full_name_or_a_longer_word_stays() -> None:
 
 def test_nothing_inside_a_text_is_taken_for_a_table() -> None:
     sql = "select 'raw.csv', 'it''s processed.x' from raw.a"
-    assert lake.with_databases(sql, "dev") == "select 'raw.csv', 'it''s processed.x' from slipway_dev_raw.a"
+    assert (
+        lake.with_databases(sql, "dev")
+        == "select 'raw.csv', 'it''s processed.x' from slipway_dev_raw.a"
+    )
 
 
 def test_a_text_with_quotes_stays_one_literal() -> None:

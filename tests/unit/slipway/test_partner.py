@@ -73,5 +73,7 @@ def test_a_file_that_could_not_be_renamed_leaves_nothing_unfinished(file: Path) 
 
 def test_what_is_left_unfinished_is_named(file: Path) -> None:
     server: Any = Server("posix_rename", "remove", error=PermissionError(errno.EACCES, "denied"))
-    with pytest.raises(partner.UploadFailed, match=r"/sales_records/orders\.csv\.part is left there"):
+    with pytest.raises(
+        partner.UploadFailed, match=r"/sales_records/orders\.csv\.part is left there"
+    ):
         partner.send(server, file, folder="sales_records")

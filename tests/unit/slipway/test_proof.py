@@ -24,7 +24,10 @@ def file(folder: Path, name: str, *rows: str, header: str = HEADER) -> Path:
 def test_rows_and_money_add_up_over_files_of_different_layouts(tmp_path: Path) -> None:
     plain = file(tmp_path, "a.csv", ROW.format(order=1, revenue="2.10"))
     underscored = file(
-        tmp_path, "b.csv", ROW.format(order=2, revenue="0.05"), header="\ufeff" + HEADER.replace(" ", "_")
+        tmp_path,
+        "b.csv",
+        ROW.format(order=2, revenue="0.05"),
+        header="\ufeff" + HEADER.replace(" ", "_"),
     )
     packed = tmp_path / "c.csv.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
@@ -37,7 +40,9 @@ def test_rows_and_money_add_up_over_files_of_different_layouts(tmp_path: Path) -
 def test_a_value_that_is_no_plain_amount_counts_as_nothing(tmp_path: Path) -> None:
     odd = ["1e3", "NaN", "1,5", "٣", "12.345", "", "abc", ".", "12345678901234567.00", "1\u00a02"]
     rows = [ROW.format(order=n, revenue=f'"{text}"') for n, text in enumerate(odd)]
-    account = independent_count.delivered([file(tmp_path, "odd.csv", *rows)], model.load("sales_records"))
+    account = independent_count.delivered(
+        [file(tmp_path, "odd.csv", *rows)], model.load("sales_records")
+    )
     assert account.rows == len(odd)
     assert account.totals["total_revenue"] == 0
 
@@ -61,16 +66,27 @@ def test_a_row_of_the_wrong_length_counts_as_a_row_without_money(tmp_path: Path)
     assert (account.rows, account.totals["total_revenue"]) == (3, Decimal("2.00"))
 
 
-def test_an_amount_written_without_loss_counts_whatever_its_zeros_and_blanks(tmp_path: Path) -> None:
+def test_an_amount_written_without_loss_counts_whatever_its_zeros_and_blanks(
+    tmp_path: Path,
+) -> None:
     odd = ["47.4500", "0000000000000000238", ".99", "5.", "\u200b+1.0\u202f"]
     rows = [ROW.format(order=n, revenue=text) for n, text in enumerate(odd)]
-    account = independent_count.delivered([file(tmp_path, "odd.csv", *rows)], model.load("sales_records"))
+    account = independent_count.delivered(
+        [file(tmp_path, "odd.csv", *rows)], model.load("sales_records")
+    )
     assert account.totals["total_revenue"] == Decimal("292.44")
 
 
 def test_a_delimiter_at_the_end_of_every_row_is_no_field(tmp_path: Path) -> None:
     whole = ROW.format(order=1, revenue="2.00")
-    both = [file(tmp_path, "ends.csv", whole + ",", whole[:-5] + ","), file(tmp_path, "mixed.csv", whole, whole + ",")]
+    both = [
+        file(tmp_path, "ends.csv", whole + ",", whole[:-5] + ","),
+        file(tmp_path, "mixed.csv", whole, whole + ","),
+    ]
     contract = model.load("sales_records")
-    assert independent_count.delivered(both[:1], contract).totals["total_revenue"] == Decimal("2.00")
-    assert independent_count.delivered(both[1:], contract).totals["total_revenue"] == Decimal("2.00")
+    assert independent_count.delivered(both[:1], contract).totals["total_revenue"] == Decimal(
+        "2.00"
+    )
+    assert independent_count.delivered(both[1:], contract).totals["total_revenue"] == Decimal(
+        "2.00"
+    )

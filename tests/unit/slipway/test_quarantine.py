@@ -16,7 +16,11 @@ from tests.unit.slipway.conftest import DATASET, HEADER, PROCESSED, RUN, Account
 SHA = "abcdef" + "0" * 58
 OTHER = "bbcdef" + "0" * 58
 ROW = "Asia,{country},Snacks,Online,H,7/5/2010,{order},7/26/2010,1,2.00,1.00,2.00,1.00,1.00"
-LINES = [ROW.format(country="Japan", order=1), 'Asia,"Korea, Republic of",short', ROW.format(country="", order=3)]
+LINES = [
+    ROW.format(country="Japan", order=1),
+    'Asia,"Korea, Republic of",short',
+    ROW.format(country="", order=3),
+]
 CONTENT = ("\ufeff" + "\r\n".join([HEADER, LINES[0], "", *LINES[1:]]) + "\r\n").encode()
 
 
@@ -25,7 +29,9 @@ def cells(capsys: Any) -> list[list[str]]:
     return [line.split() for line in with_text]
 
 
-def test_open_records_are_listed_and_resolved_ones_only_on_request(account: Account, capsys: Any) -> None:
+def test_open_records_are_listed_and_resolved_ones_only_on_request(
+    account: Account, capsys: Any
+) -> None:
     account.refuse(SHA, 2, {"row.field_count": "row: 3 fields"})
     account.refuse(SHA, 3, {"country.required": "country: is empty"}, resolved_by="f" * 64)
     assert account.slipway("quarantine", "list") == 0
@@ -67,17 +73,23 @@ def test_records_are_selected_by_rule_run_and_file(
     assert [line[2] for line in cells(capsys)] == rows
 
 
-def test_the_number_of_records_is_told_when_not_all_are_shown(account: Account, capsys: Any) -> None:
+def test_the_number_of_records_is_told_when_not_all_are_shown(
+    account: Account, capsys: Any
+) -> None:
     for row in range(1, 4):
         account.refuse(SHA, row, {"a": "x"})
     account.slipway("quarantine", "list", "--limit", "2")
     assert "3 rows of sales_records in quarantine, the newest 2" in capsys.readouterr().out
 
 
-def test_a_run_that_was_refused_is_told_to_have_published_nothing(account: Account, capsys: Any) -> None:
+def test_a_run_that_was_refused_is_told_to_have_published_nothing(
+    account: Account, capsys: Any
+) -> None:
     account.put_run(status="failed")
     assert account.slipway("quarantine", "list", "--run", RUN) == 0
-    assert f"from processed.sales_records_quality where run_id = '{RUN}'\"" in capsys.readouterr().out
+    assert (
+        f"from processed.sales_records_quality where run_id = '{RUN}'\"" in capsys.readouterr().out
+    )
     account.put_run(status="succeeded")
     account.slipway("quarantine", "list", "--run", RUN)
     assert "quality" not in capsys.readouterr().out
@@ -94,7 +106,9 @@ def test_a_long_line_is_cut_in_the_list_and_whole_when_shown(account: Account, c
 
 def test_one_record_is_shown_with_every_reason_and_its_text(account: Account, capsys: Any) -> None:
     account.put_file(SHA)
-    account.refuse(SHA, 7, {"a.type": "a: '[x]' is no number", "b.required": "b: is empty"}, raw_text="[x],,1")
+    account.refuse(
+        SHA, 7, {"a.type": "a: '[x]' is no number", "b.required": "b: is empty"}, raw_text="[x],,1"
+    )
     assert account.slipway("quarantine", "show", SHA[:6], "7") == 0
     shown = capsys.readouterr().out
     assert "a.type      a: '[x]' is no number" in shown
@@ -124,7 +138,9 @@ def test_an_export_holds_the_original_records_under_their_numbers(
     assert len(rows) == 2
 
 
-def test_a_correction_that_was_refused_is_exported_under_its_own_numbers(account: Account, tmp_path: Path) -> None:
+def test_a_correction_that_was_refused_is_exported_under_its_own_numbers(
+    account: Account, tmp_path: Path
+) -> None:
     content = f"_source_row,_reasons,{HEADER}\n7,old,{LINES[0]}\n9,old,Asia\n"
     account.put_file(SHA, content.encode())
     account.refuse(SHA, 2, {"row.field_count": "row: 1 field"})
@@ -140,14 +156,18 @@ def test_an_export_without_open_records_writes_nothing(account: Account, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def test_an_export_of_a_file_that_left_raw_is_refused(account: Account, tmp_path: Path, capsys: Any) -> None:
+def test_an_export_of_a_file_that_left_raw_is_refused(
+    account: Account, tmp_path: Path, capsys: Any
+) -> None:
     account.put_file(SHA)
     account.refuse(SHA, 1, {"a": "x"})
     assert account.slipway("quarantine", "export", "--output", str(tmp_path)) == 1
     assert "no longer at s3://raw/" in capsys.readouterr().err
 
 
-def test_an_export_that_lacks_a_record_is_no_export(account: Account, tmp_path: Path, capsys: Any) -> None:
+def test_an_export_that_lacks_a_record_is_no_export(
+    account: Account, tmp_path: Path, capsys: Any
+) -> None:
     account.put_file(SHA, CONTENT)
     account.refuse(SHA, 9, {"a": "x"})
     assert account.slipway("quarantine", "export", "--output", str(tmp_path)) == 1
@@ -160,7 +180,9 @@ def test_originals_of_protected_columns_are_warned_of(capsys: Any) -> None:
     quarantine._warn_of_personal_data(contract)
     assert capsys.readouterr().err == ""
     column = contract.columns[1].__class__(**{**vars(contract.columns[1]), "pii": "hash"})
-    quarantine._warn_of_personal_data(contract.__class__(**{**vars(contract), "columns": (column,)}))
+    quarantine._warn_of_personal_data(
+        contract.__class__(**{**vars(contract), "columns": (column,)})
+    )
     assert "personal data of sales_records in clear (country)" in capsys.readouterr().err
 
 
@@ -177,13 +199,22 @@ def landed(account: Account) -> dict[str, dict[str, str]]:
     return {key: s3.head_object(Bucket="landing", Key=key)["Metadata"] for key in keys}
 
 
-def test_a_corrected_file_is_put_where_replays_land_and_names_its_origin(account: Account, tmp_path: Path) -> None:
+def test_a_corrected_file_is_put_where_replays_land_and_names_its_origin(
+    account: Account, tmp_path: Path
+) -> None:
     path = exported(account, tmp_path)
     assert account.slipway("quarantine", "replay", str(path), "--no-wait") == 0
-    assert landed(account) == {f"partners/slipway-replay/sales_records/{path.name}": {"replay-of": SHA}}
+    assert landed(account) == {
+        f"partners/slipway-replay/sales_records/{path.name}": {"replay-of": SHA}
+    }
     renamed = path.rename(tmp_path / "renamed.csv")
-    assert account.slipway("quarantine", "replay", str(renamed), "--origin", SHA[:10], "--no-wait") == 0
-    assert landed(account)["partners/slipway-replay/sales_records/renamed.csv"] == {"replay-of": SHA}
+    assert (
+        account.slipway("quarantine", "replay", str(renamed), "--origin", SHA[:10], "--no-wait")
+        == 0
+    )
+    assert landed(account)["partners/slipway-replay/sales_records/renamed.csv"] == {
+        "replay-of": SHA
+    }
 
 
 @pytest.mark.parametrize(
@@ -192,7 +223,11 @@ def test_a_corrected_file_is_put_where_replays_land_and_names_its_origin(account
         ("renamed.csv", "_source_row,a\n1,b\n", "give --origin SHA"),
         ("x.origin-abcdef0000000000.csv", "a,b\n1,2\n", "no column '_source_row'"),
         ("x.origin-abcdef0000000000.csv", "_source_row,b\nabc,2\n", "record 1 has 'abc'"),
-        ("x.origin-abcdef0000000000.csv", "_source_row,b\n4,2\n", "orders.csv has 3 records, so none is 4"),
+        (
+            "x.origin-abcdef0000000000.csv",
+            "_source_row,b\n4,2\n",
+            "orders.csv has 3 records, so none is 4",
+        ),
         ("x.origin-abcdef0000000000.csv", "_source_row,b\n0,2\n", "so none is 0"),
         ("x.origin-abcdef0000000000.csv", "_source_row,b\n", "has no record"),
         ("x.origin-abcdef0000000000.txt", "_source_row,b\n1,2\n", "must end with one of: .csv"),
@@ -218,7 +253,13 @@ def test_a_replay_waits_for_the_fate_of_its_file_and_tells_what_is_still_open(
 
     def taken(deployment: Any, corrected: Any) -> None:
         send(deployment, corrected)
-        account.put_file(OTHER, landing_key=corrected.landing_key, replay_of=SHA, rows_loaded=1, file_name=path.name)
+        account.put_file(
+            OTHER,
+            landing_key=corrected.landing_key,
+            replay_of=SHA,
+            rows_loaded=1,
+            file_name=path.name,
+        )
 
     monkeypatch.setattr(quarantine.replay, "send", taken)
     assert account.slipway("quarantine", "replay", str(path)) == 0
@@ -228,7 +269,9 @@ def test_a_replay_waits_for_the_fate_of_its_file_and_tells_what_is_still_open(
 
 
 @pytest.mark.parametrize("options", [["--all"], ["--file", OTHER[:8], "--file", SHA[:8]]])
-def test_refused_records_are_judged_anew_by_a_run_of_mode_replay(account: Account, options: list[str]) -> None:
+def test_refused_records_are_judged_anew_by_a_run_of_mode_replay(
+    account: Account, options: list[str]
+) -> None:
     account.put_file(SHA)
     account.put_file(OTHER)
     account.refuse(SHA, 1, {"a": "x"})
@@ -246,15 +289,22 @@ def test_a_file_names_its_dataset_where_there_are_several(
 ) -> None:
     monkeypatch.setattr(model, "datasets", lambda: (DATASET, DATASET + "_too"))
     load = model.load
-    monkeypatch.setattr(model, "load", lambda name: dataclasses.replace(load(DATASET), dataset=name))
+    monkeypatch.setattr(
+        model, "load", lambda name: dataclasses.replace(load(DATASET), dataset=name)
+    )
     account.put_file(SHA)
     assert account.slipway("quarantine", "replay", "--all") == 1
-    assert "name the dataset with --dataset; there are: sales_records, sales_records_too" in capsys.readouterr().err
+    assert (
+        "name the dataset with --dataset; there are: sales_records, sales_records_too"
+        in capsys.readouterr().err
+    )
     assert account.slipway("quarantine", "replay", "--file", SHA[:8], "--no-wait") == 0
     assert account.stepfunctions.started[0][1]["dataset"] == DATASET
 
 
-def test_a_dataset_that_was_never_loaded_has_nothing_refused(account: Account, tmp_path: Path, capsys: Any) -> None:
+def test_a_dataset_that_was_never_loaded_has_nothing_refused(
+    account: Account, tmp_path: Path, capsys: Any
+) -> None:
     account.database.execute(f"DROP TABLE {PROCESSED}.{DATASET}_quarantine")
     assert account.slipway("quarantine", "list") == 0
     assert "0 rows of sales_records in quarantine" in capsys.readouterr().out
@@ -268,7 +318,9 @@ def test_nothing_open_needs_no_run(account: Account) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["x.csv", "--all"]])
-def test_a_replay_is_either_of_files_or_anew(account: Account, capsys: Any, options: list[str]) -> None:
+def test_a_replay_is_either_of_files_or_anew(
+    account: Account, capsys: Any, options: list[str]
+) -> None:
     assert account.slipway("quarantine", "replay", *options) == 1
     assert "name corrected files, or" in capsys.readouterr().err
 

@@ -19,7 +19,8 @@ from slipway.reading.answers import Answer, Column
 
 ROWS = 120
 ANSWER = Answer(
-    columns=(Column(name="orders", type="bigint"),), rows=[(number,) for number in range(1000, 1000 + ROWS)]
+    columns=(Column(name="orders", type="bigint"),),
+    rows=[(number,) for number in range(1000, 1000 + ROWS)],
 )
 
 
@@ -38,7 +39,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     return log
 
 
-def test_fifty_rows_are_shown_and_the_rest_is_told(asked: list[tuple[str, str]], capsys: Any) -> None:
+def test_fifty_rows_are_shown_and_the_rest_is_told(
+    asked: list[tuple[str, str]], capsys: Any
+) -> None:
     assert main(["query", "select 1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert (lines[0], lines[1], lines[50]) == ("orders", " 1,000", " 1,049")
@@ -101,7 +104,11 @@ def test_nothing_to_ask_is_told(capsys: Any) -> None:
 def test_the_list_has_every_sample_query_with_what_it_answers(capsys: Any) -> None:
     assert main(["query", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    files = [f for name in model.datasets() for f in sorted((samples.SQL / "athena" / name).glob("*.sql"))]
+    files = [
+        f
+        for name in model.datasets()
+        for f in sorted((samples.SQL / "athena" / name).glob("*.sql"))
+    ]
     assert len(lines) == len(files) > 10
     for line, file in zip(lines, files, strict=True):
         assert line.startswith(f"{file.parent.name}/{file.stem} ")
@@ -111,7 +118,10 @@ def test_the_list_has_every_sample_query_with_what_it_answers(capsys: Any) -> No
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (awswrangler.exceptions.QueryFailed("COLUMN_NOT_FOUND: line 1:8"), "COLUMN_NOT_FOUND: line 1:8"),
+        (
+            awswrangler.exceptions.QueryFailed("COLUMN_NOT_FOUND: line 1:8"),
+            "COLUMN_NOT_FOUND: line 1:8",
+        ),
         (
             awswrangler.exceptions.QueryCancelled("Bytes scanned limit was exceeded"),
             "limit was exceeded; ask for fewer",
@@ -125,17 +135,25 @@ def test_a_refusal_and_the_scan_limit_are_told_in_the_words_of_athena(
         raise error
 
     outputs = {"WorkgroupName": "w"}
-    monkeypatch.setattr(query, "connect", lambda _: Deployment(environment="dev", region="us-east-1", outputs=outputs))
+    monkeypatch.setattr(
+        query,
+        "connect",
+        lambda _: Deployment(environment="dev", region="us-east-1", outputs=outputs),
+    )
     monkeypatch.setattr(awswrangler.athena, "read_sql_query", refuse)
     assert main(["query", "select nope"]) == 1
     assert told in capsys.readouterr().err
 
 
 def test_a_team_asks_in_its_own_workgroup(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Deployment(environment="dev", region="us-east-1", outputs={"WorkgroupName": "analysts", "Other": "x"})
+    found = Deployment(
+        environment="dev", region="us-east-1", outputs={"WorkgroupName": "analysts", "Other": "x"}
+    )
     seen: list[dict[str, str]] = []
     monkeypatch.setattr(query, "connect", lambda _environment: found)
-    monkeypatch.setattr(lake, "answer", lambda deployment, _sql: seen.append(deployment.outputs) or ANSWER)
+    monkeypatch.setattr(
+        lake, "answer", lambda deployment, _sql: seen.append(deployment.outputs) or ANSWER
+    )
     assert main(["query", "--workgroup", "slipway-dev-finance", "select 1"]) == 0
     assert main(["query", "select 1"]) == 0
     assert seen == [{"WorkgroupName": "slipway-dev-finance", "Other": "x"}, found.outputs]
@@ -149,7 +167,9 @@ class CloudFormation:
 
     def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803 - AWS's name
         if StackName.endswith("Warehouse"):
-            raise ClientError({"Error": {"Code": "ValidationError", "Message": self.message}}, "DescribeStacks")
+            raise ClientError(
+                {"Error": {"Code": "ValidationError", "Message": self.message}}, "DescribeStacks"
+            )
         return {"Stacks": [{"Outputs": [{"OutputKey": StackName, "OutputValue": "here"}]}]}
 
 

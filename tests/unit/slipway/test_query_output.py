@@ -26,7 +26,14 @@ COLUMNS = (
     Column(name="loaded_at", type="timestamp"),
 )
 ROWS = [
-    ("Europe", 2024, 21509, Decimal("28151753818.07"), date(2024, 1, 2), datetime(2024, 1, 2, 3, 4, 5)),
+    (
+        "Europe",
+        2024,
+        21509,
+        Decimal("28151753818.07"),
+        date(2024, 1, 2),
+        datetime(2024, 1, 2, 3, 4, 5),
+    ),
     ("Middle East and North Africa", 2024, None, Decimal("-0.10"), None, None),
 ]
 ANSWER = Answer(columns=COLUMNS, rows=ROWS)
@@ -54,17 +61,24 @@ def test_texts_are_cut_with_a_mark_and_columns_without_room_are_named() -> None:
     laid_out = terminal_table.lay_out(ANSWER, width=60)
     assert laid_out.left_out == ("first_day", "loaded_at")
     assert "Middle East\N{HORIZONTAL ELLIPSIS}" in terminal_table.lay_out(ANSWER, width=51).lines[2]
-    assert "Middle East and North Africa" in laid_out.lines[2] or "\N{HORIZONTAL ELLIPSIS}" in laid_out.lines[2]
+    assert (
+        "Middle East and North Africa" in laid_out.lines[2]
+        or "\N{HORIZONTAL ELLIPSIS}" in laid_out.lines[2]
+    )
 
 
 def test_what_would_move_the_cursor_is_spelled_out() -> None:
-    hostile = Answer(columns=(Column(name="raw_text", type="varchar"),), rows=[("a\x1b[2Jb\nc\td",)])
+    hostile = Answer(
+        columns=(Column(name="raw_text", type="varchar"),), rows=[("a\x1b[2Jb\nc\td",)]
+    )
     assert terminal_table.lay_out(hostile, width=80).lines[1] == r"a\x1b[2Jb\nc\td"
 
 
 def test_wide_characters_count_twice() -> None:
     columns = (Column(name="name", type="varchar"), Column(name="n", type="bigint"))
-    lines = terminal_table.lay_out(Answer(columns=columns, rows=[("東京", 1), ("Rome", 2)]), width=40).lines
+    lines = terminal_table.lay_out(
+        Answer(columns=columns, rows=[("東京", 1), ("Rome", 2)]), width=40
+    ).lines
     assert [cell_len(line) for line in lines] == [7, 7, 7]
 
 
@@ -87,7 +101,9 @@ def test_parquet_keeps_every_type_and_cent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", answers.SUFFIXES)
-def test_a_column_of_nulls_and_an_empty_answer_keep_their_types(tmp_path: Path, suffix: str) -> None:
+def test_a_column_of_nulls_and_an_empty_answer_keep_their_types(
+    tmp_path: Path, suffix: str
+) -> None:
     for rows in ([], [(None,) * len(COLUMNS)]):
         target = tmp_path / f"a{suffix}"
         answers.write(Answer(columns=COLUMNS, rows=rows), target)
@@ -112,7 +128,9 @@ def test_a_decimal_that_does_not_fit_is_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("name", "told"), [("a.xlsx", "neither of .csv and .parquet"), ("no/a.csv", "folder")])
+@pytest.mark.parametrize(
+    ("name", "told"), [("a.xlsx", "neither of .csv and .parquet"), ("no/a.csv", "folder")]
+)
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, name: str, told: str) -> None:
     with pytest.raises(answers.NotWritable, match=told):
         answers.check_target(tmp_path / name)

@@ -72,7 +72,12 @@ class DataApi:
 
     def on_get_statement_result(self, Id: str, NextToken: str | None = None) -> dict[str, Any]:  # noqa: N803, ARG002
         if NextToken is None:
-            return {"ColumnMetadata": METADATA, "Records": [FIRST], "TotalNumRows": 2, "NextToken": "more"}
+            return {
+                "ColumnMetadata": METADATA,
+                "Records": [FIRST],
+                "TotalNumRows": 2,
+                "NextToken": "more",
+            }
         assert NextToken == "more"
         return {"ColumnMetadata": METADATA, "Records": [SECOND], "TotalNumRows": 2}
 
@@ -83,7 +88,9 @@ class DataApi:
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> DataApi:
     made = DataApi()
-    monkeypatch.setattr(Deployment, "client", lambda _self, service: {"redshift-data": made}[service])
+    monkeypatch.setattr(
+        Deployment, "client", lambda _self, service: {"redshift-data": made}[service]
+    )
     monkeypatch.setattr(warehouse, "POLL_SECONDS", 0)
     return made
 
@@ -112,18 +119,25 @@ def test_rows_of_all_pages_have_the_types_of_the_warehouse(api: DataApi) -> None
         Column(name="ok", type="boolean"),
     )
     moment = datetime(2024, 5, 31, 12, 0, 0, 250_000)
-    assert answer.rows == [("Europe", 7, Decimal("12.30"), date(2024, 5, 31), moment, False), (None,) * 6]
+    assert answer.rows == [
+        ("Europe", 7, Decimal("12.30"), date(2024, 5, 31), moment, False),
+        (None,) * 6,
+    ]
 
 
 def test_a_failed_statement_is_told_in_the_words_of_redshift(api: DataApi) -> None:
     api.statuses, api.error = ["FAILED"], 'ERROR: relation "nope" does not exist'
-    with pytest.raises(warehouse.StatementFailed, match=r'relation "nope" does not exist.*statement s1'):
+    with pytest.raises(
+        warehouse.StatementFailed, match=r'relation "nope" does not exist.*statement s1'
+    ):
         warehouse.query(deployment(**OUTPUTS), "select * from nope")
 
 
 def test_who_has_no_grant_is_told_how_to_get_one(api: DataApi) -> None:
     api.statuses, api.error = ["FAILED"], "ERROR: permission denied for schema curated"
-    with pytest.raises(warehouse.StatementFailed, match=r"permission denied.*GRANT USAGE ON SCHEMA curated"):
+    with pytest.raises(
+        warehouse.StatementFailed, match=r"permission denied.*GRANT USAGE ON SCHEMA curated"
+    ):
         warehouse.query(deployment(**OUTPUTS), "select * from curated.t")
 
 
@@ -145,7 +159,9 @@ def test_who_stops_waiting_stops_the_statement(api: DataApi) -> None:
     assert api.sent[-1] == ("cancel_statement", {"Id": "s1"})
 
 
-def test_a_statement_that_does_not_end_is_cancelled(api: DataApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_statement_that_does_not_end_is_cancelled(
+    api: DataApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     api.statuses = ["STARTED"]
     monkeypatch.setattr(warehouse, "PATIENCE_SECONDS", -60)
     with pytest.raises(warehouse.StatementFailed, match="no answer"):
@@ -155,5 +171,7 @@ def test_a_statement_that_does_not_end_is_cancelled(api: DataApi, monkeypatch: p
 
 @pytest.mark.usefixtures("api")
 def test_a_deployment_without_a_warehouse_says_how_to_get_one() -> None:
-    with pytest.raises(warehouse.NoWarehouse, match=r"features.warehouse in config/dev.yaml.*Athena"):
+    with pytest.raises(
+        warehouse.NoWarehouse, match=r"features.warehouse in config/dev.yaml.*Athena"
+    ):
         warehouse.query(deployment(), "select 1")

@@ -19,8 +19,16 @@ def differences(files: Line, parts: list[Line], tables: list[Line]) -> list[str]
 
 
 FILES = line(10, "100.00")
-PARTS = [line(7, "70.00", "loaded"), line(2, "20.00", "quarantined"), line(1, "10.00", "deduplicated")]
-TABLES = [line(7, "70.00", "processed"), line(None, "70.00", "curated a"), line(None, None, "curated b")]
+PARTS = [
+    line(7, "70.00", "loaded"),
+    line(2, "20.00", "quarantined"),
+    line(1, "10.00", "deduplicated"),
+]
+TABLES = [
+    line(7, "70.00", "processed"),
+    line(None, "70.00", "curated a"),
+    line(None, None, "curated b"),
+]
 
 
 def test_equal_accounts_have_no_difference() -> None:
@@ -31,9 +39,17 @@ def test_equal_accounts_have_no_difference() -> None:
     ("files", "tables", "told"),
     [
         (line(11, "100.00"), TABLES, "11 rows were delivered, the ledger accounts for 10"),
-        (line(10, "100.01"), TABLES, "revenue: 100.01 was delivered, the ledger accounts for 100.00"),
+        (
+            line(10, "100.01"),
+            TABLES,
+            "revenue: 100.01 was delivered, the ledger accounts for 100.00",
+        ),
         (FILES, [line(6, "70.00", "processed")], "the ledger says 7 rows loaded, processed has 6"),
-        (FILES, [line(None, "69.99", "curated a")], "revenue: the ledger says 70.00, curated a has 69.99"),
+        (
+            FILES,
+            [line(None, "69.99", "curated a")],
+            "revenue: the ledger says 70.00, curated a has 69.99",
+        ),
     ],
 )
 def test_one_row_or_one_cent_is_told(files: Line, tables: list[Line], told: str) -> None:

@@ -29,14 +29,23 @@ def run(status: str, loaded: int, amount: str) -> dict[str, Any]:
     """A run that loaded `loaded` rows worth `amount`, refused one of 1.00 and gave up one of 0.50."""
     parts = {"loaded": (loaded, amount), "quarantined": (1, "1.00"), "deduplicated": (1, "0.50")}
     totals = {part: dict.fromkeys(NAMES, money) for part, (_, money) in parts.items()}
-    return {"status": status, "totals": totals, **{f"rows_{part}": Decimal(rows) for part, (rows, _) in parts.items()}}
+    return {
+        "status": status,
+        "totals": totals,
+        **{f"rows_{part}": Decimal(rows) for part, (rows, _) in parts.items()},
+    }
 
 
 def delivery(folder: Path, amounts: list[str]) -> Path:
     """A file with one row per amount, which stands in all money columns."""
-    values = [[amount if column.name in NAMES else "x" for column in CONTRACT.columns] for amount in amounts]
+    values = [
+        [amount if column.name in NAMES else "x" for column in CONTRACT.columns]
+        for amount in amounts
+    ]
     file = folder / "sales.csv"
-    file.write_text("\n".join([HEADER, *(",".join(row) for row in values)]) + "\n", encoding="utf-8")
+    file.write_text(
+        "\n".join([HEADER, *(",".join(row) for row in values)]) + "\n", encoding="utf-8"
+    )
     return file
 
 
@@ -45,13 +54,23 @@ def reconcile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reconcile:
     """Reconciles two runs that loaded 2 + 1 rows of 1.00 with what was delivered, as Athena answers."""
 
     def asked(
-        amounts: list[str], answers: dict[str, list[Any]], copies: dict[str, list[Any]] | None = None
+        amounts: list[str],
+        answers: dict[str, list[Any]],
+        copies: dict[str, list[Any]] | None = None,
     ) -> Reconciliation:
         deployment = WITH_WAREHOUSE if copies else DEPLOYMENT
         runs = [run("succeeded", 2, "2.00"), run("failed", 9, "9.00"), run("succeeded", 1, "1.00")]
-        known = {(id(deployment), sql): pandas.DataFrame([answer], dtype=object) for sql, answer in answers.items()}
-        monkeypatch.setattr(ledgers, "runs", lambda *asked: runs if asked == (deployment, "sales_records") else None)
-        told = {(id(deployment), sql): Answer(columns=(), rows=[tuple(row)]) for sql, row in (copies or {}).items()}
+        known = {
+            (id(deployment), sql): pandas.DataFrame([answer], dtype=object)
+            for sql, answer in answers.items()
+        }
+        monkeypatch.setattr(
+            ledgers, "runs", lambda *asked: runs if asked == (deployment, "sales_records") else None
+        )
+        told = {
+            (id(deployment), sql): Answer(columns=(), rows=[tuple(row)])
+            for sql, row in (copies or {}).items()
+        }
         monkeypatch.setattr(lake, "query", lambda whom, sql: known[id(whom), sql])
         monkeypatch.setattr(warehouse, "query", lambda whom, sql: told[id(whom), sql])
         return reconciliation.reconcile(deployment, CONTRACT, [delivery(tmp_path, amounts)])
@@ -96,7 +115,10 @@ def test_three_equal_accounts_are_shown_line_by_line(reconcile: Reconcile) -> No
 
 def test_an_empty_table_has_nothing_and_differs_in_every_figure(reconcile: Reconcile) -> None:
     found = reconcile(["1.00"] * 5 + ["0.50", "0.50"], answers(0, None))
-    assert found.differences[0] == "the ledger says 3 rows loaded, Athena: processed sales_records has 0"
+    assert (
+        found.differences[0]
+        == "the ledger says 3 rows loaded, Athena: processed sales_records has 0"
+    )
     assert found.differences[1:] == tuple(
         f"{name}: the ledger says 3.00, Athena: {table} has {nothing}"
         for name in NAMES
@@ -116,10 +138,12 @@ def test_the_copies_in_the_warehouse_are_accounts_of_their_own(reconcile: Reconc
         f"warehouse: curated {model.name}" for model in CONTRACT.curated
     ]
     cheap, short = (
-        {**equal, next(iter(equal)): row} for row in ([3, *[Decimal("2.99")] * 3], [2, *[Decimal("3.00")] * 3])
+        {**equal, next(iter(equal)): row}
+        for row in ([3, *[Decimal("2.99")] * 3], [2, *[Decimal("3.00")] * 3])
     )
     assert reconcile(files, answers(3, "3.00"), cheap).differences == tuple(
-        f"{name}: the ledger says 3.00, warehouse: curated sales_by_region_quarter has 2.99" for name in NAMES
+        f"{name}: the ledger says 3.00, warehouse: curated sales_by_region_quarter has 2.99"
+        for name in NAMES
     )
     assert reconcile(files, answers(3, "3.00"), short).differences == (
         "sales_by_region_quarter has 3 rows in the lake and 2 in the warehouse",
@@ -130,18 +154,29 @@ def test_a_model_is_compared_in_the_columns_that_it_conserves_only(
     reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = replace(CONTRACT.curated[0], name="costs", conserves=(("spent", "total_cost"),))
-    monkeypatch.setattr("tests.unit.slipway.test_reconciliation_bites.CONTRACT", replace(CONTRACT, curated=(one,)))
-    asked = {**answers(3, "3.00"), "select count(*), sum(spent) from curated.costs": [1, Decimal("2.99")]}
+    monkeypatch.setattr(
+        "tests.unit.slipway.test_reconciliation_bites.CONTRACT", replace(CONTRACT, curated=(one,))
+    )
+    asked = {
+        **answers(3, "3.00"),
+        "select count(*), sum(spent) from curated.costs": [1, Decimal("2.99")],
+    }
     found = reconcile(["1.00"] * 5 + ["0.50", "0.50"], asked)
     assert found.lines[-1].totals == (None, Decimal("2.99"), None)
-    assert found.differences == ("total_cost: the ledger says 3.00, Athena: curated costs has 2.99",)
+    assert found.differences == (
+        "total_cost: the ledger says 3.00, Athena: curated costs has 2.99",
+    )
 
 
 def test_an_account_of_nothing_adds_nothing() -> None:
     """Whoever reads 0 as missing would add a row or a unit of money for it."""
     files, loaded, nothing = (
         Line(label=label, rows=rows, totals=(Decimal(money),))
-        for label, rows, money in (("files", 5, "5.00"), ("loaded", 5, "5.00"), ("deduplicated", 0, "0.00"))
+        for label, rows, money in (
+            ("files", 5, "5.00"),
+            ("loaded", 5, "5.00"),
+            ("deduplicated", 0, "0.00"),
+        )
     )
     assert list(reconciliation._differences(["money"], files, [loaded, nothing], [])) == []
 
@@ -170,7 +205,9 @@ def amount(text: str, kind: str) -> Decimal:
         ("9" * 39, "bigint", "0"),
     ],
 )
-def test_an_amount_is_read_in_every_spelling_that_loses_nothing(text: str, kind: str, value: str) -> None:
+def test_an_amount_is_read_in_every_spelling_that_loses_nothing(
+    text: str, kind: str, value: str
+) -> None:
     assert amount(text, kind) == Decimal(value)
 
 

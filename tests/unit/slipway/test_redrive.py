@@ -14,18 +14,27 @@ from tests.unit.slipway.conftest import DATASET, Account
 
 ENDED = {
     "detail-type": "Step Functions Execution Status Change",
-    "detail": {"executionArn": "a:b:run-7", "status": "TIMED_OUT", "input": json.dumps({"dataset": DATASET})},
+    "detail": {
+        "executionArn": "a:b:run-7",
+        "status": "TIMED_OUT",
+        "input": json.dumps({"dataset": DATASET}),
+    },
 }
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dead_letters, "LONG_POLL_SECONDS", 0)
-    monkeypatch.setattr(dead_letters, "HIDDEN_SECONDS", 0)  # so that a test sees at once what was left
+    monkeypatch.setattr(
+        dead_letters, "HIDDEN_SECONDS", 0
+    )  # so that a test sees at once what was left
 
 
 def landed(key: str) -> dict[str, Any]:
-    return {"detail-type": "Object Created", "detail": {"bucket": {"name": "landing"}, "object": {"key": key}}}
+    return {
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": "landing"}, "object": {"key": key}},
+    }
 
 
 def put(account: Account, output: str, *bodies: Any, **attributes: str) -> None:
@@ -33,14 +42,19 @@ def put(account: Account, output: str, *bodies: Any, **attributes: str) -> None:
         account.deployment.client("sqs").send_message(
             QueueUrl=account.url(output),
             MessageBody=body if isinstance(body, str) else json.dumps(body),
-            MessageAttributes={name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()},
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": text}
+                for name, text in attributes.items()
+            },
         )
 
 
 def bodies(account: Account, output: str) -> list[str]:
     """What is in a queue; each message is shown by the first call only."""
     sqs, found = account.deployment.client("sqs"), []
-    while batch := sqs.receive_message(QueueUrl=account.url(output), MaxNumberOfMessages=10).get("Messages", []):
+    while batch := sqs.receive_message(QueueUrl=account.url(output), MaxNumberOfMessages=10).get(
+        "Messages", []
+    ):
         found += [message["Body"] for message in batch]
     return sorted(found)
 
@@ -65,7 +79,10 @@ def test_a_message_that_was_not_taken_stays_and_is_told(
 
     def refuse_second(QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803 - AWS's names
         answer = send(QueueUrl=QueueUrl, Entries=[Entries[0]])
-        return {**answer, "Failed": [{"Id": Entries[1]["Id"], "Code": "InternalError", "SenderFault": False}]}
+        return {
+            **answer,
+            "Failed": [{"Id": Entries[1]["Id"], "Code": "InternalError", "SenderFault": False}],
+        }
 
     monkeypatch.setattr(sqs, "send_message_batch", refuse_second)
     put(account, "IntakeDeadLetterQueueUrl", landed("a"), landed("b"))
@@ -76,9 +93,13 @@ def test_a_message_that_was_not_taken_stays_and_is_told(
     assert "InternalError" in capsys.readouterr().out
 
 
-def test_a_break_between_sending_and_deleting_loses_nothing(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_break_between_sending_and_deleting_loses_nothing(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(**_arguments: str) -> None:
-        raise ClientError({"Error": {"Code": "RequestThrottled", "Message": "slow down"}}, "DeleteMessage")
+        raise ClientError(
+            {"Error": {"Code": "RequestThrottled", "Message": "slow down"}}, "DeleteMessage"
+        )
 
     monkeypatch.setattr(account.deployment.client("sqs"), "delete_message", broken)
     put(account, "IntakeDeadLetterQueueUrl", landed("a"))
@@ -98,16 +119,22 @@ def test_a_poisoned_message_that_comes_back_at_once_is_tried_only_once(
         sent.append(arguments["Entries"][0]["MessageBody"])
         return {"Successful": [{"Id": "0", "MessageId": next(ids)}]}
 
-    waiting = [[{"MessageId": name, "Body": "x", "ReceiptHandle": "r"}] for name in ("first", "sent-1")]
+    waiting = [
+        [{"MessageId": name, "Body": "x", "ReceiptHandle": "r"}] for name in ("first", "sent-1")
+    ]
     monkeypatch.setattr(sqs, "send_message_batch", poisoned)
-    monkeypatch.setattr(sqs, "receive_message", lambda **_arguments: {"Messages": waiting.pop(0) if waiting else []})
+    monkeypatch.setattr(
+        sqs, "receive_message", lambda **_arguments: {"Messages": waiting.pop(0) if waiting else []}
+    )
     monkeypatch.setattr(sqs, "delete_message", lambda **_arguments: None)
     result = dead_letters.redrive(account.deployment, "intake", url)
     assert (sent, result.done) == (["x"], ["x"])
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_reports_of_ended_executions_go_to_fail_run_again(account: Account, capsys: Any, wrapped: bool) -> None:
+def test_reports_of_ended_executions_go_to_fail_run_again(
+    account: Account, capsys: Any, wrapped: bool
+) -> None:
     put(account, "FailRunDeadLetterQueueUrl", {"requestPayload": ENDED} if wrapped else ENDED)
     assert account.slipway("redrive", "--queue", "fail-run") == 0
     assert [failure.execution_arn for failure in account.fail_run.asked] == ["a:b:run-7"]
@@ -127,7 +154,13 @@ HOUR = {"detail-type": "Scheduled Event", "time": "2026-01-01T04:00:00Z", "detai
     ],
 )
 def test_events_that_a_function_failed_to_handle_go_to_it_again(
-    account: Account, capsys: Any, queue: str, output: str, event: dict[str, Any], told: str, wrapped: bool
+    account: Account,
+    capsys: Any,
+    queue: str,
+    output: str,
+    event: dict[str, Any],
+    told: str,
+    wrapped: bool,
 ) -> None:
     put(account, f"{output}DeadLetterQueueUrl", {"requestPayload": event} if wrapped else event)
     assert account.slipway("redrive", "--queue", queue) == 0
@@ -136,21 +169,38 @@ def test_events_that_a_function_failed_to_handle_go_to_it_again(
     assert told in capsys.readouterr().out
 
 
-def test_an_event_that_its_function_fails_to_handle_again_stays(account: Account, capsys: Any) -> None:
+def test_an_event_that_its_function_fails_to_handle_again_stays(
+    account: Account, capsys: Any
+) -> None:
     account.fail_run.error = "throttled"
     put(account, "ReleaseDatasetDeadLetterQueueUrl", ENDED)
     assert account.slipway("redrive") == 1
     assert len(bodies(account, "ReleaseDatasetDeadLetterQueueUrl")) == 1
-    assert "stays: execution run-7 TIMED_OUT: ReleaseDataset failed: throttled" in capsys.readouterr().out
+    assert (
+        "stays: execution run-7 TIMED_OUT: ReleaseDataset failed: throttled"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_failed_job_that_nobody_was_told_of_is_published_to_the_topic_of_alarms(
     account: Account, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published: list[dict[str, str]] = []
-    monkeypatch.setattr(account.deployment.client("sns"), "publish", lambda **message: published.append(message))
-    detail = {"jobName": "raw_to_processed", "state": "TIMEOUT", "message": "took too long", "jobRunId": "jr_1"}
-    put(account, "FailedJobsDeadLetterQueueUrl", {"detail-type": "Glue Job State Change", "detail": detail}, "{}")
+    monkeypatch.setattr(
+        account.deployment.client("sns"), "publish", lambda **message: published.append(message)
+    )
+    detail = {
+        "jobName": "raw_to_processed",
+        "state": "TIMEOUT",
+        "message": "took too long",
+        "jobRunId": "jr_1",
+    }
+    put(
+        account,
+        "FailedJobsDeadLetterQueueUrl",
+        {"detail-type": "Glue Job State Change", "detail": detail},
+        "{}",
+    )
     assert account.slipway("redrive", "--queue", "failed-jobs") == 1
     text = "Slipway dev: job raw_to_processed ended as TIMEOUT: took too long. Its log stream begins with jr_1."
     assert published == [{"TopicArn": account.url("AlarmsTopicArn"), "Message": text}]
@@ -162,7 +212,9 @@ def test_every_queue_can_be_chosen_and_every_choice_is_a_queue() -> None:
     assert sorted(grammar.QUEUES) == sorted([*dead_letters.QUEUES, redrive.ANNOUNCEMENTS])
 
 
-def test_a_report_that_fail_run_refuses_stays_and_the_others_are_handled(account: Account, capsys: Any) -> None:
+def test_a_report_that_fail_run_refuses_stays_and_the_others_are_handled(
+    account: Account, capsys: Any
+) -> None:
     account.fail_run.error = "broken"
     put(account, "FailRunDeadLetterQueueUrl", ENDED, "[]")
     assert account.slipway("redrive") == 1
@@ -177,7 +229,13 @@ def test_a_report_that_fail_run_refuses_stays_and_the_others_are_handled(account
     [
         ({"dataset": DATASET, "trigger": "schedule"}, "dataset-run"),
         ({"dataset": DATASET, "trigger": "schedule", "mode": "maintenance"}, "dataset-care"),
-        ({"StateMachineArn": "x", "Input": json.dumps({"dataset": DATASET, "trigger": "schedule"})}, "dataset-run"),
+        (
+            {
+                "StateMachineArn": "x",
+                "Input": json.dumps({"dataset": DATASET, "trigger": "schedule"}),
+            },
+            "dataset-run",
+        ),
     ],
 )
 def test_executions_that_the_scheduler_could_not_start_are_started(
@@ -205,7 +263,9 @@ def test_a_plan_shows_messages_and_leaves_them_visible(account: Account, capsys:
     assert account.slipway("redrive", "--plan") == 0
     assert "intake: 1 message waiting" in capsys.readouterr().out
     assert bodies(account, "IntakeQueueUrl") == []
-    again = account.deployment.client("sqs").receive_message(QueueUrl=account.url("IntakeDeadLetterQueueUrl"))
+    again = account.deployment.client("sqs").receive_message(
+        QueueUrl=account.url("IntakeDeadLetterQueueUrl")
+    )
     assert len(again["Messages"]) == 1
 
 
@@ -217,7 +277,11 @@ def test_without_schedules_there_is_no_queue_of_schedules(account: Account, caps
 
 def untold(account: Account, name: str, **attributes: str) -> None:
     arn = f"arn:announce:{name}"
-    account.stepfunctions.known[arn] = {"status": "FAILED", "input": f'{{"subject": "{name}"}}', **attributes}
+    account.stepfunctions.known[arn] = {
+        "status": "FAILED",
+        "input": f'{{"subject": "{name}"}}',
+        **attributes,
+    }
 
 
 def test_messages_that_could_not_be_published_are_sent_again(account: Account, capsys: Any) -> None:
@@ -229,8 +293,15 @@ def test_messages_that_could_not_be_published_are_sent_again(account: Account, c
     assert capsys.readouterr().out == "announcements: 1 message redriven\n  run failed\n"
 
 
-def test_a_message_that_is_too_old_to_be_redriven_stays_and_is_told(account: Account, capsys: Any) -> None:
-    untold(account, "run failed", redriveStatus="NOT_REDRIVABLE", redriveStatusReason="redrivable period exceeded")
+def test_a_message_that_is_too_old_to_be_redriven_stays_and_is_told(
+    account: Account, capsys: Any
+) -> None:
+    untold(
+        account,
+        "run failed",
+        redriveStatus="NOT_REDRIVABLE",
+        redriveStatusReason="redrivable period exceeded",
+    )
     assert account.slipway("redrive", "--queue", "announcements") == 1
     assert account.stepfunctions.redriven == []
     assert "stays: run failed: redrivable period exceeded" in capsys.readouterr().out

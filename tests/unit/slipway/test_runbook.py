@@ -23,7 +23,10 @@ SHIPPED = (
     *("contracts", "pipeline", "rows", "glue_jobs", "lambdas"),
     *("local_cloud", "slipway", "stacks"),
 )
-NO_ALERT = {"SlipwayError", "FileRejected"}  # the root is never raised; a rejection is no failure of a run
+NO_ALERT = {
+    "SlipwayError",
+    "FileRejected",
+}  # the root is never raised; a rejection is no failure of a run
 # What is filled in, or stands for something, where the grammar takes only certain words.
 EXAMPLES = {
     " RECORD": " 3",
@@ -59,7 +62,9 @@ def first_cells(heading: str) -> str:
     return "\n".join(line.split("|")[1] for line in section.splitlines() if line.startswith("|"))
 
 
-@pytest.mark.parametrize("step", sorted({step.name for machine in MACHINES.values() for step in machine.steps}))
+@pytest.mark.parametrize(
+    "step", sorted({step.name for machine in MACHINES.values() for step in machine.steps})
+)
 def test_every_step_that_can_fail_has_a_row(step: str) -> None:
     assert re.search(rf"\b{step}\b", first_cells("Messages of topic RunFailed"))
 
@@ -81,8 +86,12 @@ def reasons() -> set[str]:
     files = [*(ROOT / "lambdas" / "intake").glob("*.py"), ROOT / "contracts" / "records.py"]
     trees = (ast.parse(file.read_text(encoding="utf-8")) for file in files)
     calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
-    rejections = [node for node in calls if isinstance(node.func, ast.Name) and node.func.id == "FileRejected"]
-    refused = {argument.value for node in rejections if isinstance(argument := node.args[0], ast.Constant)}
+    rejections = [
+        node for node in calls if isinstance(node.func, ast.Name) and node.func.id == "FileRejected"
+    ]
+    refused = {
+        argument.value for node in rejections if isinstance(argument := node.args[0], ast.Constant)
+    }
     return refused | set(get_args(incomplete.Reason))
 
 
@@ -95,12 +104,23 @@ def test_every_reason_of_a_rejection_has_a_row() -> None:
 
 def strings(tree: ast.AST) -> Iterator[str]:
     """Texts of a module that are no docstrings, with X in the place of what is filled in."""
-    inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    inside = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in node.values
+    }
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not {id(node)} & (inside | docstrings):
+            yield "".join(
+                str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values
+            )
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and not {id(node)} & (inside | docstrings)
+        ):
             yield node.value
 
 
@@ -108,13 +128,19 @@ def commands_in(text: str) -> Iterator[str]:
     """What follows `slipway` up to the end of the backticks, of the clause or of the line."""
     quoted = re.compile(r"`(slipway [^`]+)`")
     yield from quoted.findall(text)
-    yield from (found.strip(" .") for found in re.findall(r"\bslipway [a-z][^`;,(\n]*", quoted.sub("", text)))
+    yield from (
+        found.strip(" .")
+        for found in re.findall(r"\bslipway [a-z][^`;,(\n]*", quoted.sub("", text))
+    )
 
 
 def in_documents() -> Iterator[tuple[str, str]]:
     for name in ("README.md", "docs/runbook.md", "datasets/README.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
-        for found in [*re.findall(r"`(slipway [^`]+)`", text), *re.findall(r"^(slipway .+)$", text, re.MULTILINE)]:
+        for found in [
+            *re.findall(r"`(slipway [^`]+)`", text),
+            *re.findall(r"^(slipway .+)$", text, re.MULTILINE),
+        ]:
             yield name, found
 
 
@@ -140,11 +166,17 @@ def test_commands_are_found_in_documents_and_alerts() -> None:
     documents = {name for name, _ in in_documents()}
     code = {name for name, _ in in_code()}
     assert {"README.md", "docs/runbook.md"} <= documents
-    assert {"lambdas/fail_run/messages.py", "lambdas/close_run/messages.py", "pipeline/locking.py"} <= code
+    assert {
+        "lambdas/fail_run/messages.py",
+        "lambdas/close_run/messages.py",
+        "pipeline/locking.py",
+    } <= code
 
 
 @pytest.mark.parametrize("place", ["documents", "code"])
-def test_every_command_that_people_are_told_parses(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_that_people_are_told_parses(
+    place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     wrong = []
     for name, command in in_documents() if place == "documents" else in_code():
         words = typed(command)

@@ -88,7 +88,12 @@ def test_a_retry_that_failed_tells_its_cause_once(account: Account, capsys: Any)
     account.stepfunctions.ends = "FAILED"
 
     def fail_again(arn: str, _request: dict[str, Any]) -> None:
-        account.put_run(status="failed", error="ContractInvalid", cause="the type of price changed", execution_arn=arn)
+        account.put_run(
+            status="failed",
+            error="ContractInvalid",
+            cause="the type of price changed",
+            execution_arn=arn,
+        )
 
     account.stepfunctions.carry_out = fail_again
     assert account.slipway("runs", "retry", RUN) == 1
@@ -102,14 +107,23 @@ def test_an_unknown_run_is_told(account: Account, capsys: Any) -> None:
 
 def test_a_run_is_started_by_hand(account: Account) -> None:
     assert account.slipway("runs", "start") == 0
-    assert account.stepfunctions.started == [("dataset-run", {"trigger": "operator", "dataset": DATASET})]
+    assert account.stepfunctions.started == [
+        ("dataset-run", {"trigger": "operator", "dataset": DATASET})
+    ]
 
 
 def test_a_failed_run_goes_on_from_the_step_that_failed(account: Account, capsys: Any) -> None:
     account.put_run(status="failed", execution_arn="arn:failed")
     account.stepfunctions.known["arn:failed"] = {"status": "FAILED"}
-    account.stepfunctions.histories["arn:failed"] = ["ClaimBatch", "RawToProcessed", "Gate", "FailRun"]
-    account.stepfunctions.carry_out = lambda arn, _request: account.put_run(status="succeeded", execution_arn=arn)
+    account.stepfunctions.histories["arn:failed"] = [
+        "ClaimBatch",
+        "RawToProcessed",
+        "Gate",
+        "FailRun",
+    ]
+    account.stepfunctions.carry_out = lambda arn, _request: account.put_run(
+        status="succeeded", execution_arn=arn
+    )
     assert account.slipway("runs", "retry", RUN) == 0
     request = {"trigger": "operator", "dataset": DATASET, "resume": {"run_id": RUN, "from": "Gate"}}
     assert account.stepfunctions.started == [("dataset-run", request)]
@@ -119,14 +133,31 @@ def test_a_failed_run_goes_on_from_the_step_that_failed(account: Account, capsys
 @pytest.mark.parametrize(
     ("entered", "attributes", "step"),
     [
-        (["ClaimBatch", "RawToProcessed", "Gate"], {"error": "ReconciliationFailed"}, "RawToProcessed"),
+        (
+            ["ClaimBatch", "RawToProcessed", "Gate"],
+            {"error": "ReconciliationFailed"},
+            "RawToProcessed",
+        ),
         (["ClaimBatch", "RawToProcessed", "Gate"], {"contract_version": "0.0.1"}, "RawToProcessed"),
         (["ClaimBatch", "RawToProcessed", "Gate", "CloseRun", "ClaimBatch"], {}, "RawToProcessed"),
-        (["ClaimBatch", "CloseRun", "ClaimBatch", "RawToProcessed", "ProcessedToCurated"], {}, "ProcessedToCurated"),
-        (["ClaimBatch", "ProcessedToCurated", "IsAnythingServed", "Serve", "FailRun"], {"error": "X"}, "Serve"),
+        (
+            ["ClaimBatch", "CloseRun", "ClaimBatch", "RawToProcessed", "ProcessedToCurated"],
+            {},
+            "ProcessedToCurated",
+        ),
+        (
+            ["ClaimBatch", "ProcessedToCurated", "IsAnythingServed", "Serve", "FailRun"],
+            {"error": "X"},
+            "Serve",
+        ),
     ],
     ids=[
-        *("refused by the gate", "another contract", "failed before its first step", "an earlier batch went through"),
+        *(
+            "refused by the gate",
+            "another contract",
+            "failed before its first step",
+            "an earlier batch went through",
+        ),
         "what is served failed",
     ],
 )
@@ -154,7 +185,10 @@ def test_a_run_whose_history_is_forgotten_goes_on_from_the_first_step(account: A
 
 @pytest.mark.parametrize(
     ("attributes", "told"),
-    [({"status": "succeeded"}, "is succeeded"), ({"status": "failed", "mode": "erasure"}, "`slipway erase` again")],
+    [
+        ({"status": "succeeded"}, "is succeeded"),
+        ({"status": "failed", "mode": "erasure"}, "`slipway erase` again"),
+    ],
 )
 def test_what_cannot_be_retried_is_refused(
     account: Account, capsys: Any, attributes: dict[str, str], told: str
@@ -165,9 +199,13 @@ def test_what_cannot_be_retried_is_refused(
     assert account.stepfunctions.started == []
 
 
-def test_a_retry_that_did_nothing_or_failed_ends_with_1_and_the_reason(account: Account, capsys: Any) -> None:
+def test_a_retry_that_did_nothing_or_failed_ends_with_1_and_the_reason(
+    account: Account, capsys: Any
+) -> None:
     account.put_run(status="failed")
-    account.stepfunctions.carry_out = lambda _arn, _request: {"claim": {"claimed": False, "reason": "held by another"}}
+    account.stepfunctions.carry_out = lambda _arn, _request: {
+        "claim": {"claimed": False, "reason": "held by another"}
+    }
     assert account.slipway("runs", "retry", RUN) == 1
     assert "nothing was done: held by another" in capsys.readouterr().out
     account.stepfunctions.ends = "FAILED"
@@ -219,7 +257,9 @@ def test_a_free_dataset_needs_no_release(account: Account, capsys: Any) -> None:
 
 
 def rolled_back(account: Account, *arguments: str) -> tuple[int, list[Any]]:
-    return account.slipway("runs", "rollback", RUN, "--no-wait", *arguments), account.stepfunctions.started
+    return account.slipway(
+        "runs", "rollback", RUN, "--no-wait", *arguments
+    ), account.stepfunctions.started
 
 
 def test_a_rollback_shows_its_tables_and_starts_care_once_confirmed(
@@ -238,12 +278,16 @@ def test_a_rollback_shows_its_tables_and_starts_care_once_confirmed(
     assert RUN in asked[0]
 
 
-def test_a_rollback_says_that_files_of_a_backfill_stay_loaded(account: Account, capsys: Any) -> None:
+def test_a_rollback_says_that_files_of_a_backfill_stay_loaded(
+    account: Account, capsys: Any
+) -> None:
     account.put_run(snapshots=SNAPSHOTS, file_count=2)
     account.put_run(LATER, mode="backfill", snapshots=SNAPSHOTS, file_count=5)
     assert account.slipway("runs", "rollback", LATER, "--no-wait", "--yes") == 0
     shown = capsys.readouterr().out
-    assert "Files of a backfill or replay stay loaded, with the counts of the load before it." in shown
+    assert (
+        "Files of a backfill or replay stay loaded, with the counts of the load before it." in shown
+    )
     assert "set aside" not in shown
     assert rolled_back(account, "--yes", "--with-later")[0] == 0
     both = capsys.readouterr().out
@@ -260,7 +304,9 @@ def test_a_rollback_without_the_agreed_word_does_nothing(
     assert rolled_back(account) == (1, [])
 
 
-def test_nobody_there_to_answer_is_no_consent(account: Account, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_nobody_there_to_answer_is_no_consent(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     def nobody(_prompt: str) -> str:
         raise EOFError
 
@@ -273,7 +319,9 @@ def test_nobody_there_to_answer_is_no_consent(account: Account, monkeypatch: pyt
 def test_a_rollback_under_later_runs_needs_a_word_for_them(account: Account, capsys: Any) -> None:
     account.put_run()
     account.put_run(LATER)
-    account.put_run("20260103T000000-0000000c", mode="maintenance")  # changes no row, so it is no obstacle
+    account.put_run(
+        "20260103T000000-0000000c", mode="maintenance"
+    )  # changes no row, so it is no obstacle
     assert rolled_back(account, "--yes") == (1, [])
     assert f"built on {RUN}: {LATER}; --with-later" in capsys.readouterr().err
     code, started = rolled_back(account, "--yes", "--with-later")
@@ -293,8 +341,12 @@ def test_no_snapshot_with_an_erased_person_comes_back(account: Account, capsys: 
     assert "a person was erased" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("attributes", [{"status": "failed"}, {"mode": "maintenance"}, {"status": "rolled_back"}])
-def test_only_a_run_that_published_can_be_rolled_back(account: Account, attributes: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "attributes", [{"status": "failed"}, {"mode": "maintenance"}, {"status": "rolled_back"}]
+)
+def test_only_a_run_that_published_can_be_rolled_back(
+    account: Account, attributes: dict[str, str]
+) -> None:
     account.put_run(**attributes)
     assert rolled_back(account, "--yes") == (1, [])
 
@@ -321,4 +373,6 @@ def test_options_of_a_namespace_are_complete() -> None:
     from slipway.grammar import build_parser
 
     parsed = build_parser().parse_args(["runs"])
-    assert parsed == argparse.Namespace(environment="local", command="runs", action="list", dataset=None, limit=20)
+    assert parsed == argparse.Namespace(
+        environment="local", command="runs", action="list", dataset=None, limit=20
+    )

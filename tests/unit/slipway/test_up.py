@@ -46,7 +46,9 @@ def run_already(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 
 @pytest.mark.usefixtures("cloud")
-def test_what_runs_is_kept_and_gets_the_application_anew(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_what_runs_is_kept_and_gets_the_application_anew(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     running, deployed = run_already(monkeypatch), deploy_with(monkeypatch)
     assert main(["up"]) == 0
     assert deployed == [running]

@@ -26,15 +26,21 @@ CONCLUDED = {
 @pytest.fixture
 def with_warehouse(account: Account) -> Account:
     account.deployment.outputs.update(
-        WarehouseWorkgroupName="w", WarehouseDatabaseName="slipway", WarehouseLoadStateMachineArn="warehouse-load"
+        WarehouseWorkgroupName="w",
+        WarehouseDatabaseName="slipway",
+        WarehouseLoadStateMachineArn="warehouse-load",
     )
     return account
 
 
-def test_a_load_by_hand_names_the_dataset_and_shows_rows_and_money(with_warehouse: Account, capsys: Any) -> None:
+def test_a_load_by_hand_names_the_dataset_and_shows_rows_and_money(
+    with_warehouse: Account, capsys: Any
+) -> None:
     with_warehouse.stepfunctions.carry_out = lambda _arn, _request: CONCLUDED
     assert with_warehouse.slipway("warehouse", "load", DATASET) == 0
-    assert with_warehouse.stepfunctions.started == [("warehouse-load", {"trigger": "operator", "dataset": DATASET})]
+    assert with_warehouse.stepfunctions.started == [
+        ("warehouse-load", {"trigger": "operator", "dataset": DATASET})
+    ]
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["sales_by_month_item", "touched", "periods", "12", "rows", "1,240", "1,240"] in lines
     assert ["revenue", "5000.10", "5000.10"] in lines

@@ -39,8 +39,12 @@ def failure(error: str, cause: str = "") -> Exception:
 
 
 def ended(status: str, *, rows: int = 7, dropped: int = 0, message: str = "why") -> dict[str, Any]:
-    more = {"RowInfo": {"RowsIngested": rows, "RowsDropped": dropped}} if status == "COMPLETED" else {}
-    problem = {"ErrorInfo": {"Type": "SQL_EXCEPTION", "Message": message}} if status == "FAILED" else {}
+    more = (
+        {"RowInfo": {"RowsIngested": rows, "RowsDropped": dropped}} if status == "COMPLETED" else {}
+    )
+    problem = (
+        {"ErrorInfo": {"Type": "SQL_EXCEPTION", "Message": message}} if status == "FAILED" else {}
+    )
     return {"Ingestion": {"IngestionStatus": status, **more, **problem}}
 
 
@@ -87,7 +91,9 @@ def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
         monkeypatch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
         monkeypatch.setattr(stepfunctions, "_invoke_resource", invoke)
         monkeypatch.setattr(stepfunctions, "_emit_execution_status_event", lambda _: None)
-        monkeypatch.setitem(stepfunctions._state_machines, "machine", {"definition": text, "name": "m"})
+        monkeypatch.setitem(
+            stepfunctions._state_machines, "machine", {"definition": text, "name": "m"}
+        )
         monkeypatch.setitem(stepfunctions._executions, "arn:e", execution)
         stepfunctions._run_execution("arn:e")
         seen["created"].sort()
@@ -96,7 +102,9 @@ def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
     return run
 
 
-def test_every_table_of_the_dataset_and_no_other_is_refreshed_under_the_name_of_the_run(walk: Walk) -> None:
+def test_every_table_of_the_dataset_and_no_other_is_refreshed_under_the_name_of_the_run(
+    walk: Walk,
+) -> None:
     done = walk()
     assert (done["status"], done.get("cause")) == ("SUCCEEDED", None)
     assert done["created"] == [("slipway-prod-by-month", RUN), ("slipway-prod-by-region", RUN)]
@@ -104,7 +112,9 @@ def test_every_table_of_the_dataset_and_no_other_is_refreshed_under_the_name_of_
 
 
 def test_people_are_told_once_under_the_name_of_the_run_like_this(walk: Walk) -> None:
-    [told] = walk(describe=lambda kept, _: ended("COMPLETED", rows=1200 if "month" in kept else 34))["told"]
+    [told] = walk(
+        describe=lambda kept, _: ended("COMPLETED", rows=1200 if "month" in kept else 34)
+    )["told"]
     assert (told["StateMachineArn"], told["Name"]) == ("arn:announce", f"refreshed-sales-{RUN}")
     message = told["Input"]
     assert message["topic"] == "succeeded"
@@ -140,15 +150,24 @@ def test_it_waits_until_an_ingestion_has_ended(walk: Walk) -> None:
     assert set(looks.values()) == {3}
 
 
-def test_a_failed_ingestion_is_named_with_quicksights_own_reason_and_people_are_warned_like_this(walk: Walk) -> None:
-    done = walk(describe=lambda kept, _: ended("FAILED" if "month" in kept else "COMPLETED", message="no such column"))
+def test_a_failed_ingestion_is_named_with_quicksights_own_reason_and_people_are_warned_like_this(
+    walk: Walk,
+) -> None:
+    done = walk(
+        describe=lambda kept, _: ended(
+            "FAILED" if "month" in kept else "COMPLETED", message="no such column"
+        )
+    )
     cause = (
         f"SPICE dataset slipway-prod-by-month, ingestion {RUN} ended as FAILED: SQL_EXCEPTION: no such column."
         " Dashboards show what they showed before."
     )
     assert (done["status"], done["error"], done["cause"]) == ("FAILED", "IngestionFailed", cause)
     [told] = done["told"]
-    assert (told["StateMachineArn"], told["Name"]) == ("arn:announce", "not-refreshed-sales-by-hand-1")
+    assert (told["StateMachineArn"], told["Name"]) == (
+        "arn:announce",
+        "not-refreshed-sales-by-hand-1",
+    )
     message = told["Input"]
     assert message["topic"] == "succeeded"
     assert message["subject"] == "WARNING [prod] sales: dashboards not refreshed: IngestionFailed"
@@ -165,12 +184,19 @@ def test_a_failed_ingestion_is_named_with_quicksights_own_reason_and_people_are_
 
 
 def test_who_cannot_be_warned_does_not_hide_why_the_refresh_failed(walk: Walk) -> None:
-    done = walk(describe=lambda _id, _ingestion: ended("FAILED"), tell=failure("StepFunctions.AccessDeniedException"))
+    done = walk(
+        describe=lambda _id, _ingestion: ended("FAILED"),
+        tell=failure("StepFunctions.AccessDeniedException"),
+    )
     assert (done["status"], done["error"]) == ("FAILED", "IngestionFailed")
 
 
-@pytest.mark.parametrize("error", ["QuickSight.LimitExceededException", "QuickSight.AccessDeniedException"])
-def test_an_ingestion_that_quicksight_refuses_is_a_warning_with_its_word(walk: Walk, error: str) -> None:
+@pytest.mark.parametrize(
+    "error", ["QuickSight.LimitExceededException", "QuickSight.AccessDeniedException"]
+)
+def test_an_ingestion_that_quicksight_refuses_is_a_warning_with_its_word(
+    walk: Walk, error: str
+) -> None:
     """Limit exceeded: the 33rd of a SPICE dataset in 24 hours, or too many at work in the account."""
 
     def create(_id: str, _ingestion: str) -> None:
@@ -178,10 +204,14 @@ def test_an_ingestion_that_quicksight_refuses_is_a_warning_with_its_word(walk: W
 
     done = walk(create=create)
     assert (done["status"], done["error"], done["cause"]) == ("FAILED", error, "no more today")
-    assert [told["Input"]["attributes"]["kind"]["StringValue"] for told in done["told"]] == ["not_refreshed"]
+    assert [told["Input"]["attributes"]["kind"]["StringValue"] for told in done["told"]] == [
+        "not_refreshed"
+    ]
 
 
-def test_an_ingestion_that_does_not_end_is_given_up(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ingestion_that_does_not_end_is_given_up(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = FILE.read_text().replace("$millis() + 4500000", "$millis() - 1")
     monkeypatch.setattr(Path, "read_text", lambda _path: text)
     done = walk(describe=lambda _id, _ingestion: ended("RUNNING"))
@@ -217,7 +247,9 @@ def test_a_run_begins_a_refresh_and_does_not_wait_for_it(walk: Walk, window: int
     assert list(serving.sentences(served)) == ["Dashboards: a refresh was started."]
 
 
-def test_a_second_run_of_a_window_begins_the_refresh_of_the_next_one(walk: Walk, window: int) -> None:
+def test_a_second_run_of_a_window_begins_the_refresh_of_the_next_one(
+    walk: Walk, window: int
+) -> None:
     done = walk(OF_RUN, begin=taken(f"refresh-sales-{window}"))
     assert json.loads(done["output"]) == {"served": "dashboard_refresh", "refresh": "started"}
     begun = done["begun"][-1]
@@ -230,10 +262,14 @@ def test_every_other_run_of_a_window_joins_the_refresh_that_waits(walk: Walk, wi
     done = walk(OF_RUN, begin=taken(f"refresh-sales-{window}", f"refresh-sales-{window + 1}"))
     assert (done["status"], len(done["begun"])) == ("SUCCEEDED", 2)
     served = serving.kept([serve_result(json.loads(done["output"]))], {})
-    assert list(serving.sentences(served)) == ["Dashboards: a refresh that has not begun will show this run, too."]
+    assert list(serving.sentences(served)) == [
+        "Dashboards: a refresh that has not begun will show this run, too."
+    ]
 
 
-def test_what_was_begun_waits_for_its_window_and_refreshes_under_the_name_of_the_run(walk: Walk) -> None:
+def test_what_was_begun_waits_for_its_window_and_refreshes_under_the_name_of_the_run(
+    walk: Walk,
+) -> None:
     done = walk({"dataset": "sales", "run_id": RUN, "not_before": "2026-11-21T04:48:00.000Z"})
     assert (done["status"], len(done["created"])) == ("SUCCEEDED", 2)
     assert [told["Name"] for told in done["told"]] == [f"refreshed-sales-{RUN}"]
@@ -262,11 +298,15 @@ def test_no_more_refreshes_begin_in_24_hours_than_quicksight_takes(window_second
 def test_rows_that_were_left_out_are_a_failure(walk: Walk) -> None:
     done = walk(describe=lambda _id, _ingestion: ended("COMPLETED", dropped=3))
     assert (done["status"], done["error"]) == ("FAILED", "RowsDropped")
-    assert [told["Input"]["attributes"]["kind"]["StringValue"] for told in done["told"]] == ["not_refreshed"]
+    assert [told["Input"]["attributes"]["kind"]["StringValue"] for told in done["told"]] == [
+        "not_refreshed"
+    ]
     assert "3 rows did not fit the types of its columns" in done["cause"]
 
 
-@pytest.mark.parametrize(("earlier", "begun"), [("COMPLETED", 1), ("RUNNING", 1), ("FAILED", 2), ("CANCELLED", 2)])
+@pytest.mark.parametrize(
+    ("earlier", "begun"), [("COMPLETED", 1), ("RUNNING", 1), ("FAILED", 2), ("CANCELLED", 2)]
+)
 def test_a_resumed_run_takes_what_is_there_and_begins_another_only_for_what_failed(
     walk: Walk, earlier: str, begun: int
 ) -> None:
@@ -282,7 +322,9 @@ def test_a_resumed_run_takes_what_is_there_and_begins_another_only_for_what_fail
 
     done = walk(create=create, describe=describe)
     assert done["status"] == "SUCCEEDED"
-    assert [i for kept, i in done["created"] if "month" in kept] == [RUN, f"{RUN}-again-by-hand-1"][:begun]
+    assert [i for kept, i in done["created"] if "month" in kept] == [RUN, f"{RUN}-again-by-hand-1"][
+        :begun
+    ]
 
 
 def test_a_second_failure_of_the_same_execution_is_a_failure(walk: Walk) -> None:

@@ -17,10 +17,16 @@ FILES = sorted((ROOT / "state_machines").glob("*.asl.json"))
 MACHINES: dict[str, dict[str, Any]] = {
     file.name.removesuffix(".asl.json"): json.loads(file.read_text()) for file in FILES
 }
-RUN, CARE, ANNOUNCE = (MACHINES[name]["States"] for name in ("dataset_run", "dataset_care", "announce"))
+RUN, CARE, ANNOUNCE = (
+    MACHINES[name]["States"] for name in ("dataset_run", "dataset_care", "announce")
+)
 SERVE = {"run": RUN["Serve"], "care": CARE["Serve"]}
-WORKING = [(name, state) for name in ("dataset_run", "dataset_care") for state in MACHINES[name]["States"]]
-TASKS = [(name, state) for name, state in WORKING if MACHINES[name]["States"][state]["Type"] == "Task"]
+WORKING = [
+    (name, state) for name in ("dataset_run", "dataset_care") for state in MACHINES[name]["States"]
+]
+TASKS = [
+    (name, state) for name, state in WORKING if MACHINES[name]["States"][state]["Type"] == "Task"
+]
 
 
 def successors(state: dict[str, Any]) -> Iterator[str]:
@@ -53,7 +59,9 @@ def test_only_succeed_and_fail_states_end_an_execution(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "state"), TASKS)
-def test_every_task_has_a_time_limit_retries_with_jitter_and_a_catch_for_everything(name: str, state: str) -> None:
+def test_every_task_has_a_time_limit_retries_with_jitter_and_a_catch_for_everything(
+    name: str, state: str
+) -> None:
     task = MACHINES[name]["States"][state]
     assert 0 < task["TimeoutSeconds"] < MACHINES[name]["TimeoutSeconds"]
     for retry in task["Retry"]:
@@ -66,7 +74,9 @@ def test_every_task_has_a_time_limit_retries_with_jitter_and_a_catch_for_everyth
 
 
 @pytest.mark.parametrize(("name", "state"), TASKS)
-def test_a_failing_task_leads_to_fail_run_with_its_error_and_that_to_failed(name: str, state: str) -> None:
+def test_a_failing_task_leads_to_fail_run_with_its_error_and_that_to_failed(
+    name: str, state: str
+) -> None:
     *known, rule = MACHINES[name]["States"][state]["Catch"]
     assert bool(known) == (state == "HandOver")  # only there an error may mean that all is well
     wanted = {
@@ -77,9 +87,15 @@ def test_a_failing_task_leads_to_fail_run_with_its_error_and_that_to_failed(name
 
 
 @pytest.mark.parametrize("states", [RUN, CARE], ids=["dataset_run", "dataset_care"])
-def test_a_failed_execution_ends_with_the_error_and_cause_of_what_failed(states: dict[str, Any]) -> None:
+def test_a_failed_execution_ends_with_the_error_and_cause_of_what_failed(
+    states: dict[str, Any],
+) -> None:
     assert states["FailRun"]["Next"] == ("StartWaiting" if states is CARE else "Failed")
-    assert states["Failed"] == {"Type": "Fail", "ErrorPath": "$.failed.error", "CausePath": "$.failed.cause"}
+    assert states["Failed"] == {
+        "Type": "Fail",
+        "ErrorPath": "$.failed.error",
+        "CausePath": "$.failed.cause",
+    }
     assert states["FailRunFailed"]["Error"] == "FailRunFailed"
 
 
@@ -95,22 +111,35 @@ def test_jobs_are_waited_for_and_not_repeated_once_they_may_have_written() -> No
         assert not repeated(task) & {"States.ALL", "States.TaskFailed", "States.Timeout"}
         assert "Glue.ConcurrentRunsExceededException" in repeated(task)
         held = "hold" if state == "Care" else "claim"
-        assert task["Parameters"]["Arguments"] == {"--dataset.$": "$.dataset", "--run_id.$": f"$.{held}.run_id"}
-        assert "ResultSelector" not in task  # a path to a field that a JobRun lacks would fail a run that went well
+        assert task["Parameters"]["Arguments"] == {
+            "--dataset.$": "$.dataset",
+            "--run_id.$": f"$.{held}.run_id",
+        }
+        assert (
+            "ResultSelector" not in task
+        )  # a path to a field that a JobRun lacks would fail a run that went well
 
 
-def test_functions_are_retried_on_the_error_they_raise_for_it_and_never_on_a_permanent_one() -> None:
+def test_functions_are_retried_on_the_error_they_raise_for_it_and_never_on_a_permanent_one() -> (
+    None
+):
     assert issubclass(errors.RetryableError, errors.SlipwayError)
     for name, state in TASKS:
         task = MACHINES[name]["States"][state]
         if "lambda" in task["Resource"] and state != "FailRun":
             assert errors.RetryableError.__name__ in repeated(task)
             assert "Lambda.TooManyRequestsException" in repeated(task)
-            assert not repeated(task) & {"States.ALL", "States.TaskFailed", errors.ReconciliationFailed.__name__}
+            assert not repeated(task) & {
+                "States.ALL",
+                "States.TaskFailed",
+                errors.ReconciliationFailed.__name__,
+            }
 
 
 def test_only_the_tasks_that_take_the_lock_wait_for_a_busy_dataset() -> None:
-    waiting = {state for name, state in TASKS if "DatasetBusy" in repeated(MACHINES[name]["States"][state])}
+    waiting = {
+        state for name, state in TASKS if "DatasetBusy" in repeated(MACHINES[name]["States"][state])
+    }
     assert waiting == {"ClaimBatch", "Hold"}
     assert issubclass(errors.DatasetBusy, errors.RetryableError)
 
@@ -119,7 +148,10 @@ def test_the_gate_stands_between_loading_and_publishing() -> None:
     assert RUN["RawToProcessed"]["Next"] == "Gate"
     assert RUN["Gate"]["Next"] == "ProcessedToCurated"
     into = {name for name, state in RUN.items() if "ProcessedToCurated" in successors(state)}
-    assert into == {"Gate", "WhereToBegin"}  # the latter only for a run that passed the gate before it failed
+    assert into == {
+        "Gate",
+        "WhereToBegin",
+    }  # the latter only for a run that passed the gate before it failed
 
 
 def test_a_hand_over_starts_this_very_machine_and_does_not_wait_for_it() -> None:
@@ -132,16 +164,23 @@ def test_a_hand_over_starts_this_very_machine_and_does_not_wait_for_it() -> None
 
 def test_a_run_that_serves_nothing_has_an_empty_result_in_its_place() -> None:
     for states in (RUN, CARE):
-        assert (states["NothingServed"]["Result"], states["NothingServed"]["ResultPath"]) == ([], "$.serve")
+        assert (states["NothingServed"]["Result"], states["NothingServed"]["ResultPath"]) == (
+            [],
+            "$.serve",
+        )
         assert states["NothingServed"]["Next"] == states["Serve"]["Next"]
 
 
 @pytest.mark.parametrize("caller", SERVE)
-def test_every_machine_of_the_list_runs_at_once_within_the_lease_and_only_a_start_is_repeated(caller: str) -> None:
+def test_every_machine_of_the_list_runs_at_once_within_the_lease_and_only_a_start_is_repeated(
+    caller: str,
+) -> None:
     serve = SERVE[caller]
     assert (serve["Type"], serve["ItemsPath"]) == ("Map", "$.serving")
     assert "MaxConcurrency" not in serve  # one after the other would outlive the lease
-    assert serve["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "FailRun"}]
+    assert serve["Catch"] == [
+        {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "FailRun"}
+    ]
     [task] = serve["ItemProcessor"]["States"].values()
     assert task["Resource"] == "arn:aws:states:::states:startExecution.sync:2"
     assert task["Parameters"]["Input"]["caller"] == caller
@@ -162,12 +201,21 @@ def test_a_next_batch_is_a_plain_load_without_the_results_of_the_last() -> None:
 
 
 def test_the_number_of_seconds_becomes_a_number() -> None:
-    assert RUN["Prepare"]["Parameters"]["settle_seconds.$"] == "States.StringToJson('${SettleSeconds}')"
+    assert (
+        RUN["Prepare"]["Parameters"]["settle_seconds.$"]
+        == "States.StringToJson('${SettleSeconds}')"
+    )
     assert RUN["SettleUploads"]["SecondsPath"] == "$.settle_seconds"
 
 
-def test_announcing_publishes_once_per_execution_and_has_no_time_limit_that_could_send_twice() -> None:
-    tasks = {name: state for name, state in ANNOUNCE.items() if state["Type"] == "Task" and name != "ComposeDigest"}
+def test_announcing_publishes_once_per_execution_and_has_no_time_limit_that_could_send_twice() -> (
+    None
+):
+    tasks = {
+        name: state
+        for name, state in ANNOUNCE.items()
+        if state["Type"] == "Task" and name != "ComposeDigest"
+    }
     assert {name: task["Parameters"]["TopicArn"] for name, task in tasks.items()} == {
         "AnnounceFailure": "${FailedTopicArn}",
         "AnnounceSuccess": "${SuccessTopicArn}",

@@ -36,12 +36,22 @@ def test_files_that_arrived_meanwhile_get_their_own_round(walk: Walk) -> None:
 
 
 @pytest.mark.parametrize("step", WHOLE_RUN)
-def test_a_step_that_fails_ends_the_run_as_failed_with_its_name_and_cause(walk: Walk, step: str) -> None:
+def test_a_step_that_fails_ends_the_run_as_failed_with_its_name_and_cause(
+    walk: Walk, step: str
+) -> None:
     ended = walk(**{step: failure("ReconciliationFailed", errorMessage="differs")})
     assert ended["calls"] == [*WHOLE_RUN[: WHOLE_RUN.index(step) + 1], "FailRun"]
-    assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "ReconciliationFailed", "differs")
+    assert (ended["status"], ended["error"], ended["cause"]) == (
+        "FAILED",
+        "ReconciliationFailed",
+        "differs",
+    )
     run_id = None if step == "ClaimBatch" else "r1"
-    assert (ended["failure"].step, ended["failure"].run_id, ended["failure"].dataset) == (step, run_id, "d")
+    assert (ended["failure"].step, ended["failure"].run_id, ended["failure"].dataset) == (
+        step,
+        run_id,
+        "d",
+    )
 
 
 def test_a_failure_in_a_later_round_names_the_step_of_that_round(walk: Walk) -> None:
@@ -51,8 +61,16 @@ def test_a_failure_in_a_later_round_names_the_step_of_that_round(walk: Walk) -> 
 
 def test_what_may_succeed_later_is_tried_again(walk: Walk) -> None:
     busy = failure("Glue.ConcurrentRunsExceededException")
-    ended = walk(ClaimBatch=[failure("RetryableError"), CLAIMED], RawToProcessed=[busy, busy, {"Id": "jr_1"}])
-    assert ended["calls"] == ["ClaimBatch", "ClaimBatch", "RawToProcessed", "RawToProcessed", *WHOLE_RUN[1:]]
+    ended = walk(
+        ClaimBatch=[failure("RetryableError"), CLAIMED], RawToProcessed=[busy, busy, {"Id": "jr_1"}]
+    )
+    assert ended["calls"] == [
+        "ClaimBatch",
+        "ClaimBatch",
+        "RawToProcessed",
+        "RawToProcessed",
+        *WHOLE_RUN[1:],
+    ]
     assert ended["status"] == "SUCCEEDED"
 
 
@@ -72,11 +90,16 @@ RESUMES = {"RawToProcessed": 1, "Gate": 2, "ProcessedToCurated": 3, "Serve": 4, 
 
 
 @pytest.mark.parametrize("step", RESUMES)
-def test_a_resumed_run_goes_on_at_its_step_and_a_failure_there_names_it(walk: Walk, step: str) -> None:
+def test_a_resumed_run_goes_on_at_its_step_and_a_failure_there_names_it(
+    walk: Walk, step: str
+) -> None:
     request = {**INPUT, "resume": {"run_id": "r1", "from": step}}
     claim = {**CLAIMED, "from": step}
     ended = walk(given_input=request, ClaimBatch=claim, served=(WAREHOUSE,))
-    assert (ended["calls"], ended["status"]) == (["ClaimBatch", *SERVING_RUN[RESUMES[step] :]], "SUCCEEDED")
+    assert (ended["calls"], ended["status"]) == (
+        ["ClaimBatch", *SERVING_RUN[RESUMES[step] :]],
+        "SUCCEEDED",
+    )
     assert ended["payloads"][0]["request"] == request
     breaking = {WAREHOUSE if step == "Serve" else step: failure("KeyError")}
     failed = walk(given_input=request, ClaimBatch=claim, served=(WAREHOUSE,), served_with=breaking)
@@ -85,8 +108,16 @@ def test_a_resumed_run_goes_on_at_its_step_and_a_failure_there_names_it(walk: Wa
 
 def test_an_operators_request_is_carried_out_once_and_what_waits_is_then_loaded(walk: Walk) -> None:
     request = {**INPUT, "mode": "backfill", "files": ["a" * 64]}
-    ended = walk(given_input=request, CloseRun=[{"waiting": 2}, {"waiting": 0}], ClaimBatch=[CLAIMED, CLAIMED])
-    claims = [payload["request"] for payload in ended["payloads"] if "request" in payload and "state" not in payload]
+    ended = walk(
+        given_input=request,
+        CloseRun=[{"waiting": 2}, {"waiting": 0}],
+        ClaimBatch=[CLAIMED, CLAIMED],
+    )
+    claims = [
+        payload["request"]
+        for payload in ended["payloads"]
+        if "request" in payload and "state" not in payload
+    ]
     assert claims == [request, INPUT]
     assert ended["status"] == "SUCCEEDED"
 
@@ -114,13 +145,21 @@ def test_care_holds_works_and_releases(walk: Walk) -> None:
 
 @pytest.mark.parametrize(
     ("step", "name", "again"),
-    [("Hold", "HoldDataset", {}), ("Care", "Care", {}), ("Release", "ReleaseDataset", {"started": True})],
+    [
+        ("Hold", "HoldDataset", {}),
+        ("Care", "Care", {}),
+        ("Release", "ReleaseDataset", {"started": True}),
+    ],
 )
 def test_failed_care_is_undone_and_waiting_files_are_started(
     walk: Walk, step: str, name: str, again: dict[str, Any]
 ) -> None:
     broken = failure("KeyError", errorMessage="'x'")
-    ended = walk("dataset_care", {**INPUT, "mode": "maintenance"}, **{name: [broken, again] if again else broken})
+    ended = walk(
+        "dataset_care",
+        {**INPUT, "mode": "maintenance"},
+        **{name: [broken, again] if again else broken},
+    )
     assert ended["calls"][-2:] == ["FailRun", "ReleaseDataset"]
     assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "KeyError", "'x'")
     assert (ended["failure"].step, ended["failure"].request["mode"]) == (step, "maintenance")
@@ -128,20 +167,33 @@ def test_failed_care_is_undone_and_waiting_files_are_started(
 
 
 def test_failed_care_ends_as_failed_also_when_waiting_files_cannot_be_started(walk: Walk) -> None:
-    ended = walk("dataset_care", INPUT, Care=failure("E1", ErrorMessage="c1"), ReleaseDataset=failure("E2"))
+    ended = walk(
+        "dataset_care", INPUT, Care=failure("E1", ErrorMessage="c1"), ReleaseDataset=failure("E2")
+    )
     assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "E1", "c1")
 
 
 TOLD = {"subject": "s", "message": "m", "attributes": ATTRIBUTES}
-BURST = {"subject": "files rejected", "dataset": "d", "burst": "b", "tell_at": "2026-01-01T00:00:00.000000Z"}
+BURST = {
+    "subject": "files rejected",
+    "dataset": "d",
+    "burst": "b",
+    "tell_at": "2026-01-01T00:00:00.000000Z",
+}
 PUBLISHED = {"Subject": "s", "Message": "m", "MessageAttributes": ATTRIBUTES}
 
 
-@pytest.mark.parametrize(("topic", "arn"), [("failed", "FailedTopicArn"), ("succeeded", "SuccessTopicArn")])
+@pytest.mark.parametrize(
+    ("topic", "arn"), [("failed", "FailedTopicArn"), ("succeeded", "SuccessTopicArn")]
+)
 def test_a_message_goes_to_its_topic_with_its_attributes_and_again_only_when_sns_failed(
     walk: Walk, topic: str, arn: str
 ) -> None:
-    ended = walk("announce", {"topic": topic, **TOLD}, Publish=[failure("SNS.ThrottledException"), {"MessageId": "1"}])
+    ended = walk(
+        "announce",
+        {"topic": topic, **TOLD},
+        Publish=[failure("SNS.ThrottledException"), {"MessageId": "1"}],
+    )
     assert (ended["calls"], ended["status"]) == (["Publish", "Publish"], "SUCCEEDED")
     assert ended["payloads"][1] == {"TopicArn": arn, **PUBLISHED}
 
@@ -149,15 +201,34 @@ def test_a_message_goes_to_its_topic_with_its_attributes_and_again_only_when_sns
 def test_rejected_files_are_told_with_what_was_composed_after_the_wait(walk: Walk) -> None:
     ended = walk("announce", {"topic": "rejected", **BURST}, Publish={"MessageId": "1"})
     assert (ended["calls"], ended["status"]) == (["TellRejections", "Publish"], "SUCCEEDED")
-    assert ended["payloads"] == [{"dataset": "d", "burst": "b"}, {"TopicArn": "RejectedTopicArn", **PUBLISHED}]
+    assert ended["payloads"] == [
+        {"dataset": "d", "burst": "b"},
+        {"TopicArn": "RejectedTopicArn", **PUBLISHED},
+    ]
 
 
-def test_a_burst_is_composed_again_when_its_function_failed_but_not_when_that_cannot_help(walk: Walk) -> None:
+def test_a_burst_is_composed_again_when_its_function_failed_but_not_when_that_cannot_help(
+    walk: Walk,
+) -> None:
     answers = [failure("Lambda.TooManyRequestsException"), ANSWERS["announce"]["TellRejections"]]
-    ended = walk("announce", {"topic": "rejected", **BURST}, TellRejections=answers, Publish={"MessageId": "1"})
-    assert (ended["calls"], ended["status"]) == (["TellRejections", "TellRejections", "Publish"], "SUCCEEDED")
-    ended = walk("announce", {"topic": "rejected", **BURST}, TellRejections=failure("PermanentError"))
-    assert (ended["calls"], ended["status"], ended["error"]) == (["TellRejections"], "FAILED", "PermanentError")
+    ended = walk(
+        "announce",
+        {"topic": "rejected", **BURST},
+        TellRejections=answers,
+        Publish={"MessageId": "1"},
+    )
+    assert (ended["calls"], ended["status"]) == (
+        ["TellRejections", "TellRejections", "Publish"],
+        "SUCCEEDED",
+    )
+    ended = walk(
+        "announce", {"topic": "rejected", **BURST}, TellRejections=failure("PermanentError")
+    )
+    assert (ended["calls"], ended["status"], ended["error"]) == (
+        ["TellRejections"],
+        "FAILED",
+        "PermanentError",
+    )
 
 
 def test_a_message_for_an_unknown_topic_is_a_failure(walk: Walk) -> None:

@@ -14,13 +14,25 @@ from pipeline.alerts import LONGEST_NAME
 from pipeline.ledger import new_run_id
 from stacks.settings import Runs
 from tests.unit.lambdas.ending import NOON
-from tests.unit.state_machine.walking import CLAIMED, INPUT, ITSELF, NOTHING, WHOLE_RUN, Walk, failure
+from tests.unit.state_machine.walking import (
+    CLAIMED,
+    INPUT,
+    ITSELF,
+    NOTHING,
+    WHOLE_RUN,
+    Walk,
+    failure,
+)
 
 ROOT = Path(__file__).parents[3]
 MACHINE = json.loads((ROOT / "state_machines" / "dataset_run.asl.json").read_text())
 STATES: dict[str, Any] = MACHINE["States"]
 OF_A_ROUND = ("ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "Serve", "CloseRun")
-[ROUNDS] = [rule["NumericLessThan"] for rule in STATES["AreFilesWaiting"]["Choices"] if "NumericLessThan" in rule]
+[ROUNDS] = [
+    rule["NumericLessThan"]
+    for rule in STATES["AreFilesWaiting"]["Choices"]
+    if "NumericLessThan" in rule
+]
 BUSY = "DatasetBusy"
 ENDLESS = {"CloseRun": {"waiting": 3}}
 EXISTS = failure("StepFunctions.ExecutionAlreadyExistsException")
@@ -30,7 +42,11 @@ def test_after_the_last_round_a_new_execution_goes_on_under_a_name_of_the_run(wa
     claims = [{**CLAIMED, "run_id": f"r{number}"} for number in range(1, ROUNDS + 1)]
     ended = walk(ClaimBatch=claims, **ENDLESS)
     assert (ended["calls"], ended["status"]) == ([*WHOLE_RUN * ROUNDS, ITSELF], "SUCCEEDED")
-    assert ended["payloads"][-1] == {"StateMachineArn": ITSELF, "Name": f"after-r{ROUNDS}", "Input": INPUT}
+    assert ended["payloads"][-1] == {
+        "StateMachineArn": ITSELF,
+        "Name": f"after-r{ROUNDS}",
+        "Input": INPUT,
+    }
     output = json.loads(ended["output"])
     assert (output["round"], output["hand_over"]["ExecutionArn"]) == (ROUNDS, "arn:next")
 
@@ -53,7 +69,11 @@ def test_files_that_another_execution_took_meanwhile_need_no_hand_over(walk: Wal
 
 def test_an_execution_that_was_started_before_is_as_good_as_a_new_one(walk: Walk) -> None:
     ended = walk(**{ITSELF: EXISTS}, **ENDLESS)
-    assert (ended["calls"][-1], ended["calls"].count(ITSELF), ended["status"]) == (ITSELF, 1, "SUCCEEDED")
+    assert (ended["calls"][-1], ended["calls"].count(ITSELF), ended["status"]) == (
+        ITSELF,
+        1,
+        "SUCCEEDED",
+    )
 
 
 @pytest.mark.parametrize("passing", ["StepFunctions.AWSStepFunctionsException", "States.Timeout"])
@@ -63,12 +83,22 @@ def test_a_start_that_was_refused_for_a_moment_is_repeated(walk: Walk, passing: 
     assert (ended["calls"][-3:], ended["status"]) == ([ITSELF] * 3, "SUCCEEDED")
 
 
-def test_an_execution_that_cannot_hand_over_fails_and_says_at_which_step_and_after_which_run(walk: Walk) -> None:
-    ended = walk(**{ITSELF: failure("StepFunctions.AccessDeniedException", errorMessage="not yours")}, **ENDLESS)
+def test_an_execution_that_cannot_hand_over_fails_and_says_at_which_step_and_after_which_run(
+    walk: Walk,
+) -> None:
+    ended = walk(
+        **{ITSELF: failure("StepFunctions.AccessDeniedException", errorMessage="not yours")},
+        **ENDLESS,
+    )
     assert ended["calls"][-2:] == [ITSELF, "FailRun"]
     assert (ended["status"], ended["error"]) == ("FAILED", "StepFunctions.AccessDeniedException")
     told = ended["failure"]
-    assert (told.step, told.run_id, told.cause, told.request) == ("HandOver", "r1", "not yours", INPUT)
+    assert (told.step, told.run_id, told.cause, told.request) == (
+        "HandOver",
+        "r1",
+        "not yours",
+        INPUT,
+    )
     assert told.is_after_closing
 
 
@@ -80,7 +110,10 @@ def test_the_name_of_an_execution_is_one_that_step_functions_takes() -> None:
 
 def waits(retry: dict[str, Any]) -> float:
     """Seconds of all waits of a retry, none of them shortened by jitter."""
-    pauses = (retry["IntervalSeconds"] * retry["BackoffRate"] ** number for number in range(retry["MaxAttempts"]))
+    pauses = (
+        retry["IntervalSeconds"] * retry["BackoffRate"] ** number
+        for number in range(retry["MaxAttempts"])
+    )
     return sum(min(pause, retry["MaxDelaySeconds"]) for pause in pauses)
 
 
@@ -96,7 +129,9 @@ def longest(state: dict[str, Any]) -> float:
     if state["Type"] == "Map":  # every item at the same time
         return max(longest(inner) for inner in state["ItemProcessor"]["States"].values())
     retries = [retry for retry in state["Retry"] if not is_busy(retry)]
-    slow = [retry for retry in retries if {"States.Timeout", "States.ALL"} & set(retry["ErrorEquals"])]
+    slow = [
+        retry for retry in retries if {"States.Timeout", "States.ALL"} & set(retry["ErrorEquals"])
+    ]
     attempts = 1 + sum(retry["MaxAttempts"] for retry in slow)
     return float(state["TimeoutSeconds"] * attempts + sum(map(waits, retries)))
 
@@ -107,7 +142,13 @@ def longest_execution(rounds: int) -> float:
     settling = next(limit.le for limit in limits if isinstance(limit, annotated_types.Le))
     [busy] = filter(is_busy, STATES["ClaimBatch"]["Retry"])
     of_rounds = rounds * sum(longest(STATES[name]) for name in OF_A_ROUND)
-    return float(settling + waits(busy) + of_rounds + longest(STATES["HandOver"]) + longest(STATES["FailRun"]))
+    return float(
+        settling
+        + waits(busy)
+        + of_rounds
+        + longest(STATES["HandOver"])
+        + longest(STATES["FailRun"])
+    )
 
 
 def test_an_execution_has_time_for_its_rounds_and_not_for_one_more() -> None:

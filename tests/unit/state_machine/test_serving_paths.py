@@ -21,17 +21,35 @@ CHILD = "arn:aws:states:us-east-1:111122223333:execution:WarehouseLoad:e1"
 
 def nested_failure(**child: str) -> Exception:
     """As a startExecution.sync fails: the answer of DescribeExecution of the child is the cause."""
-    described = {"ExecutionArn": CHILD, "StateMachineArn": WAREHOUSE, "Status": "FAILED", "Input": "{}"}
+    described = {
+        "ExecutionArn": CHILD,
+        "StateMachineArn": WAREHOUSE,
+        "Status": "FAILED",
+        "Input": "{}",
+    }
     return failure("States.TaskFailed", **{**described, **child})
 
 
-def test_a_run_hands_dataset_and_run_to_every_machine_that_serves_and_keeps_what_they_gave(walk: Walk) -> None:
+def test_a_run_hands_dataset_and_run_to_every_machine_that_serves_and_keeps_what_they_gave(
+    walk: Walk,
+) -> None:
     ended = walk(served=(WAREHOUSE, DASHBOARDS))
     assert ended["status"] == "SUCCEEDED"
-    assert (ended["calls"][:4], set(ended["calls"][4:6])) == (WHOLE_RUN[:4], {WAREHOUSE, DASHBOARDS})
-    given = {"dataset": "d", "run_id": "r1", "caller": "run", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn:e"}
+    assert (ended["calls"][:4], set(ended["calls"][4:6])) == (
+        WHOLE_RUN[:4],
+        {WAREHOUSE, DASHBOARDS},
+    )
+    given = {
+        "dataset": "d",
+        "run_id": "r1",
+        "caller": "run",
+        "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn:e",
+    }
     assert [payload["Input"] for payload in ended["payloads"][4:6]] == [given, given]
-    assert ended["payloads"][-1]["state"]["serve"] == [{"served": "warehouse"}, {"served": "dashboards"}]
+    assert ended["payloads"][-1]["state"]["serve"] == [
+        {"served": "warehouse"},
+        {"served": "dashboards"},
+    ]
 
 
 def test_a_run_closes_with_an_empty_result_where_nothing_serves(walk: Walk) -> None:
@@ -40,12 +58,20 @@ def test_a_run_closes_with_an_empty_result_where_nothing_serves(walk: Walk) -> N
 
 
 def test_the_next_batch_is_served_too(walk: Walk) -> None:
-    ended = walk(served=(WAREHOUSE,), ClaimBatch=[CLAIMED, CLAIMED], CloseRun=[{"waiting": 3}, {"waiting": 0}])
+    ended = walk(
+        served=(WAREHOUSE,),
+        ClaimBatch=[CLAIMED, CLAIMED],
+        CloseRun=[{"waiting": 3}, {"waiting": 0}],
+    )
     assert (ended["calls"], ended["status"]) == (SERVING_RUN * 2, "SUCCEEDED")
 
 
-def test_a_machine_that_failed_fails_the_run_at_serve_with_its_own_error_and_is_not_run_again(walk: Walk) -> None:
-    broken = nested_failure(Error="WarehouseLoadFailed", Cause='{"errorMessage": "one cent\\n- revenue"}')
+def test_a_machine_that_failed_fails_the_run_at_serve_with_its_own_error_and_is_not_run_again(
+    walk: Walk,
+) -> None:
+    broken = nested_failure(
+        Error="WarehouseLoadFailed", Cause='{"errorMessage": "one cent\\n- revenue"}'
+    )
     ended = walk(served=(WAREHOUSE, DASHBOARDS), served_with={WAREHOUSE: broken})
     assert (ended["calls"].count(WAREHOUSE), ended["calls"][-1]) == (1, "FailRun")
     assert (ended["status"], ended["error"]) == ("FAILED", "WarehouseLoadFailed")
@@ -56,24 +82,39 @@ def test_a_machine_that_failed_fails_the_run_at_serve_with_its_own_error_and_is_
 
 def test_a_machine_that_could_not_be_started_is_started_again(walk: Walk) -> None:
     throttled = failure("StepFunctions.ExecutionLimitExceeded")
-    ended = walk(served=(WAREHOUSE,), served_with={WAREHOUSE: [throttled, throttled, SERVED["warehouse"]]})
+    ended = walk(
+        served=(WAREHOUSE,), served_with={WAREHOUSE: [throttled, throttled, SERVED["warehouse"]]}
+    )
     assert (ended["calls"].count(WAREHOUSE), ended["status"]) == (3, "SUCCEEDED")
 
 
-def test_closing_that_fails_is_not_taken_for_serving_whether_or_not_anything_is_served(walk: Walk) -> None:
+def test_closing_that_fails_is_not_taken_for_serving_whether_or_not_anything_is_served(
+    walk: Walk,
+) -> None:
     for served in ((), (WAREHOUSE,)):
         ended = walk(served=served, CloseRun=failure("KeyError"))
         assert ended["failure"].step == "CloseRun"
         assert ended["failure"].serve == [{"served": "warehouse"}] * len(served)
 
 
-@pytest.mark.parametrize(("mode", "serves"), [("rollback", True), ("erasure", True), ("maintenance", False)])
-def test_care_that_changes_figures_is_served_and_maintenance_is_not(walk: Walk, mode: str, *, serves: bool) -> None:
+@pytest.mark.parametrize(
+    ("mode", "serves"), [("rollback", True), ("erasure", True), ("maintenance", False)]
+)
+def test_care_that_changes_figures_is_served_and_maintenance_is_not(
+    walk: Walk, mode: str, *, serves: bool
+) -> None:
     ended = walk("dataset_care", {**INPUT, "mode": mode}, served=(WAREHOUSE,))
-    assert ended["calls"] == ["HoldDataset", "Care", *([WAREHOUSE] if serves else []), "ReleaseDataset"]
+    assert ended["calls"] == [
+        "HoldDataset",
+        "Care",
+        *([WAREHOUSE] if serves else []),
+        "ReleaseDataset",
+    ]
     assert ended["payloads"][-1]["state"]["serve"] == ([{"served": "warehouse"}] if serves else [])
     if serves:
-        assert {**ended["payloads"][2]["Input"], "caller": "care", "run_id": "r1"} == ended["payloads"][2]["Input"]
+        assert {**ended["payloads"][2]["Input"], "caller": "care", "run_id": "r1"} == ended[
+            "payloads"
+        ][2]["Input"]
 
 
 def test_care_whose_serving_fails_is_undone_as_failed_at_serve(walk: Walk) -> None:
@@ -81,5 +122,9 @@ def test_care_whose_serving_fails_is_undone_as_failed_at_serve(walk: Walk) -> No
     request = {**INPUT, "mode": "rollback", "run_id": "r0"}
     ended = walk("dataset_care", request, served=(WAREHOUSE,), served_with={WAREHOUSE: broken})
     assert ended["calls"][-2:] == ["FailRun", "ReleaseDataset"]
-    assert (ended["status"], ended["error"], ended["failure"].step) == ("FAILED", "States.Timeout", "Serve")
+    assert (ended["status"], ended["error"], ended["failure"].step) == (
+        "FAILED",
+        "States.Timeout",
+        "Serve",
+    )
     assert "longer than its TimeoutSeconds" in ended["cause"]

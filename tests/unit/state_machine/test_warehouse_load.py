@@ -15,7 +15,12 @@ RUNNING, FINISHED = {"status": "running"}, {"status": "finished"}
 PREPARED, LOADING = {"statement": "s-prepare"}, {"statement": "s-load"}
 CONCLUDED = {"served": "warehouse", "tables": [{"table": "by_month", "loaded_rows": 3}]}
 SMOOTH = [PREPARED, FINISHED, LOADING, FINISHED, CONCLUDED]
-INPUT = {"dataset": "d", "run_id": "r1", "caller": "run", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn:parent"}
+INPUT = {
+    "dataset": "d",
+    "run_id": "r1",
+    "caller": "run",
+    "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn:parent",
+}
 
 
 def load(walk: Walk, *answers: Any, **given: Any) -> dict[str, Any]:
@@ -30,13 +35,18 @@ def test_a_load_waits_for_each_of_its_statements_and_gives_what_the_run_keeps(wa
     ended = load(walk, PREPARED, RUNNING, FINISHED, LOADING, RUNNING, RUNNING, FINISHED, CONCLUDED)
     assert actions(ended) == ["prepare", "look", "look", "load", "look", "look", "look", "conclude"]
     assert (ended["status"], json.loads(ended["output"])) == ("SUCCEEDED", CONCLUDED)
-    named = [{name: payload.get(name) for name in ("statement", "prepared", "loaded")} for payload in ended["payloads"]]
+    named = [
+        {name: payload.get(name) for name in ("statement", "prepared", "loaded")}
+        for payload in ended["payloads"]
+    ]
     none = dict.fromkeys(("statement", "prepared", "loaded"))
     assert named[1] == {**none, "statement": "s-prepare"}
     assert named[3] == {**none, "prepared": "s-prepare"}
     assert named[4] == {**none, "statement": "s-load"}
     assert named[7] == {**none, "loaded": "s-load"}
-    assert {(p["dataset"], p["run_id"], p["caller"]) for p in ended["payloads"]} == {("d", "r1", "run")}
+    assert {(p["dataset"], p["run_id"], p["caller"]) for p in ended["payloads"]} == {
+        ("d", "r1", "run")
+    }
 
 
 def test_a_retry_is_the_same_attempt_and_each_state_that_submits_another(walk: Walk) -> None:
@@ -44,7 +54,8 @@ def test_a_retry_is_the_same_attempt_and_each_state_that_submits_another(walk: W
     ended = load(walk, again, again, PREPARED, FINISHED, again, LOADING, FINISHED, CONCLUDED)
     assert actions(ended) == ["prepare"] * 3 + ["look", "load", "load", "look", "conclude"]
     attempts = {
-        action: {p["attempt"] for p in ended["payloads"] if p["action"] == action} for action in ("prepare", "load")
+        action: {p["attempt"] for p in ended["payloads"] if p["action"] == action}
+        for action in ("prepare", "load")
     }
     assert all(len(found) == 1 for found in attempts.values())
     assert attempts["prepare"] != attempts["load"]
@@ -62,9 +73,17 @@ def test_by_hand_a_dataset_is_enough(walk: Walk) -> None:
 
 def test_a_load_that_somebody_was_in_the_way_of_is_begun_again_as_a_new_attempt(walk: Walk) -> None:
     ended = load(walk, PREPARED, FINISHED, LOADING, failure("WarehouseConflict"), *SMOOTH)
-    assert actions(ended) == ["prepare", "look", "load", "look", *["prepare", "look", "load", "look", "conclude"]]
+    assert actions(ended) == [
+        "prepare",
+        "look",
+        "load",
+        "look",
+        *["prepare", "look", "load", "look", "conclude"],
+    ]
     assert ended["status"] == "SUCCEEDED"
-    first, second = (payload["attempt"] for payload in ended["payloads"] if payload["action"] == "prepare")
+    first, second = (
+        payload["attempt"] for payload in ended["payloads"] if payload["action"] == "prepare"
+    )
     assert first != second
 
 
@@ -79,9 +98,16 @@ def test_who_is_always_in_the_way_fails_the_load_in_the_end(walk: Walk) -> None:
 
 @pytest.mark.parametrize("at", [1, 3], ids=["prepare", "load"])
 def test_a_statement_that_failed_fails_the_load_with_its_own_error(walk: Walk, at: int) -> None:
-    answers = [*SMOOTH[:at], failure("WarehouseLoadFailed", errorMessage="by_month.revenue differs")]
+    answers = [
+        *SMOOTH[:at],
+        failure("WarehouseLoadFailed", errorMessage="by_month.revenue differs"),
+    ]
     ended = load(walk, *answers)
-    assert (ended["status"], ended["error"], len(ended["calls"])) == ("FAILED", "WarehouseLoadFailed", at + 1)
+    assert (ended["status"], ended["error"], len(ended["calls"])) == (
+        "FAILED",
+        "WarehouseLoadFailed",
+        at + 1,
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +115,9 @@ def test_a_statement_that_failed_fails_the_load_with_its_own_error(walk: Walk, a
     [({}, "was cancelled"), (failure("KeyError"), "could not be cancelled")],
     ids=["cancelled", "not cancelled"],
 )
-def test_a_statement_that_takes_too_long_is_cancelled_by_who_submitted_it(walk: Walk, cancel: Any, told: str) -> None:
+def test_a_statement_that_takes_too_long_is_cancelled_by_who_submitted_it(
+    walk: Walk, cancel: Any, told: str
+) -> None:
     most = int(NUMBERS["MostLooks"])
     ended = load(walk, PREPARED, FINISHED, LOADING, *[RUNNING] * (most + 1), cancel)
     assert actions(ended)[-most - 2 :] == ["look"] * (most + 1) + ["cancel"]
@@ -100,7 +128,9 @@ def test_a_statement_that_takes_too_long_is_cancelled_by_who_submitted_it(walk: 
 
 def test_the_looks_at_each_statement_are_counted_by_themselves(walk: Walk) -> None:
     most = int(NUMBERS["MostLooks"])
-    ended = load(walk, PREPARED, *[RUNNING] * most, FINISHED, LOADING, *[RUNNING] * most, FINISHED, CONCLUDED)
+    ended = load(
+        walk, PREPARED, *[RUNNING] * most, FINISHED, LOADING, *[RUNNING] * most, FINISHED, CONCLUDED
+    )
     assert ended["status"] == "SUCCEEDED"
 
 

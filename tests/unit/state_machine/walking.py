@@ -17,13 +17,22 @@ MACHINES = Path(__file__).parents[3] / "state_machines"
 CLAIMED = {
     "dataset": "d", "run_id": "r1", "claimed": True, "from": "RawToProcessed", "file_count": 1, "reason": None,
 }  # fmt: skip
-NOTHING = {**CLAIMED, "run_id": None, "claimed": False, "file_count": 0, "reason": "no file is waiting"}
+NOTHING = {
+    **CLAIMED,
+    "run_id": None,
+    "claimed": False,
+    "file_count": 0,
+    "reason": "no file is waiting",
+}
 WHOLE_RUN = ["ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun"]
 WAREHOUSE = "arn:aws:states:us-east-1:111122223333:stateMachine:WarehouseLoad"
 DASHBOARDS = "arn:aws:states:us-east-1:111122223333:stateMachine:DashboardRefresh"
 ITSELF = "arn:aws:states:us-east-1:111122223333:stateMachine:DatasetRun"
 SERVING_RUN = [*WHOLE_RUN[:-1], WAREHOUSE, "CloseRun"]
-SERVED = {name: {"Status": "SUCCEEDED", "Output": {"served": name}} for name in ("warehouse", "dashboards")}
+SERVED = {
+    name: {"Status": "SUCCEEDED", "Output": {"served": name}}
+    for name in ("warehouse", "dashboards")
+}
 ATTRIBUTES = {"dataset": {"DataType": "String", "StringValue": "d"}}
 ANSWERS: dict[str, dict[str, Any]] = {
     "dataset_run": {
@@ -75,7 +84,11 @@ def walker(monkeypatch: pytest.MonkeyPatch) -> Walk:
         seen: dict[str, Any] = {"calls": [], "payloads": [], "failure": None}
 
         def invoke(resource: str, task: dict[str, Any]) -> Any:
-            name = re.sub("(FunctionArn|JobName)$", "", next((task[key] for key in NAMED_BY if key in task), "Publish"))
+            name = re.sub(
+                "(FunctionArn|JobName)$",
+                "",
+                next((task[key] for key in NAMED_BY if key in task), "Publish"),
+            )
             seen["calls"].append(name)
             seen["payloads"].append(task.get("Payload", task))
             if name == "FailRun" and name not in given:
@@ -96,7 +109,9 @@ def walker(monkeypatch: pytest.MonkeyPatch) -> Walk:
         monkeypatch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
         monkeypatch.setattr(stepfunctions, "_invoke_resource", invoke)
         monkeypatch.setattr(stepfunctions, "_emit_execution_status_event", lambda _: None)
-        monkeypatch.setitem(stepfunctions._state_machines, ITSELF, {"definition": filled, "name": "m"})
+        monkeypatch.setitem(
+            stepfunctions._state_machines, ITSELF, {"definition": filled, "name": "m"}
+        )
         monkeypatch.setitem(stepfunctions._executions, "arn:e", execution)
         stepfunctions._run_execution("arn:e")
         return {**execution, **seen}

@@ -23,14 +23,26 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
     "a different owner": (replace(M, owner="x"), ("owner", "safe", "none")),
     "a different address": (replace(M, alert_email="a@b.example"), ("alert_email", "safe", "none")),
     "a different freshness": (replace(M, freshness_hours=1), ("freshness_hours", "safe", "none")),
-    "a different share": (replace(M, max_quarantined_share="0.5"), ("max_quarantined_share", "safe", "none")),
-    "a different folder": (replace(M, intake=replace(INTAKE, folder="x")), ("intake.folder", "breaking", "none")),
+    "a different share": (
+        replace(M, max_quarantined_share="0.5"),
+        ("max_quarantined_share", "safe", "none"),
+    ),
+    "a different folder": (
+        replace(M, intake=replace(INTAKE, folder="x")),
+        ("intake.folder", "breaking", "none"),
+    ),
     "a different delimiter": (
         replace(M, intake=replace(INTAKE, delimiter=";")),
         ("intake.delimiter", "breaking", "none"),
     ),
-    "smaller files": (replace(M, intake=replace(INTAKE, max_bytes=9)), ("intake.max_bytes", "breaking", "none")),
-    "larger files": (replace(M, intake=replace(INTAKE, max_bytes=10**9)), ("intake.max_bytes", "safe", "none")),
+    "smaller files": (
+        replace(M, intake=replace(INTAKE, max_bytes=9)),
+        ("intake.max_bytes", "breaking", "none"),
+    ),
+    "larger files": (
+        replace(M, intake=replace(INTAKE, max_bytes=10**9)),
+        ("intake.max_bytes", "safe", "none"),
+    ),
     "suffix taken away": (
         replace(M, intake=replace(INTAKE, suffixes=(".csv.gz",))),
         ("intake.suffixes", "breaking", "none"),
@@ -63,14 +75,35 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
         replace(M, columns=(*M.columns, new_column(required=True, pii="drop"))),
         ("columns.nickname", "breaking", "none"),
     ),
-    "columns reordered": (replace(M, columns=tuple(reversed(M.columns))), ("columns", "safe", "none")),
-    "column described": (with_column("weeks", description="x"), ("columns.weeks.description", "safe", "none")),
+    "columns reordered": (
+        replace(M, columns=tuple(reversed(M.columns))),
+        ("columns", "safe", "none"),
+    ),
+    "column described": (
+        with_column("weeks", description="x"),
+        ("columns.weeks.description", "safe", "none"),
+    ),
     "type widened": (with_column("weeks", type="bigint"), ("columns.weeks.type", "safe", "none")),
-    "decimal widened": (with_column("fee", type="decimal(12,2)"), ("columns.fee.type", "safe", "none")),
-    "decimal narrowed": (with_column("fee", type="decimal(6,2)"), ("columns.fee.type", "breaking", "rebuild")),
-    "decimal with more places": (with_column("fee", type="decimal(12,4)"), ("columns.fee.type", "breaking", "rebuild")),
-    "type narrowed": (with_column("first_visit", type="int"), ("columns.first_visit.type", "breaking", "rebuild")),
-    "a different type": (with_column("weeks", type="string"), ("columns.weeks.type", "breaking", "rebuild")),
+    "decimal widened": (
+        with_column("fee", type="decimal(12,2)"),
+        ("columns.fee.type", "safe", "none"),
+    ),
+    "decimal narrowed": (
+        with_column("fee", type="decimal(6,2)"),
+        ("columns.fee.type", "breaking", "rebuild"),
+    ),
+    "decimal with more places": (
+        with_column("fee", type="decimal(12,4)"),
+        ("columns.fee.type", "breaking", "rebuild"),
+    ),
+    "type narrowed": (
+        with_column("first_visit", type="int"),
+        ("columns.first_visit.type", "breaking", "rebuild"),
+    ),
+    "a different type": (
+        with_column("weeks", type="string"),
+        ("columns.weeks.type", "breaking", "rebuild"),
+    ),
     "a different type of a token": (
         with_column("member", type="int"),
         ("columns.member.type", "needs backfill", "backfill"),
@@ -95,13 +128,22 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
         with_column("weeks", required=False),
         ("columns.weeks.required", "needs backfill", "backfill"),
     ),
-    "limit added": (with_column("weeks", minimum="1"), ("columns.weeks.minimum", "needs backfill", "backfill")),
-    "pattern added": (with_column("phone", pattern="[+].*"), ("columns.phone.pattern", "needs backfill", "backfill")),
+    "limit added": (
+        with_column("weeks", minimum="1"),
+        ("columns.weeks.minimum", "needs backfill", "backfill"),
+    ),
+    "pattern added": (
+        with_column("phone", pattern="[+].*"),
+        ("columns.phone.pattern", "needs backfill", "backfill"),
+    ),
     "length limited": (
         with_column("member", max_length=9),
         ("columns.member.max_length", "needs backfill", "backfill"),
     ),
-    "values allowed": (with_column("phone", allowed=("x",)), ("columns.phone.allowed", "needs backfill", "backfill")),
+    "values allowed": (
+        with_column("phone", allowed=("x",)),
+        ("columns.phone.allowed", "needs backfill", "backfill"),
+    ),
     "money is reconciled": (
         with_column("weeks", control_total=True),
         ("columns.weeks.control_total", "safe", "none"),
@@ -110,20 +152,47 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
         with_column("fee", control_total=False),
         ("columns.fee.control_total", "breaking", "rebuild"),
     ),
-    "text becomes personal": (with_column("weeks", pii="hash"), ("columns.weeks.pii", "breaking", "rebuild")),
-    "token becomes mask": (with_column("member", pii="mask"), ("columns.member.pii", "breaking", "backfill")),
-    "token is dropped": (with_column("member", pii="drop"), ("columns.member.pii", "breaking", "rebuild")),
+    "text becomes personal": (
+        with_column("weeks", pii="hash"),
+        ("columns.weeks.pii", "breaking", "rebuild"),
+    ),
+    "token becomes mask": (
+        with_column("member", pii="mask"),
+        ("columns.member.pii", "breaking", "backfill"),
+    ),
+    "token is dropped": (
+        with_column("member", pii="drop"),
+        ("columns.member.pii", "breaking", "rebuild"),
+    ),
     "mask becomes token": (
         with_column("full_name", pii="hash"),
         ("columns.full_name.pii", "needs backfill", "backfill"),
     ),
-    "mask becomes readable": (with_column("full_name", pii=None), ("columns.full_name.pii", "breaking", "backfill")),
-    "dropped column is hashed": (with_column("phone", pii="hash"), ("columns.phone.pii", "needs backfill", "backfill")),
-    "dropped column is readable": (with_column("phone", pii=None), ("columns.phone.pii", "breaking", "backfill")),
+    "mask becomes readable": (
+        with_column("full_name", pii=None),
+        ("columns.full_name.pii", "breaking", "backfill"),
+    ),
+    "dropped column is hashed": (
+        with_column("phone", pii="hash"),
+        ("columns.phone.pii", "needs backfill", "backfill"),
+    ),
+    "dropped column is readable": (
+        with_column("phone", pii=None),
+        ("columns.phone.pii", "breaking", "backfill"),
+    ),
     "a different key": (replace(M, key=("member", "joined_on")), ("key", "breaking", "rebuild")),
-    "a different partition": (replace(M, partition_column="born_on"), ("partition_column", "breaking", "rebuild")),
-    "a different transform": (replace(M, partition_transform="day"), ("partition_transform", "breaking", "rebuild")),
-    "a different table format": (replace(M, table_format="other"), ("table_format", "breaking", "rebuild")),
+    "a different partition": (
+        replace(M, partition_column="born_on"),
+        ("partition_column", "breaking", "rebuild"),
+    ),
+    "a different transform": (
+        replace(M, partition_transform="day"),
+        ("partition_transform", "breaking", "rebuild"),
+    ),
+    "a different table format": (
+        replace(M, table_format="other"),
+        ("table_format", "breaking", "rebuild"),
+    ),
     "rule described": (
         with_rule("visits_are_few", description="x"),
         ("rules.visits_are_few.description", "safe", "none"),
@@ -148,14 +217,23 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
         with_rule("visits_are_few", action="halt"),
         ("rules.visits_are_few.action", "safe", "none"),
     ),
-    "rule removed": (replace(M, rules=M.rules[1:]), ("rules.visits_are_few", "needs backfill", "backfill")),
-    "warning removed": (replace(M, rules=M.rules[:1]), ("rules.phone_is_international", "safe", "none")),
+    "rule removed": (
+        replace(M, rules=M.rules[1:]),
+        ("rules.visits_are_few", "needs backfill", "backfill"),
+    ),
+    "warning removed": (
+        replace(M, rules=M.rules[:1]),
+        ("rules.phone_is_international", "safe", "none"),
+    ),
     "table rule removed": (
         replace(M, table_rules=M.table_rules[1:]),
         ("table_rules.there_are_members", "safe", "none"),
     ),
     "schema change looser": (replace(M, schema_change="evolve"), ("schema_change", "safe", "none")),
-    "schema change stricter": (replace(M, schema_change="reject"), ("schema_change", "breaking", "none")),
+    "schema change stricter": (
+        replace(M, schema_change="reject"),
+        ("schema_change", "breaking", "none"),
+    ),
     "raw leaves earlier": (
         replace(M, retention=replace(RETENTION, raw_days=40)),
         ("retention.raw_days", "breaking", "none"),
@@ -181,15 +259,30 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
         replace(M, curated=(CURATED, replace(CURATED, name="members_by_year"))),
         ("curated.members_by_year", "safe", "recompute"),
     ),
-    "aggregate described": (with_model(description="x"), ("curated.members_by_month.description", "safe", "none")),
-    "aggregate conserves less": (with_model(conserves=()), ("curated.members_by_month.conserves", "safe", "none")),
-    "different SQL": (with_model(sql="SELECT 1"), ("curated.members_by_month.sql", "needs backfill", "recompute")),
+    "aggregate described": (
+        with_model(description="x"),
+        ("curated.members_by_month.description", "safe", "none"),
+    ),
+    "aggregate conserves less": (
+        with_model(conserves=()),
+        ("curated.members_by_month.conserves", "safe", "none"),
+    ),
+    "different SQL": (
+        with_model(sql="SELECT 1"),
+        ("curated.members_by_month.sql", "needs backfill", "recompute"),
+    ),
     "a different source date": (
         with_model(source_date="born_on"),
         ("curated.members_by_month.source_date", "needs backfill", "recompute"),
     ),
-    "a different grain": (with_model(grain=("fees",)), ("curated.members_by_month.grain", "breaking", "recompute")),
-    "a different period": (with_model(period="year"), ("curated.members_by_month.period", "breaking", "recompute")),
+    "a different grain": (
+        with_model(grain=("fees",)),
+        ("curated.members_by_month.grain", "breaking", "recompute"),
+    ),
+    "a different period": (
+        with_model(period="year"),
+        ("curated.members_by_month.period", "breaking", "recompute"),
+    ),
     "a different period column": (
         with_model(period_column="year_start"),
         ("curated.members_by_month.period_column", "breaking", "rebuild"),

@@ -37,7 +37,9 @@ def page() -> str:
     found = {name: diff(*pair) for name, pair in PAIRS.items()}
     sections = []
     for impact in IMPACTS:
-        rows = [_row(name, change) for name, changes in found.items() for change in _of(changes, impact)]
+        rows = [
+            _row(name, change) for name, changes in found.items() for change in _of(changes, impact)
+        ]
         head = "| change | field | before | after | tables | why |\n|---|---|---|---|---|---|\n"
         sections.append(f"\n## {TITLES[impact]}\n\n{head}{''.join(rows)}")
     return HEAD + "".join(sections)
@@ -50,7 +52,9 @@ def _of(changes: Iterable[Change], impact: str) -> list[Change]:
 def _row(name: str, change: Change) -> str:
     tables = EFFECTS[change.effect].format(f"`{change.table}`")
     raw = "; files in raw are refused" if change.closes_raw else ""
-    before, after = ("" if value is None else f"`{_cell(value)}`" for value in (change.old, change.new))
+    before, after = (
+        "" if value is None else f"`{_cell(value)}`" for value in (change.old, change.new)
+    )
     return f"| {name} | `{change.field}` | {before} | {after} | {tables}{raw} | {change.why} |\n"
 
 

@@ -6,11 +6,21 @@ from tests.unit.contracts.cases.base import C, allowed
 
 P = "schema[0].properties"
 CASES = {
-    "unknown_type": C("physicalType: bigint", "physicalType: long", f"{P}[0].physicalType", "'long'; write 'bigint'"),
-    "unknown_type_of_a_model": C(
-        "physicalType: decimal(12,2)", "physicalType: foo", "schema[1].properties[2].physicalType", "unknown type 'foo'"
+    "unknown_type": C(
+        "physicalType: bigint",
+        "physicalType: long",
+        f"{P}[0].physicalType",
+        "'long'; write 'bigint'",
     ),
-    "type_with_blank": C("decimal(8,2)", "decimal(8, 2)", f"{P}[5].physicalType", "write 'decimal(8,2)'"),
+    "unknown_type_of_a_model": C(
+        "physicalType: decimal(12,2)",
+        "physicalType: foo",
+        "schema[1].properties[2].physicalType",
+        "unknown type 'foo'",
+    ),
+    "type_with_blank": C(
+        "decimal(8,2)", "decimal(8, 2)", f"{P}[5].physicalType", "write 'decimal(8,2)'"
+    ),
     "too_many_digits": C("decimal(8,2)", "decimal(39,2)", f"{P}[5].physicalType", "p at most 38"),
     "logical_type_differs": C(
         "logicalType: integer",
@@ -25,8 +35,12 @@ CASES = {
         "'logicalType' is missing",
         at="      - name: visit_id",
     ),
-    "name_of_slipway": C("name: visitor", "name: _visitor", f"{P}[3].name", "belong to Slipway's own columns"),
-    "name_not_snake_case": C("name: visitor", "name: Visitor", f"{P}[3].name", "expected snake_case"),
+    "name_of_slipway": C(
+        "name: visitor", "name: _visitor", f"{P}[3].name", "belong to Slipway's own columns"
+    ),
+    "name_not_snake_case": C(
+        "name: visitor", "name: Visitor", f"{P}[3].name", "expected snake_case"
+    ),
     "reserved_name": C("name: visitor", "name: order", f"{P}[3].name", "reserved word in SQL"),
     "duplicate_column": C(
         "name: kind",
@@ -36,7 +50,10 @@ CASES = {
         at="name: visitor\n        logicalType: string\n        physicalType: string\n        description: Why",
     ),
     "type_with_a_length": C(
-        "physicalType: string", "physicalType: varchar(12)", f"{P}[3].physicalType", "write 'string'"
+        "physicalType: string",
+        "physicalType: varchar(12)",
+        f"{P}[3].physicalType",
+        "write 'string'",
     ),
     "duplicate_column_whose_name_comes_later": C(
         "      - name: visitor\n        logicalType: string\n",

@@ -5,10 +5,16 @@ from __future__ import annotations
 from tests.unit.contracts.cases.base import C
 
 CASES = {
-    "wrong_version_of_the_standard": C("apiVersion: v3.2.0", "apiVersion: v2.0.0", "apiVersion", "expected 'v3.2.0'"),
+    "wrong_version_of_the_standard": C(
+        "apiVersion: v3.2.0", "apiVersion: v2.0.0", "apiVersion", "expected 'v3.2.0'"
+    ),
     "version_is_not_semantic": C("version: 0.1.0", "version: '1'", "version", "found '1'"),
-    "missing_owner": C("team:\n  name: Shop\n", "", "team", "'team' is missing; add it", at="apiVersion"),
-    "unknown_field": C("status: draft", "status: draft\nstate: x", "state", "unknown field 'state'", at="state: x"),
+    "missing_owner": C(
+        "team:\n  name: Shop\n", "", "team", "'team' is missing; add it", at="apiVersion"
+    ),
+    "unknown_field": C(
+        "status: draft", "status: draft\nstate: x", "state", "unknown field 'state'", at="state: x"
+    ),
     "misspelt_field": C(
         "        required: true\n        primaryKey",
         "        requird: true\n        primaryKey",
@@ -16,9 +22,15 @@ CASES = {
         "did you mean 'required'?",
         at="requird",
     ),
-    "name_is_not_the_folder": C("\nname: visits", "\nname: visit", "name", "expected 'visits'", at="name: visit"),
-    "alert_address_is_not_one": C("mailto:shop@example.com", "shop@example.com", "support[0].url", "expected mailto:"),
-    "freshness_without_number": C("value: 2\n", "value: two\n", "slaProperties[0].value", "found 'two'"),
+    "name_is_not_the_folder": C(
+        "\nname: visits", "\nname: visit", "name", "expected 'visits'", at="name: visit"
+    ),
+    "alert_address_is_not_one": C(
+        "mailto:shop@example.com", "shop@example.com", "support[0].url", "expected mailto:"
+    ),
+    "freshness_without_number": C(
+        "value: 2\n", "value: two\n", "slaProperties[0].value", "found 'two'"
+    ),
     "unknown_custom_property": C(
         "property: tableFormat",
         "property: tableFromat",
@@ -32,9 +44,14 @@ CASES = {
         "'tableFormat' is missing",
         at="    customProperties:",
     ),
-    "table_format_unknown": C("value: iceberg", "value: hudi", "schema[0].customProperties[2].value", "found 'hudi'"),
+    "table_format_unknown": C(
+        "value: iceberg", "value: hudi", "schema[0].customProperties[2].value", "found 'hudi'"
+    ),
     "share_above_one": C(
-        "value: 0.50", "value: 1.01", "schema[0].customProperties[3].value", "expected a share from 0"
+        "value: 0.50",
+        "value: 1.01",
+        "schema[0].customProperties[3].value",
+        "expected a share from 0",
     ),
     "archived_after_deleted": C(
         "rawArchiveAfterDays: 30",
@@ -87,13 +104,24 @@ CASES = {
         at="id: visits",
     ),
     "character_that_yaml_has_not": C(
-        "id: visits", "id: vi\x01sits", "(document)", "not valid YAML: character U+0001 (line 4, column 7)", at="sits"
+        "id: visits",
+        "id: vi\x01sits",
+        "(document)",
+        "not valid YAML: character U+0001 (line 4, column 7)",
+        at="sits",
     ),
     "yaml_alias": C(
-        "  name: Shop", "  name: &n Shop\n  id: *n", "(document)", "alias *n is not supported", at="id: *n"
+        "  name: Shop",
+        "  name: &n Shop\n  id: *n",
+        "(document)",
+        "alias *n is not supported",
+        at="id: *n",
     ),
     "id_is_not_the_folder": C(
-        "\nid: visits", "\nid: visit", "id", "found 'visit'; expected 'visits', the name of the folder"
+        "\nid: visits",
+        "\nid: visit",
+        "id",
+        "found 'visit'; expected 'visits', the name of the folder",
     ),
     "intake_folder_of_two_parts": C(
         "folder: visits,",
@@ -120,7 +148,10 @@ CASES = {
         "found 'visit'; the first table is the dataset itself: expected 'visits",
     ),
     "unusual_delimiter": C(
-        '";"', '"#"', "schema[0].customProperties[1].value.delimiter", "found '#'; expected one of ',', ';', '|', '\\t'"
+        '";"',
+        '"#"',
+        "schema[0].customProperties[1].value.delimiter",
+        "found '#'; expected one of ',', ';', '|', '\\t'",
     ),
     "ignored_header_of_nothing": C(
         "maxBytes: 1000000}",
@@ -129,13 +160,22 @@ CASES = {
         "found '--'; a header has a letter, a digit or a symbol",
     ),
     "share_below_zero": C(
-        "value: 0.50", "value: -0.01", "schema[0].customProperties[3].value", "found -0.01; expected a share from 0"
+        "value: 0.50",
+        "value: -0.01",
+        "schema[0].customProperties[3].value",
+        "found -0.01; expected a share from 0",
     ),
     "alert_address_without_domain": C(
-        "mailto:shop@example.com", "mailto:shop", "support[0].url", "found 'mailto:shop'; expected mailto:"
+        "mailto:shop@example.com",
+        "mailto:shop",
+        "support[0].url",
+        "found 'mailto:shop'; expected mailto:",
     ),
     "alert_address_of_another_scheme": C(
-        "mailto:shop@example.com", "smtp:shop@example.com", "support[0].url", "found 'smtp:shop@example.com'; expected"
+        "mailto:shop@example.com",
+        "smtp:shop@example.com",
+        "support[0].url",
+        "found 'smtp:shop@example.com'; expected",
     ),
     "alerts_by_email_without_address": C(
         "    tool: email\n    url: mailto:shop@example.com\n",
@@ -144,8 +184,12 @@ CASES = {
         "found None; expected mailto:someone@company.example",
         at="- channel: shop-alerts",
     ),
-    "no_table_at_all": C("\nschema:\n", "\nschemas:\n", "schemas", "unknown field 'schemas'; did you mean 'schema'?"),
-    "text_for_a_mapping": C("team:\n  name: Shop\n", "team: Shop\n", "team", "found 'Shop'; expected a mapping"),
+    "no_table_at_all": C(
+        "\nschema:\n", "\nschemas:\n", "schemas", "unknown field 'schemas'; did you mean 'schema'?"
+    ),
+    "text_for_a_mapping": C(
+        "team:\n  name: Shop\n", "team: Shop\n", "team", "found 'Shop'; expected a mapping"
+    ),
     "not_a_mapping_of_columns": C(
         "      - name: visit_id\n",
         "      - visit\n      - name: visit_id\n",

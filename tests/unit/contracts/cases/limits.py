@@ -61,7 +61,10 @@ OVERFLOWS = (
 def extreme_rows() -> str:
     """A SELECT of every combination of extreme values, in the SQL of Spark and DuckDB."""
     rows = [
-        ", ".join(f"CAST({value} AS {TYPES[name]}) AS {name}" for name, value in zip(EXTREMES, values, strict=True))
+        ", ".join(
+            f"CAST({value} AS {TYPES[name]}) AS {name}"
+            for name, value in zip(EXTREMES, values, strict=True)
+        )
         for values in itertools.product(*EXTREMES.values())
     ]
     others = "'text' AS name, DATE '2024-12-31' AS day, TRUE AS yes"

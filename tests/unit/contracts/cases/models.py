@@ -88,7 +88,9 @@ CASES = {
         "schema[1].name",
         "belong to quarantine tables",
     ),
-    "sql_reads_another_table": C("FROM visits", "FROM visitors", "visits_by_month", "expected only 'visits'", file=SQL),
+    "sql_reads_another_table": C(
+        "FROM visits", "FROM visitors", "visits_by_month", "expected only 'visits'", file=SQL
+    ),
     "sql_reads_unknown_column": C(
         "sum(spent)", "sum(paid)", "visits_by_month", "'paid' could not be resolved", file=SQL
     ),
@@ -100,7 +102,9 @@ CASES = {
         file=SQL,
         at="count(*)",
     ),
-    "sql_of_another_type": C("decimal(12, 2)", "decimal(8, 2)", "visits_by_month", "declares decimal(12,2)", file=SQL),
+    "sql_of_another_type": C(
+        "decimal(12, 2)", "decimal(8, 2)", "visits_by_month", "declares decimal(12,2)", file=SQL
+    ),
     "sql_gives_other_columns": C(
         "AS visits,",
         "AS visit_count,",
@@ -116,7 +120,9 @@ CASES = {
         "a different result each time",
         file=SQL,
     ),
-    "sql_with_limit": C("GROUP BY ALL", "GROUP BY ALL LIMIT 5", "visits_by_month", "LIMIT drops", file=SQL),
+    "sql_with_limit": C(
+        "GROUP BY ALL", "GROUP BY ALL LIMIT 5", "visits_by_month", "LIMIT drops", file=SQL
+    ),
     "sql_does_not_parse": C("GROUP BY ALL", "GROUP BY )", "visits_by_month", "not SQL", file=SQL),
     "SQL_that_does_not_parse": C(
         "SELECT",
@@ -127,6 +133,10 @@ CASES = {
         file=SQL,
     ),
     "SQL_of_two_statements": C(
-        "SELECT", "SELECT 1; SELECT", "visits_by_month", "found SELECT, SELECT; expected exactly one SELECT", file=SQL
+        "SELECT",
+        "SELECT 1; SELECT",
+        "visits_by_month",
+        "found SELECT, SELECT; expected exactly one SELECT",
+        file=SQL,
     ),
 }

@@ -6,7 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from contracts.model import Contract, Warehouse
-from tests.unit.contracts.versions import members, new_column, with_column, with_model, with_model_column, with_rule
+from tests.unit.contracts.versions import (
+    members,
+    new_column,
+    with_column,
+    with_model,
+    with_model_column,
+    with_rule,
+)
 
 M = members()
 INTAKE, RETENTION = M.intake, M.retention
@@ -18,7 +25,9 @@ Pair = tuple[Contract, Contract]
 
 def column(name: str, attribute: str, before: Any, after: Any, **others: Any) -> Pair:
     """Members with one column as before, and as after."""
-    return with_column(name, **{attribute: before}, **others), with_column(name, **{attribute: after}, **others)
+    return with_column(name, **{attribute: before}, **others), with_column(
+        name, **{attribute: after}, **others
+    )
 
 
 def warehouse(before: Warehouse | None, after: Warehouse | None) -> Pair:
@@ -33,14 +42,24 @@ def treatment(before: str | None, after: str | None, **others: Any) -> Pair:
 
 def moved_subject() -> Contract:
     """Members in which somebody else's column says whom a row is about."""
-    return replace(M, columns=tuple(replace(item, data_subject=item.name == "full_name") for item in M.columns))
+    return replace(
+        M, columns=tuple(replace(item, data_subject=item.name == "full_name") for item in M.columns)
+    )
 
 
 AUTO = Warehouse(distribution="auto", distribution_key=None, sort_keys=())
-BY_KEY = Warehouse(distribution="key", distribution_key="members", sort_keys=("month_start", "members"))
+BY_KEY = Warehouse(
+    distribution="key", distribution_key="members", sort_keys=("month_start", "members")
+)
 OTHER_CHANGES: dict[str, Pair] = {
-    "optional column added under evolve": (EVOLVING, replace(EVOLVING, columns=(*M.columns, new_column()))),
-    "column taken whose header was skipped": (SKIPPED, replace(SKIPPED, columns=(*M.columns, new_column()))),
+    "optional column added under evolve": (
+        EVOLVING,
+        replace(EVOLVING, columns=(*M.columns, new_column())),
+    ),
+    "column taken whose header was skipped": (
+        SKIPPED,
+        replace(SKIPPED, columns=(*M.columns, new_column())),
+    ),
     "dropped column taken whose header was skipped": (
         SKIPPED,
         replace(SKIPPED, columns=(*M.columns, new_column(pii="drop"))),
@@ -86,7 +105,10 @@ OTHER_CHANGES: dict[str, Pair] = {
     "warning added": (replace(M, rules=M.rules[:1]), M),
     "warning becomes halt": (M, with_rule("phone_is_international", action="halt")),
     "table rules added": (replace(M, table_rules=()), M),
-    "raw is kept longer": (M, replace(M, retention=replace(RETENTION, raw_days=RETENTION.raw_days + 1))),
+    "raw is kept longer": (
+        M,
+        replace(M, retention=replace(RETENTION, raw_days=RETENTION.raw_days + 1)),
+    ),
     "rows stay for good": (replace(M, retention=replace(RETENTION, processed_days=400)), M),
     "quarantine leaves earlier": (M, replace(M, retention=replace(RETENTION, quarantine_days=31))),
     "aggregate column described": (M, with_model_column("fees", description="x")),

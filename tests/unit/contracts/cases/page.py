@@ -7,7 +7,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from contracts.authoring import check
-from tests.unit.contracts.cases import columns, head, models, privacy, rules, table_rules, values, warehouse
+from tests.unit.contracts.cases import (
+    columns,
+    head,
+    models,
+    privacy,
+    rules,
+    table_rules,
+    values,
+    warehouse,
+)
 from tests.unit.contracts.cases.base import Case, copy_fixtures
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "contract_mistakes.md"
@@ -57,4 +66,6 @@ def _escaped(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page({name: _checked(name, case) for name, case in ALL_CASES.items()}), encoding="utf-8")
+    PAGE.write_text(
+        page({name: _checked(name, case) for name, case in ALL_CASES.items()}), encoding="utf-8"
+    )

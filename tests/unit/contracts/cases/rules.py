@@ -60,7 +60,9 @@ CASES = {
         "schema[0].quality[0].implementation.action",
         "found 'stop'",
     ),
-    "unknown_quality_engine": C("engine: slipway", "engine: soda", "schema[0].quality[0].engine", "expected 'slipway'"),
+    "unknown_quality_engine": C(
+        "engine: slipway", "engine: soda", "schema[0].quality[0].engine", "expected 'slipway'"
+    ),
     "rule_that_overflows_int": C(
         "cast(visits_a_week as bigint) * weeks",
         "visits_a_week * weeks",

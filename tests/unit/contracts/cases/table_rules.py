@@ -62,10 +62,18 @@ CASES = {
         file=MEMBERS,
     ),
     "unique_over_an_unknown_column": C(
-        "unique: [member,", "unique: [membr,", f"{UNIQUE}.unique[0]", "did you mean 'member'?", file=MEMBERS
+        "unique: [member,",
+        "unique: [membr,",
+        f"{UNIQUE}.unique[0]",
+        "did you mean 'member'?",
+        file=MEMBERS,
     ),
     "unique_over_one_column_twice": C(
-        "[member, joined_on]", "[member, member]", f"{UNIQUE}.unique[1]", "'member' is listed twice", file=MEMBERS
+        "[member, joined_on]",
+        "[member, member]",
+        f"{UNIQUE}.unique[1]",
+        "'member' is listed twice",
+        file=MEMBERS,
     ),
     "unique_over_a_masked_column": C(
         "[member, joined_on]",
@@ -75,7 +83,11 @@ CASES = {
         file=MEMBERS,
     ),
     "unique_over_a_dropped_column": C(
-        "[member, joined_on]", "[phone]", f"{UNIQUE}.unique[0]", "column 'phone' is dropped", file=MEMBERS
+        "[member, joined_on]",
+        "[phone]",
+        f"{UNIQUE}.unique[0]",
+        "column 'phone' is dropped",
+        file=MEMBERS,
     ),
     "freshness_of_a_number": C(
         "column: joined_on, max",
@@ -106,7 +118,11 @@ CASES = {
         file=MEMBERS,
     ),
     "reference_to_a_dataset_alone": C(
-        "to: visits.visit_id", "to: visits", f"{REFERENCE}.reference.to", "expected <dataset>.<column>", file=MEMBERS
+        "to: visits.visit_id",
+        "to: visits",
+        f"{REFERENCE}.reference.to",
+        "expected <dataset>.<column>",
+        file=MEMBERS,
     ),
     "reference_to_an_unknown_dataset": C(
         "to: visits.visit_id",
@@ -148,7 +164,11 @@ CASES = {
         at="reference: {column: visitor",
     ),
     "reference_to_itself": C(
-        "to: visits.visit_id", "to: members.weeks", f"{REFERENCE}.reference.to", "which is this dataset", file=MEMBERS
+        "to: visits.visit_id",
+        "to: members.weeks",
+        f"{REFERENCE}.reference.to",
+        "which is this dataset",
+        file=MEMBERS,
     ),
     "references_in_a_circle": C(
         "        implementation:\n          expression: coalesce(kind",

@@ -18,8 +18,12 @@ CASES = {
         f"{P}[2].logicalTypeOptions.format",
         "'m' in format",
     ),
-    "format_without_year": C("dd.MM.yyyy", "dd.MM.", f"{P}[2].logicalTypeOptions.format", "must have each of y, M, d"),
-    "format_without_separator": C("dd.MM.yyyy", "dMyyyy", f"{P}[2].logicalTypeOptions.format", "'dM'"),
+    "format_without_year": C(
+        "dd.MM.yyyy", "dd.MM.", f"{P}[2].logicalTypeOptions.format", "must have each of y, M, d"
+    ),
+    "format_without_separator": C(
+        "dd.MM.yyyy", "dMyyyy", f"{P}[2].logicalTypeOptions.format", "'dM'"
+    ),
     "fraction_without_separator": C(
         "yyyy-MM-dd'T'HH:mm:ss",
         "yyyyMMddHHmmssSSS",
@@ -50,7 +54,9 @@ CASES = {
         f"{P}[1].logicalTypeOptions.minimum",
         "expected YYYY-MM-DDTHH:MM:SS",
     ),
-    "limit_on_text": C("maxLength: 12}", "minimum: 3}", f"{P}[3].logicalTypeOptions.minimum", "has no minimum"),
+    "limit_on_text": C(
+        "maxLength: 12}", "minimum: 3}", f"{P}[3].logicalTypeOptions.minimum", "has no minimum"
+    ),
     "limit_that_is_not_enforced": C(
         "{minimum: 0.00,",
         "{exclusiveMinimum: 0.00,",
@@ -87,7 +93,9 @@ CASES = {
         f"{P}[4].quality[0].arguments.validValues[1]",
         "'buy' is listed twice",
     ),
-    "allowed_values_with_tolerance": C("mustBe: 0", "mustBe: 5", f"{P}[4].quality[0].mustBe", "expected 0"),
+    "allowed_values_with_tolerance": C(
+        "mustBe: 0", "mustBe: 5", f"{P}[4].quality[0].mustBe", "expected 0"
+    ),
     "control_total_of_a_count": C(
         "physicalType: decimal(8,2)",
         "physicalType: bigint",
@@ -136,10 +144,16 @@ CASES = {
         at="logicalTypeOptions: {minimum: 10",
     ),
     "both_limits_on_text": C(
-        "maxLength: 12}", "minimum: 3, maximum: 9}", f"{P}[3].logicalTypeOptions.maximum", "has no maximum, remove it"
+        "maxLength: 12}",
+        "minimum: 3, maximum: 9}",
+        f"{P}[3].logicalTypeOptions.maximum",
+        "has no maximum, remove it",
     ),
     "pattern_of_a_number": C(
-        "{minimum: 0.00,", "{pattern: '[0-9]+',", f"{P}[5].logicalTypeOptions.pattern", "only string columns have this"
+        "{minimum: 0.00,",
+        "{pattern: '[0-9]+',",
+        f"{P}[5].logicalTypeOptions.pattern",
+        "only string columns have this",
     ),
     "allowed_value_with_a_blank": C(
         "[browse, buy]",

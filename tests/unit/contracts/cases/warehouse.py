@@ -14,7 +14,10 @@ CASES = {
         "found 'hash'; expected 'auto', 'all', 'even' or 'key'",
     ),
     "warehouse_field_misspelt": C(
-        MARK, "{distribution: all, sortKey: [month_start]}", f"{PROPERTY}.sortKey", "did you mean 'sortKeys'?"
+        MARK,
+        "{distribution: all, sortKey: [month_start]}",
+        f"{PROPERTY}.sortKey",
+        "did you mean 'sortKeys'?",
     ),
     "warehouse_key_unknown": C(
         MARK,
@@ -40,8 +43,12 @@ CASES = {
         f"{PROPERTY}.distributionKey",
         "with distribution all; write distribution: key",
     ),
-    "warehouse_mark_is_no_mapping": C(MARK, "yes please", PROPERTY, "found 'yes please'; expected a mapping"),
-    "warehouse_mark_without_value": C(MARK, "null", PROPERTY, "found nothing; write {distribution: auto}"),
+    "warehouse_mark_is_no_mapping": C(
+        MARK, "yes please", PROPERTY, "found 'yes please'; expected a mapping"
+    ),
+    "warehouse_mark_without_value": C(
+        MARK, "null", PROPERTY, "found nothing; write {distribution: auto}"
+    ),
     "warehouse_grain_not_required": C(
         "        required: true\n        primaryKey: true\n      - name: visits\n",
         "        primaryKey: true\n      - name: visits\n",
