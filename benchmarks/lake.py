@@ -60,7 +60,7 @@ def load(spark: SparkSession, folder: Path, file: Path, run_id: str) -> LoadResu
     manifest = _manifest(folder, file, run_id, contract.version)
     session.prepare(spark, manifest.size_bytes)
     return loading.run(
-        loading.Loading(
+        loading.LoadRun(
             spark=spark,
             contract=contract,
             manifest=manifest,
@@ -82,7 +82,7 @@ def curate(
     contract = model.load(DATASET)
     session.prepare(spark, size_bytes)
     return curating.run(
-        curating.Curating(
+        curating.CurationRun(
             spark=spark,
             contract=contract,
             run_id=run_id,

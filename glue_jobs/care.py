@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from contracts import model, naming
 from glue_jobs import arguments, maintenance, session, storage
-from glue_jobs.maintenance.work import Caring
+from glue_jobs.maintenance.work import MaintenanceRun
 from glue_jobs.tables.formats import open_format
 from pipeline.run_documents import MaintenanceRequest, MaintenanceResult
 from rows import table_definitions
@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> None:
     session.prepare(spark, 0)
     opened = open_format(spark, contract)
     result = maintenance.run(
-        Caring(
+        MaintenanceRun(
             spark=spark,
             contract=contract,
             run_id=given.run_id,

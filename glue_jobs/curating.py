@@ -45,7 +45,7 @@ RETAINED_FROM = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curating:
+class CurationRun:
     """What a run works with. `after` holds the heads that raw_to_processed left on the branch, by table name."""
 
     spark: SparkSession
@@ -81,7 +81,7 @@ class Curating:
         }
 
 
-def run(curating: Curating) -> CurateResult:
+def run(curating: CurationRun) -> CurateResult:
     """Recompute what changed, check it, publish all tables; what was done to each.
 
     Raises ReconciliationFailed when a curated total differs from the processed one; nothing is published then.
@@ -105,7 +105,7 @@ def run(curating: Curating) -> CurateResult:
     )
 
 
-def _source(curating: Curating) -> DataFrame:
+def _source(curating: CurationRun) -> DataFrame:
     """The processed rows to be published: the run's branch, or the table if an earlier attempt has published it."""
     heads = {
         name: curating.tables.head(curating.processed, name) for name in (curating.branch, None)
@@ -120,7 +120,7 @@ def _source(curating: Curating) -> DataFrame:
 
 
 def _recompute(
-    curating: Curating, curated_model: model.CuratedModel, source: DataFrame
+    curating: CurationRun, curated_model: model.CuratedModel, source: DataFrame
 ) -> CuratedTable:
     table = curating.curated[curated_model.name]
     curating.tables.ensure(
@@ -149,7 +149,7 @@ def _recompute(
     )
 
 
-def _as_published(curating: Curating, table: Table, kept: tuple[date, ...]) -> CuratedTable:
+def _as_published(curating: CurationRun, table: Table, kept: tuple[date, ...]) -> CuratedTable:
     """A table that needs nothing: as it is, or as an earlier attempt of this run has published it."""
     memory, head = (
         curating.tables.last_properties(table, SOURCE_SNAPSHOT),
@@ -170,7 +170,7 @@ def _as_published(curating: Curating, table: Table, kept: tuple[date, ...]) -> C
 
 
 def _scope(
-    curating: Curating,
+    curating: CurationRun,
     curated_model: model.CuratedModel,
     source: DataFrame,
     touched: list[date] | None,
@@ -189,7 +189,7 @@ def _scope(
 
 
 def to_recompute(
-    curating: Curating, curated_model: model.CuratedModel, source: DataFrame
+    curating: CurationRun, curated_model: model.CuratedModel, source: DataFrame
 ) -> list[date] | None:
     """First days of the periods in which the curated table is behind `source`; None for all that are retained.
 
@@ -199,13 +199,13 @@ def to_recompute(
 
 
 def _retained(
-    curating: Curating, curated_model: model.CuratedModel, touched: list[date] | None
+    curating: CurationRun, curated_model: model.CuratedModel, touched: list[date] | None
 ) -> list[date] | None:
     first = first_retained(curating, curated_model)
     return touched if touched is None or first is None else [day for day in touched if day >= first]
 
 
-def first_retained(curating: Curating, curated_model: model.CuratedModel) -> date | None:
+def first_retained(curating: CurationRun, curated_model: model.CuratedModel) -> date | None:
     """First day of the first period all of whose rows are retained; None when no row ever left."""
     day, unit = curating.retained_from, curated_model.period
     if day is None or periods.first_day(day, unit) == day:
@@ -214,7 +214,7 @@ def first_retained(curating: Curating, curated_model: model.CuratedModel) -> dat
 
 
 def _touched(
-    curating: Curating, curated_model: model.CuratedModel, source: DataFrame
+    curating: CurationRun, curated_model: model.CuratedModel, source: DataFrame
 ) -> list[date] | None:
     memory = curating.tables.last_properties(curating.curated[curated_model.name], SOURCE_SNAPSHOT)
     if memory.get(FINGERPRINT) != _fingerprint(curated_model):
@@ -249,7 +249,7 @@ def _periods_of(frames: Iterable[DataFrame], curated_model: model.CuratedModel) 
 
 
 def _reconciled(
-    curating: Curating, curated_model: model.CuratedModel, found: dict[str, Any]
+    curating: CurationRun, curated_model: model.CuratedModel, found: dict[str, Any]
 ) -> dict[str, ConservedTotal]:
     """Totals of both sides; ReconciliationFailed unless they are equal."""
     totals, wrong = {}, []

@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> None:
     ).getOrCreate()
     session.prepare(spark, manifest.size_bytes)
     result = curating.run(
-        curating.Curating(
+        curating.CurationRun(
             spark=spark,
             contract=contract,
             run_id=given.run_id,

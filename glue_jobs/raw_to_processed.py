@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> None:
     ).getOrCreate()
     session.prepare(spark, manifest.size_bytes)
     result = loading.run(
-        loading.Loading(
+        loading.LoadRun(
             spark=spark,
             contract=contract,
             manifest=manifest,

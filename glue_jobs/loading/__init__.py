@@ -7,6 +7,6 @@ that the table already holds from the same place of the same file counts as load
 """
 
 from glue_jobs.loading.run import run
-from glue_jobs.loading.work import Loading
+from glue_jobs.loading.work import LoadRun
 
-__all__ = ["Loading", "run"]
+__all__ = ["LoadRun", "run"]

@@ -8,7 +8,7 @@ from typing import assert_never
 from pyspark.sql import DataFrame, Row
 
 from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
-from glue_jobs.loading.work import Loading
+from glue_jobs.loading.work import LoadRun
 from glue_jobs.quality import checks, table_checks
 from glue_jobs.transforms import figures
 from glue_jobs.transforms.figures import ROWS
@@ -29,13 +29,13 @@ def verdicts(rows: DataFrame, splits: list[Row]) -> list[Verdict]:
     ]
 
 
-def row_rules(loading: Loading, found: list[Verdict], splits: list[Row]) -> list[RuleResult]:
+def row_rules(loading: LoadRun, found: list[Verdict], splits: list[Row]) -> list[RuleResult]:
     """The result of every check that the contract implies, over the rows that this run judged."""
     judged = sum(split[ROWS] for split in splits if split[SPLIT_START] is not None)
     return rule_results.of_row_rules(checks.of_contract(loading.contract, 0), found, judged)
 
 
-def table_rules(loading: Loading, brought: DataFrame, brought_rows: int) -> list[RuleResult]:
+def table_rules(loading: LoadRun, brought: DataFrame, brought_rows: int) -> list[RuleResult]:
     """The result of every table rule, over the table as the run would publish it.
 
     `brought` are the rows of this run's files in it. Values of the others were looked up when they came, so that a
@@ -51,7 +51,7 @@ def table_rules(loading: Loading, brought: DataFrame, brought_rows: int) -> list
     return [*(_table_rule(loading, rule, table, scope, statistics) for rule in rules), *found]
 
 
-def record(loading: Loading, found: list[RuleResult]) -> None:
+def record(loading: LoadRun, found: list[RuleResult]) -> None:
     """Note the results down in the quality table, in place of those of an earlier attempt of this run."""
     common: dict[str, str | datetime] = {
         "run_id": loading.manifest.run_id,
@@ -68,7 +68,7 @@ def record(loading: Loading, found: list[RuleResult]) -> None:
     loading.tables.record(loading.quality, frame.coalesce(1), run_id=loading.manifest.run_id)
 
 
-def _forms(loading: Loading, table: DataFrame) -> list[RuleResult]:
+def _forms(loading: LoadRun, table: DataFrame) -> list[RuleResult]:
     """For each column that an earlier contract protected otherwise, whether rows in that form are left."""
     alike = protection_history.alike(loading.contract, loading.tables.properties(loading.processed))
     if not alike:
@@ -78,7 +78,7 @@ def _forms(loading: Loading, table: DataFrame) -> list[RuleResult]:
 
 
 def _table_rule(
-    loading: Loading, rule: TableRule, table: DataFrame, scope: DataFrame, statistics: Row
+    loading: LoadRun, rule: TableRule, table: DataFrame, scope: DataFrame, statistics: Row
 ) -> RuleResult:
     match rule:
         case RowCount():
@@ -94,7 +94,7 @@ def _table_rule(
             assert_never(rule)
 
 
-def _unmatched(loading: Loading, rule: Reference, scope: DataFrame) -> Row | None:
+def _unmatched(loading: LoadRun, rule: Reference, scope: DataFrame) -> Row | None:
     other = loading.processed_of(rule.other_dataset)
     if not loading.tables.exists(other):
         return None

@@ -8,8 +8,8 @@ from pyspark.sql import Row
 
 from contracts import model
 from contracts.errors import ContractInvalid, RetryableError
-from glue_jobs.loading import measuring, modes, rule_evaluation, staged, writing
-from glue_jobs.loading.work import Loading
+from glue_jobs.loading import passes, rule_evaluation, writes
+from glue_jobs.loading.work import LoadRun
 from glue_jobs.transforms import figures
 from glue_jobs.transforms.figures import ROWS
 from pipeline.run_documents import LoadResult, Observed, SnapshotChange
@@ -18,7 +18,7 @@ from rows.rule_results import RuleResult, Verdict
 from rows.tables import Table
 
 
-def run(loading: Loading) -> LoadResult:
+def run(loading: LoadRun) -> LoadResult:
     """Load the files on the run's branches; what was done, and every figure as it was measured.
 
     Raises ContractInvalid when a table cannot become what the contract says, FileRejected when a header does not fit.
@@ -28,13 +28,13 @@ def run(loading: Loading) -> LoadResult:
     changes = _ensure(loading)
     tables = (loading.processed, loading.quarantine)
     before = {table.name: loading.tables.start_draft(table, loading.branch) for table in tables}
-    rows, observed = staged.stage(loading)
+    rows, observed = passes.stage(loading)
     read = figures.by_split(rows, loading.contract).collect()
-    rows, splits = modes.judged(loading, staged.numbered(loading, rows, read), read, before)
-    writing.quarantine(loading, rows, splits, before[loading.quarantine.name])
-    resolved = writing.resolve(loading, rows)
-    fates = writing.merge(loading, rows, splits, modes.clear(loading, before))
-    committed = measuring.committed(loading, splits)
+    rows, splits = writes.judged(loading, passes.numbered(loading, rows, read), read, before)
+    writes.quarantine(loading, rows, splits, before[loading.quarantine.name])
+    resolved = writes.resolve(loading, rows)
+    fates = writes.merge(loading, rows, splits, writes.clear(loading, before))
+    committed = passes.committed(loading, splits)
     verdicts = rule_evaluation.verdicts(rows, splits)
     row_rules, table_rules = _rules(loading, verdicts, splits, committed)
     rule_evaluation.record(loading, [*row_rules, *table_rules])
@@ -47,11 +47,11 @@ def run(loading: Loading) -> LoadResult:
         branch=loading.branch,
         snapshots={table.name: _change(loading, table, before[table.name]) for table in tables},
         observed=_observed(observed, loading.contract),
-        files=measuring.by_file(loading, read, fates, committed),
+        files=passes.by_file(loading, read, fates, committed),
         **_by_action(loading.contract, verdicts),
         row_rules=tuple(map(rule_results.row_rule_result, row_rules)),
         table_rules=tuple(map(rule_results.table_rule_result, table_rules)),
-        touched_dates=measuring.touched_dates(splits),
+        touched_dates=passes.touched_dates(splits),
         schema_changes=changes,
         bytes_read=loading.manifest.size_bytes,
         quarantine_resolved=resolved,
@@ -59,7 +59,7 @@ def run(loading: Loading) -> LoadResult:
     )
 
 
-def _require_subject(loading: Loading) -> None:
+def _require_subject(loading: LoadRun) -> None:
     erased = len(loading.manifest.erased_subjects)
     if erased and loading.contract.subject_column is None:
         raise ContractInvalid(
@@ -68,7 +68,7 @@ def _require_subject(loading: Loading) -> None:
         )
 
 
-def _ensure(loading: Loading) -> tuple[str, ...]:
+def _ensure(loading: LoadRun) -> tuple[str, ...]:
     """Tables as the contract wants them; what was changed about those that people read."""
     changes = loading.tables.ensure(loading.processed, may_evolve=loading.may_evolve)
     # Its columns are the pipeline's own, and money columns that the processed table has accepted.
@@ -76,7 +76,7 @@ def _ensure(loading: Loading) -> tuple[str, ...]:
     return tuple(f"{loading.processed.name}: {change}" for change in changes)
 
 
-def _change(loading: Loading, table: Table, before: int | None) -> SnapshotChange:
+def _change(loading: LoadRun, table: Table, before: int | None) -> SnapshotChange:
     head = loading.tables.head(table, loading.branch)
     if head is None:
         raise RetryableError(
@@ -85,20 +85,16 @@ def _change(loading: Loading, table: Table, before: int | None) -> SnapshotChang
     return SnapshotChange(before=before, after=head)
 
 
-def _observed(observed: staged.Observed, contract: model.Contract) -> Observed:
+def _observed(observed: passes.Observed, contract: model.Contract) -> Observed:
     return Observed(rows_read=observed.rows, totals=figures.to_scale(observed.totals, contract))
 
 
 def _rules(
-    loading: Loading, verdicts: list[Verdict], splits: list[Row], committed: measuring.Committed
+    loading: LoadRun, verdicts: list[Verdict], splits: list[Row], committed: passes.Committed
 ) -> tuple[list[RuleResult], list[RuleResult]]:
-    brought = sum(
-        row[ROWS] for (table, _), row in committed.items() if table == measuring.PROCESSED
-    )
+    brought = sum(row[ROWS] for (table, _), row in committed.items() if table == passes.PROCESSED)
     row_rules = rule_evaluation.row_rules(loading, verdicts, splits)
-    return row_rules, rule_evaluation.table_rules(
-        loading, measuring.loaded(loading, splits), brought
-    )
+    return row_rules, rule_evaluation.table_rules(loading, passes.loaded(loading, splits), brought)
 
 
 def _by_action(contract: model.Contract, verdicts: list[Verdict]) -> dict[str, dict[str, int]]:

@@ -15,7 +15,7 @@ from rows.tables import Table
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loading:
+class LoadRun:
     """The files of the run, their contract, the tables, and what the environment allows.
 
     `schema_change` is the environment's; `pii_key` is the key of tokens, for contracts that have any.

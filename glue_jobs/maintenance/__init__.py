@@ -14,7 +14,7 @@ from typing import TypeVar, assert_never
 from glue_jobs import storage
 from glue_jobs.maintenance import erasure, rollback
 from glue_jobs.maintenance import upkeep as maintenance
-from glue_jobs.maintenance.work import Caring
+from glue_jobs.maintenance.work import MaintenanceRun
 from pipeline.run_documents import (
     ErasureFindings,
     MaintainedTable,
@@ -28,53 +28,61 @@ Findings = TypeVar("Findings", bound=MaintenanceFindings)
 NEW = TableFigures(snapshot=None, rows=0, files=0, bytes=0)  # a table that was not there before
 
 
-def run(caring: Caring) -> MaintenanceResult:
+def run(work: MaintenanceRun) -> MaintenanceResult:
     """Carry out the request of a care run; what was done.
 
     Raises PermanentError, before anything is changed, when the request cannot be carried out.
     """
     started = time.monotonic()
-    found, action, report = _carried_out(caring)
+    found, action, report = _carried_out(work)
     return MaintenanceResult(
-        dataset=caring.contract.dataset,
-        run_id=caring.run_id,
-        mode=caring.request.mode,
+        dataset=work.contract.dataset,
+        run_id=work.run_id,
+        mode=work.request.mode,
         tables=tuple(
             _table(name, action, found.tables.get(name, NEW), after)
-            for name, after in caring.measured().items()
+            for name, after in work.measured().items()
         ),
         duration_seconds=round(time.monotonic() - started, 1),
         report=tuple(report),
     )
 
 
-def _carried_out(caring: Caring) -> tuple[MaintenanceFindings, TableAction, list[str]]:
+def _carried_out(
+    work: MaintenanceRun,
+) -> tuple[MaintenanceFindings, TableAction, list[str]]:
     """What was there before, what was done to tables that changed, and sentences about it."""
-    match caring.request.mode:
+    match work.request.mode:
         case "maintenance":
             found = _remembered(
-                caring, MaintenanceFindings, lambda: MaintenanceFindings(tables=caring.measured())
+                work,
+                MaintenanceFindings,
+                lambda: MaintenanceFindings(tables=work.measured()),
             )
-            return found, "maintained", maintenance.maintain(caring, found)
+            return found, "maintained", maintenance.maintain(work, found)
         case "rollback":
             found = _remembered(
-                caring, MaintenanceFindings, lambda: MaintenanceFindings(tables=caring.measured())
+                work,
+                MaintenanceFindings,
+                lambda: MaintenanceFindings(tables=work.measured()),
             )
-            return found, "rolled back", rollback.roll_back(caring)
+            return found, "rolled back", rollback.roll_back(work)
         case "erasure":
-            before = _remembered(caring, ErasureFindings, lambda: erasure.found(caring))
-            return before, "erased", erasure.erase(caring, before)
+            before = _remembered(work, ErasureFindings, lambda: erasure.found(work))
+            return before, "erased", erasure.erase(work, before)
         case _:
-            assert_never(caring.request.mode)
+            assert_never(work.request.mode)
 
 
-def _remembered(caring: Caring, kind: type[Findings], look: Callable[[], Findings]) -> Findings:
+def _remembered(
+    work: MaintenanceRun, kind: type[Findings], look: Callable[[], Findings]
+) -> Findings:
     """What the first attempt found; looked for now if this is the first."""
-    data = storage.find_json(caring.found_uri)
+    data = storage.find_json(work.found_uri)
     if data is not None:
-        return kind.from_json(data, place=caring.found_uri)
+        return kind.from_json(data, place=work.found_uri)
     found = look()
-    storage.write_json(caring.found_uri, found.to_json())
+    storage.write_json(work.found_uri, found.to_json())
     return found
 
 

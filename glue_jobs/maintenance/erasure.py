@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from contracts.errors import PermanentError
 from glue_jobs import curating
 from glue_jobs.maintenance import staged
-from glue_jobs.maintenance.work import Caring
+from glue_jobs.maintenance.work import MaintenanceRun
 from pipeline.run_documents import ErasureFindings, OriginFile
 from rows import protection_history
 from rows.columns import CONTRACT_VERSION, RECEIVED_AT, SOURCE_FILE, SOURCE_SHA256, SUBJECT
@@ -27,22 +27,22 @@ UNNAMED = OriginFile(
 )  # read by a run; newer rows have replaced its rows
 
 
-def found(caring: Caring) -> ErasureFindings:
+def found(work: MaintenanceRun) -> ErasureFindings:
     """Rows of the subject by table, the raw files that they came from, and the number of runs with staged rows.
 
     Raises PermanentError as `erase` does.
     """
-    places = _places(caring)
-    _require_one_form(caring, places)
+    places = _places(work)
+    _require_one_form(work, places)
     rows = {
-        table.name: caring.tables.read(table).where(_mention(caring, table)).count()
-        for table in caring.curated.values()
-        if caring.tables.exists(table)
+        table.name: work.tables.read(table).where(_mention(work, table)).count()
+        for table in work.curated.values()
+        if work.tables.exists(table)
     }
     files: dict[str, OriginFile] = {}
     for table, condition in places:
         origin = (SOURCE_SHA256, SOURCE_FILE, RECEIVED_AT)
-        grouped = caring.tables.read(table).where(condition).groupBy(*origin).count().collect()
+        grouped = work.tables.read(table).where(condition).groupBy(*origin).count().collect()
         rows[table.name] = sum(row["count"] for row in grouped)
         for row in grouped:
             files[row[SOURCE_SHA256]] = OriginFile(
@@ -50,75 +50,83 @@ def found(caring: Caring) -> ErasureFindings:
                 received_at=row[RECEIVED_AT],
                 rows=files.get(row[SOURCE_SHA256], UNNAMED).rows + row["count"],
             )
-    for sha256 in staged.sources(caring.spark, caring.runs_uri, _column(caring), _token(caring)):
+    for sha256 in staged.sources(
+        work.spark,
+        work.runs_uri,
+        _column(work),
+        _token(work),
+    ):
         files.setdefault(sha256, UNNAMED)
     return ErasureFindings(
-        tables=caring.measured(),
+        tables=work.measured(),
         rows=rows,
         files=dict(sorted(files.items())),
-        staged_runs=staged.count(caring.spark, caring.runs_uri),
+        staged_runs=staged.count(work.spark, work.runs_uri),
     )
 
 
-def erase(caring: Caring, found: ErasureFindings) -> list[str]:
+def erase(work: MaintenanceRun, found: ErasureFindings) -> list[str]:
     """Erase the subject of the request; the report.
 
     Raises PermanentError when the dataset knows no data subjects, the token is none, or rows hold no tokens.
     """
-    places = _places(caring)
-    _require_one_form(caring, places)
-    for table in caring.with_rows:
-        caring.upkeep.drop_drafts(table)
-    if caring.tables.exists(caring.processed) and caring.tables.exists(caring.quarantine):
-        _publish_without(caring, places)
-    for table in caring.curated.values():
-        if caring.tables.exists(table):
-            caring.upkeep.delete(
-                table, _mention(caring, table)
+    places = _places(work)
+    _require_one_form(work, places)
+    for table in work.with_rows:
+        work.upkeep.drop_drafts(table)
+    if work.tables.exists(work.processed) and work.tables.exists(work.quarantine):
+        _publish_without(work, places)
+    for table in work.curated.values():
+        if work.tables.exists(table):
+            work.upkeep.delete(
+                table, _mention(work, table)
             )  # of periods that are no longer computed
-    caring.settle()
-    for table in caring.with_rows:
-        caring.upkeep.expire_all_but_published(table)
-        caring.upkeep.remove_orphans(table, datetime.now(UTC))
-    staged.remove(caring.spark, caring.runs_uri)
-    return [*_left(found), *_gone(caring, found), *_untouched(caring, found)]
+    work.settle()
+    for table in work.with_rows:
+        work.upkeep.expire_all_but_published(table)
+        work.upkeep.remove_orphans(table, datetime.now(UTC))
+    staged.remove(work.spark, work.runs_uri)
+    return [*_left(found), *_gone(work, found), *_untouched(work, found)]
 
 
-def _column(caring: Caring) -> str:
-    column = caring.contract.subject_column
+def _column(work: MaintenanceRun) -> str:
+    column = work.contract.subject_column
     if column is None:
         raise PermanentError(
-            f"erasure {caring.run_id}: the contract of {caring.contract.dataset!r} marks no column with dataSubject: "
+            f"erasure {work.run_id}: the contract of {work.contract.dataset!r} marks no column with dataSubject: "
             "true, so nobody's rows can be found; nothing was changed; mark it, then backfill, then erase"
         )
     return column.name
 
 
-def _token(caring: Caring) -> str:
-    token = caring.request.subject
+def _token(work: MaintenanceRun) -> str:
+    token = work.request.subject
     if not TOKEN.fullmatch(token):
         raise PermanentError(
-            f"erasure {caring.run_id}: subject {token!r} is not a token of 64 lower-case hex digits; nothing was "
+            f"erasure {work.run_id}: subject {token!r} is not a token of 64 lower-case hex digits; nothing was "
             "changed; start it with `slipway erase`, which makes the token from the value"
         )
     return token
 
 
-def _places(caring: Caring) -> list[tuple[Table, str]]:
+def _places(work: MaintenanceRun) -> list[tuple[Table, str]]:
     """The tables with rows of persons, and the condition under which a row is the subject's."""
-    columns = ((caring.processed, _column(caring)), (caring.quarantine, SUBJECT))
+    columns = (
+        (work.processed, _column(work)),
+        (work.quarantine, SUBJECT),
+    )
     return [
-        (table, f"`{name}` = '{_token(caring)}'")
+        (table, f"`{name}` = '{_token(work)}'")
         for table, name in columns
-        if caring.tables.exists(table)
+        if work.tables.exists(table)
     ]
 
 
-def _require_one_form(caring: Caring, places: list[tuple[Table, str]]) -> None:
+def _require_one_form(work: MaintenanceRun, places: list[tuple[Table, str]]) -> None:
     """Raises PermanentError when rows of a contract that named the subject otherwise would not be found."""
     for table, _condition in places:
-        versions = protection_history.with_subject(caring.contract, caring.tables.properties(table))
-        others = caring.tables.read(table).where(~F.col(CONTRACT_VERSION).isin(*versions))
+        versions = protection_history.with_subject(work.contract, work.tables.properties(table))
+        others = work.tables.read(table).where(~F.col(CONTRACT_VERSION).isin(*versions))
         counts = {
             row[0]: row[1]
             for row in others.groupBy(CONTRACT_VERSION).count().orderBy(CONTRACT_VERSION).collect()
@@ -126,29 +134,29 @@ def _require_one_form(caring: Caring, places: list[tuple[Table, str]]) -> None:
         if counts:
             found = ", ".join(f"{rows} of version {version}" for version, rows in counts.items())
             raise PermanentError(
-                f"erasure {caring.run_id}: {table.name} holds rows of contracts that did not keep a token of "
-                f"{_column(caring)} ({found}), in which the subject could not be found; nothing was changed; "
-                f"`slipway backfill --dataset {caring.contract.dataset}` loads them again, then erase"
+                f"erasure {work.run_id}: {table.name} holds rows of contracts that did not keep a token of "
+                f"{_column(work)} ({found}), in which the subject could not be found; nothing was changed; "
+                f"`slipway backfill --dataset {work.contract.dataset}` loads them again, then erase"
             )
 
 
-def _publish_without(caring: Caring, places: list[tuple[Table, str]]) -> None:
+def _publish_without(work: MaintenanceRun, places: list[tuple[Table, str]]) -> None:
     after: dict[str, int] = {}
     for table, condition in places:
-        caring.tables.start_draft(table, caring.branch)
-        if caring.tables.read(table, draft=caring.branch).where(condition).take(1):
-            caring.tables.delete(table, caring.branch, condition)
-        head = caring.tables.head(table, caring.branch)
+        work.tables.start_draft(table, work.branch)
+        if work.tables.read(table, draft=work.branch).where(condition).take(1):
+            work.tables.delete(table, work.branch, condition)
+        head = work.tables.head(table, work.branch)
         if head is not None:
             after[table.name] = head
     if len(after) == len(places):
-        curating.run(caring.against(after))
+        curating.run(work.against(after))
 
 
-def _mention(caring: Caring, table: Table) -> str:
+def _mention(work: MaintenanceRun, table: Table) -> str:
     """Rows of a curated table that name the subject, as a model by person does."""
     names = [column.name for column in table.columns if column.type == "string"]
-    return " OR ".join(f"`{name}` = '{_token(caring)}'" for name in names) or "FALSE"
+    return " OR ".join(f"`{name}` = '{_token(work)}'" for name in names) or "FALSE"
 
 
 def _left(found: ErasureFindings) -> list[str]:
@@ -159,8 +167,8 @@ def _left(found: ErasureFindings) -> list[str]:
     ]
 
 
-def _gone(caring: Caring, found: ErasureFindings) -> list[str]:
-    tables = ", ".join(table.name for table in caring.with_rows)
+def _gone(work: MaintenanceRun, found: ErasureFindings) -> list[str]:
+    tables = ", ".join(table.name for table in work.with_rows)
     return [
         f"All earlier snapshots of {tables} were removed with their files: no rollback reaches behind this.",
         f"Staged rows of {found.staged_runs} earlier runs were removed.",
@@ -169,8 +177,8 @@ def _gone(caring: Caring, found: ErasureFindings) -> list[str]:
     ]
 
 
-def _untouched(caring: Caring, found: ErasureFindings) -> list[str]:
-    days = caring.contract.retention.raw_days
+def _untouched(work: MaintenanceRun, found: ErasureFindings) -> list[str]:
+    days = work.contract.retention.raw_days
     sentences = [_raw_file(sha256, file, days) for sha256, file in found.files.items()]
     return [
         *sentences,

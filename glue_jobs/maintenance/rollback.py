@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from contracts.errors import PermanentError
-from glue_jobs.maintenance.work import Caring
+from glue_jobs.maintenance.work import MaintenanceRun
 from rows.tables import Table
 
 
-def roll_back(caring: Caring) -> list[str]:
+def roll_back(work: MaintenanceRun) -> list[str]:
     """Publish the snapshots of the request; sentences about it.
 
     Raises PermanentError when one of them is no longer kept; no table is changed then.
     """
-    plan = caring.request.plan
-    targets = _targets(caring, plan.tables)
-    _refuse_what_is_gone(caring, targets, plan.runs)
-    for table in caring.with_rows:
-        caring.upkeep.drop_drafts(table)
+    plan = work.request.plan
+    targets = _targets(work, plan.tables)
+    _refuse_what_is_gone(work, targets, plan.runs)
+    for table in work.with_rows:
+        work.upkeep.drop_drafts(table)
     for table, snapshot in targets:
-        caring.upkeep.rollback(table, snapshot)
+        work.upkeep.rollback(table, snapshot)
     runs = ", ".join(plan.runs)
     return [
         f"{table.name}: back at snapshot {snapshot}, before {runs}."
@@ -34,35 +34,35 @@ def roll_back(caring: Caring) -> list[str]:
     ]
 
 
-def _targets(caring: Caring, wanted: Mapping[str, int | None]) -> list[tuple[Table, int | None]]:
-    known = {table.name: table for table in caring.with_rows}
+def _targets(
+    work: MaintenanceRun, wanted: Mapping[str, int | None]
+) -> list[tuple[Table, int | None]]:
+    known = {table.name: table for table in work.with_rows}
     unknown = sorted(
         name for name, snapshot in wanted.items() if name not in known and snapshot is not None
     )
     if unknown:
         raise PermanentError(
-            f"rollback {caring.run_id}: no table {', '.join(unknown)} in dataset {caring.contract.dataset!r}; known: "
-            f"{', '.join(known) or 'none'}; nothing was changed; {_instead(caring)}"
+            f"rollback {work.run_id}: no table {', '.join(unknown)} in dataset {work.contract.dataset!r}; known: "
+            f"{', '.join(known) or 'none'}; nothing was changed; {_instead(work)}"
         )
     return [(known[name], snapshot) for name, snapshot in wanted.items() if name in known]
 
 
 def _refuse_what_is_gone(
-    caring: Caring, targets: list[tuple[Table, int | None]], runs: Sequence[str]
+    work: MaintenanceRun, targets: list[tuple[Table, int | None]], runs: Sequence[str]
 ) -> None:
     gone = [
         f"{table.name} (snapshot {snapshot})"
         for table, snapshot in targets
-        if snapshot is not None and snapshot not in caring.upkeep.ancestors(table)
+        if snapshot is not None and snapshot not in work.upkeep.ancestors(table)
     ]
     if gone:
         raise PermanentError(
-            f"rollback {caring.run_id} of {', '.join(runs)}: what was before is no longer kept in {', '.join(gone)}: "
-            f"it has expired, was erased, or was rolled back; nothing was changed; {_instead(caring)}"
+            f"rollback {work.run_id} of {', '.join(runs)}: what was before is no longer kept in {', '.join(gone)}: "
+            f"it has expired, was erased, or was rolled back; nothing was changed; {_instead(work)}"
         )
 
 
-def _instead(caring: Caring) -> str:
-    return (
-        f"instead load the right files again: slipway backfill --dataset {caring.contract.dataset}"
-    )
+def _instead(work: MaintenanceRun) -> str:
+    return f"instead load the right files again: slipway backfill --dataset {work.contract.dataset}"

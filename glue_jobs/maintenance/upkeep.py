@@ -10,30 +10,33 @@ from datetime import date, datetime, timedelta
 
 from contracts import model
 from glue_jobs import curating
-from glue_jobs.maintenance.work import Caring
+from glue_jobs.maintenance.work import MaintenanceRun
 from pipeline.run_documents import MaintenanceFindings
 from rows import periods
 from rows.columns import RECEIVED_AT
 from rows.tables import Table
 
 
-def maintain(caring: Caring, found: MaintenanceFindings) -> list[str]:
+def maintain(work: MaintenanceRun, found: MaintenanceFindings) -> list[str]:
     """Do what the contract's retention and maintenance say; sentences about it."""
-    report = [*_retain_processed(caring, found), *_retain_quarantine(caring, found)]
-    wanted = caring.contract.maintenance
-    for table in caring.existing:
-        caring.upkeep.drop_drafts(
+    report = [
+        *_retain_processed(work, found),
+        *_retain_quarantine(work, found),
+    ]
+    wanted = work.contract.maintenance
+    for table in work.existing:
+        work.upkeep.drop_drafts(
             table, published_only=True
         )  # they would keep snapshots from expiring
-        caring.upkeep.compact(table, wanted.target_file_mb)
-    caring.settle()
-    for table in caring.existing:
-        caring.upkeep.expire(
-            table, caring.now - timedelta(days=wanted.snapshot_days), wanted.least_snapshots
+        work.upkeep.compact(table, wanted.target_file_mb)
+    work.settle()
+    for table in work.existing:
+        work.upkeep.expire(
+            table,
+            work.now - timedelta(days=wanted.snapshot_days),
+            wanted.least_snapshots,
         )
-        orphans = caring.upkeep.remove_orphans(
-            table, caring.now - timedelta(days=wanted.orphan_days)
-        )
+        orphans = work.upkeep.remove_orphans(table, work.now - timedelta(days=wanted.orphan_days))
         if orphans:
             report.append(f"{table.name}: {orphans} files that no snapshot knows were removed.")
     return report or [
@@ -57,13 +60,16 @@ def leaving_before(contract: model.Contract, now: datetime) -> date | None:
     return periods.first_day(kept, max(units, key=lambda unit: periods.MONTHS[unit]))
 
 
-def _retain_processed(caring: Caring, found: MaintenanceFindings) -> list[str]:
-    table, first = caring.processed, leaving_before(caring.contract, caring.now)
-    if first is None or not caring.tables.exists(table):
+def _retain_processed(work: MaintenanceRun, found: MaintenanceFindings) -> list[str]:
+    table, first = (
+        work.processed,
+        leaving_before(work.contract, work.now),
+    )
+    if first is None or not work.tables.exists(table):
         return []
     behind = [
         curated_model.name
-        for curated_model, standing, _ in caring.standings()
+        for curated_model, standing, _ in work.standings()
         if standing == "behind"
     ]
     if behind:
@@ -71,11 +77,11 @@ def _retain_processed(caring: Caring, found: MaintenanceFindings) -> list[str]:
             f"{table.name}: rows before {first} stay until {', '.join(behind)} has caught up with rows already "
             "published; the next run or a retry of the failed one does that."
         ]
-    known = caring.tables.properties(table).get(curating.RETAINED_FROM)
+    known = work.tables.properties(table).get(curating.RETAINED_FROM)
     if known is None or known < first.isoformat():
-        caring.upkeep.set_property(table, curating.RETAINED_FROM, first.isoformat())
-    caring.upkeep.delete(table, _before(caring.contract, first))
-    rows = _left(caring, table, found)
+        work.upkeep.set_property(table, curating.RETAINED_FROM, first.isoformat())
+    work.upkeep.delete(table, _before(work.contract, first))
+    rows = _left(work, table, found)
     return (
         [f"{table.name}: {rows} rows before {first} left; curated periods before it stay."]
         if rows
@@ -91,16 +97,16 @@ def _before(contract: model.Contract, first: date) -> str:
     return " AND ".join(f"`{name}` < DATE '{first}'" for name in names)
 
 
-def _retain_quarantine(caring: Caring, found: MaintenanceFindings) -> list[str]:
-    table, days = caring.quarantine, caring.contract.retention.quarantine_days
-    if not caring.tables.exists(table):
+def _retain_quarantine(work: MaintenanceRun, found: MaintenanceFindings) -> list[str]:
+    table, days = work.quarantine, work.contract.retention.quarantine_days
+    if not work.tables.exists(table):
         return []
-    first = caring.now.date() - timedelta(days=days)  # whole days: the table is partitioned by them
-    caring.upkeep.delete(table, f"`{RECEIVED_AT}` < TIMESTAMP_NTZ '{first} 00:00:00'")
-    rows = _left(caring, table, found)
+    first = work.now.date() - timedelta(days=days)  # whole days: the table is partitioned by them
+    work.upkeep.delete(table, f"`{RECEIVED_AT}` < TIMESTAMP_NTZ '{first} 00:00:00'")
+    rows = _left(work, table, found)
     return [f"{table.name}: {rows} records received before {first} left."] if rows else []
 
 
-def _left(caring: Caring, table: Table, found: MaintenanceFindings) -> int:
+def _left(work: MaintenanceRun, table: Table, found: MaintenanceFindings) -> int:
     """Rows that left since the first attempt of this run began."""
-    return found.tables[table.name].rows - caring.upkeep.state(table).rows
+    return found.tables[table.name].rows - work.upkeep.state(table).rows

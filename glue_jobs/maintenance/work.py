@@ -23,7 +23,7 @@ Standing = Literal["current", "redefined", "behind"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Caring:
+class MaintenanceRun:
     """`runs_uri` is the folder of all runs of the dataset, with a final slash; `now` has a time zone."""
 
     spark: SparkSession
@@ -73,9 +73,9 @@ class Caring:
             for name, state in states.items()
         }
 
-    def against(self, after: dict[str, int]) -> curating.Curating:
+    def against(self, after: dict[str, int]) -> curating.CurationRun:
         """The curating of these heads of processed and quarantine under this run."""
-        return curating.Curating(
+        return curating.CurationRun(
             spark=self.spark,
             contract=self.contract,
             run_id=self.run_id,
@@ -100,7 +100,7 @@ class Caring:
             )
 
     def _standing(
-        self, published: curating.Curating, curated_model: model.CuratedModel
+        self, published: curating.CurationRun, curated_model: model.CuratedModel
     ) -> Standing:
         table = self.curated[curated_model.name]
         if not self.tables.exists(table):

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from contracts import naming
 from contracts.model import Contract
 from glue_jobs import maintenance, storage
-from glue_jobs.maintenance.work import Caring
+from glue_jobs.maintenance.work import MaintenanceRun
 from glue_jobs.tables.iceberg.upkeep import IcebergUpkeep
 from pipeline.run_documents import MaintenanceRequest, MaintenanceResult
 from rows.tables import Table
@@ -31,9 +31,9 @@ NOW = datetime(2024, 5, 2, tzinfo=UTC)
 FIRST, SECOND, THIRD, CARE = (f"20240501T10000{n}-0000000{n}" for n in range(1, 5))
 
 
-def done(caring: Caring) -> dict[str, Any]:
+def done(work: MaintenanceRun) -> dict[str, Any]:
     """The result of a care run, as it is written."""
-    result = maintenance.run(caring)
+    result = maintenance.run(work)
     assert MaintenanceResult.from_json(result.to_json()) == result
     return result.to_json()
 
@@ -138,11 +138,11 @@ class KeptLake(Lake):
         }
         return MaintenanceRequest.from_json({**plain, "mode": mode, **request})
 
-    def caring(
+    def maintenance_run(
         self, mode: str, *, now: datetime = NOW, run_id: str = CARE, **request: Any
-    ) -> Caring:
+    ) -> MaintenanceRun:
         """A care run."""
-        return Caring(
+        return MaintenanceRun(
             spark=self.spark,
             contract=self.contract,
             run_id=run_id,
@@ -160,15 +160,17 @@ class KeptLake(Lake):
     def maintain(self, now: datetime = NOW) -> dict[str, Any]:
         """A care run of mode maintenance."""
         self.documents.clear()
-        return done(self.caring("maintenance", now=now))
+        return done(self.maintenance_run("maintenance", now=now))
 
     def roll_back(self, tables: dict[str, int | None], *runs: str) -> dict[str, Any]:
         """A care run of mode rollback."""
-        return done(self.caring("rollback", rollback={"runs": list(runs), "tables": tables}))
+        return done(
+            self.maintenance_run("rollback", rollback={"runs": list(runs), "tables": tables})
+        )
 
     def erase(self, subject: str = ANNA) -> dict[str, Any]:
         """A care run of mode erasure."""
-        return done(self.caring("erasure", erasure={"subject": subject}))
+        return done(self.maintenance_run("erasure", erasure={"subject": subject}))
 
     def orders(self) -> list[int]:
         """Order ids as published."""

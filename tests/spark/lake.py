@@ -101,7 +101,7 @@ class Lake:
             "contract_version": self.contract.version, "erased_subjects": list(self.erased), "files": list(files),
         }  # fmt: skip
         result = loading.run(
-            loading.Loading(
+            loading.LoadRun(
                 spark=self.spark,
                 contract=self.contract,
                 manifest=Manifest.from_json(manifest),
@@ -127,7 +127,7 @@ class Lake:
             for name, snapshots in self.results[run_id]["snapshots"].items()
         }
         result = curating.run(
-            curating.Curating(
+            curating.CurationRun(
                 spark=self.spark,
                 contract=self.contract,
                 run_id=run_id,

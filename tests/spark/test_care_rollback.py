@@ -93,4 +93,4 @@ def test_a_mode_that_nobody_knows_is_refused(kept: KeptLake) -> None:
     with pytest.raises(
         PermanentError, match=r"mode is 'polish', expected one of maintenance, rollback, erasure"
     ):
-        kept.caring("polish", now=NOW)
+        kept.maintenance_run("polish", now=NOW)

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from contracts import naming
-from glue_jobs import maintenance as caring
 from glue_jobs import storage
-from glue_jobs.maintenance.work import Caring
+from glue_jobs.maintenance import run as maintain
+from glue_jobs.maintenance.work import MaintenanceRun
 from tests.spark.faults import EVERY, Checkpoint, Killed, Writes, points
 from tests.spark.keeping import ANNA, BERTA, CARE, FIRST, NOW, SECOND, THIRD, KeptLake
 from tests.spark.lake import Lake
@@ -33,7 +33,7 @@ def kept(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> KeptLake:
     return found
 
 
-def maintenance(kept: KeptLake) -> Caring:
+def maintenance(kept: KeptLake) -> MaintenanceRun:
     """Rows past their retention, small files, old snapshots, an orphan."""
     kept.contract = replace(
         kept.contract, maintenance=replace(kept.contract.maintenance, least_snapshots=1)
@@ -43,30 +43,30 @@ def maintenance(kept: KeptLake) -> Caring:
     kept.contract = replace(
         kept.contract, retention=replace(kept.contract.retention, processed_days=2000)
     )
-    return kept.caring("maintenance", now=LATER)
+    return kept.maintenance_run("maintenance", now=LATER)
 
 
-def rollback(kept: KeptLake) -> Caring:
+def rollback(kept: KeptLake) -> MaintenanceRun:
     """A run, one that is to be rolled back, and what a third wrote aside."""
     kept.fill(FIRST, (1, JANUARY, "10.00"), refused=1)
     before = kept.fill(SECOND, (2, JANUARY, "5.00"), (3, FEBRUARY, "7.00"), refused=1)
     kept.tables.start_draft(kept.processed, naming.branch(THIRD))
-    return kept.caring("rollback", rollback={"runs": [SECOND], "tables": before})
+    return kept.maintenance_run("rollback", rollback={"runs": [SECOND], "tables": before})
 
 
-def rollback_to_nothing(kept: KeptLake) -> Caring:
+def rollback_to_nothing(kept: KeptLake) -> MaintenanceRun:
     """The first run of all is rolled back."""
     before = kept.fill(FIRST, (1, JANUARY, "10.00"), refused=1)
-    return kept.caring("rollback", rollback={"runs": [FIRST], "tables": before})
+    return kept.maintenance_run("rollback", rollback={"runs": [FIRST], "tables": before})
 
 
-def erasure(kept: KeptLake) -> Caring:
+def erasure(kept: KeptLake) -> MaintenanceRun:
     """Rows of two persons in tables, snapshots, and the folders of runs."""
     kept.fill(FIRST, (1, JANUARY, "10.00"), refused=1)
     kept.fill(SECOND, (2, JANUARY, "5.00"), (3, FEBRUARY, "7.00"), customer=BERTA, refused=1)
     rows = kept.spark.createDataFrame([(FIRST, ANNA)], "_source_sha256 string, customer string")
     rows.write.parquet(f"{kept.runs_uri}{FIRST}/staged/")
-    return kept.caring("erasure", erasure={"subject": ANNA})
+    return kept.maintenance_run("erasure", erasure={"subject": ANNA})
 
 
 MODES = {
@@ -77,9 +77,9 @@ MODES = {
 }
 
 
-def job(work: Caring) -> dict[str, Any]:
+def job(work: MaintenanceRun) -> dict[str, Any]:
     """The job, as its entry script wires it."""
-    result = caring.run(work).to_json()
+    result = maintain(work).to_json()
     storage.write_json(f"{work.runs_uri}{CARE}/care.json", result)
     return result
 

@@ -13,7 +13,7 @@ from lambdas.close_run import messages as closing
 from lambdas.close_run.comparison import Written
 from lambdas.fail_run import messages as failing
 from lambdas.fail_run.failures import Failure
-from lambdas.release_dataset import messages as caring
+from lambdas.release_dataset import messages as release
 from pipeline.run_documents import CurateResult, LoadResult, MaintenanceResult, Manifest
 from slipway.grammar import build_parser
 from tests.run_samples import (
@@ -212,10 +212,10 @@ def test_care_that_succeeded_reads_like_this() -> None:
     care = MaintenanceResult.from_json(maintenance_result(table))
     run = {**RUN, "mode": "maintenance", "report": ["Small files were joined."]}
     assert (
-        caring.subject("prod", run, care)
+        release.subject("prod", run, care)
         == "INFO [prod] sales_records: maintenance succeeded, 1 table"
     )
-    assert caring.body(run, care, set_aside=False) == (
+    assert release.body(run, care, set_aside=False) == (
         f"Run {RUN_ID} of sales_records: maintenance succeeded in 73 seconds.\n"
         "Small files were joined.\n"
         "\n"

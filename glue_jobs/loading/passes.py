@@ -1,0 +1,184 @@
+"""The one pass over the raw files, and every figure as it was measured: read, loaded, quarantined, deduplicated.
+
+The pass parses, checks, protects, counts and writes; everything after reads the written rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import DataFrame, Observation, Row
+from pyspark.sql import functions as F
+
+from contracts import model
+from glue_jobs import reading, storage
+from glue_jobs.loading.work import LoadRun
+from glue_jobs.quality.checks import ERASED
+from glue_jobs.transforms import figures, period_columns, protection, records, staging
+from glue_jobs.transforms.deduplication import FATE, SUPERSEDED
+from glue_jobs.transforms.figures import ROWS, Totals
+from pipeline.run_documents import LoadedFile, PartTotals, TouchedDates
+from rows import layout
+from rows.columns import RECEIVED_AT, ROWS_BEFORE, RULE_IDS, SOURCE_FILE, SOURCE_SHA256, SPLIT_START
+
+SPLITS_SCHEMA = (
+    f"{SOURCE_SHA256} string, {SPLIT_START} bigint, {ROWS_BEFORE} bigint, "
+    f"{SOURCE_FILE} string, {RECEIVED_AT} timestamp_ntz"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """What was counted while the raw files were read."""
+
+    rows: int
+    totals: Totals
+
+
+def stage(loading: LoadRun) -> tuple[DataFrame, Observed]:
+    """Write the checked rows of all files aside; they, as read back, and what was counted on the way."""
+    pads, erased = _key_pads(loading), loading.manifest.erased_subjects
+    parts, observations = [], []
+    for shape, files in layout.by_layout(
+        loading.contract, loading.manifest.files, loading.header_change
+    ).items():
+        observation = Observation()
+        raw = reading.text_fields(loading.spark, loading.contract, shape, files)
+        parsed = staging.parsed(raw, loading.contract, shape)
+        counted = parsed.observe(observation, *figures.of_source(loading.contract))
+        parts.append(
+            staging.checked(counted, loading.contract, shape, key_pads=pads, erased=erased)
+        )
+        observations.append(observation)
+    rows = reduce(DataFrame.unionByName, parts)
+    split_bytes = reading.split_bytes(loading.spark, loading.manifest)
+    tasks = max(
+        loading.spark.sparkContext.defaultParallelism,
+        math.ceil(loading.manifest.size_bytes / split_bytes),
+    )
+    with reading.one_split_per_partition(loading.spark, split_bytes):
+        # Joins splits after the rows have got their numbers: 500 small files are not 500 tasks.
+        storage.write_rows(rows.coalesce(tasks), loading.staged_uri)
+    counts = [observation.get for observation in observations]
+    totals = figures.added(
+        (figures.totals(count, loading.contract) for count in counts), loading.contract
+    )
+    observed = Observed(rows=sum(count[ROWS] for count in counts), totals=totals)
+    return loading.spark.read.schema(rows.schema).parquet(loading.staged_uri), observed
+
+
+def numbered(loading: LoadRun, staged: DataFrame, splits: list[Row]) -> DataFrame:
+    """Staged rows with their origin; a record's number is the rows of earlier splits of its file plus its place."""
+    files = {file.sha256: file for file in loading.manifest.files}
+    places, before = [], dict.fromkeys(files, 0)
+    for split in sorted(splits, key=lambda row: (row[SOURCE_SHA256], row[SPLIT_START])):
+        file = files[split[SOURCE_SHA256]]
+        places.append(
+            (file.sha256, split[SPLIT_START], before[file.sha256], file.file_name, file.received_at)
+        )
+        before[file.sha256] += split[ROWS]
+    frame = loading.spark.createDataFrame(places, SPLITS_SCHEMA)
+    return records.numbered(staged, frame, loading.manifest.run_id, loading.contract.version)
+
+
+def _key_pads(loading: LoadRun) -> DataFrame | None:
+    if loading.pii_key is None:
+        return None
+    return loading.spark.createDataFrame([protection.pads(loading.pii_key)], protection.PADS_SCHEMA)
+
+
+Committed = dict[tuple[str, str], Row]  # (table, file) -> rows and totals
+PROCESSED, QUARANTINE = "processed", "quarantine"
+
+
+def loaded(loading: LoadRun, splits: list[Row]) -> DataFrame:
+    """The rows of the run's files on the processed branch as committed."""
+    contract = loading.contract
+    partitions = [day for split in splits for day in split["partitions"]]
+    touched = period_columns.within(
+        contract.partition_column, partitions, contract.partition_transform
+    )
+    return loading.tables.read(loading.processed, draft=loading.branch).where(
+        loading.of_files & touched
+    )
+
+
+def committed(loading: LoadRun, splits: list[Row]) -> Committed:
+    """What the tables hold of these files, on the branch as committed."""
+    refused = loading.tables.read(loading.quarantine, draft=loading.branch)
+    parts = [
+        figures.by_file(rows, loading.contract).withColumn("table", F.lit(name))
+        for name, rows in (
+            (PROCESSED, loaded(loading, splits)),
+            (QUARANTINE, refused.where(loading.of_files & F.expr(loading.received_sql))),
+        )
+    ]
+    return {
+        (row["table"], row[SOURCE_SHA256]): row
+        for row in reduce(DataFrame.unionByName, parts).collect()
+    }
+
+
+def erased(loading: LoadRun) -> dict[str, int]:
+    """Records that were refused because their person was erased, by file; files without any are left out."""
+    if not loading.manifest.erased_subjects:
+        return {}
+    refused = loading.tables.read(loading.quarantine, draft=loading.branch)
+    theirs = refused.where(
+        loading.of_files & F.expr(loading.received_sql) & F.array_contains(RULE_IDS, ERASED)
+    )
+    return {
+        row[SOURCE_SHA256]: row["count"] for row in theirs.groupBy(SOURCE_SHA256).count().collect()
+    }
+
+
+def by_file(
+    loading: LoadRun, read: list[Row], fates: list[Row], found: Committed
+) -> tuple[LoadedFile, ...]:
+    """What became of each file. `read` are the figures of the staged rows by split."""
+    files, of_erased = [], erased(loading)
+    for file in loading.manifest.files:
+        measured = {
+            "read": [split for split in read if split[SOURCE_SHA256] == file.sha256],
+            "loaded": [row for row in [found.get((PROCESSED, file.sha256))] if row],
+            "quarantined": [row for row in [found.get((QUARANTINE, file.sha256))] if row],
+            "deduplicated": [
+                row
+                for row in fates
+                if row[SOURCE_SHA256] == file.sha256 and row[FATE] == SUPERSEDED
+            ],
+        }
+        files.append(
+            LoadedFile(
+                sha256=file.sha256,
+                file_name=file.file_name,
+                **{
+                    f"rows_{name}": sum(row[ROWS] for row in rows)
+                    for name, rows in measured.items()
+                },
+                totals=PartTotals(
+                    **{name: _totals(rows, loading.contract) for name, rows in measured.items()}
+                ),
+                rows_erased=of_erased.get(file.sha256),
+            )
+        )
+    return tuple(files)
+
+
+def touched_dates(splits: list[Row]) -> TouchedDates:
+    """First and last day of the valid rows."""
+    days = [
+        split[name]
+        for split in splits
+        for name in ("first_day", "last_day")
+        if split[name] is not None
+    ]
+    return TouchedDates(min=min(days, default=None), max=max(days, default=None))
+
+
+def _totals(rows: Iterable[Row], contract: model.Contract) -> Totals:
+    parts = (figures.totals(row.asDict(), contract) for row in rows)
+    return figures.to_scale(figures.added(parts, contract), contract)
