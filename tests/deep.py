@@ -134,15 +134,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.deep", description=__doc__)
     parser.add_argument("--all", action="store_true", help="every slice; takes hours")
     parser.add_argument("--next", action="store_true", help="the slice whose turn it is")
+    parser.add_argument(
+        "--at",
+        type=datetime.fromisoformat,
+        default=datetime.now(UTC),
+        help="the moment that --next goes by, with its offset; now unless given",
+    )
     parser.add_argument("--list", action="store_true", help="print the slices and run none")
     parser.add_argument("part", nargs="?", default="", help="the slices whose name contains this")
     asked = parser.parse_args(arguments)
     if not (asked.all or asked.next or asked.list or asked.part):
         parser.error("name a slice, or ask for --next, --list or --all")
     chosen = (
-        [next_slice(datetime.now(UTC))]
-        if asked.next
-        else [one for one in SLICES if asked.part in one.name]
+        [next_slice(asked.at)] if asked.next else [one for one in SLICES if asked.part in one.name]
     )
     if not chosen:
         parser.error(f"no slice is called {asked.part!r}; --list prints all names")
