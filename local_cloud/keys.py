@@ -1,4 +1,4 @@
-"""The SSH key with which the local environment's partners log in: made at a start, or copied with an application."""
+"""The SSH key with which the local environment's partners log in: made and kept with an assembly."""
 
 from __future__ import annotations
 

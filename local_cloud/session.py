@@ -77,7 +77,7 @@ class LocalCloud:
 
     @property
     def sftp_key_file(self) -> Path:
-        """Private key of the partners of the local environment, made at this start."""
+        """Private key of the partners of the local environment, made with the assembly that is deployed."""
         return self.path / keys.PRIVATE_KEY
 
     def environment(self) -> dict[str, str]:
