@@ -7,48 +7,25 @@ itself (`--JOB_NAME`, `--conf`, `--enable-metrics`, ...) are ignored.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import get_args
 
-from contracts import model, naming
+from contracts import model
 from contracts.errors import PermanentError
-from pipeline.run_documents import StoredDocument
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobArguments:
-    """What every job needs to know about a run."""
-
-    dataset: str
-    run_id: str
-    environment: str
-    processed_bucket: str
-    curated_bucket: str
-
-    def uri_of(self, kind: type[StoredDocument]) -> str:
-        """Where the run keeps its document of this kind."""
-        return f"s3://{self.processed_bucket}/{kind.key(self.dataset, self.run_id)}"
-
-    @property
-    def staged_uri(self) -> str:
-        """Folder for the parsed and checked rows of this run."""
-        return f"s3://{self.processed_bucket}/{naming.run_prefix(self.dataset, self.run_id)}staged/"
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadingArguments(JobArguments):
-    """What raw_to_processed needs beside: what the environment allows, and the secret of tokens (empty: none)."""
-
-    schema_change: model.SchemaChange
-    pii_secret_arn: str
+from pipeline.job_arguments import CuratingArguments, JobArguments, LoadingArguments
 
 
 def parse(argv: Sequence[str]) -> JobArguments:
-    """Read the arguments of a run.
+    """Read the arguments that every job has.
 
     Raises PermanentError when a required argument is missing, naming all that are.
     """
     return JobArguments(**_required(_pairs(argv), tuple(JobArguments.__dataclass_fields__)))
+
+
+def parse_curating(argv: Sequence[str]) -> CuratingArguments:
+    """Read the arguments of processed_to_curated; raises as `parse` does."""
+    fields = tuple(CuratingArguments.__dataclass_fields__)
+    return CuratingArguments(**_required(_pairs(argv), fields))
 
 
 def parse_loading(argv: Sequence[str]) -> LoadingArguments:

@@ -16,7 +16,7 @@ from rows import table_definitions
 
 def main(argv: Sequence[str]) -> None:
     """Recompute the curated tables of a run, publish all of its tables and write the result."""
-    given = arguments.parse(argv)
+    given = arguments.parse_curating(argv)
     contract = model.load(given.dataset)
     manifest = storage.read(given.uri_of(Manifest), Manifest)
     loaded = storage.read(given.uri_of(LoadResult), LoadResult)

@@ -13,6 +13,7 @@ from contracts import model
 from contracts.errors import PermanentError
 from contracts.personal_data import PiiTreatment
 from glue_jobs import arguments, pii_key, storage
+from pipeline.job_arguments import CuratingArguments, JobArguments
 from pipeline.run_documents import CurateResult, LoadResult, Manifest
 from tests import run_samples
 from tests.spark.orders import ORDERS, column
@@ -48,7 +49,7 @@ def test_what_glue_adds_for_itself_is_ignored() -> None:
         "--job-bookmark-option=off",
     ]
     found = arguments.parse([*noise, *words, "--enable-job-insights"])
-    assert found == arguments.JobArguments(**GIVEN)
+    assert found == JobArguments(**GIVEN)
     assert (
         found.uri_of(Manifest)
         == "s3://processed/runs/orders/20240501T100000-00000001/manifest.json"
@@ -56,6 +57,11 @@ def test_what_glue_adds_for_itself_is_ignored() -> None:
     assert found.staged_uri == "s3://processed/runs/orders/20240501T100000-00000001/staged/"
     assert found.uri_of(LoadResult).endswith("/raw_to_processed.json")
     assert found.uri_of(CurateResult).endswith("/processed_to_curated.json")
+
+
+def test_each_job_gets_arguments_of_its_own_type() -> None:
+    words = [f"--{name}={value}" for name, value in GIVEN.items()]
+    assert arguments.parse_curating(words) == CuratingArguments(**GIVEN)
 
 
 def test_all_missing_arguments_are_named_at_once() -> None:
