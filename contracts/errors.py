@@ -7,9 +7,10 @@
     │   ├── ReconciliationFailed rows or money do not add up: nothing may be published
     │   │   └── QuarantineLimitExceeded  everything adds up, but too many rows are bad: their files are set aside
     │   └── WarehouseLoadFailed  the warehouse refused a load, and is as before
-    └── RetryableError           the same call may succeed later (throttling, lost connection)
-        ├── DatasetBusy          another run holds the dataset
-        └── WarehouseConflict    another transaction was in the way of a load
+    ├── RetryableError           the same call may succeed later (throttling, lost connection)
+    │   ├── DatasetBusy          another run holds the dataset
+    │   └── WarehouseConflict    another transaction was in the way of a load
+    └── NeedsSpark               the DuckDB engine cannot do this run: the same run goes on with Spark
 
 Step Functions sees the class name as the error name, so renaming one is a change of the state machine too.
 """
@@ -64,3 +65,10 @@ class WarehouseLoadFailed(PermanentError):
 
 class WarehouseConflict(RetryableError):
     """Another transaction was in the way; the failed statement stays failed, so the load must begin anew."""
+
+
+class NeedsSpark(SlipwayError):
+    """The DuckDB engine cannot do this run, or would have to read too much; the same run goes on with Spark.
+
+    Nothing was published. What the attempt wrote is on drafts, which the next attempt drops.
+    """

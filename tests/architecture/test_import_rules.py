@@ -82,6 +82,19 @@ def test_what_a_run_and_a_row_are_needs_no_engine_and_no_aws_client() -> None:
     assert python(code + IMPORT_ALL) == "True True\n"
 
 
+IMPORT_DUCKDB_JOBS = """
+import importlib, duckdb_jobs, pkgutil
+found = [m.name for m in pkgutil.walk_packages(duckdb_jobs.__path__, "duckdb_jobs.")]
+for name in found: importlib.import_module(name)
+print("duckdb_jobs.database" in found)
+"""
+
+
+def test_the_duckdb_engine_needs_no_arrow_no_data_frames_and_no_spark() -> None:
+    names = ("pyarrow", "pandas", "numpy", "pyspark", "fsspec", "s3fs", "sqlglot", "yaml")
+    assert python(BLOCKED.format(names=names) + IMPORT_DUCKDB_JOBS) == "True\n"
+
+
 def test_the_command_line_helps_without_pandas() -> None:
     code = BLOCKED.format(names=("pandas", "awswrangler"))
     assert "upload" in python(code + "from slipway.__main__ import main\nmain(['--help'])")
