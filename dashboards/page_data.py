@@ -34,7 +34,10 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """One delivery of a file and its fate. Counts are None where the file was not loaded."""
+    """One delivery of a file and its fate. Counts are None where the file was not loaded.
+
+    `samples` are refused values of a file that was set aside.
+    """
 
     name: str
     status: str
@@ -44,6 +47,7 @@ class File:
     rows_quarantined: int | None
     rows_deduplicated: int | None
     explanation: str
+    samples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

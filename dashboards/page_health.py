@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from dashboards import texts
 from dashboards.html import Child, Markup, tag
-from dashboards.page_data import Health, PageData, Run
+from dashboards.page_data import File, Health, PageData, Run
 
 # Status by tone; a tone is a colour and a sign of its own, so that nothing is said by colour alone.
 GOOD, WATCH, BAD, PLAIN = "good", "watch", "bad", "plain"
@@ -259,7 +259,7 @@ def _files(health: Health) -> Markup:
                     file.rows_deduplicated,
                 )
             ),
-            file.explanation,
+            _why(file),
         )
         for file in health.files
     ]
@@ -279,6 +279,14 @@ def _files(health: Health) -> Markup:
         more,
         _table("Files", ("File", "Fate", "Received", *COUNTS, "Why"), rows, range(3, 7)),
     )
+
+
+def _why(file: File) -> Child:
+    """Why a file has its fate, and the first values that were refused of one that was set aside."""
+    if not file.samples:
+        return file.explanation
+    lines = [tag("li", sample) for sample in file.samples]
+    return tag("div", tag("p", file.explanation), tag("ul", *lines))
 
 
 def _card(title: str, width: str, *children: Child) -> Markup:

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from contracts import model
 from glue_jobs import reading, storage
+from glue_jobs.loading import samples
 from glue_jobs.loading.work import LoadRun
 from glue_jobs.quality.checks import ERASED
 from glue_jobs.transforms import figures, period_columns, protection, records, staging
@@ -140,6 +141,7 @@ def by_file(
 ) -> tuple[LoadedFile, ...]:
     """What became of each file. `read` are the figures of the staged rows by split."""
     files, of_erased = [], erased(loading)
+    refused = samples.by_file(loading) if any(table == QUARANTINE for table, _ in found) else {}
     for file in loading.manifest.files:
         measured = {
             "read": [split for split in read if split[SOURCE_SHA256] == file.sha256],
@@ -163,6 +165,7 @@ def by_file(
                     **{name: _totals(rows, loading.contract) for name, rows in measured.items()}
                 ),
                 rows_erased=of_erased.get(file.sha256),
+                samples=refused.get(file.sha256),
             )
         )
     return tuple(files)

@@ -17,6 +17,7 @@ from pipeline.ledger import HELD_STATUS, Item, file_entry
 MEASURED = "rule_id, status, rows_failed, measured, expected"
 QUALITY_OF_RUN = "select {columns} from processed.{table} where run_id = '{run_id}'"
 COMMANDS_SHOWN = 3  # the list names the others
+SAMPLES_SHOWN = 10  # of each file that was set aside
 CLOSED = steps.HAND_OVER.after_failure  # of a run that had been closed, whatever failed then
 NO_RUN = "No run was at work, so none is half done: what this execution had done before is published and closed."
 LOADED_AGAIN = (
@@ -60,10 +61,7 @@ def body(
         f"Next:      {'; then: '.join(next_commands(failure, run, set_aside))}",
         f"Execution: {failure.execution_arn}",
     ]
-    aside = [
-        f"{item['file_name']}: {item['set_aside_reason']} ({item['landing_key']})"
-        for item in set_aside
-    ]
+    aside = [line for item in set_aside for line in _aside(item)]
     return "\n".join(
         [
             *lines,
@@ -71,6 +69,16 @@ def body(
             *(["", "Details:", *details] if details else []),
         ]
     )
+
+
+def _aside(item: Item) -> Iterator[str]:
+    """A file that was set aside, and the first values that were refused."""
+    yield f"{item['file_name']}: {item['set_aside_reason']} ({item['landing_key']})"
+    samples = item.get("refused_samples", [])
+    for sample in samples[:SAMPLES_SHOWN]:
+        yield f"  record {sample['record']}: {sample['reason']}"
+    if len(samples) > SAMPLES_SHOWN:
+        yield "  `slipway files show` has more."
 
 
 def mode_of(failure: Failure, run: Item | None) -> str:

@@ -35,7 +35,7 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
     except QuarantineLimitExceeded as failure:
         log.error("too many rows of a file are bad", detail=str(failure))
         over = files_over_limit(manifest, result, contract)
-        told = set_aside(_files(), manifest, over, now=datetime.now(UTC))
+        told = set_aside(_files(), manifest, result, over, now=datetime.now(UTC))
         raise QuarantineLimitExceeded("\n".join([str(failure), *told])) from failure
     except ReconciliationFailed as failure:
         log.error("the figures do not add up", detail=str(failure))

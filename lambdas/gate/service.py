@@ -166,7 +166,18 @@ def _halts(result: LoadResult, contract: Contract) -> Iterator[str]:
     for rule_id, rows in sorted({**counted, **result.halted_by_rule}.items()):
         if rows or rule_id in result.halted_by_rule:
             broken_by = alerts.counted(rows, "row")
-            yield f"halt rule {rule_id!r} was broken by {broken_by}: {descriptions.get(rule_id, 'built in')}"
+            described = descriptions.get(rule_id, "built in")
+            shown = "".join(_examples(result, rule_id))
+            yield f"halt rule {rule_id!r} was broken by {broken_by}: {described}{shown}"
+
+
+def _examples(result: LoadResult, rule_id: str) -> Iterator[str]:
+    """The first record that breaks a rule, of the first files that have one: such a run publishes no quarantine."""
+    for file in result.files:
+        for sample in file.samples or ():
+            if sample.rule_id == rule_id:
+                yield f"; {file.file_name}, {sample.text}"
+                break
 
 
 def _table_rules(result: LoadResult, contract: Contract) -> Iterator[str]:

@@ -18,6 +18,9 @@ from pipeline.ledger.entries import (
 
 # What tells one delivery of a content from another.
 DELIVERY = ("file_name", "landing_key", "sequencer", "received_at")
+SET_ASIDE = (
+    "set_aside_reason, set_aside_at, refused_samples"  # what only a file that is set aside has
+)
 
 
 @dataclass(frozen=True)
@@ -210,10 +213,12 @@ class FileLedger:
         reason: str,
         moment: str,
         run_id: str | None = None,
+        samples: Sequence[Mapping[str, Any]] = (),
     ) -> bool:
         """waiting or claimed (`held`) -> set aside with `reason`, also when repeated: no run takes it any more.
 
-        A run that takes a file out of its own batch gives its `run_id`. False when the file is in another state.
+        A run that takes a file out of its own batch gives its `run_id`, and `samples` of what it refused. False when
+        the file is in another state.
         """
         ours = " AND run_id = :run" if run_id else ""
         return bool(
@@ -226,9 +231,10 @@ class FileLedger:
                     ":from": held,
                     ":reason": reason,
                     ":moment": moment,
+                    ":samples": list(samples),
                     **({":run": run_id} if run_id else {}),
                 },
-                sets="set_aside_reason = :reason, set_aside_at = :moment",
+                sets="set_aside_reason = :reason, set_aside_at = :moment, refused_samples = :samples",
                 removes="run_id",
             )
         )
@@ -242,7 +248,7 @@ class FileLedger:
                 "waiting",
                 condition="#status = :from",
                 values={":from": "set_aside"},
-                removes="set_aside_reason, set_aside_at",
+                removes=SET_ASIDE,
             )
         )
 
@@ -275,7 +281,7 @@ class FileLedger:
                     "redeliveries = if_not_exists(redeliveries, :zero) + :one",
                 ]
             ),
-            removes="set_aside_reason, set_aside_at",
+            removes=SET_ASIDE,
         )
 
     def mark_alerted(self, dataset: str, entry: str, moment: str) -> None:

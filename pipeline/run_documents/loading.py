@@ -67,6 +67,23 @@ class PartTotals(JsonDocument):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RefusedSample(JsonDocument):
+    """One of the first records of a file that a rule refused, for people to see what is wrong."""
+
+    rule_id: str
+    """The rule."""
+    record: int
+    """Number of the record in its file, from 1."""
+    reason: str
+    """What is wrong, in a sentence that begins with the column; it never shows personal data."""
+
+    @property
+    def text(self) -> str:
+        """The sample as people read it."""
+        return f"record {self.record}: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadedFile(JsonDocument):
     """What became of one file of the manifest."""
 
@@ -86,6 +103,8 @@ class LoadedFile(JsonDocument):
     """Money of the file, by what became of it."""
     rows_erased: int | None = None
     """Of the quarantined records, those of people who were erased; only where there are any."""
+    samples: tuple[RefusedSample, ...] | None = None
+    """The first records that each rule refused, a few per rule; only where any were refused."""
 
     def rows(self, part: Part) -> int:
         """The rows of one part."""

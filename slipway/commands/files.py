@@ -22,6 +22,8 @@ COUNTS = {
     "rows_deduplicated": "deduplicated",
 }
 HISTORY = ("when", "what", "detail")
+REFUSED = ("record", "rule", "reason")
+OWN_TABLES = ("loads", "refused_samples")  # shown apart from the fields
 
 
 def run(options: argparse.Namespace) -> int:
@@ -58,8 +60,11 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     item = ledgers.one_file(deployment, options.sha256, options.dataset)
     runs = ledgers.runs(deployment, item["dataset"])
     views.fields(
-        item["file_name"], {name: value for name, value in item.items() if name != "loads"}
+        item["file_name"], {name: value for name, value in item.items() if name not in OWN_TABLES}
     )
+    if samples := item.get("refused_samples"):
+        lines = [(sample["record"], sample["rule_id"], sample["reason"]) for sample in samples]
+        table("refused, the first of each reason", REFUSED, lines, right=[0])
     table("history", HISTORY, sorted(_history(deployment, item, runs)))
     for sentence in _doubts(item, runs):
         say(sentence)

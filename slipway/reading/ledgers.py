@@ -30,7 +30,10 @@ class NotFound(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class FileFate:
-    """What became of one delivery of one file. Counts are None unless its rows are in the tables."""
+    """What became of one delivery of one file. Counts are None unless its rows are in the tables.
+
+    `samples` are the first refused values of a file that was set aside.
+    """
 
     entry: str
     dataset: str
@@ -45,6 +48,7 @@ class FileFate:
     rows_deduplicated: int | None
     run_id: str | None
     explanation: str
+    samples: tuple[str, ...] = ()
 
     @property
     def delivery(self) -> str:
@@ -179,6 +183,10 @@ def _fate(item: dict[str, Any]) -> FileFate:
         rows_deduplicated=_whole(counts.get("rows_deduplicated")),
         run_id=item.get("run_id"),
         explanation=_explanation(item),
+        samples=tuple(
+            f"record {sample['record']}: {sample['reason']}"
+            for sample in item.get("refused_samples", [])
+        ),
     )
 
 

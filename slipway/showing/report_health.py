@@ -28,6 +28,7 @@ from slipway.reading.warehouse import StatementFailed
 
 NEWEST_RUNS = 12  # hundreds would be read by nobody; the ledgers keep all
 NEWEST_FILES = 40
+SAMPLES_SHOWN = 6  # refused values of a file that was set aside; `slipway files show` has more
 LONGEST_EXPLANATION = 240  # characters of an error; the ledger keeps all of it
 
 
@@ -237,6 +238,7 @@ def _file(fate: ledgers.FileFate) -> File:
         rows_quarantined=fate.rows_quarantined,
         rows_deduplicated=fate.rows_deduplicated,
         explanation=fate.explanation,
+        samples=fate.samples[:SAMPLES_SHOWN],
     )
 
 

@@ -222,7 +222,7 @@ class Machines:
 
     def _gate(self, run_id: str) -> dict[str, Any]:
         manifest = self._read(Manifest, run_id)
-        self._read(LoadResult, run_id)
+        result = self._read(LoadResult, run_id)
         over = {
             file.sha256: f"{file.file_name} has bad rows"
             for file in manifest.files
@@ -231,7 +231,8 @@ class Machines:
         if not over:
             return {}
         self.at_work.pop(run_id, None)
-        told = set_aside(self.deployment.files, manifest, over, now=self.deployment.world.moment())
+        now = self.deployment.world.moment()
+        told = set_aside(self.deployment.files, manifest, result, over, now=now)
         raise QuarantineLimitExceeded("\n".join(["too many rows are bad", *told]))
 
     def _publish(self, run_id: str) -> dict[str, Any]:

@@ -87,12 +87,30 @@ def test_every_way_to_break_a_row_gives_its_rule_its_reason_and_its_place(lake: 
     ]
     assert counts(result) == [(13, 1, 12, 0)]
     assert result["quarantine_by_rule"] == {rule: 1 for _, rule, _ in BROKEN}
+    shown = [(line["rule_id"], line["record"]) for line in result["files"][0]["samples"]]
+    assert shown == [(rule, number) for number, (_, rule, _) in enumerate(BROKEN, start=2)]
 
 
 def test_a_row_that_breaks_several_rules_names_each_once_and_in_order(lake: Lake) -> None:
     result = lake.load(lake.put(lines("x,1/2/2024,sent,1,,a")))
     (row,) = lake.rows(lake.quarantine, "rule_ids", branch=result["branch"])
     assert row == (["order_id.type", "status.allowed", "amount.required"],)
+
+
+def test_each_file_shows_the_first_records_of_each_reason(lake: Lake) -> None:
+    good, bad = "1,1/2/2024,open,1,1.00,a", "x,1/2/2024,open,1,1.00,a"
+    both = "x,1/2/2024,sent,1,1.00,a"
+    result = lake.load(
+        lake.put(lines(good, both, bad, bad, bad), "1.csv"), lake.put(lines(good), "2.csv", 1)
+    )
+    first, second = result["files"]
+    assert "samples" not in second
+    assert [(line["record"], line["reason"]) for line in first["samples"]] == [
+        (2, "order_id: 'x' is not a whole number"),
+        (3, "order_id: 'x' is not a whole number"),
+        (4, "order_id: 'x' is not a whole number"),
+        (2, "status: 'sent' is not one of open, paid"),
+    ]
 
 
 def test_a_loaded_row_has_typed_values_and_says_where_it_came_from(lake: Lake) -> None:

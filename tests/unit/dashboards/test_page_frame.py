@@ -149,6 +149,15 @@ def test_older_files_are_counted(data: PageData) -> None:
     )
 
 
+def test_refused_values_of_a_file_that_was_set_aside_are_on_the_page(data: PageData) -> None:
+    sample = "record 4: units_sold: '1 391' is not a number"
+    bad = dataclasses.replace(
+        data.health.files[0], status="set_aside", explanation="all of it", samples=(sample,)
+    )
+    shown = page.render(changed(data, files=(bad,)))
+    assert f"<p>all of it</p><ul><li>{sample}</li></ul>" in shown
+
+
 def test_a_dataset_without_data_has_a_page_that_says_so() -> None:
     shown = words(page.render(sample_page.nothing_yet()))
     for text in (

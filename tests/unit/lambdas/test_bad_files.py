@@ -20,6 +20,10 @@ from pipeline.run_documents import LoadResult, Manifest
 from tests.unit.lambdas.ending import DATASET, EXECUTION, RUN, caught, claim, failer
 from tests.unit.lambdas.test_gate import documents, judged, quarantine
 
+SAMPLES = [
+    {"rule_id": "units_sold.type", "record": 4, "reason": "units_sold: '1 391' is not a number"},
+    {"rule_id": "row.field_count", "record": 7, "reason": "row: 3 fields where the header has 14"},
+]
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -52,6 +56,7 @@ def bad_documents(
     """File a has 90 bad rows of 100, file b none of 50."""
     manifest, result = documents(contract)
     quarantine(result, 90)
+    result["files"][0]["samples"] = SAMPLES
     about = {"run_id": RUN, "mode": mode}
     return {**manifest, **about}, {**result, **about}
 
@@ -61,6 +66,14 @@ def bad_in(
 ) -> dict[str, str]:
     """The files that the gate finds too bad."""
     return files_over_limit(Manifest.from_json(manifest), LoadResult.from_json(result), contract)
+
+
+def aside(
+    files: Any, manifest: dict[str, Any], result: dict[str, Any], contract: model.Contract
+) -> list[str]:
+    """What the gate says as it takes the bad files out."""
+    documents = Manifest.from_json(manifest), LoadResult.from_json(result)
+    return set_aside(files, *documents, bad_in(manifest, result, contract), now=NOW)
 
 
 def write(account: Any, manifest: dict[str, Any], result: dict[str, Any]) -> None:
@@ -146,6 +159,21 @@ def test_the_gate_takes_the_bad_file_out_and_says_so_however_often_it_is_asked(
     )
 
 
+def test_people_see_the_first_refused_values_of_a_file_that_was_set_aside_until_it_is_released(
+    deployed: Any, contract: model.Contract
+) -> None:
+    failer(deployed).fail(parse(failure(deployed, refusal(deployed, contract))))
+    [message] = deployed.messages()
+    assert (
+        "  record 4: units_sold: '1 391' is not a number\n  record 7: row: 3 fields"
+        in (message["message"])
+    )
+    entry = deployed.entries()[f"{DATASET}/file#a"]
+    assert [int(sample["record"]) for sample in entry["refused_samples"]] == [4, 7]
+    assert deployed.files().release(DATASET, "a") is True
+    assert "refused_samples" not in deployed.entries()[f"{DATASET}/file#a"]
+
+
 def test_files_that_another_run_holds_meanwhile_are_left_to_it(
     deployed: Any, contract: model.Contract
 ) -> None:
@@ -153,9 +181,7 @@ def test_files_that_another_run_holds_meanwhile_are_left_to_it(
     files = deployed.files()
     files.give_back(DATASET, "a", RUN)
     files.claim(DATASET, "a", "another run")
-    [told] = set_aside(
-        files, Manifest.from_json(manifest), bad_in(manifest, result, contract), now=NOW
-    )
+    [told] = aside(files, manifest, result, contract)
     assert "could not be set aside" in told
     assert statuses(deployed)["a"] == "claimed"
 
@@ -165,9 +191,9 @@ def test_loaded_files_are_never_set_aside(
     deployed: Any, contract: model.Contract, mode: str
 ) -> None:
     manifest, result = bad_documents(contract, mode)
-    assert set_aside(
-        deployed.files(), Manifest.from_json(manifest), bad_in(manifest, result, contract), now=NOW
-    ) == ["- 90 of 100 rows of a.csv were quarantined"]
+    assert aside(deployed.files(), manifest, result, contract) == [
+        "- 90 of 100 rows of a.csv were quarantined"
+    ]
     assert statuses(deployed) == {"a": "claimed", "b": "claimed"}
 
 

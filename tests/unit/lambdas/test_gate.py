@@ -82,6 +82,16 @@ def test_figures_that_add_up_pass_and_are_summed(contract: model.Contract) -> No
     }  # fmt: skip
 
 
+def test_a_broken_halt_rule_shows_a_record_that_breaks_it(contract: model.Contract) -> None:
+    manifest, result = documents(contract)
+    result["halted_by_rule"] = {"subject.erased": 1}
+    result["files"][0]["samples"] = [
+        {"rule_id": "subject.erased", "record": 9, "reason": "buyer: not taken again"}
+    ]
+    with pytest.raises(ReconciliationFailed, match=r"; a\.csv, record 9: buyer: not taken again"):
+        judged(manifest, result, contract)
+
+
 def first(result: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = result["files"][0]
     return found

@@ -246,6 +246,17 @@ def test_a_waiting_file_is_set_aside_with_its_reason_and_released(
     assert status_of(account, SHA) == "waiting"
 
 
+def test_the_first_refused_values_of_a_file_that_was_set_aside_are_shown(
+    account: Account, capsys: Any
+) -> None:
+    sample = {"rule_id": "units.type", "record": 3, "reason": "units: 'x' is not a number"}
+    account.put_file(SHA, status="set_aside", refused_samples=[sample])
+    assert account.slipway("files", "show", SHA[:12]) == 0
+    told = capsys.readouterr().out
+    assert "units: 'x' is not a number" in told
+    assert "refused_samples" not in told
+
+
 def test_a_loaded_file_is_not_set_aside_but_the_rollback_is_named(
     account: Account, capsys: Any
 ) -> None:
