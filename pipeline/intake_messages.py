@@ -7,6 +7,7 @@ from typing import Any
 SOURCE = "slipway"
 ARRIVALS_DUE = "Arrivals Due"
 ARRIVAL_ACCEPTED = "Arrival Accepted"
+REJECTION_REOPENED = "Rejection Reopened"
 
 
 def due(minutes: int) -> dict[str, Any]:
@@ -26,3 +27,9 @@ def accepted(
         "by": by,
     }
     return {"source": SOURCE, "detail-type": ARRIVAL_ACCEPTED, "detail": detail}
+
+
+def judge_again(*, dataset: str, entry: str, by: str) -> dict[str, Any]:
+    """Judge a rejected file again, under the contract as it is now; `entry` is that of its rejection."""
+    detail = {"dataset": dataset, "entry": entry, "by": by}
+    return {"source": SOURCE, "detail-type": REJECTION_REOPENED, "detail": detail}

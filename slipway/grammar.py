@@ -135,7 +135,7 @@ def _files(commands: Commands) -> None:
     actions = Group(
         commands,
         "files",
-        "files that partners sent: list, whole history, set aside, release, accept",
+        "files that partners sent: list, whole history, set aside, release, accept, judge again",
     )
     listing = actions.action("list", "files with their fate and counts")
     listing.add_argument("--status", choices=FILE_STATUSES)
@@ -153,6 +153,11 @@ def _files(commands: Commands) -> None:
         metavar="ID",
         help="which object, if several landed there (default: the newest)",
     )
+    again = actions.action(
+        "judge-again", "judge a rejected file, or one set aside, by the contract as it is now"
+    )
+    again.add_argument("file", metavar="FILE", help="its hash, where it landed, or its name")
+    _add_no_wait(again)
     actions.default("list", listing)
 
 

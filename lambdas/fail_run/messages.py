@@ -22,7 +22,7 @@ CLOSED = steps.HAND_OVER.after_failure  # of a run that had been closed, whateve
 NO_RUN = "No run was at work, so none is half done: what this execution had done before is published and closed."
 LOADED_AGAIN = (
     "A corrected file that is sent again is loaded by itself; once the contract has changed, a file that was set aside"
-    " is loaded again by `slipway files release SHA`, then `slipway runs start`."
+    " is judged again by `slipway files judge-again SHA`."
 )
 NOT_STARTED = "The run had ended well, but no execution could be started for the files that wait: "
 

@@ -67,6 +67,19 @@ def arrived(event: Mapping[str, Any]) -> Arrival:
     )
 
 
+def rejected(item: Mapping[str, Any]) -> Arrival:
+    """The arrival of a file that was rejected, from its entry in the ledger."""
+    return Arrival(
+        bucket=item["landing_bucket"],
+        key=item["landing_key"],
+        etag="",
+        version_id=item["version_id"],
+        sequencer=str(item["entry"]).rpartition("#")[2],
+        size_bytes=int(item["size_bytes"]),
+        created_at=item["received_at"],
+    )
+
+
 def _time_of(event: Mapping[str, Any]) -> datetime:
     """Every event of AWS has a time; one that a person sends by hand may lack it, and is of now."""
     return datetime.fromisoformat(event["time"]) if "time" in event else datetime.now(UTC)

@@ -15,7 +15,7 @@ from contracts.errors import PermanentError
 from contracts.model import Contract
 from lambdas.intake import arrivals
 from lambdas.intake.arrivals import Arrival
-from lambdas.intake.events import Accepted, Due, Renamed, Uploaded
+from lambdas.intake.events import Accepted, Due, Renamed, Told, Uploaded
 from lambdas.intake.incomplete import ENDED_EARLY, UNCONFIRMED, Incomplete, Reason
 from pipeline.ledger import UNKNOWN_DATASET, timestamp
 from pipeline.ledger.transfers import (
@@ -55,7 +55,7 @@ class Completion:
         version = _version(arrival, outcome)
         return self._note(arrival.bucket, arrival.key, lambda facts: facts.with_version(version))
 
-    def told(self, event: Uploaded | Renamed | Due | Accepted) -> list[Whole]:
+    def told(self, event: Told) -> list[Whole]:
         """After any other event: what is now known to be whole.
 
         Raises PermanentError when an object is accepted that never landed.

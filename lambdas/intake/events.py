@@ -1,8 +1,8 @@
 """The messages that intake takes from its queue: an object landed, how its upload ended, and what to do about it.
 
-S3 and Transfer Family put their events there through EventBridge; two more are Slipway's own:
-`Arrivals Due`, from a schedule, and `Arrival Accepted`, from `slipway files accept`. Everything about
-a delivery goes this way: one function decides, and one dead-letter queue keeps what failed.
+S3 and Transfer Family put their events there through EventBridge; three more are Slipway's own:
+`Arrivals Due`, from a schedule, `Arrival Accepted`, from `slipway files accept`, and `Rejection
+Reopened`, from `slipway files judge-again`. One function decides, one dead-letter queue keeps failures.
 Source: Transfer Family user guide, "Transfer Family events detail reference".
 """
 
@@ -16,7 +16,7 @@ from typing import Any, assert_never
 
 from contracts.errors import PermanentError
 from lambdas.intake.arrivals import Arrival, arrived
-from pipeline.intake_messages import ARRIVAL_ACCEPTED, ARRIVALS_DUE
+from pipeline.intake_messages import ARRIVAL_ACCEPTED, ARRIVALS_DUE, REJECTION_REOPENED
 from pipeline.ledger import timestamp
 from pipeline.ledger.transfers import Ending, Rename
 
@@ -69,7 +69,17 @@ class Accepted:
     by: str
 
 
-Event = Arrival | Uploaded | Renamed | Due | Accepted
+@dataclass(frozen=True, kw_only=True)
+class Reopened:
+    """A person wants a rejected file to be judged again, since the contract has changed."""
+
+    dataset: str
+    entry: str
+    by: str
+
+
+Told = Uploaded | Renamed | Due | Accepted  # of transfers
+Event = Arrival | Told | Reopened
 
 
 def parse(body: str) -> Event:
@@ -98,7 +108,7 @@ def keys(event: Event) -> tuple[str, ...]:
             return (event.key,)
         case Renamed():
             return (event.old_key, event.new_key)
-        case Due():
+        case Due() | Reopened():
             return ()
         case _:
             assert_never(event)
@@ -145,6 +155,10 @@ def _accepted(event: Mapping[str, Any]) -> Accepted:
     )
 
 
+def _reopened(event: Mapping[str, Any]) -> Reopened:
+    return Reopened(**{name: event["detail"][name] for name in ("dataset", "entry", "by")})
+
+
 def _place(path: str) -> tuple[str, str]:
     """Bucket and key of `/<bucket>/<key>`, which is what a path of a server on S3 is."""
     bucket, _, key = path.removeprefix("/").partition("/")
@@ -172,4 +186,5 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], Event]] = {
     "SFTP Server File Rename Completed": _renamed,
     ARRIVALS_DUE: _due,
     ARRIVAL_ACCEPTED: _accepted,
+    REJECTION_REOPENED: _reopened,
 }

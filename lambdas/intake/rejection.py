@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from contracts.errors import FileRejected
+from contracts.errors import FileRejected, PermanentError
 from contracts.naming import LANDING_PREFIX, REJECTED_PREFIX
 from lambdas.intake.arrivals import Arrival
 from lambdas.intake.storage import Source, Storage, copy_source
@@ -71,16 +71,42 @@ class Rejection:
         self.announcer.tell_of_burst(dataset, burst, environment=self.environment, at=tell_at)
         self.files.mark_alerted(dataset, entry, timestamp(now))
 
+    def again(self, dataset: str, entry: str) -> Item:
+        """The entry of a rejected file that is to be judged again. Raises PermanentError when there is none."""
+        item = self.files.get(dataset, entry)
+        if item is None:
+            raise PermanentError(
+                f"{entry!r} of {dataset} is no rejected file; `slipway files list --status rejected` shows all"
+            )
+        return item
+
+    def withdraw(self, item: Item, detail: str) -> None:
+        """The file was judged again and accepted; its copy stays aside until its retention ends."""
+        now = timestamp(datetime.now(UTC))
+        self.files.accept_after_all(item["dataset"], item["entry"], detail=detail, moment=now)
+
+    def confirm(self, item: Item, why: FileRejected) -> None:
+        """The file was judged again and is rejected still. Nobody is told: who asked for it sees it."""
+        now = timestamp(datetime.now(UTC))
+        self.files.reject_again(
+            item["dataset"], item["entry"], reason=why.reason, detail=why.detail, moment=now
+        )
+        self._write_reason({**item, "reason": why.reason, "detail": why.detail})
+
     def _move_aside(self, item: Item) -> None:
         bucket, key, target = item["landing_bucket"], item["landing_key"], item["rejected_key"]
         source = copy_source(bucket, key, item["version_id"])
         self.storage.copy(source, size_bytes=int(item["size_bytes"]), bucket=bucket, key=target)
+        self._write_reason(item)
+        self.storage.remove_if_current(bucket=bucket, key=key, version_id=item["version_id"])
+
+    def _write_reason(self, item: Item) -> None:
         reason = {
             name: item[name]
             for name in ("dataset", "file_name", "landing_key", "received_at", "reason", "detail")
         }
-        self.storage.write_json(bucket=bucket, key=target + REASON_SUFFIX, content=reason)
-        self.storage.remove_if_current(bucket=bucket, key=key, version_id=item["version_id"])
+        key = item["rejected_key"] + REASON_SUFFIX
+        self.storage.write_json(bucket=item["landing_bucket"], key=key, content=reason)
 
 
 def rejected_key(landing_key: str, date: str) -> str:

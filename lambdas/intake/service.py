@@ -11,14 +11,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from contracts.errors import FileRejected
+from contracts.errors import FileRejected, PermanentError
 from contracts.ignored_names import TEMPORARY
 from contracts.model import Contract, SchemaChange
 from contracts.naming import LANDING_PREFIX
 from lambdas.intake import arrivals, events
 from lambdas.intake.arrivals import Arrival
 from lambdas.intake.completion import Completion, Whole
-from lambdas.intake.events import Event
+from lambdas.intake.events import Reopened, Told
 from lambdas.intake.headers import HeaderRule
 from lambdas.intake.inspection import CHUNK_BYTES, Inspection, inspect, too_large
 from lambdas.intake.redelivery import Record, Redelivery, receives
@@ -93,11 +93,12 @@ class Intake:
     def _take_record(self, record: Record, waiting: dict[str, Waiting]) -> list[Record]:
         """Take what an event completes, and note in `waiting` what a run must load; the record if that failed."""
         try:
-            for whole in self._completed_by(events.parse(record["body"])):
-                if taken := self.take(whole.arrival):
-                    files = waiting.setdefault(taken[0], Waiting())
-                    files.hashes.append(taken[1])
-                    files.records.append(record)
+            event = events.parse(record["body"])
+            if isinstance(event, Reopened):
+                self._add(self.judge_again(event), record, waiting)
+                return []
+            for whole in self._completed_by(event):
+                if files := self._add(self.take(whole.arrival), record, waiting):
                     files.wholes.append(whole)
                 else:
                     self.completion.taken(whole)
@@ -107,7 +108,17 @@ class Intake:
             return [record]
         return []
 
-    def _completed_by(self, event: Event) -> list[Whole]:
+    @staticmethod
+    def _add(taken: Taken | None, record: Record, waiting: dict[str, Waiting]) -> Waiting | None:
+        """Note a file that a run must load; the files of its dataset, or None when there is none to load."""
+        if taken is None:
+            return None
+        files = waiting.setdefault(taken[0], Waiting())
+        files.hashes.append(taken[1])
+        files.records.append(record)
+        return files
+
+    def _completed_by(self, event: Arrival | Told) -> list[Whole]:
         """What is known to be whole after an event."""
         if not all(
             key.startswith(LANDING_PREFIX) and not key.endswith("/") for key in events.keys(event)
@@ -159,6 +170,29 @@ class Intake:
             self.rejection.finish(self.rejection.record(dataset, arrival, source, why))
             log.warning("rejected", reason=why.reason, detail=why.detail)
             return None
+
+    def judge_again(self, event: Reopened) -> Taken | None:
+        """Judge a rejected file anew: (dataset, sha256) when it now waits for a run, otherwise None.
+
+        It keeps the time of its upload, so that it does not win over what was delivered since. Raises PermanentError
+        when the file is gone.
+        """
+        item = self.rejection.again(event.dataset, event.entry)
+        arrival = arrivals.rejected(item)
+        contract = arrivals.contract_of(arrival.key, self.contracts)
+        log = Log({"file": arrival.key, "version_id": arrival.version_id, "by": event.by})
+        try:
+            source = self.storage.open_rejected(item)
+        except Superseded as gone:
+            raise PermanentError(f"{gone}; ask the partner to send the file again") from gone
+        try:
+            taken = self._accept(arrival, source, contract, log)
+        except FileRejected as why:
+            self.rejection.confirm(item, why)
+            log.warning("rejected again", reason=why.reason, detail=why.detail)
+            return None
+        self.rejection.withdraw(item, f"judged again for {event.by}, and accepted")
+        return taken
 
     def _is_replaced_beginning(self, source: Source, why: FileRejected) -> bool:
         """Some clients create an empty file first and then write it: the next version of the object is the delivery."""

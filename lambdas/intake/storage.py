@@ -74,6 +74,31 @@ class Storage:
             body=found["Body"],
         )
 
+    def open_rejected(self, item: Mapping[str, Any]) -> Source:
+        """A rejected file, as its entry in the ledger names it: the version that landed, else the copy put aside.
+
+        It keeps the time of its upload. Raises Superseded when both are gone.
+        """
+        landed = {"Key": item["landing_key"], "VersionId": item["version_id"]}
+        places = [*([landed] if item["version_id"] else []), {"Key": item["rejected_key"]}]
+        for place in places:
+            try:
+                found = self.s3.get_object(Bucket=item["landing_bucket"], **place)
+            except ClientError as error:
+                if code(error) not in GONE:
+                    raise
+                continue
+            return Source(
+                bucket=item["landing_bucket"],
+                key=place["Key"],
+                version_id=place.get("VersionId"),
+                size_bytes=found["ContentLength"],
+                uploaded_at=datetime.fromisoformat(item["received_at"]),
+                metadata=found["Metadata"],
+                body=found["Body"],
+            )
+        raise Superseded(f"{item['landing_key']!r} and {item['rejected_key']!r} are gone")
+
     def came_by_sftp(self, arrival: Arrival) -> bool:
         """Whether Transfer Family wrote the object, or copied it in a rename. Raises Superseded when it is gone.
 

@@ -73,6 +73,39 @@ class FileLedger:
             },
         )
 
+    def accept_after_all(self, dataset: str, entry: str, *, detail: str, moment: str) -> None:
+        """rejected -> replaced, because the file was judged again and accepted; nothing when that was done before."""
+        self._judge_again(dataset, entry, "replaced", {"detail": detail, "judged_at": moment})
+
+    def reject_again(
+        self, dataset: str, entry: str, *, reason: str, detail: str, moment: str
+    ) -> None:
+        """A rejected file was judged again, and is rejected still: with this reason from now on."""
+        given = {"reason": reason, "detail": detail, "judged_at": moment}
+        self._judge_again(dataset, entry, "rejected", given)
+
+    def _judge_again(
+        self, dataset: str, entry: str, status: FileStatus, given: Mapping[str, str]
+    ) -> None:
+        items.update(
+            self.table,
+            dataset,
+            entry,
+            change=", ".join(
+                [
+                    "SET #status = :to, dataset_status = :dataset_status",
+                    *(f"{name} = :{name}" for name in given),
+                ]
+            ),
+            condition="#status = :from",
+            values={
+                ":from": "rejected",
+                ":to": status,
+                ":dataset_status": dataset_status(dataset, status),
+                **{f":{name}": value for name, value in given.items()},
+            },
+        )
+
     def mark_waiting(self, dataset: str, sha256: str) -> bool:
         """registering -> waiting; False when it was past that already."""
         return bool(

@@ -56,7 +56,9 @@ def _rejected(dataset: str, entries: list[Item]) -> Iterator[Finding]:
         problem = (
             f"{item['file_name']} of {dataset} was rejected: {item['reason']}: {item['detail']}"
         )
-        yield Finding(problem=problem, next_step=_list_of("rejected", dataset))
+        again = f"slipway files judge-again {shlex.quote(item['landing_key'])}"
+        step = f"{again}  # once a corrected contract is deployed; else have it sent again"
+        yield Finding(problem=problem, next_step=step)
     yield from _more(dataset, items, "rejected", "rejected")
 
 

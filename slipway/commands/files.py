@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from contracts.errors import PermanentError
 from pipeline.ledger import UNKNOWN_DATASET, FileLedger, Item, file_entry, timestamp
 from pipeline.ledger.loads import standing, stands
-from slipway.acting import incomplete
-from slipway.console import counted, say, table
+from slipway.acting import incomplete, judging, progress
+from slipway.console import Stopwatch, counted, say, table
 from slipway.deployment import Deployment, connect
-from slipway.reading import ledgers
+from slipway.reading import executions, ledgers
 from slipway.showing import views
 
 COUNTS = {
@@ -35,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
         "set-aside": _set_aside,
         "release": _release,
         "accept": _accept,
+        "judge-again": _judge_again,
     }
     return actions[options.action](connect(options.environment), options)
 
@@ -173,6 +174,48 @@ def _accept(deployment: Deployment, options: argparse.Namespace) -> int:
         f" `slipway files list --dataset {item['dataset']}` shows what becomes of it"
     )
     return 0
+
+
+def _judge_again(deployment: Deployment, options: argparse.Namespace) -> int:
+    item = judging.one(deployment, options.file, options.dataset)
+    watch = Stopwatch()
+    following = progress.begin(deployment, lambda step: progress.tell(step, watch))
+    if item["status"] == "set_aside":
+        judging.release(deployment, item)
+        executions.start(deployment, "run", {"dataset": item["dataset"]})
+        known: set[str] = set()
+    else:
+        known = {fate.delivery for fate in ledgers.files(deployment, _owner(item))}
+        judging.reopen(deployment, item)
+    say(f"{item['file_name']} is judged again, under the contract as it is now")
+    if options.no_wait:
+        return 0
+    if item["status"] == "rejected":
+        judged = judging.until_judged(deployment, item)
+        if judged["status"] == "rejected":
+            say(f"{item['file_name']} is rejected still: {judged['reason']}: {judged['detail']}")
+            return 1
+    return _follow(deployment, following, item, known)
+
+
+def _owner(item: Item) -> str:
+    """The dataset whose contract takes the file now: a rejected file may have belonged to none."""
+    folders = {contract.intake.folder: contract.dataset for contract in ledgers.contracts_of(None)}
+    parts = str(item["landing_key"]).split("/")
+    return next((folders[part] for part in parts if part in folders), str(item["dataset"]))
+
+
+def _follow(deployment: Deployment, watch: progress.Watch, item: Item, known: set[str]) -> int:
+    key = str(item["landing_key"])
+    outcome = progress.until_fates(watch, dataset=_owner(item), awaited={key}, known=known)
+    own = [fate for fate in outcome.fates if fate.landing_key == key and fate.sha256]
+    views.files(own)
+    views.failures(deployment, outcome.failed_executions)
+    bad = [fate for fate in own if fate.status not in ("loaded", "duplicate")]
+    for fate in bad:
+        short = fate.sha256[: ledgers.SHORT_HASH]
+        say(f"{fate.file_name} was not loaded ({fate.status}); next: slipway files show {short}")
+    return int(bool(outcome.failed_executions or bad))
 
 
 def _refused(deployment: Deployment, item: Item, rule: str) -> str:

@@ -210,7 +210,7 @@ def test_the_message_names_the_file_and_the_others_wait_again(
         "Set aside:\na.csv: 90 of 100 rows of a.csv were quarantined",
         f"slipway files list --status set_aside --dataset {DATASET}",
         f"slipway files show a --dataset {DATASET}",
-        "is loaded again by `slipway files release SHA`",
+        "is judged again by `slipway files judge-again SHA`",
     ):
         assert text in message["message"]
 

@@ -49,7 +49,7 @@ COMMANDS = {
         "doctor",
         "alerts",
     },
-    "files": {"list", "show", "set-aside", "release"},
+    "files": {"list", "show", "set-aside", "release", "judge-again"},
     "runs": {"list", "show", "start", "retry", "release", "rollback"},
     "quarantine": {"list", "show", "export", "replay"},
     "contract": {"diff", "check"},
