@@ -38,7 +38,7 @@ PREFERRED_SFTP_PORT = 2222
 # Below those that systems give to outgoing connections at any moment (Linux from 32768, others from 49152).
 OTHER_PORTS, OTHER_SFTP_PORTS = range(20_000, 26_000), range(26_000, 32_000)
 PORTS_TRIED = 100
-START_SECONDS = 30
+START_SECONDS = 120  # 3 on two free cores; a machine that does other work must not fail a start
 GRACE_SECONDS = 3
 Progress = Callable[[str], None]
 
@@ -97,7 +97,7 @@ class LocalCloud:
         request = urllib.request.Request(  # noqa: S310 -- our own loopback address
             f"{self.endpoint}/_slipway/{command}", headers={"X-Slipway-Control": self.token}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- as above
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 -- as above
             return json.load(answer)
 
     def is_running(self) -> bool:

@@ -249,7 +249,7 @@ def test_only_the_partners_own_key_opens_its_account(partners: Partners) -> None
 def test_no_password_opens_an_account(partners: Partners, password: str) -> None:
     refused(partners, "acme", password=password)
     with paramiko.Transport(("127.0.0.1", partners.port)) as transport:
-        transport.start_client(timeout=10)
+        transport.start_client(timeout=60)
         with pytest.raises(paramiko.BadAuthenticationType) as answer:
             transport.auth_none("acme")
         assert answer.value.allowed_types == ["publickey"]
@@ -259,11 +259,11 @@ def test_a_partner_gets_no_shell_and_no_tunnel(partners: Partners) -> None:
     with paramiko.Transport(("127.0.0.1", partners.port)) as transport:
         transport.connect(username="acme", pkey=partners.keys["acme"])
         with pytest.raises(paramiko.SSHException):
-            transport.open_session(timeout=10).exec_command("id")
+            transport.open_session(timeout=60).exec_command("id")
         with pytest.raises(paramiko.SSHException):
-            transport.open_session(timeout=10).invoke_shell()
+            transport.open_session(timeout=60).invoke_shell()
         with pytest.raises(paramiko.SSHException):
-            transport.open_channel("direct-tcpip", ("127.0.0.1", 80), ("127.0.0.1", 1), timeout=10)
+            transport.open_channel("direct-tcpip", ("127.0.0.1", 80), ("127.0.0.1", 1), timeout=60)
 
 
 def test_a_withdrawn_key_a_stopped_server_and_a_deleted_user_are_refused_at_once(
