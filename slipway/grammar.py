@@ -187,7 +187,9 @@ def _runs(commands: Commands) -> None:
 
 
 def _quarantine(commands: Commands) -> None:
-    actions = Group(commands, "quarantine", "rows that were refused: list, show, export, replay")
+    actions = Group(
+        commands, "quarantine", "rows that were refused: list, show, export, replay, dismiss"
+    )
     listing = actions.action("list", "open records, newest file first")
     _add_selection(listing)
     listing.add_argument("--all", action="store_true", help="resolved records, too")
@@ -206,6 +208,13 @@ def _quarantine(commands: Commands) -> None:
     export.add_argument("--output", required=True, metavar="DIR")
     _add_selection(export)
     _replay(actions)
+    dismiss = actions.action("dismiss", "leave open records as they are, with a reason")
+    _add_selection(dismiss)
+    dismiss.add_argument(
+        "--record", type=int, action="append", metavar="RECORD", help="only this one of --file"
+    )
+    dismiss.add_argument("--reason", required=True, help="why; it stands with the file")
+    _add_yes(dismiss)
     actions.default("list", listing)
 
 

@@ -317,6 +317,24 @@ class FileLedger:
             removes=SET_ASIDE,
         )
 
+    def dismiss(
+        self, dataset: str, sha256: str, *, records: str, by: str, reason: str, moment: str
+    ) -> bool:
+        """Remember that a person looked at refused records of a file and leaves them; False when there is no such file.
+
+        `records` are numbers and spans of them, such as `3, 7-12`.
+        """
+        dismissal = {"records": records, "by": by, "reason": reason, "at": moment}
+        moved = items.update(
+            self.table,
+            dataset,
+            file_entry(sha256),
+            change="SET dismissals = list_append(if_not_exists(dismissals, :none), :dismissal)",
+            condition="attribute_exists(#status)",
+            values={":none": [], ":dismissal": [dismissal]},
+        )
+        return moved is not None
+
     def mark_alerted(self, dataset: str, entry: str, moment: str) -> None:
         """Remember that people were told about this entry."""
         self.table.update_item(

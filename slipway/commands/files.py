@@ -23,7 +23,7 @@ COUNTS = {
 }
 HISTORY = ("when", "what", "detail")
 REFUSED = ("record", "rule", "reason")
-OWN_TABLES = ("loads", "refused_samples")  # shown apart from the fields
+OWN_TABLES = ("loads", "refused_samples", "dismissals")  # shown apart from the fields
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,6 +66,10 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     if samples := item.get("refused_samples"):
         lines = [(sample["record"], sample["rule_id"], sample["reason"]) for sample in samples]
         table("refused, the first of each reason", REFUSED, lines, right=[0])
+    for each in item.get("dismissals", []):
+        say(
+            f"records {each['records']} dismissed by {each['by']} at {each['at']}: {each['reason']}"
+        )
     table("history", HISTORY, sorted(_history(deployment, item, runs)))
     for sentence in _doubts(item, runs):
         say(sentence)

@@ -1,24 +1,27 @@
-"""`slipway quarantine`: refused records, one with all its reasons, out as files to correct, and back in again."""
+"""`slipway quarantine`: refused records, one with all its reasons, out to be corrected, back in again, or dismissed."""
 
 from __future__ import annotations
 
 import argparse
+import getpass
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from contracts import naming
 from contracts.errors import PermanentError
 from contracts.model import Contract
 from contracts.texts import escaped, shortened
-from pipeline.ledger import Item
+from pipeline.ledger import FileLedger, Item, timestamp
 from slipway.acting import export, operations, progress, replay
-from slipway.console import Stopwatch, counted, say, table, warn
+from slipway.console import Stopwatch, confirm, counted, say, table, warn
 from slipway.deployment import Deployment, connect
-from slipway.reading import ledgers, quarantine_queries
+from slipway.reading import dismissals, ledgers, quarantine_queries
 from slipway.reading.ledgers import SHORT_HASH
 from slipway.reading.quarantine_queries import Selection
 from slipway.showing import views
 
+MOST_SHOWN = 20  # records that are about to be dismissed
 TEXT_SHOWN = 60  # characters; `quarantine show` has all of them
 COLUMNS = ("file", "hash", "record", "rules", "reasons", "text")
 
@@ -26,7 +29,13 @@ COLUMNS = ("file", "hash", "record", "rules", "reasons", "text")
 def run(options: argparse.Namespace) -> int:
     """0 when it was done, 1 when a replay was rejected or its run failed."""
     ledgers.contracts_of(options.dataset)  # an unknown dataset is told before anything is asked
-    actions = {"list": _list, "show": _show, "export": _export, "replay": _replay}
+    actions = {
+        "list": _list,
+        "show": _show,
+        "export": _export,
+        "replay": _replay,
+        "dismiss": _dismiss,
+    }
     return actions[options.action](connect(options.environment), options)
 
 
@@ -35,13 +44,14 @@ def lines(
 ) -> list[tuple[object, ...]]:
     """Refused records as they are listed, with as many cells as COLUMNS and who resolved them."""
     found = quarantine_queries.listed(deployment, dataset, selection, limit=limit)
+    left = dismissals.of_dataset(deployment, dataset)
     return [
         (
             name,
             sha256[:SHORT_HASH],
             *cells,
             escaped(shortened(str(text or ""), TEXT_SHOWN)),
-            (by or "")[:SHORT_HASH],
+            (by or "")[:SHORT_HASH] or ("dismissed" if left.of(sha256, int(cells[0])) else ""),
         )
         for name, sha256, *cells, text, by in found
     ]
@@ -77,7 +87,13 @@ def _selection(deployment: Deployment, options: argparse.Namespace, *, resolved:
     files = None
     if options.file:
         files = [ledgers.one_file(deployment, options.file, options.dataset)["sha256"]]
-    return Selection(files=files, run_id=options.run, rule=options.rule, resolved=resolved)
+    return Selection(
+        files=files,
+        run_id=options.run,
+        rule=options.rule,
+        records=getattr(options, "record", None),
+        resolved=resolved,
+    )
 
 
 def _show(deployment: Deployment, options: argparse.Namespace) -> int:
@@ -88,6 +104,8 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
             f"record {options.record} of {item['file_name']} ({item['sha256']}) is not in quarantine"
         )
     _, _, text, run_id, version, resolved_by, resolved_at = found[0]
+    left = dismissals.of_dataset(deployment, item["dataset"]).of(item["sha256"], options.record)
+    is_open = left.text if left else "no, it is open"
     table(
         f"record {options.record} of {item['file_name']}",
         ("field", "value"),
@@ -96,12 +114,63 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
             ("file", item["sha256"]),
             ("run", run_id),
             ("contract version", version),
-            ("resolved", f"by {resolved_by} at {resolved_at}" if resolved_by else "no, it is open"),
+            ("resolved", f"by {resolved_by} at {resolved_at}" if resolved_by else is_open),
         ],
     )
     table("reasons", ("rule", "reason"), [line[:2] for line in found])
     say(str(text))
     return 0
+
+
+def _dismiss(deployment: Deployment, options: argparse.Namespace) -> int:
+    if not (options.file or options.rule or options.run):
+        raise PermanentError("say which records: --file SHA, --rule RULE or --run RUN_ID")
+    if options.record and not options.file:
+        raise PermanentError("--record needs --file SHA: records are numbered within their file")
+    chosen = {
+        contract.dataset: quarantine_queries.references(
+            deployment, contract.dataset, _selection(deployment, options, resolved=False)
+        )
+        for contract in ledgers.contracts_of(options.dataset)
+    }
+    by_file = [pair for files in chosen.values() for pair in files.items()]
+    if not by_file:
+        raise PermanentError("no open record fits; `slipway quarantine list` shows what is open")
+    _show_chosen([line for _, lines in by_file for line in lines])
+    number = counted(sum(len(lines) for _, lines in by_file), "record")
+    told = f"{number} will not count as open any more; nothing changes in the tables."
+    confirm("dismiss", told, yes=options.yes)
+    for dataset, files in chosen.items():
+        for sha256, lines in files.items():
+            _dismiss_of_file(
+                deployment, dataset, sha256, [line.row for line in lines], options.reason
+            )
+    say(f"{number} dismissed: {options.reason}")
+    return 0
+
+
+def _show_chosen(lines: list[quarantine_queries.Reference]) -> None:
+    rows = [(line.sha256[:SHORT_HASH], line.row, line.reasons) for line in lines[:MOST_SHOWN]]
+    more = f", the first {MOST_SHOWN}" if len(lines) > MOST_SHOWN else ""
+    title = f"{counted(len(lines), 'open record')}{more}"
+    table(title, ("hash", "record", "reasons"), rows, right=[1])
+
+
+def _dismiss_of_file(
+    deployment: Deployment, dataset: str, sha256: str, records: list[int], reason: str
+) -> None:
+    done = FileLedger(deployment.file_ledger).dismiss(
+        dataset,
+        sha256,
+        records=dismissals.spans(records),
+        by=getpass.getuser(),
+        reason=reason,
+        moment=timestamp(datetime.now(UTC)),
+    )
+    if not done:
+        raise PermanentError(
+            f"{sha256} is not in the file ledger of {dataset}; nothing was dismissed"
+        )
 
 
 def _export(deployment: Deployment, options: argparse.Namespace) -> int:

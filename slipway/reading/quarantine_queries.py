@@ -24,29 +24,33 @@ from rows.columns import (
     SOURCE_SHA256,
 )
 from slipway.deployment import Deployment
-from slipway.reading import lake
+from slipway.reading import dismissals, lake
 
-OPEN = f"{RESOLVED_BY} is null"
+UNRESOLVED = f"{RESOLVED_BY} is null"
 SEPARATOR = "; "
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Which records: of these files, refused by this run, for this rule; resolved ones only if `resolved`.
+    """Which records: of these files, refused by this run, for this rule.
 
-    `files` are full hashes; None takes every file.
+    `files` are full hashes; None takes every file. `records` are numbers within the files. Records that were corrected
+    or dismissed are among them only if `resolved`.
     """
 
     files: Sequence[str] | None = None
     run_id: str | None = None
     rule: str | None = None
+    records: Sequence[int] | None = None
     resolved: bool = False
 
     @property
     def condition(self) -> str:
-        """The condition of a `where`."""
+        """The condition of a `where`, but for what is open."""
+        numbers = ", ".join(str(int(number)) for number in self.records or ())
         parts = [
-            "true" if self.resolved else OPEN,
+            "true",
+            f"{SOURCE_ROW} in ({numbers})" if self.records else "",
             f"{SOURCE_SHA256} in ({lake.texts(self.files)})" if self.files is not None else "",
             f"{RUN_ID} = {lake.literal(self.run_id)}" if self.run_id else "",
             f"contains({RULE_IDS}, {lake.literal(self.rule)})" if self.rule else "",
@@ -73,7 +77,7 @@ def listed(
         select {SOURCE_FILE}, {SOURCE_SHA256}, {SOURCE_ROW}, array_join({RULE_IDS}, ', '),
             array_join({REASONS}, '{SEPARATOR}'), {RAW_TEXT}, {RESOLVED_BY}
         from {_table(dataset)}
-        where {selection.condition}
+        where {_condition(deployment, dataset, selection)}
         order by {RECEIVED_AT} desc, {SOURCE_FILE}, {SOURCE_ROW}
         limit {int(limit)}
         """,  # noqa: S608 - names of a validated contract, literals quoted by lake.literal
@@ -82,13 +86,16 @@ def listed(
 
 def count(deployment: Deployment, dataset: str, selection: Selection) -> int:
     """How many records there are."""
-    sql = f"select count(*) from {_table(dataset)} where {selection.condition}"  # noqa: S608 - as above
+    sql = (
+        f"select count(*) from {_table(dataset)} where {_condition(deployment, dataset, selection)}"  # noqa: S608 - as above
+    )
     return sum(int(number) for (number,) in lake.rows_if_loaded(deployment, sql))
 
 
 def open_by_file(deployment: Deployment, dataset: str) -> dict[str, int]:
     """How many open records each file has, by its hash."""
-    sql = f"select {SOURCE_SHA256}, count(*) from {_table(dataset)} where {OPEN} group by {SOURCE_SHA256}"  # noqa: S608 - as above
+    is_open = open_condition(deployment, dataset)
+    sql = f"select {SOURCE_SHA256}, count(*) from {_table(dataset)} where {is_open} group by {SOURCE_SHA256}"  # noqa: S608 - as above
     return {str(sha256): int(rows) for sha256, rows in lake.rows_if_loaded(deployment, sql)}
 
 
@@ -99,7 +106,7 @@ def references(
     sql = f"""
         select {SOURCE_SHA256}, {SOURCE_ROW}, array_join({REASONS}, '{SEPARATOR}')
         from {_table(dataset)}
-        where {selection.condition}
+        where {_condition(deployment, dataset, selection)}
         order by {SOURCE_SHA256}, {SOURCE_ROW}
     """  # noqa: S608 - as above
     found: dict[str, list[Reference]] = {}
@@ -121,6 +128,17 @@ def record(deployment: Deployment, dataset: str, sha256: str, row: int) -> list[
         where {SOURCE_SHA256} = {lake.literal(sha256)} and {SOURCE_ROW} = {int(row)}
         """,  # noqa: S608 - as above
     )
+
+
+def open_condition(deployment: Deployment, dataset: str) -> str:
+    """The condition of a `where` for records that nobody corrected or dismissed."""
+    return f"{UNRESOLVED} and {dismissals.of_dataset(deployment, dataset).condition}"
+
+
+def _condition(deployment: Deployment, dataset: str, selection: Selection) -> str:
+    if selection.resolved:
+        return selection.condition
+    return f"{selection.condition} and {open_condition(deployment, dataset)}"
 
 
 def _table(dataset: str) -> str:

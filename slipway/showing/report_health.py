@@ -195,7 +195,7 @@ def _refusals(deployment: Deployment, dataset: str) -> Iterator[Refusal]:
         select rule, count(*), min(reason)
         from processed.{naming.quarantine_table(dataset)}
         cross join unnest({RULE_IDS}, {REASONS}) as t (rule, reason)
-        where {quarantine_queries.OPEN}
+        where {quarantine_queries.open_condition(deployment, dataset)}
         group by rule
         order by 2 desc, 1
     """  # noqa: S608 - the name comes from a validated contract

@@ -42,6 +42,55 @@ def test_open_records_are_listed_and_resolved_ones_only_on_request(
     assert shown[1][-1] == "f" * 12
 
 
+def test_dismissed_records_are_not_open_any_more_and_say_by_whom_and_why(
+    account: Account, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "eve")
+    account.put_file(SHA)
+    for row in (2, 3, 4, 9):
+        account.refuse(SHA, row, {"row.field_count": "row: a total"})
+    account.refuse(SHA, 5, {"country.required": "country: is empty"})
+    dismiss = ("quarantine", "dismiss", "--rule", "row.field_count", "--reason", "totals", "--yes")
+    assert account.slipway(*dismiss) == 0
+    assert "4 records dismissed: totals" in capsys.readouterr().out
+    assert account.slipway("quarantine", "list") == 0
+    assert [line[2] for line in cells(capsys)] == ["5"]
+    assert account.slipway("quarantine", "list", "--all") == 0
+    assert [(line[2], line[-1]) for line in cells(capsys) if line[-1] == "dismissed"] == [
+        (row, "dismissed") for row in ("2", "3", "4", "9")
+    ]
+    assert account.slipway("quarantine", "show", SHA, "9") == 0
+    assert "dismissed by eve at 2" in capsys.readouterr().out
+    assert account.slipway("files", "show", SHA) == 0
+    assert "records 2-4, 9 dismissed by eve" in capsys.readouterr().out
+
+
+def test_one_record_of_a_file_is_dismissed_and_the_others_stay_open(
+    account: Account, capsys: Any
+) -> None:
+    account.put_file(SHA)
+    for row in (2, 3):
+        account.refuse(SHA, row, {"a": "x"})
+    one = ("quarantine", "dismiss", "--file", SHA, "--record", "2", "--reason", "a total", "--yes")
+    assert account.slipway(*one) == 0
+    capsys.readouterr()
+    account.slipway("quarantine", "list")
+    assert [line[2] for line in cells(capsys)] == ["3"]
+    assert account.slipway(*one) == 1
+    assert "no open record fits" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [([], "say which records"), (["--rule", "a", "--record", "1"], "--record needs --file")],
+)
+def test_records_to_be_dismissed_must_be_named(
+    account: Account, capsys: Any, options: list[str], why: str
+) -> None:
+    assert account.slipway("quarantine", "dismiss", *options, "--reason", "x", "--yes") == 1
+    assert why in capsys.readouterr().err
+
+
 def test_a_listed_record_shows_what_nobody_sees(account: Account, capsys: Any) -> None:
     account.refuse(SHA, 2, {"country.type": "country: ..."}, raw_text="On\u200bline,a\nb")
     assert account.slipway("quarantine", "list") == 0

@@ -51,7 +51,7 @@ COMMANDS = {
     },
     "files": {"list", "show", "set-aside", "release", "judge-again"},
     "runs": {"list", "show", "start", "retry", "release", "rollback"},
-    "quarantine": {"list", "show", "export", "replay"},
+    "quarantine": {"list", "show", "export", "replay", "dismiss"},
     "contract": {"diff", "check"},
 }
 
