@@ -37,6 +37,7 @@ SPLIT_ROW = "_split_row"
 ROWS_BEFORE = "_rows_before"
 ORIGIN_ROW = "_origin_row"  # of a corrected record: the number of the one that it corrects
 DAMAGED = "_damaged"  # the row as written, where its number of fields is not the header's
+IS_BROKEN = "_is_broken"  # whether the record is refused
 IS_HEADER = "_is_header"  # whether the record is the header again, as joined files have it
 
 
@@ -48,3 +49,8 @@ def text_name(name: str) -> str:
 def kept_name(name: str) -> str:
     """Column that holds what is kept of the personal data in the contract column `name`."""
     return f"_kept_{name}"
+
+
+def bare_name(name: str) -> str:
+    """Column that holds the text of the personal data in the contract column `name`, without quotes around it."""
+    return f"_bare_{name}"
