@@ -7,6 +7,7 @@ module). The runbook, README and every alert are tested to be written in this gr
 from __future__ import annotations
 
 import argparse
+from datetime import date
 from typing import Any
 
 from pipeline.steps import RESUMABLE
@@ -46,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
         *(_demo, _up_and_down, _upload, _query, _warehouse, _report),
-        *(_files, _runs, _quarantine, _backfill, _contract),
+        *(_files, _runs, _quarantine, _backfill, _reprocess, _contract),
         *(_redrive, _maintain, _erase, _doctor, _alerts),
     ):
         add(commands)
@@ -251,6 +252,25 @@ def _backfill(commands: Commands) -> None:
         "--plan", action="store_true", help="show what would be rewritten, and stop"
     )
     _add_no_wait(backfill)
+
+
+def _reprocess(commands: Commands) -> None:
+    reprocess = commands.add_parser(
+        "reprocess",
+        help="load every file that has rows in a period again, under the contract as it is",
+    )
+    reprocess.add_argument("dataset", metavar="DATASET")
+    for name, place, text in (("--from", "first", "first"), ("--to", "last", "last")):
+        reprocess.add_argument(
+            name,
+            dest=place,
+            type=date.fromisoformat,
+            required=True,
+            metavar="YYYY-MM-DD",
+            help=f"{text} day of the period, by the column that partitions the table",
+        )
+    _add_yes(reprocess)
+    _add_no_wait(reprocess)
 
 
 def _contract(commands: Commands) -> None:

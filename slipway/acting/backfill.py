@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 
 from contracts.model import Contract
 from pipeline.ledger import FileLedger, Item
-from rows.columns import CONTRACT_VERSION, SOURCE_SHA256
+from rows.columns import CONTRACT_VERSION, SOURCE_FILE, SOURCE_SHA256
 from slipway.deployment import Deployment
 from slipway.reading import lake, ledgers, quarantine_queries
 
@@ -19,6 +20,17 @@ class Part:
     partition: str
     contract_version: str
     rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOfPeriod:
+    """A file with rows in a period: how many, and the first and last day of them."""
+
+    sha256: str
+    file_name: str
+    rows: int
+    first: str
+    last: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +66,33 @@ def plan(deployment: Deployment, contract: Contract, named: list[str] | None) ->
         parts=_parts(deployment, contract, hashes),
         rows_in_quarantine=sum(rows for sha256, rows in refused_of.items() if sha256 in hashes),
     )
+
+
+def files_of_period(
+    deployment: Deployment, contract: Contract, first: date, last: date
+) -> list[FileOfPeriod]:
+    """The files that have rows in the table between two days, both included, in the order of their hashes.
+
+    A file of which every row was refused, or has given way to a newer one, has none.
+    """
+    day = f"cast({contract.partition_column} as date)"
+    found = lake.rows_if_loaded(
+        deployment,
+        f"""
+        select {SOURCE_SHA256}, min({SOURCE_FILE}), count(*),
+            cast(min({day}) as varchar), cast(max({day}) as varchar)
+        from processed.{contract.dataset}
+        where {day} between date {lake.literal(first.isoformat())} and date {lake.literal(last.isoformat())}
+        group by {SOURCE_SHA256}
+        order by {SOURCE_SHA256}
+        """,  # noqa: S608 - names of a validated contract, days of a date
+    )
+    return [
+        FileOfPeriod(
+            sha256=str(sha256), file_name=str(name), rows=int(rows), first=least, last=most
+        )
+        for sha256, name, rows, least, most in found
+    ]
 
 
 def _wanted(deployment: Deployment, dataset: str, named: list[str] | None) -> list[Item]:

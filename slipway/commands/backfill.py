@@ -16,7 +16,7 @@ def run(options: argparse.Namespace) -> int:
     contract = ledgers.one_contract(options.dataset)
     deployment = connect(options.environment)
     plan = backfill.plan(deployment, contract, options.files)
-    _show(plan)
+    show(plan)
     if options.plan or not plan.files:
         return 0
     request: dict[str, object] = {"mode": "backfill"}
@@ -25,7 +25,8 @@ def run(options: argparse.Namespace) -> int:
     return operations.run(deployment, contract.dataset, request, no_wait=options.no_wait)
 
 
-def _show(plan: Plan) -> None:
+def show(plan: Plan) -> None:
+    """What would be read again and rewritten."""
     contract = plan.contract
     size = sum(int(item["size_bytes"]) for item in plan.files)
     say(

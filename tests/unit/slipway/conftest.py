@@ -50,7 +50,12 @@ QUARANTINE = {
     "resolved_by": "VARCHAR",
     "resolved_at": "TIMESTAMP",
 }
-ROWS = {"order_date": "DATE", "_source_sha256": "VARCHAR", "_contract_version": "VARCHAR"}
+ROWS = {
+    "order_date": "DATE",
+    "_source_sha256": "VARCHAR",
+    "_source_file": "VARCHAR",
+    "_contract_version": "VARCHAR",
+}
 
 
 class ExecutionDoesNotExist(Exception):

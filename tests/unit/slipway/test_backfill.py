@@ -23,7 +23,10 @@ def lake(account: Account) -> Account:
         ("2024-06-01", OTHER, "1.1.0"),
     ]
     for row in [*rows, ("2024-06-02", GONE, "1.0.0")]:
-        account.database.execute(f"INSERT INTO {PROCESSED}.{DATASET} VALUES (?, ?, ?)", row)
+        names = "order_date, _source_sha256, _contract_version"
+        account.database.execute(
+            f"INSERT INTO {PROCESSED}.{DATASET} ({names}) VALUES (?, ?, ?)", row
+        )
     account.refuse(SHA, 1, {"a": "x"})
     account.refuse(GONE, 1, {"a": "x"})
     return account
@@ -84,3 +87,39 @@ def test_an_input_that_step_functions_would_refuse_is_refused_before(
     assert lake.slipway("backfill", "--files", SHA[:8]) == 1
     assert "Step Functions takes 100" in capsys.readouterr().err
     assert lake.stepfunctions.started == []
+
+
+def test_the_files_with_rows_in_a_period_are_loaded_again(
+    account: Account, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda _prompt: "no")
+    month = ("--from", "2026-02-01", "--to", "2026-02-28")
+    for sha256, day in (
+        ("a" * 64, "2026-02-01"),
+        ("b" * 64, "2026-03-01"),
+        ("c" * 64, "2026-02-28"),
+    ):
+        account.put_file(sha256, b"x")
+        account.database.execute(
+            f"INSERT INTO {PROCESSED}.{DATASET} (order_date, _source_sha256, _source_file, _contract_version)"
+            f" VALUES (DATE '{day}', '{sha256}', 'orders.csv', '1.0.0')"
+        )
+    account.stepfunctions.started.clear()
+    assert account.slipway("reprocess", DATASET, *month) == 1
+    assert "'no' is not 'reprocess', so nothing was done" in capsys.readouterr().err
+    assert account.stepfunctions.started == []
+    assert account.slipway("reprocess", DATASET, *month, "--yes", "--no-wait") == 0
+    assert "2 files with rows in the period" in capsys.readouterr().out
+    ((_, request),) = account.stepfunctions.started
+    assert (request["mode"], request["files"]) == ("backfill", ["a" * 64, "c" * 64])
+
+
+def test_a_period_without_rows_or_the_wrong_way_round_starts_nothing(
+    account: Account, capsys: Any
+) -> None:
+    empty = ("reprocess", DATASET, "--from", "2020-01-01", "--to", "2020-01-31")
+    assert account.slipway(*empty, "--yes") == 0
+    assert "no file has rows between" in capsys.readouterr().out
+    backwards = ("reprocess", DATASET, "--from", "2020-02-01", "--to", "2020-01-31")
+    assert account.slipway(*backwards, "--yes") == 1
+    assert "--from 2020-02-01 is after --to 2020-01-31" in capsys.readouterr().err

@@ -35,7 +35,9 @@ def people(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
     mark_subject(monkeypatch)
     for day in ("2024-01-01", "2024-01-02"):
         account.database.execute(
-            f"INSERT INTO {PROCESSED}.{DATASET} VALUES (?, ?, '1.0.0')", (day, TOKEN)
+            f"INSERT INTO {PROCESSED}.{DATASET} (order_date, _source_sha256, _contract_version)"
+            " VALUES (?, ?, '1.0.0')",
+            (day, TOKEN),
         )
     account.refuse("a" * 64, 1, {"a": "x"}, _subject=TOKEN)
     return account

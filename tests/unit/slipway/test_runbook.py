@@ -29,6 +29,7 @@ NO_ALERT = {
 }  # the root is never raised; a rejection is no failure of a run
 # What is filled in, or stands for something, where the grammar takes only certain words.
 EXAMPLES = {
+    "--from YYYY-MM-DD --to YYYY-MM-DD": "--from 2026-10-01 --to 2026-10-31",
     " RECORD": " 3",
     "--status X": "--status rejected",
     "--from X": "--from Gate",
@@ -43,6 +44,7 @@ COMMANDS = {
         "query",
         "report",
         "backfill",
+        "reprocess",
         "redrive",
         "maintain",
         "erase",
