@@ -131,11 +131,15 @@ class RunFunctions:
             timeout_seconds=240,
         )
         self._allow_ledgers(
-            part, files=["GetItem", "UpdateItem"], runs=["PutItem", "Query"], index=False
+            part,
+            files=["GetItem", "UpdateItem"],
+            runs=["PutItem", "DeleteItem", "Query"],
+            index=False,
         )
         permissions.note_rarely_used(
             part.role,
             {
+                "dynamodb:DeleteItem": "a repeated call frees the lock of its own run that was ended meanwhile",
                 "dynamodb:Query": "a rollback looks for later runs",
                 "dynamodb:UpdateItem": "a run that died with the lock is ended and its files are given back",
             },

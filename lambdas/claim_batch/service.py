@@ -16,7 +16,7 @@ from lambdas.claim_batch.manifest import manifest
 from lambdas.claim_batch.requests import Request, Resume
 from lambdas.claim_batch.resuming import Resumption
 from lambdas.claim_batch.selection import Left, Selector
-from pipeline.ledger import HELD_STATUS, Item, timestamp
+from pipeline.ledger import HELD_STATUS, Item, file_entry, timestamp
 from pipeline.locking import DatasetLock
 from pipeline.logs import Log
 from pipeline.modes import LoadMode
@@ -81,7 +81,12 @@ class ClaimBatch:
             raise PermanentError(
                 f"run {resume.run_id} of {request.dataset} was resumed by somebody else in the meantime"
             )
-        claimed = self._claimed(request.dataset, resume.run_id, hashes, run["mode"])
+        closed = (
+            [] if resume.step == FIRST else self._closed(request.dataset, resume.run_id, hashes)
+        )
+        done = {item["sha256"] for item in closed}
+        open_ones = [sha256 for sha256 in hashes if sha256 not in done]
+        claimed = closed + self._claimed(request.dataset, resume.run_id, open_ones, run["mode"])
         left = self._left(resume, hashes, claimed)
         if resume.step == FIRST:
             self._write_manifest(contract, resume.run_id, run["mode"], claimed)
@@ -135,6 +140,15 @@ class ClaimBatch:
             for sha256 in hashes
         )
         return [item for item in claims if item is not None]
+
+    def _closed(self, dataset: str, run_id: str, hashes: list[str]) -> list[Item]:
+        """Files that this very run had closed when its execution was stopped; CloseRun finds them closed."""
+        items = (self.lock.files.get(dataset, file_entry(sha256)) for sha256 in hashes)
+        return [
+            item
+            for item in items
+            if item is not None and (item["status"], item.get("run_id")) == ("loaded", run_id)
+        ]
 
     def _planned(
         self, request: Request, contract: Contract, run_id: str

@@ -12,7 +12,7 @@ from typing import Any
 from contracts.errors import PermanentError
 from pipeline.ledger import Item, RunLedger
 from slipway.deployment import Deployment
-from slipway.reading import executions
+from slipway.reading import executions, ledgers
 
 REPORTED = frozenset(
     {"FAILED", "TIMED_OUT", "ABORTED"}
@@ -23,14 +23,50 @@ class StillHeld(PermanentError):
     """The lock belongs to an execution that is at work, or could not be freed."""
 
 
-def release(deployment: Deployment, dataset: str) -> str:
-    """Free the dataset if its holder is dead; what was done, in a sentence.
+def release(deployment: Deployment, dataset: str) -> list[str]:
+    """End runs that dead executions left running, and free the dataset if its holder is dead: what was done.
 
     Raises StillHeld while the execution that holds it is running.
     """
     lock = RunLedger(deployment.run_ledger).lock(dataset)
-    if lock is None:
-        return f"nobody holds {dataset}; nothing to release"
+    holder = str(lock["run_id"]) if lock else None
+    done = [
+        _end_left(deployment, run)
+        for run in left_running(deployment, dataset)
+        if run["run_id"] != holder
+    ]
+    if lock is not None:
+        return [*done, _free(deployment, dataset, lock)]
+    return done or [f"nobody holds {dataset}, and no run was left running; nothing to release"]
+
+
+def left_running(deployment: Deployment, dataset: str) -> list[Item]:
+    """Runs that the ledger calls running although their execution is not."""
+    return [
+        run
+        for run in ledgers.runs(deployment, dataset)
+        if run["status"] == "running"
+        and not executions.is_running(deployment, str(run["execution_arn"]))
+    ]
+
+
+def _end_left(deployment: Deployment, run: Item) -> str:
+    """Have FailRun end a run that holds no lock; it finds it by its execution."""
+    dataset, run_id = str(run["dataset"]), str(run["run_id"])
+    found = executions.describe(deployment, str(run["execution_arn"]))
+    invoke_fail_run(deployment, _status_change(dataset, run, found))
+    now = RunLedger(deployment.run_ledger).get(dataset, run_id)
+    if now is not None and now["status"] == "running":
+        raise StillHeld(
+            f"FailRun ended, but run {run_id} is still called running; its log says why"
+        )
+    return (
+        f"ended run {run_id} of {dataset}, which held no lock and was left running; its files are given back."
+        f" Next: slipway runs retry {run_id}"
+    )
+
+
+def _free(deployment: Deployment, dataset: str, lock: Item) -> str:
     arn = str(lock["execution_arn"])
     found = executions.describe(deployment, arn)
     if found is not None and found["status"] == "RUNNING":

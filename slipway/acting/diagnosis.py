@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from contracts import model
 from pipeline.ledger import FileLedger, RunLedger, timestamp
-from slipway.acting import announcements, dead_letters
+from slipway.acting import announcements, claims, dead_letters
 from slipway.console import counted
 from slipway.deployment import LOCAL, Deployment
 from slipway.reading import executions, ledgers
@@ -97,6 +97,15 @@ def _lock(deployment: Deployment, dataset: str) -> Iterator[Finding]:
         )
 
 
+def _left_running(deployment: Deployment, dataset: str) -> Iterator[Finding]:
+    """Runs without a lock; that of the lock is told by _lock."""
+    lock = RunLedger(deployment.run_ledger).lock(dataset)
+    for run in claims.left_running(deployment, dataset):
+        if lock is None or lock["run_id"] != run["run_id"]:
+            problem = f"run {run['run_id']} of {dataset} was left running; its execution is not"
+            yield Finding(problem=problem, next_step=f"slipway runs release --dataset {dataset}")
+
+
 def _waiting(deployment: Deployment, dataset: str) -> Iterator[Finding]:
     number = FileLedger(deployment.file_ledger).count_waiting(dataset)
     if number and not _is_active(deployment, dataset):
@@ -133,6 +142,7 @@ def _last_run(deployment: Deployment, dataset: str) -> Iterator[Finding]:
 
 _OF_A_DATASET: tuple[Callable[[Deployment, str], Iterator[Finding]], ...] = (
     _lock,
+    _left_running,
     _waiting,
     _half_registered,
     _last_run,

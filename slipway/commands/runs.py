@@ -91,7 +91,8 @@ def _failed_step(deployment: Deployment, item: Item) -> str:
 
 def _release(deployment: Deployment, options: argparse.Namespace) -> int:
     dataset = ledgers.one_contract(options.dataset).dataset
-    say(claims.release(deployment, dataset))
+    for sentence in claims.release(deployment, dataset):
+        say(sentence)
     return 0
 
 

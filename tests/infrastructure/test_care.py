@@ -67,7 +67,10 @@ def test_quality_results_are_written_by_the_first_job_and_cared_for(prod: Assemb
 @pytest.mark.parametrize(
     ("role", "expected"),
     [
-        ("HoldDatasetRole", {"s3:PutObject", "dynamodb:PutItem", "dynamodb:Query"}),
+        (
+            "HoldDatasetRole",
+            {"s3:PutObject", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"},
+        ),
         (
             "ReleaseDatasetRole",
             {

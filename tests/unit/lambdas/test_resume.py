@@ -76,6 +76,24 @@ def test_a_failed_run_goes_on_under_its_id_with_its_files(
     assert len(waiting.entries("run_table")) == 2
 
 
+@pytest.mark.parametrize("mode", ["load", "backfill"])
+def test_a_run_that_was_stopped_while_it_was_closed_goes_on_with_what_it_had_closed(
+    account: Any, contract: model.Contract, mode: str
+) -> None:
+    load(account, A, B)
+    if mode == "load":
+        for sha256 in (A, B):
+            account.files().set_aside(DATASET, sha256, held="loaded", reason="x", moment="now")
+            account.files().release(DATASET, sha256)
+    run_id = failed(account, contract, mode=mode)
+    assert account.files().claim(DATASET, A, run_id, held=HELD_STATUS[mode])
+    closed = account.files().close(DATASET, A, run_id, {"rows_loaded": 3})
+    answer = service(account).claim(again(run_id, "CloseRun"), contract)
+    assert (answer["file_count"], statuses(account)) == (2, {A: "loaded", B: "claimed"})
+    again_closed = account.files().close(DATASET, A, run_id, {"rows_loaded": 3})
+    assert again_closed["loads"] == closed["loads"]
+
+
 @pytest.mark.parametrize("mode", ["backfill", "replay"])
 def test_a_resumed_run_keeps_its_mode(account: Any, contract: model.Contract, mode: str) -> None:
     load(account, A, B)

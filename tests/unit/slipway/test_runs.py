@@ -251,6 +251,29 @@ def test_a_claim_that_fail_run_did_not_free_is_told(account: Account, capsys: An
     assert "out of memory" in capsys.readouterr().err
 
 
+def test_a_run_that_was_left_running_without_a_lock_is_ended_and_doctor_names_it(
+    account: Account, capsys: Any
+) -> None:
+    arn = "arn:aws:states:::execution:dataset-run:gone"
+    account.put_run(status="running", execution_arn=arn)
+    assert account.slipway("doctor") == 1
+    assert f"run {RUN} of {DATASET} was left running" in capsys.readouterr().out
+    assert account.slipway("runs", "release", "--dataset", DATASET) == 1
+    assert f"run {RUN} is still called running" in capsys.readouterr().err
+    account.fail_run.handle = lambda _failure: account.put_run(status="failed")
+    assert account.slipway("runs", "release", "--dataset", DATASET) == 0
+    assert f"slipway runs retry {RUN}" in capsys.readouterr().out
+    assert account.fail_run.asked[-1].execution_arn == arn
+
+
+def test_a_run_whose_execution_is_at_work_is_not_ended(account: Account, capsys: Any) -> None:
+    account.put_run(status="running", execution_arn="arn:alive")
+    account.stepfunctions.known["arn:alive"] = {"status": "RUNNING"}
+    assert account.slipway("runs", "release") == 0
+    assert "nothing to release" in capsys.readouterr().out
+    assert account.fail_run.asked == []
+
+
 def test_a_free_dataset_needs_no_release(account: Account, capsys: Any) -> None:
     assert account.slipway("runs", "release") == 0
     assert "nothing to release" in capsys.readouterr().out
