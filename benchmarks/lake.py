@@ -12,10 +12,11 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from contracts import model, naming
-from glue_jobs import curating, loading, session
+from glue_jobs import loading, session
+from glue_jobs.curating import SparkCurating
 from glue_jobs.tables.iceberg.tables import IcebergTables
 from pipeline.run_documents import CurateResult, LoadResult, Manifest, ManifestFile
-from rows import table_definitions
+from rows import curation, table_definitions
 from sample_data.sales_rows import COLUMNS
 
 DATASET, ENVIRONMENT = "sales_records", "bench"
@@ -81,9 +82,9 @@ def curate(
     """processed_to_curated of a run whose first job left the heads `after`; its result."""
     contract = model.load(DATASET)
     session.prepare(spark, size_bytes)
-    return curating.run(
-        curating.CurationRun(
-            spark=spark,
+    return curation.run(
+        curation.CurationRun(
+            engine=SparkCurating(),
             contract=contract,
             run_id=run_id,
             processed=table_definitions.processed(contract, ENVIRONMENT, None),

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pyspark.sql import SparkSession
 
 from contracts import model
-from glue_jobs import arguments, curating, session, storage
+from glue_jobs import arguments, session, storage
+from glue_jobs.curating import SparkCurating
 from glue_jobs.tables.formats import open_format
 from pipeline.run_documents import CurateResult, LoadResult, Manifest
-from rows import table_definitions
+from rows import curation, table_definitions
 
 
 def main(argv: Sequence[str]) -> None:
@@ -24,9 +25,9 @@ def main(argv: Sequence[str]) -> None:
         f"processed_to_curated {given.dataset} {given.run_id}"
     ).getOrCreate()
     session.prepare(spark, manifest.size_bytes)
-    result = curating.run(
-        curating.CurationRun(
-            spark=spark,
+    result = curation.run(
+        curation.CurationRun(
+            engine=SparkCurating(),
             contract=contract,
             run_id=given.run_id,
             processed=table_definitions.processed(

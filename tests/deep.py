@@ -49,7 +49,11 @@ def experiment(name: str, *, minutes: int, part: str = "") -> Slice:
 def killed_jobs(part: int) -> Slice:
     """A job killed at a share of its writes, before and after each."""
     share = f"{part}/{FAULT_PARTS}"
-    files = ("tests/spark/test_faults_of_a_run.py", "tests/spark/test_faults_of_care.py")
+    files = (
+        "tests/spark/test_faults_of_a_run.py",
+        "tests/spark/test_faults_of_care.py",
+        "tests/unit/duckdb_jobs/test_curating.py",
+    )
     return Slice(
         name=f"jobs killed at every write, {share}",
         minutes=12,

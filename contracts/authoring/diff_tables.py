@@ -1,7 +1,7 @@
 """Changes of rules and of curated tables.
 
 What recomputes a curated table by itself is its SQL, its columns and types, and its periods: the fingerprint that the
-job keeps with each snapshot (glue_jobs/curating.py).
+job keeps with each snapshot (rows/curation.py).
 """
 
 from __future__ import annotations

@@ -13,11 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import functions as F
 
 from contracts.errors import PermanentError
-from glue_jobs import curating
 from glue_jobs.maintenance import staged
 from glue_jobs.maintenance.work import MaintenanceRun
 from pipeline.run_documents import ErasureFindings, OriginFile
-from rows import protection_history
+from rows import curation, protection_history
 from rows.columns import CONTRACT_VERSION, RECEIVED_AT, SOURCE_FILE, SOURCE_SHA256, SUBJECT
 from rows.tables import Table
 
@@ -150,7 +149,7 @@ def _publish_without(work: MaintenanceRun, places: list[tuple[Table, str]]) -> N
         if head is not None:
             after[table.name] = head
     if len(after) == len(places):
-        curating.run(work.against(after))
+        curation.run(work.against(after))
 
 
 def _mention(work: MaintenanceRun, table: Table) -> str:

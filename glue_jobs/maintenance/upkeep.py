@@ -9,10 +9,9 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from contracts import model
-from glue_jobs import curating
 from glue_jobs.maintenance.work import MaintenanceRun
 from pipeline.run_documents import MaintenanceFindings
-from rows import periods
+from rows import curation, periods
 from rows.columns import RECEIVED_AT
 from rows.tables import Table
 
@@ -77,9 +76,9 @@ def _retain_processed(work: MaintenanceRun, found: MaintenanceFindings) -> list[
             f"{table.name}: rows before {first} stay until {', '.join(behind)} has caught up with rows already "
             "published; the next run or a retry of the failed one does that."
         ]
-    known = work.tables.properties(table).get(curating.RETAINED_FROM)
+    known = work.tables.properties(table).get(curation.RETAINED_FROM)
     if known is None or known < first.isoformat():
-        work.upkeep.set_property(table, curating.RETAINED_FROM, first.isoformat())
+        work.upkeep.set_property(table, curation.RETAINED_FROM, first.isoformat())
     work.upkeep.delete(table, _before(work.contract, first))
     rows = _left(work, table, found)
     return (

@@ -10,9 +10,10 @@ from typing import Literal
 from pyspark.sql import SparkSession
 
 from contracts import model, naming
-from glue_jobs import curating
+from glue_jobs.curating import SparkCurating, SparkCurationRun
 from glue_jobs.tables import Tables, Upkeep
 from pipeline.run_documents import MaintenanceFindings, MaintenanceRequest, TableFigures
+from rows import curation
 from rows.tables import Table
 
 OURS = "slipway."  # how all properties that curating gives a snapshot begin
@@ -73,10 +74,10 @@ class MaintenanceRun:
             for name, state in states.items()
         }
 
-    def against(self, after: dict[str, int]) -> curating.CurationRun:
+    def against(self, after: dict[str, int]) -> SparkCurationRun:
         """The curating of these heads of processed and quarantine under this run."""
-        return curating.CurationRun(
-            spark=self.spark,
+        return SparkCurationRun(
+            engine=SparkCurating(),
             contract=self.contract,
             run_id=self.run_id,
             processed=self.processed,
@@ -99,16 +100,14 @@ class MaintenanceRun:
                 published.memory(curated_model),
             )
 
-    def _standing(
-        self, published: curating.CurationRun, curated_model: model.CuratedModel
-    ) -> Standing:
+    def _standing(self, published: SparkCurationRun, curated_model: model.CuratedModel) -> Standing:
         table = self.curated[curated_model.name]
         if not self.tables.exists(table):
             return "redefined"
-        last = self.tables.last_properties(table, curating.SOURCE_SNAPSHOT)
-        if last.get(curating.FINGERPRINT) != published.memory(curated_model)[curating.FINGERPRINT]:
+        last = self.tables.last_properties(table, curation.SOURCE_SNAPSHOT)
+        if last.get(curation.FINGERPRINT) != published.memory(curated_model)[curation.FINGERPRINT]:
             return "redefined"
-        outdated = curating.to_recompute(published, curated_model, self.tables.read(self.processed))
+        outdated = curation.to_recompute(published, curated_model)
         return "current" if outdated == [] else "behind"
 
     def settle(self) -> None:
@@ -119,6 +118,6 @@ class MaintenanceRun:
         for curated_model, standing, memory in self.standings():
             table = self.curated[curated_model.name]
             if standing == "current" and not memory.items() <= self.upkeep.summary(table).items():
-                last = self.tables.last_properties(table, curating.SOURCE_SNAPSHOT)
+                last = self.tables.last_properties(table, curation.SOURCE_SNAPSHOT)
                 ours = {name: value for name, value in last.items() if name.startswith(OURS)}
                 self.upkeep.remember(table, ours | memory)

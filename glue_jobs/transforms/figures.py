@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -13,9 +13,9 @@ from contracts import model
 from glue_jobs.transforms import period_columns
 from glue_jobs.transforms.deduplication import FATE, HELD_DATE
 from rows.columns import SOURCE_SHA256, SPLIT_START, STAGED_RULE_IDS, WARNINGS
+from rows.money import EXACT, money
 
 ROWS = "rows"
-EXACT = Context(prec=76)  # twice the digits of Spark's largest decimal, so that no sum rounds
 
 Totals = dict[str, Decimal]
 
@@ -79,12 +79,6 @@ def added(parts: Iterable[Totals], contract: model.Contract) -> Totals:
 def to_scale(amounts: Totals, contract: model.Contract) -> Totals:
     """Totals with as many decimals as their column has."""
     return {name: money(amount, contract.column(name)) for name, amount in amounts.items()}
-
-
-def money(amount: Decimal, column: model.Column) -> Decimal:
-    """An amount with as many decimals as its column has, such as 12.50."""
-    _, scale = column.precision_and_scale or (0, 0)
-    return EXACT.quantize(amount, Decimal(1).scaleb(-scale))
 
 
 def _sums(contract: model.Contract) -> list[Column]:

@@ -1,7 +1,7 @@
 """The tables of the dataset as far as the ledgers care: which run's rows of which file are published.
 
-Branches and publishing are as glue_jobs/tables promises them: a new branch drops those that other runs left, and a
-branch is published only onto the state that it was made from.
+Branches and publishing are as rows/table_operations.py promises them: a new branch drops those that other runs left,
+and a branch is published only onto the state that it was made from.
 """
 
 from __future__ import annotations

@@ -6,21 +6,64 @@ import csv
 import gzip
 import hashlib
 import io
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pyspark.sql import Row, SparkSession
 
+from contracts import naming
 from contracts.model import Contract, SchemaChange
-from glue_jobs import curating, loading
+from duckdb_jobs.curating import DuckDbCurating
+from duckdb_jobs.database import open_database
+from duckdb_jobs.tables.iceberg_tables import DuckDbTables
+from duckdb_jobs.tables.local_files import LocalFiles
+from glue_jobs import loading
+from glue_jobs.curating import SparkCurating
 from glue_jobs.tables.iceberg.tables import IcebergTables
 from pipeline.run_documents import CurateResult, LoadResult, Manifest
-from rows import table_definitions
+from rows import curation, table_definitions
 from rows.tables import Table
+from tests.hadoop_catalog import HadoopCatalog
 from tests.spark.orders import HEADER, ORDERS
+
+EngineName = Literal["spark", "duckdb"]
+MEMORY_BYTES, LIMIT_BYTES = 512 * 1024 * 1024, 64 * 1024 * 1024
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def die_after(tables: Any, publications: int) -> None:
+    """Let the process of these tables end when so many tables are published."""
+    publish, left = tables.publish, iter(range(publications))
+
+    def killed(table: Table, draft: str, version: int) -> None:
+        if next(left, None) is None:
+            raise Killed(table.name)
+        publish(table, draft, version)
+
+    tables.publish = killed
+
+
+@contextmanager
+def second_engine(lake: Lake) -> Iterator[DuckDbTables]:
+    """The lake's tables for the DuckDB engine. Spark, which remembers tables, looks at them anew afterwards."""
+    warehouse = Path(lake.spark.conf.get("spark.sql.catalog.glue_catalog.warehouse") or "")
+    with tempfile.TemporaryDirectory(dir=lake.folder) as name:
+        database = open_database(Path(name), MEMORY_BYTES)
+        files = LocalFiles(Path(name), LIMIT_BYTES)
+        yield DuckDbTables(database, HadoopCatalog(warehouse), files)
+        database.close()
+    for zone in ("processed", "curated"):
+        names = naming.database(lake.environment, zone)
+        for row in lake.spark.sql(f"SHOW TABLES IN glue_catalog.{names}").collect():
+            lake.spark.sql(f"REFRESH TABLE glue_catalog.{names}.{row['tableName']}")
 
 
 def lines(*rows: str, header: str = HEADER) -> bytes:
@@ -40,6 +83,7 @@ class Lake:
     pii_key: bytes | None = None
     erased: Sequence[str] = ()
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    curated_by: EngineName = "spark"
 
     @property
     def tables(self) -> IcebergTables:
@@ -119,16 +163,33 @@ class Lake:
         return self.results[run_id]
 
     def curate(
-        self, run_id: str = "20240501T100000-00000001", tables: IcebergTables | None = None
+        self, run_id: str = "20240501T100000-00000001", publications: int | None = None
     ) -> dict[str, Any]:
-        """Run processed_to_curated, which publishes."""
+        """Run processed_to_curated, which publishes; it is killed after so many publications, if that is given."""
         after = {
             name: snapshots["after"]
             for name, snapshots in self.results[run_id]["snapshots"].items()
         }
-        result = curating.run(
-            curating.CurationRun(
-                spark=self.spark,
+        with self._curating() as (tables, engine):
+            if publications is not None:
+                die_after(tables, publications)
+            result = self._curate(run_id, tables, engine, after)
+        assert CurateResult.from_json(result.to_json()) == result
+        return result.to_json()
+
+    @contextmanager
+    def _curating(self) -> Iterator[tuple[Any, Any]]:
+        """Tables and engine for the second job."""
+        if self.curated_by == "spark":
+            yield self.tables, SparkCurating()
+            return
+        with second_engine(self) as tables:
+            yield tables, DuckDbCurating(tables.database)
+
+    def _curate(self, run_id: str, tables: Any, engine: Any, after: dict[str, int]) -> CurateResult:
+        return curation.run(
+            curation.CurationRun(
+                engine=engine,
                 contract=self.contract,
                 run_id=run_id,
                 processed=self.processed,
@@ -136,12 +197,10 @@ class Lake:
                 curated={
                     curated.name: self.curated(curated.name) for curated in self.contract.curated
                 },
-                tables=tables or self.tables,
+                tables=tables,
                 after=after,
             )
         )
-        assert CurateResult.from_json(result.to_json()) == result
-        return result.to_json()
 
     def run(
         self, *files: dict[str, Any], run_id: str = "20240501T100000-00000001", mode: str = "load"

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from contracts.errors import ReconciliationFailed, RetryableError
-from glue_jobs.tables.iceberg.tables import IcebergTables
-from rows.tables import Table
-from tests.spark.lake import Lake, lines
+from tests.spark.lake import EngineName, Killed, Lake, lines
 
 FIRST, SECOND, THIRD, FOURTH = (f"20240501T10000{n}-0000000{n}" for n in range(1, 5))
 JANUARY, FEBRUARY, MAY = "2024-01-01", "2024-02-01", "2024-05-01"
 
 
-class Killed(Exception):
-    """Stands for the end of the process."""
-
-
-class DyingTables(IcebergTables):
-    """Tables whose process is killed after so many publications."""
-
-    def __init__(self, lake: Lake, publications: int) -> None:
-        super().__init__(lake.spark)
-        self._left = publications
-
-    def publish(self, table: Table, draft: str, version: int) -> None:
-        if self._left == 0:
-            raise Killed(table.name)
-        self._left -= 1
-        super().publish(table, draft, version)
+@pytest.fixture(params=get_args(EngineName), autouse=True)
+def _curated_by(request: pytest.FixtureRequest, lake: Lake) -> None:
+    """Spark loads, and each engine curates."""
+    lake.curated_by = request.param
 
 
 def periods(result: dict[str, Any]) -> dict[str, list[str]]:
@@ -149,7 +135,7 @@ def test_a_crash_between_publications_is_repaired(
     file = filled.put(lines("1,5/9/2024,open,1,11.00,a", "x,5/9/2024,open,1,10.00,a"), "1.csv", 1)
     filled.load(file, run_id=SECOND)
     with pytest.raises(Killed):
-        filled.curate(SECOND, DyingTables(filled, publications))
+        filled.curate(SECOND, publications)
     if repair == "a later run":
         filled.load(file, run_id=THIRD)
         filled.curate(THIRD)

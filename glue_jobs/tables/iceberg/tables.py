@@ -1,49 +1,38 @@
 # ruff: noqa: S608 - names cannot be bound as parameters; they come from a validated contract and naming.branch
-"""Iceberg tables in the catalog `glue_catalog` (the Glue Data Catalog, or a directory in tests and benchmarks).
-
-MERGE is copy-on-write: a run rewrites only the month files that hold a corrected row, once or a few times a day, and
-every reader (Athena, Redshift, PyIceberg) then reads plain files. Merge-on-read would make each of them apply position
-deletes until a compaction, which is a better trade only for many small updates per hour.
-"""
+"""Iceberg tables in the catalog `glue_catalog` (the Glue Data Catalog, or a directory in tests and benchmarks)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, assert_never
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped] # py4j has no types
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from contracts.errors import ContractInvalid, RetryableError
+from contracts.errors import RetryableError
 from rows import evolution
+from rows.iceberg import (
+    MAIN,
+    PROPERTIES,
+    RUN_BRANCHES,
+    first_day,
+    missing_properties,
+    partition_field,
+    require_partitioning,
+)
 from rows.tables import Table, TableColumn
 
 CATALOG = "glue_catalog"
-MAIN = "main"
-RUN_BRANCHES = "run_"  # prefix of contracts.naming.branch
-UNIX_EPOCH = date(1970, 1, 1)
 # Source: Iceberg table spec, "Snapshots" (operation) and "Manifests" (status of an entry).
 REWRITTEN = "replace"
 UNTOUCHED = 0
 
-PROPERTIES = {
-    "format-version": "2",
-    "write.merge.mode": "copy-on-write",
-    "write.delete.mode": "copy-on-write",
-    "write.distribution-mode": "hash",  # rows of a partition meet in one task: one file per partition and run
-    "write.merge.distribution-mode": "hash",
-    "write.parquet.compression-codec": "zstd",
-    "write.target-file-size-bytes": str(128 * 1024 * 1024),
-    "write.metadata.delete-after-commit.enabled": "true",  # each commit writes a metadata file: keep the last 50
-    "write.metadata.previous-versions-max": "50",
-}
-
 
 class IcebergTables:
-    """Implements glue_jobs.tables.Tables."""
+    """Implements rows.table_operations.TableOperations over frames."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
@@ -56,7 +45,8 @@ class IcebergTables:
             f"PARTITIONED BY ({_partitioning(table)}) {location} "
             f"COMMENT {_text(table.comment)} TBLPROPERTIES ({_pairs({**PROPERTIES, **table.properties})})"
         )
-        missing = self._missing_properties(table)
+        known = self.properties(table) if table.properties else {}
+        missing = missing_properties(_name(table), known, table)
         changes = self._evolve(table, may_evolve=may_evolve)
         if missing:
             self._alter(table, f"SET TBLPROPERTIES ({_pairs(missing)})")
@@ -78,11 +68,18 @@ class IcebergTables:
         return self._refs(table).get(draft or MAIN)
 
     def read(
-        self, table: Table, *, draft: str | None = None, version: int | None = None
+        self,
+        table: Table,
+        *,
+        draft: str | None = None,
+        version: int | None = None,
+        where: str = "TRUE",
     ) -> DataFrame:
         if version is not None:
-            return self._spark.sql(f"SELECT * FROM {_name(table)} VERSION AS OF {version}")
-        return self._spark.table(_name(table, draft) if draft else _name(table))
+            rows = self._spark.sql(f"SELECT * FROM {_name(table)} VERSION AS OF {version}")
+        else:
+            rows = self._spark.table(_name(table, draft) if draft else _name(table))
+        return rows.where(where)
 
     def append(self, table: Table, draft: str, rows: DataFrame) -> None:
         self._in_order(table, rows).writeTo(_name(table, draft)).append()
@@ -129,13 +126,13 @@ class IcebergTables:
         table: Table,
         draft: str,
         rows: DataFrame,
-        condition: Column,
+        condition: str,
         properties: dict[str, str],
     ) -> None:
         writer = self._in_order(table, rows).writeTo(_name(table, draft))
         for name, value in properties.items():
             writer = writer.option(f"snapshot-property.{name}", value)
-        writer.overwrite(condition)
+        writer.overwrite(F.expr(condition))
 
     def changed_partitions(self, table: Table, since: int, until: int) -> list[date] | None:
         ancestry = self._ancestry(table, until)
@@ -151,12 +148,12 @@ class IcebergTables:
         if not steps:
             return []
         changes = " UNION ALL ".join(
-            f"SELECT data_file.partition.`{_partition_field(table)}` AS value "
+            f"SELECT data_file.partition.`{partition_field(table)}` AS value "
             f"FROM {_name(table)}.entries VERSION AS OF {step} WHERE snapshot_id = {step} AND status <> {UNTOUCHED}"
             for step in steps
         )
         rows = self._spark.sql(f"SELECT DISTINCT value FROM ({changes})").collect()
-        return sorted(_first_day(table, row["value"]) for row in rows)
+        return sorted(first_day(table, row["value"]) for row in rows)
 
     def last_properties(self, table: Table, marker: str) -> dict[str, str]:
         ancestry = self._ancestry(table, self.head(table))
@@ -227,7 +224,8 @@ class IcebergTables:
         return rows.select(*(F.col(column.name) for column in table.columns))
 
     def _evolve(self, table: Table, *, may_evolve: bool) -> list[str]:
-        self._require_partitioning(table)
+        partition_fields = self._spark.table(_name(table)).select("_partition.*").columns
+        require_partitioning(_name(table), partition_fields, table)
         existing = {
             field.name: field.dataType.simpleString()
             for field in self._spark.table(_name(table)).schema
@@ -247,31 +245,8 @@ class IcebergTables:
                 )
         return [difference.sentence for difference in found]
 
-    def _missing_properties(self, table: Table) -> dict[str, str]:
-        """Raises ContractInvalid when one is there with another value."""
-        if not table.properties:
-            return {}
-        known = self.properties(table)
-        for name, value in table.properties.items():
-            if known.get(name, value) != value:
-                raise ContractInvalid(
-                    f"{_name(table)} remembers {name} = {known[name]}, and the contract now means {value}; rows of one "
-                    "version must be alike: give the contract a new version"
-                )
-        return {name: value for name, value in table.properties.items() if name not in known}
-
     def _alter(self, table: Table, change: str) -> None:
         self._spark.sql(f"ALTER TABLE {_name(table)} {change}")
-
-    def _require_partitioning(self, table: Table) -> None:
-        """Raises ContractInvalid when the table is partitioned otherwise: what to recompute is told by partitions."""
-        found = self._spark.table(_name(table)).select("_partition.*").columns
-        wanted = _partition_field(table)
-        if found != [wanted]:
-            raise ContractInvalid(
-                f"{_name(table)} is partitioned by {', '.join(found)}, and the contract wants {wanted}; a table keeps "
-                "its partitioning: give the dataset another name and load its files there"
-            )
 
 
 def _name(table: Table, draft: str | None = None) -> str:
@@ -299,28 +274,5 @@ def _partitioning(table: Table) -> str:
             return column
         case "day" | "month" | "year":
             return f"{table.partition_transform}s({column})"
-        case _:
-            assert_never(table.partition_transform)
-
-
-def _partition_field(table: Table) -> str:
-    match table.partition_transform:
-        case "identity":
-            return table.partition_column
-        case "day" | "month" | "year":  # how Iceberg names transformed fields
-            return f"{table.partition_column}_{table.partition_transform}"
-        case _:
-            assert_never(table.partition_transform)
-
-
-def _first_day(table: Table, value: Any) -> date:
-    """The date that an Iceberg partition value stands for: months and years are counted from 1970."""
-    match table.partition_transform:
-        case "month":
-            return date(1970 + value // 12, value % 12 + 1, 1)
-        case "year":
-            return date(1970 + value, 1, 1)
-        case "identity" | "day":
-            return value if isinstance(value, date) else UNIX_EPOCH + timedelta(days=value)
         case _:
             assert_never(table.partition_transform)

@@ -16,7 +16,8 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from glue_jobs.tables import TableState
-from glue_jobs.tables.iceberg.tables import CATALOG, RUN_BRANCHES, IcebergTables
+from glue_jobs.tables.iceberg.tables import CATALOG, IcebergTables
+from rows.iceberg import RUN_BRANCHES
 from rows.tables import Table
 
 MANIFESTS_WORTH_JOINING = (
