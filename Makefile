@@ -11,7 +11,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types imports hooks contracts synth bench notebook lock clean test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos test-deep mutants
+.PHONY: help setup demo test check fmt lint types imports hooks contracts synth bench notebook lock clean deploy smoke verify destroy test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos test-deep mutants
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -145,6 +145,24 @@ contracts: setup ## compile datasets/*/contract.yaml to contracts/compiled
 ENVIRONMENT ?= dev
 synth: setup ## write the CloudFormation templates: make synth ENVIRONMENT=prod
 	@npx cdk synth --quiet -c environment=$(ENVIRONMENT)
+
+# What follows changes an account: that of the settings, or of the credentials in use.
+APPROVAL ?= broadening
+deploy: setup ## deploy to an account: make deploy ENVIRONMENT=dev; asks before permissions widen (APPROVAL=never does not)
+	@npx cdk deploy --all -c environment=$(ENVIRONMENT) --require-approval $(APPROVAL)
+
+SMOKE ?=
+smoke: setup ## after a deployment, a file through everything and out again: make smoke ENVIRONMENT=dev SMOKE="--partner acme --identity KEY"
+	@$(BIN)/slipway --environment $(ENVIRONMENT) smoke $(SMOKE)
+
+verify: setup ## ask the account: a change set per stack, made and not executed; then Access Analyzer and Step Functions
+	@npx cdk deploy --all -c environment=$(ENVIRONMENT) --method prepare-change-set --require-approval never
+	@$(BIN)/slipway --environment $(ENVIRONMENT) verify
+
+DELETE_DATA ?= no
+destroy: setup ## remove the stacks and keep data and keys; DELETE_DATA=yes deletes these, too, if the settings allow it
+	@test "$(DELETE_DATA)" = no || npx cdk deploy --all -c environment=$(ENVIRONMENT) -c delete-data=yes --require-approval $(APPROVAL)
+	@npx cdk destroy --all -c environment=$(ENVIRONMENT) -c delete-data=$(DELETE_DATA)
 
 bench: setup ## rows per second, compared with bare Spark and DuckDB; cost of one more day
 	@$(BIN)/python -m benchmarks.run

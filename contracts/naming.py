@@ -13,6 +13,7 @@ Zone = Literal["raw", "processed", "curated"]
 LANDING_PREFIX = "partners/"  # only keys below it raise intake events
 REJECTED_PREFIX = "rejected/"  # same bucket, outside the event filter
 REPLAY_PARTNER = "slipway-replay"  # no SFTP user may have this name: operators replay corrected rows below its prefix
+SMOKE_PARTNER = "slipway-smoke"  # nor this one: `slipway smoke` puts a file below it when it has no key to log in
 RUNS_PREFIX = "runs/"  # in the processed bucket: manifests, staged rows and results of runs
 
 

@@ -18,7 +18,10 @@ from contracts import naming
 from contracts.errors import PermanentError
 
 LOCAL = "local"
-STACKS = ("Storage", "Alerts", "Intake", "Processing", "Orchestration", "Analytics")
+STACKS = (
+    *("Storage", "Alerts", "Intake", "Processing", "Orchestration", "Analytics"),
+    "Monitoring",
+)
 OPTIONAL_STACKS = ("Warehouse",)  # of features that an environment may leave out
 
 
@@ -75,6 +78,16 @@ def connect(environment: str) -> Deployment:
     """
     if environment == LOCAL:
         _point_at_local_cloud()
+    region = _region()
+    return Deployment(environment=environment, region=region, outputs=_outputs(environment, region))
+
+
+def client_of(service: str) -> Any:
+    """A boto3 client of the account of the credentials in use, for what need not be deployed."""
+    return boto3.client(service, region_name=_region())
+
+
+def _region() -> str:
     region = (
         os.environ.get("AWS_REGION")
         or os.environ.get("AWS_DEFAULT_REGION")
@@ -84,7 +97,7 @@ def connect(environment: str) -> Deployment:
         raise NotDeployed(
             "no AWS region is set; set AWS_REGION or choose a profile with AWS_PROFILE"
         )
-    return Deployment(environment=environment, region=region, outputs=_outputs(environment, region))
+    return region
 
 
 def _point_at_local_cloud() -> None:

@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (
         *(_demo, _up_and_down, _upload, _query, _warehouse, _report),
         *(_files, _runs, _quarantine, _backfill, _reprocess, _contract),
-        *(_redrive, _maintain, _erase, _doctor, _alerts),
+        *(_redrive, _maintain, _erase, _doctor, _alerts, _smoke, _adopt, _verify),
     ):
         add(commands)
     return parser
@@ -280,8 +280,13 @@ def _contract(commands: Commands) -> None:
     diff.add_argument("old", metavar="OLD")
     diff.add_argument("new", metavar="NEW")
     diff.add_argument("--format", choices=("table", "json"), default="table")
-    actions.add_parser(
+    check = actions.add_parser(
         "check", help="fail when a contract changed in a breaking way under the same version"
+    )
+    check.add_argument(
+        "--base",
+        metavar="COMMIT",
+        help="also fail when a release of this commit or branch was changed or taken away",
     )
 
 
@@ -333,6 +338,44 @@ def _alerts(commands: Commands) -> None:
     alerts = commands.add_parser("alerts", help="messages that went out to people, newest first")
     alerts.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
     alerts.add_argument("--full", action="store_true", help="each with its whole text")
+
+
+def _smoke(commands: Commands) -> None:
+    smoke = commands.add_parser(
+        "smoke",
+        help="after a deployment: one small file in, run, query, message, and out again by rollback",
+        description="Loads one small file and rolls its run back. Meanwhile its rows are in the tables, people get"
+        " its message, and other runs of the dataset wait; a run that comes between keeps it from being rolled back.",
+    )
+    smoke.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="a small file that was never sent (default for sales_records: made up)",
+    )
+    smoke.add_argument("--dataset", help="default: sales_records")
+    smoke.add_argument("--partner", default="acme", help="SFTP user (default: acme)")
+    smoke.add_argument(
+        "--identity",
+        help="private key file of the partner; without it the file is put into S3, and SFTP is not tried",
+    )
+
+
+def _adopt(commands: Commands) -> None:
+    adopt = commands.add_parser(
+        "adopt",
+        help="after `cdk destroy`: how a new deployment gets back the buckets, tables and keys that were kept",
+    )
+    adopt.add_argument(
+        "--output", default="adopted", metavar="DIR", help="for the mappings (default: adopted)"
+    )
+
+
+def _verify(commands: Commands) -> None:
+    commands.add_parser(
+        "verify",
+        help="what IAM Access Analyzer and Step Functions say of what is deployed; changes nothing",
+    )
 
 
 class Group:

@@ -25,7 +25,7 @@ NEEDED_OUTPUTS = (
         "CuratedBucketName",
         "ResultsBucketName",
     ),
-    *("FileLedgerName", "RunLedgerName", "TransferServerId", "IntakeQueueUrl"),
+    *("FileLedgerName", "RunLedgerName", "IntakeQueueUrl"),
     *(
         "IntakeDeadLetterQueueUrl",
         "RawToProcessedJobName",

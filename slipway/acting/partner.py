@@ -35,7 +35,7 @@ class UploadFailed(PermanentError):
 def endpoint(deployment: Deployment, *, user: str, identity: str | None) -> Endpoint:
     """The SFTP endpoint of a deployment for one partner.
 
-    Raises UploadFailed when a real account is addressed without a private key.
+    Raises UploadFailed when a real account is addressed without a private key, or has no SFTP server.
     """
     if deployment.environment == LOCAL:
         from local_cloud import session
@@ -47,9 +47,13 @@ def endpoint(deployment: Deployment, *, user: str, identity: str | None) -> Endp
         raise UploadFailed(
             f"--identity KEYFILE is needed to log in as {user!r} in {deployment.environment!r}"
         )
-    host = (
-        f"{deployment.output('TransferServerId')}.server.transfer.{deployment.region}.amazonaws.com"
-    )
+    if "TransferServerId" not in deployment.outputs:
+        settings = f"config/{deployment.environment}.yaml"
+        raise UploadFailed(
+            f"environment {deployment.environment!r} has no SFTP server: name partners"
+            f" in sftp.users of {settings}, then: make deploy ENVIRONMENT={deployment.environment}"
+        )
+    host = f"{deployment.outputs['TransferServerId']}.server.transfer.{deployment.region}.amazonaws.com"
     return Endpoint(host=host, port=22, user=user, key_file=Path(identity))
 
 

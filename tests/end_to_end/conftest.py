@@ -27,6 +27,7 @@ SHARING = (
     "test_report",
     "test_replay",
     "test_recovery",
+    "test_smoke",
     "test_partners",
 )
 

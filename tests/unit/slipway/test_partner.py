@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from slipway.acting import partner
+from slipway.deployment import Deployment
 
 TARGET = "/sales_records/orders.csv"
 
@@ -77,3 +78,9 @@ def test_what_is_left_unfinished_is_named(file: Path) -> None:
         partner.UploadFailed, match=r"/sales_records/orders\.csv\.part is left there"
     ):
         partner.send(server, file, folder="sales_records")
+
+
+def test_an_environment_without_a_server_says_how_it_gets_one() -> None:
+    nowhere = Deployment(environment="dev", region="eu-central-1", outputs={})
+    with pytest.raises(partner.UploadFailed, match=r"no SFTP server: name partners in"):
+        partner.endpoint(nowhere, user="acme", identity="key")

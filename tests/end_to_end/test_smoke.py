@@ -1,0 +1,40 @@
+"""What is typed after a deployment: one file through everything, and the tables are what they were."""
+
+from __future__ import annotations
+
+import pytest
+
+from slipway import __main__ as command_line
+from slipway.reading import lake, ledgers
+from tests.end_to_end.pipeline import DATASET, Pipeline
+
+
+def counts(pipeline: Pipeline) -> list[tuple[int, ...]]:
+    """Rows and units of the tables that the smoke test touches; none where no run has made a table yet."""
+    units = {"processed.sales_records": "units_sold", "curated.sales_by_month_item": "units"}
+    return [counted(pipeline, table, column) for table, column in units.items()]
+
+
+def counted(pipeline: Pipeline, table: str, column: str) -> tuple[int, ...]:
+    try:
+        (row,) = pipeline.ask(f"select count(*), coalesce(sum({column}), 0) from {table}")
+    except lake.QueryFailed as error:
+        if not str(error).startswith(lake.NO_TABLE):
+            raise
+        return (0, 0)
+    return tuple(int(value) for value in row)
+
+
+def test_a_smoke_test_loads_asks_hears_and_leaves_the_tables_as_they_were(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = counts(pipeline)
+    assert command_line.main(["smoke"]) == 0
+    told = capsys.readouterr().out
+    for wanted in ("by SFTP as acme", "Athena finds its 25 rows", "load succeeded, 25 rows loaded"):
+        assert wanted in told
+    assert "finds none of its rows" in told
+    assert "local works: sales_records was loaded, answered, announced and rolled back" in told
+    assert counts(pipeline) == before
+    (file,) = [f for f in ledgers.files(pipeline.deployment, DATASET) if "smoke_" in f.file_name]
+    assert file.status == "set_aside"

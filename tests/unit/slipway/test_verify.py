@@ -1,0 +1,158 @@
+"""What AWS says of a deployment is shown with its place, and only what is grave fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from slipway.acting import verification
+from slipway.acting.verification import Remark
+from tests.unit.slipway.conftest import Account
+
+MACHINE = "arn:aws:states:eu-central-1:111122223333:stateMachine:DatasetRun"
+
+
+def stubbed(service: str, *answers: tuple[str, dict[str, Any], dict[str, Any]]) -> Any:
+    """A client that holds requests and answers to the model of the service."""
+    client = boto3.client(service, region_name="eu-central-1")
+    stubber = Stubber(client)
+    for operation, answer, request in answers:
+        stubber.add_response(operation, answer, request)
+    stubber.activate()
+    return client
+
+
+def stack(name: str) -> dict[str, Any]:
+    return {"StackName": name, "CreationTime": "2026-01-01", "StackStatus": "CREATE_COMPLETE"}
+
+
+def resource(kind: str, physical_id: str) -> dict[str, Any]:
+    return {
+        "LogicalResourceId": "x",
+        "ResourceType": kind,
+        "PhysicalResourceId": physical_id,
+        "LastUpdatedTimestamp": "2026-01-01",
+        "ResourceStatus": "CREATE_COMPLETE",
+    }
+
+
+def finding(kind: str) -> dict[str, Any]:
+    return {
+        "findingType": kind,
+        "issueCode": "PASS_ROLE_WITH_STAR",
+        "findingDetails": "too much",
+        "learnMoreLink": "x",
+        "locations": [],
+    }
+
+
+@pytest.fixture
+def clients(account: Account, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    role = {"RoleName": "intake"}
+    described = {
+        "Path": "/",
+        "RoleName": "intake",
+        "RoleId": "AROA" + "X" * 16,
+        "Arn": "arn:aws:iam::111122223333:role/intake",
+        "CreateDate": "2026-01-01",
+        "AssumeRolePolicyDocument": "{}",
+    }
+    stacks = [stack("Slipway-Dev-Intake"), stack("Slipway-Prod-Intake"), stack("Other")]
+    listed = [
+        resource("AWS::IAM::Role", "intake"),
+        resource("AWS::SQS::Queue", "queue"),
+        resource("AWS::StepFunctions::StateMachine", MACHINE),
+    ]
+    trust = {
+        "policyDocument": "{}",
+        "policyType": "RESOURCE_POLICY",
+        "validatePolicyResourceType": "AWS::IAM::AssumeRolePolicyDocument",
+    }
+    identity = {"policyDocument": "{}", "policyType": "IDENTITY_POLICY"}
+    diagnostic = {
+        "severity": "WARNING",
+        "code": "PENDING",
+        "message": "odd",
+        "location": "/States/A",
+    }
+    made = {
+        "cloudformation": stubbed(
+            "cloudformation",
+            ("describe_stacks", {"Stacks": stacks}, {}),
+            (
+                "list_stack_resources",
+                {"StackResourceSummaries": listed},
+                {"StackName": "Slipway-Dev-Intake"},
+            ),
+        ),
+        "iam": stubbed(
+            "iam",
+            ("get_role", {"Role": described}, role),
+            ("list_role_policies", {"PolicyNames": ["Default"]}, role),
+            (
+                "get_role_policy",
+                {"RoleName": "intake", "PolicyName": "Default", "PolicyDocument": "{}"},
+                role | {"PolicyName": "Default"},
+            ),
+        ),
+        "accessanalyzer": stubbed(
+            "accessanalyzer",
+            ("validate_policy", {"findings": []}, trust),
+            ("validate_policy", {"findings": [finding("SECURITY_WARNING")]}, identity),
+        ),
+        "stepfunctions": stubbed(
+            "stepfunctions",
+            (
+                "describe_state_machine",
+                {
+                    "stateMachineArn": MACHINE,
+                    "name": "DatasetRun",
+                    "definition": "{}",
+                    "roleArn": "arn:aws:iam::111122223333:role/intake",
+                    "type": "STANDARD",
+                    "creationDate": "2026-01-01",
+                },
+                {"stateMachineArn": MACHINE},
+            ),
+            (
+                "validate_state_machine_definition",
+                {"result": "OK", "diagnostics": [diagnostic]},
+                {"definition": "{}", "type": "STANDARD", "severity": "WARNING"},
+            ),
+        ),
+    }
+    monkeypatch.setattr(type(account.deployment), "client", lambda _self, name: made[name])
+    return made
+
+
+@pytest.mark.usefixtures("clients")
+def test_each_role_and_machine_of_this_environment_is_looked_at(account: Account) -> None:
+    assert list(verification.remarks(account.deployment)) == [
+        Remark(
+            of="policy Default of intake",
+            kind="SECURITY_WARNING",
+            text="PASS_ROLE_WITH_STAR: too much",
+        ),
+        Remark(of="DatasetRun", kind="WARNING", text="PENDING: odd (/States/A)"),
+    ]
+
+
+@pytest.mark.usefixtures("clients")
+def test_a_risk_fails_and_a_suggestion_does_not(
+    account: Account, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert account.slipway("verify") == 1
+    assert "1 error and 1 suggestion" in capsys.readouterr().out
+    mild = Remark(of="x", kind="SUGGESTION", text="y")
+    monkeypatch.setattr(verification, "remarks", lambda _deployment: [mild])
+    assert account.slipway("verify") == 0
+
+
+def test_the_embedded_aws_has_no_analyzer(account: Account) -> None:
+    del account
+    from slipway.__main__ import main
+
+    assert main(["verify"]) == 1
