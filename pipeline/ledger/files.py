@@ -264,10 +264,11 @@ class FileLedger:
                     ":from": held,
                     ":reason": reason,
                     ":moment": moment,
-                    ":samples": list(samples),
+                    **({":samples": list(samples)} if samples else {}),
                     **({":run": run_id} if run_id else {}),
                 },
-                sets="set_aside_reason = :reason, set_aside_at = :moment, refused_samples = :samples",
+                sets="set_aside_reason = :reason, set_aside_at = :moment"
+                + (", refused_samples = :samples" if samples else ""),
                 removes="run_id",
             )
         )
