@@ -81,6 +81,16 @@ def by_rule(verdicts: Iterable[Verdict]) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
+def by_action(contract: model.Contract, verdicts: Iterable[Verdict]) -> dict[str, dict[str, int]]:
+    """Rows by rule: refused, warned, and of the refused those that halt the run; named as LoadResult names them."""
+    found = by_rule(verdicts)
+    action = {rule.id: rule.action for rule in contract.rules}
+    warned = {name: rows for name, rows in found.items() if action.get(name) == "warn"}
+    halting = {name: rows for name, rows in found.items() if action.get(name) == "halt"}
+    refused = {name: rows for name, rows in found.items() if name not in warned}
+    return {"quarantine_by_rule": refused, "warnings_by_rule": warned, "halted_by_rule": halting}
+
+
 def row_rule_result(result: RuleResult) -> RowRuleResult:
     """A row rule as the job's result tells of it."""
     return RowRuleResult(

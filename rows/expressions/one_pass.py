@@ -8,7 +8,7 @@ what is kept of personal data leaves the pass. Spark takes the steps one by one,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts import model
@@ -140,15 +140,29 @@ def query(one_pass: OnePass, relation: str, passed: Sequence[str], pads: str | N
     columns = [*one_pass.layout.field_names, DAMAGED, *passed]
     columns += [INNER_PAD, OUTER_PAD] if pads else []
     source = f"{relation} CROSS JOIN {pads}" if pads else relation
-    steps = [f"step_0 AS (SELECT {', '.join(columns)} FROM {source})"]
+    steps = [*one_pass.parsing(), *one_pass.judging()]
+    last = [*passed, *_named(one_pass.dialect, one_pass.kept())]
+    return _query(one_pass.dialect, source, columns, steps, ", ".join(last))
+
+
+def parsing_query(one_pass: OnePass, relation: str) -> str:
+    """The typed columns alone, as a query over `relation`; in DuckDB's SQL."""
+    columns = [*one_pass.layout.field_names, DAMAGED]
+    typed = ", ".join(one_pass.dialect.name(column.name) for column in one_pass.contract.columns)
+    return _query(one_pass.dialect, relation, columns, one_pass.parsing(), typed)
+
+
+def _query(
+    dialect: Dialect, source: str, columns: Sequence[str], steps: Iterable[Step], last: str
+) -> str:
+    """The steps one after the other, each over the one before it; `last` is what is selected in the end."""
+    parts = [f"step_0 AS (SELECT {', '.join(columns)} FROM {source})"]
     known = set(columns)
-    for step in (*one_pass.parsing(), *one_pass.judging()):
-        selected = _selected(one_pass.dialect, step, known)
-        steps.append(f"step_{len(steps)} AS (SELECT {selected} FROM step_{len(steps) - 1})")
+    for step in steps:
+        selected = _selected(dialect, step, known)
+        parts.append(f"step_{len(parts)} AS (SELECT {selected} FROM step_{len(parts) - 1})")
         known |= step.keys()
-    kept = _named(one_pass.dialect, one_pass.kept())
-    last = f"SELECT {', '.join([*passed, *kept])} FROM step_{len(steps) - 1}"
-    return "WITH " + ",\n".join(steps) + "\n" + last
+    return "WITH " + ",\n".join(parts) + f"\nSELECT {last} FROM step_{len(parts) - 1}"
 
 
 def _selected(dialect: Dialect, step: Step, known: Collection[str]) -> str:

@@ -1,0 +1,93 @@
+# ruff: noqa: S608 - the SQL is made of a validated contract and of literals that the dialect quotes
+"""Every figure of a load where it was measured: on staged rows, against the table as it was, in tables as committed."""
+
+from __future__ import annotations
+
+from duckdb_jobs.loading.deduplication import FATE, SUPERSEDED
+from duckdb_jobs.loading.staging import sums
+from duckdb_jobs.loading.work import DUCKDB, FATED, STAGED, VALID, LoadRun
+from pipeline.run_documents import RefusedSample, TouchedDates
+from rows.columns import REASONS, RESOLVED_BY, RULE_IDS, SOURCE_ROW, SOURCE_SHA256
+from rows.expressions.checks import ERASED
+from rows.load_figures import SAMPLES_PER_RULE, ByFile, Figures, samples_of_file
+
+
+def read(loading: LoadRun) -> ByFile:
+    """The records of each file, as staged."""
+    return _by_file(loading, STAGED)
+
+
+def deduplicated(loading: LoadRun) -> ByFile:
+    """The rows of each file that gave way to another with the same key."""
+    return _by_file(loading, f"{FATED} WHERE {FATE} = '{SUPERSEDED}'")
+
+
+def loaded(loading: LoadRun) -> str:
+    """The rows of the run's files on the processed branch as committed, as a relation."""
+    return loading.tables.read(loading.processed, draft=loading.branch, where=loading.of_files)
+
+
+def committed_rows(loading: LoadRun) -> ByFile:
+    """The rows of each file in the processed table."""
+    return _by_file(loading, loaded(loading))
+
+
+def committed_refusals(loading: LoadRun) -> ByFile:
+    """The records of each file in the quarantine table."""
+    return _by_file(loading, _refused(loading))
+
+
+def erased(loading: LoadRun) -> dict[str, int]:
+    """Records that were refused because their person was erased, by file; files without any are left out."""
+    if not loading.manifest.erased_subjects:
+        return {}
+    theirs = f"{_refused(loading)} WHERE list_contains({RULE_IDS}, {DUCKDB.text(ERASED)})"
+    return _counts(loading, theirs)
+
+
+def samples(loading: LoadRun) -> dict[str, tuple[RefusedSample, ...]]:
+    """By hash of the file: its first refused records, a few of each rule, as glue_jobs/loading/samples.py has them."""
+    found = loading.database.execute(
+        f"SELECT {SOURCE_SHA256}, {SOURCE_ROW}, rule, reason FROM ("
+        f"SELECT {SOURCE_SHA256}, {SOURCE_ROW}, unnest({RULE_IDS}) AS rule, unnest({REASONS}) AS reason "
+        f"FROM {_refused(loading)} WHERE {RESOLVED_BY} IS NULL) "
+        f"QUALIFY row_number() OVER (PARTITION BY {SOURCE_SHA256}, rule ORDER BY {SOURCE_ROW}) "
+        f"<= {SAMPLES_PER_RULE}"
+    ).fetchall()
+    by_file: dict[str, list[RefusedSample]] = {}
+    for sha256, record, rule, reason in found:
+        sample = RefusedSample(rule_id=rule, record=record, reason=reason)
+        by_file.setdefault(sha256, []).append(sample)
+    return {sha256: samples_of_file(of_file) for sha256, of_file in by_file.items()}
+
+
+def touched_dates(loading: LoadRun) -> TouchedDates:
+    """First and last day of the valid rows."""
+    day = f"CAST({DUCKDB.name(loading.contract.partition_column)} AS date)"
+    ((first, last),) = loading.database.execute(
+        f"SELECT min({day}), max({day}) FROM {VALID}"
+    ).fetchall()
+    return TouchedDates(min=first, max=last)
+
+
+def _refused(loading: LoadRun) -> str:
+    return loading.tables.read(loading.quarantine, draft=loading.branch, where=loading.of_batch)
+
+
+def _by_file(loading: LoadRun, relation: str) -> dict[str, Figures]:
+    names = [column.name for column in loading.contract.control_columns]
+    found = loading.database.execute(
+        f"SELECT {SOURCE_SHA256}, {sums(loading)} FROM {relation} GROUP BY {SOURCE_SHA256}"
+    ).fetchall()
+    return {
+        sha256: Figures(rows=rows, totals=dict(zip(names, totals, strict=True)))
+        for sha256, rows, *totals in found
+    }
+
+
+def _counts(loading: LoadRun, relation: str) -> dict[str, int]:
+    return dict(
+        loading.database.execute(
+            f"SELECT {SOURCE_SHA256}, count(*) FROM {relation} GROUP BY {SOURCE_SHA256}"
+        ).fetchall()
+    )

@@ -1,0 +1,161 @@
+# ruff: noqa: S608 - the SQL is made of a validated contract and of literals that the dialect quotes
+"""The rules of a run: how each ended, row rules from the staged verdicts and table rules on the branch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, assert_never
+
+from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
+from duckdb_jobs.loading import measures
+from duckdb_jobs.loading.work import DUCKDB, IS_JUDGED, JUDGED, LoadRun
+from duckdb_jobs.loading.writes import count
+from rows import protection_history, rule_results, table_rule_results
+from rows.columns import CONTRACT_VERSION, STAGED_RULE_IDS, WARNINGS
+from rows.expressions import checks
+from rows.rule_results import RuleResult, Verdict
+from rows.table_rule_results import FAILED, ROWS, Counted, count_name, latest_name
+
+RESULTS = "rule_results"
+
+
+def verdicts(loading: LoadRun) -> list[Verdict]:
+    """The combinations of rules that rows break, refused or warned."""
+    found = loading.database.execute(
+        f"SELECT {STAGED_RULE_IDS}, {WARNINGS}, count(*) FROM {JUDGED} "
+        f"WHERE {STAGED_RULE_IDS} IS NOT NULL OR {WARNINGS} IS NOT NULL GROUP BY ALL"
+    ).fetchall()
+    return [
+        Verdict(rule_ids=frozenset((broken or []) + (warned or [])), rows=rows)
+        for broken, warned, rows in found
+    ]
+
+
+def row_rules(loading: LoadRun, found: list[Verdict]) -> list[RuleResult]:
+    """The result of every check that the contract implies, over the rows that this run judged."""
+    judged = count(loading, f"{JUDGED} WHERE {IS_JUDGED}")
+    every = checks.of_contract(DUCKDB, loading.contract, 0)
+    return rule_results.of_row_rules(every, found, judged)
+
+
+def table_rules(loading: LoadRun, *, brought_rows: int) -> list[RuleResult]:
+    """The result of every table rule, over the table as the run would publish it.
+
+    Values of rows from earlier files were looked up when they came, so that a reference is looked up for those of this
+    run, and for all only when the run brought none.
+    """
+    rules = loading.contract.table_rules
+    forms = _forms(loading)
+    if not rules:
+        return forms
+    table = _table(loading)
+    counted = _statistics(loading, rules, table)
+    scope = measures.loaded(loading) if brought_rows else table
+    return [*(_table_rule(loading, rule, table, scope, counted) for rule in rules), *forms]
+
+
+def record(loading: LoadRun, found: list[RuleResult]) -> None:
+    """Note the results down in the quality table, in place of those of an earlier attempt of this run."""
+    common: dict[str, str | datetime] = {
+        "run_id": loading.manifest.run_id,
+        "contract_version": loading.contract.version,
+        "checked_at": datetime.now(UTC).replace(tzinfo=None),
+    }
+    columns = loading.quality.columns
+    kinds = {"timestamp_ntz": "timestamp", "string": "varchar"}
+    listed = ", ".join(f"{column.name} {kinds.get(column.type, column.type)}" for column in columns)
+    loading.database.execute(f"CREATE OR REPLACE TABLE {RESULTS} ({listed})")
+    rows = [rule_results.quality_row(result, common) for result in found]
+    loading.database.executemany(
+        f"INSERT INTO {RESULTS} VALUES ({', '.join('?' for _ in columns)})",
+        [[row[column.name] for column in columns] for row in rows],
+    )
+    loading.tables.ensure(loading.quality, may_evolve=True)
+    loading.tables.record(loading.quality, RESULTS, run_id=loading.manifest.run_id)
+
+
+def _table(loading: LoadRun) -> str:
+    """The table as the run would publish it."""
+    return loading.tables.read(loading.processed, draft=loading.branch)
+
+
+def _statistics(loading: LoadRun, rules: tuple[TableRule, ...], table: str) -> Counted:
+    """What `row_count` and `freshness` judge, together."""
+    names = sorted({rule.column for rule in rules if isinstance(rule, Freshness)})
+    figures = {ROWS: "count(*)"}
+    for name in names:
+        figures[latest_name(name)] = f"max({DUCKDB.name(name)})"
+        figures[count_name(name)] = f"count({DUCKDB.name(name)})"
+    return _counted(loading, figures, table)
+
+
+def _forms(loading: LoadRun) -> list[RuleResult]:
+    """For each column that an earlier contract protected otherwise, whether rows in that form are left."""
+    alike = protection_history.alike(loading.contract, loading.tables.properties(loading.processed))
+    if not alike:
+        return []
+    figures = {ROWS: "count(*)"}
+    for name, versions in alike.items():
+        known = ", ".join(map(DUCKDB.text, versions))
+        is_other = f"{CONTRACT_VERSION} NOT IN ({known})" if versions else "true"
+        figures[name] = f"count(CASE WHEN {is_other} THEN {DUCKDB.name(name)} END)"
+    counted = _counted(loading, figures, _table(loading))
+    return [table_rule_results.protection(loading.contract, name, counted) for name in alike]
+
+
+def _table_rule(
+    loading: LoadRun, rule: TableRule, table: str, scope: str, counted: Counted
+) -> RuleResult:
+    match rule:
+        case RowCount():
+            return table_rule_results.row_count(rule, counted)
+        case Freshness():
+            return table_rule_results.freshness(rule, counted, loading.manifest.started_at)
+        case Unique():
+            return table_rule_results.unique(rule, _repeated(loading, rule, table))
+        case Reference():
+            return table_rule_results.reference(rule, _unmatched(loading, rule, scope))
+        case _:
+            assert_never(rule)
+
+
+def _repeated(loading: LoadRun, rule: Unique, table: str) -> Counted:
+    """Rows with a value in each of the columns, and how many of them share all with another."""
+    names = [DUCKDB.name(name) for name in rule.columns]
+    whole = " AND ".join(f"{name} IS NOT NULL" for name in names)  # as SQL's UNIQUE
+    times = f"SELECT count(*) AS times FROM {table} WHERE {whole} GROUP BY {', '.join(names)}"
+    return _counted(
+        loading,
+        {
+            ROWS: "CAST(coalesce(sum(times), 0) AS bigint)",
+            FAILED: "CAST(coalesce(sum(CASE WHEN times > 1 THEN times END), 0) AS bigint)",
+        },
+        f"({times})",
+    )
+
+
+def _unmatched(loading: LoadRun, rule: Reference, scope: str) -> Counted | None:
+    """Rows, and how many of them have a value that the other table has not; None where there is no such table."""
+    other = loading.processed_of(rule.other_dataset)
+    if not loading.tables.exists(other):
+        return None
+    value, known_value = DUCKDB.name(rule.column), DUCKDB.name(rule.other_column)
+    known = f"(SELECT DISTINCT {known_value} AS value FROM {loading.tables.read(other)})"
+    rows = f"(SELECT {value} AS value FROM {scope})"
+    return _counted(
+        loading,
+        {
+            ROWS: "count(*)",
+            FAILED: "count(CASE WHEN r.value IS NOT NULL AND k.value IS NULL THEN 1 END)",
+        },
+        f"{rows} AS r LEFT JOIN {known} AS k ON r.value = k.value",
+    )
+
+
+def _counted(loading: LoadRun, figures: dict[str, str], relation: str) -> Counted:
+    """One row of aggregates, by name."""
+    row: tuple[Any, ...]
+    (row,) = loading.database.execute(
+        f"SELECT {', '.join(figures.values())} FROM {relation}"
+    ).fetchall()
+    return dict(zip(figures, row, strict=True))

@@ -1,0 +1,89 @@
+"""The steps of raw_to_processed, in their order, and the result that says what they did."""
+
+from __future__ import annotations
+
+import time
+
+from contracts.errors import ContractInvalid, RetryableError
+from duckdb_jobs.loading import measures, rule_evaluation, staging, writes
+from duckdb_jobs.loading.work import LoadRun
+from pipeline.run_documents import LoadResult, SnapshotChange
+from rows import load_figures, rule_results
+from rows.load_figures import Measured
+from rows.tables import Table
+
+
+def run(loading: LoadRun) -> LoadResult:
+    """Load the files on the run's branches; what was done, and every figure as it was measured.
+
+    Raises ContractInvalid when a table cannot become what the contract says, FileRejected when a header does not fit,
+    NeedsSpark when the run is none for this engine.
+    """
+    started = time.monotonic()
+    _require_subject(loading)
+    changes = _ensure(loading)
+    tables = (loading.processed, loading.quarantine)
+    before = {table.name: loading.tables.start_draft(table, loading.branch) for table in tables}
+    observed = staging.stage(loading)
+    writes.judge(loading, before)
+    writes.quarantine(loading, before[loading.quarantine.name])
+    resolved = writes.resolve(loading)
+    writes.merge(loading, writes.clear(loading, before))
+    measured = Measured(
+        read=measures.read(loading),
+        loaded=measures.committed_rows(loading),
+        quarantined=measures.committed_refusals(loading),
+        deduplicated=measures.deduplicated(loading),
+        erased=measures.erased(loading),
+        samples=measures.samples(loading),
+    )
+    brought_rows = sum(figures.rows for figures in measured.loaded.values())
+    verdicts = rule_evaluation.verdicts(loading)
+    row_rules = rule_evaluation.row_rules(loading, verdicts)
+    table_rules = rule_evaluation.table_rules(loading, brought_rows=brought_rows)
+    rule_evaluation.record(loading, [*row_rules, *table_rules])
+    return LoadResult(
+        dataset=loading.contract.dataset,
+        run_id=loading.manifest.run_id,
+        mode=loading.manifest.mode,
+        contract_version=loading.contract.version,
+        engine="duckdb",
+        branch=loading.branch,
+        snapshots={table.name: _change(loading, table, before[table.name]) for table in tables},
+        observed=observed,
+        files=load_figures.loaded_files(loading.contract, loading.manifest.files, measured),
+        **rule_results.by_action(loading.contract, verdicts),
+        row_rules=tuple(map(rule_results.row_rule_result, row_rules)),
+        table_rules=tuple(map(rule_results.table_rule_result, table_rules)),
+        touched_dates=measures.touched_dates(loading),
+        schema_changes=changes,
+        bytes_read=loading.manifest.size_bytes,
+        quarantine_resolved=resolved,
+        duration_seconds=round(time.monotonic() - started, 1),
+    )
+
+
+def _require_subject(loading: LoadRun) -> None:
+    erased = len(loading.manifest.erased_subjects)
+    if erased and loading.contract.subject_column is None:
+        raise ContractInvalid(
+            f"{erased} data subjects of {loading.contract.dataset} were erased, but its contract marks no column with "
+            "dataSubject any more, so that their records could not be refused; mark the column again"
+        )
+
+
+def _ensure(loading: LoadRun) -> tuple[str, ...]:
+    """Tables as the contract wants them; what was changed about those that people read."""
+    changes = loading.tables.ensure(loading.processed, may_evolve=loading.may_evolve)
+    # Its columns are the pipeline's own, and money columns that the processed table has accepted.
+    loading.tables.ensure(loading.quarantine, may_evolve=True)
+    return tuple(f"{loading.processed.name}: {change}" for change in changes)
+
+
+def _change(loading: LoadRun, table: Table, before: int | None) -> SnapshotChange:
+    head = loading.tables.head(table, loading.branch)
+    if head is None:
+        raise RetryableError(
+            f"{table.name}: the branch {loading.branch!r} of the run is gone; run the whole batch again"
+        )
+    return SnapshotChange(before=before, after=head)

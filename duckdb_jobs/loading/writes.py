@@ -1,0 +1,218 @@
+# ruff: noqa: S608 - the SQL is made of a validated contract and of literals that the dialect quotes
+"""What a run writes on its branches: refused records, corrections, and the rows that are new.
+
+The same in every mode as glue_jobs/loading/writes.py does: a backfill takes the rows of its files off the branch and
+loads them anew; in a replay the rows in the table stay and all others are judged anew. In both, a refused record that
+a corrected one has replaced stays refused, or both would be loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from duckdb_jobs.loading import deduplication
+from duckdb_jobs.loading.deduplication import FATE, HELD_DATE, REPLACING
+from duckdb_jobs.loading.work import (
+    DUCKDB,
+    FATED,
+    IS_JUDGED,
+    JUDGED,
+    KEPT,
+    REFUSED,
+    STAGED,
+    VALID,
+    LoadRun,
+)
+from rows import periods
+from rows.columns import (
+    ORDER,
+    ORIGIN_ROW,
+    PLACE,
+    RAW_TEXT,
+    REASONS,
+    RECEIVED_AT,
+    RESOLVED_AT,
+    RESOLVED_BY,
+    RULE_IDS,
+    SOURCE_ROW,
+    SOURCE_SHA256,
+    STAGED_RAW_TEXT,
+    STAGED_REASONS,
+    STAGED_RULE_IDS,
+    SUBJECT,
+    WARNINGS,
+)
+
+Heads = Mapping[str, int | None]
+PUBLISHED = {STAGED_RULE_IDS: RULE_IDS, STAGED_REASONS: REASONS, STAGED_RAW_TEXT: RAW_TEXT}
+CORRECTIONS, REPLAYS = "corrections", "replayed_files"
+
+
+def judge(loading: LoadRun, before: Heads) -> None:
+    """Create JUDGED: the rows with the verdicts that hold in this mode; rows that stay as they are, are not judged."""
+    rows = f"SELECT *, true AS {IS_JUDGED} FROM {STAGED}"
+    if loading.manifest.mode != "load" and before[loading.quarantine.name] is not None:
+        rows = _still_resolved(loading, rows)
+    loading.database.execute(f"CREATE OR REPLACE TABLE {JUDGED} AS {rows}")
+    if loading.manifest.mode == "replay" and before[loading.processed.name] is not None:
+        _let_stand(loading)
+    loading.database.execute(
+        f"CREATE OR REPLACE VIEW {VALID} AS SELECT * FROM {JUDGED} WHERE {STAGED_RULE_IDS} IS NULL"
+    )
+
+
+def quarantine(loading: LoadRun, before: int | None) -> None:
+    """Put the refused records of the files in place of those that the table holds of them."""
+    if before is not None:  # an earlier attempt, or another run with these files
+        loading.tables.delete(loading.quarantine, loading.branch, loading.of_batch)
+    subject = loading.contract.subject_column
+    person = DUCKDB.name(subject.name) if subject else "CAST(NULL AS varchar)"
+    renamed = ", ".join(f"{ours} AS {name}" for ours, name in PUBLISHED.items())
+    loading.database.execute(
+        f"CREATE OR REPLACE TABLE {REFUSED} AS SELECT * RENAME ({renamed}), {person} AS {SUBJECT} "
+        f"FROM {JUDGED} WHERE {STAGED_RULE_IDS} IS NOT NULL"
+    )
+    if count(loading, REFUSED):
+        loading.tables.append(loading.quarantine, loading.branch, REFUSED)
+
+
+def resolve(loading: LoadRun) -> int:
+    """Mark the records that files of this run correct; how many records these files have resolved, with earlier runs.
+
+    A record keeps the first file that corrected it.
+    """
+    replays = loading.manifest.replays
+    if not replays:
+        return 0
+    _create_corrections(loading, replays)
+    origins = ", ".join(map(DUCKDB.text, sorted(set(replays.values()))))
+    loading.tables.update(
+        loading.quarantine,
+        loading.branch,
+        CORRECTIONS,
+        on=(
+            f"t.{SOURCE_SHA256} = s.origin AND t.{SOURCE_ROW} = s.origin_row "
+            f"AND t.{SOURCE_SHA256} IN ({origins})"
+        ),
+        when=f"t.{RESOLVED_BY} IS NULL",
+        values={
+            RESOLVED_BY: "s.replay",
+            RESOLVED_AT: f"TIMESTAMP '{loading.manifest.started_at}'",
+        },
+    )
+    by_these = f"{RESOLVED_BY} IN ({', '.join(map(DUCKDB.text, sorted(replays)))})"
+    return count(
+        loading, loading.tables.read(loading.quarantine, draft=loading.branch, where=by_these)
+    )
+
+
+def clear(loading: LoadRun, before: Heads) -> int | None:
+    """Take the files' rows off the processed branch in a backfill; the version that the new rows are compared with."""
+    head = before[loading.processed.name]
+    if loading.manifest.mode != "backfill" or head is None:
+        return head
+    loading.tables.delete(loading.processed, loading.branch, loading.of_files)
+    return loading.tables.head(loading.processed, loading.branch)
+
+
+def merge(loading: LoadRun, before: int | None) -> None:
+    """Write what is new to the processed branch. `before` is the version that the rows are compared with."""
+    deduplication.create_fated(loading, _held(loading, before))
+    dropped = f"(SELECT * FROM {FATED} WHERE {FATE} <> '{REPLACING}')"
+    loading.database.execute(
+        f"CREATE OR REPLACE TABLE {KEPT} AS {deduplication.without(VALID, dropped)}"
+    )
+    if count(loading, f"{FATED} WHERE {FATE} = '{REPLACING}'"):
+        on, newer = _match(loading)
+        loading.tables.merge(loading.processed, loading.branch, KEPT, on=on, newer=newer)
+    elif count(loading, KEPT):
+        loading.tables.append(loading.processed, loading.branch, KEPT)
+
+
+def count(loading: LoadRun, relation: str) -> int:
+    """Rows of a relation."""
+    ((rows,),) = loading.database.execute(f"SELECT count(*) FROM {relation}").fetchall()
+    return int(rows)
+
+
+def _still_resolved(loading: LoadRun, rows: str) -> str:
+    """Rows, but with the published verdicts of records that corrected ones have replaced.
+
+    They stay refused whatever the contract says now, or record and correction would both be loaded.
+    """
+    resolved = loading.tables.read(
+        loading.quarantine, where=f"{loading.of_batch} AND {RESOLVED_BY} IS NOT NULL"
+    )
+    is_resolved = f"q.{RESOLVED_BY} IS NOT NULL"
+    verdict = [
+        f"CASE WHEN {is_resolved} THEN q.{theirs} ELSE j.{ours} END AS {ours}"
+        for ours, theirs in PUBLISHED.items()
+    ]
+    others = (
+        f"CASE WHEN NOT ({is_resolved}) THEN j.{WARNINGS} END AS {WARNINGS}",
+        f"q.{RESOLVED_BY} AS {RESOLVED_BY}",
+        f"q.{RESOLVED_AT} AS {RESOLVED_AT}",
+    )
+    return (
+        f"SELECT j.* REPLACE ({', '.join([*verdict, *others])}) FROM ({rows}) AS j "
+        f"LEFT JOIN {resolved} AS q USING ({', '.join(PLACE)})"
+    )
+
+
+def _let_stand(loading: LoadRun) -> None:
+    """Put the rows that the table holds in place of those of JUDGED: a replay does not judge them again."""
+    held, database = "standing_rows", loading.database
+    published = loading.tables.read(loading.processed, where=loading.of_files)
+    database.execute(f"CREATE OR REPLACE TABLE {held} AS SELECT * FROM {published}")
+    place = ", ".join(PLACE)
+    database.execute(f"DELETE FROM {JUDGED} WHERE ({place}) IN (SELECT ({place}) FROM {held})")
+    database.execute(f"INSERT INTO {JUDGED} BY NAME SELECT *, false AS {IS_JUDGED} FROM {held}")
+    database.execute(f"DROP TABLE {held}")
+
+
+def _create_corrections(loading: LoadRun, replays: Mapping[str, str]) -> None:
+    """Create CORRECTIONS: per corrected record, the hash of the newest file that corrects it."""
+    database = loading.database
+    database.execute(f"CREATE OR REPLACE TABLE {REPLAYS} (replay varchar, origin varchar)")
+    database.executemany(f"INSERT INTO {REPLAYS} VALUES (?, ?)", list(replays.items()))
+    newest = f"arg_max({SOURCE_SHA256}, ROW({RECEIVED_AT}, {SOURCE_SHA256}))"
+    database.execute(
+        f"CREATE OR REPLACE TABLE {CORRECTIONS} AS "
+        f"SELECT origin, {ORIGIN_ROW} AS origin_row, {newest} AS replay "
+        f"FROM {JUDGED} JOIN {REPLAYS} ON replay = {SOURCE_SHA256} "
+        f"WHERE {ORIGIN_ROW} IS NOT NULL GROUP BY ALL"
+    )
+
+
+def _held(loading: LoadRun, before: int | None) -> str:
+    """Rows of the table before the run that can share a key with the batch; file statistics skip the others."""
+    if not loading.contract.key:
+        return loading.tables.read(loading.processed, version=before, where=loading.of_files)
+    first = loading.contract.column(loading.contract.key[0])
+    name = DUCKDB.name(first.name)
+    (ends,) = loading.database.execute(f"SELECT min({name}), max({name}) FROM {VALID}").fetchall()
+    if ends[0] is None:
+        return loading.tables.read(loading.processed, version=before, where="FALSE")
+    kind = DUCKDB.type(first.stored_type or "string")
+    # A plain number, by which files are skipped; any other value as text, which is cast.
+    bounds = [
+        str(end) if isinstance(end, int) else f"CAST({DUCKDB.text(str(end))} AS {kind})"
+        for end in ends
+    ]
+    within = f"{name} BETWEEN {' AND '.join(bounds)}"
+    return loading.tables.read(loading.processed, version=before, where=within)
+
+
+def _match(loading: LoadRun) -> tuple[str, str]:
+    """Conditions of the merge: same key, within the partitions where keys were found to match; and newer."""
+    contract = loading.contract
+    found = loading.database.execute(
+        f"SELECT DISTINCT {HELD_DATE} FROM {FATED} WHERE {FATE} = '{REPLACING}'"
+    ).fetchall()
+    days: list[date] = [periods.first_day(day, contract.partition_transform) for (day,) in found]
+    same = [f"t.{DUCKDB.name(name)} = s.{DUCKDB.name(name)}" for name in loading.key]
+    column = f"t.{DUCKDB.name(contract.partition_column)}"
+    within = periods.within_sql(column, days, contract.partition_transform)
+    mine, theirs = (", ".join(f"{side}.{name}" for name in ORDER) for side in "st")
+    return f"{' AND '.join(same)} AND {within}", f"ROW({mine}) > ROW({theirs})"
