@@ -7,6 +7,7 @@ import boto3
 from contracts import model
 from duckdb_jobs.curating import DuckDbCurating
 from duckdb_jobs.engine import engine
+from duckdb_jobs.proven_sql import require_proven
 from pipeline.job_arguments import CuratingArguments
 from pipeline.run_documents import CurateResult, LoadResult, store
 from rows import curation, table_definitions
@@ -20,6 +21,7 @@ def run(given: CuratingArguments) -> CurateResult:
     s3, contract, bucket = boto3.client("s3"), model.load(given.dataset), given.processed_bucket
     loaded = store.read(s3, LoadResult, bucket=bucket, dataset=given.dataset, run_id=given.run_id)
     with engine() as opened:
+        require_proven(opened.database, contract)
         result = curation.run(
             curation.CurationRun(
                 contract=contract,

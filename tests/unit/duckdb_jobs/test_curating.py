@@ -128,7 +128,7 @@ def points(commits: int) -> list[tuple[int, Side]]:
     """Where to end: one side of each commit in turn, or a share of both sides of all."""
     sides: tuple[Side, ...] = get_args(Side)
     every = [(number, side) for number in range(1, commits + 1) for side in sides]
-    if not SHARE:
+    if "/" not in SHARE:
         return [(number, sides[number // 2 % 2]) for number in range(1, commits + 1)]
     part, _, parts = SHARE.partition("/")
     return every[int(part) - 1 :: int(parts)]
