@@ -237,6 +237,7 @@ def _replay(actions: Group) -> None:
     anew.add_argument(
         "--all", action="store_true", help="judge the open records of all files again"
     )
+    _add_yes(replay)
     _add_no_wait(replay)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Literal
 
 from lambdas.close_run.comparison import Written
 from pipeline import alerts, serving
 from pipeline.ledger import Item
-from pipeline.run_documents import PARTS
+from pipeline.run_documents import PARTS, ManifestFile
 
 
 def subject(environment: str, run: Item, written: Written) -> str:
@@ -37,10 +38,31 @@ def facts(environment: str, run: Item, written: Written) -> dict[str, str]:
     )
 
 
+def doubts(written: Written) -> list[str]:
+    """What the run could not decide or takes for a mistake, in sentences."""
+    return list(_ties(written))
+
+
+def _ties(written: Written) -> Iterator[str]:
+    """Files of one moment, of which rows gave way to rows with the same key: time did not decide which."""
+    gave_way = {file.sha256 for file in written.processed.files if file.rows_deduplicated}
+    by_moment: dict[datetime, list[ManifestFile]] = {}
+    for file in written.manifest.files:
+        by_moment.setdefault(file.received_at, []).append(file)
+    for moment, files in by_moment.items():
+        if len(files) > 1 and any(file.sha256 in gave_way for file in files):
+            names = ", ".join(file.file_name for file in files)
+            yield (
+                f"{names} came at the same moment ({moment:%Y-%m-%d %H:%M:%S} UTC): of rows with the same key,"
+                f" those of {files[-1].file_name} were kept by its hash; if they differ, send the right file again"
+            )
+
+
 def _severity(run: Item, written: Written) -> Literal["info", "warning"]:
     """Info only where nothing needs a look."""
     looks = (
         broken_rules(written),
+        doubts(written),
         int(run["rows_quarantined"]),
         serving.needs_a_look(run.get("served", {})),
     )
@@ -65,6 +87,11 @@ def body(run: Item, written: Written) -> str:
                 *(f"- {rule}" for rule in broken),
             ]
             if broken
+            else []
+        ),
+        *(
+            ["", "To be looked at:", *(f"- {doubt}" for doubt in doubts(written))]
+            if doubts(written)
             else []
         ),
         *(

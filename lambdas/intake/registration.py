@@ -18,6 +18,7 @@ from lambdas.intake.arrivals import Arrival
 from lambdas.intake.inspection import Inspection
 from lambdas.intake.storage import Source, Storage, copy_source
 from pipeline.ledger import FileLedger, Item, duplicate_entry, file_entry, timestamp
+from pipeline.ledger.transfers import in_order
 
 LONGEST_STEM = 150
 SECONDS = len("2026-11-28T15:30:00")  # of a time in the ledger's form
@@ -174,8 +175,19 @@ def _is_known(item: Item, delivery: Item) -> bool:
 
 
 def _order(delivery: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Uploads of one second are told apart by their keys, so that every order of events has one outcome."""
-    return delivery["received_at"], delivery["landing_key"], delivery["sequencer"]
+    """Uploads of one moment are told apart by their keys, so that every order of events has one outcome.
+
+    Sequencers decide among uploads of one key only.
+    """
+    return delivery["received_at"], delivery["landing_key"], in_order(delivery["sequencer"])
+
+
+def received_at(arrival: Arrival, source: Source) -> str:
+    """When the delivery was complete: microseconds where Transfer Family told it, else S3's whole seconds.
+
+    Not the time of this call: SQS may deliver out of order, and the later upload must win.
+    """
+    return arrival.completed_at or timestamp(source.uploaded_at)
 
 
 def raw_name(file_name: str, suffix: str) -> str:
@@ -188,8 +200,7 @@ def raw_name(file_name: str, suffix: str) -> str:
 
 
 def _entry(dataset: str, arrival: Arrival, source: Source, found: Inspection, suffix: str) -> Item:
-    # The time of the upload, not of this call: SQS may deliver out of order, and the later upload must win.
-    received_at = timestamp(source.uploaded_at)
+    moment = received_at(arrival, source)
     return {
         "dataset": dataset,
         "entry": file_entry(found.sha256),
@@ -200,12 +211,12 @@ def _entry(dataset: str, arrival: Arrival, source: Source, found: Inspection, su
         "sequencer": arrival.sequencer,
         "raw_key": naming.raw_key(
             dataset=dataset,
-            ingest_date=received_at[:10],
+            ingest_date=moment[:10],
             sha256=found.sha256,
             file_name=raw_name(arrival.file_name, suffix),
         ),
         "size_bytes": found.size_bytes,
-        "received_at": received_at,
+        "received_at": moment,
         "row_count": found.row_count,
         "header": list(found.header),
         "has_quotes": found.spans_lines,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from contracts.errors import FileRejected, PermanentError
 from contracts.naming import LANDING_PREFIX, REJECTED_PREFIX
 from lambdas.intake.arrivals import Arrival
+from lambdas.intake.registration import received_at
 from lambdas.intake.storage import Source, Storage, copy_source
 from pipeline.alerts import Announcer, rejections_of
 from pipeline.bursts import Bursts
@@ -42,7 +43,7 @@ class Rejection:
 
     def record(self, dataset: str, arrival: Arrival, source: Source, why: FileRejected) -> Item:
         """Write the entry, or return the one that is there: the first decision stands."""
-        received_at = timestamp(source.uploaded_at)
+        moment = received_at(arrival, source)
         item: Item = {
             "dataset": dataset,
             "entry": rejected_entry(arrival.key, arrival.sequencer),
@@ -51,9 +52,9 @@ class Rejection:
             "landing_key": arrival.key,
             "landing_bucket": arrival.bucket,
             "version_id": source.version_id,
-            "rejected_key": rejected_key(arrival.key, received_at[:10]),
+            "rejected_key": rejected_key(arrival.key, moment[:10]),
             "size_bytes": source.size_bytes,
-            "received_at": received_at,
+            "received_at": moment,
             "reason": why.reason,
             "detail": why.detail,
         }

@@ -35,6 +35,14 @@ OPEN: tuple[Outcome, ...] = ("pending", "incomplete", "replaced")  # until it is
 KEPT: tuple[Outcome, ...] = ("pending", "incomplete")
 
 
+def in_order(sequencer: str) -> str:
+    """A sequencer as events of one key are compared by it; of different keys it says nothing.
+
+    Source: S3 user guide, "Event message structure", sequencer: hexadecimal, the shorter is padded with zeros.
+    """
+    return sequencer.upper().ljust(64, "0")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Version:
     """One object that landed, by its S3 event. `created_at` has whole seconds; `accepted_by` is a person."""
@@ -53,8 +61,8 @@ class Version:
 
     @property
     def order(self) -> str:
-        """Objects of one key are in the order of this. Source: S3 user guide, "Event message structure", sequencer."""
-        return self.sequencer.upper().ljust(64, "0")
+        """Objects of one key are in the order of this."""
+        return in_order(self.sequencer)
 
 
 @dataclass(frozen=True, kw_only=True)

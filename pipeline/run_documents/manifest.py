@@ -22,7 +22,7 @@ class ManifestFile(JsonDocument):
     file_name: str
     """Name under which it was delivered."""
     received_at: datetime
-    """When S3 took the upload."""
+    """When the upload was complete: in microseconds if it came by SFTP, else in S3's whole seconds."""
     size_bytes: int
     """Size of the object in the raw zone."""
     row_count: int

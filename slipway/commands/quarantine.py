@@ -243,6 +243,8 @@ def _send_corrections(deployment: Deployment, options: argparse.Namespace) -> in
         replay.correction(deployment, path, origin=options.origin, dataset=options.dataset)
         for path in given
     ]
+    for each in corrections:
+        _ask_about_newer(deployment, each, yes=options.yes)
     watch = Stopwatch()
     known = {
         fate.delivery for each in corrections for fate in ledgers.files(deployment, each.dataset)
@@ -256,6 +258,22 @@ def _send_corrections(deployment: Deployment, options: argparse.Namespace) -> in
     if options.no_wait:
         return 0
     return max([_fate(deployment, following, each, known) for each in corrections])
+
+
+def _ask_about_newer(deployment: Deployment, each: replay.Correction, *, yes: bool) -> None:
+    """A correction is a new delivery, so its rows win: ask where they would replace what came after their origin."""
+    try:
+        newer = replay.newer_rows(deployment, each)
+    except replay.NotComparable as error:
+        warn(f"not looked up whether {each.path.name} replaces newer deliveries: {error}")
+        return
+    if not newer:
+        return
+    rows = [(line.key, line.file_name, line.received_at) for line in newer[:MOST_SHOWN]]
+    title = f"{counted(len(newer), 'row')} that came after {each.origin['file_name']}"
+    table(title, ("key", "file", "received at"), rows)
+    told = f"{each.path.name} replaces {counted(len(newer), 'row')} of newer deliveries."
+    confirm("replace", told, yes=yes)
 
 
 def _fate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.run_samples import (
     maintained_table,
     maintenance_result,
     manifest,
+    manifest_file,
 )
 
 RUN_ID = "20261121T041500-0a1b2c3d"
@@ -72,6 +74,19 @@ def test_a_success_whose_dashboards_could_not_be_refreshed_is_a_warning_that_say
     )
     joined = {**RUN, "served": {"dashboard_refresh": {"refresh": "joined"}}}
     assert closing.facts("prod", joined, written())["severity"] == "info"
+
+
+def test_files_of_one_moment_with_the_same_keys_are_named_since_time_did_not_decide() -> None:
+    same = replace(
+        written(), manifest=Manifest.from_json(manifest(manifest_file("a"), manifest_file("b")))
+    )
+    assert closing.facts("prod", RUN, same)["severity"] == "warning"
+    assert "- a.csv, b.csv came at the same moment (2026-11-20 08:00:00 UTC)" in closing.body(
+        RUN, same
+    )
+    later = manifest_file("b", received_at="2026-11-20T08:00:00.000001Z")
+    apart = replace(same, manifest=Manifest.from_json(manifest(manifest_file("a"), later)))
+    assert closing.doubts(apart) == []
 
 
 def test_a_success_reads_like_this() -> None:

@@ -104,6 +104,7 @@ def test_the_time_at_which_the_upload_was_completed_is_kept(
     handed(intake(account, contract), sftp.put(KEY, body).values())
     [entry] = [each for each in account.entries().values() if each.get("sha256") == sha(body)]
     assert entry["transfer_completed_at"] == "2026-11-20T08:00:10.700000Z"
+    assert entry["received_at"] == entry["transfer_completed_at"]  # it decides which row is newer
 
 
 def test_a_file_that_was_renamed_is_taken_after_the_last_of_its_four_events_and_never_before(

@@ -55,6 +55,8 @@ ROWS = {
     "_source_sha256": "VARCHAR",
     "_source_file": "VARCHAR",
     "_contract_version": "VARCHAR",
+    "order_id": "BIGINT",
+    "_received_at": "TIMESTAMP",
 }
 
 

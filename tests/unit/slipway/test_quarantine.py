@@ -267,6 +267,35 @@ def test_a_corrected_file_is_put_where_replays_land_and_names_its_origin(
 
 
 @pytest.mark.parametrize(
+    ("order", "received_at", "asked"),
+    [(3, "2026-01-02", True), (3, "2025-12-31", False), (4, "2026-01-02", False)],
+)
+def test_a_correction_that_would_replace_a_newer_delivery_is_asked_about(
+    account: Account,
+    tmp_path: Path,
+    capsys: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    order: int,
+    received_at: str,
+    asked: bool,
+) -> None:
+    account.put_file(SHA, CONTENT)  # received on 2026-01-01
+    account.refuse(SHA, 3, {"a": "x"})
+    account.slipway("quarantine", "export", "--output", str(tmp_path))
+    account.database.execute(
+        f"INSERT INTO {PROCESSED}.{DATASET} (order_id, _received_at, _source_file)"
+        f" VALUES ({order}, TIMESTAMP '{received_at}', 'newer.csv')"
+    )
+    monkeypatch.setattr("builtins.input", lambda _prompt: "no")
+    replay = ("quarantine", "replay", str(next(tmp_path.iterdir())), "--no-wait")
+    assert account.slipway(*replay) == int(asked)
+    assert bool(landed(account)) is not asked
+    assert ("newer.csv" in capsys.readouterr().out) is asked
+    assert account.slipway(*replay, "--yes") == 0
+    assert landed(account)
+
+
+@pytest.mark.parametrize(
     ("name", "content", "told"),
     [
         ("renamed.csv", "_source_row,a\n1,b\n", "give --origin SHA"),
