@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from importlib import resources
 from typing import Any, Literal, assert_never, cast, get_args
 
@@ -21,6 +22,8 @@ RuleAction = Literal["warn", "quarantine", "halt"]
 SchemaChange = Literal["reject", "strict", "evolve"]
 PartitionTransform = Literal["day", "month", "year"]
 Period = Literal["month", "quarter", "year"]
+DatesAfterDelivery = Literal["warn", "allow"]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Distribution = Literal["auto", "all", "even", "key"]
 
 # A type without its precision and scale.
@@ -133,6 +136,28 @@ class Retention:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DaysWithoutFiles:
+    """Days, in UTC, on which no file is expected: they do not make data older. `dates` are ISO 8601."""
+
+    weekdays: tuple[Weekday, ...]
+    dates: tuple[str, ...]
+
+    def hours_between(self, start: datetime, end: datetime) -> float:
+        """Hours of such days between two moments in UTC."""
+        hours, day = 0.0, start.replace(hour=0, minute=0, second=0, microsecond=0)
+        while day < end:
+            following = day + timedelta(days=1)
+            if self._includes(day.date()):
+                hours += (min(following, end) - max(day, start)) / timedelta(hours=1)
+            day = following
+        return hours
+
+    def _includes(self, day: date) -> bool:
+        weekday = get_args(Weekday)[day.weekday()]
+        return weekday in self.weekdays or day.isoformat() in self.dates
+
+
+@dataclass(frozen=True, kw_only=True)
 class Warehouse:
     """A curated table is loaded into Redshift, and is laid out there so.
 
@@ -175,6 +200,8 @@ class Contract:
     order, and a table exactly the contract's. strict: any order of columns; tables as in reject. evolve: a header may
     also lack optional columns, and tables are evolved by what loses nothing (a new optional column, a wider type,
     another order). An environment may choose a stricter one, never a laxer. Nothing ever narrows a type.
+
+    `dates_after_delivery` says whether people are told of rows whose partition date is after the day of their delivery.
     """
 
     dataset: str
@@ -195,6 +222,8 @@ class Contract:
     retention: Retention
     maintenance: Maintenance
     max_quarantined_share: str
+    days_without_files: DaysWithoutFiles
+    dates_after_delivery: DatesAfterDelivery
     curated: tuple[CuratedModel, ...]
 
     def column(self, name: str) -> Column:
@@ -288,6 +317,9 @@ def _contract(data: dict[str, Any]) -> Contract:
         "table_rules": tuple(table_rules.from_document(rule) for rule in data["table_rules"]),
         "retention": Retention(**data["retention"]),
         "maintenance": Maintenance(**data["maintenance"]),
+        "days_without_files": DaysWithoutFiles(
+            **{name: tuple(days) for name, days in data["days_without_files"].items()}
+        ),
         "curated": tuple(_curated(model) for model in data["curated"]),
     }
     return Contract(**known)

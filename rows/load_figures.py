@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from decimal import Decimal
 
 from contracts import model
@@ -15,6 +16,7 @@ from pipeline.run_documents import (
 )
 from rows.money import EXACT, money
 
+FIRST_ZONE = timedelta(hours=14)  # where a day begins first: Pacific/Kiritimati, UTC+14
 SAMPLES_PER_RULE = 3
 SAMPLES_PER_FILE = 30  # an entry of the file ledger has 400 KB (DynamoDB quotas)
 
@@ -40,6 +42,7 @@ class Measured:
     deduplicated: ByFile
     erased: Mapping[str, int] = field(default_factory=dict)
     samples: Mapping[str, tuple[RefusedSample, ...]] = field(default_factory=dict)
+    last_days: Mapping[str, date] = field(default_factory=dict)
 
 
 def loaded_files(
@@ -67,6 +70,13 @@ def samples_of_file(found: Iterable[RefusedSample]) -> tuple[RefusedSample, ...]
     return tuple(samples[:SAMPLES_PER_FILE])
 
 
+def dates_until(contract: model.Contract, file: ManifestFile, last_day: date | None) -> date | None:
+    """The last day of a file's valid rows if it is after the delivery's own day; None where nobody is to be told."""
+    own_day = (file.received_at + FIRST_ZONE).date()
+    is_told = contract.dates_after_delivery == "warn"
+    return last_day if is_told and last_day is not None and last_day > own_day else None
+
+
 def _loaded_file(contract: model.Contract, file: ManifestFile, measured: Measured) -> LoadedFile:
     def of(figures: ByFile) -> tuple[int, dict[str, Decimal]]:
         own = [figures[file.sha256]] if file.sha256 in figures else []
@@ -90,5 +100,6 @@ def _loaded_file(contract: model.Contract, file: ManifestFile, measured: Measure
             deduplicated=deduplicated,
         ),
         rows_erased=measured.erased.get(file.sha256),
+        dates_until=dates_until(contract, file, measured.last_days.get(file.sha256)),
         samples=measured.samples.get(file.sha256),
     )

@@ -313,7 +313,8 @@ class MonitoringStack(PipelineStack):
             self,
             "Stale" + contract.dataset.title().replace("_", ""),
             metric=self._age(contract.dataset),
-            alarm_description=f"{contract.dataset} was not loaded for more than {contract.freshness_hours} hours",
+            alarm_description=f"{contract.dataset} was not loaded for more than {contract.freshness_hours} hours"
+            " on days with files",
             threshold=contract.freshness_hours,
             evaluation_periods=2,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,

@@ -71,6 +71,11 @@ def compile_contract(contract: ParsedContract, folder: FilePath) -> model.Contra
         retention=_retention(custom),
         maintenance=model.Maintenance(**custom.maintenance.model_dump()),
         max_quarantined_share=str(custom.max_quarantined_share),
+        days_without_files=model.DaysWithoutFiles(
+            weekdays=tuple(custom.days_without_files.weekdays),
+            dates=tuple(custom.days_without_files.dates),
+        ),
+        dates_after_delivery=custom.dates_after_delivery,
         curated=tuple(_curated(item, folder) for item in contract.curated),
     )
 

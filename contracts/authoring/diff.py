@@ -16,6 +16,8 @@ SAFE_HEAD = {
     "owner": "only people read it",
     "alert_email": "alerts go to a different address",
     "freshness_hours": "only an alarm changes",
+    "days_without_files": "only an alarm changes",
+    "dates_after_delivery": "only a warning changes",
     "max_quarantined_share": "it judges the next run, and no row that is there",
 }
 

@@ -14,7 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from contracts import table_rules
-from contracts.model import Distribution, PartitionTransform, Period, RuleAction, SchemaChange
+from contracts.model import (
+    DatesAfterDelivery,
+    Distribution,
+    PartitionTransform,
+    Period,
+    RuleAction,
+    SchemaChange,
+    Weekday,
+)
 from contracts.personal_data import PiiTreatment
 
 Text = Annotated[str, Field(min_length=1)]
@@ -277,6 +285,13 @@ class MaintenanceProperty(Strict):
     orphan_days: int = 3
 
 
+class DaysWithoutFilesProperty(Strict):
+    """Custom property `daysWithoutFiles`: days in UTC that do not make the data older."""
+
+    weekdays: list[Weekday] = []
+    dates: list[Text] = []
+
+
 class ProcessedProperties(Strict):
     """Custom properties of the dataset's own table."""
 
@@ -289,6 +304,10 @@ class ProcessedProperties(Strict):
     maintenance: MaintenanceProperty = Field(
         default_factory=lambda: MaintenanceProperty.model_validate({})
     )
+    days_without_files: DaysWithoutFilesProperty = Field(
+        default_factory=lambda: DaysWithoutFilesProperty.model_validate({})
+    )
+    dates_after_delivery: DatesAfterDelivery = "warn"
 
 
 class WarehouseProperty(Strict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
@@ -108,6 +109,7 @@ def _check_processed(
     if table.custom:
         _check_intake(table, table.custom.intake, document)
         _check_retention(table, table.custom, document)
+        _check_days_without_files(table, table.custom, document)
         _check_maintenance(table, table.custom.maintenance, document)
     if table.whole:
         _check_counts(table, document)
@@ -158,6 +160,22 @@ def _check_intake(
                 f"found {name!r}, which is the header of a column; it cannot be ignored as well"
             )
             document.problem((*path, "ignoredColumns", index), message)
+
+
+def _check_days_without_files(
+    table: ParsedTable[ProcessedProperties], custom: ProcessedProperties, document: Document
+) -> None:
+    for index, day in enumerate(custom.days_without_files.dates):
+        if not _is_day(day):
+            path = (*table.custom_paths["daysWithoutFiles"], "dates", index)
+            document.problem(path, f"found {day!r}; expected a day that exists, as 2026-12-25")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _check_retention(

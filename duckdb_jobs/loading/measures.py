@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from duckdb_jobs.loading.deduplication import FATE, SUPERSEDED
 from duckdb_jobs.loading.staging import sums
 from duckdb_jobs.loading.work import DUCKDB, FATED, STAGED, VALID, LoadRun
@@ -59,6 +61,16 @@ def samples(loading: LoadRun) -> dict[str, tuple[RefusedSample, ...]]:
         sample = RefusedSample(rule_id=rule, record=record, reason=reason)
         by_file.setdefault(sha256, []).append(sample)
     return {sha256: samples_of_file(of_file) for sha256, of_file in by_file.items()}
+
+
+def last_days(loading: LoadRun) -> dict[str, date]:
+    """By hash of the file: the last day of its valid rows."""
+    day = f"CAST({DUCKDB.name(loading.contract.partition_column)} AS date)"
+    return dict(
+        loading.database.execute(
+            f"SELECT {SOURCE_SHA256}, max({day}) FROM {VALID} GROUP BY {SOURCE_SHA256}"
+        ).fetchall()
+    )
 
 
 def touched_dates(loading: LoadRun) -> TouchedDates:

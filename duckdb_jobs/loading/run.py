@@ -36,6 +36,7 @@ def run(loading: LoadRun) -> LoadResult:
         deduplicated=measures.deduplicated(loading),
         erased=measures.erased(loading),
         samples=measures.samples(loading),
+        last_days=measures.last_days(loading),
     )
     brought_rows = sum(figures.rows for figures in measured.loaded.values())
     verdicts = rule_evaluation.verdicts(loading)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from functools import reduce
 
 from pyspark.sql import DataFrame, Observation, Row
@@ -24,6 +25,7 @@ from glue_jobs.transforms.figures import ROWS, Totals
 from pipeline.run_documents import LoadedFile, PartTotals, TouchedDates
 from rows import layout
 from rows.columns import RECEIVED_AT, ROWS_BEFORE, RULE_IDS, SOURCE_FILE, SOURCE_SHA256, SPLIT_START
+from rows.load_figures import dates_until
 
 SPLITS_SCHEMA = (
     f"{SOURCE_SHA256} string, {SPLIT_START} bigint, {ROWS_BEFORE} bigint, "
@@ -165,10 +167,16 @@ def by_file(
                     **{name: _totals(rows, loading.contract) for name, rows in measured.items()}
                 ),
                 rows_erased=of_erased.get(file.sha256),
+                dates_until=dates_until(loading.contract, file, _last_day(measured["read"])),
                 samples=refused.get(file.sha256),
             )
         )
     return tuple(files)
+
+
+def _last_day(splits: list[Row]) -> date | None:
+    days: list[date] = [split["last_day"] for split in splits if split["last_day"] is not None]
+    return max(days, default=None)
 
 
 def touched_dates(splits: list[Row]) -> TouchedDates:

@@ -40,7 +40,16 @@ def facts(environment: str, run: Item, written: Written) -> dict[str, str]:
 
 def doubts(written: Written) -> list[str]:
     """What the run could not decide or takes for a mistake, in sentences."""
-    return list(_ties(written))
+    return [*_ties(written), *_dates_after_delivery(written)]
+
+
+def _dates_after_delivery(written: Written) -> Iterator[str]:
+    for file in written.processed.files:
+        if file.dates_until is not None:
+            yield (
+                f"{file.file_name} has dates until {file.dates_until}, after the day on which it came: are day and"
+                " month exchanged? If such dates are meant, declare `datesAfterDelivery: allow` in the contract"
+            )
 
 
 def _ties(written: Written) -> Iterator[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TextIO
 
+from contracts.model import Contract
 from pipeline.ledger import RunLedger
 
 NAMESPACE = "Slipway"
@@ -28,24 +29,26 @@ class MeasureFreshness:
     runs: RunLedger
     now: Callable[[], datetime]
 
-    def measure(self, datasets: Iterable[str], out: TextIO) -> dict[str, float | None]:
-        """Write a line for each dataset that was ever loaded to `out`: the hours by dataset."""
+    def measure(self, contracts: Iterable[Contract], out: TextIO) -> dict[str, float | None]:
+        """Write a line for each dataset that was ever loaded to `out`: the hours by dataset.
+
+        Hours of days on which its contract expects no file do not count.
+        """
         moment = self.now()
-        ages = {dataset: self._age_hours(dataset, moment) for dataset in datasets}
+        ages = {contract.dataset: self._age_hours(contract, moment) for contract in contracts}
         for dataset, age in ages.items():
             if age is not None:
                 out.write(json.dumps(self._line(dataset, age, moment)) + "\n")
         return ages
 
-    def _age_hours(self, dataset: str, moment: datetime) -> float | None:
-        loads = (run for run in self.runs.newest_first(dataset) if run["mode"] == "load")
+    def _age_hours(self, contract: Contract, moment: datetime) -> float | None:
+        loads = (run for run in self.runs.newest_first(contract.dataset) if run["mode"] == "load")
         last = next((run for run in loads if run["status"] == "succeeded"), None)
         if last is None:
             return None
-        return round(
-            (moment - datetime.fromisoformat(last["ended_at"])).total_seconds() / SECONDS_PER_HOUR,
-            3,
-        )
+        loaded = datetime.fromisoformat(last["ended_at"])
+        quiet = contract.days_without_files.hours_between(loaded, moment)
+        return round((moment - loaded).total_seconds() / SECONDS_PER_HOUR - quiet, 3)
 
     def _line(self, dataset: str, age: float, moment: datetime) -> dict[str, object]:
         metric = {

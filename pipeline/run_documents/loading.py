@@ -103,6 +103,9 @@ class LoadedFile(JsonDocument):
     """Money of the file, by what became of it."""
     rows_erased: int | None = None
     """Of the quarantined records, those of people who were erased; only where there are any."""
+    dates_until: date | None = None
+    """Last date of its valid rows, by the column that partitions the table; only if it is after the delivery's own day,
+    wherever on Earth, and the contract wants people to be told."""
     samples: tuple[RefusedSample, ...] | None = None
     """The first records that each rule refused, a few per rule; only where any were refused."""
 

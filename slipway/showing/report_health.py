@@ -7,9 +7,10 @@ and processed there may be rows that a later file has replaced, which is shown a
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -59,8 +60,16 @@ def health(deployment: Deployment, contract: Contract, runs: Sequence[Item]) -> 
         if published
         else _unproven(contract),
         last_loaded_at=_moment(loads[-1]["ended_at"]) if loads else None,
-        freshness_hours=contract.freshness_hours,
+        freshness_hours=contract.freshness_hours + _quiet_hours(contract, loads),
     )
+
+
+def _quiet_hours(contract: Contract, loads: Sequence[Item]) -> int:
+    """Hours since the last load that belong to days on which no file is expected."""
+    if not loads:
+        return 0
+    since = _moment(loads[-1]["ended_at"])
+    return math.ceil(contract.days_without_files.hours_between(since, datetime.now(UTC)))
 
 
 def reconciliation(

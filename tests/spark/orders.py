@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from contracts.model import Column, Contract, CuratedModel, Intake, Maintenance, Retention, Rule
+from contracts.model import (
+    Column,
+    Contract,
+    CuratedModel,
+    DaysWithoutFiles,
+    Intake,
+    Maintenance,
+    Retention,
+    Rule,
+)
 
 HEADER = "Order ID,Order Date,Status,Quantity,Amount,Note"
 
@@ -77,6 +86,8 @@ ORDERS = Contract(
     retention=Retention(raw_days=1, raw_archive_after_days=1, processed_days=None, quarantine_days=1),
     maintenance=Maintenance(target_file_mb=128, snapshot_days=7, least_snapshots=5, orphan_days=3),
     max_quarantined_share="0.5",
+    days_without_files=DaysWithoutFiles(weekdays=(), dates=()),
+    dates_after_delivery="warn",
     curated=(
         curated("orders_by_month", "month", "month_start"),
         curated("orders_by_quarter", "quarter", "quarter_start"),

@@ -97,6 +97,18 @@ def test_a_row_that_breaks_several_rules_names_each_once_and_in_order(lake: Lake
     assert row == (["order_id.type", "status.allowed", "amount.required"],)
 
 
+def test_dates_after_the_day_of_delivery_are_told_unless_the_contract_allows_them(
+    lake: Lake,
+) -> None:
+    """Files come on 2024-05-01 at 10:00 UTC, which is 2 May in the first time zone."""
+    late, fine = "1,5/3/2024,open,1,1.00,a", "2,5/2/2024,open,1,1.00,a"
+    files = lake.put(lines(late, fine), "1.csv"), lake.put(lines(fine), "2.csv", 1)
+    first, second = lake.load(*files)["files"]
+    assert (first["dates_until"], "dates_until" in second) == ("2024-05-03", False)
+    lake.contract = replace(lake.contract, dates_after_delivery="allow")
+    assert "dates_until" not in lake.load(*files)["files"][0]
+
+
 def test_each_file_shows_the_first_records_of_each_reason(lake: Lake) -> None:
     good, bad = "1,1/2/2024,open,1,1.00,a", "x,1/2/2024,open,1,1.00,a"
     both = "x,1/2/2024,sent,1,1.00,a"

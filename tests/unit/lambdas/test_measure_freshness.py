@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,10 +36,15 @@ def run(
         account.runs().finish("sales_records", run_id, status, {"ended_at": timestamp(ended)})
 
 
-def measured(account: Any) -> tuple[dict[str, float | None], list[dict[str, Any]]]:
+def measured(
+    account: Any, quiet: model.DaysWithoutFiles | None = None
+) -> tuple[dict[str, float | None], list[dict[str, Any]]]:
     out = io.StringIO()
     service = MeasureFreshness(environment="dev", runs=account.runs(), now=lambda: NOW)
-    ages = service.measure(["sales_records", "superstore"], out)
+    contracts = [model.load("sales_records"), model.load("superstore")]
+    if quiet:
+        contracts = [replace(contract, days_without_files=quiet) for contract in contracts]
+    ages = service.measure(contracts, out)
     return ages, [json.loads(line) for line in out.getvalue().splitlines()]
 
 
@@ -69,6 +75,28 @@ def test_the_age_is_that_of_the_last_load_that_still_stands(account: Any) -> Non
             "AgeHours": 216.0,
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("weekdays", "dates", "hours"),
+    [
+        ((), (), 7 * 24.0),
+        (("sunday",), (), 6 * 24.0),
+        (
+            ("saturday",),
+            (),
+            6 * 24.0,
+        ),  # half of the first, when it was loaded, and half of the last
+        ((), ("2026-11-18", "2026-11-10"), 6 * 24.0),
+        (("wednesday",), ("2026-11-18",), 6 * 24.0),  # the same day
+    ],
+)
+def test_days_without_files_do_not_make_data_older(
+    account: Any, weekdays: tuple[model.Weekday, ...], dates: tuple[str, ...], hours: float
+) -> None:
+    run(account, 7)  # Saturday 14 November at noon, until Saturday 21 at noon
+    quiet = model.DaysWithoutFiles(weekdays=weekdays, dates=dates)
+    assert measured(account, quiet)[0]["sales_records"] == hours
 
 
 def test_a_load_is_found_behind_any_number_of_later_runs(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -87,6 +88,16 @@ def test_files_of_one_moment_with_the_same_keys_are_named_since_time_did_not_dec
     later = manifest_file("b", received_at="2026-11-20T08:00:00.000001Z")
     apart = replace(same, manifest=Manifest.from_json(manifest(manifest_file("a"), later)))
     assert closing.doubts(apart) == []
+
+
+def test_dates_after_the_day_of_delivery_need_a_look() -> None:
+    plain = written()
+    late = replace(plain.processed.files[0], dates_until=date(2027, 5, 6))
+    told = replace(plain, processed=replace(plain.processed, files=(late,)))
+    assert closing.facts("prod", RUN, told)["severity"] == "warning"
+    assert "- a.csv has dates until 2027-05-06, after the day on which it came" in closing.body(
+        RUN, told
+    )
 
 
 def test_a_success_reads_like_this() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from contracts.model import Contract
+from contracts.model import Contract, DaysWithoutFiles
 from tests.unit.contracts.versions import (
     members,
     new_column,
@@ -26,6 +26,14 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
     "a different share": (
         replace(M, max_quarantined_share="0.5"),
         ("max_quarantined_share", "safe", "none"),
+    ),
+    "a day without files": (
+        replace(M, days_without_files=DaysWithoutFiles(weekdays=("sunday",), dates=())),
+        ("days_without_files", "safe", "none"),
+    ),
+    "dates after the delivery are meant": (
+        replace(M, dates_after_delivery="allow"),
+        ("dates_after_delivery", "safe", "none"),
     ),
     "a different folder": (
         replace(M, intake=replace(INTAKE, folder="x")),

@@ -203,6 +203,14 @@ CASES = {
         "custom property 'tableFormat' is given twice; remove one",
         at="- property: tableFormat\n        value: iceberg\n      - property: maxQuarantinedShare",
     ),
+    "a_day_without_files_that_does_not_exist": C(
+        "      - property: tableFormat\n        value: iceberg\n",
+        "      - property: tableFormat\n        value: iceberg\n"
+        "      - property: daysWithoutFiles\n        value: {dates: [2026-02-31]}\n",
+        "schema[0].customProperties[3].value.dates[0]",
+        "found '2026-02-31'; expected a day that exists",
+        at="        value: {dates: [2026-02-31]}",
+    ),
     "custom_value_of_another_kind": C(
         'value: {folder: visits, suffixes: [.csv], delimiter: ";", maxBytes: 1000000}',
         "value: visits",
