@@ -146,7 +146,7 @@ ENVIRONMENT ?= dev
 synth: setup ## write the CloudFormation templates: make synth ENVIRONMENT=prod
 	@npx cdk synth --quiet -c environment=$(ENVIRONMENT)
 
-# What follows changes an account: that of the settings, or of the credentials in use.
+# What follows changes an account: that of the settings, or of the credentials in use. docs/deployment.md.
 APPROVAL ?= broadening
 deploy: setup ## deploy to an account: make deploy ENVIRONMENT=dev; asks before permissions widen (APPROVAL=never does not)
 	@npx cdk deploy --all -c environment=$(ENVIRONMENT) --require-approval $(APPROVAL)

@@ -14,9 +14,10 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
 from contracts.errors import ContractInvalid
+from stacks import readiness
 from stacks.application import compose, current_contracts
 from stacks.base import Blueprint
-from stacks.settings import load
+from stacks.settings import Settings, load
 
 ROOT = Path(__file__).resolve().parent
 
@@ -25,11 +26,7 @@ def build(app: cdk.App, *, root: Path = ROOT, config: Path = ROOT / "config") ->
     """Compose the environment that `app`'s context names. Raises ContractInvalid if contract or settings are wrong."""
     blueprint = Blueprint(
         root=root,
-        settings=load(
-            config,
-            app.node.try_get_context("environment") or "dev",
-            extra_public_key=app.node.try_get_context("sftp-public-key"),
-        ),
+        settings=_settings(app, config),
         contracts=current_contracts(root),
         delete_data=app.node.try_get_context("delete-data") == "yes",
     )
@@ -38,12 +35,20 @@ def build(app: cdk.App, *, root: Path = ROOT, config: Path = ROOT / "config") ->
     return app
 
 
+def _settings(app: cdk.App, config: Path) -> Settings:
+    return load(
+        config,
+        app.node.try_get_context("environment") or "dev",
+        extra_public_key=app.node.try_get_context("sftp-public-key"),
+    )
+
+
 def main() -> None:
     """Synthesize, or say in one message what is wrong."""
+    app = cdk.App(stack_traces=False)  # nobody reads them, and they slow a synthesis down
     try:
-        build(
-            cdk.App(stack_traces=False)
-        ).synth()  # nobody reads them, and they slow a synthesis down
+        readiness.require_destination(_settings(app, ROOT / "config"))
+        build(app).synth()
     except ContractInvalid as error:
         sys.exit(f"cannot synthesize:\n{error}")
 

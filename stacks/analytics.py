@@ -64,7 +64,9 @@ class AnalyticsStack(PipelineStack):
             "".join(word.capitalize() for word in team.split("-")),
             name=f"slipway-{self._blueprint.settings.environment}-{team}",
             description=f"Queries of {team}, at most {scan_limit_gib} GiB each",
-            recursive_delete_option=self._blueprint.deletes_data,
+            # Else no environment could be destroyed once somebody has asked something: a workgroup that contains query
+            # executions or named queries is deleted only with this. Source: Athena API reference, DeleteWorkGroup.
+            recursive_delete_option=True,
             work_group_configuration=kinds.WorkGroupConfigurationProperty(
                 enforce_work_group_configuration=True,
                 publish_cloud_watch_metrics_enabled=True,

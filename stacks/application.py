@@ -16,6 +16,7 @@ from contracts.authoring import require_current
 from contracts.model import Contract
 from dashboards.authoring import DASHBOARD_FILE, load
 from dashboards.model import Dashboard
+from stacks import readiness
 from stacks.alerts import AlertsStack
 from stacks.analytics import AnalyticsStack
 from stacks.base import Blueprint
@@ -32,6 +33,7 @@ from stacks.warehouse import WarehouseStack
 def compose(app: App, blueprint: Blueprint) -> None:
     """Add every stack of the environment to `app`."""
     storage = StorageStack(app, blueprint=blueprint)
+    readiness.say(storage, blueprint.settings)
     alerts = AlertsStack(app, blueprint=blueprint, storage=storage)
     processing = ProcessingStack(app, blueprint=blueprint, storage=storage)
     analytics = AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)

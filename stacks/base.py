@@ -88,6 +88,8 @@ class PipelineStack(Stack):
             env=Environment(account=settings.account, region=settings.region),
             termination_protection=settings.environment == "prod",
         )
+        for key, value in settings.tags.items():
+            Tags.of(self).add(key, value)
         Tags.of(self).add("project", "slipway")
         Tags.of(self).add("environment", settings.environment)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from aws_cdk import Duration, SecretValue
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -22,7 +22,7 @@ from stacks.constructs.dead_letters import dead_letter_queue
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.sftp_user import SftpUser
 from stacks.orchestration import OrchestrationStack
-from stacks.settings import Settings, SftpVpc
+from stacks.settings import Sftp, SftpVpc
 from stacks.storage import StorageStack
 
 # The newest general policy: hybrid post-quantum key exchange, no SHA-1.
@@ -54,30 +54,53 @@ class IntakeStack(PipelineStack):
         )
         self._blueprint = blueprint
         self._storage = storage
-        self.server = self._server(blueprint.settings)
-        for user in blueprint.settings.sftp.users:
+        self.sftp_log: logs.LogGroup | None = None
+        self.server = self._sftp(blueprint.settings.sftp)
+        self.dead_letters, self.queue = self._queues()
+        self._route_landing_events()
+        if self.server:
+            self._route_transfer_events(self.server)
+            self.publish(TransferServerId=self.server.attr_server_id)
+        self._look_for_overdue_arrivals()
+        self.function = self._function(alerts, orchestration)
+        self.publish(
+            IntakeQueueUrl=self.queue.queue_url,
+            IntakeDeadLetterQueueUrl=self.dead_letters.queue_url,
+        )
+
+    def _sftp(self, settings: Sftp) -> transfer.CfnServer | None:
+        """The server with its partners; None while there is nobody to log in, since it costs by the hour."""
+        if not settings.has_server:
+            return None
+        server = self._server(settings)
+        for user in settings.users:
             SftpUser(
                 self,
                 f"Partner-{user.name}",
                 name=user.name,
                 public_keys=user.public_keys,
-                server=self.server,
-                bucket=storage.landing,
-                key=storage.originals_key,
+                server=server,
+                bucket=self._storage.landing,
+                key=self._storage.originals_key,
             )
-        self.dead_letters, self.queue = self._queues()
-        self._route_landing_events()
-        self._route_transfer_events()
-        self._look_for_overdue_arrivals()
-        self.function = self._function(alerts, orchestration)
-        self.publish(
-            TransferServerId=self.server.attr_server_id,
-            IntakeQueueUrl=self.queue.queue_url,
-            IntakeDeadLetterQueueUrl=self.dead_letters.queue_url,
+        if settings.host_key_secret:
+            self._host_key(server, settings.host_key_secret)
+        return server
+
+    def _host_key(self, server: transfer.CfnServer, secret: str) -> None:
+        """The host key that partners know, so that a server made anew is no stranger to them."""
+        transfer.CfnHostKey(
+            self,
+            "SftpHostKey",
+            server_id=server.attr_server_id,
+            description=f"From the secret {secret}",
+            # A reference, which CloudFormation resolves: the key itself is in no template.
+            # Source: CloudFormation user guide, "Get a secret or secret value from Secrets Manager".
+            host_key_body=SecretValue.secrets_manager(secret).unsafe_unwrap(),
         )
 
-    def _server(self, settings: Settings) -> transfer.CfnServer:
-        log = logs.LogGroup(
+    def _server(self, settings: Sftp) -> transfer.CfnServer:
+        self.sftp_log = logs.LogGroup(
             self,
             "SftpLog",
             retention=self._blueprint.log_days,
@@ -91,7 +114,7 @@ class IntakeStack(PipelineStack):
             protocols=["SFTP"],
             identity_provider_type="SERVICE_MANAGED",
             security_policy_name=SECURITY_POLICY,
-            structured_log_destinations=[log.log_group_arn],
+            structured_log_destinations=[self.sftp_log.log_group_arn],
             # Without SETSTAT an upload by a client that sets times and modes (most do) would end in an error.
             protocol_details=transfer.CfnServer.ProtocolDetailsProperty(
                 set_stat_option="ENABLE_NO_OP"
@@ -99,8 +122,8 @@ class IntakeStack(PipelineStack):
             s3_storage_options=transfer.CfnServer.S3StorageOptionsProperty(
                 directory_listing_optimization="ENABLED"
             ),
-            endpoint_type="VPC" if settings.sftp.vpc else "PUBLIC",
-            endpoint_details=self._endpoint(settings.sftp.vpc) if settings.sftp.vpc else None,
+            endpoint_type="VPC" if settings.vpc else "PUBLIC",
+            endpoint_details=self._endpoint(settings.vpc) if settings.vpc else None,
         )
 
     def _endpoint(self, vpc: SftpVpc) -> transfer.CfnServer.EndpointDetailsProperty:
@@ -167,7 +190,7 @@ class IntakeStack(PipelineStack):
         # An event that could not be delivered is what a message that could not be handled is: redriven the same way.
         rule.add_target(targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters))
 
-    def _route_transfer_events(self) -> None:
+    def _route_transfer_events(self, server: transfer.CfnServer) -> None:
         """How uploads ended. Source: Transfer Family user guide, "Transfer Family events detail reference"."""
         rule = events.Rule(
             self,
@@ -180,7 +203,7 @@ class IntakeStack(PipelineStack):
                     "SFTP Server File Upload Failed",
                     "SFTP Server File Rename Completed",
                 ],
-                detail={"server-id": [self.server.attr_server_id]},
+                detail={"server-id": [server.attr_server_id]},
             ),
         )
         rule.add_target(targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters))

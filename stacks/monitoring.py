@@ -5,7 +5,7 @@ Alarmed are dead letters, failed and stopped executions, failed jobs, files that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -15,6 +15,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_transfer as transfer
 from constructs import Construct
 
 from contracts.model import Contract
@@ -35,6 +36,7 @@ NOT_TAKEN = ("file not taken; the message comes again", "run not started; the me
 AGE = "AgeHours"  # the metric that measure_freshness writes; contracts may allow more than an alarm can look back
 FIVE_MINUTES = Duration.minutes(5)
 LASTING = 3  # periods of five minutes in a row: what passes by itself wakes nobody
+FAILED_LOGINS = 5  # in an hour; one is a person who tries an old key
 OLDEST_LANDED_SECONDS = (
     30 * 60
 )  # in a sound deployment a message waits for minutes, even in a burst of large files
@@ -63,6 +65,9 @@ class MonitoringStack(PipelineStack):
         self.dead_letters: dict[str, sqs.Queue] = {}
         self._failed_executions(orchestration)
         self._files_not_taken(intake)
+        if intake.sftp_log:
+            partners = [user.name for user in blueprint.settings.sftp.users]
+            self._failed_logins(intake.sftp_log, partners)
         self._failed_jobs([job.name for job in processing.jobs])
         self._count_successes(orchestration.close_run.log_group)
         self.measure_freshness = self._measure_freshness(blueprint, storage)
@@ -172,6 +177,27 @@ class MonitoringStack(PipelineStack):
             function.metric_throttles(period=FIVE_MINUTES),
             "Lambda has had no capacity for intake for a quarter of an hour; files wait",
             periods=LASTING,
+        )
+
+    def _failed_logins(self, log_group: logs.ILogGroup, partners: Sequence[str]) -> None:
+        """Of partners only: to a server that the internet reaches, strangers knock all day.
+
+        Source: Transfer Family user guide, "CloudWatch log structure for Transfer Family", JSON structured logs.
+        """
+        names = " || ".join(f'($.user = "{name}")' for name in partners)
+        self._count_lines(
+            "FailedLogins", log_group, f'($.activity-type = "AUTH_FAILURE") && ({names})'
+        )
+        self._alarm(
+            "FailedLogins",
+            cloudwatch.Metric(
+                namespace=NAMESPACE,
+                metric_name=f"FailedLogins-{self._environment}",
+                statistic="Sum",
+                period=Duration.hours(1),
+            ),
+            "SFTP logins in the name of a partner failed",
+            threshold=FAILED_LOGINS,
         )
 
     def _dead_letters(self, queues: Mapping[str, sqs.Queue]) -> None:
@@ -368,7 +394,7 @@ class MonitoringStack(PipelineStack):
             self._graph("Intake", [function.metric_invocations(), function.metric_errors()]),
         )
         dashboard.add_widgets(
-            self._graph("SFTP: files in", [self._transfer_metric("FilesIn", intake)]),
+            *self._sftp(intake.server),
             self._graph(
                 "Hours since the last load, by dataset",
                 [self._age(c.dataset) for c in blueprint.contracts],
@@ -382,13 +408,16 @@ class MonitoringStack(PipelineStack):
     def _graph(self, title: str, metrics: list[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:
         return cloudwatch.GraphWidget(title=title, left=metrics, width=12)
 
-    def _transfer_metric(self, name: str, intake: IntakeStack) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
+    def _sftp(self, server: transfer.CfnServer | None) -> list[cloudwatch.GraphWidget]:
+        if server is None:
+            return []
+        files_in = cloudwatch.Metric(
             namespace="AWS/Transfer",
-            metric_name=name,
-            dimensions_map={"ServerId": intake.server.attr_server_id},
+            metric_name="FilesIn",
+            dimensions_map={"ServerId": server.attr_server_id},
             statistic="Sum",
         )
+        return [self._graph("SFTP: files in", [files_in])]
 
     def _successes(self, dataset: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(

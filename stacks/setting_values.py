@@ -63,9 +63,9 @@ def _network(value: str) -> str:
 
 
 def _partner(value: str) -> str:
-    if value == naming.REPLAY_PARTNER:
+    if value in (naming.REPLAY_PARTNER, naming.SMOKE_PARTNER):
         raise ValueError(
-            "is reserved: operators replay corrected records below its prefix; choose another name"
+            "is reserved: operators put files below its prefix that do not come by SFTP; choose another name"
         )
     return value
 
@@ -75,6 +75,12 @@ def _log_days(value: int) -> int:
         raise ValueError(
             f"is not a period that CloudWatch Logs knows: {', '.join(map(str, LOG_RETENTION_DAYS))}"
         )
+    return value
+
+
+def _tag_key(value: str) -> str:
+    if value in ("project", "environment") or value.startswith("aws:"):
+        raise ValueError("is a tag that every resource has already: choose another key")
     return value
 
 
@@ -131,6 +137,12 @@ LogDays = Annotated[int, AfterValidator(_log_days)]
 Partner = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{2,99}$"), AfterValidator(_partner)]
 Team = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,39}$"), AfterValidator(_team)]
 # In GiB; Athena's smallest limit is 10 MB. Source: AWS::Athena::WorkGroup BytesScannedCutoffPerQuery.
+# Only names: CloudFormation reads a secret by a dynamic reference, whose parts are separated by colons.
+# Source: Secrets Manager API reference, CreateSecret, Name.
+SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$")]
+# Source: Tagging AWS resources user guide, "Tag naming limits and requirements"; two keys are ours.
+TagKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9 _.:/=+@-]{1,128}$"), AfterValidator(_tag_key)]
+TagValue = Annotated[str, Field(pattern=r"^[A-Za-z0-9 _.:/=+@-]{0,256}$")]
 ScanLimit = Annotated[int, Field(ge=1, le=10240)]
 QuickSightPrincipal = Annotated[
     str, Field(pattern=r"^arn:[a-z-]+:quicksight:[a-z0-9-]+:\d{12}:(user|group)/.+$")

@@ -26,11 +26,15 @@ from stacks.setting_values import (
     QuickSightPrincipal,
     Rpus,
     ScanLimit,
+    SecretName,
+    TagKey,
+    TagValue,
     Team,
     Zones,
 )
 
 ENVIRONMENTS = ("dev", "prod", "local")
+AN_ID = "([0-9a-f]{8}|[0-9a-f]{17})"
 
 
 class _Section(BaseModel):
@@ -58,19 +62,27 @@ class SftpUser(_Section):
 class SftpVpc(_Section):
     """An existing network in which the SFTP endpoint gets fixed addresses and a security group."""
 
-    vpc_id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]+$")]
+    # 8 or 17 hexadecimal digits. Source: EC2 user guide, "Amazon EC2 resource IDs".
+    vpc_id: Annotated[str, Field(pattern=rf"^vpc-{AN_ID}$")]
     subnet_ids: Annotated[
-        list[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]], Field(min_length=1)
+        list[Annotated[str, Field(pattern=rf"^subnet-{AN_ID}$")]], Field(min_length=1)
     ]
-    elastic_ip_allocation_ids: list[Annotated[str, Field(pattern=r"^eipalloc-[0-9a-f]+$")]]
+    elastic_ip_allocation_ids: list[Annotated[str, Field(pattern=rf"^eipalloc-{AN_ID}$")]]
 
 
 class Sftp(_Section):
-    """The SFTP server and its users."""
+    """The SFTP server and its users. A server costs by the hour from the day it exists."""
 
+    enabled: bool
     users: list[SftpUser]
     allowed_networks: list[PartnerNetwork]
     vpc: SftpVpc | None
+    host_key_secret: SecretName | None
+
+    @property
+    def has_server(self) -> bool:
+        """Whether there is a server: nobody pays for one that nobody may log in to."""
+        return self.enabled and bool(self.users)
 
     @model_validator(mode="after")
     def _networks_need_a_vpc(self) -> Sftp:
@@ -228,6 +240,7 @@ class Settings(_Section):
     network: Network
     warehouse: Warehouse
     quicksight: QuickSight
+    tags: dict[TagKey, TagValue]
     retention: Retention
     features: Features
     allow_data_deletion: bool

@@ -50,7 +50,7 @@ def endpoint(deployment: Deployment, *, user: str, identity: str | None) -> Endp
     if "TransferServerId" not in deployment.outputs:
         settings = f"config/{deployment.environment}.yaml"
         raise UploadFailed(
-            f"environment {deployment.environment!r} has no SFTP server: name partners"
+            f"environment {deployment.environment!r} has no SFTP server: set sftp.enabled: true and name partners"
             f" in sftp.users of {settings}, then: make deploy ENVIRONMENT={deployment.environment}"
         )
     host = f"{deployment.outputs['TransferServerId']}.server.transfer.{deployment.region}.amazonaws.com"

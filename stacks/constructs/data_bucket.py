@@ -49,12 +49,17 @@ class DataBucket(s3.Bucket):
 
 
 def housekeeping(noncurrent_days: int, expiry_days: int | None) -> s3.LifecycleRule:
-    """End of old versions, of incomplete uploads and, if `expiry_days` is given, of everything."""
+    """End of old versions, of incomplete uploads and, if `expiry_days` is given, of everything.
+
+    A delete marker whose versions are gone goes, too: by the rule itself where objects expire by age, else because it
+    says so; one rule cannot have both. Source: S3 API reference, LifecycleExpiration.
+    """
     return s3.LifecycleRule(
         id="housekeeping",
         abort_incomplete_multipart_upload_after=Duration.days(ABORT_UPLOADS_AFTER_DAYS),
         noncurrent_version_expiration=Duration.days(noncurrent_days),
         expiration=Duration.days(expiry_days) if expiry_days else None,
+        expired_object_delete_marker=None if expiry_days else True,
     )
 
 

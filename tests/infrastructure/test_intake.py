@@ -7,8 +7,8 @@ import json
 from tests.infrastructure.support import Assembly, actions_of, flat, resources_of
 
 
-def test_transfer_familys_events_of_this_server_reach_the_queue_of_intake(prod: Assembly) -> None:
-    rules = prod.resources("AWS::Events::Rule", "Intake")
+def test_transfer_familys_events_of_this_server_reach_the_queue_of_intake(local: Assembly) -> None:
+    rules = local.resources("AWS::Events::Rule", "Intake")
     [ended] = [rule["Properties"] for place, rule in rules.items() if "TransferEnded" in place]
     assert ended["EventPattern"] == {
         "source": ["aws.transfer"],
@@ -42,8 +42,34 @@ def test_overdue_arrivals_are_looked_for_every_few_minutes(
         assert "DeadLetters" in flat(target["DeadLetterConfig"]["Arn"])
 
 
-def test_the_server_is_strict_and_logs(prod: Assembly) -> None:
-    server = prod.only("AWS::Transfer::Server")
+def test_without_a_partner_there_is_no_server_that_costs_by_the_hour(prod: Assembly) -> None:
+    assert prod.resources("AWS::Transfer::Server") == {}
+    rules = prod.resources("AWS::Events::Rule", "Intake")
+    assert not any("TransferEnded" in place for place in rules)
+    assert "SftpServer" not in str(prod.templates)
+    [dashboard] = prod.resources("AWS::CloudWatch::Dashboard").values()
+    assert "AWS/Transfer" not in str(dashboard)
+
+
+def test_the_host_key_is_a_reference_to_a_secret_and_in_no_template(
+    comprehensive: Assembly, local: Assembly
+) -> None:
+    key = comprehensive.only("AWS::Transfer::HostKey")
+    assert (
+        key["HostKeyBody"]
+        == "{{resolve:secretsmanager:slipway/prod/sftp-host-key:SecretString:::}}"
+    )
+    assert key["ServerId"] == {"Fn::GetAtt": ["SftpServer", "ServerId"]}
+    assert local.resources("AWS::Transfer::HostKey") == {}
+
+
+def test_the_dashboard_shows_files_that_came_over_sftp(local: Assembly) -> None:
+    [dashboard] = local.resources("AWS::CloudWatch::Dashboard").values()
+    assert "AWS/Transfer" in str(dashboard)
+
+
+def test_the_server_is_strict_and_logs(local: Assembly) -> None:
+    server = local.only("AWS::Transfer::Server")
     assert server["Protocols"] == ["SFTP"]
     assert server["Domain"] == "S3"
     assert server["IdentityProviderType"] == "SERVICE_MANAGED"

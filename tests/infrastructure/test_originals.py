@@ -38,7 +38,6 @@ MAY_GET = {
     "Intake/Intake": {"Landing/partners/*", "Landing/rejected/*", *RAW},
     "Processing/RawToProcessed": RAW,  # parses it
     "Processing/RawCrawler": RAW,  # infers the tables of the raw zone, if features.raw_crawler
-    "Orchestration/ClaimBatch": RAW,  # asks whether files of a backfill are still there; it has no key to read them
 }
 # Role -> services through which it may use the key of originals; only who is here can read what it may get.
 MAY_OPEN = {

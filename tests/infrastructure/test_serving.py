@@ -216,6 +216,24 @@ def test_a_failed_run_is_noticed(alarms: Alarms) -> None:
     assert alarm(alarms, "TimedOutRuns")["MetricName"] == "ExecutionsTimedOut"
 
 
+def test_failed_logins_of_partners_are_noticed_and_of_strangers_are_not(
+    comprehensive: Assembly, alarms: Alarms, prod: Assembly
+) -> None:
+    [lines] = [
+        each["Properties"]
+        for place, each in comprehensive.resources("AWS::Logs::MetricFilter").items()
+        if "FailedLogins" in place
+    ]
+    wanted = '($.activity-type = "AUTH_FAILURE") && (($.user = "acme") || ($.user = "globex"))'
+    assert lines["FilterPattern"] == f"{{ {wanted} }}"
+    assert "SftpLog" in flat(lines["LogGroupName"])
+    [transformation] = lines["MetricTransformations"]
+    properties = alarm(alarms, "FailedLogins")
+    assert transformation["MetricName"] == properties["MetricName"]
+    assert (properties["Threshold"], properties["Period"]) == (5, 3600)
+    assert not any("FailedLogins" in place for place in prod.resources("AWS::CloudWatch::Alarm"))
+
+
 @pytest.mark.parametrize(
     ("name", "machine"),
     [("Runs", "DatasetRun"), ("Care", "DatasetCare"), ("Announcements", "Announce")],

@@ -164,7 +164,27 @@ def test_allowed_networks_need_a_vpc(edited: Edit) -> None:
     text = (COMPREHENSIVE / "prod.yaml").read_text(encoding="utf-8")
     block = text[text.index("  vpc:\n") : text.index("intake:")]
     with pytest.raises(ContractInvalid, match="a public endpoint cannot tell networks apart"):
-        load(edited((block, "  vpc: null\n")), "prod")
+        load(edited((block, "  vpc: null\n  host_key_secret: null\n\n")), "prod")
+
+
+@pytest.mark.parametrize("secret", ["prod key", "prod:key", '"{{resolve}}"'])
+def test_a_host_key_is_named_by_its_secret(edited: Edit, secret: str) -> None:
+    with pytest.raises(ContractInvalid, match=r"sftp\.host_key_secret"):
+        load(edited(("slipway/prod/sftp-host-key", secret)), "prod")
+
+
+@pytest.mark.parametrize(
+    ("given", "instead", "message"),
+    [
+        ("{ owner:", "{ environment:", r"is a tag that every resource has already"),
+        ("vpc-0a1b2c3d4e5f60718", "vpc-0a1b2c3d4", r"sftp\.vpc\.vpc_id"),
+    ],
+)
+def test_tags_and_ids_are_what_aws_knows(
+    edited: Edit, given: str, instead: str, message: str
+) -> None:
+    with pytest.raises(ContractInvalid, match=message):
+        load(edited((given, instead)), "prod")
 
 
 def test_a_network_of_everybody_is_refused(edited: Edit) -> None:

@@ -47,6 +47,8 @@ def test_every_bucket_is_private_versioned_and_cleans_up(prod: Assembly) -> None
         ]
         assert housekeeping["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}, place
         assert housekeeping["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}, place
+        by_age = "ExpirationInDays" in housekeeping
+        assert housekeeping.get("ExpiredObjectDeleteMarker", False) is not by_age, place
 
 
 def test_every_bucket_refuses_requests_without_tls(prod: Assembly) -> None:
@@ -195,3 +197,13 @@ def test_both_keys_together_delete_data(local: Assembly) -> None:
 )
 def test_one_key_alone_deletes_nothing(tmp_path: Path, context: dict[str, str]) -> None:
     assert policies_of_data(synthesize(tmp_path, **context)) == {"Retain"}
+
+
+def test_tags_of_the_settings_are_on_every_bucket(comprehensive: Assembly) -> None:
+    wanted = {
+        **{"owner": "data-team", "cost-center": "4711"},
+        **{"project": "slipway", "environment": "prod"},
+    }
+    for resource in comprehensive.resources("AWS::S3::Bucket").values():
+        tags = {each["Key"]: each["Value"] for each in resource["Properties"]["Tags"]}
+        assert wanted.items() <= tags.items()

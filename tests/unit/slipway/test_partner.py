@@ -82,5 +82,5 @@ def test_what_is_left_unfinished_is_named(file: Path) -> None:
 
 def test_an_environment_without_a_server_says_how_it_gets_one() -> None:
     nowhere = Deployment(environment="dev", region="eu-central-1", outputs={})
-    with pytest.raises(partner.UploadFailed, match=r"no SFTP server: name partners in"):
+    with pytest.raises(partner.UploadFailed, match=r"no SFTP server: set sftp\.enabled: true"):
         partner.endpoint(nowhere, user="acme", identity="key")
