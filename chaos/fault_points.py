@@ -28,7 +28,7 @@ FUNCTIONS = {
     "ReleaseDataset": "Orchestration",  # of the machine that maintains
 }
 # The output of the stack that names each job.
-JOBS = {step.name: f"{step.name}JobName" for step in _STEPS if step.is_spark_job}
+JOBS = {step.name: f"{step.name}JobName" for step in _STEPS if step.is_job}
 # In the order of the state machine. HandOver has no process of its own that could be killed.
 TASKS = tuple(
     SERVING if step.worker == "machines" else step.name

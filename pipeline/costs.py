@@ -1,4 +1,4 @@
-"""What a job cost: worker seconds, read from the JobRun that Glue gives at its end.
+"""What a job cost: worker seconds, from the answer of job_run.asl.json or from a JobRun of Glue.
 
 With auto-scaling the number of workers is only the upper bound; then Glue gives `DPUSeconds`, which counts each worker
 for as long as it was there. Fields are taken as they come: a missing one makes the figure unknown, never the run fail.
@@ -24,7 +24,13 @@ DPU_PER_WORKER = {
 
 
 def worker_seconds(job_run: Mapping[str, Any]) -> int | None:
-    """Seconds that workers were there, summed over them; None when the record does not say."""
+    """Seconds that workers were there, summed over them; None when the record does not say.
+
+    job_run.asl.json computes the same from a JobRun; a test holds both together.
+    """
+    if "worker_seconds" in job_run:  # an answer of that machine
+        answered = job_run["worker_seconds"]
+        return None if answered is None else int(answered)
     dpu_seconds, per_worker = (
         job_run.get("DPUSeconds"),
         DPU_PER_WORKER.get(job_run.get("WorkerType", "")),
@@ -36,7 +42,7 @@ def worker_seconds(job_run: Mapping[str, Any]) -> int | None:
 
 
 def of_steps(state: Mapping[str, Any], steps: tuple[str, ...]) -> dict[str, int]:
-    """Worker seconds of the jobs among `steps` whose JobRun a state machine's `state` holds under the step's name."""
+    """Worker seconds of the jobs among `steps` whose record a state machine's `state` holds under the step's name."""
     found = {
         step: worker_seconds(state[step]) for step in steps if isinstance(state.get(step), dict)
     }

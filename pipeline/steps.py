@@ -11,9 +11,9 @@ from typing import Literal
 
 from pipeline.run_documents import CurateResult, LoadResult, MaintenanceResult, RunDocument
 
-# function: a Lambda. spark_job: a Glue job. machines: other state machines, all at once.
-# execution: an execution that nobody waits for; the others are waited for.
-Worker = Literal["function", "spark_job", "machines", "execution"]
+# function: a Lambda. job: job_run.asl.json, on an engine that the run chose. spark_job: a Glue job.
+# machines: other state machines, all at once. execution: one that nobody waits for, as for the others.
+Worker = Literal["function", "job", "spark_job", "machines", "execution"]
 # unchanged: as before the run. branch: with this run's rows on a branch that no reader sees.
 # published: with this run's rows for everybody.
 Tables = Literal["unchanged", "branch", "published"]
@@ -43,14 +43,14 @@ class Step:
     is_best_effort: bool = False
 
     @property
-    def is_spark_job(self) -> bool:
-        """Whether Spark does it, on Glue."""
-        return self.worker == "spark_job"
+    def is_job(self) -> bool:
+        """Whether an engine does it, and writes its `document`."""
+        return self.worker in ("job", "spark_job")
 
     @property
     def is_lasting(self) -> bool:
         """Whether it takes minutes, because it waits for a job or for other machines."""
-        return self.worker in ("spark_job", "machines")
+        return self.is_job or self.worker == "machines"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ RAW_TO_PROCESSED = Step(
     name="RawToProcessed",
     result="raw_to_processed",
     document=LoadResult,
-    worker="spark_job",
+    worker="job",
     works_on="unchanged",
     is_resumable=True,
     after_failure=NO_CHANGE,
@@ -97,7 +97,7 @@ PROCESSED_TO_CURATED = Step(
     name="ProcessedToCurated",
     result="processed_to_curated",
     document=CurateResult,
-    worker="spark_job",
+    worker="job",
     works_on="branch",
     reads=(LoadResult,),
     publishes=True,

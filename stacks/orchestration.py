@@ -69,7 +69,8 @@ class OrchestrationStack(PipelineStack):
             serves=bool(serving),
         )
         self.close_run, self.fail_run = functions.close_run(), functions.fail_run()
-        self.run = self._run(functions, processing)
+        self.job = self._job(processing)
+        self.run = self._run(functions)
         self.release_dataset = functions.release_dataset(self.run)
         self.release_dataset.function.node.add_dependency(self.run)
         self.care = self._care(functions, processing)
@@ -87,7 +88,16 @@ class OrchestrationStack(PipelineStack):
             },
         )
 
-    def _run(self, functions: RunFunctions, processing: ProcessingStack) -> DatasetMachine:
+    def _job(self, processing: ProcessingStack) -> DatasetMachine:
+        offer = Offer(
+            jobs={
+                "RawToProcessedJobName": processing.raw_to_processed,
+                "ProcessedToCuratedJobName": processing.processed_to_curated,
+            },
+        )
+        return self._machine("job_run", "One job for a run, on whichever engine", offer)
+
+    def _run(self, functions: RunFunctions) -> DatasetMachine:
         offer = Offer(
             values={"SettleSeconds": str(self._blueprint.settings.runs.settle_seconds)},
             functions={
@@ -96,11 +106,7 @@ class OrchestrationStack(PipelineStack):
                 "CloseRunFunctionArn": self.close_run,
                 "FailRunFunctionArn": self.fail_run,
             },
-            jobs={
-                "RawToProcessedJobName": processing.raw_to_processed,
-                "ProcessedToCuratedJobName": processing.processed_to_curated,
-            },
-            machines=self._serving,
+            machines={"JobRunStateMachineArn": [self.job], **self._serving},
         )
         return self._machine("dataset_run", "One run of one dataset", offer)
 

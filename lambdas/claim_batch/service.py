@@ -20,7 +20,7 @@ from pipeline.ledger import HELD_STATUS, Item, file_entry, timestamp
 from pipeline.locking import DatasetLock
 from pipeline.logs import Log
 from pipeline.modes import LoadMode
-from pipeline.run_documents import store
+from pipeline.run_documents import Manifest, store
 from pipeline.steps import FIRST, Step
 
 MOST_NAMED = 20  # of the files that are left, in the answer; the log has all
@@ -38,7 +38,8 @@ class ClaimBatch:
     processed_bucket: str
 
     def claim(self, request: Request, contract: Contract) -> dict[str, Any]:
-        """The answer to the state machine: {dataset, run_id, claimed, from, file_count, reason, left}.
+        """The answer to the state machine: {dataset, run_id, claimed, from, engine, size_bytes, file_count, reason,
+        left}.
 
         Raises DatasetBusy when an operator's request must wait, PermanentError when it cannot be done as asked.
         """
@@ -63,18 +64,18 @@ class ClaimBatch:
                     f"none of the files to {request.mode} can be taken: {_named(left)}"
                 )
             return _nothing(request, f"no file is {HELD_STATUS[request.mode]}", left)
-        self._write_manifest(contract, run_id, request.mode, claimed)
+        written = self._write_manifest(contract, run_id, request.mode, claimed)
         self._refuse_if_ended(request, run_id, claimed, request.mode)
-        return _answer(request.dataset, run_id, FIRST, len(claimed), left)
+        return _answer(written, FIRST, left)
 
     def _resume(self, request: Request, resume: Resume, contract: Contract) -> dict[str, Any]:
         """A failure from here on is cleaned up by fail_run, which finds the run by the lock of this execution."""
         run = self.resumption.failed_run(request, resume)
         self.lock.take(request.dataset, request.execution_arn, run_id=resume.run_id)
-        hashes = list(run["file_hashes"])
-        if resume.step != FIRST:
-            earlier = self.resumption.manifest(request, resume, contract)
-            hashes = [file.sha256 for file in earlier.files]
+        earlier = (
+            None if resume.step == FIRST else self.resumption.manifest(request, resume, contract)
+        )
+        hashes = [file.sha256 for file in earlier.files] if earlier else list(run["file_hashes"])
         if not self.lock.runs.reopen(
             request.dataset, resume.run_id, execution_arn=request.execution_arn
         ):
@@ -88,10 +89,9 @@ class ClaimBatch:
         open_ones = [sha256 for sha256 in hashes if sha256 not in done]
         claimed = closed + self._claimed(request.dataset, resume.run_id, open_ones, run["mode"])
         left = self._left(resume, hashes, claimed)
-        if resume.step == FIRST:
-            self._write_manifest(contract, resume.run_id, run["mode"], claimed)
+        works_on = earlier or self._write_manifest(contract, resume.run_id, run["mode"], claimed)
         self._refuse_if_ended(request, resume.run_id, claimed, run["mode"])
-        return _answer(request.dataset, resume.run_id, resume.step, len(claimed), left)
+        return _answer(works_on, resume.step, left)
 
     def _refuse_if_ended(
         self, request: Request, run_id: str, claimed: list[Item], mode: str
@@ -178,7 +178,7 @@ class ClaimBatch:
 
     def _write_manifest(
         self, contract: Contract, run_id: str, mode: LoadMode, claimed: list[Item]
-    ) -> None:
+    ) -> Manifest:
         erased = self.lock.runs.erased_subjects(contract.dataset)
         content = manifest(
             contract,
@@ -189,19 +189,21 @@ class ClaimBatch:
             items=claimed,
         )
         store.write(self.s3, content, bucket=self.processed_bucket)
+        return content
 
 
-def _answer(
-    dataset: str, run_id: str, step: Step, file_count: int, left: list[Left]
-) -> dict[str, Any]:
-    Log({"dataset": dataset, "run_id": run_id}).info(
+def _answer(works_on: Manifest, step: Step, left: list[Left]) -> dict[str, Any]:
+    file_count = len(works_on.files)
+    Log({"dataset": works_on.dataset, "run_id": works_on.run_id}).info(
         "batch claimed", files=file_count, begins_at=step.name, left=len(left)
     )
     return {
-        "dataset": dataset,
-        "run_id": run_id,
+        "dataset": works_on.dataset,
+        "run_id": works_on.run_id,
         "claimed": True,
         "from": step.name,
+        "engine": "spark",
+        "size_bytes": works_on.size_bytes,
         "file_count": file_count,
         "reason": None,
         "left": [f"{item.sha256}: {item.why}" for item in left[:MOST_NAMED]],
@@ -215,6 +217,8 @@ def _nothing(request: Request, reason: str, left: list[Left]) -> dict[str, Any]:
         "run_id": None,
         "claimed": False,
         "from": FIRST.name,
+        "engine": None,
+        "size_bytes": 0,
         "file_count": 0,
         "reason": reason,
         "left": [f"{item.sha256}: {item.why}" for item in left[:MOST_NAMED]],

@@ -69,9 +69,9 @@ def parse(event: Mapping[str, Any]) -> Failure:
 
 def _from_catch(event: Mapping[str, Any]) -> Failure:
     state, steps = event["state"], MACHINES[event["machine"]].steps
-    caught = state.get("failure") or {}
     held = state.get("claim") or state.get("hold") or {}
     step = _first_without_result(state, steps, held.get("from"))
+    caught = _of_job(state.get("failure") or {}, step)
     jobs = costs.of_steps(state, tuple(each.result for each in steps))
     failed = _as_object(caught.get("Cause") or "")
     if step and failed and (seconds := costs.worker_seconds(failed)) is not None:
@@ -87,6 +87,18 @@ def _from_catch(event: Mapping[str, Any]) -> Failure:
         worker_seconds=jobs,
         serve=state.get("serve"),
     )
+
+
+def _of_job(caught: Mapping[str, Any], step: Step | None) -> Mapping[str, Any]:
+    """Error and cause of the job itself, where an execution of job_run.asl.json carried it out.
+
+    An execution that was stopped or took too long says nothing of the job, and is told as what it is.
+    """
+    execution = _as_object(caught.get("Cause") or "")
+    if step is None or step.worker != "job" or execution is None:
+        return caught
+    is_of_job = _error_of_machine(execution) is not None and execution["Status"] == "FAILED"
+    return execution if is_of_job and execution.get("Error") else caught
 
 
 def _first_without_result(

@@ -205,7 +205,7 @@ def test_an_action_that_an_ordinary_run_never_uses_says_why_in_the_template(prod
     }
     assert "fails midway" in reasons["RawToProcessedRole"]["s3:AbortMultipartUpload"]
     assert "could not be delivered" in reasons["ScheduleRole"]["sqs:SendMessage"]
-    assert "aborted or ran out of time" in reasons["DatasetRunRole"]["glue:BatchStopJobRun"]
+    assert "aborted or ran out of time" in reasons["JobRunRole"]["glue:BatchStopJobRun"]
     assert "files keep coming" in reasons["DatasetRunRole"]["states:StartExecution"]
     assert set(reasons["AnnounceRole"]) >= {
         "kms:Decrypt",

@@ -101,7 +101,12 @@ def machine(assembly: Assembly, name: str) -> dict[str, Any]:
     return found
 
 
-MACHINES = {"DatasetRun": "dataset_run", "DatasetCare": "dataset_care", "Announce": "announce"}
+MACHINES = {
+    "DatasetRun": "dataset_run",
+    "JobRun": "job_run",
+    "DatasetCare": "dataset_care",
+    "Announce": "announce",
+}
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -167,7 +172,7 @@ def test_a_function_ends_before_its_task_is_given_up(prod: Assembly, name: str) 
             )
 
 
-@pytest.mark.parametrize("name", ["DatasetRun", "DatasetCare"])
+@pytest.mark.parametrize("name", ["JobRun", "DatasetCare"])
 def test_a_job_may_take_as_long_as_any_settings_allow(prod: Assembly, name: str) -> None:
     minutes = Glue.model_fields["timeout_minutes"].metadata
     longest = next(limit.le for limit in minutes if isinstance(limit, annotated_types.Le)) * 60
@@ -177,13 +182,20 @@ def test_a_job_may_take_as_long_as_any_settings_allow(prod: Assembly, name: str)
             assert task["TimeoutSeconds"] >= longest + start_seconds
 
 
-def test_the_machine_may_start_its_two_jobs_and_four_functions_only(prod: Assembly) -> None:
+def test_a_run_may_call_four_functions_and_the_machine_of_its_jobs_only(prod: Assembly) -> None:
     statements = prod.statements_of_role("Orchestration", "DatasetRunRole")
     [invoked] = [resources_of(s) for s in statements if "lambda:InvokeFunction" in actions_of(s)]
-    [started] = [resources_of(s) for s in statements if "glue:StartJobRun" in actions_of(s)]
     assert names(invoked) == ["ClaimBatch", "CloseRun", "FailRun", "Gate"]
+    assert not any(
+        action.startswith(("sns:", "glue:")) for s in statements for action in actions_of(s)
+    )
+
+
+def test_the_machine_of_jobs_may_start_the_two_jobs_of_a_run_only(prod: Assembly) -> None:
+    statements = prod.statements_of_role("Orchestration", "JobRunRole")
+    [started] = [resources_of(s) for s in statements if "glue:StartJobRun" in actions_of(s)]
     assert names(started) == ["ProcessedToCurated", "RawToProcessed"]
-    assert not any(action.startswith("sns:") for s in statements for action in actions_of(s))
+    assert not any(action.startswith("states:") for s in statements for action in actions_of(s))
 
 
 def names(resources: list[str]) -> list[str]:
@@ -219,20 +231,20 @@ def test_the_lease_of_a_claim_outlives_two_jobs_and_what_is_served(
     assert variables(comprehensive, "claim_batch")["MAX_FILES_PER_RUN"] == "50"
 
 
-@pytest.mark.parametrize(("name", "started"), [("DatasetRun", ["DatasetRun"]), ("DatasetCare", [])])
-def test_without_optional_features_nothing_is_served_and_nobody_may_start_another_machine(
+@pytest.mark.parametrize(
+    ("name", "started"), [("DatasetRun", ["DatasetRun", "JobRun"]), ("DatasetCare", [])]
+)
+def test_without_optional_features_nothing_is_served_and_no_machine_that_serves_may_be_started(
     prod: Assembly, name: str, started: list[str]
 ) -> None:
     assert machine(prod, name)["DefinitionSubstitutions"]["ServingMachineArns"] == "none"
-    allowed = {
-        action: resources_of(statement)
+    arns = [
+        arn
         for statement in prod.statements_of_role("Orchestration", f"{name}Role")
-        for action in actions_of(statement)
-        if action.startswith(("states:", "events:"))
-    }
-    assert set(allowed) <= {"states:StartExecution"}
-    arns = allowed.get("states:StartExecution", [])
-    assert [re.sub(r"<(\w+)Machine[0-9A-F]{8}>", r"\1", arn) for arn in arns] == started
+        if "states:StartExecution" in actions_of(statement)
+        for arn in resources_of(statement)
+    ]
+    assert sorted(re.sub(r"<(\w+)Machine[0-9A-F]{8}>", r"\1", arn) for arn in arns) == started
 
 
 def test_what_starts_a_run_is_made_after_the_machines_leave_to_go_on_as_a_new_execution(
@@ -385,7 +397,7 @@ def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly,
 
 def test_every_log_ends_some_day_and_is_encrypted(prod: Assembly) -> None:
     groups = prod.resources("AWS::Logs::LogGroup")
-    assert len(groups) == 15  # nine functions, three machines, SFTP, output and error of the jobs
+    assert len(groups) == 16  # nine functions, four machines, SFTP, output and error of the jobs
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == 180
         assert "OperationsKey" in flat(group["Properties"]["KmsKeyId"])

@@ -33,6 +33,8 @@ def test_a_claim_takes_the_oldest_files_and_writes_the_manifest(
         "run_id": run_id,
         "claimed": True,
         "from": "RawToProcessed",
+        "engine": "spark",
+        "size_bytes": 20,
         "file_count": 2,
         "reason": None,
         "left": [],

@@ -68,6 +68,10 @@ def test_causes_are_told_in_words(account: Any, cause: str, told: str) -> None:
 
 MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:WarehouseLoad"
 CHILD = MACHINE.replace("stateMachine", "execution") + ":5f2c"
+JOB = CHILD.replace("WarehouseLoad", "JobRun")
+BEFORE_SERVE: dict[str, Any] = {
+    step: {} for step in ("raw_to_processed", "gate", "processed_to_curated")
+}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +105,7 @@ def test_the_failure_of_another_machine_is_told_as_its_own_error_and_cause(
 ) -> None:
     event = caught(account)
     cause = json.dumps({"ExecutionArn": CHILD, "Input": "{}", "StartDate": 1, **child})
-    event["state"] |= {step: {} for step in ("raw_to_processed", "gate", "processed_to_curated")}
+    event["state"] |= BEFORE_SERVE
     event["state"]["failure"] = {"Error": "States.TaskFailed", "Cause": cause}
     failure = parse(event)
     assert (failure.step, failure.error, failure.cause) == (
@@ -114,12 +118,42 @@ def test_the_failure_of_another_machine_is_told_as_its_own_error_and_cause(
 def test_the_cause_of_another_machine_is_cut_but_never_its_execution(account: Any) -> None:
     event = caught(account)
     child = {"ExecutionArn": CHILD, "Status": "FAILED", "Error": "E", "Cause": "one\n" + "x" * 5000}
+    event["state"] |= BEFORE_SERVE
     event["state"]["failure"]["Cause"] = json.dumps(child)
     cause = parse(event).cause
     assert len(cause) == CAUSE_LENGTH
     assert cause.startswith(
         f"WarehouseLoad ended as FAILED with E: one\nits execution: {CHILD}\nxxx"
     )
+
+
+def test_a_job_that_a_nested_execution_carried_out_is_told_as_if_it_were_the_step_itself(
+    account: Any,
+) -> None:
+    itself, nested = caught(account), caught(account)
+    job = itself["state"]["failure"]
+    described = {"ExecutionArn": JOB, "Status": "FAILED", "Input": "{}", "StartDate": 1, **job}
+    nested["state"]["failure"] = {"Error": "States.TaskFailed", "Cause": json.dumps(described)}
+    assert parse(nested) == parse(itself)
+    permanent = {**described, "Error": "PermanentError", "Cause": '{"errorMessage": "no contract"}'}
+    nested["state"]["failure"]["Cause"] = json.dumps(permanent)
+    assert (parse(nested).error, parse(nested).cause) == ("PermanentError", "no contract")
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [("ABORTED", "Execution.ABORTED"), ("TIMED_OUT", "States.Timeout")]
+)
+def test_a_nested_execution_of_a_job_that_was_stopped_is_named(
+    account: Any, status: str, error: str
+) -> None:
+    event = caught(account)
+    described = {"ExecutionArn": JOB, "Status": status}
+    described |= {"Error": error} if status == "TIMED_OUT" else {}
+    event["state"]["failure"]["Cause"] = json.dumps(described)
+    failure = parse(event)
+    assert (failure.step, failure.error) == ("RawToProcessed", error)
+    assert failure.cause.startswith(f"JobRun ended as {status} with {error}: ")
+    assert JOB in failure.cause
 
 
 def test_what_is_no_failure_is_refused(account: Any) -> None:

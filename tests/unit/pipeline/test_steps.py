@@ -16,6 +16,7 @@ from pipeline.steps import DATASET_CARE, DATASET_RUN, MACHINES, RESUMABLE, Machi
 ROOT = Path(__file__).parents[3]
 RESOURCES = {
     "function": "arn:aws:states:::lambda:invoke",
+    "job": "arn:aws:states:::states:startExecution.sync:2",
     "spark_job": "arn:aws:states:::glue:startJobRun.sync",
     "machines": "arn:aws:states:::states:startExecution.sync:2",
     "execution": "arn:aws:states:::states:startExecution",
@@ -102,15 +103,18 @@ def test_a_run_goes_on_where_the_table_says_that_it_may() -> None:
 
 
 @each_step
-def test_a_spark_job_writes_the_document_of_its_name_and_nobody_else_does(
+def test_a_job_writes_the_document_of_its_name_and_nobody_else_does(
     machine: Machine, step: Step
 ) -> None:
     assert (step.document.WRITTEN_BY if step.document else None) == (
-        step.result if step.is_spark_job else None
+        step.result if step.is_job else None
     )
     if step.document:
-        argument = state_of(machine, step)["Parameters"]["JobName"]
-        assert argument == f"${{{step.name}JobName}}"
+        parameters = state_of(machine, step)["Parameters"]
+        if step.worker == "job":
+            assert parameters["Input"]["job"] == step.document.WRITTEN_BY
+        else:
+            assert parameters["JobName"] == f"${{{step.name}JobName}}"
         assert (ROOT / "glue_jobs" / f"{step.document.WRITTEN_BY}.py").is_file()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from contracts import errors
 from lambdas.fail_run.failures import CAUSE_LENGTH
+from tests.unit.state_machine.test_rounds import longest
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "state_machines").glob("*.asl.json"))
@@ -32,6 +33,11 @@ TASKS = [
 def successors(state: dict[str, Any]) -> Iterator[str]:
     yield from (target for target in (state.get("Next"), state.get("Default")) if target)
     yield from (rule["Next"] for rule in [*state.get("Choices", []), *state.get("Catch", [])])
+
+
+def longest_path(states: dict[str, Any]) -> float:
+    """Seconds of all tasks one after the other, as if each fell back to the next."""
+    return sum(longest(state) for state in states.values() if state["Type"] == "Task")
 
 
 def repeated(task: dict[str, Any]) -> set[str]:
@@ -99,25 +105,37 @@ def test_a_failed_execution_ends_with_the_error_and_cause_of_what_failed(
     assert states["FailRunFailed"]["Error"] == "FailRunFailed"
 
 
-def test_jobs_are_waited_for_and_not_repeated_once_they_may_have_written() -> None:
-    jobs = {
-        state: MACHINES[name]["States"][state]
-        for name, state in TASKS
-        if "glue" in MACHINES[name]["States"][state]["Resource"]
-    }
-    assert set(jobs) == {"RawToProcessed", "ProcessedToCurated", "Care"}
-    for state, task in jobs.items():
+def test_glue_jobs_are_waited_for_and_not_repeated_once_they_may_have_written() -> None:
+    for task in (MACHINES["job_run"]["States"]["OnSpark"], CARE["Care"]):
         assert task["Resource"] == "arn:aws:states:::glue:startJobRun.sync"
         assert not repeated(task) & {"States.ALL", "States.TaskFailed", "States.Timeout"}
         assert "Glue.ConcurrentRunsExceededException" in repeated(task)
-        held = "hold" if state == "Care" else "claim"
-        assert task["Parameters"]["Arguments"] == {
-            "--dataset.$": "$.dataset",
-            "--run_id.$": f"$.{held}.run_id",
-        }
         assert (
             "ResultSelector" not in task
         )  # a path to a field that a JobRun lacks would fail a run that went well
+    assert CARE["Care"]["Parameters"]["Arguments"] == {
+        "--dataset.$": "$.dataset",
+        "--run_id.$": "$.hold.run_id",
+    }
+
+
+@pytest.mark.parametrize("step", ["RawToProcessed", "ProcessedToCurated"])
+def test_a_run_knows_no_engine_and_repeats_only_the_start_of_a_job(step: str) -> None:
+    task = RUN[step]
+    assert task["Parameters"]["StateMachineArn"] == "${JobRunStateMachineArn}"
+    assert task["Parameters"]["Input"]["engine.$"] == "$.claim.engine"
+    assert all(error.startswith("StepFunctions.") for error in repeated(task))
+    assert "StepFunctions.ThrottlingException" in repeated(task)
+    text = (ROOT / "state_machines" / "dataset_run.asl.json").read_text(encoding="utf-8")
+    assert "glue" not in text
+    assert "duckdb" not in text
+
+
+@pytest.mark.parametrize("step", ["RawToProcessed", "ProcessedToCurated"])
+def test_a_job_has_the_time_that_its_engines_may_need_one_after_the_other(step: str) -> None:
+    """The nested execution ends first, so that what failed is known, and each of its tasks before it."""
+    job = MACHINES["job_run"]
+    assert longest_path(job["States"]) < job["TimeoutSeconds"] < RUN[step]["TimeoutSeconds"]
 
 
 def test_functions_are_retried_on_the_error_they_raise_for_it_and_never_on_a_permanent_one() -> (

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from pipeline import costs
+from pipeline.engines import JobResult
 from tests.unit.state_machine.walking import (
     ANSWERS,
     ATTRIBUTES,
     CLAIMED,
     INPUT,
+    LOADED,
     NOTHING,
     SERVING_RUN,
     WAREHOUSE,
@@ -60,9 +64,10 @@ def test_a_failure_in_a_later_round_names_the_step_of_that_round(walk: Walk) -> 
 
 
 def test_what_may_succeed_later_is_tried_again(walk: Walk) -> None:
-    busy = failure("Glue.ConcurrentRunsExceededException")
+    busy = failure("StepFunctions.ThrottlingException")
     ended = walk(
-        ClaimBatch=[failure("RetryableError"), CLAIMED], RawToProcessed=[busy, busy, {"Id": "jr_1"}]
+        ClaimBatch=[failure("RetryableError"), CLAIMED],
+        RawToProcessed=[busy, busy, {"Output": LOADED}],
     )
     assert ended["calls"] == [
         "ClaimBatch",
@@ -75,9 +80,33 @@ def test_what_may_succeed_later_is_tried_again(walk: Walk) -> None:
 
 
 def test_a_job_that_failed_is_not_run_again(walk: Walk) -> None:
-    ended = walk(RawToProcessed=failure("States.TaskFailed", ErrorMessage="executor lost"))
+    cause = json.dumps({"ErrorMessage": "executor lost", "ExecutionTime": 9, "NumberOfWorkers": 2})
+    nested = {
+        "ExecutionArn": "arn:aws:states:us-east-1:111122223333:execution:JobRun:e",
+        "Status": "FAILED",
+        "Error": "States.TaskFailed",
+        "Cause": cause,
+    }
+    ended = walk(RawToProcessed=failure("States.TaskFailed", **nested))
     assert ended["calls"] == ["ClaimBatch", "RawToProcessed", "FailRun"]
-    assert ended["cause"] == "executor lost"
+    assert (ended["error"], ended["cause"]) == ("States.TaskFailed", "executor lost")
+    assert ended["failure"].worker_seconds == {"raw_to_processed": 18}
+
+
+def test_a_job_is_given_the_run_its_engine_and_whose_execution_it_works_for(walk: Walk) -> None:
+    ended = walk(ClaimBatch={**CLAIMED, "engine": "duckdb", "size_bytes": 99})
+    given = {
+        "dataset": "d",
+        "run_id": "r1",
+        "engine": "duckdb",
+        "size_bytes": 99,
+        "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn:e",
+    }
+    inputs = [payload["Input"] for payload in ended["payloads"] if "StateMachineArn" in payload]
+    assert inputs == [
+        {"job": "raw_to_processed", **given},
+        {"job": "processed_to_curated", **given},
+    ]
 
 
 def test_a_failure_that_cannot_be_recorded_says_so(walk: Walk) -> None:
@@ -129,7 +158,12 @@ def test_a_busy_dataset_is_asked_for_again(walk: Walk) -> None:
 
 def test_closing_gets_what_the_jobs_cost(walk: Walk) -> None:
     ended = walk()
-    assert ended["payloads"][-1]["state"]["raw_to_processed"] == {"Id": "jr_1", "ExecutionTime": 97}
+    state = ended["payloads"][-1]["state"]
+    assert JobResult.from_json(state["raw_to_processed"]).worker_seconds == 194
+    assert costs.of_steps(state, ("raw_to_processed", "processed_to_curated")) == {
+        "raw_to_processed": 194,
+        "processed_to_curated": 61,
+    }
 
 
 def test_care_holds_works_and_releases(walk: Walk) -> None:

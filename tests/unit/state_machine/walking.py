@@ -16,6 +16,10 @@ from lambdas.fail_run.failures import parse
 MACHINES = Path(__file__).parents[3] / "state_machines"
 CLAIMED = {
     "dataset": "d", "run_id": "r1", "claimed": True, "from": "RawToProcessed", "file_count": 1, "reason": None,
+    "engine": "spark", "size_bytes": 4321,
+}  # fmt: skip
+LOADED = {
+    "engine": "spark", "seconds": 97, "worker_seconds": 194, "size_bytes": 4321, "fallback": None,
 }  # fmt: skip
 NOTHING = {
     **CLAIMED,
@@ -39,9 +43,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
         WAREHOUSE: SERVED["warehouse"],
         DASHBOARDS: SERVED["dashboards"],
         "ClaimBatch": CLAIMED,
-        "RawToProcessed": {"Id": "jr_1", "ExecutionTime": 97},
+        "RawToProcessed": {"Output": LOADED},
         "Gate": {"rows_loaded": 5},
-        "ProcessedToCurated": {"Id": "jr_2"},
+        "ProcessedToCurated": {"Output": {**LOADED, "worker_seconds": 61}},
         "CloseRun": {"waiting": 0},
         ITSELF: {"ExecutionArn": "arn:next", "StartDate": 1},
     },
@@ -51,11 +55,13 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "Care": {"Id": "jr_1"},
         "ReleaseDataset": {"started": False},
     },
+    "job_run": {"RawToProcessed": {"Id": "jr_1"}, "ProcessedToCurated": {"Id": "jr_2"}},
     "warehouse_load": {},
     "announce": {"TellRejections": {"subject": "s", "message": "m", "attributes": ATTRIBUTES}},
 }
 INPUT = {"dataset": "d", "trigger": "operator"}
 NUMBERS = {"SettleSeconds": "1", "LookSeconds": "1", "MostLooks": "3"}
+JOB_RUN = "JobRunStateMachineArn"
 NAMED_BY = ("FunctionName", "JobName", "StateMachineArn")
 
 Walk = Callable[..., dict[str, Any]]
@@ -89,6 +95,8 @@ def walker(monkeypatch: pytest.MonkeyPatch) -> Walk:
                 "",
                 next((task[key] for key in NAMED_BY if key in task), "Publish"),
             )
+            if name == JOB_RUN:  # called by the step that it works for
+                name = re.sub("(^|_)([a-z])", lambda c: c[2].upper(), task["Input"]["job"])
             seen["calls"].append(name)
             seen["payloads"].append(task.get("Payload", task))
             if name == "FailRun" and name not in given:
