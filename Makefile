@@ -16,7 +16,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STATE)/python.done $(STATE)/node.done $(STATE)/spark.done ## install what the targets need: Python packages, CDK CLI, Spark's jars
+setup: $(STATE)/python.done $(STATE)/node.done $(STATE)/layer.done $(STATE)/spark.done ## install what the targets need: Python packages, CDK CLI, Spark's jars
 
 $(STATE)/tools.done:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Slipway needs Python 3.11 or newer, found " + sys.version.split()[0] + "; set PYTHON=... to another interpreter")'
@@ -34,6 +34,11 @@ $(STATE)/packages.done: requirements.txt | $(STATE)/tools.done
 
 $(STATE)/python.done: pyproject.toml $(STATE)/packages.done
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+# For Lambda's arm64, whatever this machine is: uv picks the wheels, so no Docker. Synth stays offline (27 MB).
+$(STATE)/layer.done: stacks/duckdb_layer.txt stacks/duckdb_layer.py | $(STATE)/python.done
+	@$(BIN)/python -m stacks.duckdb_layer
 	@touch $@
 
 $(STATE)/node.done: package.json package-lock.json | $(STATE)/tools.done

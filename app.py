@@ -1,6 +1,7 @@
 """Entry point of the CDK: settings and contracts in, one environment's stacks out, checked before they leave.
 
     cdk synth [-c environment=dev|prod|local] [-c delete-data=yes] [-c sftp-public-key="ssh-ed25519 ..."]
+              [-c engine=spark|duckdb]
 
 Everything is decided by files of this repository and those context values: no credentials, no network, no clock.
 """
@@ -17,6 +18,7 @@ from contracts.errors import ContractInvalid
 from stacks import readiness
 from stacks.application import compose, current_contracts
 from stacks.base import Blueprint
+from stacks.duckdb_layer import LayerMissing
 from stacks.settings import Settings, load
 
 ROOT = Path(__file__).resolve().parent
@@ -40,6 +42,7 @@ def _settings(app: cdk.App, config: Path) -> Settings:
         config,
         app.node.try_get_context("environment") or "dev",
         extra_public_key=app.node.try_get_context("sftp-public-key"),
+        engine=app.node.try_get_context("engine"),
     )
 
 
@@ -49,7 +52,7 @@ def main() -> None:
     try:
         readiness.require_destination(_settings(app, ROOT / "config"))
         build(app).synth()
-    except ContractInvalid as error:
+    except (ContractInvalid, LayerMissing) as error:
         sys.exit(f"cannot synthesize:\n{error}")
 
 

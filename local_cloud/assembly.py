@@ -31,40 +31,43 @@ NO_INPUT = frozenset(
 }
 
 
-def current(store: Path = STORE, *, root: Path = ROOT) -> Path:
+def current(store: Path = STORE, *, root: Path = ROOT, engine: str | None = None) -> Path:
     """A directory with the assembly of what `root` holds now, and the partner's key in it.
+
+    `engine` is the one for every run; None leaves that to the settings.
 
     Raises LocalCloudFailed with the end of the CDK's output.
     """
     store.mkdir(parents=True, exist_ok=True)
-    directory = store / fingerprint(root)
+    directory = store / fingerprint(root, engine)
     with (store / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # goes with the file, however this process ends
         if not (directory / DONE).exists():
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir()
             keys.make(directory)
-            synthesize(directory)
+            synthesize(directory, engine)
             (directory / DONE).touch()
         _forget_others(store, directory)
     return directory
 
 
-def synthesize(directory: Path) -> None:
+def synthesize(directory: Path, engine: str | None = None) -> None:
     """Write the application of the local environment to `directory`, with the partner's key that is there.
 
     Without the CDK's check of templates against CloudFormation's schemas, half the time of a synthesis: nothing here is
     CloudFormation's, and `cdk synth`, `cdk deploy` and the tests of the infrastructure do it. cdk-nag looks here, too.
     """
     public_key = (directory / keys.PUBLIC_KEY).read_text().strip()
-    context = ("-c", "environment=local", "-c", f"sftp-public-key={public_key}")
+    context = ["-c", "environment=local", "-c", f"sftp-public-key={public_key}"]
+    context += ["-c", f"engine={engine}"] if engine else []
     output = ("--output", str(directory / ASSEMBLY))
     cdk.run(directory, {}, "synth", "--quiet", "--no-validation", *output, *context)
 
 
-def fingerprint(root: Path = ROOT) -> str:
+def fingerprint(root: Path = ROOT, engine: str | None = None) -> str:
     """32 hex digits that change with the path or the content of any input, and with the Python that reads them."""
-    digest = hashlib.sha256(sys.version.encode())
+    digest = hashlib.sha256(f"{sys.version}{engine or ''}".encode())
     for path in _inputs(root):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.relative_to(root)}\0{content}\n".encode())

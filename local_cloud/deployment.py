@@ -21,18 +21,23 @@ CONCURRENT_STACKS = 4
 
 
 def deploy(
-    cloud: LocalCloud, *, application: Path | None = None, on_progress: Progress = silent
+    cloud: LocalCloud,
+    *,
+    application: Path | None = None,
+    engine: str | None = None,
+    on_progress: Progress = silent,
 ) -> list[str]:
     """Deploy the application as it is now, with policies enforced from then on.
 
     A directory `application` has what was synthesized before, and the partner's key in it: that is
-    deployed instead. Returns the resource types that are recorded only. Raises LocalCloudFailed with the
+    deployed instead. `engine` is the one for every run, unless a run names another; None leaves the choice to the
+    settings. Returns the resource types that are recorded only. Raises LocalCloudFailed with the
     end of the tool's output.
     """
     started = time.monotonic()
     with ThreadPoolExecutor(max_workers=1) as pool:
         bootstrap = pool.submit(_bootstrap, cloud)
-        _take_over(application or assembly.current(), cloud.path)
+        _take_over(application or assembly.current(engine=engine), cloud.path)
         bootstrap.result()
     on_progress(f"assembly and bootstrap ready in {time.monotonic() - started:.1f} s")
     started = time.monotonic()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NewType, TypeVar, get_args, get_origin, get_type_hints
 
 from contracts.errors import ContractInvalid
 
 Settings = TypeVar("Settings")
+Limit = NewType("Limit", int)  # a number that may be 0
 
 
 def read_settings(kind: type[Settings], environment: Mapping[str, str]) -> Settings:
     """The dataclass `kind`, each field from the variable of its name in capitals.
 
-    A field is a text that is not empty, a positive whole number (`int`) or one of some words (`Literal`).
+    A field is a text that is not empty, a positive whole number (`int`), one that may be 0 (`Limit`) or one of some
+    words (`Literal`).
     Raises ContractInvalid, naming the first variable that is missing or is none of these.
     """
     types = get_type_hints(kind)
@@ -28,11 +30,10 @@ def _value(environment: Mapping[str, str], name: str, kind: Any) -> str | int:
         raise ContractInvalid(
             f"environment variable {name} is not set; the stack of this function must set it"
         )
-    if kind is int:
-        if not value.isdecimal() or int(value) == 0:
-            raise ContractInvalid(
-                f"environment variable {name} is {value!r}; it must be a positive whole number"
-            )
+    if kind in (int, Limit):
+        if not value.isdecimal() or (int(value) == 0 and kind is int):
+            wanted = "a positive whole number" if kind is int else "a whole number, 0 or more"
+            raise ContractInvalid(f"environment variable {name} is {value!r}; it must be {wanted}")
         return int(value)
     if get_origin(kind) is Literal and value not in get_args(kind):
         known = ", ".join(get_args(kind))

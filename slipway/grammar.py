@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 
+from pipeline.engines import Engine
 from pipeline.steps import RESUMABLE
 
 FILE_STATUSES = (
@@ -64,13 +65,15 @@ def _demo(commands: Commands) -> None:
     demo.add_argument(
         "--keep", action="store_true", help="leave the embedded AWS running afterwards"
     )
+    _add_engine(demo)
 
 
 def _up_and_down(commands: Commands) -> None:
-    commands.add_parser(
+    up = commands.add_parser(
         "up",
         help="start the embedded AWS, or keep the running one, and deploy the application into it",
     )
+    _add_engine(up)
     commands.add_parser("down", help="stop the embedded AWS and everything that runs in it")
 
 
@@ -171,12 +174,13 @@ def _runs(commands: Commands) -> None:
         "--limit", type=int, default=20, help="newest runs per dataset (default: 20)"
     )
     _add_run(actions.action("show", "everything the ledger holds on one run, and its files"))
-    actions.action("start", "start a run now; it takes the files that wait")
+    _add_engine(actions.action("start", "start a run now; it takes the files that wait"))
     retry = actions.action("retry", "go on with a failed run under its id")
     _add_run(retry)
     retry.add_argument(
         "--from", dest="step", choices=tuple(RESUMABLE), help="default: the step that failed"
     )
+    _add_engine(retry)
     _add_no_wait(retry)
     actions.action("release", "free a dataset whose run died without giving it back")
     rollback = actions.action("rollback", "put every table back to its snapshot before a run")
@@ -238,6 +242,7 @@ def _replay(actions: Group) -> None:
         "--all", action="store_true", help="judge the open records of all files again"
     )
     _add_yes(replay)
+    _add_engine(replay)
     _add_no_wait(replay)
 
 
@@ -252,6 +257,7 @@ def _backfill(commands: Commands) -> None:
     backfill.add_argument(
         "--plan", action="store_true", help="show what would be rewritten, and stop"
     )
+    _add_engine(backfill)
     _add_no_wait(backfill)
 
 
@@ -419,6 +425,14 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
 
 def _add_yes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=get_args(Engine),
+        help="who does the jobs (default: by the size of the batch and the settings)",
+    )
 
 
 def _add_no_wait(parser: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine, Offer
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
+from stacks.duckdb_functions import ONLY_SMALL
 from stacks.processing import ProcessingStack
 from stacks.run_functions import RunFunctions
 from stacks.storage import StorageStack
@@ -94,8 +95,14 @@ class OrchestrationStack(PipelineStack):
                 "RawToProcessedJobName": processing.raw_to_processed,
                 "ProcessedToCuratedJobName": processing.processed_to_curated,
             },
+            functions={
+                "LoadSmallBatchFunctionArn": processing.load_small_batch,
+                "CurateSmallBatchFunctionArn": processing.curate_small_batch,
+            },
         )
-        return self._machine("job_run", "One job for a run, on whichever engine", offer)
+        machine = self._machine("job_run", "One job for a run, on whichever engine", offer)
+        permissions.note_rarely_used(machine.role, {"lambda:InvokeFunction": ONLY_SMALL})
+        return machine
 
     def _run(self, functions: RunFunctions) -> DatasetMachine:
         offer = Offer(

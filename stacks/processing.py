@@ -1,4 +1,4 @@
-"""The catalog and the Spark jobs that fill it and care for it.
+"""The catalog, the Spark jobs that fill it and care for it, and the functions that fill it from small batches.
 
 Only the raw zone is crawled: tables of the other zones are written by the jobs from the contract, and a crawler over
 Iceberg files invents tables that do not exist.
@@ -20,6 +20,7 @@ from contracts import naming
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.spark_job import SparkJob, SparkPlatform, allow_glue_runtime
+from stacks.duckdb_functions import DuckDbFunctions
 from stacks.storage import StorageStack
 
 TABLES_PREFIX = "tables/"
@@ -44,7 +45,7 @@ CRAWLER_GROUPING = {
 
 
 class ProcessingStack(PipelineStack):
-    """Databases, the raw crawler and the three jobs."""
+    """Databases, the raw crawler, the three jobs, and the two functions that do a small batch's."""
 
     def __init__(self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack) -> None:
         super().__init__(
@@ -70,6 +71,11 @@ class ProcessingStack(PipelineStack):
         self.raw_to_processed = self._raw_to_processed()
         self.processed_to_curated = self._processed_to_curated()
         self.care = self._care()
+        functions = DuckDbFunctions(scope=self, blueprint=blueprint, storage=storage)
+        self.load_small_batch = functions.load_small_batch()
+        self.allow_loading(self.load_small_batch.role)
+        self.curate_small_batch = functions.curate_small_batch()
+        self.allow_curating(self.curate_small_batch.role)
         if blueprint.settings.features.raw_crawler:
             self._raw_crawler()
         self.publish(
@@ -139,27 +145,7 @@ class ProcessingStack(PipelineStack):
                 "pii_secret_arn": secret.secret_arn if secret else "",
             },
         )
-        permissions.allow_s3_read(job.role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
-        permissions.allow_s3_list(job.role, bucket=self._storage.raw)
-        services = ["s3"]
-        if secret:
-            permissions.allow(
-                job.role,
-                actions=["secretsmanager:GetSecretValue"],
-                resources=[secret.secret_arn],
-                rarely_used="read only for a dataset that hashes personal data",
-            )
-            services.append("secretsmanager")
-        permissions.allow_key(
-            job.role, key=self._storage.originals_key, services=services, write=False
-        )
-        self._allow_files(job.role, self._storage.processed, [naming.RUNS_PREFIX, TABLES_PREFIX])
-        self._allow_tables(
-            job.role,
-            "processed",
-            ICEBERG_WRITE,
-            [*self._processed_tables(), *self._quality_tables()],
-        )
+        self.allow_loading(job.role)
         return job
 
     def _processed_to_curated(self) -> SparkJob:
@@ -167,17 +153,39 @@ class ProcessingStack(PipelineStack):
             "processed_to_curated",
             "Recomputes the touched periods of curated tables, then publishes all",
         )
-        undo = "Iceberg removes the files of a commit that failed"
-        self._allow_files(
-            job.role,
-            self._storage.processed,
-            [naming.RUNS_PREFIX, TABLES_PREFIX],
-            deletes_rarely=undo,
-        )
-        self._allow_tables(job.role, "processed", ICEBERG_COMMIT, self._processed_tables())
-        self._allow_files(job.role, self._storage.curated, [TABLES_PREFIX], deletes_rarely=undo)
-        self._allow_tables(job.role, "curated", ICEBERG_WRITE, self._curated_tables())
+        self.allow_curating(job.role)
         return job
+
+    def allow_loading(self, role: iam.Role) -> None:
+        """Let `role` do what raw_to_processed does, on whichever engine."""
+        permissions.allow_s3_read(role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
+        permissions.allow_s3_list(role, bucket=self._storage.raw)
+        services = ["s3"]
+        if secret := self._storage.pii_secret:
+            permissions.allow(
+                role,
+                actions=["secretsmanager:GetSecretValue"],
+                resources=[secret.secret_arn],
+                rarely_used="read only for a dataset that hashes personal data",
+            )
+            services.append("secretsmanager")
+        permissions.allow_key(role, key=self._storage.originals_key, services=services, write=False)
+        self._allow_files(role, self._storage.processed, [naming.RUNS_PREFIX, TABLES_PREFIX])
+        self._allow_tables(
+            role,
+            "processed",
+            ICEBERG_WRITE,
+            [*self._processed_tables(), *self._quality_tables()],
+        )
+
+    def allow_curating(self, role: iam.Role) -> None:
+        """Let `role` do what processed_to_curated does, on whichever engine."""
+        undo = "Iceberg removes the files of a commit that failed"
+        processed = [naming.RUNS_PREFIX, TABLES_PREFIX]
+        self._allow_files(role, self._storage.processed, processed, deletes_rarely=undo)
+        self._allow_tables(role, "processed", ICEBERG_COMMIT, self._processed_tables())
+        self._allow_files(role, self._storage.curated, [TABLES_PREFIX], deletes_rarely=undo)
+        self._allow_tables(role, "curated", ICEBERG_WRITE, self._curated_tables())
 
     def _care(self) -> SparkJob:
         """No way to raw or landing: what it removes or computes anew comes from the tables."""

@@ -15,6 +15,7 @@ from stacks.base import Blueprint
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.constructs.python_function import PythonFunction
+from stacks.duckdb_functions import TIMEOUT_SECONDS as DUCKDB_SECONDS
 from stacks.storage import LEDGER_INDEX, StorageStack
 
 SERVE_SECONDS = 6_000  # TimeoutSeconds of RunServingMachine in state_machines/; all of them run at the same time
@@ -46,6 +47,8 @@ class RunFunctions:
                 "RAW_BUCKET": storage.raw.bucket_name,
                 "PROCESSED_BUCKET": storage.processed.bucket_name,
                 "MAX_FILES_PER_RUN": str(self.blueprint.settings.runs.max_files_per_run),
+                "DUCKDB_MAX_ROWS": str(self.blueprint.settings.duckdb.max_rows),
+                "DUCKDB_MAX_MEGABYTES": str(self.blueprint.settings.duckdb.max_megabytes),
                 "CLAIM_LEASE_SECONDS": str(self._lease_seconds),
             },
             timeout_seconds=540,
@@ -169,8 +172,8 @@ class RunFunctions:
 
     @property
     def _lease_seconds(self) -> int:
-        """A round of a run is two jobs, each at most as long as its timeout, and what serves their tables."""
-        jobs = 2 * self.blueprint.settings.glue.timeout_minutes * 60
+        """A round of a run is two jobs, each at most as long as both engines together, and what serves their tables."""
+        jobs = 2 * (self.blueprint.settings.glue.timeout_minutes * 60 + DUCKDB_SECONDS)
         return jobs + (SERVE_SECONDS if self.serves else 0) + SPARE_SECONDS
 
     def _function(

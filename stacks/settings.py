@@ -35,6 +35,7 @@ from stacks.setting_values import (
 
 ENVIRONMENTS = ("dev", "prod", "local")
 AN_ID = "([0-9a-f]{8}|[0-9a-f]{17})"
+ENGINE_LIMITS = {"spark": 0, "duckdb": 10**12}  # of rows and megabytes: none or all
 
 
 class _Section(BaseModel):
@@ -153,6 +154,19 @@ class Glue(_Section):
     raw_crawler_schedule: Expression | None
 
 
+class DuckDb(_Section):
+    """Which runs go to DuckDB in a function instead of Spark on Glue, and the size of its two functions.
+
+    A run goes there if it has at most `max_rows` rows and `max_megabytes` MB of files; 0 switches it off.
+    """
+
+    max_rows: Annotated[int, Field(ge=0)]
+    max_megabytes: Annotated[int, Field(ge=0)]
+    # Source: Lambda developer guide, "Lambda quotas"; new accounts may be limited to 3,008 MB.
+    memory_megabytes: Annotated[int, Field(ge=1024, le=10240)]
+    storage_megabytes: Annotated[int, Field(ge=512, le=10240)]
+
+
 class Athena(_Section):
     """Guard rails of the workgroups: the analysts' own, and one for each team by name."""
 
@@ -236,6 +250,7 @@ class Settings(_Section):
     runs: Runs
     schedules: Schedules
     glue: Glue
+    duckdb: DuckDb
     athena: Athena
     network: Network
     warehouse: Warehouse
@@ -246,10 +261,17 @@ class Settings(_Section):
     allow_data_deletion: bool
 
 
-def load(folder: Path, environment: str, *, extra_public_key: str | None = None) -> Settings:
+def load(
+    folder: Path,
+    environment: str,
+    *,
+    extra_public_key: str | None = None,
+    engine: str | None = None,
+) -> Settings:
     """The settings of `environment`.
 
     `extra_public_key` is added to every SFTP user, and only of the local environment, where each start makes a new key.
+    `engine` is the one for every run of the local environment, whatever its size.
     Raises ContractInvalid listing every mistake as file:line: field: what is wrong.
     """
     if environment not in ENVIRONMENTS:
@@ -266,6 +288,8 @@ def load(folder: Path, environment: str, *, extra_public_key: str | None = None)
         raise ContractInvalid(f"{path.name} is not YAML: {error}") from error
     if extra_public_key:
         settings = _with_key(settings, extra_public_key)
+    if engine:
+        settings = _with_engine(settings, engine)
     _require_consistent(settings, environment)
     return settings
 
@@ -280,6 +304,16 @@ def _with_key(settings: Settings, public_key: str) -> Settings:
         for user in settings.sftp.users
     ]
     return settings.model_copy(update={"sftp": settings.sftp.model_copy(update={"users": users})})
+
+
+def _with_engine(settings: Settings, engine: str) -> Settings:
+    if settings.environment != "local" or engine not in ENGINE_LIMITS:
+        raise ContractInvalid(
+            f"-c engine={engine}: it is spark or duckdb, and for the local environment;"
+            " elsewhere put duckdb.max_rows into the YAML, or name the engine of a run"
+        )
+    limits = dict.fromkeys(("max_rows", "max_megabytes"), ENGINE_LIMITS[engine])
+    return settings.model_copy(update={"duckdb": settings.duckdb.model_copy(update=limits)})
 
 
 def _require_consistent(settings: Settings, environment: str) -> None:

@@ -11,6 +11,7 @@ import boto3
 
 from contracts import model
 from lambdas.claim_batch import requests
+from lambdas.claim_batch.engines import SmallBatch
 from lambdas.claim_batch.resuming import Resumption
 from lambdas.claim_batch.selection import Selector
 from lambdas.claim_batch.service import ClaimBatch
@@ -47,6 +48,9 @@ def _service() -> ClaimBatch:
             files=files, s3=s3, raw_bucket=settings.raw_bucket, max_files=settings.max_files_per_run
         ),
         resumption=Resumption(runs=runs, s3=s3, processed_bucket=settings.processed_bucket),
+        small_batch=SmallBatch(
+            max_rows=settings.duckdb_max_rows, max_megabytes=settings.duckdb_max_megabytes
+        ),
         s3=s3,
         raw_bucket=settings.raw_bucket,
         processed_bucket=settings.processed_bucket,

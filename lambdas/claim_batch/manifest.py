@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from contracts.model import Contract
+from lambdas.claim_batch.engines import Choice
 from pipeline.ledger import Item
 from pipeline.modes import LoadMode
 from pipeline.run_documents import Manifest, ManifestFile
@@ -19,8 +20,9 @@ def manifest(
     raw_bucket: str,
     erased_subjects: Sequence[str],
     items: Sequence[Item],
+    choice: Choice,
 ) -> Manifest:
-    """`items` are the claimed entries of the file ledger, in any order."""
+    """`items` are the claimed entries of the file ledger, in any order; `choice` is the engine for them."""
     ordered = sorted(items, key=lambda item: (item["received_at"], item["sha256"]))
     return Manifest(
         dataset=contract.dataset,
@@ -29,6 +31,8 @@ def manifest(
         contract_version=contract.version,
         erased_subjects=tuple(erased_subjects),
         files=tuple(_file(item, raw_bucket, mode) for item in ordered),
+        engine=choice.engine,
+        engine_reason=choice.reason,
     )
 
 

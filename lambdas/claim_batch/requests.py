@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from contracts.errors import PermanentError
+from pipeline.engines import Engine
 from pipeline.modes import LoadMode
 from pipeline.steps import RESUMABLE, Step
 
@@ -32,6 +33,8 @@ class Request:
     mode: LoadMode = "load"
     files: tuple[str, ...] | None = None
     resume: Resume | None = None
+    engine: Engine | None = None
+    """The engine that the operator wants; None leaves the choice to the size of the batch."""
 
     @property
     def is_from_operator(self) -> bool:
@@ -53,6 +56,9 @@ def parse(event: Mapping[str, Any]) -> Request:
         )
     if resume is not None and ("mode" in request or "files" in request):
         raise _wrong("resume", resume, "alone: a resumed run keeps its mode and its files")
+    engine = request.get("engine")
+    if engine is not None and engine not in get_args(Engine):
+        raise _wrong("engine", engine, f"one of {', '.join(get_args(Engine))}, or left out")
     return Request(
         dataset=event["dataset"],
         trigger=request["trigger"],
@@ -60,6 +66,7 @@ def parse(event: Mapping[str, Any]) -> Request:
         mode=cast(LoadMode, mode),
         files=_files(mode, request.get("files")),
         resume=None if resume is None else _resume(resume),
+        engine=cast(Engine | None, engine),
     )
 
 

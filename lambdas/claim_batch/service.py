@@ -12,10 +12,12 @@ from typing import Any
 
 from contracts.errors import DatasetBusy, PermanentError
 from contracts.model import Contract
+from lambdas.claim_batch.engines import SmallBatch
 from lambdas.claim_batch.manifest import manifest
 from lambdas.claim_batch.requests import Request, Resume
 from lambdas.claim_batch.resuming import Resumption
 from lambdas.claim_batch.selection import Left, Selector
+from pipeline.engines import Engine
 from pipeline.ledger import HELD_STATUS, Item, file_entry, timestamp
 from pipeline.locking import DatasetLock
 from pipeline.logs import Log
@@ -33,6 +35,7 @@ class ClaimBatch:
     lock: DatasetLock
     selector: Selector
     resumption: Resumption
+    small_batch: SmallBatch
     s3: Any
     raw_bucket: str
     processed_bucket: str
@@ -64,7 +67,7 @@ class ClaimBatch:
                     f"none of the files to {request.mode} can be taken: {_named(left)}"
                 )
             return _nothing(request, f"no file is {HELD_STATUS[request.mode]}", left)
-        written = self._write_manifest(contract, run_id, request.mode, claimed)
+        written = self._write_manifest(request, contract, run_id, request.mode, claimed)
         self._refuse_if_ended(request, run_id, claimed, request.mode)
         return _answer(written, FIRST, left)
 
@@ -89,9 +92,11 @@ class ClaimBatch:
         open_ones = [sha256 for sha256 in hashes if sha256 not in done]
         claimed = closed + self._claimed(request.dataset, resume.run_id, open_ones, run["mode"])
         left = self._left(resume, hashes, claimed)
-        works_on = earlier or self._write_manifest(contract, resume.run_id, run["mode"], claimed)
+        works_on = earlier or self._write_manifest(
+            request, contract, resume.run_id, run["mode"], claimed
+        )
         self._refuse_if_ended(request, resume.run_id, claimed, run["mode"])
-        return _answer(works_on, resume.step, left)
+        return _answer(works_on, resume.step, left, engine=request.engine)
 
     def _refuse_if_ended(
         self, request: Request, run_id: str, claimed: list[Item], mode: str
@@ -177,7 +182,12 @@ class ClaimBatch:
         return chosen.hashes, chosen.left
 
     def _write_manifest(
-        self, contract: Contract, run_id: str, mode: LoadMode, claimed: list[Item]
+        self,
+        request: Request,
+        contract: Contract,
+        run_id: str,
+        mode: LoadMode,
+        claimed: list[Item],
     ) -> Manifest:
         erased = self.lock.runs.erased_subjects(contract.dataset)
         content = manifest(
@@ -187,22 +197,31 @@ class ClaimBatch:
             raw_bucket=self.raw_bucket,
             erased_subjects=erased,
             items=claimed,
+            choice=self.small_batch.choose(claimed, request.engine),
         )
         store.write(self.s3, content, bucket=self.processed_bucket)
         return content
 
 
-def _answer(works_on: Manifest, step: Step, left: list[Left]) -> dict[str, Any]:
-    file_count = len(works_on.files)
+def _answer(
+    works_on: Manifest, step: Step, left: list[Left], *, engine: Engine | None = None
+) -> dict[str, Any]:
+    """`engine` is the one that a resumed run shall go on with, if not the manifest's."""
+    file_count, chosen = len(works_on.files), engine or works_on.engine or "spark"
     Log({"dataset": works_on.dataset, "run_id": works_on.run_id}).info(
-        "batch claimed", files=file_count, begins_at=step.name, left=len(left)
+        "batch claimed",
+        files=file_count,
+        begins_at=step.name,
+        left=len(left),
+        engine=chosen,
+        why=works_on.engine_reason,
     )
     return {
         "dataset": works_on.dataset,
         "run_id": works_on.run_id,
         "claimed": True,
         "from": step.name,
-        "engine": "spark",
+        "engine": chosen,
         "size_bytes": works_on.size_bytes,
         "file_count": file_count,
         "reason": None,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.environment import Limit
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Names of resources, and the two limits of a claim.
+    """Names of resources, the two limits of a claim, and the size up to which DuckDB takes a run.
 
     `claim_lease_seconds` must be longer than a run can take (both Glue jobs, what is served and some minutes), since
     a run whose lease is over is taken for dead.
@@ -18,4 +20,6 @@ class Settings:
     raw_bucket: str
     processed_bucket: str
     max_files_per_run: int
+    duckdb_max_rows: Limit
+    duckdb_max_megabytes: Limit
     claim_lease_seconds: int

@@ -13,7 +13,7 @@ from contracts.model import Contract
 from lambdas.close_run.comparison import Written
 from pipeline import costs, serving
 from pipeline.ledger import Item, timestamp
-from pipeline.run_documents import PARTS, LoadedFile
+from pipeline.run_documents import PARTS, JobResult, LoadedFile
 
 
 def ending(
@@ -42,6 +42,20 @@ def ending(
         "row_rules": [rule.to_json() for rule in processed.row_rules],
         "table_rules": [rule.to_json() for rule in processed.table_rules],
         "served": serving.kept(written.serve, run.get("served", {})),
+    }
+
+
+def engines(run: Item, written: Written, jobs: Mapping[str, JobResult]) -> dict[str, Any]:
+    """Which engine was chosen and why, which did each job, and where Spark stepped in for DuckDB.
+
+    A resumed run keeps what the jobs before it had.
+    """
+    fallbacks = {name: job.fallback_sentence for name, job in jobs.items() if job.fallback}
+    return {
+        "engine_chosen": written.manifest.engine or "spark",
+        "engine_reason": written.manifest.engine_reason,
+        "engines": {**run.get("engines", {}), **{name: job.engine for name, job in jobs.items()}},
+        "fallbacks": {**run.get("fallbacks", {}), **fallbacks},
     }
 
 

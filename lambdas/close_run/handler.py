@@ -18,7 +18,14 @@ from pipeline.alerts import Announcer
 from pipeline.aws_errors import retryable
 from pipeline.environment import read_settings
 from pipeline.ledger import FileLedger, RunLedger
-from pipeline.run_documents import CurateResult, LoadResult, Manifest, serve_result, store
+from pipeline.run_documents import (
+    CurateResult,
+    JobResult,
+    LoadResult,
+    Manifest,
+    serve_result,
+    store,
+)
 
 JOBS = ("raw_to_processed", "processed_to_curated")
 
@@ -29,7 +36,12 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
     dataset, run_id, state = event["dataset"], event["run_id"], event["state"]
     written = _written(dataset, run_id, state.get("serve"))
     return _service().close(
-        dataset, run_id, written, model.load(dataset), worker_seconds=costs.of_steps(state, JOBS)
+        dataset,
+        run_id,
+        written,
+        model.load(dataset),
+        worker_seconds=costs.of_steps(state, JOBS),
+        jobs={name: JobResult.from_json(state[name]) for name in JOBS if name in state},
     )
 
 

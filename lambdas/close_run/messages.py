@@ -8,6 +8,7 @@ from typing import Literal
 
 from lambdas.close_run.comparison import Written
 from pipeline import alerts, serving
+from pipeline.engines import TITLES
 from pipeline.ledger import Item
 from pipeline.run_documents import PARTS, ManifestFile
 
@@ -73,6 +74,7 @@ def _severity(run: Item, written: Written) -> Literal["info", "warning"]:
         broken_rules(written),
         doubts(written),
         int(run["rows_quarantined"]),
+        run.get("fallbacks"),
         serving.needs_a_look(run.get("served", {})),
     )
     return "warning" if any(looks) else "info"
@@ -86,6 +88,7 @@ def body(run: Item, written: Written) -> str:
         f" {alerts.counted(int(run['rows_read']), 'row')} from {alerts.counted(int(run['file_count']), 'file')} in"
         f" {alerts.counted(int(run['duration_seconds']), 'second')}.",
         f"Quarantined: {run['rows_quarantined']}. Replaced by a newer row of the same key: {run['rows_deduplicated']}.",
+        *_engines(run),
         *serving.sentences(run.get("served", {})),
         "",
         *(f"{column}: {total}" for column, total in run["totals"]["loaded"].items()),
@@ -127,6 +130,16 @@ def body(run: Item, written: Written) -> str:
         parts = " + ".join(str(file.rows(part)) for part in PARTS)
         lines.append(f"{file.file_name}: {file.rows_read} = {parts}")
     return "\n".join(lines)
+
+
+def _engines(run: Item) -> Iterator[str]:
+    """Nothing of a run that went to Spark as ever; else which engine did it, why, and what it could not do."""
+    engines, fallbacks = run.get("engines", {}), run.get("fallbacks", {})
+    if run.get("engine_chosen") == "duckdb" or "duckdb" in engines.values():
+        did = ", ".join(f"{TITLES[engine]} did {job}" for job, engine in engines.items())
+        yield f"Engines: {did}. {TITLES[run['engine_chosen']]} was chosen: {run['engine_reason']}."
+    for job, why in fallbacks.items():
+        yield f"WARNING: DuckDB could not do {job}, so Spark did: {why}"
 
 
 def next_command(run: Item) -> str:

@@ -15,12 +15,12 @@ from contracts.errors import PermanentError
 from contracts.model import Contract
 from lambdas.close_run import messages
 from lambdas.close_run.comparison import Written, verify
-from lambdas.close_run.figures import ending
+from lambdas.close_run.figures import ending, engines
 from pipeline.alerts import Announcer, success_name
 from pipeline.ledger import FileLedger, Item, RunLedger
 from pipeline.locking import closed_run, run_to_close
 from pipeline.logs import Log
-from pipeline.run_documents import PARTS
+from pipeline.run_documents import PARTS, JobResult
 
 MOST_NOTES = 20  # kept in the run's entry, which has at most 400 KB
 
@@ -43,6 +43,7 @@ class CloseRun:
         contract: Contract,
         *,
         worker_seconds: Mapping[str, int],
+        jobs: Mapping[str, JobResult],
     ) -> dict[str, Any]:
         """The answer to the state machine: {dataset, run_id, waiting, told}.
 
@@ -57,6 +58,7 @@ class CloseRun:
             attributes = ending(
                 run, written, contract, ended_at=self.now(), worker_seconds=worker_seconds
             )
+            attributes |= engines(run, written, jobs)
             attributes |= {"notes": notes} if notes else {}
             self.runs.finish(dataset, run_id, "succeeded", attributes)
             run = closed_run(self.runs, dataset, run_id)

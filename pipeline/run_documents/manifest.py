@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from pipeline.engines import Engine
 from pipeline.modes import LoadMode
 from pipeline.run_documents.base import RunDocument
 from pipeline.run_documents.json_form import JsonDocument
@@ -52,6 +53,10 @@ class Manifest(RunDocument):
     """Tokens of data subjects whose records are refused."""
     files: tuple[ManifestFile, ...]
     """By `received_at`, then `sha256`: of rows with the same key, that of the later file wins."""
+    engine: Engine | None = None
+    """The engine that was chosen for the jobs; none of a run that was begun when there was no choice: Spark."""
+    engine_reason: str | None = None
+    """Why this engine was chosen, in one sentence."""
 
     @property
     def started_at(self) -> datetime:

@@ -55,6 +55,11 @@ def care(deployment: Deployment, dataset: str, request: dict[str, object], *, no
     return _told(deployment, ending, carried_out)
 
 
+def engine(named: str | None) -> dict[str, str]:
+    """What a request says of the engine that an operator wants; nothing when it is left to the settings."""
+    return {"engine": named} if named else {}
+
+
 def hashes(named: list[Item]) -> list[str]:
     """The hashes of files for a request. Raises PermanentError beyond what one request may name."""
     if len(named) > MOST_FILES:

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
             + options.environment
         )
     watch = Stopwatch()
-    cloud = up.bring_up(watch)
+    cloud = up.bring_up(watch, options.engine)
     try:
         deployment = connect(LOCAL)
         inbox = Inbox(deployment)

@@ -220,6 +220,10 @@ def _replay(deployment: Deployment, options: argparse.Namespace) -> int:
     anew = bool(options.file or options.all)
     if anew == bool(options.files):
         raise PermanentError("name corrected files, or --file SHA, or --all")
+    if options.engine and not anew:
+        raise PermanentError(
+            "--engine goes with --file or --all: corrected files that are sent start a run by themselves"
+        )
     return _judge_anew(deployment, options) if anew else _send_corrections(deployment, options)
 
 
@@ -231,6 +235,7 @@ def _judge_anew(deployment: Deployment, options: argparse.Namespace) -> int:
         say(f"no record of {contract.dataset} is open; nothing to replay")
         return 0
     request: dict[str, object] = {"mode": "replay", "files": operations.hashes(items)}
+    request |= operations.engine(options.engine)
     ended = operations.run(deployment, contract.dataset, request, no_wait=options.no_wait)
     if not options.no_wait:
         _tell_open(deployment, contract.dataset, items)

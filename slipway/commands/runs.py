@@ -44,7 +44,8 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
 
 def _start(deployment: Deployment, options: argparse.Namespace) -> int:
     dataset = ledgers.one_contract(options.dataset).dataset
-    say(f"started {executions.start(deployment, 'run', {'dataset': dataset})}")
+    request = {"dataset": dataset, **operations.engine(options.engine)}
+    say(f"started {executions.start(deployment, 'run', request)}")
     return 0
 
 
@@ -61,7 +62,8 @@ def _retry(deployment: Deployment, options: argparse.Namespace) -> int:
     step = options.step or _failed_step(deployment, item)
     say(f"run {options.run_id} goes on from {step}")
     resume = {"run_id": options.run_id, "from": step}
-    return operations.run(deployment, item["dataset"], {"resume": resume}, no_wait=options.no_wait)
+    request: dict[str, object] = {"resume": resume, **operations.engine(options.engine)}
+    return operations.run(deployment, item["dataset"], request, no_wait=options.no_wait)
 
 
 def _works_on_files(item: Item) -> bool:

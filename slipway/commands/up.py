@@ -9,29 +9,29 @@ from slipway.console import Stopwatch, console
 from slipway.deployment import state_directory
 
 
-def bring_up(watch: Stopwatch) -> session.LocalCloud:
+def bring_up(watch: Stopwatch, engine: str | None = None) -> session.LocalCloud:
     """Start and deploy, telling progress; stops what it started when the deployment fails."""
     cloud = session.start(state_directory(), on_progress=watch.say)
     try:
-        _deploy(cloud, watch)
+        _deploy(cloud, watch, engine)
     except BaseException:
         cloud.stop()
         raise
     return cloud
 
 
-def run(_options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Leave a deployed embedded AWS running; one that runs keeps its data, also when the deployment fails."""
     watch = Stopwatch()
     running = session.running(state_directory())
     if running is None:
-        cloud = bring_up(watch)
+        cloud = bring_up(watch, options.engine)
     else:
         cloud = running
         watch.say(
             f"the embedded AWS runs at {cloud.endpoint}; the application is deployed into it again, data stay"
         )
-        _deploy(cloud, watch)
+        _deploy(cloud, watch, options.engine)
     console.print(
         f"\nThe embedded AWS answers at {cloud.endpoint}, SFTP at 127.0.0.1:{cloud.sftp_port}. Next:"
     )
@@ -41,7 +41,7 @@ def run(_options: argparse.Namespace) -> int:
     return 0
 
 
-def _deploy(cloud: session.LocalCloud, watch: Stopwatch) -> None:
-    recorded = deployment.deploy(cloud, on_progress=watch.say)
+def _deploy(cloud: session.LocalCloud, watch: Stopwatch, engine: str | None) -> None:
+    recorded = deployment.deploy(cloud, engine=engine, on_progress=watch.say)
     if recorded:
         watch.say("recorded only, not emulated here: " + ", ".join(sorted(recorded)))

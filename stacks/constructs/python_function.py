@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from aws_cdk import Duration, IgnoreMode, RemovalPolicy
+from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -30,7 +30,8 @@ ROWS = ("!rows", "!rows/**/", "!rows/**/*.py")
 class PythonFunction(Construct):
     """Function `lambdas.<name>.handler.handle`; `role` starts with the right to write its own log only.
 
-    `data` are files that it reads, as folder/.../*.suffix from the root.
+    `data` are files that it reads, as folder/.../*.suffix from the root; `rooms` further packages that it imports,
+    and `layers` what those import. `storage_mb` is the size of its /tmp.
     """
 
     def __init__(
@@ -48,6 +49,9 @@ class PythonFunction(Construct):
         log_key: kms.IKey,
         removal_policy: RemovalPolicy,
         data: Sequence[str] = (),
+        rooms: Sequence[str] = (),
+        layers: Sequence[lambda_.ILayerVersion] = (),
+        storage_mb: int = 512,
     ) -> None:
         super().__init__(scope, construct_id)
         self.log_group = logs.LogGroup(
@@ -61,8 +65,10 @@ class PythonFunction(Construct):
             architecture=lambda_.Architecture.ARM_64,
             handler=f"lambdas.{name}.handler.handle",
             code=lambda_.Code.from_asset(
-                str(root), exclude=code_of(name, data), ignore_mode=IgnoreMode.GIT
+                str(root), exclude=code_of(name, data, rooms), ignore_mode=IgnoreMode.GIT
             ),
+            layers=list(layers),
+            ephemeral_storage_size=Size.mebibytes(storage_mb) if storage_mb != 512 else None,
             role=self.role,
             log_group=self.log_group,
             logging_format=lambda_.LoggingFormat.JSON,
@@ -94,7 +100,7 @@ class PythonFunction(Construct):
         return role
 
 
-def code_of(name: str, data: Sequence[str] = ()) -> list[str]:
+def code_of(name: str, data: Sequence[str] = (), rooms: Sequence[str] = ()) -> list[str]:
     """What to leave out of the repository so that only one function's code remains, in .gitignore's language."""
     own = ("!lambdas", "!lambdas/__init__.py", f"!lambdas/{name}", f"!lambdas/{name}/*.py")
     return [
@@ -102,6 +108,7 @@ def code_of(name: str, data: Sequence[str] = ()) -> list[str]:
         *CONTRACTS,
         *PIPELINE,
         *own,
+        *(f"!{room}{part}" for room in rooms for part in ("", "/**/", "/**/*.py")),
         *(f"!{part}" for files in data for part in _with_parents(files)),
     ]
 

@@ -191,10 +191,14 @@ def test_a_run_may_call_four_functions_and_the_machine_of_its_jobs_only(prod: As
     )
 
 
-def test_the_machine_of_jobs_may_start_the_two_jobs_of_a_run_only(prod: Assembly) -> None:
+def test_the_machine_of_jobs_may_start_the_two_jobs_of_a_run_on_either_engine_only(
+    prod: Assembly,
+) -> None:
     statements = prod.statements_of_role("Orchestration", "JobRunRole")
     [started] = [resources_of(s) for s in statements if "glue:StartJobRun" in actions_of(s)]
     assert names(started) == ["ProcessedToCurated", "RawToProcessed"]
+    [invoked] = [resources_of(s) for s in statements if "lambda:InvokeFunction" in actions_of(s)]
+    assert names(invoked) == ["CurateSmallBatch", "LoadSmallBatch"]
     assert not any(action.startswith("states:") for s in statements for action in actions_of(s))
 
 
@@ -224,9 +228,9 @@ def test_the_lease_of_a_claim_outlives_two_jobs_and_what_is_served(
     for function in ("claim_batch", "hold_dataset"):
         lease = int(variables(comprehensive, function)["CLAIM_LEASE_SECONDS"])
         for name in ("DatasetRun", "DatasetCare"):
-            assert lease >= 2 * 100 * 60 + longest_serving(comprehensive, name) + 60 * 60
+            assert lease >= 2 * (100 + 15) * 60 + longest_serving(comprehensive, name) + 60 * 60
     assert (
-        int(variables(prod, "claim_batch")["CLAIM_LEASE_SECONDS"]) == 2 * 110 * 60 + 60 * 60
+        int(variables(prod, "claim_batch")["CLAIM_LEASE_SECONDS"]) == 2 * (110 + 15) * 60 + 60 * 60
     )  # nothing is served
     assert variables(comprehensive, "claim_batch")["MAX_FILES_PER_RUN"] == "50"
 
@@ -397,7 +401,7 @@ def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly,
 
 def test_every_log_ends_some_day_and_is_encrypted(prod: Assembly) -> None:
     groups = prod.resources("AWS::Logs::LogGroup")
-    assert len(groups) == 16  # nine functions, four machines, SFTP, output and error of the jobs
+    assert len(groups) == 18  # eleven functions, four machines, SFTP, output and error of the jobs
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == 180
         assert "OperationsKey" in flat(group["Properties"]["KmsKeyId"])

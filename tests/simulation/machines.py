@@ -264,7 +264,7 @@ class Machines:
             serve=state.get("serve"),
         )
         return self.deployment.close_run.close(
-            DATASET, run_id, written, contract(), worker_seconds={}
+            DATASET, run_id, written, contract(), worker_seconds={}, jobs={}
         )
 
     def _hand_over(self, me: Actor, run_id: str, trigger: str) -> None:

@@ -12,7 +12,7 @@ from lambdas.close_run.service import CloseRun
 from lambdas.fail_run.service import FailRun
 from pipeline.ledger import HELD_STATUS, file_entry
 from pipeline.modes import RunMode
-from pipeline.run_documents import CurateResult, LoadResult, Manifest, serve_result
+from pipeline.run_documents import CurateResult, JobResult, LoadResult, Manifest, serve_result
 from tests import run_samples
 
 DATASET, RUN = "sales_records", "20261120T120000-0a1b2c3d"
@@ -21,6 +21,12 @@ EXECUTION = "arn:aws:states:us-east-1:111122223333:execution:dataset-run:sales_r
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MONEY = ("total_revenue", "total_cost", "total_profit")
 JOBS = {"raw_to_processed": 194, "processed_to_curated": 120}
+JOB_RESULTS = {
+    name: JobResult(
+        engine="spark", seconds=97, worker_seconds=seconds, size_bytes=4321, fallback=None
+    )
+    for name, seconds in JOBS.items()
+}
 REVENUE = {"lake": "14.50", "warehouse": "14.50"}
 # What the step Serve gave: the answers of the machines, as docs/reference/run_documents.md has them.
 SERVE: list[dict[str, Any]] = [
@@ -161,7 +167,9 @@ def closer(account: Any) -> CloseRun:
 
 
 def close(account: Any, documents: WrittenJson, contract: model.Contract) -> dict[str, Any]:
-    return closer(account).close(DATASET, RUN, documents.read(), contract, worker_seconds=JOBS)
+    return closer(account).close(
+        DATASET, RUN, documents.read(), contract, worker_seconds=JOBS, jobs=JOB_RESULTS
+    )
 
 
 def failer(account: Any) -> FailRun:

@@ -18,6 +18,7 @@ from tests.unit.lambdas.ending import (
     DATASET,
     EARLIER,
     EXECUTION,
+    JOB_RESULTS,
     JOBS,
     MONEY,
     REVENUE,
@@ -345,7 +346,7 @@ def test_the_handler_reads_documents_and_costs(
         claimed.s3.put_object(Bucket="processed", Key=key, Body=json.dumps(document))
     for cached in (handler._settings, handler._s3, handler._service):
         cached.cache_clear()
-    job = {"Id": "jr", "ExecutionTime": 97, "NumberOfWorkers": 2, "WorkerType": "G.1X"}
+    job = JOB_RESULTS["raw_to_processed"].to_json()
     state = {"dataset": DATASET, "raw_to_processed": job, "serve": SERVE[1:]}
     event = {"dataset": DATASET, "run_id": RUN, "state": state}
     assert handler.handle(event, None)["waiting"] == 0
@@ -353,6 +354,7 @@ def test_the_handler_reads_documents_and_costs(
         cached.cache_clear()
     run = claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]
     assert (run["status"], run["worker_seconds"]) == ("succeeded", {"raw_to_processed": 194})
+    assert (run["engine_chosen"], run["engines"]) == ("spark", {"raw_to_processed": "spark"})
     assert set(run["served"]) == {"dashboards"}
 
 

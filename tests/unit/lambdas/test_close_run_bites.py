@@ -12,7 +12,8 @@ import pytest
 from contracts import model
 from contracts.errors import ReconciliationFailed
 from lambdas.close_run.comparison import verify
-from lambdas.close_run.figures import ending
+from lambdas.close_run.figures import ending, engines
+from pipeline.run_documents import JobResult
 from tests.unit.lambdas.ending import DATASET, JOBS, MONEY, NOON, WrittenJson, written
 
 
@@ -130,3 +131,24 @@ def test_a_run_that_was_never_resumed_costs_what_its_jobs_cost(contract: model.C
         ]
         == JOBS
     )
+
+
+def test_the_ledger_keeps_which_engine_was_chosen_which_did_each_job_and_where_spark_stepped_in(
+    contract: model.Contract,
+) -> None:
+    documents = written(contract)
+    documents.manifest |= {"engine": "duckdb", "engine_reason": "it is small"}
+    fallback = 'NeedsSpark: {"errorMessage": "9 GB would be read", "errorType": "NeedsSpark"}'
+    took = {"seconds": 3, "worker_seconds": 3, "size_bytes": 9}
+    jobs = {
+        "processed_to_curated": JobResult.from_json(
+            {"engine": "spark", "fallback": fallback, **took}
+        )
+    }
+    run = {"engines": {"raw_to_processed": "duckdb"}, "fallbacks": {}}  # of before it was resumed
+    assert engines(run, documents.read(), jobs) == {
+        "engine_chosen": "duckdb",
+        "engine_reason": "it is small",
+        "engines": {"raw_to_processed": "duckdb", "processed_to_curated": "spark"},
+        "fallbacks": {"processed_to_curated": "NeedsSpark: 9 GB would be read"},
+    }

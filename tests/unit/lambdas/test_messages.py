@@ -193,6 +193,42 @@ def test_refused_rows_need_a_look_and_one_of_a_thing_is_not_many() -> None:
     assert "- rule price.positive: 1 row\n" in told
 
 
+SMALL: dict[str, Any] = {
+    **RUN,
+    "engine_chosen": "duckdb",
+    "engine_reason": "110 rows in 0.1 MB are within DuckDB's 1,000 rows and 2 MB",
+    "engines": {"raw_to_processed": "duckdb", "processed_to_curated": "duckdb"},
+    "fallbacks": {},
+}
+
+
+def test_a_small_run_says_which_engine_did_it_and_why() -> None:
+    assert (
+        "Engines: DuckDB did raw_to_processed, DuckDB did processed_to_curated. DuckDB was chosen:"
+        " 110 rows in 0.1 MB are within DuckDB's 1,000 rows and 2 MB."
+    ) in closing.body(SMALL, written()).splitlines()
+    assert closing.subject("dev", SMALL, written()).startswith("INFO")
+
+
+def test_a_job_that_spark_had_to_do_for_duckdb_is_a_warning_that_says_why() -> None:
+    run = {
+        **SMALL,
+        "engines": {**SMALL["engines"], "processed_to_curated": "spark"},
+        "fallbacks": {"processed_to_curated": "NeedsSpark: 9 GB would be read"},
+    }
+    told = closing.body(run, written()).splitlines()
+    assert (
+        "WARNING: DuckDB could not do processed_to_curated, so Spark did:"
+        " NeedsSpark: 9 GB would be read"
+    ) in told
+    assert closing.subject("dev", run, written()).startswith("WARNING")
+
+
+def test_a_run_on_spark_says_nothing_of_engines() -> None:
+    on_spark = {**SMALL, "engine_chosen": "spark", "engines": {"raw_to_processed": "spark"}}
+    assert closing.body(on_spark, written()) == closing.body(RUN, written())
+
+
 def test_a_warehouse_without_tables_of_the_dataset_is_told_as_such() -> None:
     told = closing.body({**RUN, "served": {"warehouse": {"tables": {}}}}, written())
     assert "Warehouse: the contract marks no table for it." in told

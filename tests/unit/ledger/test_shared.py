@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from contracts.errors import ContractInvalid, ReconciliationFailed, RetryableError
 from pipeline import alerts, aws_errors, ledger, logs
-from pipeline.environment import read_settings
+from pipeline.environment import Limit, read_settings
 
 
 def client_error(code: str) -> ClientError:
@@ -78,6 +78,7 @@ def test_a_subject_is_what_sns_accepts() -> None:
 class Settings:
     file_ledger: str
     max_files: int
+    small_rows: Limit
     schema_change: Literal["reject", "strict"]
 
 
@@ -85,11 +86,12 @@ def test_missing_and_wrong_settings_are_named() -> None:
     right = {
         "FILE_LEDGER": "files",
         "MAX_FILES": "7",
+        "SMALL_ROWS": "0",
         "SCHEMA_CHANGE": "strict",
         "OTHER": "ignored",
     }
     assert read_settings(Settings, right) == Settings(
-        file_ledger="files", max_files=7, schema_change="strict"
+        file_ledger="files", max_files=7, small_rows=Limit(0), schema_change="strict"
     )
     with pytest.raises(ContractInvalid, match="FILE_LEDGER is not set"):
         read_settings(Settings, {**right, "FILE_LEDGER": ""})
@@ -98,6 +100,10 @@ def test_missing_and_wrong_settings_are_named() -> None:
             ContractInvalid, match=f"MAX_FILES is '{wrong}'; it must be a positive whole number"
         ):
             read_settings(Settings, {**right, "MAX_FILES": wrong})
+    with pytest.raises(
+        ContractInvalid, match="SMALL_ROWS is '-1'; it must be a whole number, 0 or more"
+    ):
+        read_settings(Settings, {**right, "SMALL_ROWS": "-1"})
     with pytest.raises(
         ContractInvalid, match="SCHEMA_CHANGE is 'lax'; it must be one of: reject, strict"
     ):

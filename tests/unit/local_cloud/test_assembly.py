@@ -30,7 +30,7 @@ def syntheses(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Directories that were synthesized to."""
     done: list[Path] = []
 
-    def synthesize(directory: Path) -> None:
+    def synthesize(directory: Path, _engine: str | None) -> None:
         (directory / ASSEMBLY).mkdir()
         done.append(directory)
 
@@ -50,6 +50,14 @@ def test_a_changed_or_new_input_is_synthesized(
     after = assembly.current(tmp_path / "store", root=root)
     assert syntheses == [before, after]
     assert before != after
+
+
+def test_another_engine_for_every_run_is_another_assembly(
+    root: Path, syntheses: list[Path], tmp_path: Path
+) -> None:
+    engines = (None, "duckdb", "spark", "duckdb")
+    kept = [assembly.current(tmp_path / "store", root=root, engine=engine) for engine in engines]
+    assert len(set(kept)) == len(set(syntheses)) == 3
 
 
 def test_a_renamed_input_is_synthesized(root: Path) -> None:
@@ -74,7 +82,7 @@ def test_nothing_is_synthesized_for_what_no_synthesis_reads(
 def test_a_synthesis_that_failed_is_tried_again_and_keeps_no_half(
     tmp_path: Path, root: Path, syntheses: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(directory: Path) -> None:
+    def failing(directory: Path, _engine: str | None) -> None:
         (directory / "half").touch()
         raise RuntimeError("no templates")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline import costs
-from pipeline.engines import JobResult
+from pipeline.run_documents import JobResult
 from tests.unit.state_machine.walking import (
     ANSWERS,
     ATTRIBUTES,

@@ -1,0 +1,113 @@
+"""The two functions that do the jobs of a small batch with DuckDB: as much memory and time as settings and Lambda give.
+
+What they may do is what the Glue jobs may, and granted where those are (stacks/processing.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import AssetHashType
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from stacks import duckdb_layer
+from stacks.base import Blueprint
+from stacks.constructs import permissions
+from stacks.constructs.permissions import KMS_WRITE, S3_READ, S3_WRITE
+from stacks.constructs.python_function import PythonFunction
+from stacks.storage import StorageStack
+
+# The longest that Lambda allows. Source: Lambda developer guide, "Lambda quotas". The state machine waits for longer.
+TIMEOUT_SECONDS = 15 * 60
+ROOMS = ("rows", "duckdb_jobs")
+ONLY_SMALL = (
+    "used by runs whose batch is within duckdb.max_rows and duckdb.max_megabytes, or told to"
+)
+USED_BY_SMALL = (
+    *(*S3_READ, *S3_WRITE, "s3:ListBucket", "s3:DeleteObject", *KMS_WRITE),
+    *("glue:GetDatabase", "glue:GetTable", "glue:UpdateTable", "glue:CreateTable"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuckDbFunctions:
+    """Builds the functions in `scope`, with one layer for both."""
+
+    scope: Construct
+    blueprint: Blueprint
+    storage: StorageStack
+
+    def load_small_batch(self) -> PythonFunction:
+        """Does what the job raw_to_processed does."""
+        secret = self.storage.pii_secret
+        return self._function(
+            "load_small_batch",
+            "Parses, checks, deduplicates and merges the files of a small batch into processed tables",
+            {
+                "SCHEMA_CHANGE": self.blueprint.schema_change,
+                "PII_SECRET_ARN": secret.secret_arn if secret else "none",
+            },
+        )
+
+    def curate_small_batch(self) -> PythonFunction:
+        """Does what the job processed_to_curated does."""
+        return self._function(
+            "curate_small_batch",
+            "Recomputes the touched periods of curated tables after a small batch, then publishes all",
+            {},
+        )
+
+    def _function(
+        self, name: str, description: str, environment: Mapping[str, str]
+    ) -> PythonFunction:
+        size = self.blueprint.settings.duckdb
+        part = PythonFunction(
+            self.scope,
+            "".join(word.capitalize() for word in name.split("_")),
+            root=self.blueprint.root,
+            name=name,
+            description=description,
+            environment={
+                "ENVIRONMENT": self.blueprint.settings.environment,
+                "PROCESSED_BUCKET": self.storage.processed.bucket_name,
+                "CURATED_BUCKET": self.storage.curated.bucket_name,
+                **environment,
+            },
+            timeout_seconds=TIMEOUT_SECONDS,
+            memory_mb=size.memory_megabytes,
+            storage_mb=size.storage_megabytes,
+            log_days=self.blueprint.log_days,
+            log_key=self.storage.operations_key,
+            removal_policy=self.blueprint.removal_policy,
+            rooms=ROOMS,
+            layers=self._layers(),
+        )
+        permissions.allow_key(part.role, key=self.storage.data_key, services=["s3"], write=True)
+        permissions.note_rarely_used(part.role, dict.fromkeys(USED_BY_SMALL, ONLY_SMALL))
+        return part
+
+    def _layers(self) -> list[lambda_.ILayerVersion]:
+        """None on the embedded AWS: its functions have the packages of the tools, built for this machine."""
+        if self.blueprint.settings.environment == "local":
+            return []
+        existing = self.scope.node.try_find_child("DuckDbLayer")
+        if isinstance(existing, lambda_.LayerVersion):
+            return [existing]
+        root = self.blueprint.root
+        code = lambda_.Code.from_asset(
+            str(duckdb_layer.built(root)),
+            asset_hash=duckdb_layer.asset_hash(root),
+            asset_hash_type=AssetHashType.CUSTOM,
+        )
+        return [
+            lambda_.LayerVersion(
+                self.scope,
+                "DuckDbLayer",
+                code=code,
+                description="DuckDB and pyiceberg, without pyarrow",
+                compatible_architectures=[lambda_.Architecture.ARM_64],
+                compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
+            )
+        ]

@@ -1,0 +1,126 @@
+"""The functions of the DuckDB engine and their layer: what is shipped, how large it is, and from where."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.errors import ContractInvalid
+from stacks import duckdb_layer
+from stacks.duckdb_layer import LARGEST_BYTES, LayerMissing
+from stacks.settings import load
+from tests.infrastructure.support import ROOT, Assembly, actions_of, resources_of
+from tests.infrastructure.test_assets import SHARED, asset_of_function, files_of, sources
+
+FUNCTIONS = ("load_small_batch", "curate_small_batch")
+JOB_OF = {"load_small_batch": "RawToProcessed", "curate_small_batch": "ProcessedToCurated"}
+
+
+def function(assembly: Assembly, name: str) -> dict[str, Any]:
+    [found] = [
+        resource["Properties"]
+        for resource in assembly.resources("AWS::Lambda::Function").values()
+        if resource["Properties"]["Handler"] == f"lambdas.{name}.handler.handle"
+    ]
+    return found
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_the_size_of_the_settings_and_as_much_time_as_there_is(
+    prod: Assembly, comprehensive: Assembly, name: str
+) -> None:
+    found = function(prod, name)
+    assert (found["Runtime"], found["Architectures"]) == ("python3.13", ["arm64"])
+    assert (found["MemorySize"], found["EphemeralStorage"]["Size"]) == (3008, 4096)
+    assert found["Timeout"] == 15 * 60
+    large = function(comprehensive, name)
+    assert (large["MemorySize"], large["EphemeralStorage"]["Size"]) == (8192, 10240)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_ships_its_engine_and_nothing_of_spark(prod: Assembly, name: str) -> None:
+    shipped = files_of(asset_of_function(prod, name))
+    own = ("lambdas/__init__.py", f"lambdas/{name}/*.py")
+    assert shipped == sources(*SHARED, "rows/**/*.py", "duckdb_jobs/**/*.py", *own)
+
+
+def statements(assembly: Assembly, role: str) -> set[tuple[str, str]]:
+    """(action, resource) of a role, without its own log, its code and what Glue does with a job's role."""
+    return {
+        (action, resource)
+        for statement in assembly.statements_of_role("Processing", role)
+        for action in actions_of(statement)
+        for resource in resources_of(statement)
+        if not action.startswith(("logs:", "cloudwatch:"))
+        and "assets" not in resource
+        and "OperationsKey" not in resource
+    }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_may_do_what_the_job_that_it_stands_for_may_and_nothing_else(
+    prod: Assembly, name: str
+) -> None:
+    role = "".join(word.capitalize() for word in name.split("_")) + "Role"
+    assert statements(prod, role) == statements(prod, f"{JOB_OF[name]}Role")
+
+
+def test_both_functions_share_one_layer_named_by_its_lock_file(prod: Assembly) -> None:
+    layer = prod.only("AWS::Lambda::LayerVersion")
+    assert layer["Content"]["S3Key"] == f"{duckdb_layer.asset_hash(ROOT)}.zip"
+    assert layer["CompatibleArchitectures"] == ["arm64"]
+    assert all(len(function(prod, name)["Layers"]) == 1 for name in FUNCTIONS)
+
+
+def test_the_embedded_aws_gets_none_since_its_functions_have_the_packages_of_the_tools(
+    local: Assembly,
+) -> None:
+    assert not local.resources("AWS::Lambda::LayerVersion")
+    assert not any("Layers" in function(local, name) for name in FUNCTIONS)
+
+
+def test_the_layer_is_far_below_what_lambda_takes_and_holds_no_arrow() -> None:
+    with zipfile.ZipFile(duckdb_layer.built(ROOT)) as archive:
+        assert sum(entry.file_size for entry in archive.infolist()) < LARGEST_BYTES
+        packages = {name.split("/")[1] for name in archive.namelist()}
+        assert {name.split("/")[0] for name in archive.namelist()} == {"python"}
+    assert {"duckdb", "pyiceberg", "pydantic"} < packages
+    assert not packages & {"pyarrow", "pandas", "numpy", "boto3", "botocore"}
+    machine = {name for name in packages if name.endswith(".so")}
+    assert machine
+    assert not any("x86_64" in name for name in machine)
+
+
+def test_the_layer_has_the_versions_that_everything_here_is_tested_with() -> None:
+    pinned = set((ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines())
+    lock = (ROOT / duckdb_layer.LOCK).read_text(encoding="utf-8").splitlines()
+    packages = [line for line in lock if not line.startswith("#")]
+    assert packages
+    assert set(packages) <= pinned, "copy the versions of requirements.txt"
+
+
+def test_a_layer_that_was_not_built_is_an_error_that_says_what_to_type(tmp_path: Path) -> None:
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / duckdb_layer.LOCK).write_text("duckdb==9.9.9\n", encoding="utf-8")
+    with pytest.raises(LayerMissing, match=r"stacks/duckdb_layer\.txt by `make setup`"):
+        duckdb_layer.built(tmp_path)
+    assert duckdb_layer.asset_hash(tmp_path) != duckdb_layer.asset_hash(ROOT)
+
+
+def test_the_local_environment_may_be_told_one_engine_for_every_run() -> None:
+    config = ROOT / "config"
+    every, none = (load(config, "local", engine=name).duckdb for name in ("duckdb", "spark"))
+    assert min(every.max_rows, every.max_megabytes) >= 10**9
+    assert (none.max_rows, none.max_megabytes) == (0, 0)
+    for environment, engine in (("prod", "duckdb"), ("local", "sail")):
+        with pytest.raises(ContractInvalid, match=re.escape(f"-c engine={engine}: it is spark or")):
+            load(config, environment, engine=engine)
+
+
+def test_until_somebody_sets_a_limit_every_run_goes_to_spark() -> None:
+    for environment in ("dev", "prod", "local"):
+        assert load(ROOT / "config", environment).duckdb.max_rows == 0

@@ -1,0 +1,82 @@
+"""Which engine a run gets, and that the choice and its reason stand in the manifest and the answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from contracts import model
+from contracts.errors import PermanentError
+from lambdas.claim_batch import requests
+from lambdas.claim_batch.engines import SmallBatch
+from pipeline.engines import Engine
+from pipeline.run_documents import Manifest, store
+from tests.unit.lambdas.claiming import DATASET, request, service, wait
+
+LIMITS = SmallBatch(max_rows=1_000, max_megabytes=2)
+OFF = [SmallBatch(max_rows=0, max_megabytes=2), SmallBatch(max_rows=1_000, max_megabytes=0)]
+
+
+def files(*, rows: int, size: int) -> list[dict[str, Any]]:
+    """Two entries of the file ledger with so much together."""
+    return [{"row_count": rows - 1, "size_bytes": size - 1}, {"row_count": 1, "size_bytes": 1}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "engine", "reason"),
+    [
+        (
+            1_000,
+            2_000_000,
+            "duckdb",
+            "1,000 rows in 2.0 MB are within DuckDB's 1,000 rows and 2 MB",
+        ),
+        (1_001, 10, "spark", "1,001 rows in 0.0 MB are more than DuckDB's 1,000 rows and 2 MB"),
+        (5, 2_000_001, "spark", "5 rows in 2.0 MB are more than DuckDB's 1,000 rows and 2 MB"),
+    ],
+)
+def test_a_batch_within_both_limits_goes_to_duckdb(
+    rows: int, size: int, engine: str, reason: str
+) -> None:
+    choice = LIMITS.choose(files(rows=rows, size=size), None)
+    assert (choice.engine, choice.reason) == (engine, reason)
+
+
+@pytest.mark.parametrize("off", OFF)
+def test_with_a_limit_of_zero_every_batch_goes_to_spark(off: SmallBatch) -> None:
+    choice = off.choose(files(rows=2, size=2), None)
+    assert (choice.engine, "switched off" in choice.reason) == ("spark", True)
+
+
+@pytest.mark.parametrize("asked", ["spark", "duckdb"])
+def test_an_operator_gets_the_engine_that_was_asked_for(asked: Engine) -> None:
+    for limits in (LIMITS, *OFF):
+        for batch in (files(rows=2, size=2), files(rows=10**9, size=10**12)):
+            choice = limits.choose(batch, asked)
+            assert (choice.engine, choice.reason) == (asked, "the request named it")
+
+
+def test_the_choice_and_its_reason_stand_in_the_manifest_and_the_answer(
+    account: Any, contract: model.Contract
+) -> None:
+    wait(account, "a")
+    claims = replace(service(account), small_batch=LIMITS)
+    answer = claims.claim(request(), contract)
+    read = store.read(
+        account.s3, Manifest, bucket="processed", dataset=DATASET, run_id=answer["run_id"]
+    )
+    assert (answer["engine"], read.engine) == ("duckdb", "duckdb")
+    assert read.engine_reason is not None
+    assert "are within DuckDB's 1,000 rows and 2 MB" in read.engine_reason
+
+
+def test_an_engine_that_nobody_knows_is_refused() -> None:
+    event = {"dataset": DATASET, "execution_arn": "arn", "request": {"trigger": "operator"}}
+    assert requests.parse(event).engine is None
+    event["request"] = {"trigger": "operator", "engine": "duckdb"}
+    assert requests.parse(event).engine == "duckdb"
+    event["request"] = {"trigger": "operator", "engine": "sail"}
+    with pytest.raises(PermanentError, match="engine 'sail'; it must be one of spark, duckdb"):
+        requests.parse(event)
