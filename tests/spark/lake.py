@@ -55,11 +55,18 @@ def die_after(tables: Any, publications: int) -> None:
 def second_engine(lake: Lake) -> Iterator[DuckDbTables]:
     """The lake's tables for the DuckDB engine. Spark, which remembers tables, looks at them anew afterwards."""
     warehouse = Path(lake.spark.conf.get("spark.sql.catalog.glue_catalog.warehouse") or "")
-    with tempfile.TemporaryDirectory(dir=lake.folder) as name:
-        database = open_database(Path(name), MEMORY_BYTES)
-        files = LocalFiles(Path(name), LIMIT_BYTES)
-        yield DuckDbTables(database, HadoopCatalog(warehouse), files)
-        database.close()
+    try:
+        with (
+            tempfile.TemporaryDirectory(dir=lake.folder) as name,
+            open_database(Path(name), MEMORY_BYTES) as database,
+        ):
+            files = LocalFiles(Path(name), LIMIT_BYTES)
+            yield DuckDbTables(database, HadoopCatalog(warehouse), files)
+    finally:  # also of a process that a test has killed
+        _look_anew(lake)
+
+
+def _look_anew(lake: Lake) -> None:
     for zone in ("processed", "curated"):
         names = naming.database(lake.environment, zone)
         for row in lake.spark.sql(f"SHOW TABLES IN glue_catalog.{names}").collect():
