@@ -1,0 +1,178 @@
+"""The one definition of what a contract says, computed by both engines over the same hostile records: no cell differs.
+
+Spark's Columns of today, the SQL text on Spark and the SQL text on DuckDB are three ways to the same values, verdicts,
+sentences, raw texts and tokens.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from contracts import model, personal_data
+from contracts.model import Contract
+from glue_jobs import session
+from glue_jobs.transforms import staging
+from rows.columns import DAMAGED, SOURCE_SHA256, SPLIT_ROW, SPLIT_START
+from rows.dialect import INNER_PAD, OUTER_PAD
+from rows.duckdb_dialect import DuckDBDialect
+from rows.expressions import one_pass, protection
+from rows.expressions.one_pass import OnePass
+from rows.layout import Layout
+from rows.spark_dialect import SparkDialect
+from tests.spark import hostile_records
+from tests.spark.hostile_records import EVERYTHING, Record
+from tests.spark.orders import ORDERS
+
+KEY = b"a key that nobody may ever see, at least 32 bytes"
+SEED = int(os.environ.get("SLIPWAY_SEED", "7"))
+ROWS = 500
+Rows = list[dict[str, Any]]
+
+
+def half(number: int) -> Contract:
+    """Every second column of EVERYTHING, with the rules that need no other: Spark compiles no pass over all 30."""
+    columns = EVERYTHING.columns[number::2]
+    names = {column.name for column in columns}
+    rules = tuple(rule for rule in EVERYTHING.rules if set(rule.columns) <= names)
+    return replace(
+        EVERYTHING, dataset=f"half{number}", columns=columns, rules=rules, key=(), curated=()
+    )
+
+
+EXAMPLES = (half(0), half(1), ORDERS)
+DEEP = (*EXAMPLES, *map(model.load, model.datasets()))
+
+
+class Pass:
+    """The same records of one contract, for each way to judge them."""
+
+    def __init__(self, spark: SparkSession, contract: Contract, records: list[Record]) -> None:
+        session.prepare(spark, 0)
+        self.spark, self.contract = spark, contract
+        self.layout: Layout = hostile_records.layout(contract)
+        self.fields = (*self.layout.field_names, DAMAGED)
+        self.records = [(*record, number) for number, record in enumerate(records)]
+        token = personal_data.token(KEY, hostile_records.ERASED)
+        self.erased = [token] if contract.subject_column else []
+
+    @property
+    def frame(self) -> DataFrame:
+        """The records in Spark."""
+        columns = [f"{name} string" for name in self.fields]
+        raw = self.spark.createDataFrame(self.records, ", ".join([*columns, f"{SPLIT_ROW} bigint"]))
+        return raw.withColumns({SOURCE_SHA256: F.lit("s"), SPLIT_START: F.lit(0)})
+
+    @property
+    def pads(self) -> DataFrame | None:
+        """The pads of the key in Spark."""
+        if not protection.needs_key(self.contract):
+            return None
+        schema = f"{INNER_PAD} binary, {OUTER_PAD} binary"
+        return self.spark.createDataFrame([protection.pads(KEY)], schema)
+
+    def by_columns(self) -> Rows:
+        """As the Spark job judges them."""
+        parsed = staging.parsed(self.frame, self.contract, self.layout)
+        checked = staging.checked(
+            parsed, self.contract, self.layout, key_pads=self.pads, erased=self.erased
+        )
+        return self._collected(checked)
+
+    def by_text_on_spark(self) -> Rows:
+        """As the SQL text judges them in Spark."""
+        steps = OnePass(
+            dialect=SparkDialect(), contract=self.contract, layout=self.layout, erased=self.erased
+        )
+        rows = self.frame if self.pads is None else self.frame.crossJoin(F.broadcast(self.pads))
+        for step in (*steps.parsing(), *steps.judging()):
+            rows = rows.withColumns({name: F.expr(sql) for name, sql in step.items()})
+        kept = (F.expr(sql).alias(name) for name, sql in steps.kept().items())
+        return self._collected(rows.select(SPLIT_ROW, *kept))
+
+    def by_text_on_duckdb(self) -> Rows:
+        """As the SQL text judges them in DuckDB."""
+        steps = OnePass(
+            dialect=DuckDBDialect(), contract=self.contract, layout=self.layout, erased=self.erased
+        )
+        with duckdb.connect() as database:
+            database.execute("SET TimeZone = 'UTC'")
+            columns = [f"{name} varchar" for name in self.fields]
+            database.execute(f"CREATE TABLE raw ({', '.join([*columns, f'{SPLIT_ROW} bigint'])})")
+            marks = ", ".join("?" for _ in self.records[0])
+            database.execute("BEGIN")
+            database.executemany(f"INSERT INTO raw VALUES ({marks})", self.records)
+            database.execute("COMMIT")
+            pads = None if self.pads is None else "pads"
+            if pads:
+                database.execute(f"CREATE TABLE pads ({INNER_PAD} blob, {OUTER_PAD} blob)")
+                database.execute("INSERT INTO pads VALUES (?, ?)", list(protection.pads(KEY)))
+            judged = one_pass.query(steps, "raw", [SPLIT_ROW], pads)
+            database.execute(f"CREATE TABLE judged AS {judged}")
+            kinds = database.execute("DESCRIBE judged").fetchall()
+            texts = ", ".join(_in_python(name, kind) for name, kind, *_ in kinds)
+            found = database.execute(f"SELECT {texts} FROM judged ORDER BY {SPLIT_ROW}")
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def _collected(self, rows: DataFrame) -> Rows:
+        """The rows in their order; days and moments as both engines can give them, whatever the year."""
+        forms = {"date": F.unix_date, "timestamp_ntz": lambda one: F.col(one).cast("string")}
+        shown = (forms.get(kind, F.col)(name).alias(name) for name, kind in rows.dtypes)
+        found = [row.asDict() for row in rows.select(*shown).collect()]
+        names = (SOURCE_SHA256, SPLIT_START)
+        others = [{name: one for name, one in row.items() if name not in names} for row in found]
+        return sorted(others, key=lambda row: row[SPLIT_ROW])
+
+
+def _in_python(name: str, kind: str) -> str:
+    forms = {
+        "DATE": f"date_diff('day', DATE '1970-01-01', \"{name}\")",
+        "TIMESTAMP": f'CAST("{name}" AS varchar)',
+    }
+    return f'{forms.get(kind, name)} AS "{name}"'
+
+
+def differences(records: list[Record], ours: Rows, theirs: Rows) -> list[str]:
+    """Every cell that differs, with its record."""
+    assert len(ours) == len(theirs) == len(records)
+    return [
+        f"{name}: {one[name]!r} or {other[name]!r} of {record!r}"
+        for record, one, other in zip(records, ours, theirs, strict=True)
+        for name in one.keys() | other.keys()
+        if one[name] != other[name]
+    ]
+
+
+def compared(spark: SparkSession, contracts: Iterable[Contract], rows: int) -> list[str]:
+    """Every cell on which two of the three ways differ, and contracts that took no record, or all."""
+    found = []
+    for contract in contracts:
+        records = hostile_records.records(contract, SEED, rows)
+        judged = Pass(spark, contract, records)
+        text = judged.by_text_on_duckdb()
+        found += differences(records, judged.by_columns(), text)
+        found += differences(records, judged.by_text_on_spark(), text)
+        refused = sum(row["_rule_ids"] is not None for row in text)
+        found += (
+            []
+            if 0 < refused < rows or contract not in EXAMPLES
+            else [f"{contract.dataset}: {refused} of {rows} refused"]
+        )
+    return found
+
+
+def test_no_cell_differs_between_the_engines(spark: SparkSession) -> None:
+    assert compared(spark, EXAMPLES, ROWS) == []
+
+
+@pytest.mark.deep
+def test_no_cell_differs_between_the_engines_over_many_records(spark: SparkSession) -> None:
+    assert compared(spark, DEEP, 5 * ROWS) == []
