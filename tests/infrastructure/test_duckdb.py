@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zipfile
 from pathlib import Path
@@ -71,7 +72,9 @@ def test_a_function_may_do_what_the_job_that_it_stands_for_may_and_nothing_else(
 
 def test_both_functions_share_one_layer_named_by_its_lock_file(prod: Assembly) -> None:
     layer = prod.only("AWS::Lambda::LayerVersion")
-    assert layer["Content"]["S3Key"] == f"{duckdb_layer.asset_hash(ROOT)}.zip"
+    # The CDK hashes a hash that it is given once more.
+    key = hashlib.sha256(duckdb_layer.asset_hash(ROOT).encode()).hexdigest()
+    assert layer["Content"]["S3Key"] == f"{key}.zip"
     assert layer["CompatibleArchitectures"] == ["arm64"]
     assert all(len(function(prod, name)["Layers"]) == 1 for name in FUNCTIONS)
 

@@ -37,6 +37,7 @@ MAY_GET = {
     # checks and counts what landed, copies it to raw, and compares a copy that is there already
     "Intake/Intake": {"Landing/partners/*", "Landing/rejected/*", *RAW},
     "Processing/RawToProcessed": RAW,  # parses it
+    "Processing/LoadSmallBatch": RAW,  # the same for small batches
     "Processing/RawCrawler": RAW,  # infers the tables of the raw zone, if features.raw_crawler
 }
 # Role -> services through which it may use the key of originals; only who is here can read what it may get.
@@ -45,9 +46,10 @@ MAY_OPEN = {
     "Intake/Partnerglobex": {"s3"},
     "Intake/Intake": {"s3"},
     "Processing/RawToProcessed": {"s3", "secretsmanager"},
+    "Processing/LoadSmallBatch": {"s3", "secretsmanager"},
     "Processing/RawCrawler": {"s3"},
 }
-MAY_READ_THE_SECRET = {"Processing/RawToProcessed"}
+MAY_READ_THE_SECRET = {"Processing/RawToProcessed", "Processing/LoadSmallBatch"}
 
 
 def role_of(place: str) -> str:
@@ -85,7 +87,7 @@ def test_only_these_roles_open_the_key_of_originals_and_through_a_service(
     assert found == MAY_OPEN
 
 
-def test_only_the_first_job_reads_the_secret_of_tokens(comprehensive: Assembly) -> None:
+def test_only_what_loads_reads_the_secret_of_tokens(comprehensive: Assembly) -> None:
     secrets: dict[str, set[str]] = {}
     for role, resource, _ in granted(comprehensive, {"secretsmanager:GetSecretValue"}):
         secrets.setdefault(role, set()).add("tokens" if "PiiKey" in resource else resource)

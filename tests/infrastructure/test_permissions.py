@@ -47,7 +47,7 @@ PREFIXES = [
     r"<.*Processed.*>/runs/\*/(staged/|care\.json|found\.json)\*",
     r"arn:.*:logs:.*:log-group:/aws-glue/(jobs/|crawlers)\*",
     r"<\w+Log\w+\.Arn>",
-    r"arn:.*:states:.*:execution:<\w+Name[0-9A-F]*>:\*",
+    r"arn:.*:states:.*:execution:<\w+(\.Name|Name[0-9A-F]*)>:\*",
     r"arn:.*:quicksight:.*:dataset/slipway-[a-z-]+/ingestion/\*",
 ]
 

@@ -204,8 +204,9 @@ def test_the_machine_of_jobs_may_start_the_two_jobs_of_a_run_on_either_engine_on
 
 def names(resources: list[str]) -> list[str]:
     """What functions and jobs are called, from flattened ARNs like <GateFunction12AB34CD.Arn>."""
-    found = [re.search(r"([A-Z]\w*?)(Function|Job)[0-9A-F]{8}", resource) for resource in resources]
-    return sorted(name.group(1).removeprefix("PublishOutputRef") for name in found if name)
+    name = r"(?:PublishOutput(?:Ref|FnGetAtt))?([A-Z]\w*?)(?:Function|Job)[0-9A-F]{8}"
+    found = [re.search(name, resource) for resource in resources]
+    return sorted(match.group(1) for match in found if match)
 
 
 def variables(assembly: Assembly, function: str) -> dict[str, Any]:
@@ -363,7 +364,7 @@ def test_a_run_that_ends_without_telling_is_reported(prod: Assembly) -> None:
 
 def test_functions_run_on_arm_with_their_own_log(prod: Assembly) -> None:
     functions = prod.resources("AWS::Lambda::Function")
-    assert len(functions) == 9
+    assert len(functions) == 11
     for function in functions.values():
         properties = function["Properties"]
         assert properties["Runtime"] == "python3.13"
@@ -383,7 +384,7 @@ def test_functions_run_on_arm_with_their_own_log(prod: Assembly) -> None:
             "fail_run",
             "hold_dataset",
         ),
-        *("release_dataset", "measure_freshness"),
+        *("release_dataset", "measure_freshness", "load_small_batch", "curate_small_batch"),
     ],
 )
 def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly, name: str) -> None:
@@ -401,7 +402,7 @@ def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly,
 
 def test_every_log_ends_some_day_and_is_encrypted(prod: Assembly) -> None:
     groups = prod.resources("AWS::Logs::LogGroup")
-    assert len(groups) == 18  # eleven functions, four machines, SFTP, output and error of the jobs
+    assert len(groups) == 17  # eleven functions, four machines, output and error of the jobs
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == 180
         assert "OperationsKey" in flat(group["Properties"]["KmsKeyId"])
