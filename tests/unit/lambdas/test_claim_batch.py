@@ -60,6 +60,8 @@ def test_a_claim_takes_the_oldest_files_and_writes_the_manifest(
         "mode": "load",
         "contract_version": contract.version,
         "erased_subjects": [],
+        "engine": "spark",
+        "engine_reason": "DuckDB is switched off for this environment",
     }
     runs = account.entries("run_table")
     assert runs[f"{DATASET}/claim"]["expires_at"] == int(NOON.timestamp()) + LEASE_SECONDS
@@ -203,6 +205,8 @@ def test_the_handler_reads_its_environment(account: Any, monkeypatch: pytest.Mon
         "RAW_BUCKET": "raw",
         "PROCESSED_BUCKET": "processed",
         "MAX_FILES_PER_RUN": "5",
+        "DUCKDB_MAX_ROWS": "0",
+        "DUCKDB_MAX_MEGABYTES": "0",
         "CLAIM_LEASE_SECONDS": "60",
     }.items():
         monkeypatch.setenv(name, value)

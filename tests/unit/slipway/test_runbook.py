@@ -23,10 +23,8 @@ SHIPPED = (
     *("contracts", "pipeline", "rows", "glue_jobs", "lambdas"),
     *("local_cloud", "slipway", "stacks"),
 )
-NO_ALERT = {
-    "SlipwayError",
-    "FileRejected",
-}  # the root is never raised; a rejection is no failure of a run
+# The root is never raised, a rejection is no failure of a run, and what needs Spark goes on with Spark.
+NO_ALERT = {"SlipwayError", "FileRejected", "NeedsSpark"}
 # What is filled in, or stands for something, where the grammar takes only certain words.
 EXAMPLES = {
     "--from YYYY-MM-DD --to YYYY-MM-DD": "--from 2026-10-01 --to 2026-10-31",
