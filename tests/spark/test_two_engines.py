@@ -123,5 +123,6 @@ def every_mode(both: Both, example: Example, seed: int, rows: int) -> None:
     both.run("backfill", files[0])
 
 
+@pytest.mark.deep
 def test_both_engines_leave_the_same_in_every_mode(both: Both) -> None:
     every_mode(both, EXAMPLES[0], seed=1, rows=40)
