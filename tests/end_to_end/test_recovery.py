@@ -308,7 +308,7 @@ def test_a_run_that_is_stopped_while_dynamodb_is_away_is_given_back_by_a_redrive
 @pytest.fixture
 def short_cut(pipeline: Pipeline) -> Iterator[None]:
     """The deployed machine goes straight to HandOver when its input holds a closed run: two rounds take minutes."""
-    held = {"Variable": "$.claim", "IsPresent": True, "Next": HAND_OVER}
+    held = {"Variable": "$.claim", "IsPresent": True, "Next": HAND_OVER.name}
     with beginning_with(pipeline, "IsRunClosed", {"Type": "Choice", "Choices": [held]}):
         yield
 
