@@ -77,7 +77,7 @@ test: setup ## every check and every suite, without what is marked deep; what th
 
 DEEP ?= --all
 test-deep: setup $(STATE)/second_opinion.done ## proofs that take hours, in slices: make test-deep DEEP=--list (--next, or part of a name)
-	@$(BIN)/python -m tests.deep $(if $(filter --%,$(DEEP)),$(DEEP),"$(DEEP)")
+	@$(BIN)/python -m tests.deep $(if $(filter --%,$(firstword $(DEEP))),$(DEEP),"$(DEEP)")
 
 check: lint types imports ## static checks only: style, types, import rules, contracts
 
