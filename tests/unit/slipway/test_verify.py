@@ -13,6 +13,7 @@ from slipway.acting.verification import Remark
 from tests.unit.slipway.conftest import Account
 
 MACHINE = "arn:aws:states:eu-central-1:111122223333:stateMachine:DatasetRun"
+ROLE = "arn:aws:iam::111122223333:role/intake"
 
 
 def stubbed(service: str, *answers: tuple[str, dict[str, Any], dict[str, Any]]) -> Any:
@@ -49,80 +50,84 @@ def finding(kind: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def clients(account: Account, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    role = {"RoleName": "intake"}
-    described = {
-        "Path": "/",
-        "RoleName": "intake",
-        "RoleId": "AROA" + "X" * 16,
-        "Arn": "arn:aws:iam::111122223333:role/intake",
-        "CreateDate": "2026-01-01",
-        "AssumeRolePolicyDocument": "{}",
-    }
+def cloudformation() -> Any:
+    """Knows three stacks, of which one belongs to the environment."""
     stacks = [stack("Slipway-Dev-Intake"), stack("Slipway-Prod-Intake"), stack("Other")]
     listed = [
         resource("AWS::IAM::Role", "intake"),
         resource("AWS::SQS::Queue", "queue"),
         resource("AWS::StepFunctions::StateMachine", MACHINE),
     ]
+    own = {"StackName": "Slipway-Dev-Intake"}
+    return stubbed(
+        "cloudformation",
+        ("describe_stacks", {"Stacks": stacks}, {}),
+        ("list_stack_resources", {"StackResourceSummaries": listed}, own),
+    )
+
+
+def iam() -> Any:
+    """Knows the role with one policy."""
+    role, policy = {"RoleName": "intake"}, {"PolicyName": "Default"}
+    described = {
+        **role,
+        "Path": "/",
+        "RoleId": "AROA" + "X" * 16,
+        "Arn": ROLE,
+        "CreateDate": "2026-01-01",
+        "AssumeRolePolicyDocument": "{}",
+    }
+    return stubbed(
+        "iam",
+        ("get_role", {"Role": described}, role),
+        ("list_role_policies", {"PolicyNames": ["Default"]}, role),
+        ("get_role_policy", {**role, **policy, "PolicyDocument": "{}"}, role | policy),
+    )
+
+
+def access_analyzer() -> Any:
+    """Finds nothing in the trust, and one thing in the policy."""
     trust = {
         "policyDocument": "{}",
         "policyType": "RESOURCE_POLICY",
         "validatePolicyResourceType": "AWS::IAM::AssumeRolePolicyDocument",
     }
     identity = {"policyDocument": "{}", "policyType": "IDENTITY_POLICY"}
-    diagnostic = {
-        "severity": "WARNING",
-        "code": "PENDING",
-        "message": "odd",
-        "location": "/States/A",
+    return stubbed(
+        "accessanalyzer",
+        ("validate_policy", {"findings": []}, trust),
+        ("validate_policy", {"findings": [finding("SECURITY_WARNING")]}, identity),
+    )
+
+
+def step_functions() -> Any:
+    """Has a remark about the machine."""
+    described = {
+        "stateMachineArn": MACHINE,
+        "name": "DatasetRun",
+        "definition": "{}",
+        "roleArn": ROLE,
+        "type": "STANDARD",
+        "creationDate": "2026-01-01",
     }
+    place = {"code": "PENDING", "message": "odd", "location": "/States/A"}
+    remarks = {"result": "OK", "diagnostics": [{"severity": "WARNING", **place}]}
+    asked = {"definition": "{}", "type": "STANDARD", "severity": "WARNING"}
+    return stubbed(
+        "stepfunctions",
+        ("describe_state_machine", described, {"stateMachineArn": MACHINE}),
+        ("validate_state_machine_definition", remarks, asked),
+    )
+
+
+@pytest.fixture
+def clients(account: Account, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the account answers, by service."""
     made = {
-        "cloudformation": stubbed(
-            "cloudformation",
-            ("describe_stacks", {"Stacks": stacks}, {}),
-            (
-                "list_stack_resources",
-                {"StackResourceSummaries": listed},
-                {"StackName": "Slipway-Dev-Intake"},
-            ),
-        ),
-        "iam": stubbed(
-            "iam",
-            ("get_role", {"Role": described}, role),
-            ("list_role_policies", {"PolicyNames": ["Default"]}, role),
-            (
-                "get_role_policy",
-                {"RoleName": "intake", "PolicyName": "Default", "PolicyDocument": "{}"},
-                role | {"PolicyName": "Default"},
-            ),
-        ),
-        "accessanalyzer": stubbed(
-            "accessanalyzer",
-            ("validate_policy", {"findings": []}, trust),
-            ("validate_policy", {"findings": [finding("SECURITY_WARNING")]}, identity),
-        ),
-        "stepfunctions": stubbed(
-            "stepfunctions",
-            (
-                "describe_state_machine",
-                {
-                    "stateMachineArn": MACHINE,
-                    "name": "DatasetRun",
-                    "definition": "{}",
-                    "roleArn": "arn:aws:iam::111122223333:role/intake",
-                    "type": "STANDARD",
-                    "creationDate": "2026-01-01",
-                },
-                {"stateMachineArn": MACHINE},
-            ),
-            (
-                "validate_state_machine_definition",
-                {"result": "OK", "diagnostics": [diagnostic]},
-                {"definition": "{}", "type": "STANDARD", "severity": "WARNING"},
-            ),
-        ),
+        "cloudformation": cloudformation(),
+        "iam": iam(),
+        "accessanalyzer": access_analyzer(),
+        "stepfunctions": step_functions(),
     }
     monkeypatch.setattr(type(account.deployment), "client", lambda _self, name: made[name])
     return made
