@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import boto3
 
 from contracts import model
@@ -43,7 +45,7 @@ def run(given: LoadingArguments) -> LoadResult:
                 folder=opened.folder,
                 schema_change=given.schema_change,
                 pii_key=pii_key.key_of(
-                    boto3.client("secretsmanager"), contract, given.pii_secret_arn
+                    contract, given.pii_secret_arn, partial(boto3.client, "secretsmanager")
                 ),
             )
         )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
+import boto3
 from pyspark.sql import SparkSession
 
 from contracts import model
-from glue_jobs import arguments, loading, pii_key, session, storage
+from glue_jobs import arguments, loading, session, storage
 from glue_jobs.tables.formats import open_format
 from pipeline.run_documents import LoadResult, Manifest
-from rows import table_definitions
+from rows import pii_key, table_definitions
 
 
 def main(argv: Sequence[str]) -> None:
@@ -38,7 +40,9 @@ def main(argv: Sequence[str]) -> None:
             tables=open_format(spark, contract).tables,
             staged_uri=given.staged_uri,
             schema_change=given.schema_change,
-            pii_key=pii_key.key_of(contract, given.pii_secret_arn),
+            pii_key=pii_key.key_of(
+                contract, given.pii_secret_arn, partial(boto3.client, "secretsmanager")
+            ),
         )
     )
     storage.write_json(given.uri_of(LoadResult), result.to_json())

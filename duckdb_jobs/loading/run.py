@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 
-from contracts.errors import ContractInvalid, RetryableError
 from duckdb_jobs.loading import measures, rule_evaluation, staging, writes
 from duckdb_jobs.loading.work import LoadRun
-from pipeline.run_documents import LoadResult, SnapshotChange
+from pipeline.run_documents import LoadResult
 from rows import load_figures, rule_results
 from rows.load_figures import Measured
-from rows.tables import Table
 
 
 def run(loading: LoadRun) -> LoadResult:
@@ -20,10 +18,9 @@ def run(loading: LoadRun) -> LoadResult:
     NeedsSpark when the run is none for this engine.
     """
     started = time.monotonic()
-    _require_subject(loading)
-    changes = _ensure(loading)
-    tables = (loading.processed, loading.quarantine)
-    before = {table.name: loading.tables.start_draft(table, loading.branch) for table in tables}
+    loading.require_subject()
+    changes = loading.ensure_tables()
+    before = loading.start_drafts()
     observed = staging.stage(loading)
     writes.judge(loading, before)
     writes.quarantine(loading, before[loading.quarantine.name])
@@ -50,7 +47,7 @@ def run(loading: LoadRun) -> LoadResult:
         contract_version=loading.contract.version,
         engine="duckdb",
         branch=loading.branch,
-        snapshots={table.name: _change(loading, table, before[table.name]) for table in tables},
+        snapshots=loading.snapshots(before),
         observed=observed,
         files=load_figures.loaded_files(loading.contract, loading.manifest.files, measured),
         **rule_results.by_action(loading.contract, verdicts),
@@ -62,29 +59,3 @@ def run(loading: LoadRun) -> LoadResult:
         quarantine_resolved=resolved,
         duration_seconds=round(time.monotonic() - started, 1),
     )
-
-
-def _require_subject(loading: LoadRun) -> None:
-    erased = len(loading.manifest.erased_subjects)
-    if erased and loading.contract.subject_column is None:
-        raise ContractInvalid(
-            f"{erased} data subjects of {loading.contract.dataset} were erased, but its contract marks no column with "
-            "dataSubject any more, so that their records could not be refused; mark the column again"
-        )
-
-
-def _ensure(loading: LoadRun) -> tuple[str, ...]:
-    """Tables as the contract wants them; what was changed about those that people read."""
-    changes = loading.tables.ensure(loading.processed, may_evolve=loading.may_evolve)
-    # Its columns are the pipeline's own, and money columns that the processed table has accepted.
-    loading.tables.ensure(loading.quarantine, may_evolve=True)
-    return tuple(f"{loading.processed.name}: {change}" for change in changes)
-
-
-def _change(loading: LoadRun, table: Table, before: int | None) -> SnapshotChange:
-    head = loading.tables.head(table, loading.branch)
-    if head is None:
-        raise RetryableError(
-            f"{table.name}: the branch {loading.branch!r} of the run is gone; run the whole batch again"
-        )
-    return SnapshotChange(before=before, after=head)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from contracts import headers, model, naming
-from pipeline.run_documents import Manifest
 from rows.columns import RECEIVED_AT, SOURCE_ROW, SOURCE_SHA256
 from rows.duckdb_dialect import DuckDBDialect
-from rows.table_operations import TableOperations
-from rows.tables import Table
+from rows.load_run import BaseLoadRun
 
 DUCKDB = DuckDBDialect()
 
@@ -31,54 +28,17 @@ IS_JUDGED = "_is_judged"  # of a row of JUDGED: whether this run judged it; in a
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadRun:
-    """The files of the run, their contract, the tables, and what the environment allows.
-
-    `content` gives the bytes of a raw file; `folder` is for files of this run. `schema_change` is the environment's;
-    `pii_key` is the key of tokens, for contracts that have any.
-    """
+class LoadRun(BaseLoadRun[str]):
+    """A run on DuckDB; `content` gives the bytes of a raw file, `folder` is for files of this run."""
 
     database: duckdb.DuckDBPyConnection
-    contract: model.Contract
-    manifest: Manifest
-    processed: Table
-    quarantine: Table
-    quality: Table
-    tables: TableOperations[str]
     content: Callable[[str], bytes]
     folder: Path
-    schema_change: model.SchemaChange
-    pii_key: bytes | None = field(repr=False)
-
-    @property
-    def branch(self) -> str:
-        """Branch of this run."""
-        return naming.branch(self.manifest.run_id)
 
     @property
     def key(self) -> tuple[str, ...]:
         """Columns that identify a row; without a key in the contract every record is its own."""
         return self.contract.key or (SOURCE_SHA256, SOURCE_ROW)
-
-    @property
-    def change(self) -> model.SchemaChange:
-        """What may differ without anybody deciding it: the stricter of contract and environment."""
-        return headers.stricter(self.contract.schema_change, self.schema_change)
-
-    @property
-    def header_change(self) -> model.SchemaChange:
-        """What a header may look like; one that was accepted before is not judged again by a later contract's order."""
-        return self.change if self.manifest.mode == "load" else "evolve"
-
-    @property
-    def may_evolve(self) -> bool:
-        """Whether the processed table may be evolved; who asks for a backfill has decided it."""
-        return self.change == "evolve" or self.manifest.mode == "backfill"
-
-    @property
-    def hashes(self) -> list[str]:
-        """Content hashes of the files of this run."""
-        return [file.sha256 for file in self.manifest.files]
 
     @property
     def of_files(self) -> str:
@@ -91,7 +51,3 @@ class LoadRun:
         times = [file.received_at for file in self.manifest.files]
         first, last = f"TIMESTAMP '{min(times)}'", f"TIMESTAMP '{max(times)}'"
         return f"{RECEIVED_AT} BETWEEN {first} AND {last} AND {self.of_files}"
-
-    def processed_of(self, dataset: str) -> Table:
-        """The processed table of another dataset, to be read."""
-        return replace(self.processed, name=dataset, columns=())

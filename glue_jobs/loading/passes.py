@@ -6,10 +6,12 @@ The pass parses, checks, protects, counts and writes; everything after reads the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
+from itertools import groupby
+from operator import itemgetter
 
 from pyspark.sql import DataFrame, Observation, Row
 from pyspark.sql import functions as F
@@ -22,10 +24,10 @@ from glue_jobs.quality.checks import ERASED
 from glue_jobs.transforms import figures, period_columns, protection, records, staging
 from glue_jobs.transforms.deduplication import FATE, SUPERSEDED
 from glue_jobs.transforms.figures import ROWS, Totals
-from pipeline.run_documents import LoadedFile, PartTotals, TouchedDates
-from rows import layout
+from pipeline.run_documents import LoadedFile, TouchedDates
+from rows import layout, load_figures
 from rows.columns import RECEIVED_AT, ROWS_BEFORE, RULE_IDS, SOURCE_FILE, SOURCE_SHA256, SPLIT_START
-from rows.load_figures import dates_until
+from rows.load_figures import ByFile, Figures, Measured
 
 SPLITS_SCHEMA = (
     f"{SOURCE_SHA256} string, {SPLIT_START} bigint, {ROWS_BEFORE} bigint, "
@@ -142,41 +144,46 @@ def by_file(
     loading: LoadRun, read: list[Row], fates: list[Row], found: Committed
 ) -> tuple[LoadedFile, ...]:
     """What became of each file. `read` are the figures of the staged rows by split."""
-    files, of_erased = [], erased(loading)
-    refused = samples.by_file(loading) if any(table == QUARANTINE for table, _ in found) else {}
-    for file in loading.manifest.files:
-        measured = {
-            "read": [split for split in read if split[SOURCE_SHA256] == file.sha256],
-            "loaded": [row for row in [found.get((PROCESSED, file.sha256))] if row],
-            "quarantined": [row for row in [found.get((QUARANTINE, file.sha256))] if row],
-            "deduplicated": [
-                row
-                for row in fates
-                if row[SOURCE_SHA256] == file.sha256 and row[FATE] == SUPERSEDED
-            ],
-        }
-        files.append(
-            LoadedFile(
-                sha256=file.sha256,
-                file_name=file.file_name,
-                **{
-                    f"rows_{name}": sum(row[ROWS] for row in rows)
-                    for name, rows in measured.items()
-                },
-                totals=PartTotals(
-                    **{name: _totals(rows, loading.contract) for name, rows in measured.items()}
-                ),
-                rows_erased=of_erased.get(file.sha256),
-                dates_until=dates_until(loading.contract, file, _last_day(measured["read"])),
-                samples=refused.get(file.sha256),
-            )
+    contract = loading.contract
+    of_table = {
+        name: [row for (table, _), row in found.items() if table == name]
+        for name in (PROCESSED, QUARANTINE)
+    }
+    measured = Measured(
+        read=_figures(read, contract),
+        loaded=_figures(of_table[PROCESSED], contract),
+        quarantined=_figures(of_table[QUARANTINE], contract),
+        deduplicated=_figures([row for row in fates if row[FATE] == SUPERSEDED], contract),
+        erased=erased(loading),
+        samples=samples.by_file(loading) if of_table[QUARANTINE] else {},
+        last_days=_last_days(read),
+    )
+    return load_figures.loaded_files(contract, loading.manifest.files, measured)
+
+
+def _figures(rows: list[Row], contract: model.Contract) -> ByFile:
+    """By file, the figures of its rows together."""
+    return {
+        sha256: Figures(
+            rows=sum(row[ROWS] for row in own),
+            totals=figures.added((figures.totals(row.asDict(), contract) for row in own), contract),
         )
-    return tuple(files)
+        for sha256, own in _of_each_file(rows)
+    }
 
 
-def _last_day(splits: list[Row]) -> date | None:
-    days: list[date] = [split["last_day"] for split in splits if split["last_day"] is not None]
-    return max(days, default=None)
+def _last_days(splits: list[Row]) -> dict[str, date]:
+    """By file, the last day of its valid rows; files without any are left out."""
+    days = {
+        sha256: [split["last_day"] for split in own if split["last_day"] is not None]
+        for sha256, own in _of_each_file(splits)
+    }
+    return {sha256: max(own) for sha256, own in days.items() if own}
+
+
+def _of_each_file(rows: list[Row]) -> Iterator[tuple[str, list[Row]]]:
+    own = itemgetter(SOURCE_SHA256)
+    yield from ((sha256, list(group)) for sha256, group in groupby(sorted(rows, key=own), own))
 
 
 def touched_dates(splits: list[Row]) -> TouchedDates:
@@ -188,8 +195,3 @@ def touched_dates(splits: list[Row]) -> TouchedDates:
         if split[name] is not None
     ]
     return TouchedDates(min=min(days, default=None), max=max(days, default=None))
-
-
-def _totals(rows: Iterable[Row], contract: model.Contract) -> Totals:
-    parts = (figures.totals(row.asDict(), contract) for row in rows)
-    return figures.to_scale(figures.added(parts, contract), contract)

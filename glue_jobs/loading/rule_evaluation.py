@@ -12,9 +12,10 @@ from glue_jobs.loading.work import LoadRun
 from glue_jobs.quality import checks, table_checks
 from glue_jobs.transforms import figures
 from glue_jobs.transforms.figures import ROWS
-from rows import protection_history, rule_results
+from rows import protection_history, rule_results, table_rule_results
 from rows.columns import SPLIT_START, STAGED_RULE_IDS, WARNINGS
 from rows.rule_results import RuleResult, Verdict
+from rows.table_rule_results import Counted
 
 
 def verdicts(rows: DataFrame, splits: list[Row]) -> list[Verdict]:
@@ -46,9 +47,9 @@ def table_rules(loading: LoadRun, brought: DataFrame, brought_rows: int) -> list
     found = _forms(loading, table)
     if not rules:
         return found
-    statistics = table.agg(*table_checks.statistics(rules)).collect()[0]
+    counted = table.agg(*table_checks.statistics(rules)).collect()[0].asDict()
     scope = brought if brought_rows else table
-    return [*(_table_rule(loading, rule, table, scope, statistics) for rule in rules), *found]
+    return [*(_table_rule(loading, rule, table, scope, counted) for rule in rules), *found]
 
 
 def record(loading: LoadRun, found: list[RuleResult]) -> None:
@@ -73,30 +74,32 @@ def _forms(loading: LoadRun, table: DataFrame) -> list[RuleResult]:
     alike = protection_history.alike(loading.contract, loading.tables.properties(loading.processed))
     if not alike:
         return []
-    counts = table.agg(*table_checks.other_forms(alike)).collect()[0]
-    return [table_checks.protection(loading.contract, name, counts) for name in alike]
+    counts = table.agg(*table_checks.other_forms(alike)).collect()[0].asDict()
+    return [table_rule_results.protection(loading.contract, name, counts) for name in alike]
 
 
 def _table_rule(
-    loading: LoadRun, rule: TableRule, table: DataFrame, scope: DataFrame, statistics: Row
+    loading: LoadRun, rule: TableRule, table: DataFrame, scope: DataFrame, counted: Counted
 ) -> RuleResult:
     match rule:
         case RowCount():
-            return table_checks.row_count(rule, statistics)
+            return table_rule_results.row_count(rule, counted)
         case Freshness():
-            return table_checks.freshness(rule, statistics, loading.manifest.started_at)
+            return table_rule_results.freshness(rule, counted, loading.manifest.started_at)
         case Unique():
             (repeated,) = table_checks.repeated(table, rule.columns).collect()
-            return table_checks.unique(rule, repeated)
+            return table_rule_results.unique(rule, repeated.asDict())
         case Reference():
-            return table_checks.reference(rule, _unmatched(loading, rule, scope))
+            return table_rule_results.reference(rule, _unmatched(loading, rule, scope))
         case _:
             assert_never(rule)
 
 
-def _unmatched(loading: LoadRun, rule: Reference, scope: DataFrame) -> Row | None:
+def _unmatched(loading: LoadRun, rule: Reference, scope: DataFrame) -> Counted | None:
     other = loading.processed_of(rule.other_dataset)
     if not loading.tables.exists(other):
         return None
     known = loading.tables.read(other)
-    return table_checks.unmatched(scope, rule.column, known, rule.other_column).collect()[0]
+    return (
+        table_checks.unmatched(scope, rule.column, known, rule.other_column).collect()[0].asDict()
+    )

@@ -5,15 +5,13 @@ Taken from the quarantine branch as committed. The sentences hide personal data;
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Row, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from glue_jobs.loading.work import LoadRun
 from pipeline.run_documents import RefusedSample
 from rows.columns import REASONS, RESOLVED_BY, RULE_IDS, SOURCE_ROW, SOURCE_SHA256
-
-PER_RULE = 3
-PER_FILE = 30  # an entry of the file ledger has 400 KB (DynamoDB quotas)
+from rows.load_figures import SAMPLES_PER_RULE, samples_of_file
 
 
 def by_file(loading: LoadRun) -> dict[str, tuple[RefusedSample, ...]]:
@@ -21,14 +19,15 @@ def by_file(loading: LoadRun) -> dict[str, tuple[RefusedSample, ...]]:
     refused = loading.tables.read(loading.quarantine, draft=loading.branch).where(
         loading.of_files & F.expr(loading.received_sql) & F.col(RESOLVED_BY).isNull()
     )
-    lines: dict[str, list[Row]] = {}
+    found: dict[str, list[RefusedSample]] = {}
     for row in _first_of_each_rule(refused).collect():
-        lines.setdefault(row[SOURCE_SHA256], []).append(row)
-    return {sha256: tuple(map(_sample, _in_order(rows))) for sha256, rows in lines.items()}
+        sample = RefusedSample(rule_id=row["rule"], record=row[SOURCE_ROW], reason=row["reason"])
+        found.setdefault(row[SOURCE_SHA256], []).append(sample)
+    return {sha256: samples_of_file(of_file) for sha256, of_file in found.items()}
 
 
 def _first_of_each_rule(refused: DataFrame) -> DataFrame:
-    """Spark keeps PER_RULE rows per group before it shuffles them (Spark 3.5, InferWindowGroupLimit)."""
+    """Spark keeps SAMPLES_PER_RULE rows per group before it shuffles them (Spark 3.5, InferWindowGroupLimit)."""
     broken = refused.select(
         SOURCE_SHA256, SOURCE_ROW, F.explode(F.arrays_zip(RULE_IDS, REASONS)).alias("_broken")
     ).select(
@@ -38,16 +37,4 @@ def _first_of_each_rule(refused: DataFrame) -> DataFrame:
         F.col(f"_broken.{REASONS}").alias("reason"),
     )
     place = F.row_number().over(Window.partitionBy(SOURCE_SHA256, "rule").orderBy(SOURCE_ROW))
-    return broken.withColumn("_place", place).where(F.col("_place") <= PER_RULE)
-
-
-def _in_order(rows: list[Row]) -> list[Row]:
-    first: dict[str, int] = {}
-    for row in rows:
-        first[row["rule"]] = min(row[SOURCE_ROW], first.get(row["rule"], row[SOURCE_ROW]))
-    ordered = sorted(rows, key=lambda row: (first[row["rule"]], row["rule"], row[SOURCE_ROW]))
-    return ordered[:PER_FILE]
-
-
-def _sample(row: Row) -> RefusedSample:
-    return RefusedSample(rule_id=row["rule"], record=row[SOURCE_ROW], reason=row["reason"])
+    return broken.withColumn("_place", place).where(F.col("_place") <= SAMPLES_PER_RULE)

@@ -121,6 +121,7 @@ GROUPS = {
     "verdicts": Group(
         modules=(
             "rows/rule_results.py",
+            "rows/table_rule_results.py",
             "glue_jobs/quality/table_checks.py",
             "glue_jobs/transforms/figures.py",
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import boto3
 import pytest
@@ -12,9 +13,10 @@ from moto import mock_aws
 from contracts import model
 from contracts.errors import PermanentError
 from contracts.personal_data import PiiTreatment
-from glue_jobs import arguments, pii_key, storage
+from glue_jobs import arguments, storage
 from pipeline.job_arguments import CuratingArguments, JobArguments
 from pipeline.run_documents import CurateResult, LoadResult, Manifest
+from rows import pii_key
 from tests import run_samples
 from tests.spark.orders import ORDERS, column
 
@@ -25,6 +27,10 @@ GIVEN = {
     "processed_bucket": "processed",
     "curated_bucket": "curated",
 }
+
+
+def not_asked() -> Any:
+    pytest.fail("nothing needs a secret here")
 
 
 @pytest.fixture
@@ -98,11 +104,11 @@ def contract_of(treatment: PiiTreatment) -> model.Contract:
 def test_the_key_is_read_only_for_a_contract_that_makes_tokens() -> None:
     secrets = boto3.client("secretsmanager")
     arn = secrets.create_secret(Name="key", SecretString="kéy")["ARN"]
-    assert pii_key.key_of(contract_of("hash"), arn) == "kéy".encode()
+    assert pii_key.key_of(contract_of("hash"), arn, lambda: secrets) == "kéy".encode()
     binary = secrets.create_secret(Name="binary", SecretBinary=b"\x00\xff")["ARN"]
-    assert pii_key.key_of(contract_of("hash"), binary) == b"\x00\xff"
+    assert pii_key.key_of(contract_of("hash"), binary, lambda: secrets) == b"\x00\xff"
     for treatment in ("mask", "drop"):
-        assert pii_key.key_of(contract_of(treatment), "no such secret") is None
+        assert pii_key.key_of(contract_of(treatment), "no such secret", not_asked) is None
 
 
 def test_tokens_without_a_named_secret_are_an_error_that_says_what_to_do() -> None:
@@ -110,7 +116,7 @@ def test_tokens_without_a_named_secret_are_an_error_that_says_what_to_do() -> No
         PermanentError,
         match=r"orders keeps email as tokens, but .* --pii_secret_arn is empty; deploy",
     ):
-        pii_key.key_of(contract_of("hash"), "")
+        pii_key.key_of(contract_of("hash"), "", not_asked)
 
 
 @pytest.mark.usefixtures("_bucket")

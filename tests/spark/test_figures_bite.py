@@ -17,6 +17,7 @@ from contracts import model
 from glue_jobs.quality import table_checks
 from glue_jobs.transforms import figures
 from glue_jobs.transforms.deduplication import FATE, HELD_DATE
+from rows import table_rule_results
 from rows.columns import CONTRACT_VERSION, SOURCE_SHA256, SPLIT_START, STAGED_RULE_IDS, WARNINGS
 from tests.spark.table_rules import rule
 
@@ -189,8 +190,8 @@ def test_another_form_of_a_value_warns_and_in_a_key_it_halts(
     columns = tuple(
         replace(one, pii=treatment) if one.name == name else one for one in SALES.columns
     )
-    found = table_checks.protection(
-        replace(SALES, columns=columns), name, Row(**{"rows": 9, name: failed})
+    found = table_rule_results.protection(
+        replace(SALES, columns=columns), name, {"rows": 9, name: failed}
     )
     assert (found.rule_id, found.scope, found.kind, found.action) == (
         f"{name}.protection",
@@ -209,8 +210,8 @@ def test_another_form_of_a_value_warns_and_in_a_key_it_halts(
 
 
 def test_a_table_rule_keeps_its_name_kind_and_action() -> None:
-    found = table_checks.row_count(
-        rule("row_count", id="enough", action="warn", minimum=1), Row(rows=2)
+    found = table_rule_results.row_count(
+        rule("row_count", id="enough", action="warn", minimum=1), {"rows": 2}
     )
     assert (found.rule_id, found.scope, found.kind, found.action) == (
         "enough",

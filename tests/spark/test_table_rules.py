@@ -7,9 +7,9 @@ from datetime import date, datetime
 from typing import Any
 
 import pytest
-from pyspark.sql import Row
 
 from glue_jobs.quality import table_checks
+from rows import table_rule_results
 from tests.spark.lake import Lake, lines
 from tests.spark.table_rules import rule
 
@@ -139,8 +139,8 @@ def test_limits_of_a_row_count_are_inclusive(
     rows: int, minimum: int | None, maximum: int | None, status: str
 ) -> None:
     assert (
-        table_checks.row_count(
-            rule("row_count", minimum=minimum, maximum=maximum), Row(rows=rows)
+        table_rule_results.row_count(
+            rule("row_count", minimum=minimum, maximum=maximum), {"rows": rows}
         ).status
         == status
     )
@@ -161,8 +161,8 @@ def test_freshness_is_the_age_of_the_greatest_value_when_the_run_began(
 ) -> None:
     wanted = rule("freshness", "seen", max_age_hours=24)
     assert (
-        table_checks.freshness(
-            wanted, Row(rows=1, latest_seen=latest, count_seen=1), STARTED
+        table_rule_results.freshness(
+            wanted, {"rows": 1, "latest_seen": latest, "count_seen": 1}, STARTED
         ).status
         == status
     )

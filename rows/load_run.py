@@ -1,0 +1,100 @@
+"""What a run of raw_to_processed works with on either engine, and its steps that no engine decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Generic
+
+from contracts import headers, model, naming
+from contracts.errors import ContractInvalid, RetryableError
+from pipeline.run_documents import Manifest, SnapshotChange
+from rows.table_operations import Rows, TableOperations
+from rows.tables import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseLoadRun(Generic[Rows]):
+    """The files of the run, their contract, the tables, and what the environment allows.
+
+    `schema_change` is the environment's; `pii_key` is the key of tokens, for contracts that have any.
+    """
+
+    contract: model.Contract
+    manifest: Manifest
+    processed: Table
+    quarantine: Table
+    quality: Table
+    tables: TableOperations[Rows]
+    schema_change: model.SchemaChange
+    pii_key: bytes | None = field(repr=False)
+
+    @property
+    def branch(self) -> str:
+        """Branch of this run."""
+        return naming.branch(self.manifest.run_id)
+
+    @property
+    def hashes(self) -> list[str]:
+        """Content hashes of the files of this run."""
+        return [file.sha256 for file in self.manifest.files]
+
+    @property
+    def change(self) -> model.SchemaChange:
+        """What may differ without anybody deciding it: the stricter of contract and environment."""
+        return headers.stricter(self.contract.schema_change, self.schema_change)
+
+    @property
+    def header_change(self) -> model.SchemaChange:
+        """What a header may look like; one that was accepted before is not judged again by a later contract's order."""
+        return self.change if self.manifest.mode == "load" else "evolve"
+
+    @property
+    def may_evolve(self) -> bool:
+        """Whether the processed table may be evolved; who asks for a backfill has decided it."""
+        return self.change == "evolve" or self.manifest.mode == "backfill"
+
+    def processed_of(self, dataset: str) -> Table:
+        """The processed table of another dataset, to be read."""
+        return replace(self.processed, name=dataset, columns=())
+
+    def require_subject(self) -> None:
+        """Raise ContractInvalid when people were erased whose records could not be refused any more."""
+        erased = len(self.manifest.erased_subjects)
+        if erased and self.contract.subject_column is None:
+            raise ContractInvalid(
+                f"{erased} data subjects of {self.contract.dataset} were erased, but its contract marks no column with "
+                "dataSubject any more, so that their records could not be refused; mark the column again"
+            )
+
+    def ensure_tables(self) -> tuple[str, ...]:
+        """Tables as the contract wants them; what was changed about those that people read.
+
+        Raises ContractInvalid when a table cannot become so.
+        """
+        changes = self.tables.ensure(self.processed, may_evolve=self.may_evolve)
+        # Its columns are the pipeline's own, and money columns that the processed table has accepted.
+        self.tables.ensure(self.quarantine, may_evolve=True)
+        return tuple(f"{self.processed.name}: {change}" for change in changes)
+
+    def start_drafts(self) -> dict[str, int | None]:
+        """Open the branch of the run on both tables; their published snapshots by table, None where there is none."""
+        tables = (self.processed, self.quarantine)
+        return {table.name: self.tables.start_draft(table, self.branch) for table in tables}
+
+    def snapshots(self, before: dict[str, int | None]) -> dict[str, SnapshotChange]:
+        """By table: the published snapshot that the run began with, and the head of its branch.
+
+        Raises RetryableError when the branch is gone.
+        """
+        return {
+            table.name: self._change(table, before[table.name])
+            for table in (self.processed, self.quarantine)
+        }
+
+    def _change(self, table: Table, before: int | None) -> SnapshotChange:
+        head = self.tables.head(table, self.branch)
+        if head is None:
+            raise RetryableError(
+                f"{table.name}: the branch {self.branch!r} of the run is gone; run the whole batch again"
+            )
+        return SnapshotChange(before=before, after=head)
