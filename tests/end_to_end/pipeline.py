@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -38,14 +37,11 @@ class Pipeline:
             for file in files:
                 partner.send(sftp, file, folder=folder)
 
-    def deliver(
-        self, *files: Path, meanwhile: Callable[[], None] = lambda: None
-    ) -> progress.Outcome:
+    def deliver(self, *files: Path) -> progress.Outcome:
         """Send files and wait for their fate, or for a failed run."""
         known = {fate.delivery for fate in ledgers.files(self.deployment, DATASET)}
         watch = progress.begin(self.deployment, lambda _step: None)
         self.send(*files)
-        meanwhile()
         folder = naming.landing_folder(PARTNER, model.load(DATASET).intake.folder)
         return progress.until_fates(
             watch, dataset=DATASET, awaited={folder + file.name for file in files}, known=known

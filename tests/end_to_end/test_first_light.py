@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -27,7 +25,6 @@ from slipway import __main__ as command_line
 from slipway.acting import partner
 from slipway.reading import executions, independent_count, ledgers
 from tests.end_to_end.pipeline import DATASET, Pipeline, money, sha256_of
-from tests.end_to_end.spark_drivers import spark_drivers
 
 SALES_FILE = Path(__file__).parents[1] / "real" / "sales_records_500.csv"
 ROWS, BROKEN = 500, 10
@@ -240,38 +237,17 @@ def test_an_upload_of_which_no_event_tells_is_set_aside_and_accepted_by_hand(
     assert status_of(pipeline, f"{LANDED}unheard.csv", "replaced") == "replaced"
 
 
-def kill_spark_in(state: str, pipeline: Pipeline, cloud: LocalCloud) -> None:
-    deadline, known = time.monotonic() + PATIENCE_SECONDS, set(spark_drivers(cloud))
-    while time.monotonic() < deadline:
-        running = [
-            item
-            for item in executions.executions(pipeline.deployment)
-            if item["status"] == "RUNNING"
-        ]
-        entered = [
-            step.name
-            for item in running
-            for step in executions.steps(pipeline.deployment, item["executionArn"])
-        ]
-        new = set(spark_drivers(cloud)) - known
-        if entered and entered[-1] == state and new:
-            time.sleep(8)  # in the middle: the session is up and the job at work
-            for process in new:
-                os.kill(process, signal.SIGKILL)
-            return
-        time.sleep(0.2)
-    pytest.fail(f"no Spark process was seen in {state}")
-
-
 def test_a_killed_spark_fails_the_run_with_one_alert_and_the_next_run_loads_everything(
     pipeline: Pipeline, cloud: LocalCloud, second_file: Path
 ) -> None:
     pipeline.new_alerts()
     before = pipeline.tables()
+    role = role_of_loading(pipeline)
+    cloud.control(f"crash-at/{role}/s3:PutObject/1")  # its rows are cleaned, its tables as before
     with spark_of_its_own(cloud):
-        outcome = pipeline.deliver(
-            second_file, meanwhile=lambda: kill_spark_in("RawToProcessed", pipeline, cloud)
-        )
+        outcome = pipeline.deliver(second_file)
+    (crash,) = (crash for crash in cloud.control("crashes") if crash["role"] == role)
+    assert crash["killed"]
     assert len(outcome.failed_executions) == 1
     status = pipeline.deployment.client("stepfunctions").describe_execution(
         executionArn=outcome.failed_executions[0]
@@ -306,12 +282,17 @@ def test_a_removed_permission_fails_the_run_with_an_alert_and_leaves_the_tables(
     assert pipeline.start_run(sha256_of(third)) == "SUCCEEDED"
 
 
-def forbid_reading_raw(pipeline: Pipeline):  # noqa: ANN201 - a closure that puts the policy back
-    """Take s3:GetObject on the raw bucket from the job's role, as a careless change of the stack would."""
+def role_of_loading(pipeline: Pipeline) -> str:
+    """The name of the role under which RawToProcessed runs."""
     job = pipeline.deployment.client("glue").get_job(
         JobName=pipeline.deployment.output("RawToProcessedJobName")
     )
-    role = job["Job"]["Role"].rsplit("/", 1)[-1]
+    return job["Job"]["Role"].rsplit("/", 1)[-1]
+
+
+def forbid_reading_raw(pipeline: Pipeline):  # noqa: ANN201 - a closure that puts the policy back
+    """Take s3:GetObject on the raw bucket from the job's role, as a careless change of the stack would."""
+    role = role_of_loading(pipeline)
     iam = pipeline.deployment.client("iam")
     raw = pipeline.deployment.output("RawBucketName")
     changed = {}
