@@ -3,6 +3,7 @@
 Storage <- Alerts <- Processing <- Orchestration <- Intake <- Monitoring
        ^                  ^- Analytics <- QuickSight <-| only with features.quicksight
        |- Network <- Warehouse <-----------------------| only with features.warehouse
+People comes last, and only if the settings name somebody.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from stacks.intake import IntakeStack
 from stacks.monitoring import MonitoringStack
 from stacks.network import NetworkStack
 from stacks.orchestration import OrchestrationStack
+from stacks.people import PeopleStack
 from stacks.processing import ProcessingStack
 from stacks.storage import StorageStack
 from stacks.warehouse import WarehouseStack
@@ -40,11 +42,12 @@ def compose(app: App, blueprint: Blueprint) -> None:
     serving: list[
         DatasetMachine
     ] = []  # what a run starts once its tables have changed: one machine of each feature
+    warehouse_load: DatasetMachine | None = None
     if blueprint.settings.features.warehouse:
         network = NetworkStack(app, blueprint=blueprint, storage=storage)
-        serving.append(
-            WarehouseStack(app, blueprint=blueprint, storage=storage, network=network).load
-        )
+        warehouse = WarehouseStack(app, blueprint=blueprint, storage=storage, network=network)
+        warehouse_load = warehouse.load
+        serving.append(warehouse_load)
     if blueprint.settings.features.quicksight:
         from stacks.quicksight import (
             QuickSightStack,
@@ -70,7 +73,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
     intake = IntakeStack(
         app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration
     )
-    MonitoringStack(
+    monitoring = MonitoringStack(
         app,
         blueprint=blueprint,
         storage=storage,
@@ -79,6 +82,17 @@ def compose(app: App, blueprint: Blueprint) -> None:
         orchestration=orchestration,
         intake=intake,
     )
+    if blueprint.settings.people.are_named:
+        PeopleStack(
+            app,
+            blueprint=blueprint,
+            storage=storage,
+            alerts=alerts,
+            orchestration=orchestration,
+            intake=intake,
+            monitoring=monitoring,
+            warehouse_load=warehouse_load,
+        )
 
 
 def dashboards_of(root: Path, contracts: Sequence[Contract]) -> list[Dashboard]:

@@ -48,6 +48,19 @@ def warnings(settings: Settings) -> Iterator[tuple[str, str]]:
             " set sftp.vpc and sftp.allowed_networks to close it"
             " (docs/decisions/0011-sftp-networks.md)",
         )
+    if strangers := _strangers(settings):
+        yield (
+            "people",
+            f"{file}: people names roles outside account {settings.account}: {', '.join(strangers)};"
+            " whoever controls that account decides who may work here",
+        )
+
+
+def _strangers(settings: Settings) -> list[str]:
+    """Who may assume a role of people from another account; nobody is known as such while the account is null."""
+    if settings.account is None:
+        return []
+    return [arn for arn in settings.people.named if arn.split(":")[4] != settings.account]
 
 
 def require_destination(settings: Settings) -> None:

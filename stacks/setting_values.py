@@ -140,6 +140,9 @@ Team = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,39}$"), AfterValidator(_
 # Only names: CloudFormation reads a secret by a dynamic reference, whose parts are separated by colons.
 # Source: Secrets Manager API reference, CreateSecret, Name.
 SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$")]
+# A role, also one that IAM Identity Center made, or everybody in an account whose own policies allow it. Never a user:
+# a user has a password or a key that lasts. Source: IAM user guide, "AWS JSON policy elements: Principal".
+RolePrincipal = Annotated[str, Field(pattern=r"^arn:aws:iam::\d{12}:(role/[\w+=,.@/-]+|root)$")]
 # Source: Tagging AWS resources user guide, "Tag naming limits and requirements"; two keys are ours.
 TagKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9 _.:/=+@-]{1,128}$"), AfterValidator(_tag_key)]
 TagValue = Annotated[str, Field(pattern=r"^[A-Za-z0-9 _.:/=+@-]{0,256}$")]

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from contracts.errors import ContractInvalid
 from contracts.model import SchemaChange
 from stacks.setting_values import (
+    ANALYSTS,
     Email,
     Expression,
     LogDays,
@@ -24,6 +25,7 @@ from stacks.setting_values import (
     PrivateNetwork,
     PublicKey,
     QuickSightPrincipal,
+    RolePrincipal,
     Rpus,
     ScanLimit,
     SecretName,
@@ -210,6 +212,29 @@ class QuickSight(_Section):
     refresh_minutes: Annotated[int, Field(ge=1, le=24 * 60)]
 
 
+class People(_Section):
+    """Who may assume which role; a role that nobody may assume is not made. Analysts by team, as in `athena`."""
+
+    analysts: dict[str, Annotated[list[RolePrincipal], Field(min_length=1)]]
+    operators: list[RolePrincipal]
+    auditors: list[RolePrincipal]
+    partner_managers: list[RolePrincipal]
+
+    @property
+    def are_named(self) -> bool:
+        """Whether anybody is."""
+        return bool(self.named)
+
+    @property
+    def named(self) -> list[str]:
+        """Everybody who may assume any role, each once, in the order of the file."""
+        everybody = [
+            *(arn for arns in self.analysts.values() for arn in arns),
+            *(*self.operators, *self.auditors, *self.partner_managers),
+        ]
+        return list(dict.fromkeys(everybody))
+
+
 class RawRetention(_Section):
     """Overrides of a contract's retention in this environment."""
 
@@ -255,6 +280,7 @@ class Settings(_Section):
     network: Network
     warehouse: Warehouse
     quicksight: QuickSight
+    people: People
     tags: dict[TagKey, TagValue]
     retention: Retention
     features: Features
@@ -329,6 +355,10 @@ def _cross_field_mistakes(settings: Settings, environment: str) -> Iterable[str]
         yield f"environment: is {settings.environment!r}, but the file is named for {environment!r}"
     if settings.features.quicksight and not settings.quicksight.authors:
         yield "quicksight.authors: names nobody, so nobody could change or fix a dashboard; name a user or group"
+    known = {ANALYSTS, *settings.athena.teams}
+    for team in settings.people.analysts:
+        if team not in known:
+            yield f"people.analysts: {team!r} is no team of athena.teams; known: {', '.join(sorted(known))}"
     if settings.environment != "local":
         for user in settings.sftp.users:
             if not user.public_keys:

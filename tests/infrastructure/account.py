@@ -239,6 +239,13 @@ def without(document: Document, number: int) -> Document:
     return document | {"Statement": kept}
 
 
+def trusted(role: Resource) -> list[str]:
+    """The principals, other than services, that may assume a role."""
+    statements_ = role.properties["AssumeRolePolicyDocument"]["Statement"]
+    named = [statement["Principal"].get("AWS", []) for statement in statements_]
+    return [arn for each in named for arn in ([each] if isinstance(each, str) else each)]
+
+
 def _queue_arn(name: str) -> str:
     return name if name.startswith("arn:") else f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
 

@@ -46,6 +46,15 @@ def test_settings_that_leave_nothing_open_are_silent() -> None:
     assert list(readiness.warnings(settings)) == []
 
 
+def test_a_role_for_people_of_another_account_is_warned_of() -> None:
+    settings = load(COMPREHENSIVE, "prod")
+    stranger = "arn:aws:iam::999999999999:role/audit"
+    people = settings.people.model_copy(update={"auditors": [stranger]})
+    [(name, text)] = readiness.warnings(settings.model_copy(update={"people": people}))
+    assert name == "people"
+    assert f"outside account 111122223333: {stranger};" in text
+
+
 def test_no_server_on_purpose_is_no_warning() -> None:
     settings = load(SHIPPED, "dev")
     without = settings.model_copy(

@@ -11,12 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ministack.core import iam_evaluator
 
 from local_cloud.adapters.access import service_calls
 from local_cloud.adapters.access.service_calls import ASSUME, ServiceCall
 from local_cloud.settings import ACCOUNT
 from tests.infrastructure import evaluation, service_requests
-from tests.infrastructure.account import Account, Document, statements, without
+from tests.infrastructure.account import Account, Document, statements, trusted, without
 from tests.infrastructure.evaluation import ADMINISTRATOR, RoleRequest, role_may
 from tests.infrastructure.support import Assembly
 
@@ -63,6 +64,8 @@ def _on_keys(role: str, statement: Document) -> Iterator[RoleRequest]:
 def passes(account: Account, request: ServiceCall | RoleRequest, policy: Document) -> bool:
     if isinstance(request, ServiceCall):
         return service_calls.allowed(request, policy)
+    if request.action == ASSUME:  # STS asks the trust policy alone, whatever the caller may
+        return bool(iam_evaluator.evaluate_trust_policy(policy, request.role_arn))
     return role_may(account, request, policy=policy)
 
 
@@ -90,8 +93,20 @@ def emptying_requests(account: Account) -> Iterator[RoleRequest]:
             yield RoleRequest(role_arn=role, action=action, resource_arn=bucket + place, context={})
 
 
+def people_requests(account: Account) -> Iterator[RoleRequest]:
+    """Whoever the settings name assumes a role."""
+    for role in account.of_type("AWS::IAM::Role"):
+        for arn in trusted(role):
+            yield RoleRequest(role_arn=arn, action=ASSUME, resource_arn=role.arn, context={})
+
+
 def needed(account: Account) -> list[ServiceCall | RoleRequest]:
-    return [*service_requests.calls(account), *key_requests(account), *emptying_requests(account)]
+    return [
+        *service_requests.calls(account),
+        *key_requests(account),
+        *emptying_requests(account),
+        *people_requests(account),
+    ]
 
 
 def policy_for(account: Account, resource_arn: str) -> Document:

@@ -176,11 +176,17 @@ def test_a_host_key_is_named_by_its_secret(edited: Edit, secret: str) -> None:
 @pytest.mark.parametrize(
     ("given", "instead", "message"),
     [
+        (":role/on-call", ":user/alice", r"people\.operators\.0"),
+        (
+            "analysts:\n    analysts:",
+            "analysts:\n    sales:",
+            r"'sales' is no team of athena\.teams",
+        ),
         ("{ owner:", "{ environment:", r"is a tag that every resource has already"),
         ("vpc-0a1b2c3d4e5f60718", "vpc-0a1b2c3d4", r"sftp\.vpc\.vpc_id"),
     ],
 )
-def test_tags_and_ids_are_what_aws_knows(
+def test_people_tags_and_ids_are_what_aws_knows(
     edited: Edit, given: str, instead: str, message: str
 ) -> None:
     with pytest.raises(ContractInvalid, match=message):

@@ -59,8 +59,10 @@ WITHOUT_KEY: Mapping[str, tuple[str, ...]] = {
             "GetBucketAcl",
             "PutBucketPolicy",
         ),
+        *("GetBucketPolicy", "GetBucketPublicAccessBlock", "GetBucketLogging", "DeleteBucket"),
+        *("GetEncryptionConfiguration", "GetLifecycleConfiguration"),
     ),
-    "dynamodb": ("DescribeTable", "ListTables", "DescribeTimeToLive"),
+    "dynamodb": ("DescribeTable", "ListTables", "DescribeTimeToLive", "DeleteTable"),
     "secretsmanager": ("DescribeSecret", "ListSecrets"),
     "sns": (
         "Subscribe",

@@ -1,0 +1,386 @@
+"""Roles for people: analysts, operators, auditors and partner managers, each limited to their own work.
+
+Nobody gets a user or an access key: whoever the settings name assumes the role for a session, usually from IAM
+Identity Center. What is not listed is refused, so none of them can change what a deployment has made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import ArnFormat
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from contracts import naming
+from pipeline.ledger import BY_STATUS
+from stacks.alerts import AlertsStack
+from stacks.base import Blueprint, PipelineStack
+from stacks.constructs import permissions
+from stacks.constructs.dataset_machine import DatasetMachine
+from stacks.intake import IntakeStack
+from stacks.monitoring import MonitoringStack
+from stacks.orchestration import OrchestrationStack
+from stacks.processing import TABLES_PREFIX
+from stacks.setting_values import ANALYSTS
+from stacks.storage import StorageStack
+
+BY_HAND = "a person uses it, no run does"
+# Source: service authorization reference, Amazon Athena: actions on a workgroup.
+ASK = (
+    *("athena:GetWorkGroup", "athena:StartQueryExecution", "athena:StopQueryExecution"),
+    *("athena:GetQueryExecution", "athena:GetQueryResults", "athena:GetQueryResultsStream"),
+    *("athena:BatchGetQueryExecution", "athena:ListQueryExecutions"),
+    *("athena:ListNamedQueries", "athena:GetNamedQuery", "athena:BatchGetNamedQuery"),
+)
+BROWSE = (
+    *("athena:GetDataCatalog", "athena:GetDatabase", "athena:ListDatabases"),
+    *("athena:GetTableMetadata", "athena:ListTableMetadata"),
+)
+# Athena's console lists these first; they have no resource type. Each gives names only.
+# Source: Athena user guide, "Example workgroup policies".
+OPEN_CONSOLE = ("athena:ListWorkGroups", "athena:ListDataCatalogs", "athena:ListEngineVersions")
+CATALOG = (
+    *("glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables"),
+    "glue:GetPartitions",
+)
+LOOK_AT_MACHINE = ("states:DescribeStateMachine", "states:ListExecutions")
+LOOK_AT_EXECUTION = ("states:DescribeExecution", "states:GetExecutionHistory")
+START, STOP, REDRIVE = ("states:StartExecution", "states:StopExecution", "states:RedriveExecution")
+READ_LOGS = ("logs:FilterLogEvents", "logs:GetLogEvents", "logs:DescribeLogStreams")
+# Source: service authorization reference, CloudWatch, CloudTrail: these have no resource type.
+LOOK_AT_METRICS = (
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetMetricData",
+    "cloudwatch:ListMetrics",
+)
+LOOK_AT_CALLS = ("cloudtrail:LookupEvents",)
+AUDIT_BUCKET = (
+    *("s3:GetBucketPolicy", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration"),
+    *("s3:GetBucketVersioning", "s3:GetBucketPublicAccessBlock", "s3:GetBucketLogging"),
+)
+AUDIT_KEY = ("kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus")
+AUDIT_ROLE = (
+    *("iam:GetRole", "iam:ListRolePolicies", "iam:GetRolePolicy"),
+    "iam:ListAttachedRolePolicies",
+)
+EVERYWHERE = "the action has no resource type"
+
+
+class PeopleStack(PipelineStack):
+    """The roles that the settings name somebody for."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        blueprint: Blueprint,
+        storage: StorageStack,
+        alerts: AlertsStack,
+        orchestration: OrchestrationStack,
+        intake: IntakeStack,
+        monitoring: MonitoringStack,
+        warehouse_load: DatasetMachine | None,
+    ) -> None:
+        super().__init__(scope, "People", blueprint=blueprint, description="roles for people")
+        self._blueprint, self._storage, self._alerts = blueprint, storage, alerts
+        self._orchestration = orchestration
+        self._intake, self._monitoring = intake, monitoring
+        self._warehouse_load = warehouse_load
+        people = blueprint.settings.people
+        for team, arns in people.analysts.items():
+            self._analyst(team, arns)
+        if people.operators:
+            self._operator(people.operators)
+        if people.auditors:
+            self._auditor(people.auditors)
+        if people.partner_managers:
+            self._partner_manager(people.partner_managers)
+
+    def _role(self, name: str, arns: Sequence[str], what: str) -> iam.Role:
+        role = iam.Role(
+            self,
+            f"{name}Role",
+            assumed_by=iam.CompositePrincipal(*[iam.ArnPrincipal(arn) for arn in arns]),
+            description=f"People: {what}",
+        )
+        stacks = self.format_arn(
+            service="cloudformation",
+            resource="stack",
+            resource_name=f"{naming.stack(self._blueprint.settings.environment, '')}*/*",
+        )
+        # The command line finds everything by the outputs of the stacks.
+        permissions.allow(
+            role,
+            actions=["cloudformation:DescribeStacks"],
+            resources=[stacks],
+            wildcard_reason="stacks of this environment; CloudFormation ends their ARNs with an id",
+            rarely_used=BY_HAND,
+        )
+        self.publish(**{f"{name}RoleArn": role.role_arn})
+        return role
+
+    # who asks
+
+    def _analyst(self, team: str, arns: Sequence[str]) -> None:
+        name = "Analyst" + "".join(word.capitalize() for word in team.split("-"))
+        role = self._role(name, arns, f"analyst, workgroup {team}")
+        self._allow_asking(role, team)
+
+    def _allow_asking(self, role: iam.Role, team: str) -> None:
+        """Queries in one workgroup over the tables of processed and curated; never a file as it was sent."""
+        environment = self._blueprint.settings.environment
+        workgroup = f"slipway-{environment}-{team}"
+        self._allow(role, ASK, [self._arn("athena", "workgroup", workgroup)])
+        self._allow(role, BROWSE, [self._arn("athena", "datacatalog", "AwsDataCatalog")])
+        self._allow(role, OPEN_CONSOLE, ["*"], EVERYWHERE)
+        databases = [self._blueprint.database("processed"), self._blueprint.database("curated")]
+        self._allow(
+            role,
+            CATALOG,
+            [
+                self.format_arn(service="glue", resource="catalog"),
+                *(self._arn("glue", "database", name) for name in databases),
+                *(self._arn("glue", "table", f"{name}/*") for name in databases),
+            ],
+            "views and tables of these two databases come and go with contracts",
+        )
+        for bucket in (self._storage.processed, self._storage.curated):
+            permissions.allow_s3_read(
+                role, bucket=bucket, prefixes=[TABLES_PREFIX], rarely_used=BY_HAND
+            )
+            self._allow_place(role, bucket)
+        results = self._storage.results
+        permissions.allow_s3_read(role, bucket=results, prefixes=[f"{team}/"], rarely_used=BY_HAND)
+        permissions.allow_s3_write(role, bucket=results, prefixes=[f"{team}/"])
+        permissions.note_rarely_used(role, {"s3:PutObject": BY_HAND})
+        permissions.allow_s3_list(role, bucket=results, prefix=f"{team}/")
+        permissions.note_rarely_used(role, {"s3:ListBucket": BY_HAND})
+        self._allow(role, ["s3:GetBucketLocation"], [results.bucket_arn])
+        permissions.allow_key(role, key=self._storage.data_key, services=["s3"], write=True)
+
+    def _allow_place(self, role: iam.Role, bucket: s3.IBucket) -> None:
+        self._allow(role, ["s3:ListBucket", "s3:GetBucketLocation"], [bucket.bucket_arn])
+
+    # who operates
+
+    def _operator(self, arns: Sequence[str]) -> None:
+        role = self._role("Operator", arns, "operator: runs, files, queues and dead letters")
+        # A second policy, since CDK makes a managed one of what is too long for one.
+        steering = iam.Policy(self, "OperatorSteering", roles=[role])
+        self._allow_asking(role, ANALYSTS)
+        self._allow_ledgers(role)
+        self._allow_executions(role, steering)
+        self._allow_queues(role, steering)
+        self._allow_repairs(role, steering)
+        self._allow_files(role)
+        self._allow_logs(role)
+        self._allow(role, LOOK_AT_METRICS, ["*"], EVERYWHERE)
+
+    def _allow_ledgers(self, role: iam.Role) -> None:
+        """`slipway files` and `quarantine dismiss` update entries of files; runs change only through functions."""
+        storage = self._storage
+        actions = ["GetItem", "Query", "UpdateItem"]
+        permissions.allow_table(role, table=storage.file_ledger, actions=actions, index=BY_STATUS)
+        permissions.allow_table(role, table=storage.run_ledger, actions=["GetItem", "Query"])
+        permissions.note_rarely_used(role, {f"dynamodb:{each}": BY_HAND for each in actions})
+        permissions.allow_key(role, key=storage.data_key, services=["dynamodb"], write=True)
+
+    def _allow_executions(self, role: iam.Role, policy: iam.Policy) -> None:
+        """What commands start can be stopped; a message that failed can be sent again; the rest is only looked at."""
+        started = [self._orchestration.run, self._orchestration.care]
+        if self._warehouse_load:
+            started.append(self._warehouse_load)
+        for machine in started:
+            self._allow(role, [START], [machine.arn], policy=policy)
+        self._on_executions(role, [STOP], started, policy)
+        self._on_executions(role, [REDRIVE], [self._alerts.announce], policy)
+        self._allow_looking(role, [*started, *self._looked_at()], policy)
+
+    def _looked_at(self) -> list[DatasetMachine]:
+        """Machines that no command starts."""
+        return [self._orchestration.job, self._alerts.announce]
+
+    def _allow_looking(
+        self, role: iam.Role, machines: Sequence[DatasetMachine], policy: iam.Policy | None = None
+    ) -> None:
+        self._allow(role, LOOK_AT_MACHINE, [machine.arn for machine in machines], policy=policy)
+        self._on_executions(role, LOOK_AT_EXECUTION, machines, policy)
+
+    def _on_executions(
+        self,
+        role: iam.Role,
+        actions: Sequence[str],
+        machines: Sequence[DatasetMachine],
+        policy: iam.Policy | None,
+    ) -> None:
+        arns = [machine.executions for machine in machines]
+        self._allow(role, actions, arns, "executions are named at run time", policy=policy)
+
+    def _dead_letters(self) -> list[sqs.Queue]:
+        kept: Mapping[str, sqs.Queue] = {
+            **self._orchestration.dead_letters,
+            **self._monitoring.dead_letters,
+        }
+        return [self._intake.dead_letters, *kept.values()]
+
+    def _allow_queues(self, role: iam.Role, policy: iam.Policy) -> None:
+        look = ["sqs:GetQueueAttributes"]
+        take = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
+        dead = [queue.queue_arn for queue in self._dead_letters()]
+        self._allow(role, [*look, *take], dead, policy=policy)
+        landed = [self._intake.queue.queue_arn]
+        self._allow(role, [*look, "sqs:SendMessage"], landed, policy=policy)
+
+    def _allow_repairs(self, role: iam.Role, policy: iam.Policy) -> None:
+        """Dead letters are handed again to what they were for: functions, and the topic of alarms."""
+        parts = (
+            self._orchestration.fail_run,
+            self._orchestration.release_dataset,
+            self._monitoring.measure_freshness,
+        )
+        functions = [part.function.function_arn for part in parts]
+        self._allow(role, ["lambda:InvokeFunction"], functions, policy=policy)
+        topics = (
+            *(self._alerts.file_rejected, self._alerts.run_succeeded),
+            *(self._alerts.run_failed, self._alerts.alarms),
+        )
+        arns = [topic.topic_arn for topic in topics]
+        self._allow(role, ["sns:ListSubscriptionsByTopic"], arns, policy=policy)
+        self._allow(role, ["sns:Publish"], [self._alerts.alarms.topic_arn], policy=policy)
+        permissions.allow_key(role, key=self._alerts.key, services=["sns"], write=True)
+
+    def _allow_files(self, role: iam.Role) -> None:
+        """Refused records are exported from raw and replayed through landing; persons are erased by their token."""
+        storage = self._storage
+        by_hand = [
+            f"{naming.LANDING_PREFIX}{each}/"
+            for each in (naming.REPLAY_PARTNER, naming.SMOKE_PARTNER)
+        ]
+        permissions.allow_s3_write(role, bucket=storage.landing, prefixes=by_hand)
+        # What is judged again must still be there: `slipway files judge-again` looks at the very object.
+        sent = [naming.LANDING_PREFIX, naming.REJECTED_PREFIX]
+        permissions.allow_s3_read(
+            role, bucket=storage.landing, prefixes=sent, versions=True, rarely_used=BY_HAND
+        )
+        self._allow_place(role, storage.landing)
+        datasets = [f"{contract.dataset}/" for contract in self._blueprint.contracts]
+        permissions.allow_s3_read(role, bucket=storage.raw, prefixes=datasets, rarely_used=BY_HAND)
+        self._allow_place(role, storage.raw)
+        permissions.allow_s3_read(
+            role, bucket=storage.processed, prefixes=["runs/"], rarely_used=BY_HAND
+        )
+        services = ["s3"]
+        if storage.pii_secret:
+            services.append("secretsmanager")
+            self._allow(role, ["secretsmanager:GetSecretValue"], [storage.pii_secret.secret_arn])
+        permissions.allow_key(role, key=storage.originals_key, services=services, write=True)
+
+    def _allow_logs(self, role: iam.Role) -> None:
+        environment = self._blueprint.settings.environment
+        groups = (
+            f"{naming.stack(environment, '')}*",
+            f"/aws/vendedlogs/states/slipway-{environment}-*",
+            "/aws-glue/jobs/*",  # Glue adds to the name it is given: stacks/constructs/spark_job.py
+        )
+        self._allow(
+            role,
+            READ_LOGS,
+            [
+                self.format_arn(
+                    service="logs",
+                    resource="log-group",
+                    resource_name=f"{group}:*",
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                )
+                for group in groups
+            ],
+            "log groups of this environment; CloudFormation makes up their names",
+        )
+
+    # who audits
+
+    def _auditor(self, arns: Sequence[str]) -> None:
+        role = self._role(
+            "Auditor", arns, "auditor: reads what was done and how it is set up, no data"
+        )
+        storage = self._storage
+        for table in (storage.file_ledger, storage.run_ledger):
+            permissions.allow_table(role, table=table, actions=["GetItem", "Query"])
+        permissions.note_rarely_used(role, {"dynamodb:GetItem": BY_HAND, "dynamodb:Query": BY_HAND})
+        permissions.allow_key(role, key=storage.data_key, services=["dynamodb"], write=False)
+        machines = [self._orchestration.run, self._orchestration.care, *self._looked_at()]
+        self._allow_looking(role, machines)
+        permissions.allow_s3_read(
+            role, bucket=storage.access_logs, prefixes=[""], rarely_used=BY_HAND
+        )
+        self._allow_place(role, storage.access_logs)
+        buckets = (
+            *(storage.landing, storage.raw, storage.processed, storage.curated),
+            *(storage.results, storage.access_logs),
+        )
+        self._allow(role, AUDIT_BUCKET, [bucket.bucket_arn for bucket in buckets])
+        keys = (storage.data_key, storage.originals_key, storage.operations_key)
+        self._allow(role, AUDIT_KEY, [key.key_arn for key in keys])
+        own_roles = f"{naming.stack(self._blueprint.settings.environment, '')}*"
+        self._allow(
+            role,
+            AUDIT_ROLE,
+            [self.format_arn(service="iam", region="", resource="role", resource_name=own_roles)],
+            "roles of this environment; CloudFormation makes up their names",
+        )
+        self._allow_logs(role)
+        self._allow(role, (*LOOK_AT_METRICS, *LOOK_AT_CALLS), ["*"], EVERYWHERE)
+
+    # who looks after partners
+
+    def _partner_manager(self, arns: Sequence[str]) -> None:
+        """Keys of partners, and what became of their files. A partner itself comes and goes with the settings."""
+        role = self._role("PartnerManager", arns, "partner manager: keys and files of partners")
+        ledger = self._storage.file_ledger
+        permissions.allow_table(role, table=ledger, actions=["GetItem", "Query"])
+        permissions.note_rarely_used(role, {"dynamodb:GetItem": BY_HAND, "dynamodb:Query": BY_HAND})
+        permissions.allow_key(role, key=self._storage.data_key, services=["dynamodb"], write=False)
+        if self._intake.server is None:
+            return
+        server = self._intake.server.attr_server_id
+        self._allow(
+            role,
+            ["transfer:DescribeServer", "transfer:ListUsers"],
+            [self._arn("transfer", "server", server)],
+        )
+        self._allow(
+            role,
+            *(
+                [
+                    "transfer:DescribeUser",
+                    "transfer:ImportSshPublicKey",
+                    "transfer:DeleteSshPublicKey",
+                ],
+                [self._arn("transfer", "user", f"{server}/*")],
+            ),
+            "partners of this server",
+        )
+
+    def _arn(self, service: str, resource: str, name: str) -> str:
+        return self.format_arn(service=service, resource=resource, resource_name=name)
+
+    def _allow(
+        self,
+        role: iam.Role,
+        actions: Sequence[str],
+        resources: Sequence[str],
+        wildcard_reason: str | None = None,
+        *,
+        policy: iam.Policy | None = None,
+    ) -> None:
+        permissions.allow(
+            role,
+            actions=actions,
+            resources=resources,
+            wildcard_reason=wildcard_reason,
+            rarely_used=BY_HAND,
+            policy=policy,
+        )
