@@ -284,8 +284,14 @@ def _contract(commands: Commands) -> None:
     contract = commands.add_parser("contract", help="what a change of a contract means")
     actions = contract.add_subparsers(dest="action", required=True, metavar="ACTION")
     diff = actions.add_parser("diff", help="each change: safe, needs a backfill, or breaking")
-    diff.add_argument("old", metavar="OLD")
-    diff.add_argument("new", metavar="NEW")
+    diff.add_argument(
+        "contracts", nargs="*", metavar="CONTRACT", help="OLD and NEW; with --deployed one dataset"
+    )
+    diff.add_argument(
+        "--deployed",
+        action="store_true",
+        help="compare what the environment runs under with what is here; refuse rewritten releases",
+    )
     diff.add_argument("--format", choices=("table", "json"), default="table")
     check = actions.add_parser(
         "check", help="fail when a contract changed in a breaking way under the same version"

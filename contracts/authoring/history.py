@@ -1,4 +1,4 @@
-"""Releases are compared with those of a base branch, since the registry that a change is judged by is part of it.
+"""Releases are compared with those of a base branch or a deployment: a change is judged by them, and may touch them.
 
 Whoever overwrites a release makes a breaking change under an old version look like none. A field that contracts.model
 gained later may be added to an old release, with the value that was meant then; nothing else may differ.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,30 @@ def rewritten(root: Path, base: str) -> list[str]:
     Raises ContractInvalid when git does not know the commit.
     """
     return list(_differences(root, base))
+
+
+def not_as_deployed(root: Path, deployed: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Why the releases at `root` are not what is deployed, one sentence per contract.
+
+    `deployed` has compiled contracts by dataset.
+    """
+    return [sentence for each in deployed.values() for sentence in _unlike(root, each)]
+
+
+def _unlike(root: Path, deployed: Mapping[str, Any]) -> Iterator[str]:
+    name = f"{FOLDER}/{deployed['dataset']}/{deployed['version']}.json"
+    file = root / name
+    if not file.is_file():
+        yield (
+            f"{name} is deployed and missing here; merge the branch that was deployed,"
+            " tables refer to its version"
+        )
+        return
+    if changed := sorted(_changed(deployed, json.loads(file.read_text(encoding="utf-8")))):
+        yield (
+            f"{name} is deployed and differs here in {', '.join(changed)};"
+            " put it back and write a new version"
+        )
 
 
 def _differences(root: Path, base: str) -> Iterator[str]:
@@ -42,7 +66,7 @@ def _differences(root: Path, base: str) -> Iterator[str]:
 
 def _changed(before: Any, now: Any, place: str = "") -> Iterator[str]:
     """Places whose values are no longer what they were; keys that came are none."""
-    if isinstance(before, dict) and isinstance(now, dict):
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key, value in before.items():
             inner = f"{place}.{key}" if place else key
             if key in now:

@@ -1,4 +1,7 @@
-"""`slipway contract`: what a change of a contract means (diff), and whether its version says so (check)."""
+"""`slipway contract`: what a change of a contract means (diff), and whether its version says so (check).
+
+`diff --deployed` compares with what an environment runs under, and refuses releases that were rewritten since.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,12 @@ from pathlib import Path
 from contracts.authoring import __main__ as authoring
 from contracts.authoring import history
 from contracts.authoring.sources import open_contract
-from contracts.errors import ContractInvalid
+from contracts.authoring.workspace import CONTRACT_FILE
+from contracts.errors import ContractInvalid, PermanentError
+from contracts.model import Contract
+from slipway.console import say
+from slipway.deployment import connect
+from slipway.reading import deployed_contracts
 from slipway.showing import contract_diff
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,15 +24,51 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run(options: argparse.Namespace) -> int:
     """0; for `check` 1 when a contract has a mistake, is not compiled, its version does not fit its changes,
-    or a release is not what it is in the base branch."""
+    or a release is not what it is in the base branch; for `diff --deployed` 1 when it is not what is deployed."""
     if options.action == "check":
         if options.base and (changed := history.rewritten(ROOT, options.base)):
             raise ContractInvalid("\n".join(changed))
         return authoring.main(["--check"])
-    old, new = (open_contract(name, root=ROOT) for name in (options.old, options.new))
+    if options.deployed:
+        _diff_deployed(options)
+    else:
+        old, new = _two(options.contracts)
+        _show(old, new, options.format)
+    return 0
+
+
+def _two(names: list[str]) -> tuple[Contract, Contract]:
+    if len(names) != 2:
+        raise PermanentError(
+            f"{len(names)} contracts are named; give OLD and NEW, or --deployed with at most one dataset"
+        )
+    return open_contract(names[0], root=ROOT), open_contract(names[1], root=ROOT)
+
+
+def _show(old: Contract, new: Contract, form: str) -> None:
     comparison = contract_diff.compare(old, new)
-    if options.format == "json":
+    if form == "json":
         contract_diff.show_json(comparison)
     else:
         contract_diff.show_table(comparison)
-    return 0
+
+
+def _diff_deployed(options: argparse.Namespace) -> None:
+    """What deploying now would change of each contract, or of the one that is named."""
+    if len(options.contracts) > 1 or (options.format == "json" and not options.contracts):
+        raise PermanentError(
+            "--deployed takes one dataset, or none for all; --format json needs one"
+        )
+    deployed = deployed_contracts.read(connect(options.environment))
+    if unlike := history.not_as_deployed(ROOT, deployed):
+        raise ContractInvalid("\n".join(unlike))
+    here = {file.parent.name for file in (ROOT / "datasets").glob(f"*/{CONTRACT_FILE}")}
+    for dataset in options.contracts or sorted({*here, *deployed}):
+        if dataset not in deployed:
+            open_contract(dataset, root=ROOT)  # a name that nobody knows is refused
+            say(f"{dataset} is not deployed yet")
+        elif dataset not in here:
+            say(f"{dataset} {deployed[dataset]['version']} is deployed and no longer here")
+        else:
+            old = open_contract(f"{dataset}@{deployed[dataset]['version']}", root=ROOT)
+            _show(old, open_contract(dataset, root=ROOT), options.format)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from contracts.authoring.history import FOLDER, rewritten
+from contracts.authoring.history import FOLDER, not_as_deployed, rewritten
 from contracts.errors import ContractInvalid
 from slipway import __main__ as command_line
 
@@ -92,6 +92,19 @@ def test_a_release_that_was_taken_away_is_named(repository: Path) -> None:
 def test_a_base_that_git_does_not_know_is_no_agreement(repository: Path) -> None:
     with pytest.raises(ContractInvalid, match="cannot be compared with 'nowhere'"):
         rewritten(repository, "nowhere")
+
+
+def test_a_deployed_contract_is_held_against_its_release(repository: Path) -> None:
+    deployed = {"visits": changed(dataset="visits", version="1.0.0")}
+    write(repository, "1.0.0", deployed["visits"] | {"freshness_hours": 24})
+    assert not_as_deployed(repository, deployed) == []
+    write(repository, "1.0.0", deployed["visits"] | {"columns": []})
+    [sentence] = not_as_deployed(repository, deployed)
+    assert sentence.startswith(
+        f"{FOLDER}/visits/1.0.0.json is deployed and differs here in columns"
+    )
+    [sentence] = not_as_deployed(repository, {"visits": deployed["visits"] | {"version": "9.0.0"}})
+    assert sentence.startswith(f"{FOLDER}/visits/9.0.0.json is deployed and missing here")
 
 
 def test_the_command_fails_on_what_was_rewritten(
