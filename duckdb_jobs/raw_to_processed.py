@@ -41,7 +41,7 @@ def run(given: LoadingArguments) -> LoadResult:
                 quarantine=quarantine,
                 quality=quality,
                 tables=opened.tables,
-                content=sources.content,
+                content=partial(sources.content, s3),
                 folder=opened.folder,
                 schema_change=given.schema_change,
                 pii_key=pii_key.key_of(

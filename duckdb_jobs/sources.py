@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import boto3
 
-
-def content(uri: str) -> bytes:
-    """The bytes at s3://bucket/key or file:///path.
+def content(s3: Any, uri: str) -> bytes:
+    """The bytes at s3://bucket/key, by a client of S3, or at file:///path.
 
     Raises botocore's ClientError, or FileNotFoundError, when there are none.
     """
     if uri.startswith("file:"):
         return Path(uri.removeprefix("file://")).read_bytes()
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    answer = boto3.client("s3").get_object(Bucket=bucket, Key=key)
+    answer = s3.get_object(Bucket=bucket, Key=key)
     found: bytes = answer["Body"].read()
     return found

@@ -21,8 +21,10 @@ from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
 from pyiceberg.table.update import TableRequirement, TableUpdate
 from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
 
-from duckdb_jobs.tables.catalogs import FILE_IO, OneTry
+from duckdb_jobs.tables.catalogs import OneTry
 from duckdb_jobs.tables.file_io import TableFiles
+
+FILE_IO = "duckdb_jobs.tables.file_io.TableFiles"
 
 
 class _Directory(NoopCatalog):

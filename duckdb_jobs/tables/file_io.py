@@ -1,7 +1,7 @@
 """Iceberg's metadata files in S3 or on a disk, through boto3 alone: neither pyarrow nor fsspec fits into a function.
 
 These files are small and never change once written, so each is one object in memory and is fetched at most once.
-Data files go another way (local_files.py). pyiceberg makes this class itself, by its name in the catalog's properties.
+Data files go another way (local_files.py). Manifests are read in several threads.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ class TableFiles(FileIO):
     def __init__(self, properties: Properties = EMPTY_DICT) -> None:
         super().__init__(properties)
         self._remembered: dict[str, bytes] = {}
+        self._changing = Lock()
 
     @cached_property
     def _s3(self) -> Any:
@@ -52,7 +54,8 @@ class TableFiles(FileIO):
 
     def delete(self, location: str | InputFile | OutputFile) -> None:
         place = location if isinstance(location, str) else location.location
-        self._remembered.pop(place, None)
+        with self._changing:
+            self._remembered.pop(place, None)
         path = local_path(place)
         if path is not None:
             path.unlink(missing_ok=True)
@@ -78,9 +81,11 @@ class TableFiles(FileIO):
 
     def content(self, location: str) -> bytes:
         """The whole file. Raises FileNotFoundError when there is none."""
-        if location not in self._remembered:
-            self._remember(location, self._fetched(location))
-        return self._remembered[location]
+        content = self._remembered.get(location)
+        if content is None:
+            content = self._fetched(location)
+            self._remember(location, content)
+        return content
 
     def write(self, location: str, content: bytes) -> None:
         """Write the whole file."""
@@ -106,10 +111,11 @@ class TableFiles(FileIO):
         return content
 
     def _remember(self, location: str, content: bytes) -> None:
-        held = sum(map(len, self._remembered.values()))
-        while self._remembered and held + len(content) > MOST_REMEMBERED_BYTES:
-            held -= len(self._remembered.pop(next(iter(self._remembered))))
-        self._remembered[location] = content
+        with self._changing:
+            held = sum(map(len, self._remembered.values()))
+            while self._remembered and held + len(content) > MOST_REMEMBERED_BYTES:
+                held -= len(self._remembered.pop(next(iter(self._remembered))))
+            self._remembered[location] = content
 
 
 class _Input(InputFile):

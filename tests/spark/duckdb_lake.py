@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class DuckDbLake(Lake):
                     quarantine=self.quarantine,
                     quality=self.quality,
                     tables=tables,
-                    content=sources.content,
+                    content=partial(sources.content, None),
                     folder=work,
                     schema_change=self.schema_change,
                     pii_key=self.pii_key,

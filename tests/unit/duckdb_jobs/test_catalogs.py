@@ -57,6 +57,27 @@ def entry() -> dict[str, Any]:
     return found
 
 
+@pytest.mark.usefixtures("operated")
+def test_each_metadata_file_is_fetched_once_whatever_is_done_to_its_table(
+    database: duckdb.DuckDBPyConnection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fetched, fetch = list[str](), TableFiles._fetched
+
+    def noted(files: TableFiles, location: str) -> bytes:
+        fetched.append(location)
+        return fetch(files, location)
+
+    monkeypatch.setattr(TableFiles, "_fetched", noted)
+    tables = DuckDbTables(database, GlueTables(), LocalFiles(tmp_path / "more", 10**6))
+    tables.start_draft(TABLE, "run_1")
+    for number in (1, 2):
+        tables.append(TABLE, "run_1", relation([(number, JANUARY)]))
+        held(database, tables.read(TABLE, draft="run_1"))
+    assert len(fetched) == 1  # what the other process left; all else was written here
+
+
 def test_rows_go_to_s3_and_come_back_in_another_process(
     operated: Operated, tmp_path: Path, database: duckdb.DuckDBPyConnection
 ) -> None:
