@@ -15,7 +15,7 @@ from contracts.authoring.workspace import CONTRACT_FILE
 from contracts.errors import ContractInvalid, PermanentError
 from contracts.model import Contract
 from slipway.console import say
-from slipway.deployment import connect
+from slipway.deployment import LOCAL, connect
 from slipway.reading import deployed_contracts
 from slipway.showing import contract_diff
 
@@ -58,6 +58,10 @@ def _diff_deployed(options: argparse.Namespace) -> None:
     if len(options.contracts) > 1 or (options.format == "json" and not options.contracts):
         raise PermanentError(
             "--deployed takes one dataset, or none for all; --format json needs one"
+        )
+    if options.environment == LOCAL:
+        raise PermanentError(
+            "the embedded AWS runs what is here, and gives its code to nobody: give --environment dev or prod"
         )
     deployed = deployed_contracts.read(connect(options.environment))
     if unlike := history.not_as_deployed(ROOT, deployed):

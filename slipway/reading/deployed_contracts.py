@@ -25,7 +25,7 @@ def read(deployment: Deployment) -> dict[str, dict[str, Any]]:
     """Compiled contracts by dataset, as JSON documents: their form may be that of an earlier version of Slipway.
 
     The URL of the code is valid for ten minutes. Source: Lambda API reference, GetFunction, FunctionCodeLocation.
-    Raises PermanentError when the code has none.
+    Raises PermanentError when the code cannot be had, or has none.
     """
     name = deployment.output(FUNCTION)
     code = deployment.client("lambda").get_function(FunctionName=name)["Code"]
@@ -43,6 +43,11 @@ def read(deployment: Deployment) -> dict[str, dict[str, Any]]:
 
 
 def _download(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=SECONDS) as answer:  # noqa: S310 -- Lambda made the URL
-        content: bytes = answer.read()
+    try:
+        with urllib.request.urlopen(url, timeout=SECONDS) as answer:  # noqa: S310 -- Lambda made the URL
+            content: bytes = answer.read()
+    except OSError as error:  # of the network, and every HTTP status that is no success
+        raise PermanentError(
+            f"the code of the deployment cannot be downloaded: {error}; is the way to S3 open from here?"
+        ) from error
     return content

@@ -76,7 +76,21 @@ def test_one_dataset_is_shown_alone_and_for_programs(
     deploy: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deploy(release())
-    assert main(["contract", "diff", "--deployed", "sales_records", "--format", "json"]) == 0
+    assert (
+        main(
+            [
+                "--environment",
+                "dev",
+                "contract",
+                "diff",
+                "--deployed",
+                "sales_records",
+                "--format",
+                "json",
+            ]
+        )
+        == 0
+    )
     assert json.loads(capsys.readouterr().out)["old_version"] == DEPLOYED
 
 
@@ -84,7 +98,7 @@ def test_a_deployed_version_that_was_rewritten_here_is_refused(
     deploy: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deploy(release() | {"freshness_hours": 1})
-    assert main(["contract", "diff", "--deployed"]) == 1
+    assert main(["--environment", "dev", "contract", "diff", "--deployed"]) == 1
     assert f"{DEPLOYED}.json is deployed and differs here in freshness_hours" in (
         capsys.readouterr().err
     )
@@ -97,13 +111,14 @@ def test_a_dataset_that_was_taken_away_is_named(
     (tmp_path / "contracts").mkdir()
     (tmp_path / "contracts" / "released").symlink_to(RELEASED)
     monkeypatch.setattr(contract, "ROOT", tmp_path)
-    assert main(["contract", "diff", "--deployed"]) == 0
+    assert main(["--environment", "dev", "contract", "diff", "--deployed"]) == 0
     assert f"sales_records {DEPLOYED} is deployed and no longer here" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--deployed"], "give --environment dev or prod"),
         (["sales_records"], "give OLD and NEW, or --deployed"),
         (["--deployed", "--format", "json"], "--format json needs one"),
         (["--deployed", "sales_records", "superstore"], "--deployed takes one dataset"),
@@ -121,3 +136,10 @@ def test_code_without_contracts_is_none_of_slipway(tmp_path: Path) -> None:
         PermanentError, match="the code of function fail-run has no contracts/compi"
     ):
         deployed_contracts.read(deployment_of(tmp_path, {"index.py": ""}))
+
+
+def test_code_that_cannot_be_downloaded_says_so(tmp_path: Path) -> None:
+    lost = deployment_of(tmp_path, {})
+    (tmp_path / "code.zip").unlink()
+    with pytest.raises(PermanentError, match=r"cannot be downloaded: .*is the way to S3 open"):
+        deployed_contracts.read(lost)
