@@ -1,4 +1,7 @@
-"""What people's roles may do, and above all what they may not, decided by the evaluator of the embedded AWS."""
+"""What people's roles may do, and above all what they may not, decided by the evaluator of the embedded AWS.
+
+tests/end_to_end/test_people.py types commands under these roles.
+"""
 
 from __future__ import annotations
 
