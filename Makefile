@@ -70,9 +70,11 @@ $(STATE)/second_opinion.done: tests/infrastructure/second_opinion/package-lock.j
 demo: setup ## run the whole pipeline on the embedded AWS and show every file, row and cent
 	@$(BIN)/slipway demo
 
+# First what keeps one processor busy, two at a time.
 test: setup ## every check and every suite, without what is marked deep; what they took
 	@rm -rf $(STATE)/reports
-	@$(MAKE) --no-print-directory lint types test-unit test-page test-spark test-infrastructure test-pipeline
+	@$(MAKE) --no-print-directory -j 2 lint types test-infrastructure test-page
+	@$(MAKE) --no-print-directory test-unit test-spark test-pipeline
 	@$(TIMED)
 
 DEEP ?= --all

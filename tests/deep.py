@@ -1,7 +1,8 @@
 """What proves more than `make test` has time for, cut into slices, of which each CI run takes the next one.
 
-Which one is next follows from the clock alone, so no state is kept: one slice further each day, and one further with
-each 45 minutes of a day. CI that runs once a day comes to every slice, and so does CI that never rests.
+Which one is next follows from the clock alone, so no state is kept: one slice further with each 45 minutes. CI that
+never rests comes to all of them in turn. So does CI that runs once a day, 32 turns later each time: the number of
+slices is odd.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from tests.mutation.groups import GROUPS
 
 ROOT = Path(__file__).parents[1]
 TURN_MINUTES = 45  # what one CI run may take: `make test` and a slice
-LONGEST_SLICE_MINUTES = 15  # so that `make test` has the other 30
+LONGEST_SLICE_MINUTES = 30  # so that `make test` has the other 15
+PYTEST = ("python", "-m", "pytest", "-q", "-n", "2")
+SPARK_FAULTS = ("tests/spark/test_faults_of_a_run.py", "tests/spark/test_faults_of_care.py")
+SECOND_OPINIONS = (  # of policies, by another simulator; of rows, by the other engine
+    "tests/infrastructure/test_second_opinion.py",
+    "tests/spark/test_two_engines.py",
+    "tests/spark/test_one_definition.py",
+)
 FAULT_PARTS = 4  # of the kills at every write of a job
 SCHEDULE_PARTS = 2  # of the 100,000 simulated schedules
 DEPLOYED_FAULT_PARTS = (
@@ -49,17 +57,20 @@ def experiment(name: str, *, minutes: int, part: str = "") -> Slice:
 def killed_jobs(part: int) -> Slice:
     """A job killed at a share of its writes, before and after each."""
     share = f"{part}/{FAULT_PARTS}"
-    files = (
-        "tests/spark/test_faults_of_a_run.py",
-        "tests/spark/test_faults_of_care.py",
-        "tests/unit/duckdb_jobs/test_curating.py",
-    )
+    files = (*SPARK_FAULTS, "tests/unit/duckdb_jobs/test_curating.py")
     return Slice(
         name=f"jobs killed at every write, {share}",
         minutes=12,
-        command=("python", "-m", "pytest", "-q", "-n", "2", *files),
+        command=(*PYTEST, *files),
         environment={"SLIPWAY_FAULTS": share},
     )
+
+
+def rest_of(name: str, *paths: str, minutes: int, without: tuple[str, ...] = ()) -> Slice:
+    """What is marked deep in suites or files of them."""
+    ignored = (f"--ignore={path}" for path in without)
+    command = (*PYTEST, "--dist", "loadfile", "-m", "deep", *paths, *ignored)
+    return Slice(name=name, minutes=minutes, command=command)
 
 
 def schedules(part: int) -> Slice:
@@ -68,7 +79,7 @@ def schedules(part: int) -> Slice:
     return Slice(
         name=f"simulated schedules, {share}",
         minutes=12,
-        command=("python", "-m", "pytest", "-q", "-n", "2", "-m", "deep", "tests/simulation"),
+        command=(*PYTEST, "-m", "deep", "tests/simulation"),
         environment={"SLIPWAY_SCHEDULES": share},
     )
 
@@ -89,19 +100,12 @@ SLICES = (
         for n in range(1, DEPLOYED_FAULT_PARTS + 1)
     ),
     *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
-    Slice(
-        name="second opinions: policies by another simulator, rows by both engines",
-        minutes=12,
-        command=(
-            "python",
-            "-m",
-            "pytest",
-            "-q",
-            "-m",
-            "deep",
-            "tests/infrastructure",
-            "tests/spark",
-        ),
+    rest_of("second opinions", *SECOND_OPINIONS, minutes=12),
+    rest_of(
+        "the rest of the Spark suite",
+        "tests/spark",
+        minutes=20,
+        without=(*SPARK_FAULTS, *SECOND_OPINIONS),
     ),
     *(schedules(part) for part in range(1, SCHEDULE_PARTS + 1)),
     *(mutants(group) for group in GROUPS),
@@ -115,9 +119,7 @@ SLICES = (
 
 def next_slice(now: datetime) -> Slice:
     """The slice whose turn it is."""
-    moment = now.astimezone(UTC)
-    turn_of_day = (moment.hour * 60 + moment.minute) // TURN_MINUTES
-    return SLICES[(moment.date().toordinal() + turn_of_day) % len(SLICES)]
+    return SLICES[int(now.timestamp()) // (TURN_MINUTES * 60) % len(SLICES)]
 
 
 def run(one: Slice) -> int:

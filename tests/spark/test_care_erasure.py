@@ -51,6 +51,7 @@ def stage(kept: KeptLake, run_id: str, customer: str) -> None:
     rows.write.parquet(f"{kept.runs_uri}{run_id}/staged/")
 
 
+@pytest.mark.deep
 def test_nothing_of_the_person_is_left_and_the_rest_is_as_before(kept: KeptLake) -> None:
     stage(kept, FIRST, BERTA)
     stage(kept, THIRD, ANNA)
@@ -102,6 +103,7 @@ def test_nothing_of_the_person_is_left_and_the_rest_is_as_before(kept: KeptLake)
     assert kept.recomputed() == {"orders_by_month": [FEBRUARY], "customers_by_month": [FEBRUARY]}
 
 
+@pytest.mark.deep
 def test_history_that_is_no_longer_computed_names_the_person_no_more(kept: KeptLake) -> None:
     kept.contract = replace(
         kept.contract,
@@ -117,6 +119,7 @@ def test_history_that_is_no_longer_computed_names_the_person_no_more(kept: KeptL
     ]  # fmt: skip
 
 
+@pytest.mark.deep
 def test_a_person_without_rows_is_erased_from_what_older_snapshots_hold(kept: KeptLake) -> None:
     kept.upkeep.delete(kept.processed, f"customer = '{ANNA}'")
     kept.upkeep.delete(kept.quarantine, f"_subject = '{ANNA}'")
@@ -143,6 +146,7 @@ def test_an_erasure_that_cannot_find_anybody_is_refused_and_changes_nothing(kept
     assert kept.content() == content
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("orders", "refused", "table"), [(1, 0, "orders"), (0, 1, "orders_quarantine")]
 )

@@ -29,6 +29,7 @@ def kept(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> KeptLake:
     return found
 
 
+@pytest.mark.deep
 def test_joined_files_and_expired_snapshots_change_no_row_and_cost_the_next_run_nothing(
     kept: KeptLake,
 ) -> None:
@@ -112,6 +113,7 @@ def test_rows_leave_by_whole_periods_and_curated_history_stays(kept: KeptLake) -
     ]
 
 
+@pytest.mark.deep
 def test_refused_records_leave_when_their_retention_is_over(kept: KeptLake) -> None:
     kept.contract = replace(
         kept.contract, retention=replace(kept.contract.retention, quarantine_days=7)
@@ -125,6 +127,7 @@ def test_refused_records_leave_when_their_retention_is_over(kept: KeptLake) -> N
     assert kept.orders() == [1]
 
 
+@pytest.mark.deep
 def test_rows_do_not_leave_while_a_curated_table_lacks_some_of_them(kept: KeptLake) -> None:
     kept.contract = replace(
         kept.contract, retention=replace(kept.contract.retention, processed_days=1)
@@ -140,6 +143,7 @@ def test_rows_do_not_leave_while_a_curated_table_lacks_some_of_them(kept: KeptLa
     assert kept.by_month() == {JANUARY: Decimal(6), "2024-05-01": Decimal(3)}
 
 
+@pytest.mark.deep
 def test_only_old_files_that_no_snapshot_knows_are_removed_and_only_below_the_table(
     kept: KeptLake,
 ) -> None:
@@ -207,6 +211,7 @@ def test_the_job_reads_its_request_and_writes_what_it_did(
     assert set(json.loads(kept.documents[folder + "found.json"])["tables"]) == {"orders"}
 
 
+@pytest.mark.deep
 def test_what_a_failed_run_wrote_aside_survives_and_what_was_published_does_not_keep_snapshots(
     kept: KeptLake,
 ) -> None:

@@ -44,6 +44,7 @@ def test_tables_are_as_before_the_runs_and_the_next_run_goes_on_from_there(kept:
     assert kept.by_month() == {JANUARY: Decimal(10), FEBRUARY: Decimal(2)}
 
 
+@pytest.mark.deep
 def test_after_the_first_run_is_rolled_back_the_tables_are_empty(kept: KeptLake) -> None:
     before = kept.fill(FIRST, (1, JANUARY, "10.00"), refused=1)
     assert set(before.values()) == {None}
@@ -71,6 +72,7 @@ def test_what_is_no_longer_kept_is_refused_before_anything_changes(kept: KeptLak
     assert kept.content() == content
 
 
+@pytest.mark.deep
 def test_what_an_unfinished_run_wrote_aside_cannot_bring_back_what_was_rolled_back(
     kept: KeptLake,
 ) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from contracts.errors import ReconciliationFailed, RetryableError
-from tests.spark.lake import EngineName, Killed, Lake, lines
+from tests.spark.lake import Killed, Lake, lines
 
 FIRST, SECOND, THIRD, FOURTH = (f"20240501T10000{n}-0000000{n}" for n in range(1, 5))
 JANUARY, FEBRUARY, MAY = "2024-01-01", "2024-02-01", "2024-05-01"
 
 
-@pytest.fixture(params=get_args(EngineName), autouse=True)
+# What DuckDB curates is proven without a Spark in tests/unit/duckdb_jobs; here it is on tables that Spark made.
+@pytest.fixture(params=["spark", pytest.param("duckdb", marks=pytest.mark.deep)], autouse=True)
 def _curated_by(request: pytest.FixtureRequest, lake: Lake) -> None:
     """Spark loads, and each engine curates."""
     lake.curated_by = request.param
@@ -81,6 +82,7 @@ def test_exactly_the_periods_of_changed_rows_are_recomputed(lake: Lake) -> None:
     assert [model["before"] for model in unchanged["models"]] == heads
 
 
+@pytest.mark.deep
 def test_a_model_that_is_new_or_has_changed_is_computed_from_all_rows(filled: Lake) -> None:
     (month,) = filled.contract.curated
     changed = replace(month, sql=month.sql.replace("count(*)", "count(quantity)"))
@@ -91,6 +93,7 @@ def test_a_model_that_is_new_or_has_changed_is_computed_from_all_rows(filled: La
     assert filled.rows(filled.curated("orders_by_month"), "orders") == [(1,), (1,), (1,)]
 
 
+@pytest.mark.deep
 def test_periods_come_from_the_rows_where_a_partition_is_longer_than_a_period(lake: Lake) -> None:
     lake.contract = replace(
         lake.contract, partition_transform="year", curated=lake.contract.curated[:1]
@@ -125,6 +128,7 @@ def test_totals_that_differ_fail_the_run_with_both_figures_and_publish_nothing(
     assert len(filled.rows(filled.processed, "order_id")) == 3
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("publications", "repair"),
     [(1, "retry of the job"), (2, "a later run")],  # after processed; after quarantine
@@ -146,6 +150,7 @@ def test_a_crash_between_publications_is_repaired(
     assert filled.by_month() == {FEBRUARY: Decimal("20.00"), MAY: Decimal("61.00")}
 
 
+@pytest.mark.deep
 def test_a_run_that_another_one_has_overtaken_is_not_published(filled: Lake) -> None:
     filled.curate(FIRST)  # publishing what is published is harmless
     filled.load(filled.put(lines("4,2/9/2024,open,1,1.00,a"), "1.csv", 1), run_id=SECOND)

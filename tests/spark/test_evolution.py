@@ -83,6 +83,7 @@ def test_what_loses_nothing_is_carried_out_and_rows_of_before_are_read_as_what_t
     assert lake.rows(lake.processed, "order_id", "colour") == [(1, None), (2, "red"), (3, None)]
 
 
+@pytest.mark.deep
 def test_a_backfill_evolves_a_strict_table_and_reads_files_of_before(lake: Lake) -> None:
     lake.contract = OLD
     file = lake.put(lines("1,1/2/2024,open,7,1.00,a", "2,1/2/2024,open,7,1.00,a"))

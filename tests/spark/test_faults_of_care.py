@@ -105,6 +105,7 @@ def outcome(kept: KeptLake, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "mode", MODES if EVERY else [mode for mode in MODES if mode != "rollback to nothing"]
 )

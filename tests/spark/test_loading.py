@@ -97,6 +97,7 @@ def test_a_row_that_breaks_several_rules_names_each_once_and_in_order(lake: Lake
     assert row == (["order_id.type", "status.allowed", "amount.required"],)
 
 
+@pytest.mark.deep
 def test_dates_after_the_day_of_delivery_are_told_unless_the_contract_allows_them(
     lake: Lake,
 ) -> None:
@@ -109,6 +110,7 @@ def test_dates_after_the_day_of_delivery_are_told_unless_the_contract_allows_the
     assert "dates_until" not in lake.load(*files)["files"][0]
 
 
+@pytest.mark.deep
 def test_each_file_shows_the_first_records_of_each_reason(lake: Lake) -> None:
     good, bad = "1,1/2/2024,open,1,1.00,a", "x,1/2/2024,open,1,1.00,a"
     both = "x,1/2/2024,sent,1,1.00,a"
@@ -217,6 +219,7 @@ def test_the_newest_row_with_a_key_wins_in_the_batch_and_against_the_table(lake:
     ]
 
 
+@pytest.mark.deep
 def test_repeating_a_batch_gives_the_same_counts_and_changes_nothing(lake: Lake) -> None:
     lake.run(
         lake.put(lines("1,1/2/2024,open,1,1.00,a", "2,1/2/2024,open,1,1.00,a"), "0.csv", 0),
@@ -248,6 +251,7 @@ def test_repeating_a_batch_gives_the_same_counts_and_changes_nothing(lake: Lake)
             assert again[part] == first[part]
 
 
+@pytest.mark.deep
 def test_a_run_killed_half_way_disturbs_neither_the_tables_nor_the_next_run(lake: Lake) -> None:
     file = lake.put(lines("1,1/2/2024,open,1,1.00,a", "x,1/2/2024,open,1,1.00,a"))
     lake.load(file, run_id=FIRST)  # never published

@@ -62,6 +62,7 @@ def two_files(lake: Lake) -> list[dict[str, Any]]:
     return [lake.put(lines(*first), "1.csv", 1), lake.put(lines(*second), "2.csv", 2)]
 
 
+@pytest.mark.deep
 def test_a_backfill_gives_the_tables_that_the_contract_would_have_given_from_the_start(
     lake: Lake,
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_replay_judges_refused_rows_again_and_leaves_loaded_ones_alone(lake: L
     assert lake.rows(lake.quarantine, "raw_text") == [("2,,open,1,5.00,b",)]
 
 
+@pytest.mark.deep
 def test_a_row_that_a_replay_lets_in_replaces_an_older_one_that_stands(lake: Lake) -> None:
     files = [
         lake.put(lines("1,1/2/2024,open,1,1.00,a"), "1.csv", 1),
@@ -123,6 +125,7 @@ def test_a_row_that_a_replay_lets_in_replaces_an_older_one_that_stands(lake: Lak
     assert lake.rows(lake.processed, "order_id", "amount") == [(1, Decimal("2.00"))]
 
 
+@pytest.mark.deep
 def test_corrected_records_resolve_their_origin_which_no_later_run_loads_beside_them(
     lake: Lake,
 ) -> None:

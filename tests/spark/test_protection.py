@@ -134,6 +134,7 @@ def protections(result: dict[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
+@pytest.mark.deep
 def test_rows_from_before_a_column_was_protected_are_told_until_a_backfill_has_made_them_anew(
     people: Lake,
 ) -> None:
@@ -154,6 +155,7 @@ def test_rows_from_before_a_column_was_protected_are_told_until_a_backfill_has_m
     assert people.rows(people.processed, "phone") == [("+***",), ("+***",)]
 
 
+@pytest.mark.deep
 def test_a_key_in_two_forms_halts_for_its_rows_could_not_be_told_to_be_the_same(
     people: Lake,
 ) -> None:

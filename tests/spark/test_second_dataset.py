@@ -27,6 +27,7 @@ def visits() -> model.Contract:
     return model.from_json(compiled["visits"], origin="visits")
 
 
+@pytest.mark.deep
 def test_a_contract_and_its_sql_are_all_that_a_second_dataset_needs(
     lake: Lake, visits: model.Contract
 ) -> None:

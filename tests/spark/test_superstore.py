@@ -108,6 +108,7 @@ def knows_nobody(
     assert "postal_code" not in store.tables.read(store.processed).columns
 
 
+@pytest.mark.deep
 def test_superstore_is_loaded_exactly_without_names_and_a_rerun_changes_nothing(
     store: Lake, files: list[MonthFile], lines: list[Line], tmp_path: Path
 ) -> None:

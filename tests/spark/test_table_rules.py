@@ -77,6 +77,7 @@ def test_each_kind_judges_the_table_as_it_would_be_published_and_its_history_is_
     assert ruled.rows(ruled.quality, *columns) == rows
 
 
+@pytest.mark.deep
 def test_rows_that_a_rule_could_not_judge_do_not_count_as_checked(ruled: Lake) -> None:
     ruled.contract = replace(ruled.contract, table_rules=())
     rows = (
@@ -115,6 +116,7 @@ def test_nothing_looked_at_is_unproven(ruled: Lake) -> None:
     assert {status for status, _ in outcomes(result)} == {"unproven"}
 
 
+@pytest.mark.deep
 def test_row_count_and_freshness_are_answered_without_reading_rows(
     ruled: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
