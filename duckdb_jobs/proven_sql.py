@@ -3,6 +3,7 @@
 A list of what is allowed; what is not listed differs somewhere, or nobody has looked. DuckDB's own parser takes the SQL
 apart, and casts are judged by what they are of: CAST(2.5 AS int) is 2 in Spark and 3 in DuckDB. A quotient of decimals
 is exact in Spark and binary in DuckDB: 52033.0000 / 20000 to four decimals is 2.6017 in the one, 2.6016 in the other.
+A quotient of whole numbers is allowed only where nothing is left to round: (a - a % n) / n, with n times count(*).
 """
 
 from __future__ import annotations
@@ -141,6 +142,8 @@ class _Model:
             return "whole"
         if name == "date_trunc" and _constant(given[0]) in TRUNCATED_TO:
             return self._kind(given[1])
+        if name == "/" and self._is_exact_quotient(*given):
+            return "whole"
         kinds = [self._kind(part) for part in given]
         if name == "-" and kinds == ["moment", "moment"]:
             return "interval"
@@ -152,6 +155,17 @@ class _Model:
         if name in ARITHMETIC and {*kinds} <= {"whole", "decimal"} and not is_product:
             return self._alike(given, name)
         raise _Unproven(f"it uses {name}")
+
+    def _is_exact_quotient(self, dividend: Node, divisor: Node) -> bool:
+        """Whether it is (a - a % n) / n of whole numbers: a double in both engines, below 2**53 without a fraction."""
+        whole, rest = _operands("-", dividend)
+        of, by = _operands("%", rest)
+        return (
+            _plain(of) == _plain(whole)
+            and _plain(by) == _plain(divisor)
+            and self._kind(whole) == "whole"
+            and _is_never_zero(divisor)
+        )
 
     def _alike(self, parts: list[Node], what: str) -> Kind:
         kinds = {self._kind(part) for part in parts} - {"null"}
@@ -172,6 +186,34 @@ def _parts(node: Node) -> Iterator[Node]:
     names = ("left", "right", "input", "lower", "upper")
     yield from (node[name] for name in names if name in node)
     yield from node.get("children", [])
+
+
+def _operands(operator: str, node: Node) -> tuple[Node, Node]:
+    """Both sides of an operator; two empty nodes for anything else."""
+    if node.get("function_name") != operator or len(node["arguments"]) != 2:
+        return {}, {}
+    left, right = (part["expression"] for part in node["arguments"])
+    return left, right
+
+
+def _is_never_zero(node: Node) -> bool:
+    """Whether it is count(*) of a group, or that times a constant: by zero, Spark fails and DuckDB gives null."""
+    if node.get("function_name") == "count_star":
+        return True
+    factor, counted = _operands("*", node)
+    is_constant = factor.get("class") == "CONSTANT" and factor["literal"]["kind"] == "INTEGER"
+    return is_constant and int(factor["literal"]["text"]) > 0 and _is_never_zero(counted)
+
+
+def _plain(node: Any) -> Any:
+    """An expression without the places where its parts stand in the text."""
+    if isinstance(node, list):
+        return [_plain(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        name: _plain(part) for name, part in node.items() if not name.startswith("query_location")
+    }
 
 
 def _constant(node: Node) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import duckdb
@@ -176,3 +177,37 @@ def test_no_cell_differs_between_the_engines(spark: SparkSession) -> None:
 @pytest.mark.deep
 def test_no_cell_differs_between_the_engines_over_many_records(spark: SparkSession) -> None:
     assert compared(spark, DEEP, 5 * ROWS) == []
+
+
+def test_an_average_made_of_whole_numbers_is_rounded_half_up_by_both_engines(
+    spark: SparkSession,
+) -> None:
+    """The form that duckdb_jobs.proven_sql allows; many of these groups are ties."""
+    twice = "(sum(days) * 20000 + count(*))"
+    average = f"({twice} - {twice} % (2 * count(*))) / (2 * count(*))"
+    query = (
+        f"SELECT size, CAST(sum(days) AS bigint) AS days, "
+        f"CAST(CAST({average} AS bigint) * 0.0001 AS decimal(9, 4)) AS average "
+        "FROM shipped GROUP BY size, part ORDER BY size, days"
+    )
+    made = (
+        "SELECT size, days AS part, CASE WHEN place = 1 THEN days ELSE 0 END AS days "
+        "FROM (SELECT explode(array(7, 32, 96, 160, 625)) AS size), "
+        "LATERAL (SELECT explode(sequence(1, 400, 3)) AS days), "
+        "LATERAL (SELECT explode(sequence(1, size)) AS place)"
+    )
+    spark.sql(made).createOrReplaceTempView("shipped")
+    by_spark = [tuple(row) for row in spark.sql(query).collect()]
+    database = duckdb.connect()
+    database.execute(
+        "CREATE TABLE shipped AS SELECT size, days AS part, CASE WHEN place = 1 THEN days ELSE 0 END AS days "
+        "FROM (SELECT unnest([7, 32, 96, 160, 625]) AS size), "
+        "(SELECT unnest(range(1, 401, 3)) AS days), LATERAL (SELECT unnest(range(1, size + 1)) AS place)"
+    )
+    assert database.execute(query).fetchall() == by_spark
+    exact = [
+        (Decimal(days) / size).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+        for size, days, _ in by_spark
+    ]
+    assert [average for *_, average in by_spark] == exact
+    assert sum(days * 10_000 % size * 2 == size for size, days, _ in by_spark) > 100  # are ties
