@@ -28,6 +28,7 @@ from slipway.reading import lake
 
 DATASET = "sales_records"
 PARTNER = "acme"
+ENGINE = "spark"
 FOLDER = f"{naming.LANDING_PREFIX}{PARTNER}/sales_records/"
 POLL_SECONDS = 0.5
 QUIET_LOOKS = 3
@@ -216,12 +217,15 @@ def started(
 ) -> Iterator[World]:
     """A fresh embedded AWS with the application deployed; it ends with the block, and with this process.
 
-    `application` is the directory of one that was synthesized before, as `LocalCloud.deploy` takes it.
+    Every run is Spark's, whose jobs the experiments kill and whose permissions they take away. `application` is the
+    directory of one that was synthesized before with ENGINE, as `local_cloud.deployment.deploy` takes it.
     """
     with tempfile.TemporaryDirectory(prefix="slipway-chaos-") as folder:
         cloud = session.start(Path(folder), owned=True, on_progress=on_progress)
         try:
-            deployment.deploy(cloud, application=application, on_progress=on_progress)
+            deployment.deploy(
+                cloud, application=application, engine=ENGINE, on_progress=on_progress
+            )
             yield of(cloud)
         finally:
             cloud.stop()

@@ -38,6 +38,12 @@ def application() -> None:
 
 
 @pytest.fixture(scope="module")
+def engine() -> str:
+    """Both jobs of the state machine have their story on Glue here; other stories are DuckDB's."""
+    return "spark"
+
+
+@pytest.fixture(scope="module")
 def sales_file() -> Path:
     return SALES_FILE
 

@@ -112,6 +112,22 @@ def test_monthly_files_in_folders_of_dates_become_aggregates_and_segments(
     assert customers(pipeline) == superstore_figures.customers(lines)
 
 
+def test_the_other_engine_makes_the_same_tables_of_the_same_files(
+    pipeline: Pipeline, sent: Sent, key: bytes
+) -> None:
+    assert newest_engines(pipeline) == {"duckdb"}
+    assert command_line.main(["backfill", "--dataset", DATASET, "--engine", "spark"]) == 0
+    assert newest_engines(pipeline) == {"spark"}
+    lines = expected(sent, key)
+    assert curated(pipeline) == superstore_figures.curated(lines)
+    assert customers(pipeline) == superstore_figures.customers(lines)
+
+
+def newest_engines(pipeline: Pipeline) -> set[str]:
+    """The engines that did the jobs of the newest run."""
+    return set(ledgers.runs(pipeline.deployment, DATASET)[-1]["engines"].values())
+
+
 @pytest.mark.parametrize(
     "query", sorted((ROOT / "sql" / "athena" / DATASET).glob("*.sql")), ids=lambda file: file.stem
 )

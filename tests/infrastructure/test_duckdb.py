@@ -124,6 +124,10 @@ def test_the_local_environment_may_be_told_one_engine_for_every_run() -> None:
             load(config, environment, engine=engine)
 
 
-def test_until_somebody_sets_a_limit_every_run_goes_to_spark() -> None:
+def test_as_shipped_a_batch_goes_to_duckdb_if_its_rows_fit_into_memory_many_times() -> None:
+    """A million rows of 14 columns took 1.2 GB; record 25. A row of superstore is three times as wide."""
     for environment in ("dev", "prod", "local"):
-        assert load(ROOT / "config", environment).duckdb.max_rows == 0
+        size = load(ROOT / "config", environment).duckdb
+        assert size.max_rows
+        assert size.max_rows * 3 * 1_200 < size.memory_megabytes * 1024 * 1024
+        assert size.max_megabytes <= size.memory_megabytes / 12
