@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from contracts import model
 from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
@@ -16,6 +16,26 @@ from rows.rule_results import RuleResult
 
 ROWS, FAILED = "rows", "failed"
 Counted = Mapping[str, Any]
+
+
+def judged(rule: TableRule, counted: Counted | None, started_at: datetime) -> RuleResult:
+    """How the rule ended in a run that began at `started_at`; the function of its kind says which figures it reads.
+
+    `counted` is None where the table of a reference does not exist. Raises ValueError for any other rule without.
+    """
+    if isinstance(rule, Reference):
+        return reference(rule, counted)
+    if counted is None:
+        raise ValueError(f"nothing was counted for table rule {rule.id!r} of kind {rule.kind!r}")
+    match rule:
+        case RowCount():
+            return row_count(rule, counted)
+        case Unique():
+            return unique(rule, counted)
+        case Freshness():
+            return freshness(rule, counted, started_at)
+        case _:
+            assert_never(rule)
 
 
 def row_count(rule: RowCount, counted: Counted) -> RuleResult:

@@ -10,16 +10,13 @@ import dataclasses
 import json
 from decimal import Decimal
 from pathlib import Path as FilePath
-from typing import TypedDict, assert_never
 
 from contracts import model, table_rules
-from contracts.authoring import profile
 from contracts.authoring.parsed import (
     ParsedColumn,
     ParsedContract,
     ParsedRule,
     ParsedTable,
-    ParsedTableRule,
 )
 from contracts.authoring.profile import (
     CuratedProperties,
@@ -28,7 +25,7 @@ from contracts.authoring.profile import (
     WarehouseProperty,
 )
 from contracts.authoring.sql import expression_columns
-from contracts.table_rules import TableRule
+from contracts.authoring.table_rule_kinds import compiled
 
 HOURS = {"h": 1, "d": 24}
 
@@ -63,7 +60,7 @@ def compile_contract(contract: ParsedContract, folder: FilePath) -> model.Contra
         columns=tuple(_column(column) for column in table.columns),
         key=_key(table.columns),
         rules=tuple(_rule(rule, table.names) for rule in table.rules),
-        table_rules=tuple(_table_rule(rule) for rule in table.table_rules),
+        table_rules=tuple(compiled(rule.spec) for rule in table.table_rules),
         schema_change=custom.schema_change,
         partition_column=partition.spec.name,
         partition_transform=transform,
@@ -188,27 +185,3 @@ def _rule(rule: ParsedRule, names: list[str]) -> model.Rule:
         columns=tuple(name for name in names if name in used),
         action=rule.spec.implementation.action,
     )
-
-
-class _Named(TypedDict):
-    id: str
-    description: str
-    action: table_rules.Action
-
-
-def _table_rule(rule: ParsedTableRule) -> TableRule:
-    spec, wanted = rule.spec, rule.spec.implementation.wanted
-    named = _Named(id=spec.id, description=spec.description, action=spec.implementation.action)
-    match wanted:
-        case profile.RowCount():
-            return table_rules.RowCount(**named, minimum=wanted.minimum, maximum=wanted.maximum)
-        case list():
-            return table_rules.Unique(**named, columns=tuple(wanted))
-        case profile.Freshness():
-            return table_rules.Freshness(
-                **named, column=wanted.column, max_age_hours=wanted.max_age_hours
-            )
-        case profile.Reference():
-            return table_rules.Reference(**named, column=wanted.column, reference=wanted.to)
-        case _:
-            assert_never(wanted)

@@ -21,9 +21,8 @@ from contracts.authoring.profile import (
     RowRule,
     SchemaObject,
     Strict,
-    TableCheck,
-    table_rule_names,
 )
+from contracts.authoring.table_rule_kinds import TableCheck, table_rule_names
 from contracts.authoring.yaml_lines import Document
 from contracts.personal_data import PiiTreatment
 

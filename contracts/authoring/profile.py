@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from contracts import table_rules
 from contracts.model import (
     DatesAfterDelivery,
     Distribution,
@@ -99,60 +98,6 @@ class RowRule(CustomQuality):
     """A check of each row."""
 
     implementation: Implementation
-
-
-class RowCount(Strict):
-    """Rows that the table has after a run, inclusive."""
-
-    minimum: int | None = Field(None, ge=1)
-    maximum: int | None = Field(None, ge=1)
-
-
-class Freshness(Strict):
-    """How old the newest value of a date or timestamp may be."""
-
-    column: Text
-    max_age_hours: int = Field(ge=1)
-
-
-class Reference(Strict):
-    """Whose values those of a column must be: `to` is <dataset>.<column>."""
-
-    column: Text
-    to: Text
-
-
-# The kinds of table rules as authors write them; the list is the columns of `unique`.
-TableWish = RowCount | list[str] | Freshness | Reference
-
-
-class TableImplementation(Strict):
-    """A table rule: one of the kinds, and what happens when it does not hold."""
-
-    action: table_rules.Action
-    row_count: RowCount | None = None
-    unique: Annotated[list[Text], Field(min_length=1)] | None = None
-    freshness: Freshness | None = None
-    reference: Reference | None = None
-
-    @property
-    def wanted(self) -> TableWish:
-        """What the rule wants. `parsed` lets no rule pass that gives none or two."""
-        kinds = (self.row_count, self.unique, self.freshness, self.reference)
-        (given,) = (kind for kind in kinds if kind is not None)
-        return given
-
-
-def table_rule_names() -> tuple[str, ...]:
-    """How the kinds of table rules are written in a contract, in the order of the profile."""
-    fields = TableImplementation.model_fields.items()
-    return tuple(field.alias or name for name, field in fields if name != "action")
-
-
-class TableCheck(CustomQuality):
-    """A check of the whole table."""
-
-    implementation: TableImplementation
 
 
 class Property(Strict):

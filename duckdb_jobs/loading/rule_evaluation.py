@@ -49,9 +49,17 @@ def table_rules(loading: LoadRun, *, brought_rows: int) -> list[RuleResult]:
     if not rules:
         return forms
     table = _table(loading)
-    counted = _statistics(loading, rules, table)
+    statistics = _statistics(loading, rules, table)
     scope = measures.loaded(loading) if brought_rows else table
-    return [*(_table_rule(loading, rule, table, scope, counted) for rule in rules), *forms]
+    judged = (
+        table_rule_results.judged(
+            rule,
+            _counted_for(loading, rule, table, scope, statistics),
+            loading.manifest.started_at,
+        )
+        for rule in rules
+    )
+    return [*judged, *forms]
 
 
 def record(loading: LoadRun, found: list[RuleResult]) -> None:
@@ -103,18 +111,17 @@ def _forms(loading: LoadRun) -> list[RuleResult]:
     return [table_rule_results.protection(loading.contract, name, counted) for name in alike]
 
 
-def _table_rule(
-    loading: LoadRun, rule: TableRule, table: str, scope: str, counted: Counted
-) -> RuleResult:
+def _counted_for(
+    loading: LoadRun, rule: TableRule, table: str, scope: str, statistics: Counted
+) -> Counted | None:
+    """The figures that the rule is judged by; None where the table of a reference does not exist."""
     match rule:
-        case RowCount():
-            return table_rule_results.row_count(rule, counted)
-        case Freshness():
-            return table_rule_results.freshness(rule, counted, loading.manifest.started_at)
+        case RowCount() | Freshness():
+            return statistics
         case Unique():
-            return table_rule_results.unique(rule, _repeated(loading, rule, table))
+            return _repeated(loading, rule, table)
         case Reference():
-            return table_rule_results.reference(rule, _unmatched(loading, rule, scope))
+            return _unmatched(loading, rule, scope)
         case _:
             assert_never(rule)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import assert_never
+from functools import partial
 
 from pyspark.sql import DataFrame, Row
 
-from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
 from glue_jobs.loading.work import LoadRun
 from glue_jobs.quality import checks, table_checks
 from glue_jobs.transforms import figures
@@ -15,7 +14,6 @@ from glue_jobs.transforms.figures import ROWS
 from rows import protection_history, rule_results, table_rule_results
 from rows.columns import SPLIT_START, STAGED_RULE_IDS, WARNINGS
 from rows.rule_results import RuleResult, Verdict
-from rows.table_rule_results import Counted
 
 
 def verdicts(rows: DataFrame, splits: list[Row]) -> list[Verdict]:
@@ -47,9 +45,18 @@ def table_rules(loading: LoadRun, brought: DataFrame, brought_rows: int) -> list
     found = _forms(loading, table)
     if not rules:
         return found
-    counted = table.agg(*table_checks.statistics(rules)).collect()[0].asDict()
-    scope = brought if brought_rows else table
-    return [*(_table_rule(loading, rule, table, scope, counted) for rule in rules), *found]
+    subject = table_checks.Subject(
+        table=table,
+        scope=brought if brought_rows else table,
+        statistics=table.agg(*table_checks.statistics(rules)).collect()[0].asDict(),
+        published=partial(_published, loading),
+    )
+    started_at = loading.manifest.started_at
+    judged = (
+        table_rule_results.judged(rule, table_checks.counted(rule, subject), started_at)
+        for rule in rules
+    )
+    return [*judged, *found]
 
 
 def record(loading: LoadRun, found: list[RuleResult]) -> None:
@@ -78,28 +85,7 @@ def _forms(loading: LoadRun, table: DataFrame) -> list[RuleResult]:
     return [table_rule_results.protection(loading.contract, name, counts) for name in alike]
 
 
-def _table_rule(
-    loading: LoadRun, rule: TableRule, table: DataFrame, scope: DataFrame, counted: Counted
-) -> RuleResult:
-    match rule:
-        case RowCount():
-            return table_rule_results.row_count(rule, counted)
-        case Freshness():
-            return table_rule_results.freshness(rule, counted, loading.manifest.started_at)
-        case Unique():
-            (repeated,) = table_checks.repeated(table, rule.columns).collect()
-            return table_rule_results.unique(rule, repeated.asDict())
-        case Reference():
-            return table_rule_results.reference(rule, _unmatched(loading, rule, scope))
-        case _:
-            assert_never(rule)
-
-
-def _unmatched(loading: LoadRun, rule: Reference, scope: DataFrame) -> Counted | None:
-    other = loading.processed_of(rule.other_dataset)
-    if not loading.tables.exists(other):
-        return None
-    known = loading.tables.read(other)
-    return (
-        table_checks.unmatched(scope, rule.column, known, rule.other_column).collect()[0].asDict()
-    )
+def _published(loading: LoadRun, dataset: str) -> DataFrame | None:
+    """The processed table of another dataset, None before its first run."""
+    other = loading.processed_of(dataset)
+    return loading.tables.read(other) if loading.tables.exists(other) else None

@@ -6,14 +6,46 @@ they are exact); unique reads its columns only; reference looks at the values th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from contracts.table_rules import Freshness, TableRule
+from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
 from rows.columns import CONTRACT_VERSION
-from rows.table_rule_results import FAILED, ROWS, count_name, latest_name
+from rows.table_rule_results import FAILED, ROWS, Counted, count_name, latest_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What the rules of a run are about.
+
+    `table`: all rows as the run would publish them, `statistics` of it already counted. `scope`: those rows whose
+    values are looked up elsewhere. `published` finds the processed table of another dataset, None before its first run.
+    """
+
+    table: DataFrame
+    scope: DataFrame
+    statistics: Counted
+    published: Callable[[str], DataFrame | None]
+
+
+def counted(rule: TableRule, subject: Subject) -> Counted | None:
+    """The figures that the rule is judged by; None where the table of a reference does not exist."""
+    match rule:
+        case RowCount() | Freshness():
+            return subject.statistics
+        case Unique():
+            return _only_row(repeated(subject.table, rule.columns))
+        case Reference():
+            known = subject.published(rule.other_dataset)
+            if known is None:
+                return None
+            return _only_row(unmatched(subject.scope, rule.column, known, rule.other_column))
+        case _:
+            assert_never(rule)
 
 
 def statistics(rules: Sequence[TableRule]) -> list[Column]:
@@ -59,3 +91,9 @@ def other_forms(alike: Mapping[str, Sequence[str]]) -> list[Column]:
         for name, versions in alike.items()
     ]
     return [F.count(F.lit(1)).alias(ROWS), *counts]
+
+
+def _only_row(figures: DataFrame) -> Counted:
+    (row,) = figures.collect()
+    found: Counted = row.asDict()
+    return found

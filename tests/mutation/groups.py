@@ -41,6 +41,7 @@ CHECKS = (
     "releases",
     "rule_checks",
     "table_checks",
+    "table_rule_kinds",
     "values",
     "warehouse_checks",
 )

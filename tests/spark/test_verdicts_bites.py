@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contracts import model
-from contracts.table_rules import Freshness, Reference, RowCount, Unique
+from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
 from glue_jobs.quality.checks import Check
 from glue_jobs.transforms import figures
 from rows import rule_results, table_rule_results
@@ -151,6 +151,25 @@ def test_a_reference_to_a_table_that_is_not_there_is_unproven() -> None:
     found = table_rule_results.reference(KNOWN, None)
     told = ("unproven", 0, 0, "there is no table of items yet", "every day is in items.name")
     assert (texts(found), found.holds) == (told, False)
+
+
+def test_a_rule_is_judged_by_what_was_counted_for_its_kind() -> None:
+    counted = {"rows": 9, "failed": 2, "latest_day": NOON, "count_day": 9}
+    judged = [
+        table_rule_results.judged(rule, counted, NOON) for rule in (COUNT, YOUNG, KNOWN, PAIR)
+    ]
+    assert [(result.kind, result.status) for result in judged] == [
+        ("row_count", "passed"), ("freshness", "passed"), ("reference", "failed"), ("unique", "failed"),
+    ]  # fmt: skip
+    assert table_rule_results.judged(KNOWN, None, NOON).status == "unproven"
+
+
+@pytest.mark.parametrize("rule", [COUNT, YOUNG, PAIR])
+def test_only_a_reference_may_have_nothing_to_count(rule: TableRule) -> None:
+    with pytest.raises(
+        ValueError, match=f"nothing was counted for table rule 't' of kind '{rule.kind}'"
+    ):
+        table_rule_results.judged(rule, None, NOON)
 
 
 def test_money_is_added_and_written_without_rounding() -> None:

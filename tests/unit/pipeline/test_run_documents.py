@@ -23,6 +23,7 @@ from pipeline.run_documents import (
     MaintenanceRequest,
     MaintenanceResult,
     Manifest,
+    RuleKind,
     ServeResult,
     WarehouseServed,
     serve_result,
@@ -198,7 +199,7 @@ def test_an_unknown_field_is_refused_and_named_wherever_it_is(name: str) -> None
         (
             ("table_rules", 0, "kind"),
             "magic",
-            "expected one of row_count, unique, freshness, reference, protection",
+            f"expected one of {', '.join(get_args(RuleKind))}",
         ),
         (("files",), {}, "files is {}, expected a list"),
         (("files", 0), [], "files[0] is [], expected an object"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contracts.authoring.table_rule_kinds import table_rule_names
 from tests.unit.contracts.cases.base import MEMBERS, C
 
 Q = "schema[0].quality"
@@ -12,7 +13,7 @@ CASES = {
         "          rowCount: {minimum: 1, maximum: 8000000000}\n",
         "",
         ROWS,
-        "found no rule; expected one of expression (a row rule), rowCount, unique, freshness, reference (table rules)",
+        f"found no rule; expected one of expression (a row rule), {', '.join(table_rule_names())} (table rules)",
         at="        implementation:\n          action: halt",
         file=MEMBERS,
     ),
