@@ -21,6 +21,7 @@ from contracts.table_rules import TableRule
 RuleAction = Literal["warn", "quarantine", "halt"]
 SchemaChange = Literal["reject", "strict", "evolve"]
 PartitionTransform = Literal["day", "month", "year"]
+TableFormat = Literal["iceberg"]
 Period = Literal["month", "quarter", "year"]
 DatesAfterDelivery = Literal["warn", "allow"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -218,7 +219,7 @@ class Contract:
     schema_change: SchemaChange
     partition_column: str
     partition_transform: PartitionTransform
-    table_format: Literal["iceberg"]
+    table_format: TableFormat
     retention: Retention
     maintenance: Maintenance
     max_quarantined_share: str

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
 import duckdb
 
+from contracts.model import Contract
 from duckdb_jobs.database import open_database
 from duckdb_jobs.tables.catalogs import GlueTables
 from duckdb_jobs.tables.iceberg_tables import DuckDbTables
@@ -36,8 +38,13 @@ class Engine:
 
 
 @contextmanager
-def engine() -> Iterator[Engine]:
-    """An engine on the Glue Data Catalog, with a database in memory."""
+def engine(contract: Contract) -> Iterator[Engine]:
+    """An engine on the Glue Data Catalog, with a database in memory, for tables of the contract's format."""
+    match contract.table_format:
+        case "iceberg":
+            pass
+        case unknown:
+            assert_never(unknown)
     memory_bytes = _memory_bytes()
     with tempfile.TemporaryDirectory(prefix="engine-") as name:
         folder = Path(name)

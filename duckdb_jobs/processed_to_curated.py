@@ -20,7 +20,7 @@ def run(given: CuratingArguments) -> CurateResult:
     """
     s3, contract, bucket = boto3.client("s3"), model.load(given.dataset), given.processed_bucket
     loaded = store.read(s3, LoadResult, bucket=bucket, dataset=given.dataset, run_id=given.run_id)
-    with engine() as opened:
+    with engine(contract) as opened:
         require_proven(opened.database, contract)
         result = curation.run(
             curation.CurationRun(

@@ -31,7 +31,7 @@ def run(given: LoadingArguments) -> LoadResult:
         )
     )
     processed, quarantine, quality = tables
-    with engine() as opened:
+    with engine(contract) as opened:
         result = loading.run(
             loading.LoadRun(
                 database=opened.database,

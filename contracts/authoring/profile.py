@@ -20,6 +20,7 @@ from contracts.model import (
     Period,
     RuleAction,
     SchemaChange,
+    TableFormat,
     Weekday,
 )
 from contracts.personal_data import PiiTreatment
@@ -242,7 +243,7 @@ class ProcessedProperties(Strict):
 
     layer: Literal["processed"]
     intake: IntakeProperty
-    table_format: Literal["iceberg"]
+    table_format: TableFormat
     max_quarantined_share: Number
     retention: RetentionProperty
     schema_change: SchemaChange = "evolve"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from contracts import model
 from contracts.errors import PermanentError
 from duckdb_jobs import raw_to_processed
 from duckdb_jobs.database import open_database
-from duckdb_jobs.engine import Engine
+from duckdb_jobs.engine import Engine, engine
 from duckdb_jobs.tables.iceberg_tables import DuckDbTables
 from duckdb_jobs.tables.local_files import LocalFiles
 from pipeline.job_arguments import LoadingArguments
@@ -53,7 +54,8 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An S3 with the buckets of the job, which keeps its tables in a directory."""
 
     @contextmanager
-    def local_engine() -> Iterator[Engine]:
+    def local_engine(contract: model.Contract) -> Iterator[Engine]:
+        assert contract.table_format == "iceberg"
         with open_database(tmp_path, MEMORY_BYTES) as database:
             files = LocalFiles(tmp_path, LIMIT_BYTES)
             tables = DuckDbTables(database, LocalCatalog(tmp_path / "tables"), files)
@@ -82,6 +84,15 @@ def test_the_job_reads_its_manifest_and_files_and_writes_the_result_for_the_gate
     assert result.engine == "duckdb"
     (loaded,) = result.files
     assert (loaded.rows_read, loaded.rows_loaded, loaded.rows_quarantined) == (2, 1, 1)
+
+
+def test_the_engine_opens_no_tables_of_a_format_that_it_does_not_write() -> None:
+    other: Any = "delta"
+    with (
+        pytest.raises(AssertionError, match="delta"),
+        engine(replace(model.load(DATASET), table_format=other)),
+    ):
+        raise RuntimeError("opened")
 
 
 def test_a_contract_with_tokens_needs_a_secret(s3: Any) -> None:
