@@ -50,7 +50,7 @@ def test_the_rules_keep_every_function_apart() -> None:
     [modules] = [
         rule["modules"] for rule in rules if rule["name"].startswith("Each Lambda stands alone")
     ]
-    assert sorted(modules) == [f"lambdas.{function}" for function in FUNCTIONS]
+    assert modules == ["lambdas.*"]
 
 
 @pytest.mark.parametrize("function", ON_DUCKDB)

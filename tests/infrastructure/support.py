@@ -20,6 +20,12 @@ from stacks.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPREHENSIVE = Path(__file__).parent / "comprehensive"
+# load_warehouse comes with its feature, which prod has not switched on.
+FUNCTIONS = sorted(
+    file.parent.name
+    for file in (ROOT / "lambdas").glob("*/handler.py")
+    if file.parent.name != "load_warehouse"
+)
 CONTEXT = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
 
 Resource = dict[str, Any]

@@ -14,10 +14,19 @@ import pytest
 from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Match, Template
 
+from pipeline.steps import DATASET_RUN
 from stacks.constructs.dataset_machine import DatasetMachine, Offer
 from stacks.constructs.spark_job import as_conf
 from stacks.settings import Glue
-from tests.infrastructure.support import ROOT, Assembly, actions_of, blueprint, flat, resources_of
+from tests.infrastructure.support import (
+    FUNCTIONS,
+    ROOT,
+    Assembly,
+    actions_of,
+    blueprint,
+    flat,
+    resources_of,
+)
 
 
 def job(assembly: Assembly, name: str) -> dict[str, Any]:
@@ -182,10 +191,13 @@ def test_a_job_may_take_as_long_as_any_settings_allow(prod: Assembly, name: str)
             assert task["TimeoutSeconds"] >= longest + start_seconds
 
 
-def test_a_run_may_call_four_functions_and_the_machine_of_its_jobs_only(prod: Assembly) -> None:
+def test_a_run_may_call_the_functions_of_its_steps_and_the_machine_of_its_jobs_only(
+    prod: Assembly,
+) -> None:
     statements = prod.statements_of_role("Orchestration", "DatasetRunRole")
     [invoked] = [resources_of(s) for s in statements if "lambda:InvokeFunction" in actions_of(s)]
-    assert names(invoked) == ["ClaimBatch", "CloseRun", "FailRun", "Gate"]
+    steps = [step.name for step in DATASET_RUN.steps if step.worker == "function"]
+    assert names(invoked) == sorted([*steps, "FailRun"])
     assert not any(
         action.startswith(("sns:", "glue:")) for s in statements for action in actions_of(s)
     )
@@ -364,7 +376,7 @@ def test_a_run_that_ends_without_telling_is_reported(prod: Assembly) -> None:
 
 def test_functions_run_on_arm_with_their_own_log(prod: Assembly) -> None:
     functions = prod.resources("AWS::Lambda::Function")
-    assert len(functions) == 11
+    assert len(functions) == len(FUNCTIONS)
     for function in functions.values():
         properties = function["Properties"]
         assert properties["Runtime"] == "python3.13"
@@ -372,21 +384,7 @@ def test_functions_run_on_arm_with_their_own_log(prod: Assembly) -> None:
         assert properties["LoggingConfig"]["LogGroup"]["Ref"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *(
-            "intake",
-            "announce_rejections",
-            "claim_batch",
-            "gate",
-            "close_run",
-            "fail_run",
-            "hold_dataset",
-        ),
-        *("release_dataset", "measure_freshness", "load_small_batch", "curate_small_batch"),
-    ],
-)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly, name: str) -> None:
     [given] = [
         set(r["Properties"]["Environment"]["Variables"])
@@ -402,7 +400,8 @@ def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly,
 
 def test_every_log_ends_some_day_and_is_encrypted(prod: Assembly) -> None:
     groups = prod.resources("AWS::Logs::LogGroup")
-    assert len(groups) == 17  # eleven functions, four machines, output and error of the jobs
+    machines = prod.resources("AWS::StepFunctions::StateMachine")
+    assert len(groups) == len(FUNCTIONS) + len(machines) + len(("output", "error"))  # of the jobs
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == 180
         assert "OperationsKey" in flat(group["Properties"]["KmsKeyId"])

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.alerts import LONGEST_NAME
 from pipeline.ledger import new_run_id
+from pipeline.steps import DATASET_RUN
 from stacks.settings import Runs
 from tests.unit.lambdas.ending import NOON
 from tests.unit.state_machine.walking import (
@@ -27,7 +28,7 @@ from tests.unit.state_machine.walking import (
 ROOT = Path(__file__).parents[3]
 MACHINE = json.loads((ROOT / "state_machines" / "dataset_run.asl.json").read_text())
 STATES: dict[str, Any] = MACHINE["States"]
-OF_A_ROUND = ("ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "Serve", "CloseRun")
+OF_A_ROUND = [step.name for step in DATASET_RUN.steps if step.worker != "execution"]
 [ROUNDS] = [
     rule["NumericLessThan"]
     for rule in STATES["AreFilesWaiting"]["Choices"]

@@ -12,6 +12,7 @@ import pytest
 from ministack.services import stepfunctions
 
 from lambdas.fail_run.failures import parse
+from pipeline.steps import DATASET_RUN
 
 MACHINES = Path(__file__).parents[3] / "state_machines"
 CLAIMED = {
@@ -28,11 +29,18 @@ NOTHING = {
     "file_count": 0,
     "reason": "no file is waiting",
 }
-WHOLE_RUN = ["ClaimBatch", "RawToProcessed", "Gate", "ProcessedToCurated", "CloseRun"]
+# The calls of a run that serves nothing and leaves nothing waiting.
+WHOLE_RUN = [
+    step.name for step in DATASET_RUN.steps if step.worker not in ("machines", "execution")
+]
 WAREHOUSE = "arn:aws:states:us-east-1:111122223333:stateMachine:WarehouseLoad"
 DASHBOARDS = "arn:aws:states:us-east-1:111122223333:stateMachine:DashboardRefresh"
 ITSELF = "arn:aws:states:us-east-1:111122223333:stateMachine:DatasetRun"
-SERVING_RUN = [*WHOLE_RUN[:-1], WAREHOUSE, "CloseRun"]
+SERVING_RUN = [
+    WAREHOUSE if step.worker == "machines" else step.name
+    for step in DATASET_RUN.steps
+    if step.worker != "execution"
+]
 SERVED = {
     name: {"Status": "SUCCEEDED", "Output": {"served": name}}
     for name in ("warehouse", "dashboards")
