@@ -8,21 +8,32 @@ from typing import Any, get_args
 import pytest
 
 from contracts import table_rules
-from contracts.authoring.parsed import TABLE_RULES
+from contracts.authoring.table_rule_kinds import TableCheck, compiled, table_rule_names
 from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
 
 NAMED: dict[str, Any] = {"id": "r", "description": "d", "action": "warn"}
 EMPTY = {"columns": [], "minimum": None, "maximum": None, "max_age_hours": None, "reference": None}
-RULES: dict[str, tuple[TableRule, dict[str, Any]]] = {
-    "row_count": (RowCount(**NAMED, minimum=1, maximum=None), {"minimum": 1}),
-    "unique": (Unique(**NAMED, columns=("a", "b")), {"columns": ["a", "b"]}),
+# Each kind once: the rule, its own fields in compiled JSON, and how a contract says it.
+RULES: dict[str, tuple[TableRule, dict[str, Any], dict[str, Any]]] = {
+    "row_count": (
+        RowCount(**NAMED, minimum=1, maximum=None),
+        {"minimum": 1},
+        {"rowCount": {"minimum": 1}},
+    ),
+    "unique": (
+        Unique(**NAMED, columns=("a", "b")),
+        {"columns": ["a", "b"]},
+        {"unique": ["a", "b"]},
+    ),
     "freshness": (
         Freshness(**NAMED, column="a", max_age_hours=24),
         {"columns": ["a"], "max_age_hours": 24},
+        {"freshness": {"column": "a", "maxAgeHours": 24}},
     ),
     "reference": (
         Reference(**NAMED, column="a", reference="other.b"),
         {"columns": ["a"], "reference": "other.b"},
+        {"reference": {"column": "a", "to": "other.b"}},
     ),
 }
 
@@ -33,17 +44,27 @@ def document(kind: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", get_args(table_rules.Kind))
 def test_a_rule_is_written_with_the_fields_of_every_kind_and_read_back(kind: str) -> None:
-    rule, _ = RULES[kind]
+    rule, *_ = RULES[kind]
     assert rule.kind == kind
     assert table_rules.to_document(rule) == document(kind)
     assert table_rules.from_document(document(kind)) == rule
+
+
+@pytest.mark.parametrize("kind", get_args(table_rules.Kind))
+def test_what_a_contract_says_is_the_rule_that_runs(kind: str) -> None:
+    rule, _, written = RULES[kind]
+    check = {
+        **{"id": "r", "description": "d", "type": "custom", "engine": "slipway"},
+        "implementation": {"action": "warn", **written},
+    }
+    assert compiled(TableCheck.model_validate(check)) == rule
 
 
 def test_every_kind_has_a_class_and_a_name_that_contracts_use() -> None:
     kinds = get_args(table_rules.Kind)
     assert [rule.kind for rule in get_args(TableRule)] == list(kinds)
     assert [
-        re.sub("[A-Z]", lambda one: f"_{one[0].lower()}", name) for name in TABLE_RULES
+        re.sub("[A-Z]", lambda one: f"_{one[0].lower()}", name) for name in table_rule_names()
     ] == list(kinds)
 
 
