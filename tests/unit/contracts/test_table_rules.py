@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -11,6 +12,7 @@ from contracts import table_rules
 from contracts.authoring.table_rule_kinds import TableCheck, compiled, table_rule_names
 from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
 
+ROOT = Path(__file__).parents[3]
 NAMED: dict[str, Any] = {"id": "r", "description": "d", "action": "warn"}
 EMPTY = {"columns": [], "minimum": None, "maximum": None, "max_age_hours": None, "reference": None}
 # Each kind once: the rule, its own fields in compiled JSON, and how a contract says it.
@@ -66,6 +68,12 @@ def test_every_kind_has_a_class_and_a_name_that_contracts_use() -> None:
     assert [
         re.sub("[A-Z]", lambda one: f"_{one[0].lower()}", name) for name in table_rule_names()
     ] == list(kinds)
+
+
+def test_authors_can_read_about_every_kind() -> None:
+    page = (ROOT / "datasets" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+): ", page, re.MULTILINE)
+    assert rows == list(table_rule_names())
 
 
 def test_a_reference_knows_where_the_known_values_are() -> None:
