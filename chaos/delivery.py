@@ -35,6 +35,7 @@ SECONDS_BETWEEN_WAVES = 1.1  # upload times have whole seconds
 MESSAGES_PER_CALL = 10  # SQS API reference, SendMessageBatch
 # Which run a file met decides whether its replaced rows count as deduplicated or as loaded and replaced later.
 BY_BATCHING = frozenset({"rows_loaded", "rows_deduplicated"})
+BY_TABLE = frozenset({"effect"})  # on the table as the run found it
 BY_DELIVERY = frozenset({"run_id", "sequencer", "version_id"})
 Entry = dict[str, Any]
 
@@ -201,7 +202,7 @@ def comparable(item: Entry) -> Entry:
     kept = {
         name: value
         for name, value in item.items()
-        if not name.endswith("_at") and name not in BY_DELIVERY | BY_BATCHING
+        if not name.endswith("_at") and name not in BY_DELIVERY | BY_BATCHING | BY_TABLE
     }
     loads = len(item.get("loads", ()))  # each names its run
     return kept | {

@@ -37,6 +37,11 @@ def landing_folder(partner: str, folder: str) -> str:
     return f"{LANDING_PREFIX}{partner}/{folder}/"
 
 
+def partner_of(landing_key: str) -> str:
+    """The partner below whose prefix an object landed."""
+    return landing_key.removeprefix(LANDING_PREFIX).partition("/")[0]
+
+
 def raw_key(*, dataset: str, ingest_date: str, sha256: str, file_name: str) -> str:
     """Key of an accepted file in the raw bucket. `ingest_date` is YYYY-MM-DD in UTC."""
     return f"{dataset}/ingest_date={ingest_date}/{sha256}/{file_name}"

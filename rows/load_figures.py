@@ -13,6 +13,7 @@ from pipeline.run_documents import (
     ManifestFile,
     PartTotals,
     RefusedSample,
+    TableEffect,
 )
 from rows.money import EXACT, money
 
@@ -40,6 +41,7 @@ class Measured:
     loaded: ByFile
     quarantined: ByFile
     deduplicated: ByFile
+    effects: Mapping[str, TableEffect]
     erased: Mapping[str, int] = field(default_factory=dict)
     samples: Mapping[str, tuple[RefusedSample, ...]] = field(default_factory=dict)
     last_days: Mapping[str, date] = field(default_factory=dict)
@@ -99,6 +101,7 @@ def _loaded_file(contract: model.Contract, file: ManifestFile, measured: Measure
             quarantined=quarantined,
             deduplicated=deduplicated,
         ),
+        effect=measured.effects[file.sha256],
         rows_erased=measured.erased.get(file.sha256),
         dates_until=dates_until(contract, file, measured.last_days.get(file.sha256)),
         samples=measured.samples.get(file.sha256),

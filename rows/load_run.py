@@ -9,7 +9,7 @@ from contracts import headers, model, naming
 from contracts.errors import ContractInvalid, RetryableError
 from pipeline.run_documents import Manifest, SnapshotChange
 from rows.table_operations import Rows, TableOperations
-from rows.tables import Table
+from rows.tables import Table, TableColumn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,12 @@ class BaseLoadRun(Generic[Rows]):
     def hashes(self) -> list[str]:
         """Content hashes of the files of this run."""
         return [file.sha256 for file in self.manifest.files]
+
+    @property
+    def columns_of_contract(self) -> tuple[TableColumn, ...]:
+        """The columns of the processed table without those of the pipeline: what a partner said."""
+        names = {column.name for column in self.contract.stored_columns}
+        return tuple(column for column in self.processed.columns if column.name in names)
 
     @property
     def change(self) -> model.SchemaChange:

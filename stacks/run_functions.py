@@ -104,7 +104,7 @@ class RunFunctions:
             },
             timeout_seconds=240,
         )
-        self._allow_ledgers(part, files=["UpdateItem"], runs=["DeleteItem"])
+        self._allow_ledgers(part, files=["GetItem", "UpdateItem"], runs=["DeleteItem"])
         self._allow_runs(part)
         self._allow_start(part, self.announce)
         return part

@@ -23,11 +23,31 @@ def manifest(*files: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {**plain, "files": list(files), **changes}
 
 
+def effect(rows_new: int = 0, **changes: Any) -> dict[str, Any]:
+    """What the rows of a file did to the table: nothing but what is given."""
+    names = ("replaced", "unchanged", "kept", "repeated_equal", "repeated_different", "outdated")
+    plain = {"rows_new": rows_new, **{f"rows_{name}": 0 for name in names}, "replaced_files": []}
+    return {**plain, **changes}
+
+
+def _with_effect(file: dict[str, Any]) -> dict[str, Any]:
+    """Loaded rows are new and deduplicated ones repeats of their values, unless the file says otherwise."""
+    repeats = file["rows_deduplicated"]
+    return {"effect": effect(file["rows_loaded"], rows_repeated_equal=repeats), **file}
+
+
+def explained(result: dict[str, Any]) -> dict[str, Any]:
+    """The result with the effects that its counts have, for a test that has changed the counts."""
+    bare = [{name: file[name] for name in file if name != "effect"} for file in result["files"]]
+    return {**result, "files": [_with_effect(file) for file in bare]}
+
+
 def load_result(*files: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """raw_to_processed.json of a load that broke no rule."""
     plain = {
         **RUN, "mode": "load", "contract_version": "1.0.0", "engine": "spark", "branch": "run_r", "snapshots": {},
-        "observed": {"rows_read": 0, "totals": {}}, "files": list(files), "quarantine_by_rule": {},
+        "observed": {"rows_read": 0, "totals": {}}, "files": [_with_effect(file) for file in files],
+        "quarantine_by_rule": {},
         "warnings_by_rule": {}, "halted_by_rule": {}, "row_rules": [], "table_rules": [],
         "touched_dates": {"min": None, "max": None}, "schema_changes": [], "bytes_read": 0, "quarantine_resolved": 0,
         "duration_seconds": 1.5,

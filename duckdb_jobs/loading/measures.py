@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
-from duckdb_jobs.loading.deduplication import FATE, SUPERSEDED
+from duckdb_jobs.loading.deduplication import FATE
 from duckdb_jobs.loading.staging import sums
 from duckdb_jobs.loading.work import DUCKDB, FATED, STAGED, VALID, LoadRun
-from pipeline.run_documents import RefusedSample, TouchedDates
-from rows.columns import REASONS, RESOLVED_BY, RULE_IDS, SOURCE_ROW, SOURCE_SHA256
+from pipeline.run_documents import RefusedSample, TableEffect, TouchedDates
+from rows import effects
+from rows.columns import PLACE, REASONS, RESOLVED_BY, RULE_IDS, SOURCE_ROW, SOURCE_SHA256
+from rows.effects import FateCount
 from rows.expressions.checks import ERASED
 from rows.load_figures import SAMPLES_PER_RULE, ByFile, Figures, samples_of_file
 
@@ -21,7 +24,8 @@ def read(loading: LoadRun) -> ByFile:
 
 def deduplicated(loading: LoadRun) -> ByFile:
     """The rows of each file that gave way to another with the same key."""
-    return _by_file(loading, f"{FATED} WHERE {FATE} = '{SUPERSEDED}'")
+    fates = ", ".join(map(DUCKDB.text, effects.DROPPED))
+    return _by_file(loading, f"{FATED} WHERE {FATE} IN ({fates})")
 
 
 def loaded(loading: LoadRun) -> str:
@@ -73,6 +77,14 @@ def last_days(loading: LoadRun) -> dict[str, date]:
     )
 
 
+def table_effects(
+    loading: LoadRun, counts: Iterable[FateCount], before: int | None
+) -> dict[str, TableEffect]:
+    """What each file did to the processed table as it was at the version `before`."""
+    valid = dict.fromkeys(loading.hashes, 0) | _counts(loading, VALID)
+    return effects.by_file(valid, counts, _reloaded(loading, before))
+
+
 def touched_dates(loading: LoadRun) -> TouchedDates:
     """First and last day of the valid rows."""
     day = f"CAST({DUCKDB.name(loading.contract.partition_column)} AS date)"
@@ -80,6 +92,15 @@ def touched_dates(loading: LoadRun) -> TouchedDates:
         f"SELECT min({day}), max({day}) FROM {VALID}"
     ).fetchall()
     return TouchedDates(min=first, max=last)
+
+
+def _reloaded(loading: LoadRun, before: int | None) -> dict[str, int]:
+    """Rows by file that a backfill took off the branch and loaded anew."""
+    if loading.manifest.mode != "backfill" or before is None:
+        return {}
+    earlier = loading.tables.read(loading.processed, version=before, where=loading.of_files)
+    again = f"{loaded(loading)} SEMI JOIN {earlier} AS earlier USING ({', '.join(PLACE)})"
+    return _counts(loading, again)
 
 
 def _refused(loading: LoadRun) -> str:

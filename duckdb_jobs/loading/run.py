@@ -25,12 +25,13 @@ def run(loading: LoadRun) -> LoadResult:
     writes.judge(loading, before)
     writes.quarantine(loading, before[loading.quarantine.name])
     resolved = writes.resolve(loading)
-    writes.merge(loading, writes.clear(loading, before))
+    counts = writes.merge(loading, writes.clear(loading, before))
     measured = Measured(
         read=measures.read(loading),
         loaded=measures.committed_rows(loading),
         quarantined=measures.committed_refusals(loading),
         deduplicated=measures.deduplicated(loading),
+        effects=measures.table_effects(loading, counts, before[loading.processed.name]),
         erased=measures.erased(loading),
         samples=measures.samples(loading),
         last_days=measures.last_days(loading),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from duckdb_jobs.loading import deduplication
-from duckdb_jobs.loading.deduplication import FATE, HELD_DATE, REPLACING
+from duckdb_jobs.loading.deduplication import FATE, HAS_SAME_VALUES, HELD_DATE, HELD_FILE
 from duckdb_jobs.loading.work import (
     DUCKDB,
     FATED,
@@ -43,6 +43,7 @@ from rows.columns import (
     SUBJECT,
     WARNINGS,
 )
+from rows.effects import REPLACING, FateCount
 
 Heads = Mapping[str, int | None]
 PUBLISHED = {STAGED_RULE_IDS: RULE_IDS, STAGED_REASONS: REASONS, STAGED_RAW_TEXT: RAW_TEXT}
@@ -116,18 +117,28 @@ def clear(loading: LoadRun, before: Heads) -> int | None:
     return loading.tables.head(loading.processed, loading.branch)
 
 
-def merge(loading: LoadRun, before: int | None) -> None:
-    """Write what is new to the processed branch. `before` is the version that the rows are compared with."""
+def merge(loading: LoadRun, before: int | None) -> list[FateCount]:
+    """Write what is new to the processed branch; what became of the valid rows that were not simply new.
+
+    `before` is the version that the rows are compared with. A row with the values that the table holds is written like
+    any other: from then on it is of the newer delivery.
+    """
+    valid_rows = count(loading, VALID)
+    if not valid_rows:
+        _create_no_fates(loading)
+        return []
     deduplication.create_fated(loading, _held(loading, before))
     dropped = f"(SELECT * FROM {FATED} WHERE {FATE} <> '{REPLACING}')"
     loading.database.execute(
         f"CREATE OR REPLACE TABLE {KEPT} AS {deduplication.without(VALID, dropped)}"
     )
-    if count(loading, f"{FATED} WHERE {FATE} = '{REPLACING}'"):
+    counts = _fate_counts(loading)
+    if any(found.fate == REPLACING for found in counts):
         on, newer = _match(loading)
         loading.tables.merge(loading.processed, loading.branch, KEPT, on=on, newer=newer)
     elif count(loading, KEPT):
         loading.tables.append(loading.processed, loading.branch, KEPT)
+    return counts
 
 
 def count(loading: LoadRun, relation: str) -> int:
@@ -192,8 +203,6 @@ def _held(loading: LoadRun, before: int | None) -> str:
     first = loading.contract.column(loading.contract.key[0])
     name = DUCKDB.name(first.name)
     (ends,) = loading.database.execute(f"SELECT min({name}), max({name}) FROM {VALID}").fetchall()
-    if ends[0] is None:
-        return loading.tables.read(loading.processed, version=before, where="FALSE")
     kind = DUCKDB.type(first.stored_type or "string")
     # A plain number, by which files are skipped; any other value as text, which is cast.
     bounds = [
@@ -202,6 +211,26 @@ def _held(loading: LoadRun, before: int | None) -> str:
     ]
     within = f"{name} BETWEEN {' AND '.join(bounds)}"
     return loading.tables.read(loading.processed, version=before, where=within)
+
+
+def _fate_counts(loading: LoadRun) -> list[FateCount]:
+    columns = f"{SOURCE_SHA256}, {FATE}, {HAS_SAME_VALUES}, {HELD_FILE}"
+    found = loading.database.execute(
+        f"SELECT {columns}, count(*) FROM {FATED} GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    return [
+        FateCount(sha256=sha256, fate=fate, rows=rows, has_same_values=same, held_sha256=held)
+        for sha256, fate, same, held, rows in found
+    ]
+
+
+def _create_no_fates(loading: LoadRun) -> None:
+    money = [DUCKDB.name(column.name) for column in loading.contract.control_columns]
+    columns = ", ".join([SOURCE_SHA256, *money])
+    loading.database.execute(
+        f"CREATE OR REPLACE TABLE {FATED} AS "
+        f"SELECT {columns}, CAST(NULL AS varchar) AS {FATE} FROM {VALID} WHERE false"
+    )
 
 
 def _match(loading: LoadRun) -> tuple[str, str]:

@@ -6,7 +6,7 @@ The pass parses, checks, protects, counts and writes; everything after reads the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -22,11 +22,20 @@ from glue_jobs.loading import samples
 from glue_jobs.loading.work import LoadRun
 from glue_jobs.quality.checks import ERASED
 from glue_jobs.transforms import figures, period_columns, protection, records, staging
-from glue_jobs.transforms.deduplication import FATE, SUPERSEDED
+from glue_jobs.transforms.deduplication import FATE
 from glue_jobs.transforms.figures import ROWS, Totals
-from pipeline.run_documents import LoadedFile, TouchedDates
-from rows import layout, load_figures
-from rows.columns import RECEIVED_AT, ROWS_BEFORE, RULE_IDS, SOURCE_FILE, SOURCE_SHA256, SPLIT_START
+from pipeline.run_documents import LoadedFile, TableEffect, TouchedDates
+from rows import effects, layout, load_figures
+from rows.columns import (
+    PLACE,
+    RECEIVED_AT,
+    ROWS_BEFORE,
+    RULE_IDS,
+    SOURCE_FILE,
+    SOURCE_SHA256,
+    SPLIT_START,
+)
+from rows.effects import FateCount
 from rows.load_figures import ByFile, Figures, Measured
 
 SPLITS_SCHEMA = (
@@ -140,8 +149,35 @@ def erased(loading: LoadRun) -> dict[str, int]:
     }
 
 
+def effects_of(
+    loading: LoadRun, splits: list[Row], counts: list[FateCount], before: int | None
+) -> dict[str, TableEffect]:
+    """What each file did to the table as it was at the snapshot `before`. `splits` are those of the rows judged."""
+    valid = dict.fromkeys(loading.hashes, 0)
+    for split in splits:
+        valid[split[SOURCE_SHA256]] += split[ROWS] - split["refused"]
+    return effects.by_file(valid, counts, _reloaded(loading, splits, before))
+
+
+def _reloaded(loading: LoadRun, splits: list[Row], before: int | None) -> dict[str, int]:
+    """Rows by file that a backfill took off the branch and loaded anew."""
+    if loading.manifest.mode != "backfill" or before is None:
+        return {}
+    earlier = loading.tables.read(loading.processed, version=before).where(loading.of_files)
+    again = (
+        loaded(loading, splits).select(*PLACE).join(earlier.select(*PLACE), [*PLACE], "left_semi")
+    )
+    return {
+        row[SOURCE_SHA256]: row["count"] for row in again.groupBy(SOURCE_SHA256).count().collect()
+    }
+
+
 def by_file(
-    loading: LoadRun, read: list[Row], fates: list[Row], found: Committed
+    loading: LoadRun,
+    read: list[Row],
+    fates: list[Row],
+    found: Committed,
+    effects_by_file: Mapping[str, TableEffect],
 ) -> tuple[LoadedFile, ...]:
     """What became of each file. `read` are the figures of the staged rows by split."""
     contract = loading.contract
@@ -153,7 +189,8 @@ def by_file(
         read=_figures(read, contract),
         loaded=_figures(of_table[PROCESSED], contract),
         quarantined=_figures(of_table[QUARANTINE], contract),
-        deduplicated=_figures([row for row in fates if row[FATE] == SUPERSEDED], contract),
+        deduplicated=_figures([row for row in fates if row[FATE] in effects.DROPPED], contract),
+        effects=effects_by_file,
         erased=erased(loading),
         samples=samples.by_file(loading) if of_table[QUARANTINE] else {},
         last_days=_last_days(read),

@@ -30,8 +30,9 @@ def run(loading: LoadRun) -> LoadResult:
     rows, splits = writes.judged(loading, passes.numbered(loading, rows, read), read, before)
     writes.quarantine(loading, rows, splits, before[loading.quarantine.name])
     resolved = writes.resolve(loading, rows)
-    fates = writes.merge(loading, rows, splits, writes.clear(loading, before))
+    merged = writes.merge(loading, rows, splits, writes.clear(loading, before))
     committed = passes.committed(loading, splits)
+    effects = passes.effects_of(loading, splits, merged.counts, before[loading.processed.name])
     verdicts = rule_evaluation.verdicts(rows, splits)
     row_rules, table_rules = _rules(loading, verdicts, splits, committed)
     rule_evaluation.record(loading, [*row_rules, *table_rules])
@@ -44,7 +45,7 @@ def run(loading: LoadRun) -> LoadResult:
         branch=loading.branch,
         snapshots=loading.snapshots(before),
         observed=_observed(observed, loading.contract),
-        files=passes.by_file(loading, read, fates, committed),
+        files=passes.by_file(loading, read, merged.fates, committed, effects),
         **rule_results.by_action(loading.contract, verdicts),
         row_rules=tuple(map(rule_results.row_rule_result, row_rules)),
         table_rules=tuple(map(rule_results.table_rule_result, table_rules)),

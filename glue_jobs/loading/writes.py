@@ -8,16 +8,20 @@ refused, or both would be loaded.
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Row
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from glue_jobs import storage
 from glue_jobs.loading.work import LoadRun
-from glue_jobs.transforms import deduplication, figures, records
-from glue_jobs.transforms.deduplication import FATE, REPLACING
+from glue_jobs.transforms import deduplication, figures, period_columns, records
+from glue_jobs.transforms.deduplication import FATE, HAS_SAME_VALUES, HELD_FILE
 from glue_jobs.transforms.figures import ROWS
 from rows import periods
 from rows.columns import ORDER, RESOLVED_AT, RESOLVED_BY, SOURCE_ROW, SOURCE_SHA256
+from rows.effects import KEPT, OUTDATED, REPEATED, REPLACING, FateCount
 
 Heads = dict[str, int | None]
 
@@ -103,17 +107,27 @@ def resolve(loading: LoadRun, rows: DataFrame) -> int:
     return committed.where(F.col(RESOLVED_BY).isin(sorted(replays))).count()
 
 
-def merge(loading: LoadRun, rows: DataFrame, splits: list[Row], before: int | None) -> list[Row]:
-    """Write what is new to the processed branch; per file and fate the rows that were not simply new.
+@dataclass(frozen=True, kw_only=True)
+class Merged:
+    """What became of the valid rows that were not simply new: per file and fate with their money, and by values."""
 
-    `before` is the snapshot that the rows are compared with.
+    fates: list[Row]
+    counts: list[FateCount]
+
+
+def merge(loading: LoadRun, rows: DataFrame, splits: list[Row], before: int | None) -> Merged:
+    """Write what is new to the processed branch. `before` is the snapshot that the rows are compared with.
+
+    A row with the values that the table holds is written like any other: from then on it is of the newer delivery.
     """
     valid_rows = sum(split[ROWS] - split["refused"] for split in splits)
     if not valid_rows:
-        return []
+        return Merged(fates=[], counts=[])
     contract, valid = loading.contract, records.valid(rows)
-    judged = deduplication.not_new(valid, _held(loading, splits, before), contract).persist()
+    held = _held(loading, splits, before)
+    judged = deduplication.not_new(valid, held, contract).persist()
     fates = figures.by_fate(judged, contract).collect()
+    counts = [*_counted(fates), *_compared(loading, judged, valid, held, fates)]
     dropped = sum(row[ROWS] for row in fates if row[FATE] != REPLACING)
     kept = (
         deduplication.without(valid, judged.where(F.col(FATE) != REPLACING)) if dropped else valid
@@ -124,7 +138,53 @@ def merge(loading: LoadRun, rows: DataFrame, splits: list[Row], before: int | No
     elif dropped < valid_rows:
         loading.tables.append(loading.processed, loading.branch, kept)
     judged.unpersist()
-    return fates
+    return Merged(fates=fates, counts=counts)
+
+
+def _counted(fates: list[Row]) -> list[FateCount]:
+    """The rows whose values say nothing about them."""
+    return [
+        FateCount(sha256=row[SOURCE_SHA256], fate=row[FATE], rows=row[ROWS])
+        for row in fates
+        if row[FATE] in (OUTDATED, KEPT)
+    ]
+
+
+def _compared(
+    loading: LoadRun, judged: DataFrame, valid: DataFrame, held: DataFrame, fates: list[Row]
+) -> list[FateCount]:
+    """The repeated and replacing rows, by values; no pass over them where there are none."""
+    if not any(row[FATE] in (REPEATED, REPLACING) for row in fates):
+        return []
+    compared = deduplication.compared(
+        judged,
+        valid,
+        held.where(_partitions_replaced(loading, fates)),
+        loading.contract,
+        loading.columns_of_contract,
+    )
+    return [
+        FateCount(
+            sha256=row[SOURCE_SHA256],
+            fate=row[FATE],
+            rows=row[ROWS],
+            has_same_values=row[HAS_SAME_VALUES],
+            held_sha256=row[HELD_FILE],
+        )
+        for row in compared.collect()
+    ]
+
+
+def _partitions_replaced(loading: LoadRun, fates: list[Row]) -> Column:
+    """The condition that a row of the table lies in a partition where rows are replaced."""
+    contract = loading.contract
+    return period_columns.within(
+        contract.partition_column, _replaced_days(fates), contract.partition_transform
+    )
+
+
+def _replaced_days(fates: list[Row]) -> list[date]:
+    return [day for row in fates if row[FATE] == REPLACING for day in row["partitions"]]
 
 
 def _held(loading: LoadRun, splits: list[Row], before: int | None) -> DataFrame:
@@ -143,10 +203,9 @@ def _held(loading: LoadRun, splits: list[Row], before: int | None) -> DataFrame:
 def _match(loading: LoadRun, fates: list[Row]) -> tuple[str, str]:
     """Conditions of the merge: same key, within the partitions where keys were found to match; and newer."""
     contract = loading.contract
-    partitions = [day for row in fates if row[FATE] == REPLACING for day in row["partitions"]]
     same = [f"t.`{name}` = s.`{name}`" for name in records.key(contract)]
     within = periods.within_sql(
-        f"t.`{contract.partition_column}`", partitions, contract.partition_transform
+        f"t.`{contract.partition_column}`", _replaced_days(fates), contract.partition_transform
     )
     mine, theirs = (", ".join(f"{side}.{name}" for name in ORDER) for side in "st")
     return f"{' AND '.join(same)} AND {within}", f"struct({mine}) > struct({theirs})"

@@ -11,7 +11,7 @@ from typing import Any
 from contracts.amounts import added
 from contracts.model import Contract
 from lambdas.close_run.comparison import Written
-from pipeline import costs, serving
+from pipeline import costs, serving, table_effects
 from pipeline.ledger import Item, timestamp
 from pipeline.run_documents import PARTS, JobResult, LoadedFile
 
@@ -22,9 +22,13 @@ def ending(
     contract: Contract,
     *,
     ended_at: datetime,
+    effects: Mapping[str, Item],
     worker_seconds: Mapping[str, int],
 ) -> dict[str, Any]:
-    """Attributes of the run in the ledger; DynamoDB takes no floats, and there are none."""
+    """Attributes of the run in the ledger; DynamoDB takes no floats, and there are none.
+
+    `effects` are those of its files, by hash, in the form that pipeline.table_effects keeps.
+    """
     processed, files = written.processed, written.processed.files
     return {
         "ended_at": timestamp(ended_at),
@@ -34,6 +38,7 @@ def ending(
         "file_count": len(files),
         "rows_read": sum(file.rows_read for file in files),
         **{f"rows_{part}": sum(file.rows(part) for file in files) for part in PARTS},
+        "effect": table_effects.added(effects.values()),
         "totals": _totals(files, contract),
         "snapshots": snapshots(written),
         "engine": processed.engine,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from lambdas.close_run.comparison import Written
-from pipeline import alerts, serving
+from pipeline import alerts, serving, table_effects
 from pipeline.engines import TITLES
 from pipeline.ledger import Item
 from pipeline.run_documents import PARTS, ManifestFile
@@ -19,6 +19,7 @@ def subject(environment: str, run: Item, written: Written) -> str:
     looks = [
         *([alerts.counted(broken, "broken rule")] if broken else []),
         *([alerts.counted(refused, "refused row")] if refused else []),
+        *_looks_of_table(run.get("effect", {})),
     ]
     warned = f" with {' and '.join(looks)}" if looks else ""
     what = (
@@ -55,7 +56,7 @@ def _dates_after_delivery(written: Written) -> Iterator[str]:
 
 def _ties(written: Written) -> Iterator[str]:
     """Files of one moment, of which rows gave way to rows with the same key: time did not decide which."""
-    gave_way = {file.sha256 for file in written.processed.files if file.rows_deduplicated}
+    gave_way = {file.sha256 for file in written.processed.files if file.effect.rows_outdated}
     by_moment: dict[datetime, list[ManifestFile]] = {}
     for file in written.manifest.files:
         by_moment.setdefault(file.received_at, []).append(file)
@@ -68,6 +69,15 @@ def _ties(written: Written) -> Iterator[str]:
             )
 
 
+def _looks_of_table(effect: Mapping[str, Any]) -> Iterator[str]:
+    """What a load did to the table that nobody may have meant."""
+    others, repeats = int(effect.get("of_others", 0)), int(effect.get("repeated_different", 0))
+    if others:
+        yield f"{alerts.counted(others, 'row')} of other partners replaced"
+    if repeats:
+        yield f"{alerts.counted(repeats, 'repeat')} of a key with other values"
+
+
 def _severity(run: Item, written: Written) -> Literal["info", "warning"]:
     """Info only where nothing needs a look."""
     looks = (
@@ -75,6 +85,7 @@ def _severity(run: Item, written: Written) -> Literal["info", "warning"]:
         doubts(written),
         int(run["rows_quarantined"]),
         run.get("fallbacks"),
+        table_effects.needs_a_look(run.get("effect", {})),
         serving.needs_a_look(run.get("served", {})),
     )
     return "warning" if any(looks) else "info"
@@ -87,7 +98,8 @@ def body(run: Item, written: Written) -> str:
         f"Run {run['run_id']} of {run['dataset']} ({run['mode']}) loaded {run['rows_loaded']} of"
         f" {alerts.counted(int(run['rows_read']), 'row')} from {alerts.counted(int(run['file_count']), 'file')} in"
         f" {alerts.counted(int(run['duration_seconds']), 'second')}.",
-        f"Quarantined: {run['rows_quarantined']}. Replaced by a newer row of the same key: {run['rows_deduplicated']}.",
+        f"Quarantined: {run['rows_quarantined']}. Gave way to a later row of the same key: {run['rows_deduplicated']}.",
+        f"In the table: {table_effects.in_words(run.get('effect', {})) or 'nothing changed'}.",
         *_engines(run),
         *serving.sentences(run.get("served", {})),
         "",

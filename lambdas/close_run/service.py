@@ -16,11 +16,13 @@ from contracts.model import Contract
 from lambdas.close_run import messages
 from lambdas.close_run.comparison import Written, verify
 from lambdas.close_run.figures import ending, engines
+from pipeline import table_effects
 from pipeline.alerts import Announcer, success_name
 from pipeline.ledger import FileLedger, Item, RunLedger
 from pipeline.locking import closed_run, run_to_close
 from pipeline.logs import Log
 from pipeline.run_documents import PARTS, JobResult
+from pipeline.table_effects import Partners
 
 MOST_NOTES = 20  # kept in the run's entry, which has at most 400 KB
 
@@ -54,9 +56,19 @@ class CloseRun:
         run = run_to_close(self.runs, dataset, run_id)
         if run["status"] == "running":
             verify(written, contract)
-            notes = self._close_files(dataset, run_id, written)
+            partners = Partners(files=self.files, dataset=dataset)
+            effects = {
+                file.sha256: table_effects.kept(file.effect, file.sha256, partners)
+                for file in written.processed.files
+            }
+            notes = self._close_files(dataset, run_id, written, effects)
             attributes = ending(
-                run, written, contract, ended_at=self.now(), worker_seconds=worker_seconds
+                run,
+                written,
+                contract,
+                ended_at=self.now(),
+                effects=effects,
+                worker_seconds=worker_seconds,
             )
             attributes |= engines(run, written, jobs)
             attributes |= {"notes": notes} if notes else {}
@@ -68,11 +80,14 @@ class CloseRun:
         log.info("run closed", rows_loaded=int(run["rows_loaded"]), waiting=waiting)
         return {"dataset": dataset, "run_id": run_id, "waiting": waiting, "told": told}
 
-    def _close_files(self, dataset: str, run_id: str, written: Written) -> list[str]:
+    def _close_files(
+        self, dataset: str, run_id: str, written: Written, effects: Mapping[str, Item]
+    ) -> list[str]:
         """Close every file; what intake has noted about them, the first MOST_NOTES."""
         notes: list[str] = []
         for file in written.processed.files:
-            counts = {f"rows_{part}": file.rows(part) for part in PARTS}
+            counts: Item = {f"rows_{part}": file.rows(part) for part in PARTS}
+            counts["effect"] = effects[file.sha256]
             entry = self.files.close(dataset, file.sha256, run_id, counts)
             if entry is None:
                 raise PermanentError(

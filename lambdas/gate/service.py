@@ -14,7 +14,7 @@ from contracts.amounts import added
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from contracts.model import Contract
 from pipeline import alerts
-from pipeline.run_documents import PARTS, LoadResult, Manifest, PartTotals
+from pipeline.run_documents import PARTS, LoadedFile, LoadResult, Manifest, PartTotals
 
 FEWEST_ROWS = 20  # of a file whose share of bad rows can set it aside
 
@@ -101,7 +101,21 @@ def _files(manifest: Manifest, result: LoadResult, contract: Contract) -> Iterat
         yield from _compare(
             name, "rows", "read", read, " + ".join(PARTS), sum(map(file.rows, PARTS))
         )
+        yield from _effects(name, file)
         yield from _money(name, file.totals, contract)
+
+
+def _effects(name: str, file: LoadedFile) -> Iterator[str]:
+    """What the rows did, counted against the table before, explains what is in the tables and what is not."""
+    effect = file.effect
+    loaded = effect.rows_new + effect.rows_replaced + effect.rows_unchanged + effect.rows_kept
+    yield from _compare(
+        name, "rows", "loaded", file.rows_loaded, "new + replaced + unchanged + kept", loaded
+    )
+    dropped = effect.rows_repeated_equal + effect.rows_repeated_different + effect.rows_outdated
+    yield from _compare(
+        name, "rows", "deduplicated", file.rows_deduplicated, "repeats + outdated", dropped
+    )
 
 
 def _money(name: str, totals: PartTotals, contract: Contract) -> Iterator[str]:

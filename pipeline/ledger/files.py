@@ -185,10 +185,11 @@ class FileLedger:
         )
 
     def close(
-        self, dataset: str, sha256: str, run_id: str, counts: Mapping[str, int]
+        self, dataset: str, sha256: str, run_id: str, counts: Mapping[str, Any]
     ) -> Item | None:
-        """claimed by `run_id` -> loaded with `counts`, also when repeated; None when the run does not hold it.
+        """claimed by `run_id` -> loaded with `counts` (loads.COUNTS), also when repeated.
 
+        None when the run does not hold it.
         The load is added to those of earlier runs, once: a repeated call finds the file loaded and adds nothing.
         """
         closed = self._move(
@@ -377,8 +378,9 @@ class FileLedger:
         self, known: Item, left: Sequence[Item], before: loads.Load | None
     ) -> Item | None:
         shown = {"run_id": before["run_id"], **loads.counts(before)} if before else {}
+        unknown = [name for name in loads.COUNTS if name not in shown] if before else ["run_id"]
         return self._move_loaded(
-            known, "loaded", {"loads": left, **shown}, removes="" if before else "run_id"
+            known, "loaded", {"loads": left, **shown}, removes=", ".join(unknown)
         )
 
     def _take_out(

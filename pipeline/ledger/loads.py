@@ -11,15 +11,15 @@ from typing import Any
 
 from pipeline.ledger.entries import Item
 
-COUNTS = ("rows_loaded", "rows_quarantined", "rows_deduplicated")
-# An entry has 400 KB (DynamoDB quotas), of which these take 20: whoever lists the files of a dataset reads them all.
+COUNTS = ("rows_loaded", "rows_quarantined", "rows_deduplicated", "effect")
+# An entry has 400 KB (DynamoDB quotas), of which these take 30: whoever lists the files of a dataset reads them all.
 MOST_LOADS = 100
 
 Load = Mapping[str, Any]
 
 
 def counts(load: Load) -> Item:
-    """Its counts, which an entry has under the same names."""
+    """Its counts and its effect on the table, which an entry has under the same names."""
     return {name: load[name] for name in COUNTS if name in load}
 
 

@@ -84,6 +84,43 @@ class RefusedSample(JsonDocument):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReplacedFile(JsonDocument):
+    """Rows of an earlier file whose place a file of the run took in the table."""
+
+    sha256: str
+    """Content hash of the file that brought the rows which the table held until then."""
+    rows_replaced: int
+    """Rows whose values differ from those that the table held."""
+    rows_unchanged: int
+    """Rows with the very values that the table held; they count as of the newer file from now on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableEffect(JsonDocument):
+    """What the valid rows of one file did to the table as it was before the run.
+
+    Loaded rows are new, replaced, unchanged or kept; deduplicated rows are repeats or outdated.
+    """
+
+    rows_new: int
+    """Loaded rows whose key the table did not have."""
+    rows_replaced: int
+    """Loaded rows that took the place of another file's row with other values."""
+    rows_unchanged: int
+    """Loaded rows that took the place of another file's row with the same values."""
+    rows_kept: int
+    """Loaded rows that the table had from this very file: of an earlier attempt, or loaded anew."""
+    rows_repeated_equal: int
+    """Rows that a later row of the same file repeats, key and values."""
+    rows_repeated_different: int
+    """Rows that gave way to a later row of the same file with the same key and other values."""
+    rows_outdated: int
+    """Rows that gave way to a row of the same key from a newer file, in the batch or in the table."""
+    replaced_files: tuple[ReplacedFile, ...]
+    """Whose rows were replaced, the file with the most first."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadedFile(JsonDocument):
     """What became of one file of the manifest."""
 
@@ -101,6 +138,8 @@ class LoadedFile(JsonDocument):
     """Rows that gave way to a newer row of the same key."""
     totals: PartTotals
     """Money of the file, by what became of it."""
+    effect: TableEffect
+    """What its valid rows did to the table."""
     rows_erased: int | None = None
     """Of the quarantined records, those of people who were erased; only where there are any."""
     dates_until: date | None = None

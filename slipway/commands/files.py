@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from contracts.errors import PermanentError
+from pipeline import table_effects
 from pipeline.ledger import UNKNOWN_DATASET, FileLedger, Item, file_entry, timestamp
 from pipeline.ledger.loads import standing, stands
 from slipway.acting import incomplete, judging, progress
@@ -123,7 +124,9 @@ def _counts(item: Item) -> str:
 
 
 def _figures(item: Item) -> str:
-    return ", ".join(f"{int(item[name])} {what}" for name, what in COUNTS.items() if name in item)
+    counts = ", ".join(f"{int(item[name])} {what}" for name, what in COUNTS.items() if name in item)
+    effect = table_effects.in_words(item.get("effect", {}))
+    return f"{counts}; in the table: {effect}" if effect else counts
 
 
 def _ending(item: Item, load: Item) -> str:

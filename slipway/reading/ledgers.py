@@ -13,6 +13,7 @@ from boto3.dynamodb.conditions import Key
 from contracts import model
 from contracts.errors import PermanentError
 from contracts.model import Contract
+from pipeline import table_effects
 from pipeline.ledger import RUN_PREFIX, UNKNOWN_DATASET, Item, RunLedger, file_entry
 from slipway.deployment import Deployment
 
@@ -197,9 +198,16 @@ def _explanation(item: dict[str, Any]) -> str:
         return "nothing has told yet that its upload is complete"
     if item["status"] == "set_aside":
         return str(item.get("set_aside_reason", ""))
-    if item.get("replay_of"):
-        return f"replay of {item['replay_of'][:SHORT_HASH]}"
-    return str(item.get("detail", ""))
+    parts = [
+        *([f"replay of {item['replay_of'][:SHORT_HASH]}"] if item.get("replay_of") else []),
+        *([table_effects.in_words(item["effect"])] if _says_more(item) else []),
+    ]
+    return "; ".join(parts) or str(item.get("detail", ""))
+
+
+def _says_more(item: dict[str, Any]) -> bool:
+    """Whether a loaded file did anything but add new rows."""
+    return item["status"] in IN_TABLES and bool(item.get("effect", {}).keys() - {"new"})
 
 
 def _whole(value: Any) -> int | None:

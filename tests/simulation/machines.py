@@ -44,6 +44,7 @@ from pipeline.run_documents import (
     SnapshotChange,
     TouchedDates,
 )
+from rows import effects
 from tests.simulation.deployment import (
     CARE_MACHINE,
     DATASET,
@@ -86,7 +87,7 @@ class Machines:
     actors: dict[str, Actor] = field(default_factory=dict)
     at_work: dict[str, str] = field(default_factory=dict)
     """Executions that were told they hold the dataset, and have not been told otherwise, by run."""
-    counts: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    counts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     """What a run counted of a file."""
     job_failures: float = 0.05
     task_begins: Callable[[Actor, str], None] = lambda _actor, _task: None
@@ -215,10 +216,14 @@ class Machines:
             "rows_quarantined": refused,
             "rows_deduplicated": 0,
         }
-        self.counts[run_id, sha256] = counted
+        new = {"new": rows - refused} if rows > refused else {}
+        self.counts[run_id, sha256] = {**counted, "effect": new}
         nothing = dict.fromkeys((column.name for column in contract().control_columns), Decimal(0))
         totals = PartTotals(read=nothing, loaded=nothing, quarantined=nothing, deduplicated=nothing)
-        return LoadedFile(sha256=sha256, file_name=name, rows_read=rows, totals=totals, **counted)
+        effect = effects.by_file({sha256: counted["rows_loaded"]}, [], {})[sha256]
+        return LoadedFile(
+            sha256=sha256, file_name=name, rows_read=rows, totals=totals, effect=effect, **counted
+        )
 
     def _gate(self, run_id: str) -> dict[str, Any]:
         manifest = self._read(Manifest, run_id)

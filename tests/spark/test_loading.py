@@ -219,6 +219,62 @@ def test_the_newest_row_with_a_key_wins_in_the_batch_and_against_the_table(lake:
     ]
 
 
+def effects(result: dict[str, Any]) -> list[dict[str, int]]:
+    """Per file: what its rows did to the table, without what is 0; replaced files by their order in `result`."""
+    return [
+        {name.removeprefix("rows_"): rows for name, rows in file["effect"].items() if rows}
+        for file in result["files"]
+    ]
+
+
+def of(file: dict[str, Any], replaced: int, unchanged: int = 0) -> list[dict[str, Any]]:
+    counts = {"rows_replaced": replaced, "rows_unchanged": unchanged}
+    return [{"sha256": file["sha256"], **counts}]
+
+
+def test_what_each_file_did_to_the_table_is_counted_by_values_and_by_file(lake: Lake) -> None:
+    first = lake.put(
+        lines(*(f"{n},{n}/2/2024,open,{'' if n == 3 else 1},{n}.00,a" for n in range(1, 6))),
+        "1.csv",
+        1,
+    )
+    assert effects(lake.run(first, run_id=FIRST)) == [{"new": 5}]
+    second = lake.put(
+        lines(
+            "1,1/2/2024,open,1,1.00,a",  # as it was
+            "2,2/2/2024,open,1,2.00,b",  # another note
+            "3,3/2/2024,open,1,3.00,a",  # a value where there was none
+            "4,4/2/2024,open,1,4.0,a",  # gives way to a newer file of the batch
+            "6,1/2/2024,open,1,6.00,a",
+            "6,1/2/2024,open,1,6.00,a",
+            "6,1/2/2024,open,1,6.00,a",
+            "7,1/2/2024,open,,7.00,x",
+            "7,1/2/2024,open,1,7.00,",
+            "8,1/2/2024,open,1,oops,a",
+        ),
+        "2.csv",
+        3,
+    )
+    third = lake.put(lines("4,4/2/2024,paid,1,4.00,a"), "3.csv", 4)
+    late = lake.put(lines("5,5/2/2024,paid,1,5.00,a", "9,5/2/2024,paid,1,9.00,a"), "0.csv", 0)
+    result = lake.run(late, second, third, run_id=SECOND)
+    assert counts(result) == [(2, 1, 0, 1), (10, 5, 1, 4), (1, 1, 0, 0)]
+    assert effects(result) == [
+        {"new": 1, "outdated": 1},
+        {
+            **{"new": 2, "replaced": 2, "unchanged": 1, "outdated": 1},
+            **{"repeated_equal": 2, "repeated_different": 1, "replaced_files": of(first, 2, 1)},
+        },
+        {"replaced": 1, "replaced_files": of(first, 1)},
+    ]
+    assert lake.rows(lake.processed, "order_id", "_source_file")[0] == (1, "2.csv")
+    again = lake.run(second, third, run_id=THIRD, mode="backfill")
+    assert effects(again) == [
+        {"kept": 5, "outdated": 1, "repeated_equal": 2, "repeated_different": 1},
+        {"kept": 1},
+    ]
+
+
 @pytest.mark.deep
 def test_repeating_a_batch_gives_the_same_counts_and_changes_nothing(lake: Lake) -> None:
     lake.run(
@@ -241,8 +297,9 @@ def test_repeating_a_batch_gives_the_same_counts_and_changes_nothing(lake: Lake)
     for run_id in (FIRST, SECOND):
         again = lake.run(*files, run_id=run_id)
         assert tables_as_published(lake) == before
+        assert counts(again) == counts(first)
+        assert effects(again) == [{"kept": 1, "outdated": 1}, {"kept": 2}]
         for part in (
-            "files",
             "observed",
             "quarantine_by_rule",
             "warnings_by_rule",

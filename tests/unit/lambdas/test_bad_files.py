@@ -17,6 +17,7 @@ from lambdas.gate.aside import set_aside
 from lambdas.gate.service import files_over_limit
 from lambdas.release_dataset import handler as release_handler
 from pipeline.run_documents import LoadResult, Manifest
+from tests import run_samples
 from tests.unit.lambdas.ending import DATASET, EXECUTION, RUN, caught, claim, failer
 from tests.unit.lambdas.test_gate import documents, judged, quarantine
 
@@ -58,7 +59,7 @@ def bad_documents(
     quarantine(result, 90)
     result["files"][0]["samples"] = SAMPLES
     about = {"run_id": RUN, "mode": mode}
-    return {**manifest, **about}, {**result, **about}
+    return {**manifest, **about}, {**run_samples.explained(result), **about}
 
 
 def bad_in(

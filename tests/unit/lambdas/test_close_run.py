@@ -42,6 +42,7 @@ def assert_closed(account: Any) -> None:
         "b": "loaded",
     }
     made = {"run_id": RUN, "rows_loaded": 9, "rows_quarantined": 1, "rows_deduplicated": 0}
+    made["effect"] = {"new": 9}
     assert (files["a"].items() >= made.items(), files["a"]["loads"][-1]) == (True, made)
     assert [load["run_id"] for load in files["b"]["loads"]] == [
         load["run_id"] for load in files["a"]["loads"]

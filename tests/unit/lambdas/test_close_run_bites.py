@@ -99,6 +99,7 @@ def test_the_ledger_keeps_exactly_these_attributes_of_a_run(contract: model.Cont
         replace(documents, processed=processed).read(),
         contract,
         ended_at=NOON + timedelta(seconds=90, microseconds=900_000),
+        effects={"a": {"new": 9, "replaced": 1, "of": {"acme": 1}}, "b": {"new": 5}},
         worker_seconds=JOBS,
     )
     totals = {"read": "15.00", "loaded": "14.50", "quarantined": "0.50", "deduplicated": "0.00"}
@@ -107,6 +108,7 @@ def test_the_ledger_keeps_exactly_these_attributes_of_a_run(contract: model.Cont
         "duration_seconds": 90,
         "file_count": 2,
         "rows_read": 15, "rows_loaded": 14, "rows_quarantined": 3, "rows_deduplicated": 3,
+        "effect": {"new": 14, "replaced": 1, "of": {"acme": 1}},
         "totals": {part: dict.fromkeys(MONEY, amount) for part, amount in totals.items()},
         "snapshots": {
             DATASET: {"before": 11, "after": 12},
@@ -125,12 +127,10 @@ def test_the_ledger_keeps_exactly_these_attributes_of_a_run(contract: model.Cont
 
 def test_a_run_that_was_never_resumed_costs_what_its_jobs_cost(contract: model.Contract) -> None:
     run = {"started_at": "2026-11-20T12:00:00.000000Z"}
-    assert (
-        ending(run, written(contract).read(), contract, ended_at=NOON, worker_seconds=JOBS)[
-            "worker_seconds"
-        ]
-        == JOBS
+    kept = ending(
+        run, written(contract).read(), contract, ended_at=NOON, effects={}, worker_seconds=JOBS
     )
+    assert kept["worker_seconds"] == JOBS
 
 
 def test_the_ledger_keeps_which_engine_was_chosen_which_did_each_job_and_where_spark_stepped_in(

@@ -68,8 +68,9 @@ def documents(contract: model.Contract) -> tuple[dict[str, Any], dict[str, Any]]
 def judged(
     manifest: dict[str, Any], result: dict[str, Any], contract: model.Contract
 ) -> dict[str, Any]:
-    """What the gate says of these documents."""
-    return reconcile(Manifest.from_json(manifest), LoadResult.from_json(result), contract)
+    """What the gate says of these documents, whose effects on the table are as their counts."""
+    explained = run_samples.explained(result)
+    return reconcile(Manifest.from_json(manifest), LoadResult.from_json(explained), contract)
 
 
 def test_figures_that_add_up_pass_and_are_summed(contract: model.Contract) -> None:

@@ -32,6 +32,7 @@ RUN: dict[str, Any] = {
     "run_id": RUN_ID, "dataset": "sales_records", "mode": "load", "status": "succeeded", "file_count": 2,
     "rows_read": 110, "rows_loaded": 100, "rows_quarantined": 0, "rows_deduplicated": 10, "duration_seconds": 73,
     "totals": {"loaded": {"total_revenue": "1234.50"}}, "file_hashes": ["a", "b"],
+    "effect": {"new": 70, "replaced": 30, "of": {"acme": 30}, "repeated_equal": 10},
 }  # fmt: skip
 
 
@@ -78,8 +79,13 @@ def test_a_success_whose_dashboards_could_not_be_refreshed_is_a_warning_that_say
 
 
 def test_files_of_one_moment_with_the_same_keys_are_named_since_time_did_not_decide() -> None:
+    plain = written()
+    outdated = replace(plain.processed.files[0].effect, rows_outdated=1)
+    gave_way = (replace(plain.processed.files[0], effect=outdated), plain.processed.files[1])
     same = replace(
-        written(), manifest=Manifest.from_json(manifest(manifest_file("a"), manifest_file("b")))
+        plain,
+        manifest=Manifest.from_json(manifest(manifest_file("a"), manifest_file("b"))),
+        processed=replace(plain.processed, files=gave_way),
     )
     assert closing.facts("prod", RUN, same)["severity"] == "warning"
     assert "- a.csv, b.csv came at the same moment (2026-11-20 08:00:00 UTC)" in closing.body(
@@ -87,7 +93,8 @@ def test_files_of_one_moment_with_the_same_keys_are_named_since_time_did_not_dec
     )
     later = manifest_file("b", received_at="2026-11-20T08:00:00.000001Z")
     apart = replace(same, manifest=Manifest.from_json(manifest(manifest_file("a"), later)))
-    assert closing.doubts(apart) == []
+    only_repeats = replace(same, processed=plain.processed)
+    assert closing.doubts(apart) == closing.doubts(only_repeats) == []
 
 
 def test_dates_after_the_day_of_delivery_need_a_look() -> None:
@@ -106,7 +113,8 @@ def test_a_success_reads_like_this() -> None:
     )
     assert closing.body(RUN, written()) == (
         f"Run {RUN_ID} of sales_records (load) loaded 100 of 110 rows from 2 files in 73 seconds.\n"
-        "Quarantined: 0. Replaced by a newer row of the same key: 10.\n"
+        "Quarantined: 0. Gave way to a later row of the same key: 10.\n"
+        "In the table: 70 new, 30 replaced (acme 30), 10 repeated in the file.\n"
         "\n"
         "total_revenue: 1234.50\n"
         "\n"
@@ -124,6 +132,26 @@ def test_a_success_reads_like_this() -> None:
         "kind": "success", "severity": "info", "environment": "prod", "dataset": "sales_records",
         "run_id": RUN_ID, "mode": "load",
     }  # fmt: skip
+
+
+def test_rows_of_other_partners_and_repeats_that_differ_make_a_success_a_warning() -> None:
+    effect = {
+        "new": 5,
+        "replaced": 12,
+        "of": {"acme": 12},
+        "of_others": 12,
+        "repeated_different": 1,
+    }
+    run = {**RUN, "effect": effect}
+    assert closing.subject("prod", run, written()) == (
+        "WARNING [prod] sales_records: load succeeded with 12 rows of other partners replaced and"
+        " 1 repeat of a key with other values, 100 rows loaded"
+    )
+    assert closing.facts("prod", run, written())["severity"] == "warning"
+    assert (
+        "In the table: 5 new, 12 replaced (acme 12), 1 gave way to a row of the same file with other values.\n"
+        in closing.body(run, written())
+    )
 
 
 WARNING = {"kind": "freshness", "action": "warn"}

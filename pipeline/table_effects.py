@@ -1,0 +1,100 @@
+"""What loads did to a table, as the ledgers keep it and as people read it: whose rows were replaced, by partner.
+
+A job knows rows by their files only. The file ledger knows who delivered a file, so partners are looked up when a run
+is closed. A correction counts as of the partner whose file it corrects: nobody's rows are replaced by another there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts import naming
+from pipeline.ledger import FileLedger, Item, file_entry
+from pipeline.run_documents import TableEffect
+
+# Counts by the names under which a ledger keeps them; those that are 0 are left out.
+COUNTS = {
+    "new": "new",
+    "replaced": "replaced",
+    "unchanged": "with the values that the table had",
+    "kept": "as the table had them from this file",
+    "repeated_equal": "repeated in the file",
+    "repeated_different": "gave way to a row of the same file with other values",
+    "outdated": "gave way to a newer file",
+}
+BY_PARTNER = "of"  # rows that were replaced, by the partner who delivered them
+OF_OTHERS = "of_others"  # those of them that a different partner had delivered
+UNKNOWN_PARTNER = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partners:
+    """Who delivered a file, by the file ledger; each file is looked up once."""
+
+    files: FileLedger
+    dataset: str
+    _known: dict[str, str] = field(default_factory=dict)
+
+    def of(self, sha256: str) -> str:
+        """The partner of a content; of a correction, the partner whose file it corrects."""
+        if sha256 not in self._known:
+            self._known[sha256] = self._look_up(sha256)
+        return self._known[sha256]
+
+    def _look_up(self, sha256: str) -> str:
+        item = self.files.get(self.dataset, file_entry(sha256))
+        if item and item.get("replay_of"):
+            item = self.files.get(self.dataset, file_entry(item["replay_of"]))
+        return naming.partner_of(item["landing_key"]) if item else UNKNOWN_PARTNER
+
+
+def kept(effect: TableEffect, sha256: str, partners: Partners) -> Item:
+    """The effect of the file `sha256` as a ledger keeps it; partners are looked up only where rows were replaced."""
+    counts = {name: getattr(effect, f"rows_{name}") for name in COUNTS}
+    by_partner: dict[str, int] = {}
+    for file in effect.replaced_files:
+        if file.rows_replaced:
+            partner = partners.of(file.sha256)
+            by_partner[partner] = by_partner.get(partner, 0) + file.rows_replaced
+    found: Item = {name: rows for name, rows in counts.items() if rows}
+    if by_partner:
+        own = partners.of(sha256)
+        others = sum(rows for partner, rows in by_partner.items() if partner != own)
+        found |= {BY_PARTNER: by_partner, **({OF_OTHERS: others} if others else {})}
+    return found
+
+
+def added(effects: Iterable[Mapping[str, Any]]) -> Item:
+    """The effect of all files of a run, in the form of `kept`."""
+    total: Item = {}
+    by_partner: dict[str, int] = {}
+    for effect in effects:
+        for name in (*COUNTS, OF_OTHERS):
+            if effect.get(name):
+                total[name] = total.get(name, 0) + int(effect[name])
+        for partner, rows in effect.get(BY_PARTNER, {}).items():
+            by_partner[partner] = by_partner.get(partner, 0) + int(rows)
+    return {**total, **({BY_PARTNER: by_partner} if by_partner else {})}
+
+
+def in_words(effect: Mapping[str, Any]) -> str:
+    """`30 new, 12 replaced (acme 10, beta 2)`; "" for an effect without any rows."""
+    return ", ".join(_counted(effect))
+
+
+def needs_a_look(effect: Mapping[str, Any]) -> bool:
+    """Whether a file replaced what a different partner delivered, or contradicts itself."""
+    return bool(effect.get(OF_OTHERS) or effect.get("repeated_different"))
+
+
+def _counted(effect: Mapping[str, Any]) -> Iterator[str]:
+    for name, words in COUNTS.items():
+        if not effect.get(name):
+            continue
+        whose = ""
+        if name == "replaced" and effect.get(BY_PARTNER):
+            parts = sorted(effect[BY_PARTNER].items(), key=lambda part: (-int(part[1]), part[0]))
+            whose = f" ({', '.join(f'{partner} {int(rows)}' for partner, rows in parts)})"
+        yield f"{int(effect[name])} {words}{whose}"
