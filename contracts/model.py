@@ -116,7 +116,8 @@ class Intake:
     """How files of this dataset arrive: `partners/<partner>/<folder>/<file>` with one of `suffixes`.
 
     A header is accepted when it names every column, in any order, and nothing else but `ignored_headers`, which are
-    skipped; names are compared as contracts.headers.normalized_header gives them.
+    skipped; names are compared as contracts.headers.normalized_header gives them. Only `partners` may deliver; every
+    partner may when there are none.
     """
 
     folder: str
@@ -124,6 +125,20 @@ class Intake:
     delimiter: str
     max_bytes: int
     ignored_headers: tuple[str, ...]
+    partners: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplacingLimits:
+    """Shares of a file's rows above which it is set aside, as text; None: no limit.
+
+    `share`: rows that replace a row of the table. `others_share`: those that a different partner had
+    delivered. `conflicting_repeats_share`: rows that a later row of the file repeats with other values.
+    """
+
+    share: str | None
+    others_share: str | None
+    conflicting_repeats_share: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +240,7 @@ class Contract:
     max_quarantined_share: str
     days_without_files: DaysWithoutFiles
     dates_after_delivery: DatesAfterDelivery
+    replacing: ReplacingLimits
     curated: tuple[CuratedModel, ...]
 
     def column(self, name: str) -> Column:
@@ -317,6 +333,7 @@ def _contract(data: dict[str, Any]) -> Contract:
         ),
         "table_rules": tuple(table_rules.from_document(rule) for rule in data["table_rules"]),
         "retention": Retention(**data["retention"]),
+        "replacing": ReplacingLimits(**data["replacing"]),
         "maintenance": Maintenance(**data["maintenance"]),
         "days_without_files": DaysWithoutFiles(
             **{name: tuple(days) for name, days in data["days_without_files"].items()}
@@ -327,7 +344,7 @@ def _contract(data: dict[str, Any]) -> Contract:
 
 
 def _intake(data: dict[str, Any]) -> Intake:
-    lists = {name: tuple(data[name]) for name in ("suffixes", "ignored_headers")}
+    lists = {name: tuple(data[name]) for name in ("suffixes", "ignored_headers", "partners")}
     return Intake(**{**data, **lists})
 
 

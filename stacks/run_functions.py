@@ -79,11 +79,14 @@ class RunFunctions:
             },
         )
         self._allow_runs(part)
-        permissions.allow_table(part.role, table=self.storage.file_ledger, actions=["UpdateItem"])
+        permissions.allow_table(
+            part.role, table=self.storage.file_ledger, actions=["GetItem", "UpdateItem"]
+        )
         permissions.note_rarely_used(
             part.role,
             {
-                "dynamodb:UpdateItem": "sets files aside that have more bad rows than the contract allows"
+                "dynamodb:GetItem": "looks up whose rows a file replaces, where a contract limits that",
+                "dynamodb:UpdateItem": "sets files aside that have more bad rows than the contract allows",
             },
         )
         permissions.allow_key(

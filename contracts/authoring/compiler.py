@@ -73,6 +73,7 @@ def compile_contract(contract: ParsedContract, folder: FilePath) -> model.Contra
             dates=tuple(custom.days_without_files.dates),
         ),
         dates_after_delivery=custom.dates_after_delivery,
+        replacing=_replacing(custom),
         curated=tuple(_curated(item, folder) for item in contract.curated),
     )
 
@@ -138,6 +139,16 @@ def _intake(processed: ProcessedProperties) -> model.Intake:
         delimiter=intake.delimiter,
         max_bytes=intake.max_bytes,
         ignored_headers=tuple(intake.ignored_columns),
+        partners=tuple(intake.partners),
+    )
+
+
+def _replacing(processed: ProcessedProperties) -> model.ReplacingLimits:
+    limits = processed.replacing
+    return model.ReplacingLimits(
+        share=_text(limits.max_share),
+        others_share=_text(limits.max_others_share),
+        conflicting_repeats_share=_text(limits.max_conflicting_repeats_share),
     )
 
 

@@ -34,6 +34,7 @@ def diff(old: Contract, new: Contract) -> tuple[Change, ...]:
     found = [
         *_head(old, new),
         *_intake(old.intake, new.intake),
+        *_replacing(old, new),
         *column_changes(old, new),
         *_layout(old, new),
         *rule_changes(old, new),
@@ -81,6 +82,31 @@ def _intake(old: Intake, new: Intake) -> Iterator[Change]:
         ("ignored_headers", "files that carry the column"),
     ):
         yield from _accepted(name, getattr(old, name), getattr(new, name), what)
+    yield from _partners(old, new)
+
+
+def _replacing(old: Contract, new: Contract) -> Iterator[Change]:
+    for name in ("share", "others_share", "conflicting_repeats_share"):
+        why = "it judges the next load, and no row that is there"
+        yield from safe("replacing", name, old.replacing, new.replacing, why)
+
+
+def _partners(old: Intake, new: Intake) -> Iterator[Change]:
+    """Nobody in the list means everybody, so that the first name shuts others out."""
+    shut_out = bool(new.partners) and not (old.partners and set(old.partners) <= set(new.partners))
+    if old.partners != new.partners:
+        why = (
+            "files of partners who are not in the list are rejected"
+            if shut_out
+            else "files that were accepted still are"
+        )
+        yield Change(
+            field="intake.partners",
+            old=shown(old.partners),
+            new=shown(new.partners),
+            impact="breaking" if shut_out else "safe",
+            why=why,
+        )
 
 
 def _accepted(name: str, old: tuple[str, ...], new: tuple[str, ...], what: str) -> Iterator[Change]:

@@ -211,6 +211,7 @@ class IntakeProperty(Strict):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)]
     max_bytes: int = Field(ge=1)
     ignored_columns: list[Text] = []
+    partners: list[Text] = []
 
 
 class RetentionProperty(Strict):
@@ -238,6 +239,14 @@ class DaysWithoutFilesProperty(Strict):
     dates: list[Text] = []
 
 
+class ReplacingProperty(Strict):
+    """Custom property `replacing`: what contracts.model.ReplacingLimits says."""
+
+    max_share: Number | None = None
+    max_others_share: Number | None = None
+    max_conflicting_repeats_share: Number | None = None
+
+
 class ProcessedProperties(Strict):
     """Custom properties of the dataset's own table."""
 
@@ -246,6 +255,9 @@ class ProcessedProperties(Strict):
     table_format: TableFormat
     max_quarantined_share: Number
     retention: RetentionProperty
+    replacing: ReplacingProperty = Field(
+        default_factory=lambda: ReplacingProperty.model_validate({})
+    )
     schema_change: SchemaChange = "evolve"
     maintenance: MaintenanceProperty = Field(
         default_factory=lambda: MaintenanceProperty.model_validate({})

@@ -108,6 +108,7 @@ def _check_processed(
     privacy_checks.check_personal_data(table.columns, document)
     if table.custom:
         _check_intake(table, table.custom.intake, document)
+        _check_shares(table, table.custom, document)
         _check_retention(table, table.custom, document)
         _check_days_without_files(table, table.custom, document)
         _check_maintenance(table, table.custom.maintenance, document)
@@ -149,6 +150,12 @@ def _check_intake(
             (*path, "maxBytes"),
             f"found {intake.max_bytes}; S3 copies at most {MAX_FILE_BYTES} in one call",
         )
+    for index, partner in enumerate(intake.partners):
+        if partner == naming.REPLAY_PARTNER or not _FOLDER.match(partner):
+            message = (
+                f"found {partner!r}; expected the user name of a partner, of a-z, 0-9, _ and -"
+            )
+            document.problem((*path, "partners", index), message)
     headers = {
         normalized_header(column.spec.physical_name or column.spec.name) for column in table.columns
     }
@@ -178,13 +185,24 @@ def _is_day(text: str) -> bool:
         return False
 
 
+def _check_shares(
+    table: ParsedTable[ProcessedProperties], custom: ProcessedProperties, document: Document
+) -> None:
+    paths = table.custom_paths
+    shares = {paths["maxQuarantinedShare"]: custom.max_quarantined_share}
+    if "replacing" in paths:
+        limits = custom.replacing.model_dump(by_alias=True, exclude_none=True)
+        shares |= {(*paths["replacing"], name): share for name, share in limits.items()}
+    for path, share in shares.items():
+        if not 0 <= share <= 1:
+            message = f"found {share!s}; expected a share from 0 to 1, such as 0.05 for 5 %"
+            document.problem(path, message)
+
+
 def _check_retention(
     table: ParsedTable[ProcessedProperties], custom: ProcessedProperties, document: Document
 ) -> None:
-    share, retention = custom.max_quarantined_share, custom.retention
-    if not 0 <= share <= 1:
-        message = f"found {share!s}; expected a share from 0 to 1, such as 0.05 for 5 %"
-        document.problem(table.custom_paths["maxQuarantinedShare"], message)
+    retention = custom.retention
     path = table.custom_paths["retention"]
     for name, days in retention.model_dump(by_alias=True, exclude_none=True).items():
         if days > MAX_DAYS:

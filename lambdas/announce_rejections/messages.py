@@ -12,6 +12,7 @@ from pipeline.ledger import UNKNOWN_DATASET, Item
 
 NEXT_STEP = {
     "not_in_contract": "Ask the partner to upload to an agreed folder, or add a contract for this folder.",
+    "partner_not_in_contract": "Ask the partner what it was meant for, or add it to partners in the contract.",
     "invalid_name": "Ask the partner to rename the file and upload it again.",
     "empty_file": "Ask the partner to upload the file again, with its content.",
     "no_rows": "If a day without rows is normal, nothing; otherwise ask the partner for the complete file.",

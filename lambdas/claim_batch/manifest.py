@@ -48,5 +48,6 @@ def _file(item: Item, raw_bucket: str, mode: LoadMode) -> ManifestFile:
         header=tuple(item["header"]),
         has_quotes=bool(item["has_quotes"]),
         replay_of=item.get("replay_of"),
+        is_released=True if item.get("released_at") else None,
         refused_before=int(item.get("rows_quarantined", 0)) if mode == "replay" else None,
     )

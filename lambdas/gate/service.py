@@ -6,30 +6,32 @@ rows and the committed tables. All discrepancies are told at once. Nothing read 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 from contracts.amounts import added
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from contracts.model import Contract
+from lambdas.gate.replacing import FEWEST_ROWS, files_over
 from pipeline import alerts
 from pipeline.run_documents import PARTS, LoadedFile, LoadResult, Manifest, PartTotals
 
-FEWEST_ROWS = 20  # of a file whose share of bad rows can set it aside
 
-
-def reconcile(manifest: Manifest, result: LoadResult, contract: Contract) -> dict[str, Any]:
-    """Counts and totals of the whole run, once everything adds up.
+def reconcile(
+    manifest: Manifest, result: LoadResult, contract: Contract, of_others: Callable[[str], int]
+) -> dict[str, Any]:
+    """Counts and totals of the whole run, once everything adds up. `of_others`: lambdas.gate.replacing.
 
     Raises ReconciliationFailed with every discrepancy: which file, which figure, both values and the difference; and
-    its kind QuarantineLimitExceeded when there is nothing but too many bad rows.
+    its kind QuarantineLimitExceeded when there is nothing but too many bad or replaced rows.
     """
     problems = [*_identity(manifest, result, contract), *_files(manifest, result, contract)]
     if not problems:
         problems = [*_observed(result, contract), *_halts(result, contract)]
     over = {} if problems else files_over_limit(manifest, result, contract)
-    excess = list(_excess(result, over, contract))
+    replacing = {} if problems else files_over(manifest, result, contract, of_others)
+    excess = [*_excess(result, over, contract), *replacing.values()]
     if not problems:
         problems = [*excess, *_table_rules(result, contract)]
     if problems:

@@ -207,6 +207,7 @@ class Intake:
     ) -> Taken | None:
         if contract is None:
             raise arrivals.unowned(arrival.key, self.contracts)
+        arrivals.require_partner(arrival, contract)
         suffix = arrivals.suffix_of(arrival, contract)
         replay_of = (
             self.registration.origin_of(contract.dataset, source) if arrival.is_replay else None

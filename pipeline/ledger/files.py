@@ -270,19 +270,26 @@ class FileLedger:
                 },
                 sets="set_aside_reason = :reason, set_aside_at = :moment"
                 + (", refused_samples = :samples" if samples else ""),
-                removes="run_id",
+                removes="run_id, released_at",
             )
         )
 
-    def release(self, dataset: str, sha256: str) -> bool:
-        """set aside -> waiting; False when it was not set aside."""
+    def release(self, dataset: str, sha256: str, *, decided_at: str | None = None) -> bool:
+        """set aside -> waiting; False when it was not set aside.
+
+        `decided_at`: when a person decided that it may replace as many rows as it does; None when nobody did.
+        """
         return bool(
             self._move(
                 dataset,
                 sha256,
                 "waiting",
                 condition="#status = :from",
-                values={":from": "set_aside"},
+                values={
+                    ":from": "set_aside",
+                    **({":decided": decided_at} if decided_at else {}),
+                },
+                sets="released_at = :decided" if decided_at else "",
                 removes=SET_ASIDE,
             )
         )

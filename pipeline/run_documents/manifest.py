@@ -36,6 +36,8 @@ class ManifestFile(JsonDocument):
     """Hash of the file whose refused records this one corrects; null: it corrects none."""
     refused_before: int | None = None
     """Rows of it that the load before this replay refused; only in a replay."""
+    is_released: bool | None = None
+    """Whether a person released it after it was set aside: limits on replaced rows do not hold; else left out."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -165,7 +165,8 @@ def _first(item: Item) -> str:
 
 def _release(deployment: Deployment, options: argparse.Namespace) -> int:
     item = ledgers.one_file(deployment, options.sha256, options.dataset)
-    if not FileLedger(deployment.file_ledger).release(item["dataset"], item["sha256"]):
+    ledger, moment = FileLedger(deployment.file_ledger), timestamp(datetime.now(UTC))
+    if not ledger.release(item["dataset"], item["sha256"], decided_at=moment):
         raise PermanentError(
             _refused(deployment, item, "only a file that was set aside can be released")
         )

@@ -12,6 +12,7 @@ from contracts.model import (
     DaysWithoutFiles,
     Intake,
     Maintenance,
+    ReplacingLimits,
     Retention,
     Rule,
 )
@@ -60,7 +61,8 @@ ORDERS = Contract(
     owner="Shop",
     alert_email=None,
     freshness_hours=24,
-    intake=Intake(folder="orders", suffixes=(".csv",), delimiter=",", max_bytes=1, ignored_headers=("Row ID",)),
+    intake=Intake(folder="orders", suffixes=(".csv",), delimiter=",", max_bytes=1, ignored_headers=("Row ID",),
+                  partners=()),
     columns=(
         column("order_id", "bigint", required=True, minimum="1"),
         column("order_date", "date", required=True, format="M/d/yyyy", minimum="2000-01-01"),
@@ -88,6 +90,7 @@ ORDERS = Contract(
     max_quarantined_share="0.5",
     days_without_files=DaysWithoutFiles(weekdays=(), dates=()),
     dates_after_delivery="warn",
+    replacing=ReplacingLimits(share=None, others_share=None, conflicting_repeats_share=None),
     curated=(
         curated("orders_by_month", "month", "month_start"),
         curated("orders_by_quarter", "quarter", "quarter_start"),

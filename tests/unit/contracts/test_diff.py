@@ -133,6 +133,7 @@ NESTED = {
     "intake",
     "retention",
     "maintenance",
+    "replacing",
     "columns",
     "rules",
     "table_rules",
@@ -161,7 +162,7 @@ def every_change() -> dict[str, Contract]:
     found = {
         f"Contract.{name}": replace(M, **{name: other(getattr(M, name))}) for name in fields_of(M)
     }
-    for owner in ("intake", "retention", "maintenance"):
+    for owner in ("intake", "retention", "maintenance", "replacing"):
         item = getattr(M, owner)
         for name in fields_of(item):
             found[f"{owner}.{name}"] = replace(

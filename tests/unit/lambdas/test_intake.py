@@ -169,6 +169,24 @@ REJECTED = {
 }
 
 
+def test_only_partners_of_the_contract_may_deliver(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    service = intake(
+        account, replace(contract, intake=replace(contract.intake, partners=("acme", "gamma")))
+    )
+    beta = account.upload("partners/beta/sales_records/a.csv", sales())
+    acme = account.upload(f"{FOLDER}/b.csv", sales())
+    assert service.handle_batch([beta, acme]) == []
+    entries = {each["landing_key"]: each for each in account.entries().values()}
+    rejected = entries["partners/beta/sales_records/a.csv"]
+    assert (rejected["status"], rejected["reason"]) == ("rejected", "partner_not_in_contract")
+    assert rejected["detail"] == (
+        "partner 'beta' may not deliver sales_records; its contract lists acme, gamma"
+    )
+    assert entries[f"{FOLDER}/b.csv"]["status"] == "waiting"
+
+
 @pytest.mark.parametrize("case", REJECTED)
 def test_a_rejected_file_is_moved_aside_with_its_reason_and_told_once(
     account: Any, contract: model.Contract, sales: Sales, case: str

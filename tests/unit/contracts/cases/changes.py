@@ -35,6 +35,14 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
         replace(M, dates_after_delivery="allow"),
         ("dates_after_delivery", "safe", "none"),
     ),
+    "fewer rows replaced": (
+        replace(M, replacing=replace(M.replacing, others_share="0")),
+        ("replacing.others_share", "safe", "none"),
+    ),
+    "only one partner": (
+        replace(M, intake=replace(INTAKE, partners=("acme",))),
+        ("intake.partners", "breaking", "none"),
+    ),
     "a different folder": (
         replace(M, intake=replace(INTAKE, folder="x")),
         ("intake.folder", "breaking", "none"),

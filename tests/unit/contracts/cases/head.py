@@ -159,6 +159,20 @@ CASES = {
         "schema[0].customProperties[1].value.ignoredColumns[0]",
         "found '--'; a header has a letter, a digit or a symbol",
     ),
+    "share_of_replaced_rows_above_one": C(
+        "      - property: tableFormat\n        value: iceberg\n",
+        "      - property: tableFormat\n        value: iceberg\n"
+        "      - property: replacing\n        value: {maxShare: 0.5, maxOthersShare: 1.5}\n",
+        "schema[0].customProperties[3].value.maxOthersShare",
+        "found 1.5; expected a share from 0 to 1",
+        at="        value: {maxShare: 0.5, maxOthersShare: 1.5}",
+    ),
+    "no_name_of_a_partner": C(
+        'delimiter: ";", maxBytes: 1000000}',
+        'delimiter: ";", maxBytes: 1000000, partners: [acme, slipway-replay]}',
+        "schema[0].customProperties[1].value.partners[1]",
+        "found 'slipway-replay'; expected the user name of a partner",
+    ),
     "share_below_zero": C(
         "value: 0.50",
         "value: -0.01",
