@@ -35,7 +35,9 @@ SECONDS_BETWEEN_WAVES = 1.1  # upload times have whole seconds
 MESSAGES_PER_CALL = 10  # SQS API reference, SendMessageBatch
 # Which run a file met decides whether its replaced rows count as deduplicated or as loaded and replaced later.
 BY_BATCHING = frozenset({"rows_loaded", "rows_deduplicated"})
-BY_TABLE = frozenset({"effect"})  # on the table as the run found it
+BY_TABLE = frozenset(
+    {"effect", "replaced_by", "replaced_since"}
+)  # on the table as the run found it
 BY_DELIVERY = frozenset({"run_id", "sequencer", "version_id"})
 Entry = dict[str, Any]
 

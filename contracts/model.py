@@ -25,6 +25,7 @@ TableFormat = Literal["iceberg"]
 Period = Literal["month", "quarter", "year"]
 DatesAfterDelivery = Literal["warn", "allow"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Redelivery = Literal["load", "once"]
 Distribution = Literal["auto", "all", "even", "key"]
 
 # A type without its precision and scale.
@@ -118,6 +119,9 @@ class Intake:
     A header is accepted when it names every column, in any order, and nothing else but `ignored_headers`, which are
     skipped; names are compared as contracts.headers.normalized_header gives them. Only `partners` may deliver; every
     partner may when there are none.
+
+    `redelivery` says what becomes of a content that comes again after other files have replaced rows of it. load: it is
+    loaded again, since the newest delivery stands. once: it is a duplicate, as it is while all its rows stand.
     """
 
     folder: str
@@ -126,6 +130,7 @@ class Intake:
     max_bytes: int
     ignored_headers: tuple[str, ...]
     partners: tuple[str, ...]
+    redelivery: Redelivery
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ COUNTS = {
     "outdated": "gave way to a newer file",
 }
 BY_PARTNER = "of"  # rows that were replaced, by the partner who delivered them
+TURNED_BACK = "turned_back"  # rows replaced by a content that was loaded before and came again
 OF_OTHERS = "of_others"  # those of them that a different partner had delivered
 UNKNOWN_PARTNER = "unknown"
 
@@ -35,19 +36,24 @@ class Partners:
 
     files: FileLedger
     dataset: str
-    _known: dict[str, str] = field(default_factory=dict)
+    _known: dict[str, Item] = field(default_factory=dict)
 
     def of(self, sha256: str) -> str:
-        """The partner of a content; of a correction, the partner whose file it corrects."""
-        if sha256 not in self._known:
-            self._known[sha256] = self._look_up(sha256)
-        return self._known[sha256]
-
-    def _look_up(self, sha256: str) -> str:
-        item = self.files.get(self.dataset, file_entry(sha256))
-        if item and item.get("replay_of"):
-            item = self.files.get(self.dataset, file_entry(item["replay_of"]))
+        """The partner of a file; of a correction, the partner whose file it corrects."""
+        item = self._entry(sha256)
+        if origin := item.get("replay_of"):
+            item = self._entry(origin)
         return naming.partner_of(item["landing_key"]) if item else UNKNOWN_PARTNER
+
+    def comes_again(self, sha256: str) -> bool:
+        """Whether the content of the file was loaded before, as an earlier delivery."""
+        return "content_sha256" in self._entry(sha256)
+
+    def _entry(self, sha256: str) -> Item:
+        if sha256 not in self._known:
+            found = self.files.get(self.dataset, file_entry(sha256))
+            self._known[sha256] = found or {}
+        return self._known[sha256]
 
 
 def kept(effect: TableEffect, sha256: str, partners: Partners) -> Item:
@@ -63,6 +69,8 @@ def kept(effect: TableEffect, sha256: str, partners: Partners) -> Item:
         own = partners.of(sha256)
         others = sum(rows for partner, rows in by_partner.items() if partner != own)
         found |= {BY_PARTNER: by_partner, **({OF_OTHERS: others} if others else {})}
+        if partners.comes_again(sha256):
+            found[TURNED_BACK] = found["replaced"]
     return found
 
 
@@ -71,7 +79,7 @@ def added(effects: Iterable[Mapping[str, Any]]) -> Item:
     total: Item = {}
     by_partner: dict[str, int] = {}
     for effect in effects:
-        for name in (*COUNTS, OF_OTHERS):
+        for name in (*COUNTS, OF_OTHERS, TURNED_BACK):
             if effect.get(name):
                 total[name] = total.get(name, 0) + int(effect[name])
         for partner, rows in effect.get(BY_PARTNER, {}).items():
@@ -85,16 +93,21 @@ def in_words(effect: Mapping[str, Any]) -> str:
 
 
 def needs_a_look(effect: Mapping[str, Any]) -> bool:
-    """Whether a file replaced what a different partner delivered, or contradicts itself."""
-    return bool(effect.get(OF_OTHERS) or effect.get("repeated_different"))
+    """Whether a file replaced what a different partner delivered, brought back old values, or contradicts itself."""
+    return any(effect.get(name) for name in (OF_OTHERS, TURNED_BACK, "repeated_different"))
 
 
 def _counted(effect: Mapping[str, Any]) -> Iterator[str]:
     for name, words in COUNTS.items():
-        if not effect.get(name):
-            continue
-        whose = ""
-        if name == "replaced" and effect.get(BY_PARTNER):
-            parts = sorted(effect[BY_PARTNER].items(), key=lambda part: (-int(part[1]), part[0]))
-            whose = f" ({', '.join(f'{partner} {int(rows)}' for partner, rows in parts)})"
-        yield f"{int(effect[name])} {words}{whose}"
+        if effect.get(name):
+            whose = _whose(effect) if name == "replaced" else ""
+            yield f"{int(effect[name])} {words}{whose}"
+
+
+def _whose(effect: Mapping[str, Any]) -> str:
+    """Whose rows were replaced, the partner with the most first, and how many by older values."""
+    parts = sorted(effect.get(BY_PARTNER, {}).items(), key=lambda part: (-int(part[1]), part[0]))
+    told = [", ".join(f"{partner} {int(rows)}" for partner, rows in parts)] if parts else []
+    if effect.get(TURNED_BACK):
+        told.append(f"{int(effect[TURNED_BACK])} back to the values of an earlier delivery")
+    return f" ({'; '.join(told)})" if told else ""

@@ -140,6 +140,7 @@ def _intake(processed: ProcessedProperties) -> model.Intake:
         max_bytes=intake.max_bytes,
         ignored_headers=tuple(intake.ignored_columns),
         partners=tuple(intake.partners),
+        redelivery=intake.redelivery,
     )
 
 

@@ -83,6 +83,7 @@ def _intake(old: Intake, new: Intake) -> Iterator[Change]:
     ):
         yield from _accepted(name, getattr(old, name), getattr(new, name), what)
     yield from _partners(old, new)
+    yield from safe("intake", "redelivery", old, new, "it judges what comes from now on")
 
 
 def _replacing(old: Contract, new: Contract) -> Iterator[Change]:

@@ -18,6 +18,7 @@ from contracts.model import (
     Distribution,
     PartitionTransform,
     Period,
+    Redelivery,
     RuleAction,
     SchemaChange,
     TableFormat,
@@ -212,6 +213,7 @@ class IntakeProperty(Strict):
     max_bytes: int = Field(ge=1)
     ignored_columns: list[Text] = []
     partners: list[Text] = []
+    redelivery: Redelivery = "load"
 
 
 class RetentionProperty(Strict):

@@ -71,9 +71,12 @@ def _ties(written: Written) -> Iterator[str]:
 
 def _looks_of_table(effect: Mapping[str, Any]) -> Iterator[str]:
     """What a load did to the table that nobody may have meant."""
+    back = int(effect.get("turned_back", 0))
     others, repeats = int(effect.get("of_others", 0)), int(effect.get("repeated_different", 0))
     if others:
         yield f"{alerts.counted(others, 'row')} of other partners replaced"
+    if back:
+        yield f"{alerts.counted(back, 'row')} turned back to older values"
     if repeats:
         yield f"{alerts.counted(repeats, 'repeat')} of a key with other values"
 

@@ -14,10 +14,19 @@ from typing import Any, Literal
 
 from contracts import naming
 from contracts.errors import FileRejected
+from contracts.model import Redelivery
 from lambdas.intake.arrivals import Arrival
 from lambdas.intake.inspection import Inspection
 from lambdas.intake.storage import Source, Storage, copy_source
-from pipeline.ledger import FileLedger, Item, duplicate_entry, file_entry, timestamp
+from pipeline.ledger import (
+    FileLedger,
+    Item,
+    again_sha256,
+    duplicate_entry,
+    file_entry,
+    loads,
+    timestamp,
+)
 from pipeline.ledger.transfers import in_order
 
 LONGEST_STEM = 150
@@ -46,6 +55,7 @@ class Registration:
         found: Inspection,
         suffix: str,
         *,
+        redelivery: Redelivery,
         replay_of: str | None = None,
     ) -> tuple[Registered, Item]:
         """What became of the delivery, and the entry of its content.
@@ -54,14 +64,16 @@ class Registration:
         content came before as another delivery, which is recorded. `replay_of` is the hash of the file that a replay
         corrects.
         """
-        item = delivery = _entry(dataset, arrival, source, found, suffix)
+        delivery = _entry(dataset, arrival, source, found, suffix)
         if replay_of is not None:
-            item["replay_of"] = replay_of
+            delivery["replay_of"] = replay_of
+            redelivery = "once"  # a correction that is sent twice is no newer word
+        item = delivery = self._as_file_of_its_own(delivery, redelivery)
         if not self.files.add(item):
             item = self.files.get(dataset, item["entry"]) or item
         if item["status"] == "registering":
             self._keep_raw(item, source)
-            self.files.mark_waiting(dataset, found.sha256)
+            self.files.mark_waiting(dataset, item["sha256"])
             item = self.files.get(dataset, item["entry"]) or item
         item = self._taken_back(item, delivery, source)
         item = self._in_order_of_upload(item, delivery)
@@ -71,6 +83,36 @@ class Registration:
             self._record_duplicate(item, delivery)
             return "duplicate", item
         return ("waiting" if item["status"] == "waiting" else "taken"), item
+
+    def _as_file_of_its_own(self, delivery: Item, redelivery: Redelivery) -> Item:
+        """The delivery under the hash that stands for it: that of its content, or its own where it is loaded again.
+
+        A content that comes again is loaded again once other files have replaced rows of it: the newest delivery
+        stands. It is a file of its own then, with a load, a rollback and refused records of its own; the one before
+        says which came after it (`again`). A delivery that came before what replaced those rows, and a repeated event,
+        change nothing.
+        """
+        content, known = delivery["sha256"], self.files.get(delivery["dataset"], delivery["entry"])
+        while known is not None:
+            delivery = _of_file(delivery, known["sha256"], content)
+            recorded = duplicate_entry(known["sha256"], delivery["sequencer"])
+            if _is_known(known, delivery) or self.files.get(delivery["dataset"], recorded):
+                return delivery
+            if "again" not in known:
+                since = loads.replaced_since(known)
+                if redelivery == "once" or since is None or delivery["received_at"] < since:
+                    return delivery
+                return self._again(known, delivery, content)
+            known = self.files.get(delivery["dataset"], file_entry(known["again"]))
+        return delivery
+
+    def _again(self, known: Item, delivery: Item, content: str) -> Item:
+        own = again_sha256(content, delivery["landing_key"], delivery["sequencer"])
+        again = _of_file(delivery, own, content)
+        self.files.add(again)
+        # Of two deliveries of a content that are registered at once each is loaded; the chain goes on from one of them.
+        self.files.follow(known, own)
+        return again
 
     def _taken_back(self, item: Item, delivery: Item, source: Source) -> Item:
         """The entry, which waits again if it was set aside before this delivery of its content.
@@ -104,6 +146,7 @@ class Registration:
         """The entry, for which the earliest upload stands: events come in any order. A run that has it keeps it."""
         while (
             item["status"] == "waiting"
+            and "content_sha256" not in item  # it came after what it replaces, and must stay so
             and not _is_known(item, delivery)
             and _order(delivery) < _order(item)
         ):
@@ -163,6 +206,19 @@ def delivery_id(item: Item) -> str:
         if again
         else item["sha256"]
     )
+
+
+def _of_file(delivery: Item, sha256: str, content: str) -> Item:
+    """The delivery under the hash that stands for its file; `content` is that of its bytes."""
+    if sha256 == content:
+        return delivery
+    return {
+        **delivery,
+        "entry": file_entry(sha256),
+        "sha256": sha256,
+        "raw_key": delivery["raw_key"].replace(f"/{delivery['sha256']}/", f"/{sha256}/"),
+        "content_sha256": content,
+    }
 
 
 def _is_of(item: Item, delivery: Item) -> bool:

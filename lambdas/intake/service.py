@@ -215,7 +215,13 @@ class Intake:
         rule = HeaderRule(contract=contract, change=self.schema_change, is_replay=arrival.is_replay)
         found = _inspect(source, rule, gzipped=suffix.endswith(".gz"))
         became, item = self.registration.register(
-            contract.dataset, arrival, source, found, suffix, replay_of=replay_of
+            contract.dataset,
+            arrival,
+            source,
+            found,
+            suffix,
+            redelivery=contract.intake.redelivery,
+            replay_of=replay_of,
         )
         log.info(
             became, sha256=found.sha256, rows=found.row_count, first_delivery=item["landing_key"]

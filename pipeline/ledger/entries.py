@@ -33,6 +33,11 @@ def file_entry(sha256: str) -> str:
     return f"file#{sha256}"
 
 
+def again_sha256(sha256: str, landing_key: str, sequencer: str) -> str:
+    """What stands for the hash of a content in a delivery of it that is loaded again: each is a file of its own."""
+    return hashlib.sha256(f"{sha256} {landing_key} {sequencer}".encode()).hexdigest()
+
+
 def duplicate_entry(sha256: str, sequencer: str) -> str:
     """Entry of a delivery whose content was already there."""
     return f"duplicate#{sha256}#{sequencer}"

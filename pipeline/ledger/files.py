@@ -344,6 +344,37 @@ class FileLedger:
         )
         return moved is not None
 
+    def mark_replaced(self, dataset: str, sha256: str, *, by: str, received_at: str) -> None:
+        """Remember that the file `by`, received then, takes the place of rows of this one; the first one stays.
+
+        Nothing for a content that has no entry.
+        """
+        items.update(
+            self.table,
+            dataset,
+            file_entry(sha256),
+            change="SET replaced_since = :at, replaced_by = :by",
+            condition="attribute_exists(#status)"
+            " AND (attribute_not_exists(replaced_since) OR replaced_since > :at)",
+            values={":at": received_at, ":by": by},
+        )
+
+    def follow(self, known: Item, again: str) -> bool:
+        """Note that the content of `known` was delivered once more as the file `again`.
+
+        False if another stands there.
+        """
+        return bool(
+            items.update(
+                self.table,
+                known["dataset"],
+                known["entry"],
+                change="SET again = :again",
+                condition="attribute_exists(#status) AND (attribute_not_exists(again) OR again = :again)",
+                values={":again": again},
+            )
+        )
+
     def mark_alerted(self, dataset: str, entry: str, moment: str) -> None:
         """Remember that people were told about this entry."""
         self.table.update_item(

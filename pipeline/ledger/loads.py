@@ -33,6 +33,18 @@ def standing(loads: Sequence[Load]) -> Load | None:
     return next((load for load in reversed(loads) if stands(load)), None)
 
 
+def replaced_since(entry: Item) -> str | None:
+    """When the first of the files came that have taken the place of rows of a loaded file; None if all rows stand.
+
+    Rows that were out of date as they were loaded gave way to a file that came after this one.
+    """
+    if entry["status"] != "loaded":
+        return None
+    came_late = entry["received_at"] if entry.get("effect", {}).get("outdated") else None
+    since = entry.get("replaced_since", came_late)
+    return None if since is None else str(since)
+
+
 def undone(entry: Item, run_id: str, *, by_run: str) -> list[Item]:
     """The loads of a loaded file when that of `run_id` was rolled back.
 

@@ -88,6 +88,9 @@ def _history(
     for other in ledgers.entries(deployment, item["dataset"]):
         if other["status"] == "duplicate" and other["sha256"] == sha256:
             yield other["received_at"], "delivered again, not loaded twice", other["landing_key"]
+        elif other.get("content_sha256") == sha256:
+            again = other["sha256"][: ledgers.SHORT_HASH]
+            yield other["received_at"], f"delivered again, loaded as {again}", _counts(other)
         elif other.get("replay_of") == sha256:
             yield (
                 other["received_at"],

@@ -27,6 +27,7 @@ from lambdas.claim_batch import requests
 from lambdas.close_run.comparison import Written
 from lambdas.fail_run import failures
 from lambdas.gate.aside import set_aside
+from lambdas.gate.replacing import mark_replaced
 from lambdas.hold_dataset import requests as hold_requests
 from pipeline.aws_errors import retryable
 from pipeline.run_documents import (
@@ -90,6 +91,8 @@ class Machines:
     counts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     """What a run counted of a file."""
     job_failures: float = 0.05
+    replacing: float = 0.3
+    """How often a file replaces a row of some other file."""
     task_begins: Callable[[Actor, str], None] = lambda _actor, _task: None
 
     def begin(self, execution: Execution) -> None:
@@ -216,14 +219,34 @@ class Machines:
             "rows_quarantined": refused,
             "rows_deduplicated": 0,
         }
-        new = {"new": rows - refused} if rows > refused else {}
-        self.counts[run_id, sha256] = {**counted, "effect": new}
+        loaded, replaced = rows - refused, self._replaced(sha256, rows - refused)
+        figures = {"new": loaded - len(replaced), "unchanged": len(replaced)}
+        kept = {name: count for name, count in figures.items() if count}
+        self.counts[run_id, sha256] = {**counted, "effect": kept}
         nothing = dict.fromkeys((column.name for column in contract().control_columns), Decimal(0))
         totals = PartTotals(read=nothing, loaded=nothing, quarantined=nothing, deduplicated=nothing)
-        effect = effects.by_file({sha256: counted["rows_loaded"]}, [], {})[sha256]
+        effect = effects.by_file({sha256: loaded}, replaced, {})[sha256]
         return LoadedFile(
             sha256=sha256, file_name=name, rows_read=rows, totals=totals, effect=effect, **counted
         )
+
+    def _replaced(self, sha256: str, loaded: int) -> list[effects.FateCount]:
+        """Now and then a row takes the place of a row of some other file."""
+        dice, others = (
+            self.deployment.world.random,
+            sorted(set(self.deployment.lake.rows()) - {sha256}),
+        )
+        if not loaded or not others or dice.random() > self.replacing:
+            return []
+        return [
+            effects.FateCount(
+                sha256=sha256,
+                fate=effects.REPLACING,
+                rows=1,
+                has_same_values=True,
+                held_sha256=dice.choice(others),
+            )
+        ]
 
     def _gate(self, run_id: str) -> dict[str, Any]:
         manifest = self._read(Manifest, run_id)
@@ -234,6 +257,7 @@ class Machines:
             if file.sha256 in self.bad
         }
         if not over:
+            mark_replaced(self.deployment.files, manifest, result)
             return {}
         self.at_work.pop(run_id, None)
         now = self.deployment.world.moment()

@@ -224,15 +224,19 @@ class Promises:
         """
         entries = {entry: item for (_, entry), item in self.deployment.file_table.items.items()}
         for delivery in self.deliveries:
-            item = entries.get(f"file#{delivery.sha256}", {})
-            known = [item, *item.get("displaced", [])]
+            files = [
+                each
+                for each in self.deployment.file_items()
+                if each.get("content_sha256", each["sha256"]) == delivery.sha256
+            ]
+            known = [one for each in files for one in (each, *each.get("displaced", []))]
             is_there = any(
                 (each.get("landing_key"), each.get("sequencer"))
                 == (delivery.key, delivery.sequencer)
                 for each in known
             )
             others = (
-                duplicate_entry(delivery.sha256, delivery.sequencer),
+                *(duplicate_entry(each["sha256"], delivery.sequencer) for each in files),
                 rejected_entry(delivery.key, delivery.sequencer),
                 *(
                     [incomplete_entry(delivery.key, delivery.sequencer)]
@@ -280,8 +284,16 @@ class Promises:
         for item in self.deployment.file_items():
             if item["status"] not in ("loaded", "set_aside"):
                 yield f"{item['file_name']} is {item['status']} for ever"
-            if item["status"] == "set_aside" and item["sha256"] not in self.machines.bad:
+            if item["status"] == "set_aside" and not self._is_loaded_elsewhere(item):
                 yield f"{item['file_name']} was sent again and stays set aside: {item['set_aside_reason']}"
+
+    def _is_loaded_elsewhere(self, item: Item) -> bool:
+        """Whether its content is too bad, or another delivery of it is loaded."""
+        content = item.get("content_sha256", item["sha256"])
+        return content in self.machines.bad or any(
+            each["status"] == "loaded" and each.get("content_sha256", each["sha256"]) == content
+            for each in self.deployment.file_items()
+        )
 
     def _tables(self) -> Iterator[str]:
         """What the ledger calls loaded is in the table, from the run it names, and nothing else is."""

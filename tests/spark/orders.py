@@ -62,7 +62,7 @@ ORDERS = Contract(
     alert_email=None,
     freshness_hours=24,
     intake=Intake(folder="orders", suffixes=(".csv",), delimiter=",", max_bytes=1, ignored_headers=("Row ID",),
-                  partners=()),
+                  partners=(), redelivery="load"),
     columns=(
         column("order_id", "bigint", required=True, minimum="1"),
         column("order_date", "date", required=True, format="M/d/yyyy", minimum="2000-01-01"),

@@ -63,6 +63,7 @@ def test_every_promise_of_the_second_contract_reaches_the_runtime() -> None:
         max_bytes=1_000_000,
         ignored_headers=(),
         partners=(),
+        redelivery="load",
     )
     assert visits.retention == model.Retention(
         raw_days=365, raw_archive_after_days=30, processed_days=730, quarantine_days=90

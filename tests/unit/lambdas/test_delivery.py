@@ -321,6 +321,91 @@ def test_a_repeated_event_and_a_delivery_from_before_leave_a_file_set_aside(
     assert (entry_of(account, sales())["status"], len(account.executions())) == ("set_aside", 1)
 
 
+def loaded(account: Any, sha256: str, run_id: str, **effect: int) -> None:
+    """A run loads a waiting file, and this is what it did to the table."""
+    files = account.files()
+    assert files.claim("sales_records", sha256, run_id)
+    counts = {"rows_loaded": 2, "rows_quarantined": 0, "rows_deduplicated": 0, "effect": effect}
+    assert files.close("sales_records", sha256, run_id, counts)
+
+
+def replaced(account: Any, body: bytes, at: str) -> None:
+    """A file that came at that time has taken the place of rows of this content."""
+    account.files().mark_replaced("sales_records", sha(body), by="b" * 64, received_at=at)
+
+
+def again_of(account: Any, body: bytes) -> list[Mapping[str, Any]]:
+    entries = account.entries().values()
+    return [entry for entry in entries if entry.get("content_sha256") == sha(body)]
+
+
+@pytest.mark.parametrize("crash_after", [None, 1, 2, 3, 4])
+def test_a_content_comes_again_after_its_rows_were_replaced_and_is_a_file_of_its_own(
+    account: Any, contract: model.Contract, sales: Sales, crash_after: int | None
+) -> None:
+    """A, B, A ends with A: the newest delivery stands, and has a load and a rollback of its own."""
+    body = sales()
+    first = account.upload(f"{FOLDER}/a.csv", body, sequencer="01")
+    intake(account, contract).handle_batch([first])
+    loaded(account, sha(body), "r1", new=2)
+    replaced(account, body, "2020-01-01T00:00:00.000000Z")
+    second = account.upload(f"{FOLDER}/again.csv", body, sequencer="02")
+    if crash_after is not None:
+        account.fuse.writes = crash_after
+        assert intake(account, contract).handle_batch([second]) == [second["messageId"]]
+        account.fuse.writes = None
+    for record in (second, second, first):
+        assert intake(account, contract).handle_batch([record]) == []
+    [again] = again_of(account, body)
+    old = entry_of(account, body)
+    assert (old["status"], old["file_name"], old["again"]) == ("loaded", "a.csv", again["sha256"])
+    assert (again["status"], again["file_name"]) == ("waiting", "again.csv")
+    assert again["raw_key"].split("/")[2] == again["sha256"] != sha(body)
+    assert account.objects("raw") == {old["raw_key"]: body, again["raw_key"]: body}
+    assert len(account.executions()) == 2
+    loaded(account, again["sha256"], "r2", new=1, replaced=1)
+    third = account.upload(f"{FOLDER}/once_more.csv", body, sequencer="03")
+    assert intake(account, contract).handle_batch([third]) == []
+    assert [entry["sha256"] for entry in again_of(account, body)] == [again["sha256"]]
+
+
+def test_a_content_is_a_duplicate_while_all_its_rows_stand_or_when_it_came_before_what_replaced_them(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    body = sales()
+    intake(account, contract).handle_batch(
+        [account.upload(f"{FOLDER}/a.csv", body, sequencer="01")]
+    )
+    loaded(account, sha(body), "r1", new=2)
+    stands = account.upload(f"{FOLDER}/b.csv", body, sequencer="02")
+    intake(account, contract).handle_batch([stands])
+    replaced(account, body, "2999-01-01T00:00:00.000000Z")
+    early = account.upload(f"{FOLDER}/c.csv", body, sequencer="03")
+    intake(account, contract).handle_batch([early])
+    replaced(account, body, "2020-01-01T00:00:00.000000Z")
+    intake(account, contract).handle_batch([stands, early])  # repeated events are no deliveries
+    once = replace(contract, intake=replace(contract.intake, redelivery="once"))
+    intake(account, once).handle_batch([account.upload(f"{FOLDER}/d.csv", body, sequencer="04")])
+    assert again_of(account, body) == []
+    fates = {entry["file_name"]: entry["status"] for entry in account.entries().values()}
+    assert fates == {"a.csv": "loaded", **dict.fromkeys(("b.csv", "c.csv", "d.csv"), "duplicate")}
+
+
+def test_a_content_whose_rows_were_out_of_date_when_they_were_loaded_is_loaded_when_it_comes_again(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    body = sales()
+    intake(account, contract).handle_batch(
+        [account.upload(f"{FOLDER}/a.csv", body, sequencer="01")]
+    )
+    loaded(account, sha(body), "r1", new=1, outdated=1)
+    intake(account, contract).handle_batch(
+        [account.upload(f"{FOLDER}/b.csv", body, sequencer="02")]
+    )
+    [again] = again_of(account, body)
+    assert (again["file_name"], again["status"]) == ("b.csv", "waiting")
+
+
 @pytest.mark.parametrize("crash_after", [1, 2, 3])
 def test_a_crash_while_a_file_is_taken_back_is_finished_by_the_repeated_event(
     account: Any, contract: model.Contract, sales: Sales, crash_after: int

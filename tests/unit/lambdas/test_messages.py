@@ -143,6 +143,8 @@ def test_rows_of_other_partners_and_repeats_that_differ_make_a_success_a_warning
         "repeated_different": 1,
     }
     run = {**RUN, "effect": effect}
+    back = {**RUN, "effect": {"replaced": 1, "of": {"acme": 1}, "turned_back": 1}}
+    assert "with 1 row turned back to older values, 100" in closing.subject("prod", back, written())
     assert closing.subject("prod", run, written()) == (
         "WARNING [prod] sales_records: load succeeded with 12 rows of other partners replaced and"
         " 1 repeat of a key with other values, 100 rows loaded"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from contracts import model
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from contracts.model import ReplacingLimits
-from lambdas.gate.replacing import files_over, joined
+from lambdas.gate.replacing import files_over, joined, mark_replaced
 from lambdas.gate.service import reconcile
 from pipeline.run_documents import LoadResult, Manifest
 from tests import run_samples
@@ -119,6 +120,28 @@ def test_what_the_rows_did_must_explain_what_is_in_the_tables(
     with pytest.raises(ReconciliationFailed) as caught:
         reconcile(Manifest.from_json(manifest), LoadResult.from_json(result), contract, lambda _: 0)
     assert told in str(caught.value)
+
+
+def test_files_whose_rows_a_run_replaces_are_marked_with_the_time_of_what_replaces_them(
+    account: Any, contract: model.Contract
+) -> None:
+    for sha256 in ("old", "older"):
+        account.files().add(
+            {"dataset": contract.dataset, "entry": f"file#{sha256}", "status": "loaded"}
+        )
+    manifest, result = documents(contract)
+    gone = [{"sha256": name, "rows_replaced": 0, "rows_unchanged": 1} for name in ("old", "gone")]
+    result["files"][0]["effect"] = run_samples.effect(96, rows_unchanged=1, replaced_files=gone)
+    read = Manifest.from_json(manifest), LoadResult.from_json(result)
+    mark_replaced(account.files(), *read)
+    later = replace(read[0].files[0], received_at=read[0].files[0].received_at + timedelta(days=1))
+    mark_replaced(account.files(), replace(read[0], files=(later, *read[0].files[1:])), read[1])
+    marks = {
+        item["entry"]: (item.get("replaced_by"), item.get("replaced_since"))
+        for item in account.entries().values()
+    }
+    first = "2026-11-20T08:00:00.000000Z"  # and not that of a later one
+    assert marks == {"file#old": ("a", first), "file#older": (None, None)}
 
 
 def test_a_file_above_several_limits_says_so_once() -> None:

@@ -13,6 +13,7 @@ LANDED = {
     "a1": {"landing_key": "partners/acme/orders/1.csv"},
     "a2": {"landing_key": "partners/acme/orders/2.csv"},
     "b1": {"landing_key": "partners/beta/orders/1.csv"},
+    "again": {"landing_key": "partners/acme/orders/3.csv", "content_sha256": "a2"},
     "fix": {"landing_key": "partners/slipway-replay/orders/fix.csv", "replay_of": "a1"},
 }
 
@@ -61,6 +62,16 @@ def test_a_correction_counts_as_of_the_partner_whose_file_it_corrects() -> None:
     of_correction = kept(effect(rows_replaced=1, of={"fix": 1}), "a2", partners())
     assert by_correction == of_correction == {"replaced": 1, "of": {"acme": 1}}
     assert not needs_a_look(by_correction)
+
+
+def test_rows_that_a_content_turns_back_when_it_comes_again_are_counted_and_need_a_look() -> None:
+    found = kept(effect(rows_new=1, rows_replaced=2, of={"a1": 2}), "again", partners())
+    assert found == {"new": 1, "replaced": 2, "of": {"acme": 2}, "turned_back": 2}
+    assert needs_a_look(found)
+    assert in_words(found) == (
+        "1 new, 2 replaced (acme 2; 2 back to the values of an earlier delivery)"
+    )
+    assert added([found, found])["turned_back"] == 4
 
 
 def test_a_load_that_replaces_nothing_asks_the_ledger_nothing() -> None:

@@ -39,6 +39,10 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
         replace(M, replacing=replace(M.replacing, others_share="0")),
         ("replacing.others_share", "safe", "none"),
     ),
+    "a content is loaded once": (
+        replace(M, intake=replace(INTAKE, redelivery="once")),
+        ("intake.redelivery", "safe", "none"),
+    ),
     "only one partner": (
         replace(M, intake=replace(INTAKE, partners=("acme",))),
         ("intake.partners", "breaking", "none"),
