@@ -66,6 +66,13 @@ def columns_of(
     return tuple(None if name in extra else known.get(normalized_header(name)) for name in names)
 
 
+def lacking(contract: Contract, names: Sequence[str]) -> tuple[str, ...]:
+    """The header names of the contract's columns that `names` does not have, in the contract's order."""
+    present = {normalized_header(name) for name in names}
+    wanted = (column.source_name for column in contract.columns)
+    return tuple(name for name in wanted if normalized_header(name) not in present)
+
+
 def nameless(names: Sequence[str]) -> tuple[int, ...]:
     """The places of a header, from 0, that hold no name."""
     return tuple(place for place, name in enumerate(names) if normalized_header(name) == NAMELESS)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
-from contracts import model
+from contracts import headers, model
 from pipeline.run_documents import (
     LoadedFile,
     ManifestFile,
@@ -104,5 +104,6 @@ def _loaded_file(contract: model.Contract, file: ManifestFile, measured: Measure
         effect=measured.effects[file.sha256],
         rows_erased=measured.erased.get(file.sha256),
         dates_until=dates_until(contract, file, measured.last_days.get(file.sha256)),
+        lacking_columns=headers.lacking(contract, file.header) or None,
         samples=measured.samples.get(file.sha256),
     )

@@ -42,7 +42,19 @@ def facts(environment: str, run: Item, written: Written) -> dict[str, str]:
 
 def doubts(written: Written) -> list[str]:
     """What the run could not decide or takes for a mistake, in sentences."""
-    return [*_ties(written), *_dates_after_delivery(written)]
+    return [*_ties(written), *_emptied_columns(written), *_dates_after_delivery(written)]
+
+
+def _emptied_columns(written: Written) -> Iterator[str]:
+    """A row is replaced as a whole: what the table had in a column that the new file lacks is gone."""
+    for file in written.processed.files:
+        if file.lacking_columns and file.effect.rows_replaced:
+            names = ", ".join(repr(name) for name in file.lacking_columns)
+            rows = alerts.counted(file.effect.rows_replaced, "row")
+            yield (
+                f"{file.file_name} has no column {names}, which is now empty in the {rows} that it replaced."
+                " If the values are still needed, send the file again with it"
+            )
 
 
 def _dates_after_delivery(written: Written) -> Iterator[str]:

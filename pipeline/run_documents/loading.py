@@ -145,6 +145,8 @@ class LoadedFile(JsonDocument):
     dates_until: date | None = None
     """Last date of its valid rows, by the column that partitions the table; only if it is after the delivery's own day,
     wherever on Earth, and the contract wants people to be told."""
+    lacking_columns: tuple[str, ...] | None = None
+    """Optional columns of the contract that its header does not have; only where there are any."""
     samples: tuple[RefusedSample, ...] | None = None
     """The first records that each rule refused, a few per rule; only where any were refused."""
 

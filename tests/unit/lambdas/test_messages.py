@@ -97,6 +97,22 @@ def test_files_of_one_moment_with_the_same_keys_are_named_since_time_did_not_dec
     assert closing.doubts(apart) == closing.doubts(only_repeats) == []
 
 
+def test_columns_that_a_file_lacks_are_named_where_it_has_replaced_rows() -> None:
+    plain = written()
+    lacking = replace(plain.processed.files[0], lacking_columns=("Mag", "Depth"))
+    replaced = replace(lacking, effect=replace(lacking.effect, rows_replaced=2))
+    quiet, told = (
+        replace(plain, processed=replace(plain.processed, files=(file,)))
+        for file in (lacking, replaced)
+    )
+    assert closing.doubts(quiet) == []
+    assert closing.facts("prod", RUN, told)["severity"] == "warning"
+    assert closing.doubts(told) == [
+        "a.csv has no column 'Mag', 'Depth', which is now empty in the 2 rows that it replaced."
+        " If the values are still needed, send the file again with it"
+    ]
+
+
 def test_dates_after_the_day_of_delivery_need_a_look() -> None:
     plain = written()
     late = replace(plain.processed.files[0], dates_until=date(2027, 5, 6))

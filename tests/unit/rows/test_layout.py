@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 
+from contracts import headers
 from contracts.errors import FileRejected
 from contracts.model import Contract, SchemaChange
 from pipeline.run_documents import ManifestFile
@@ -68,6 +69,11 @@ def test_a_header_that_does_not_fit_is_refused_with_the_place_of_its_file(
 )
 def test_a_header_that_its_schema_change_allows_is_read(header: str, change: SchemaChange) -> None:
     assert len(layout_of(ORDERS, header, change).columns) == len(header.split(","))
+
+
+def test_columns_that_a_header_lacks_are_named_as_files_name_them() -> None:
+    assert headers.lacking(ORDERS, SHORT.split(",")) == ("note",)
+    assert headers.lacking(ORDERS, MOVED.upper().split(",")) == ()
 
 
 def test_a_column_with_personal_data_may_never_be_missing() -> None:
