@@ -12,15 +12,18 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
 ON_DUCKDB = ("curate_small_batch", "load_small_batch")
-ENGINE_BUDGET_SECONDS = 1.5  # measured 0.6 s with bytecode; DuckDB and pyiceberg with pydantic
-IMPORT_BUDGET_SECONDS = 0.2  # beyond boto3, from the issue "First light", point 7
+# In imports of boto3 by the same process, since a busy machine makes seconds of both longer.
+ENGINE_BUDGET = 10  # measured 4.3 to 6.6: DuckDB, and pyiceberg with pydantic
+IMPORT_BUDGET = 1  # measured 0.4 to 0.5; boto3 takes 0.2 s
 
 MEASURE = """
-import json, sys, time, boto3, botocore.config
-before = set(sys.modules)
-started = time.process_time()
+import json, sys, time
+began = time.process_time()
+import boto3, botocore.config
+before, boto3_there = set(sys.modules), time.process_time()
 import lambdas.{function}.handler
-print(json.dumps({{"seconds": time.process_time() - started, "modules": sorted(set(sys.modules) - before)}}))
+cost = (time.process_time() - boto3_there) / (boto3_there - began)
+print(json.dumps({{"cost": cost, "modules": sorted(set(sys.modules) - before)}}))
 """
 HEAVY = {"pyspark", "pandas", "pydantic", "yaml", "sqlglot", "awswrangler", "numpy"}
 
@@ -33,7 +36,7 @@ def python(code: str, *, check: bool = True) -> str:
 def imported(function: str) -> dict[str, Any]:
     answers = [json.loads(python(MEASURE.format(function=function))) for _ in range(3)]
     return min(
-        answers, key=lambda answer: answer["seconds"]
+        answers, key=lambda answer: answer["cost"]
     )  # the first reads from disk: the quickest of three
 
 
@@ -58,7 +61,7 @@ def test_a_function_with_an_engine_has_a_budget_of_its_own_and_no_data_frames(
     function: str,
 ) -> None:
     answer = imported(function)
-    assert answer["seconds"] < ENGINE_BUDGET_SECONDS
+    assert answer["cost"] < ENGINE_BUDGET
     found = {name.split(".")[0] for name in answer["modules"]}
     assert not found & {"pyarrow", "pandas", "numpy", "pyspark", "awswrangler", "sqlglot", "yaml"}
 
@@ -66,7 +69,7 @@ def test_a_function_with_an_engine_has_a_budget_of_its_own_and_no_data_frames(
 @pytest.mark.parametrize("function", sorted(set(FUNCTIONS) - set(ON_DUCKDB)))
 def test_a_function_imports_quickly_and_nothing_heavy(function: str) -> None:
     answer = imported(function)
-    assert answer["seconds"] < IMPORT_BUDGET_SECONDS
+    assert answer["cost"] < IMPORT_BUDGET
     assert not HEAVY & {name.split(".")[0] for name in answer["modules"]}
 
 
