@@ -39,6 +39,8 @@ MAY_GET = {
     "Processing/RawToProcessed": RAW,  # parses it
     "Processing/LoadSmallBatch": RAW,  # the same for small batches
     "Processing/RawCrawler": RAW,  # infers the tables of the raw zone, if features.raw_crawler
+    # exports refused records of raw, and sees whether a file that is judged again is still where it landed
+    "People/Operator": {"Landing/partners/*", "Landing/rejected/*", *RAW},
 }
 # Role -> services through which it may use the key of originals; only who is here can read what it may get.
 MAY_OPEN = {
@@ -48,8 +50,10 @@ MAY_OPEN = {
     "Processing/RawToProcessed": {"s3", "secretsmanager"},
     "Processing/LoadSmallBatch": {"s3", "secretsmanager"},
     "Processing/RawCrawler": {"s3"},
+    "People/Operator": {"s3", "secretsmanager"},
 }
-MAY_READ_THE_SECRET = {"Processing/RawToProcessed", "Processing/LoadSmallBatch"}
+# The operator makes the token of the person who is erased.
+MAY_READ_THE_SECRET = {"Processing/RawToProcessed", "Processing/LoadSmallBatch", "People/Operator"}
 
 
 def role_of(place: str) -> str:
