@@ -192,9 +192,9 @@ def test_an_average_made_of_whole_numbers_is_rounded_half_up_by_both_engines(
     )
     made = (
         "SELECT size, days AS part, CASE WHEN place = 1 THEN days ELSE 0 END AS days "
-        "FROM (SELECT explode(array(7, 32, 96, 160, 625)) AS size), "
-        "LATERAL (SELECT explode(sequence(1, 400, 3)) AS days), "
-        "LATERAL (SELECT explode(sequence(1, size)) AS place)"
+        "FROM (SELECT explode(array(7, 32, 96, 160, 625)) AS size) "
+        "LATERAL VIEW explode(sequence(1, 400, 3)) d AS days "
+        "LATERAL VIEW explode(sequence(1, size)) p AS place"
     )
     spark.sql(made).createOrReplaceTempView("shipped")
     by_spark = [tuple(row) for row in spark.sql(query).collect()]
