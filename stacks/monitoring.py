@@ -307,9 +307,11 @@ class MonitoringStack(PipelineStack):
             log_key=storage.operations_key,
             removal_policy=blueprint.removal_policy,
         )
-        permissions.allow_table(part.role, table=storage.run_ledger, actions=["Query"])
-        permissions.note_rarely_used(part.role, {"dynamodb:Query": "once an hour, beside all runs"})
-        permissions.allow_key(part.role, key=storage.data_key, services=["dynamodb"], write=False)
+        actions = ["Query", "GetItem", "PutItem"]
+        permissions.allow_table(part.role, table=storage.run_ledger, actions=actions)
+        hourly = {f"dynamodb:{action}": "once an hour, beside all runs" for action in actions}
+        permissions.note_rarely_used(part.role, hourly)
+        permissions.allow_key(part.role, key=storage.data_key, services=["dynamodb"], write=True)
         rule = events.Rule(
             self,
             "EveryHour",
@@ -334,7 +336,7 @@ class MonitoringStack(PipelineStack):
         return self.dead_letters[name]
 
     def _stale_data(self, contract: Contract) -> None:
-        """The data is older than the contract allows, was never loaded, or nobody has measured it, twice in a row."""
+        """The data is older than the contract allows, or nobody has measured it, twice in a row."""
         cloudwatch.Alarm(
             self,
             "Stale" + contract.dataset.title().replace("_", ""),

@@ -19,8 +19,8 @@ from pipeline.ledger import RunLedger
 
 
 @retryable
-def handle(event: dict[str, Any], context: object) -> dict[str, float | None]:  # noqa: ARG001 - Lambda's signature
-    """The hours since each dataset was loaded last; None for one that never was, of which no metric is written."""
+def handle(event: dict[str, Any], context: object) -> dict[str, float]:  # noqa: ARG001 - Lambda's signature
+    """The hours since each dataset was loaded last, or measured first if it never was."""
     contracts = [model.load(dataset) for dataset in model.datasets()]
     return _service().measure(contracts, sys.stdout)
 

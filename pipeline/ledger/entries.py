@@ -19,6 +19,7 @@ Item = dict[str, Any]
 
 BY_STATUS = "by_status"  # the index
 LOCK_ENTRY = "claim"
+FIRST_SEEN_ENTRY = "first_seen"  # since when a deployment has a contract for the dataset
 RUN_PREFIX = "run#"
 ERASED_PREFIX = "erased#"
 # Where the files of a run are taken from, and go back to when it fails: a backfill or replay works on loaded files.

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.ledger import items
 from pipeline.ledger.entries import (
     ERASED_PREFIX,
+    FIRST_SEEN_ENTRY,
     LOCK_ENTRY,
     RUN_PREFIX,
     Item,
@@ -184,6 +185,16 @@ class RunLedger:
         )
         of_execution = (item for item in page["Items"] if item["execution_arn"] == execution_arn)
         return next((dict(item) for item in of_execution if item["status"] == "running"), None)
+
+    def first_seen(self, dataset: str, *, moment: str) -> str:
+        """When this was asked first of the dataset: `moment` if never before."""
+        known = items.get(self.table, dataset, FIRST_SEEN_ENTRY)
+        if known is None:
+            item = {"dataset": dataset, "entry": FIRST_SEEN_ENTRY, "at": moment}
+            if items.put(self.table, item, "attribute_not_exists(entry)"):
+                return moment
+            known = items.get(self.table, dataset, FIRST_SEEN_ENTRY) or item
+        return str(known["at"])
 
     def remember_erased(self, dataset: str, token: str, *, run_id: str, moment: str) -> None:
         """From now on records of this data subject are refused when files are loaded (again)."""

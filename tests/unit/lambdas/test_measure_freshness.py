@@ -37,10 +37,10 @@ def run(
 
 
 def measured(
-    account: Any, quiet: model.DaysWithoutFiles | None = None
-) -> tuple[dict[str, float | None], list[dict[str, Any]]]:
+    account: Any, quiet: model.DaysWithoutFiles | None = None, *, moment: datetime = NOW
+) -> tuple[dict[str, float], list[dict[str, Any]]]:
     out = io.StringIO()
-    service = MeasureFreshness(environment="dev", runs=account.runs(), now=lambda: NOW)
+    service = MeasureFreshness(environment="dev", runs=account.runs(), now=lambda: moment)
     contracts = [model.load("sales_records"), model.load("superstore")]
     if quiet:
         contracts = [replace(contract, days_without_files=quiet) for contract in contracts]
@@ -57,8 +57,8 @@ def test_the_age_is_that_of_the_last_load_that_still_stands(account: Any) -> Non
     run(account, 2, mode="backfill")  # the same files again
     run(account, 1, status=None)
     ages, lines = measured(account)
-    assert ages == {"sales_records": 9 * 24.0, "superstore": None}
-    assert lines == [
+    assert ages == {"sales_records": 9 * 24.0, "superstore": 0.0}
+    assert lines[:1] == [
         {
             "_aws": {
                 "Timestamp": 1795262400000,
@@ -119,5 +119,24 @@ def test_the_handler_measures_every_dataset_that_has_a_contract(
     ages = handler.handle({}, None)
     handler._service.cache_clear()
     assert set(ages) == set(model.datasets())
-    [line] = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
-    assert line["AgeHours"] == ages["sales_records"]
+    lines = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert {line["Dataset"]: line["AgeHours"] for line in lines} == ages
+    assert 0 <= ages["superstore"] < 1
+
+
+def test_a_dataset_that_was_never_loaded_grows_old_from_when_it_was_measured_first(
+    account: Any,
+) -> None:
+    assert measured(account)[0] == {"sales_records": 0.0, "superstore": 0.0}
+    run(account, -1, status="failed")
+    ages, _ = measured(account, moment=NOW + timedelta(hours=30))
+    assert ages == {"sales_records": 30.0, "superstore": 30.0}
+    run(account, -2)
+    later = measured(account, moment=NOW + timedelta(days=2, hours=3))[0]
+    assert later == {"sales_records": 3.0, "superstore": 51.0}
+
+
+def test_of_two_first_measurements_the_one_that_was_written_counts(account: Any) -> None:
+    early, late = (timestamp(NOW + timedelta(hours=hours)) for hours in (0, 5))
+    assert account.runs().first_seen("superstore", moment=early) == early
+    assert account.runs().first_seen("superstore", moment=late) == early
