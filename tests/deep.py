@@ -78,7 +78,7 @@ def schedules(part: int) -> Slice:
     share = f"{part}/{SCHEDULE_PARTS}"
     return Slice(
         name=f"simulated schedules, {share}",
-        minutes=12,
+        minutes=25,
         command=(*PYTEST, "-m", "deep", "tests/simulation"),
         environment={"SLIPWAY_SCHEDULES": share},
     )

@@ -14,7 +14,12 @@ from local_cloud.adapters import (
     undelivered,
 )
 from local_cloud.adapters.access import batches, deliveries, keys, unmapped
-from local_cloud.adapters.athena import statements as athena
+from local_cloud.adapters.athena import (
+    permissions as athena_permissions,
+)
+from local_cloud.adapters.athena import (
+    statements as athena,
+)
 from local_cloud.adapters.glue import (
     gaps as glue_gaps,
 )
@@ -53,6 +58,7 @@ def install_all(settings: ServerSettings) -> None:
     glue_gaps.install()
     glue_permissions.install()
     athena.install(settings)
+    athena_permissions.install()
     lambda_errors.install()
     secrets_of_stacks.install()
     quicksight.install(settings)

@@ -1,7 +1,6 @@
 """Who may type what: commands work under the role they are for; under another AWS refuses them, and they say so.
 
-It comes after test_smoke and finds the file that it left. Queries are not among what works: the embedded AWS does not
-know in which workgroup an execution is that it is asked about, so it allows that to nobody who has only one.
+It comes after test_smoke and finds the file that it left.
 """
 
 from __future__ import annotations
@@ -28,6 +27,8 @@ SMOKE = "smoke_"  # begins the name of the file that test_smoke sent
         (OPERATOR, FILES),
         (OPERATOR, RUNS),
         (OPERATOR, ALERTS),
+        (OPERATOR, QUERY),
+        (ANALYST, QUERY),
         (OPERATOR, ["redrive", "--plan"]),
         (OPERATOR, ["runs", "release", "--dataset", DATASET]),
         (AUDITOR, FILES),

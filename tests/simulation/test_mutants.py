@@ -23,7 +23,7 @@ from tests.simulation.schedules import Schedule
 from tests.simulation.world import BrokenPromise
 
 MOST_SEEDS = 600
-MOST_SEEDS_OF_RARE = 5000
+MOST_SEEDS_OF_RARE = 8000  # the rarest is found by 6946
 Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], None]
 
@@ -107,6 +107,15 @@ def _counted_before_the_lock_is_free(patch: Patch) -> None:
         return {**real(self, *given, **more), "waiting": waiting}
 
     patch.setattr(CloseRun, "close", close)
+
+
+def _nothing_counted(patch: Patch) -> None:
+    real = CloseRun.close
+    patch.setattr(
+        CloseRun,
+        "close",
+        lambda self, *given, **more: {**real(self, *given, **more), "waiting": 0},
+    )
 
 
 def _failures_told_each_time(patch: Patch) -> None:
@@ -196,6 +205,7 @@ MUTANTS: dict[str, tuple[Mutant, str]] = {
     "a run ends twice": (_loosened("#status = :from", "attribute_exists(entry)"), "went from"),
     "failed runs keep their files": (_files_kept_by_failed_runs, "is claimed by"),
     "failed runs stay open": (_runs_left_open, "still running|is at work|never ended|went from"),
+    "waiting files are not counted": (_nothing_counted, "nobody was told"),
     "files that came meanwhile are not counted": (
         _counted_before_the_lock_is_free,
         "nobody was told",

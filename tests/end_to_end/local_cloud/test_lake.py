@@ -9,6 +9,7 @@ from typing import Any
 import awswrangler
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.end_to_end.local_cloud.bench import Bench
 
@@ -189,6 +190,26 @@ def test_a_query_reads_no_more_than_its_caller_may(bench: Bench) -> None:
         "is not authorized to perform s3:GetObject on arn:aws:s3:::lake/tables/sales/metadata/"
         in reason
     )
+
+
+@pytest.mark.usefixtures("lake")
+def test_whoever_has_one_workgroup_asks_about_its_executions_and_no_others(bench: Bench) -> None:
+    administrator = bench.client("athena")
+    results = {"ResultConfiguration": {"OutputLocation": "s3://results/others"}}
+    administrator.create_work_group(Name="others", Configuration=results)
+    own, other = (
+        administrator.start_query_execution(QueryString="select 1", WorkGroup=workgroup)
+        for workgroup in ("analysts", "others")
+    )
+    workgroups = "arn:aws:athena:us-east-1:000000000000:workgroup/"
+    role = bench.role(
+        "one-team", ANALYST, {"Action": "athena:Get*", "Resource": f"{workgroups}analysts"}
+    )
+    analyst = bench.client("athena", bench.assume(role))
+    named = analyst.get_query_execution(QueryExecutionId=own["QueryExecutionId"])
+    assert named["QueryExecution"]["WorkGroup"] == "analysts"
+    with pytest.raises(ClientError, match="athena:GetQueryExecution"):
+        analyst.get_query_execution(QueryExecutionId=other["QueryExecutionId"])
 
 
 @pytest.mark.usefixtures("lake")
