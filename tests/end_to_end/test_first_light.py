@@ -114,6 +114,33 @@ def test_the_same_content_under_another_name_changes_nothing(
     assert pipeline.tables() == before
 
 
+def test_an_upload_of_which_no_event_tells_is_set_aside_and_accepted_by_hand(
+    pipeline: Pipeline, sales_file: Path, tmp_path: Path
+) -> None:
+    pipeline.new_alerts()
+    unheard = tmp_path / "unheard.csv"
+    unheard.write_bytes(sales_file.read_bytes())
+    rules = pipeline.deployment.client("events")
+    (name,) = [
+        rule["Name"] for rule in rules.list_rules()["Rules"] if "TransferEnded" in rule["Name"]
+    ]
+    rules.disable_rule(Name=name)
+    try:
+        pipeline.send(unheard)
+    finally:
+        rules.enable_rule(Name=name)
+    assert status_of(pipeline, f"{LANDED}unheard.csv", "arriving", "duplicate") == "arriving"
+    due = json.dumps(intake_messages.due(0))
+    queue = pipeline.deployment.output("IntakeQueueUrl")
+    pipeline.deployment.client("sqs").send_message(QueueUrl=queue, MessageBody=due)
+    assert status_of(pipeline, f"{LANDED}unheard.csv", "incomplete", "duplicate") == "incomplete"
+    (alert,) = pipeline.new_alerts()
+    assert "unheard.csv (transfer_unconfirmed)" in alert.subject
+    assert command_line.main(["files", "accept", "unheard.csv"]) == 0
+    assert status_of(pipeline, f"{LANDED}unheard.csv", "duplicate", "rejected") == "duplicate"
+    assert status_of(pipeline, f"{LANDED}unheard.csv", "replaced") == "replaced"
+
+
 def test_ten_broken_rows_are_quarantined_with_ten_reasons_and_the_rest_are_the_same_keys(
     pipeline: Pipeline, sales_file: Path, tmp_path: Path
 ) -> None:
@@ -214,33 +241,6 @@ def test_an_upload_that_breaks_off_is_set_aside_with_an_alert_and_nothing_of_it_
     assert "1 file set aside: second.csv (transfer_ended_early)" in alert.subject
     assert pipeline.tables() == before
     assert len(list(executions.executions(pipeline.deployment))) == known
-
-
-def test_an_upload_of_which_no_event_tells_is_set_aside_and_accepted_by_hand(
-    pipeline: Pipeline, sales_file: Path, tmp_path: Path
-) -> None:
-    pipeline.new_alerts()
-    unheard = tmp_path / "unheard.csv"
-    unheard.write_bytes(sales_file.read_bytes())
-    rules = pipeline.deployment.client("events")
-    (name,) = [
-        rule["Name"] for rule in rules.list_rules()["Rules"] if "TransferEnded" in rule["Name"]
-    ]
-    rules.disable_rule(Name=name)
-    try:
-        pipeline.send(unheard)
-    finally:
-        rules.enable_rule(Name=name)
-    assert status_of(pipeline, f"{LANDED}unheard.csv", "arriving", "duplicate") == "arriving"
-    due = json.dumps(intake_messages.due(0))
-    queue = pipeline.deployment.output("IntakeQueueUrl")
-    pipeline.deployment.client("sqs").send_message(QueueUrl=queue, MessageBody=due)
-    assert status_of(pipeline, f"{LANDED}unheard.csv", "incomplete", "duplicate") == "incomplete"
-    (alert,) = pipeline.new_alerts()
-    assert "unheard.csv (transfer_unconfirmed)" in alert.subject
-    assert command_line.main(["files", "accept", "unheard.csv"]) == 0
-    assert status_of(pipeline, f"{LANDED}unheard.csv", "duplicate", "rejected") == "duplicate"
-    assert status_of(pipeline, f"{LANDED}unheard.csv", "replaced") == "replaced"
 
 
 def test_a_killed_spark_fails_the_run_with_one_alert_and_the_next_run_loads_everything(
