@@ -38,7 +38,7 @@ DEPLOYED_FAULT_PARTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """A part of `make test-deep`: what is typed for it, and its minutes on two quiet cores."""
+    """A part of `make test-deep`: what is typed for it, and its estimated minutes on two quiet cores."""
 
     name: str
     minutes: int

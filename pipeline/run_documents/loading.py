@@ -129,7 +129,7 @@ class LoadedFile(JsonDocument):
     file_name: str
     """Name under which it was delivered."""
     rows_read: int
-    """Records that Spark read."""
+    """Records that the engine read."""
     rows_loaded: int
     """Rows of it in the processed table, on the run's branch as committed."""
     rows_quarantined: int

@@ -118,7 +118,6 @@ def recoveries(kept: KeptLake) -> list[tuple[str, str, Callable[[list[dict[str, 
     return found
 
 
-@pytest.mark.deep
 @pytest.mark.parametrize("history", ["later run", "first run"] if EVERY else ["later run"])
 def test_a_run_killed_at_any_write_and_repeated_gives_the_same_tables(
     kept: KeptLake,

@@ -105,7 +105,6 @@ def outcome(kept: KeptLake, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.deep
 @pytest.mark.parametrize(
     "mode", MODES if EVERY else [mode for mode in MODES if mode != "rollback to nothing"]
 )
