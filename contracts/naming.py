@@ -14,6 +14,10 @@ LANDING_PREFIX = "partners/"  # only keys below it raise intake events
 REJECTED_PREFIX = "rejected/"  # same bucket, outside the event filter
 REPLAY_PARTNER = "slipway-replay"  # no SFTP user may have this name: operators replay corrected rows below its prefix
 SMOKE_PARTNER = "slipway-smoke"  # nor this one: `slipway smoke` puts a file below it when it has no key to log in
+BY_OPERATORS = (
+    REPLAY_PARTNER,
+    SMOKE_PARTNER,
+)  # what lies below these came from operators, not from a partner
 RUNS_PREFIX = "runs/"  # in the processed bucket: manifests, staged rows and results of runs
 
 

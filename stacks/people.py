@@ -255,10 +255,7 @@ class PeopleStack(PipelineStack):
     def _allow_files(self, role: iam.Role) -> None:
         """Refused records are exported from raw and replayed through landing; persons are erased by their token."""
         storage = self._storage
-        by_hand = [
-            f"{naming.LANDING_PREFIX}{each}/"
-            for each in (naming.REPLAY_PARTNER, naming.SMOKE_PARTNER)
-        ]
+        by_hand = [f"{naming.LANDING_PREFIX}{each}/" for each in naming.BY_OPERATORS]
         permissions.allow_s3_write(role, bucket=storage.landing, prefixes=by_hand)
         # What is judged again must still be there: `slipway files judge-again` looks at the very object.
         sent = [naming.LANDING_PREFIX, naming.REJECTED_PREFIX]

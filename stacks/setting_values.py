@@ -63,7 +63,7 @@ def _network(value: str) -> str:
 
 
 def _partner(value: str) -> str:
-    if value in (naming.REPLAY_PARTNER, naming.SMOKE_PARTNER):
+    if value in naming.BY_OPERATORS:
         raise ValueError(
             "is reserved: operators put files below its prefix that do not come by SFTP; choose another name"
         )

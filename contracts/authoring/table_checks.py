@@ -151,7 +151,7 @@ def _check_intake(
             f"found {intake.max_bytes}; S3 copies at most {MAX_FILE_BYTES} in one call",
         )
     for index, partner in enumerate(intake.partners):
-        if partner == naming.REPLAY_PARTNER or not _FOLDER.match(partner):
+        if partner in naming.BY_OPERATORS or not _FOLDER.match(partner):
             message = (
                 f"found {partner!r}; expected the user name of a partner, of a-z, 0-9, _ and -"
             )

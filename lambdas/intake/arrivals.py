@@ -15,7 +15,7 @@ from typing import Any
 from contracts.errors import FileRejected
 from contracts.ignored_names import why_ignored
 from contracts.model import Contract
-from contracts.naming import LANDING_PREFIX, REPLAY_PARTNER, partner_of
+from contracts.naming import BY_OPERATORS, LANDING_PREFIX, REPLAY_PARTNER, partner_of
 from pipeline.ledger import timestamp
 
 DATE_FOLDERS = re.compile(r"([0-9]{4}(/[0-9]{2}){0,2})?")
@@ -104,10 +104,10 @@ def unowned(key: str, contracts: Iterable[Contract]) -> FileRejected:
 def require_partner(arrival: Arrival, contract: Contract) -> None:
     """Raises FileRejected when the contract lists who may deliver, and this partner is not in the list.
 
-    Corrections come from operators, whatever the list says.
+    Corrections and smoke tests come from operators, whatever the list says.
     """
     partners, partner = contract.intake.partners, partner_of(arrival.key)
-    if partners and partner not in partners and not arrival.is_replay:
+    if partners and partner not in {*partners, *BY_OPERATORS}:
         raise FileRejected(
             "partner_not_in_contract",
             f"partner {partner!r} may not deliver {contract.dataset}; its contract lists {', '.join(partners)}",

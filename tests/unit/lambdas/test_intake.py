@@ -187,6 +187,17 @@ def test_only_partners_of_the_contract_may_deliver(
     assert entries[f"{FOLDER}/b.csv"]["status"] == "waiting"
 
 
+def test_a_smoke_test_is_no_partners_delivery(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    service = intake(
+        account, replace(contract, intake=replace(contract.intake, partners=("acme",)))
+    )
+    smoke = account.upload("partners/slipway-smoke/sales_records/smoke.csv", sales())
+    assert service.handle_batch([smoke]) == []
+    assert [each["status"] for each in account.entries().values()] == ["waiting"]
+
+
 @pytest.mark.parametrize("case", REJECTED)
 def test_a_rejected_file_is_moved_aside_with_its_reason_and_told_once(
     account: Any, contract: model.Contract, sales: Sales, case: str
