@@ -24,6 +24,7 @@ TONES = {
     "ignored": PLAIN,
     "rolled_back": WATCH,
     "set_aside": WATCH,
+    "retracted": PLAIN,
     "incomplete": WATCH,
     "arriving": PLAIN,
     "arrived": PLAIN,

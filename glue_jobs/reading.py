@@ -33,6 +33,11 @@ def text_fields(
     To be executed within `one_split_per_partition`.
     """
     fields = [StructField(name, StringType()) for name in (*layout.field_names, DAMAGED)]
+    if not files:
+        places = f"{SOURCE_SHA256} string, {SPLIT_START} bigint, {SPLIT_ROW} bigint"
+        return spark.createDataFrame([], StructType(fields)).join(
+            spark.createDataFrame([], places), how="cross"
+        )
     reader = spark.read.schema(StructType(fields)).options(
         header=True,  # the first line is skipped, whatever it says: the manifest knows the columns
         sep=contract.intake.delimiter,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeGuard, cast, get_args
 
-LoadMode = Literal["load", "backfill", "replay"]
+LoadMode = Literal["load", "backfill", "replay", "retraction"]
 MaintenanceMode = Literal["maintenance", "rollback", "erasure"]
 RunMode = Literal[LoadMode, MaintenanceMode]
 
@@ -16,6 +16,11 @@ RunMode = Literal[LoadMode, MaintenanceMode]
 def works_on_files(mode: object) -> TypeGuard[LoadMode]:
     """Whether a run of this mode takes files, and publishes what they hold."""
     return mode in get_args(LoadMode)
+
+
+def loads_again(mode: LoadMode) -> bool:
+    """Whether a run of this mode takes the rows of its files off the table first and loads them anew."""
+    return mode in ("backfill", "retraction")
 
 
 def known(mode: str) -> RunMode | None:

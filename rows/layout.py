@@ -41,14 +41,18 @@ class Layout:
 def by_layout(
     contract: model.Contract, files: Iterable[ManifestFile], change: model.SchemaChange
 ) -> dict[Layout, list[ManifestFile]]:
-    """Group files that can be read together.
+    """Group files that can be read together; without any file, none in the order of the contract's columns.
 
     Raises FileRejected when a header does not fit the contract under `change`, which intake should have seen.
     """
     found: dict[Layout, list[ManifestFile]] = {}
     for file in files:
         found.setdefault(_layout(contract, file, change), []).append(file)
-    return found
+    return found or {_of_contract(contract): []}
+
+
+def _of_contract(contract: model.Contract) -> Layout:
+    return Layout(columns=tuple(column.name for column in contract.columns), has_quotes=False)
 
 
 def _layout(contract: model.Contract, file: ManifestFile, change: model.SchemaChange) -> Layout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Generic
 
 from contracts import headers, model, naming
@@ -35,8 +36,20 @@ class BaseLoadRun(Generic[Rows]):
 
     @property
     def hashes(self) -> list[str]:
-        """Content hashes of the files of this run."""
-        return [file.sha256 for file in self.manifest.files]
+        """Content hashes of the files of this run, the one that it retracts among them."""
+        return [*(file.sha256 for file in self.manifest.files), *self.retracted]
+
+    @property
+    def retracted(self) -> list[str]:
+        """Content hash of the file that this run retracts; empty in every other mode."""
+        return [file.sha256 for file in self.manifest.taken_out]
+
+    @property
+    def received(self) -> tuple[datetime, datetime]:
+        """When the first and the last of these files came."""
+        times = [file.received_at for file in self.manifest.files]
+        times += [file.received_at for file in self.manifest.taken_out]
+        return min(times), max(times)
 
     @property
     def columns_of_contract(self) -> tuple[TableColumn, ...]:

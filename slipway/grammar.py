@@ -19,6 +19,7 @@ FILE_STATUSES = (
         "claimed",
         "loaded",
         "set_aside",
+        "retracted",
         "duplicate",
         "rejected",
         "registering",
@@ -139,7 +140,7 @@ def _files(commands: Commands) -> None:
     actions = Group(
         commands,
         "files",
-        "files that partners sent: list, whole history, set aside, release, accept, judge again",
+        "files that partners sent: list, history, set aside, release, accept, judge again, retract",
     )
     listing = actions.action("list", "files with their fate and counts")
     listing.add_argument("--status", choices=FILE_STATUSES)
@@ -162,6 +163,14 @@ def _files(commands: Commands) -> None:
     )
     again.add_argument("file", metavar="FILE", help="its hash, where it landed, or its name")
     _add_no_wait(again)
+    retract = actions.action(
+        "retract", "take one loaded file out of the tables; what it had replaced comes back"
+    )
+    retract.add_argument("file", metavar="FILE", help="its hash, where it landed, or its name")
+    retract.add_argument("--reason", required=True, help="why; it stands with the file")
+    _add_yes(retract)
+    _add_engine(retract)
+    _add_no_wait(retract)
     actions.default("list", listing)
 
 

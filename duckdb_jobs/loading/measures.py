@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from duckdb_jobs.loading.deduplication import FATE
 from duckdb_jobs.loading.staging import sums
 from duckdb_jobs.loading.work import DUCKDB, FATED, STAGED, VALID, LoadRun
-from pipeline.run_documents import RefusedSample, TableEffect, TouchedDates
+from pipeline.modes import loads_again
+from pipeline.run_documents import RefusedSample, RetractedRows, TableEffect, TouchedDates
 from rows import effects
 from rows.columns import PLACE, REASONS, RESOLVED_BY, RULE_IDS, SOURCE_ROW, SOURCE_SHA256
 from rows.effects import FateCount
@@ -85,6 +86,30 @@ def table_effects(
     return effects.by_file(valid, counts, _reloaded(loading, before))
 
 
+def retracted(
+    loading: LoadRun, before: Mapping[str, int | None], reopened: int
+) -> RetractedRows | None:
+    """What became of the file that this run retracts, counted in the tables as published and as committed."""
+    for sha256 in loading.retracted:
+        tables = (loading.processed, loading.quarantine)
+        own = f"{SOURCE_SHA256} = {DUCKDB.text(sha256)}"
+        rows, refusals = (
+            0
+            if before[table.name] is None
+            else _rows(loading, loading.tables.read(table, version=before[table.name], where=own))
+            for table in tables
+        )
+        left = (loading.tables.read(table, draft=loading.branch, where=own) for table in tables)
+        return RetractedRows(
+            sha256=sha256,
+            rows_taken_out=rows,
+            refusals_taken_out=refusals,
+            corrections_reopened=reopened,
+            rows_left=sum(_rows(loading, each) for each in left),
+        )
+    return None
+
+
 def touched_dates(loading: LoadRun) -> TouchedDates:
     """First and last day of the valid rows."""
     day = f"CAST({DUCKDB.name(loading.contract.partition_column)} AS date)"
@@ -95,8 +120,8 @@ def touched_dates(loading: LoadRun) -> TouchedDates:
 
 
 def _reloaded(loading: LoadRun, before: int | None) -> dict[str, int]:
-    """Rows by file that a backfill took off the branch and loaded anew."""
-    if loading.manifest.mode != "backfill" or before is None:
+    """Rows by file that the run took off the branch and loaded anew."""
+    if not loads_again(loading.manifest.mode) or before is None:
         return {}
     earlier = loading.tables.read(loading.processed, version=before, where=loading.of_files)
     again = f"{loaded(loading)} SEMI JOIN {earlier} AS earlier USING ({', '.join(PLACE)})"
@@ -116,6 +141,11 @@ def _by_file(loading: LoadRun, relation: str) -> dict[str, Figures]:
         sha256: Figures(rows=rows, totals=dict(zip(names, totals, strict=True)))
         for sha256, rows, *totals in found
     }
+
+
+def _rows(loading: LoadRun, relation: str) -> int:
+    ((rows,),) = loading.database.execute(f"SELECT count(*) FROM {relation}").fetchall()
+    return int(rows)
 
 
 def _counts(loading: LoadRun, relation: str) -> dict[str, int]:

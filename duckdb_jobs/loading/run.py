@@ -24,6 +24,7 @@ def run(loading: LoadRun) -> LoadResult:
     observed = staging.stage(loading)
     writes.judge(loading, before)
     writes.quarantine(loading, before[loading.quarantine.name])
+    reopened = writes.reopen(loading, before[loading.quarantine.name])
     resolved = writes.resolve(loading)
     counts = writes.merge(loading, writes.clear(loading, before))
     measured = Measured(
@@ -59,4 +60,5 @@ def run(loading: LoadRun) -> LoadResult:
         bytes_read=loading.manifest.size_bytes,
         quarantine_resolved=resolved,
         duration_seconds=round(time.monotonic() - started, 1),
+        retracted=measures.retracted(loading, before, reopened),
     )

@@ -92,7 +92,8 @@ def _create_origins(loading: LoadRun) -> None:
     columns = f"{SOURCE_SHA256} varchar, {SOURCE_FILE} varchar, {RECEIVED_AT} timestamp"
     loading.database.execute(f"CREATE OR REPLACE TABLE {ORIGINS} ({columns})")
     files = [(file.sha256, file.file_name, file.received_at) for file in loading.manifest.files]
-    loading.database.executemany(f"INSERT INTO {ORIGINS} VALUES (?, ?, ?)", files)
+    if files:
+        loading.database.executemany(f"INSERT INTO {ORIGINS} VALUES (?, ?, ?)", files)
 
 
 def _create_pads(loading: LoadRun) -> None:

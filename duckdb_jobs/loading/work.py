@@ -48,6 +48,5 @@ class LoadRun(BaseLoadRun[str]):
     @property
     def of_batch(self) -> str:
         """The same condition, with the times of arrival by which the quarantine's partitions are skipped."""
-        times = [file.received_at for file in self.manifest.files]
-        first, last = f"TIMESTAMP '{min(times)}'", f"TIMESTAMP '{max(times)}'"
+        first, last = (f"TIMESTAMP '{moment}'" for moment in self.received)
         return f"{RECEIVED_AT} BETWEEN {first} AND {last} AND {self.of_files}"

@@ -1,9 +1,9 @@
 # ruff: noqa: S608 - the SQL is made of a validated contract and of literals that the dialect quotes
 """What a run writes on its branches: refused records, corrections, and the rows that are new.
 
-The same in every mode as glue_jobs/loading/writes.py does: a backfill takes the rows of its files off the branch and
-loads them anew; in a replay the rows in the table stay and all others are judged anew. In both, a refused record that
-a corrected one has replaced stays refused, or both would be loaded.
+The same in every mode as glue_jobs/loading/writes.py does: a backfill or retraction takes the rows of its files off the
+branch and loads them anew, but for a retracted file; in a replay the rows in the table stay and all others are judged
+anew. In all, a refused record that a corrected one has replaced stays refused, or both would be loaded.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from duckdb_jobs.loading.work import (
     VALID,
     LoadRun,
 )
+from pipeline.modes import loads_again
 from rows import periods
 from rows.columns import (
     ORDER,
@@ -47,7 +48,7 @@ from rows.effects import REPLACING, FateCount
 
 Heads = Mapping[str, int | None]
 PUBLISHED = {STAGED_RULE_IDS: RULE_IDS, STAGED_REASONS: REASONS, STAGED_RAW_TEXT: RAW_TEXT}
-CORRECTIONS, REPLAYS = "corrections", "replayed_files"
+CORRECTIONS, REPLAYS, REOPENED = "corrections", "replayed_files", "reopened_records"
 
 
 def judge(loading: LoadRun, before: Heads) -> None:
@@ -76,6 +77,25 @@ def quarantine(loading: LoadRun, before: int | None) -> None:
     )
     if count(loading, REFUSED):
         loading.tables.append(loading.quarantine, loading.branch, REFUSED)
+
+
+def reopen(loading: LoadRun, before: int | None) -> int:
+    """Open the records again that a retracted file had corrected; how many.
+
+    Those of files that are loaded anew are judged anew instead.
+    """
+    if before is None or not loading.retracted:
+        return 0
+    by_it = f"{_by_retracted(loading)} AND NOT {loading.of_files}"
+    corrected = loading.tables.read(loading.quarantine, version=before, where=by_it)
+    open_again = f"CAST(NULL AS varchar) AS {RESOLVED_BY}, CAST(NULL AS timestamp) AS {RESOLVED_AT}"
+    loading.database.execute(
+        f"CREATE OR REPLACE TABLE {REOPENED} AS SELECT * REPLACE ({open_again}) FROM {corrected}"
+    )
+    if reopened := count(loading, REOPENED):
+        loading.tables.delete(loading.quarantine, loading.branch, by_it)
+        loading.tables.append(loading.quarantine, loading.branch, REOPENED)
+    return reopened
 
 
 def resolve(loading: LoadRun) -> int:
@@ -109,9 +129,11 @@ def resolve(loading: LoadRun) -> int:
 
 
 def clear(loading: LoadRun, before: Heads) -> int | None:
-    """Take the files' rows off the processed branch in a backfill; the version that the new rows are compared with."""
+    """Take the files' rows off the processed branch where they are loaded anew; the version that these are compared
+    with.
+    """
     head = before[loading.processed.name]
-    if loading.manifest.mode != "backfill" or head is None:
+    if not loads_again(loading.manifest.mode) or head is None:
         return head
     loading.tables.delete(loading.processed, loading.branch, loading.of_files)
     return loading.tables.head(loading.processed, loading.branch)
@@ -147,14 +169,19 @@ def count(loading: LoadRun, relation: str) -> int:
     return int(rows)
 
 
+def _by_retracted(loading: LoadRun) -> str:
+    """The condition that a refused record was corrected by a file that this run retracts."""
+    hashes = ", ".join(map(DUCKDB.text, loading.retracted))
+    return f"coalesce({RESOLVED_BY} IN ({hashes}), false)" if hashes else "false"
+
+
 def _still_resolved(loading: LoadRun, rows: str) -> str:
     """Rows, but with the published verdicts of records that corrected ones have replaced.
 
     They stay refused whatever the contract says now, or record and correction would both be loaded.
     """
-    resolved = loading.tables.read(
-        loading.quarantine, where=f"{loading.of_batch} AND {RESOLVED_BY} IS NOT NULL"
-    )
+    standing = f"{RESOLVED_BY} IS NOT NULL AND NOT {_by_retracted(loading)}"
+    resolved = loading.tables.read(loading.quarantine, where=f"{loading.of_batch} AND {standing}")
     is_resolved = f"q.{RESOLVED_BY} IS NOT NULL"
     verdict = [
         f"CASE WHEN {is_resolved} THEN q.{theirs} ELSE j.{ours} END AS {ours}"

@@ -24,7 +24,8 @@ from glue_jobs.quality.checks import ERASED
 from glue_jobs.transforms import figures, period_columns, protection, records, staging
 from glue_jobs.transforms.deduplication import FATE
 from glue_jobs.transforms.figures import ROWS, Totals
-from pipeline.run_documents import LoadedFile, TableEffect, TouchedDates
+from pipeline.modes import loads_again
+from pipeline.run_documents import LoadedFile, RetractedRows, TableEffect, TouchedDates
 from rows import effects, layout, load_figures
 from rows.columns import (
     PLACE,
@@ -62,11 +63,13 @@ def stage(loading: LoadRun) -> tuple[DataFrame, Observed]:
         observation = Observation()
         raw = reading.text_fields(loading.spark, loading.contract, shape, files)
         parsed = staging.parsed(raw, loading.contract, shape)
-        counted = parsed.observe(observation, *figures.of_source(loading.contract))
+        counted = parsed
+        if files:  # Spark plans no observation of nothing, and would wait for it for ever
+            counted = parsed.observe(observation, *figures.of_source(loading.contract))
+            observations.append(observation)
         parts.append(
             staging.checked(counted, loading.contract, shape, key_pads=pads, erased=erased)
         )
-        observations.append(observation)
     rows = reduce(DataFrame.unionByName, parts)
     split_bytes = reading.split_bytes(loading.spark, loading.manifest)
     tasks = max(
@@ -159,9 +162,33 @@ def effects_of(
     return effects.by_file(valid, counts, _reloaded(loading, splits, before))
 
 
+def retracted(
+    loading: LoadRun, before: Mapping[str, int | None], reopened: int
+) -> RetractedRows | None:
+    """What became of the file that this run retracts, counted in the tables as published and as committed."""
+    for sha256 in loading.retracted:
+        tables = (loading.processed, loading.quarantine)
+        own = F.col(SOURCE_SHA256) == sha256
+        rows, refusals = (
+            0
+            if before[table.name] is None
+            else loading.tables.read(table, version=before[table.name]).where(own).count()
+            for table in tables
+        )
+        left = (loading.tables.read(table, draft=loading.branch).where(own) for table in tables)
+        return RetractedRows(
+            sha256=sha256,
+            rows_taken_out=rows,
+            refusals_taken_out=refusals,
+            corrections_reopened=reopened,
+            rows_left=sum(each.count() for each in left),
+        )
+    return None
+
+
 def _reloaded(loading: LoadRun, splits: list[Row], before: int | None) -> dict[str, int]:
-    """Rows by file that a backfill took off the branch and loaded anew."""
-    if loading.manifest.mode != "backfill" or before is None:
+    """Rows by file that the run took off the branch and loaded anew."""
+    if not loads_again(loading.manifest.mode) or before is None:
         return {}
     earlier = loading.tables.read(loading.processed, version=before).where(loading.of_files)
     again = (

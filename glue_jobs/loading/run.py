@@ -29,6 +29,7 @@ def run(loading: LoadRun) -> LoadResult:
     read = figures.by_split(rows, loading.contract).collect()
     rows, splits = writes.judged(loading, passes.numbered(loading, rows, read), read, before)
     writes.quarantine(loading, rows, splits, before[loading.quarantine.name])
+    reopened = writes.reopen(loading, before[loading.quarantine.name])
     resolved = writes.resolve(loading, rows)
     merged = writes.merge(loading, rows, splits, writes.clear(loading, before))
     committed = passes.committed(loading, splits)
@@ -54,6 +55,7 @@ def run(loading: LoadRun) -> LoadResult:
         bytes_read=loading.manifest.size_bytes,
         quarantine_resolved=resolved,
         duration_seconds=round(time.monotonic() - started, 1),
+        retracted=passes.retracted(loading, before, reopened),
     )
 
 

@@ -37,7 +37,5 @@ class LoadRun(BaseLoadRun[DataFrame]):
     @property
     def received_sql(self) -> str:
         """The condition that a row arrived with the batch, by which the quarantine's partitions are skipped."""
-        times = [file.received_at for file in self.manifest.files]
-        return (
-            f"{RECEIVED_AT} BETWEEN TIMESTAMP_NTZ '{min(times)}' AND TIMESTAMP_NTZ '{max(times)}'"
-        )
+        first, last = self.received
+        return f"{RECEIVED_AT} BETWEEN TIMESTAMP_NTZ '{first}' AND TIMESTAMP_NTZ '{last}'"

@@ -1,9 +1,9 @@
 """What a run writes on its branches: refused records, corrections, and the rows that are new.
 
-A backfill takes the rows of its files off the branch and loads them anew. In a replay the rows in the
-table stay and all others are judged anew; so a record that was refused can be loaded, and one of an
-erased person cannot come back. In both, a refused record that a corrected one has replaced stays
-refused, or both would be loaded.
+A backfill or retraction takes the rows of its files off the branch and loads them anew, but not those of a
+file that is retracted. In a replay the rows in the table stay and all others are judged anew; so a record that
+was refused can be loaded, and one of an erased person cannot come back. In all of them, a refused record that
+a corrected one has replaced stays refused, or both would be loaded.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from glue_jobs.loading.work import LoadRun
 from glue_jobs.transforms import deduplication, figures, period_columns, records
 from glue_jobs.transforms.deduplication import FATE, HAS_SAME_VALUES, HELD_FILE
 from glue_jobs.transforms.figures import ROWS
+from pipeline.modes import loads_again
 from rows import periods
 from rows.columns import ORDER, RESOLVED_AT, RESOLVED_BY, SOURCE_ROW, SOURCE_SHA256
 from rows.effects import KEPT, OUTDATED, REPEATED, REPLACING, FateCount
@@ -27,9 +28,11 @@ Heads = dict[str, int | None]
 
 
 def clear(loading: LoadRun, before: Heads) -> int | None:
-    """Take the files' rows off the processed branch in a backfill; the snapshot that the new rows are compared with."""
+    """Take the files' rows off the processed branch where they are loaded anew; the snapshot that these are compared
+    with.
+    """
     head = before[loading.processed.name]
-    if loading.manifest.mode != "backfill" or head is None:
+    if not loads_again(loading.manifest.mode) or head is None:
         return head
     loading.tables.delete(loading.processed, loading.branch, loading.of_files_sql)
     return loading.tables.head(loading.processed, loading.branch)
@@ -62,11 +65,13 @@ def judged(
 
 
 def _resolved(loading: LoadRun) -> DataFrame:
-    """Published records of these files that corrected ones have replaced."""
+    """Published records of these files that corrected ones have replaced, but for those of a retracted file."""
     refused = loading.tables.read(loading.quarantine).where(
         loading.of_files & F.expr(loading.received_sql)
     )
-    return refused.where(F.col(RESOLVED_BY).isNotNull())
+    return refused.where(
+        F.col(RESOLVED_BY).isNotNull() & ~F.col(RESOLVED_BY).isin(loading.retracted)
+    )
 
 
 def quarantine(loading: LoadRun, rows: DataFrame, splits: list[Row], before: int | None) -> None:
@@ -79,6 +84,27 @@ def quarantine(loading: LoadRun, rows: DataFrame, splits: list[Row], before: int
     if any(split["refused"] for split in splits):
         refused = records.quarantined(rows, loading.contract)
         loading.tables.append(loading.quarantine, loading.branch, refused)
+
+
+def reopen(loading: LoadRun, before: int | None) -> int:
+    """Open the records again that a retracted file had corrected; how many.
+
+    Those of files that are loaded anew are judged anew instead.
+    """
+    if before is None or not loading.retracted:
+        return 0
+    corrected = loading.tables.read(loading.quarantine, version=before).where(
+        F.col(RESOLVED_BY).isin(loading.retracted) & ~loading.of_files
+    )
+    reopened = corrected.count()
+    if reopened:
+        by_it = f"{RESOLVED_BY} = '{loading.retracted[0]}' AND NOT {loading.of_files_sql}"
+        loading.tables.delete(loading.quarantine, loading.branch, by_it)
+        nothing = {RESOLVED_BY: F.lit(None), RESOLVED_AT: F.lit(None)}
+        kinds = {field.name: field.dataType for field in corrected.schema.fields}
+        columns = {name: value.cast(kinds[name]) for name, value in nothing.items()}
+        loading.tables.append(loading.quarantine, loading.branch, corrected.withColumns(columns))
+    return reopened
 
 
 def resolve(loading: LoadRun, rows: DataFrame) -> int:

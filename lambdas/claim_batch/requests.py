@@ -24,6 +24,15 @@ class Resume:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Retraction:
+    """Who wants the file `sha256` out of the tables, and why."""
+
+    sha256: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """Who asks for which files of a dataset, and why. `files` are hashes; None means all that the mode takes."""
 
@@ -33,6 +42,7 @@ class Request:
     mode: LoadMode = "load"
     files: tuple[str, ...] | None = None
     resume: Resume | None = None
+    retraction: Retraction | None = None
     engine: Engine | None = None
     """The engine that the operator wants; None leaves the choice to the size of the batch."""
 
@@ -52,10 +62,11 @@ def parse(event: Mapping[str, Any]) -> Request:
         raise _wrong(
             "mode",
             mode,
-            "one of load, backfill, replay; the others belong to the state machine of care",
+            f"one of {', '.join(get_args(LoadMode))}; the others belong to the state machine of care",
         )
     if resume is not None and ("mode" in request or "files" in request):
         raise _wrong("resume", resume, "alone: a resumed run keeps its mode and its files")
+    files = _files(mode, request.get("files"))
     engine = request.get("engine")
     if engine is not None and engine not in get_args(Engine):
         raise _wrong("engine", engine, f"one of {', '.join(get_args(Engine))}, or left out")
@@ -64,7 +75,8 @@ def parse(event: Mapping[str, Any]) -> Request:
         trigger=request["trigger"],
         execution_arn=event["execution_arn"],
         mode=cast(LoadMode, mode),
-        files=_files(mode, request.get("files")),
+        files=files,
+        retraction=_retraction(mode, files, request),
         resume=None if resume is None else _resume(resume),
         engine=cast(Engine | None, engine),
     )
@@ -72,8 +84,8 @@ def parse(event: Mapping[str, Any]) -> Request:
 
 def _files(mode: str, files: Any) -> tuple[str, ...] | None:
     if files is None:
-        if mode == "replay":
-            raise _wrong("files", files, "a list of hashes: a replay names its files")
+        if mode in ("replay", "retraction"):
+            raise _wrong("files", files, f"a list of hashes: a {mode} names its files")
         return None
     if mode == "load":
         raise _wrong("files", files, "left out: a load takes the files that wait")
@@ -85,6 +97,19 @@ def _files(mode: str, files: Any) -> tuple[str, ...] | None:
     if odd:
         raise _wrong("files", odd[0], "64 lower-case hex digits each, the whole hash")
     return tuple(dict.fromkeys(files))
+
+
+def _retraction(
+    mode: str, files: tuple[str, ...] | None, request: Mapping[str, Any]
+) -> Retraction | None:
+    if mode != "retraction":
+        return None
+    if files is None or len(files) != 1:
+        raise _wrong("files", files, "one hash: a retraction takes out one file")
+    for name in ("by", "reason"):
+        if not isinstance(request.get(name), str) or not request[name].strip():
+            raise _wrong(name, request.get(name), "who retracts the file, and why, in words")
+    return Retraction(sha256=files[0], by=request["by"], reason=request["reason"])
 
 
 def _resume(resume: Any) -> Resume:

@@ -89,7 +89,8 @@ class Resumption:
             yield f"it was begun under contract {manifest.contract_version}, which is {contract.version} now"
         if list(manifest.erased_subjects) != self.runs.erased_subjects(dataset):
             yield "a data subject was erased since"
-        if resume.step.works_on == "branch":
+        # What a retraction took out may have been loaded anew since, even if it had published.
+        if resume.step.works_on == "branch" or manifest.retracted is not None:
             changed = [str(run["run_id"]) for run in self._ended_since(dataset, resume.run_id)]
             if changed:
                 yield f"the tables were changed since by {', '.join(changed)}"

@@ -7,7 +7,7 @@ A load that finds the dataset held leaves its files to the holder; what an opera
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from contracts.errors import DatasetBusy, PermanentError
@@ -18,7 +18,7 @@ from lambdas.claim_batch.requests import Request, Resume
 from lambdas.claim_batch.resuming import Resumption
 from lambdas.claim_batch.selection import Left, Selector
 from pipeline.engines import Engine
-from pipeline.ledger import HELD_STATUS, Item, file_entry, timestamp
+from pipeline.ledger import HELD_STATUS, Item, file_entry, loads, timestamp
 from pipeline.locking import DatasetLock
 from pipeline.logs import Log
 from pipeline.modes import LoadMode
@@ -59,6 +59,12 @@ class ClaimBatch:
     def _fill(self, request: Request, contract: Contract, run_id: str) -> dict[str, Any]:
         hashes, left = self._planned(request, contract, run_id)
         claimed = self._claimed(request.dataset, run_id, hashes, request.mode)
+        retraction = request.retraction
+        if retraction and retraction.sha256 not in {item["sha256"] for item in claimed}:
+            for item in claimed:
+                held = HELD_STATUS[request.mode]
+                self.lock.files.give_back(request.dataset, item["sha256"], run_id, held=held)
+            claimed = []
         if not claimed:
             self.lock.runs.forget(request.dataset, run_id)
             self.lock.runs.release_lock(request.dataset, run_id)
@@ -67,7 +73,10 @@ class ClaimBatch:
                     f"none of the files to {request.mode} can be taken: {_named(left)}"
                 )
             return _nothing(request, f"no file is {HELD_STATUS[request.mode]}", left)
-        written = self._write_manifest(request, contract, run_id, request.mode, claimed)
+        retracted = retraction.sha256 if retraction else None
+        written = self._write_manifest(
+            request, contract, run_id, request.mode, claimed, retracted=retracted
+        )
         self._refuse_if_ended(request, run_id, claimed, request.mode)
         return _answer(written, FIRST, left)
 
@@ -78,7 +87,10 @@ class ClaimBatch:
         earlier = (
             None if resume.step == FIRST else self.resumption.manifest(request, resume, contract)
         )
-        hashes = [file.sha256 for file in earlier.files] if earlier else list(run["file_hashes"])
+        hashes = list(run["file_hashes"])
+        if earlier is not None:
+            hashes = [file.sha256 for file in earlier.taken_out]
+            hashes += [file.sha256 for file in earlier.files]
         if not self.lock.runs.reopen(
             request.dataset, resume.run_id, execution_arn=request.execution_arn
         ):
@@ -91,9 +103,10 @@ class ClaimBatch:
         done = {item["sha256"] for item in closed}
         open_ones = [sha256 for sha256 in hashes if sha256 not in done]
         claimed = closed + self._claimed(request.dataset, resume.run_id, open_ones, run["mode"])
-        left = self._left(resume, hashes, claimed)
+        retracted = run.get("retracts", {}).get("sha256")
+        left = self._left(resume, hashes, claimed, retracted)
         works_on = earlier or self._write_manifest(
-            request, contract, resume.run_id, run["mode"], claimed
+            request, contract, resume.run_id, run["mode"], claimed, retracted=retracted
         )
         self._refuse_if_ended(request, resume.run_id, claimed, run["mode"])
         return _answer(works_on, resume.step, left, engine=request.engine)
@@ -119,21 +132,27 @@ class ClaimBatch:
             runs.finish(dataset, run_id, "failed", ending)
         raise PermanentError(f"run {run_id!r} of {dataset} was ended: {cause}")
 
-    def _left(self, resume: Resume, hashes: list[str], claimed: list[Item]) -> list[Left]:
-        """The files that a run resumed from its first step goes on without; a later step needs every one."""
+    def _left(
+        self, resume: Resume, hashes: list[str], claimed: list[Item], retracted: str | None
+    ) -> list[Left]:
+        """The files that a run resumed from its first step goes on without; a later step needs every one, and a
+        retraction the file that it retracts.
+        """
         taken = {item["sha256"] for item in claimed}
         left = [
             Left(sha256=sha256, why="it was set aside, or another run has it")
             for sha256 in hashes
             if sha256 not in taken
         ]
-        if left and (resume.step != FIRST or not claimed):
+        needs = retracted is not None and retracted not in taken
+        if left and (resume.step != FIRST or not claimed or needs):
             raise PermanentError(
                 f"run {resume.run_id} cannot go on at {resume.step.name}: {len(left)} of its {len(hashes)} files"
                 f" were set aside or belong to another run now, for example {left[0].sha256};"
                 f" slipway files show {left[0].sha256}"
             )
-        if resume.step == FIRST and (gone := self.selector.missing(claimed)):
+        read = [item for item in claimed if item["sha256"] != retracted]
+        if resume.step == FIRST and (gone := self.selector.missing(read)):
             raise PermanentError(
                 f"run {resume.run_id} cannot be resumed: {', '.join(gone[:MOST_NAMED])} left raw"
             )
@@ -149,11 +168,7 @@ class ClaimBatch:
     def _closed(self, dataset: str, run_id: str, hashes: list[str]) -> list[Item]:
         """Files that this very run had closed when its execution was stopped; CloseRun finds them closed."""
         items = (self.lock.files.get(dataset, file_entry(sha256)) for sha256 in hashes)
-        return [
-            item
-            for item in items
-            if item is not None and (item["status"], item.get("run_id")) == ("loaded", run_id)
-        ]
+        return [item for item in items if item is not None and loads.is_closed_by(item, run_id)]
 
     def _planned(
         self, request: Request, contract: Contract, run_id: str
@@ -178,6 +193,7 @@ class ClaimBatch:
                 contract_version=contract.version,
                 file_hashes=chosen.hashes,
                 mode=request.mode,
+                retracts=asdict(request.retraction) if request.retraction else None,
             )
         return chosen.hashes, chosen.left
 
@@ -188,6 +204,8 @@ class ClaimBatch:
         run_id: str,
         mode: LoadMode,
         claimed: list[Item],
+        *,
+        retracted: str | None,
     ) -> Manifest:
         erased = self.lock.runs.erased_subjects(contract.dataset)
         content = manifest(
@@ -197,6 +215,7 @@ class ClaimBatch:
             raw_bucket=self.raw_bucket,
             erased_subjects=erased,
             items=claimed,
+            retracted=retracted,
             choice=self.small_batch.choose(claimed, request.engine),
         )
         store.write(self.s3, content, bucket=self.processed_bucket)

@@ -47,7 +47,18 @@ def ending(
         "row_rules": [rule.to_json() for rule in processed.row_rules],
         "table_rules": [rule.to_json() for rule in processed.table_rules],
         "served": serving.kept(written.serve, run.get("served", {})),
+        **_retracted(run, written),
     }
+
+
+def _retracted(run: Item, written: Written) -> dict[str, Any]:
+    """What a retraction took out, besides who wanted it and why."""
+    rows = written.processed.retracted
+    if rows is None:
+        return {}
+    names = {file.sha256: file.file_name for file in written.manifest.taken_out}
+    told = {"file_name": names[rows.sha256], **rows.to_json()}
+    return {"retracts": {**run["retracts"], **told}}
 
 
 def engines(run: Item, written: Written, jobs: Mapping[str, JobResult]) -> dict[str, Any]:

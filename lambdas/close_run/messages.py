@@ -22,9 +22,9 @@ def subject(environment: str, run: Item, written: Written) -> str:
         *_looks_of_table(run.get("effect", {})),
     ]
     warned = f" with {' and '.join(looks)}" if looks else ""
-    what = (
-        f"{run['mode']} succeeded{warned}, {alerts.counted(int(run['rows_loaded']), 'row')} loaded"
-    )
+    retracted = run.get("retracts")
+    mode = f"retraction of {retracted['file_name']}" if retracted else run["mode"]
+    what = f"{mode} succeeded{warned}, {alerts.counted(int(run['rows_loaded']), 'row')} loaded"
     return alerts.subject(_severity(run, written), environment, run["dataset"], what)
 
 
@@ -113,6 +113,7 @@ def body(run: Item, written: Written) -> str:
         f"Run {run['run_id']} of {run['dataset']} ({run['mode']}) loaded {run['rows_loaded']} of"
         f" {alerts.counted(int(run['rows_read']), 'row')} from {alerts.counted(int(run['file_count']), 'file')} in"
         f" {alerts.counted(int(run['duration_seconds']), 'second')}.",
+        *_retracted(run),
         f"Quarantined: {run['rows_quarantined']}. Gave way to a later row of the same key: {run['rows_deduplicated']}.",
         f"In the table: {table_effects.in_words(run.get('effect', {})) or 'nothing changed'}.",
         *_engines(run),
@@ -157,6 +158,22 @@ def body(run: Item, written: Written) -> str:
         parts = " + ".join(str(file.rows(part)) for part in PARTS)
         lines.append(f"{file.file_name}: {file.rows_read} = {parts}")
     return "\n".join(lines)
+
+
+def _retracted(run: Item) -> Iterator[str]:
+    """Which file was taken out, for whom and why, and what came back."""
+    if told := run.get("retracts"):
+        rows = alerts.counted(int(told["rows_taken_out"]), "row")
+        refusals = alerts.counted(int(told["refusals_taken_out"]), "refused record")
+        came_back = alerts.counted(int(run["effect"].get("new", 0)), "row")
+        yield (
+            f"Retracted: {told['file_name']} ({told['sha256']}), by {told['by']}: {told['reason']}."
+            f" {rows} and {refusals} of it are gone, {came_back} of earlier files came back."
+            " Sent again, it is loaded."
+        )
+        if reopened := int(told["corrections_reopened"]):
+            records = alerts.counted(reopened, "refused record")
+            yield f"It was a correction: {records} that it had corrected are open again."
 
 
 def _engines(run: Item) -> Iterator[str]:

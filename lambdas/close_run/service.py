@@ -18,7 +18,7 @@ from lambdas.close_run.comparison import Written, verify
 from lambdas.close_run.figures import ending, engines
 from pipeline import table_effects
 from pipeline.alerts import Announcer, success_name
-from pipeline.ledger import FileLedger, Item, RunLedger
+from pipeline.ledger import FileLedger, Item, RunLedger, timestamp
 from pipeline.locking import closed_run, run_to_close
 from pipeline.logs import Log
 from pipeline.run_documents import PARTS, JobResult
@@ -62,6 +62,7 @@ class CloseRun:
                 for file in written.processed.files
             }
             notes = self._close_files(dataset, run_id, written, effects)
+            self._retract(run, written)
             attributes = ending(
                 run,
                 written,
@@ -100,6 +101,18 @@ class CloseRun:
             if more > 0
             else notes
         )
+
+    def _retract(self, run: Item, written: Written) -> None:
+        """Mark the file that the run took out of the tables, for whom and why."""
+        for file in written.manifest.taken_out:
+            told = {name: str(run["retracts"][name]) for name in ("by", "reason")}
+            moment = timestamp(self.now())
+            if not self.files.retract(
+                run["dataset"], file.sha256, run["run_id"], **told, moment=moment
+            ):
+                raise PermanentError(
+                    f"file {file.file_name!r} ({file.sha256}) does not belong to run {run['run_id']!r}"
+                )
 
     def _tell(self, run: Item, written: Written) -> bool:
         return self.announcer.tell(

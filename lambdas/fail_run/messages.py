@@ -5,6 +5,7 @@ Commands are written in the grammar of slipway/grammar.py; a test reads them bac
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
@@ -82,7 +83,7 @@ def _aside(item: Item) -> Iterator[str]:
 
 
 def mode_of(failure: Failure, run: Item | None) -> str:
-    """What the run is for: load, backfill, replay, maintenance, rollback or erasure."""
+    """What the run is for: load, backfill, replay, retraction, maintenance, rollback or erasure."""
     return str(run["mode"] if run else failure.request.get("mode", "load"))
 
 
@@ -180,6 +181,10 @@ def _again(failure: Failure, run: Item | None) -> str:
             return f"slipway runs retry {run['run_id']} --dataset {dataset}"
         case "backfill":
             return f"slipway backfill --dataset {dataset}"
+        case "retraction":
+            files, reason = request.get("files"), shlex.quote(str(request.get("reason", "WHY")))
+            file = str(files[0]) if isinstance(files, list) and files else "FILE"
+            return f"slipway files retract {file} --dataset {dataset} --reason {reason}"
         case "replay":
             return f"slipway quarantine replay --all --dataset {dataset}"
         case "load" | None:  # None: the request had a mode that nobody knows, and was refused

@@ -26,9 +26,13 @@ def reconcile(
     Raises ReconciliationFailed with every discrepancy: which file, which figure, both values and the difference; and
     its kind QuarantineLimitExceeded when there is nothing but too many bad or replaced rows.
     """
-    problems = [*_identity(manifest, result, contract), *_files(manifest, result, contract)]
+    problems = [
+        *_identity(manifest, result, contract),
+        *_files(manifest, result, contract),
+        *_retracted(manifest, result),
+    ]
     if not problems:
-        problems = [*_observed(result, contract), *_halts(result, contract)]
+        problems = [*_observed(manifest, result, contract), *_halts(result, contract)]
     over = {} if problems else files_over_limit(manifest, result, contract)
     replacing = {} if problems else files_over(manifest, result, contract, of_others)
     excess = [*_excess(result, over, contract), *replacing.values()]
@@ -107,6 +111,16 @@ def _files(manifest: Manifest, result: LoadResult, contract: Contract) -> Iterat
         yield from _money(name, file.totals, contract)
 
 
+def _retracted(manifest: Manifest, result: LoadResult) -> Iterator[str]:
+    """Nothing is left of the file that the run retracts, and of no other file it is said to be retracted."""
+    planned = [file.sha256 for file in manifest.taken_out]
+    done = [result.retracted.sha256] if result.retracted else []
+    if planned != done:
+        yield f"retracted: {done or 'no file'} in the result, {planned or 'no file'} in the manifest"
+    if manifest.retracted and result.retracted and result.retracted.rows_left:
+        yield f"{manifest.retracted.file_name}: retracted, and {result.retracted.rows_left} rows of it are left"
+
+
 def _effects(name: str, file: LoadedFile) -> Iterator[str]:
     """What the rows did, counted against the table before, explains what is in the tables and what is not."""
     effect = file.effect
@@ -132,14 +146,14 @@ def _money(name: str, totals: PartTotals, contract: Contract) -> Iterator[str]:
         yield from _compare(name, column.name, "read", known["read"], " + ".join(PARTS), parts)
 
 
-def _observed(result: LoadResult, contract: Contract) -> Iterator[str]:
-    """What was observed while reading equals the sum over the files, and is something."""
+def _observed(manifest: Manifest, result: LoadResult, contract: Contract) -> Iterator[str]:
+    """What was observed while reading equals the sum over the files, and is something if there were any."""
     observed = result.observed
     rows = sum(file.rows_read for file in result.files)
     yield from _compare(
         "all files", "rows", "observed", observed.rows_read, "sum of the files", rows
     )
-    if rows == 0:
+    if rows == 0 and (manifest.files or not manifest.retracted):
         yield "UNPROVEN: 0 rows were read, so that nothing is shown by the sums being equal"
     for column in contract.control_columns:
         amount = observed.totals.get(column.name)

@@ -30,7 +30,7 @@ def plan(dataset: str, run_id: str, runs: Sequence[Item], *, with_later: bool) -
         )
         raise PermanentError(
             f"run {run_id!r} of {dataset} is {status};"
-            " only a load, backfill or replay that succeeded can be rolled back"
+            " only a load, backfill, replay or retraction that succeeded can be rolled back"
         )
     ended = (
         run

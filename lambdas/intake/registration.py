@@ -115,16 +115,13 @@ class Registration:
         return again
 
     def _taken_back(self, item: Item, delivery: Item, source: Source) -> Item:
-        """The entry, which waits again if it was set aside before this delivery of its content.
+        """The entry, which waits again if it was set aside or retracted before this delivery of its content.
 
-        What was set aside is in no table: people send it again to have it loaded, after a rollback or
-        when the contract was corrected. Deliveries from before it was set aside change nothing, nor
+        What was taken out is in no table: people send it again to have it loaded, after a rollback or
+        when the contract was corrected. Deliveries from before it was taken out change nothing, nor
         do repeated events; whole seconds are compared, since S3 gives no finer time.
         """
-        while (
-            item["status"] == "set_aside"
-            and item["set_aside_at"][:SECONDS] <= delivery["received_at"]
-        ):
+        while (since := loads.taken_out_at(item)) and since[:SECONDS] <= delivery["received_at"]:
             if _is_known(item, delivery):
                 break
             self._keep_raw(item, source)

@@ -67,7 +67,7 @@ class Undoing:
             raise RetryableError(f"run {run_id} of {dataset} changed while {by_run} undid it")
 
     def _undone_files(self, dataset: str, run: Item, by_run: str) -> Iterator[Item]:
-        """The entries of a run's files as they are then. One that is not loaded was undone by an earlier attempt."""
+        """The entries of a run's files as they are then; what an earlier attempt has undone stays as it is."""
         with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
             entries = list(
                 pool.map(
@@ -75,7 +75,7 @@ class Undoing:
                 )
             )
         for known in entries:
-            if known is None or known["status"] != "loaded":
+            if known is None:
                 continue
             entry = self.files.undo(known, run, by_run=by_run, moment=timestamp(self.now()))
             if entry is None:
@@ -91,8 +91,10 @@ def _sentences(undone: Sequence[Item], unknown: Sequence[str]) -> Iterator[str]:
     modes = {run["mode"] for run in undone}
     if "load" in modes:
         yield "Files that a load brought are set aside."
-    if modes - {"load"}:
+    if modes & {"backfill", "replay"}:
         yield "Files of a backfill or replay stay loaded, with the counts of the load before it."
+    if "retraction" in modes:
+        yield "What a retraction took out is in the tables again, and its file is loaded."
     if unknown:
         named = ", ".join(unknown[:MOST_NAMED]) + (
             " and others" if len(unknown) > MOST_NAMED else ""

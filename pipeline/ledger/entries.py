@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 # Of a content; of a delivery; of what is known of the transfers to a key; of an object that may not be whole.
 FileStatus = Literal[
-    "registering", "waiting", "claimed", "loaded", "set_aside",
+    "registering", "waiting", "claimed", "loaded", "set_aside", "retracted",
     "duplicate", "rejected", "ignored",
     "arriving", "arrived",
     "incomplete", "replaced",
@@ -22,8 +22,13 @@ LOCK_ENTRY = "claim"
 FIRST_SEEN_ENTRY = "first_seen"  # since when a deployment has a contract for the dataset
 RUN_PREFIX = "run#"
 ERASED_PREFIX = "erased#"
-# Where the files of a run are taken from, and go back to when it fails: a backfill or replay works on loaded files.
-HELD_STATUS: dict[str, FileStatus] = {"load": "waiting", "backfill": "loaded", "replay": "loaded"}
+# Where the files of a run are taken from, and go back to when it fails: only a load takes files that are in no table.
+HELD_STATUS: dict[str, FileStatus] = {
+    "load": "waiting",
+    "backfill": "loaded",
+    "replay": "loaded",
+    "retraction": "loaded",
+}
 UNKNOWN_DATASET = "unknown"  # owner of a file that no contract accepts
 # DynamoDB allows a sort key 1,024 bytes, S3 an object key as many (service quotas): a long key is cut at its front.
 LONGEST_KEY_IN_ENTRY_BYTES = 900

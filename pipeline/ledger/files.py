@@ -221,14 +221,49 @@ class FileLedger:
             self._shorten(dataset, sha256, closed.get("loads", []))
         return closed
 
+    def retract(
+        self, dataset: str, sha256: str, run_id: str, *, reason: str, by: str, moment: str
+    ) -> Item | None:
+        """claimed by `run_id` -> retracted, without counts, also when repeated; None when the run does not hold it.
+
+        `retractions` keeps who had it retracted, when and why, and the delivery whose rows were taken out.
+        """
+        known = self.get(dataset, file_entry(sha256))
+        if known is None or (
+            known["status"] == "retracted" and loads.last_retraction(known)["run_id"] == run_id
+        ):
+            return known
+        told = {"run_id": run_id, "by": by, "reason": reason, "at": moment}
+        before = {**{name: known[name] for name in DELIVERY}, **loads.counts(known)}
+        return self._move(
+            dataset,
+            sha256,
+            "retracted",
+            condition="#status = :from AND run_id = :run",
+            values={
+                ":from": "claimed",
+                ":run": run_id,
+                ":loads": loads.retracted(known, by_run=run_id),
+                ":none": [],
+                ":retraction": [{**told, "before": before}],
+            },
+            sets="loads = :loads, retractions = list_append(if_not_exists(retractions, :none), :retraction)",
+            removes=", ".join(["run_id", *loads.COUNTS]),
+        )
+
     def undo(self, known: Item, run: Item, *, by_run: str, moment: str) -> Item | None:
         """Remove what `run` loaded of a file, because `by_run` rolled it back; return the updated entry.
 
         `known` is the entry as it was read. The previous load counts again, with its run and its counts. If there is
         none, a file that a plain load brought is in no table: it is set aside, without counts. A file of a backfill or
         replay was loaded before loads were recorded: it stays loaded and keeps its counts, since no others are known,
-        but names no run. Returns None if the entry has changed since it was read.
+        but names no run. A file that the run retracted is loaded again, as it was. Returns None if the entry has
+        changed since it was read.
         """
+        if (retraction := loads.retraction_by(known, run["run_id"])) is not None:
+            return self._reinstate(known, retraction)
+        if known["status"] != "loaded":
+            return known  # an earlier attempt did it
         left = loads.undone(known, run["run_id"], by_run=by_run)
         before = loads.standing(left)
         if before is None and run["mode"] == "load":
@@ -295,7 +330,7 @@ class FileLedger:
         )
 
     def deliver_again(self, known: Item, delivery: Mapping[str, Any]) -> Item | None:
-        """set aside -> waiting, because its content was delivered again since: the entry as it is then.
+        """set aside or retracted -> waiting, because its content was delivered again since: the entry as it is then.
 
         `known` is the entry as it was read, `delivery` has the attributes named in DELIVERY, and stands
         for the content from now on; the delivery before it is kept in `displaced`. None when the entry
@@ -309,7 +344,7 @@ class FileLedger:
             condition="#status = :from AND sequencer = :was_sequencer",
             values={
                 **{f":{name}": delivery[name] for name in DELIVERY},
-                ":from": "set_aside",
+                ":from": known["status"],
                 ":was_sequencer": known["sequencer"],
                 ":none": [],
                 ":displaced": [displaced],
@@ -419,6 +454,31 @@ class FileLedger:
         unknown = [name for name in loads.COUNTS if name not in shown] if before else ["run_id"]
         return self._move_loaded(
             known, "loaded", {"loads": left, **shown}, removes=", ".join(unknown)
+        )
+
+    def _reinstate(self, known: Item, retraction: Item) -> Item | None:
+        """The file as it was before it was retracted; a delivery of its content since then is a duplicate."""
+        left = loads.reinstated(known, by_run=retraction["run_id"])
+        standing = loads.standing(left)
+        others = [each for each in known["retractions"] if each != retraction]
+        given = {
+            **retraction["before"],
+            **({"run_id": standing["run_id"]} if standing else {}),
+            "loads": left,
+            "retractions": others,
+        }
+        return self._move(
+            known["dataset"],
+            known["sha256"],
+            "loaded",
+            condition="#status = :from AND retractions = :was",
+            values={
+                ":from": known["status"],
+                ":was": known["retractions"],
+                **{f":{name}": value for name, value in given.items()},
+            },
+            sets=", ".join(f"{name} = :{name}" for name in given),
+            removes=SET_ASIDE,
         )
 
     def _take_out(

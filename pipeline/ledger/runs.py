@@ -92,8 +92,12 @@ class RunLedger:
         contract_version: str,
         file_hashes: Sequence[str],
         mode: RunMode = "load",
+        retracts: Mapping[str, str] | None = None,
     ) -> bool:
-        """Write a run that begins, with the files it means to claim; False when it is there already."""
+        """Write a run that begins, with the files it means to claim; False when it is there already.
+
+        `retracts` says of a retraction which of them it takes out (`sha256`), for whom (`by`) and why (`reason`).
+        """
         item = {
             "dataset": dataset,
             "entry": run_entry(run_id),
@@ -106,6 +110,7 @@ class RunLedger:
             "contract_version": contract_version,
             "file_hashes": list(file_hashes),
             "file_count": len(file_hashes),
+            **({"retracts": dict(retracts)} if retracts else {}),
         }
         return items.put(self.table, item, "attribute_not_exists(entry)")
 

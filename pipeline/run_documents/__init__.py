@@ -16,6 +16,7 @@ from pipeline.run_documents.loading import (
     PartTotals,
     RefusedSample,
     ReplacedFile,
+    RetractedRows,
     RowRuleResult,
     RuleKind,
     RuleStatus,
@@ -36,7 +37,7 @@ from pipeline.run_documents.maintenance import (
     TableAction,
     TableFigures,
 )
-from pipeline.run_documents.manifest import Manifest, ManifestFile
+from pipeline.run_documents.manifest import Manifest, ManifestFile, RetractedFile
 from pipeline.run_documents.serving import (
     DashboardsServed,
     LoadExtent,
@@ -73,6 +74,8 @@ __all__ = [
     "RefreshOrdered",
     "RefusedSample",
     "ReplacedFile",
+    "RetractedFile",
+    "RetractedRows",
     "RollbackPlan",
     "RowRuleResult",
     "RuleKind",

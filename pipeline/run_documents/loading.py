@@ -202,6 +202,22 @@ class TouchedDates(JsonDocument):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RetractedRows(JsonDocument):
+    """What a retraction took out of the tables, and whether anything of the file is left on the run's branches."""
+
+    sha256: str
+    """The file."""
+    rows_taken_out: int
+    """Rows of it that the processed table had."""
+    refusals_taken_out: int
+    """Records of it that the quarantine table had."""
+    corrections_reopened: int
+    """Refused records of files that are not loaded anew, which this file had corrected: they are open again."""
+    rows_left: int
+    """Rows and records of it in both tables, on the run's branches as committed. The gate refuses any."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadResult(RunDocument):
     """What raw_to_processed did on the run's branches. The gate lets the run go on by these figures."""
 
@@ -242,6 +258,8 @@ class LoadResult(RunDocument):
     """Refused records that files of this run correct."""
     duration_seconds: float
     """Work of the job, without its start."""
+    retracted: RetractedRows | None = None
+    """What a retraction took out; in no other mode."""
 
     @property
     def heads(self) -> dict[str, int]:

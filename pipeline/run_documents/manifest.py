@@ -41,6 +41,18 @@ class ManifestFile(JsonDocument):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RetractedFile(JsonDocument):
+    """The file whose rows a retraction takes out of the tables; it is not read."""
+
+    sha256: str
+    """Hash of the content as delivered."""
+    file_name: str
+    """Name under which it was delivered."""
+    received_at: datetime
+    """When the upload was complete, as its rows say."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest(RunDocument):
     """What a run works on. Its jobs read it, the gate counts against it, a resumed run begins with it."""
 
@@ -48,7 +60,8 @@ class Manifest(RunDocument):
     WRITTEN_BY: ClassVar[str] = "claim_batch"
 
     mode: LoadMode
-    """load takes files that wait; backfill loads loaded files anew; replay judges refused records anew."""
+    """load takes files that wait; backfill loads loaded files anew; replay judges refused records anew; retraction
+    takes one file out and loads anew what its rows may have replaced."""
     contract_version: str
     """Version of the contract under which the run was begun."""
     erased_subjects: tuple[str, ...]
@@ -59,11 +72,18 @@ class Manifest(RunDocument):
     """The engine that was chosen for the jobs; none of a run that was begun when there was no choice: Spark."""
     engine_reason: str | None = None
     """Why this engine was chosen, in one sentence."""
+    retracted: RetractedFile | None = None
+    """The file that a retraction takes out; `files` are those that it may have replaced, often none."""
 
     @property
     def started_at(self) -> datetime:
         """Start of the run, UTC without a zone: the same for every attempt, since the run's id says it."""
         return datetime.strptime(self.run_id.partition("-")[0], "%Y%m%dT%H%M%S")
+
+    @property
+    def taken_out(self) -> tuple[RetractedFile, ...]:
+        """The file that a retraction takes out; empty in every other mode."""
+        return (self.retracted,) if self.retracted else ()
 
     @property
     def replays(self) -> dict[str, str]:

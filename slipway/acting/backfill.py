@@ -55,7 +55,7 @@ def plan(deployment: Deployment, contract: Contract, named: list[str] | None) ->
     Raises NotFound when a name fits no file, or one that is not loaded.
     """
     wanted = _wanted(deployment, contract.dataset, named)
-    kept = _keys_in_raw(deployment, contract.dataset)
+    kept = keys_in_raw(deployment, contract.dataset)
     files = [item for item in wanted if item["raw_key"] in kept]
     hashes = {str(item["sha256"]) for item in files}
     refused_of = quarantine_queries.open_by_file(deployment, contract.dataset)
@@ -95,6 +95,13 @@ def files_of_period(
     ]
 
 
+def keys_in_raw(deployment: Deployment, dataset: str) -> set[str]:
+    """The keys of the dataset's objects in raw."""
+    pages = deployment.client("s3").get_paginator("list_objects_v2")
+    listed = pages.paginate(Bucket=deployment.output("RawBucketName"), Prefix=f"{dataset}/")
+    return {item["Key"] for page in listed for item in page.get("Contents", [])}
+
+
 def _wanted(deployment: Deployment, dataset: str, named: list[str] | None) -> list[Item]:
     if named is None:
         return list(FileLedger(deployment.file_ledger).with_status(dataset, "loaded"))
@@ -105,12 +112,6 @@ def _wanted(deployment: Deployment, dataset: str, named: list[str] | None) -> li
                 f"{item['file_name']} ({item['sha256']}) is {item['status']}, not loaded"
             )
     return found
-
-
-def _keys_in_raw(deployment: Deployment, dataset: str) -> set[str]:
-    pages = deployment.client("s3").get_paginator("list_objects_v2")
-    listed = pages.paginate(Bucket=deployment.output("RawBucketName"), Prefix=f"{dataset}/")
-    return {item["Key"] for page in listed for item in page.get("Contents", [])}
 
 
 def _parts(deployment: Deployment, contract: Contract, hashes: set[str]) -> list[Part]:

@@ -14,7 +14,7 @@ from contracts import headers, model
 from contracts.errors import PermanentError
 from pipeline import intake_messages
 from pipeline.aws_errors import code
-from pipeline.ledger import UNKNOWN_DATASET, FileLedger, Item
+from pipeline.ledger import FileLedger, Item
 from slipway.deployment import Deployment
 from slipway.reading import ledgers
 
@@ -23,6 +23,7 @@ POLL_SECONDS = 1.0
 JUDGED = ("rejected", "set_aside")
 INSTEAD = {
     "loaded": "it is loaded; `slipway backfill --files {hash}` loads it under the contract as it is now",
+    "retracted": "it was retracted; have the partner send it again, and it is loaded",
     "claimed": "a run has it",
     "waiting": "it waits for a run; `slipway runs start` takes it now",
     "incomplete": "its upload is not known to be complete; `slipway files accept {key}` takes it as it is",
@@ -34,18 +35,11 @@ def one(deployment: Deployment, name: str, dataset: str | None) -> Item:
 
     Raises PermanentError when there is none, or when a file name is that of several keys.
     """
-    owners = [*(contract.dataset for contract in ledgers.contracts_of(dataset)), UNKNOWN_DATASET]
-    items = [item for owner in owners for item in ledgers.entries(deployment, owner)]
-    named = [item for item in items if _is_called(item, name)]
+    named = ledgers.called(deployment, name, dataset)
     judged = [item for item in named if item["status"] in JUDGED]
     if not judged:
         raise PermanentError(f"{name!r} cannot be judged again: {_why_not(named)}")
-    keys = sorted({str(item["landing_key"]) for item in judged})
-    if len(keys) > 1:
-        raise PermanentError(
-            f"{name!r} is the name of {len(keys)} files; give one of their keys: {', '.join(keys)}"
-        )
-    return max(judged, key=lambda item: str(item["received_at"]))
+    return ledgers.newest(judged, name)
 
 
 def release(deployment: Deployment, item: Item) -> None:
@@ -97,13 +91,6 @@ def until_judged(deployment: Deployment, item: Item) -> Item:
     raise PermanentError(
         f"intake has not judged {item['file_name']} in {PATIENCE_SECONDS // 60} minutes; type: slipway doctor"
     )
-
-
-def _is_called(item: Item, name: str) -> bool:
-    if name in (item.get("landing_key"), item.get("file_name")):
-        return str(item["status"]) != "ignored"
-    is_hash = len(name) >= ledgers.SHORTEST_HASH and str(item["entry"]).startswith("file#")
-    return bool(is_hash and str(item["sha256"]).startswith(name.lower()))
 
 
 def _why_not(named: list[Item]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -10,8 +11,8 @@ from contracts.errors import PermanentError
 from pipeline import table_effects
 from pipeline.ledger import UNKNOWN_DATASET, FileLedger, Item, file_entry, timestamp
 from pipeline.ledger.loads import standing, stands
-from slipway.acting import incomplete, judging, progress
-from slipway.console import Stopwatch, counted, say, table
+from slipway.acting import incomplete, judging, operations, progress, retraction
+from slipway.console import Stopwatch, confirm, counted, say, table
 from slipway.deployment import Deployment, connect
 from slipway.reading import executions, ledgers
 from slipway.showing import views
@@ -24,7 +25,13 @@ COUNTS = {
 }
 HISTORY = ("when", "what", "detail")
 REFUSED = ("record", "rule", "reason")
-OWN_TABLES = ("loads", "refused_samples", "dismissals")  # shown apart from the fields
+NAMED = ("file", "hash", "received")
+OWN_TABLES = (
+    "loads",
+    "refused_samples",
+    "dismissals",
+    "retractions",
+)  # shown apart from the fields
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
         "release": _release,
         "accept": _accept,
         "judge-again": _judge_again,
+        "retract": _retract,
     }
     return actions[options.action](connect(options.environment), options)
 
@@ -85,6 +93,8 @@ def _history(
     yield item["received_at"], "delivered", item["landing_key"]
     if item["status"] == "set_aside":
         yield item.get("set_aside_at", ""), "set aside", item.get("set_aside_reason", "")
+    for each in item.get("retractions", []):
+        yield each["at"], f"retracted by {each['by']}", each["reason"]
     for other in ledgers.entries(deployment, item["dataset"]):
         if other["status"] == "duplicate" and other["sha256"] == sha256:
             yield other["received_at"], "delivered again, not loaded twice", other["landing_key"]
@@ -143,8 +153,9 @@ def _set_aside(deployment: Deployment, options: argparse.Namespace) -> int:
     item = ledgers.one_file(deployment, options.sha256, options.dataset)
     if item["status"] == "loaded":
         raise PermanentError(
-            f"{item['file_name']} is loaded, so its rows are in the tables; `slipway runs rollback {_first(item)}`"
-            " takes them out and sets the files of that run aside"
+            f"{item['file_name']} is loaded, so its rows are in the tables; `slipway files retract"
+            f" {item['sha256'][: ledgers.SHORT_HASH]} --reason WHY` takes them out, `slipway runs rollback"
+            f" {_first(item)}` all files of its run"
         )
     moment = timestamp(datetime.now(UTC))
     ledger = FileLedger(deployment.file_ledger)
@@ -207,6 +218,52 @@ def _judge_again(deployment: Deployment, options: argparse.Namespace) -> int:
             say(f"{item['file_name']} is rejected still: {judged['reason']}: {judged['detail']}")
             return 1
     return _follow(deployment, following, item, known)
+
+
+def _retract(deployment: Deployment, options: argparse.Namespace) -> int:
+    item = retraction.one(deployment, options.file, options.dataset)
+    contract = ledgers.one_contract(item["dataset"])
+    plan = retraction.plan(deployment, contract, item)
+    _show_retraction(plan)
+    told = "These rows leave the tables; what earlier files said of the same keys comes back."
+    confirm("retract", told, yes=options.yes)
+    request: dict[str, object] = {
+        "mode": "retraction",
+        "files": [item["sha256"]],
+        "by": getpass.getuser(),
+        "reason": options.reason,
+        **operations.engine(options.engine),
+    }
+    return operations.run(deployment, contract.dataset, request, no_wait=options.no_wait)
+
+
+def _show_retraction(plan: retraction.Plan) -> None:
+    name = plan.file["file_name"]
+    say(
+        f"{name} ({plan.file['sha256'][: ledgers.SHORT_HASH]}) has {counted(plan.rows, 'row')} and"
+        f" {counted(plan.refused, 'refused record')} in the tables"
+    )
+    told = (
+        (plan.beneath, "beneath", "These may have given way to it, and are read from raw again:"),
+        (
+            plan.gone,
+            "gone",
+            "These, too, but they have left raw: what they said does not come back.",
+        ),
+        (
+            plan.corrections,
+            "corrections",
+            "These correct records of it. Their rows stay; retract them too:",
+        ),
+    )
+    for items, title, sentence in told:
+        if items:
+            say(sentence)
+            table(title, NAMED, map(_named, items))
+
+
+def _named(item: Item) -> tuple[str, str, str]:
+    return item["file_name"], item["sha256"][: ledgers.SHORT_HASH], item["received_at"]
 
 
 def _owner(item: Item) -> str:

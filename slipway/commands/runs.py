@@ -115,8 +115,8 @@ def _undone(deployment: Deployment, item: Item, *, with_later: bool) -> list[Ite
     """The runs that a rollback would undo, oldest first. Refuses what hold_dataset would refuse, before asking."""
     if item["status"] != "succeeded" or not _works_on_files(item):
         raise PermanentError(
-            f"run {item['run_id']} is {item['status']}, of mode {item.get('mode')!r}; only a load, backfill or replay"
-            " that succeeded can be rolled back"
+            f"run {item['run_id']} is {item['status']}, of mode {item.get('mode')!r}; only a load, backfill, replay"
+            " or retraction that succeeded can be rolled back"
         )
     # Later is what ended later: a run that was retried has an old id and a late end (lambdas/hold_dataset/rollback.py).
     every = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from contracts import model
 from contracts.errors import PermanentError
 from contracts.model import Contract
 from pipeline import table_effects
-from pipeline.ledger import RUN_PREFIX, UNKNOWN_DATASET, Item, RunLedger, file_entry
+from pipeline.ledger import RUN_PREFIX, UNKNOWN_DATASET, Item, RunLedger, file_entry, loads
 from slipway.deployment import Deployment
 
 IN_TABLES = frozenset(
     {"loaded", "claimed"}
 )  # claimed: a backfill or replay loads again what was loaded
-ENDED = frozenset({"loaded", "duplicate", "rejected", "set_aside", "incomplete"})
+ENDED = frozenset({"loaded", "duplicate", "rejected", "set_aside", "incomplete", "retracted"})
 SHORT_HASH = 12  # characters by which people are shown a content; any unique beginning names it
 SHORTEST_HASH = 6
 
@@ -146,6 +146,32 @@ def one_file(deployment: Deployment, sha256: str, dataset: str | None) -> Item:
     )
 
 
+def called(deployment: Deployment, name: str, dataset: str | None) -> list[Item]:
+    """Every delivery with this hash (or its beginning), landing key or file name, those that no dataset accepted
+    among them.
+    """
+    owners = [*(contract.dataset for contract in contracts_of(dataset)), UNKNOWN_DATASET]
+    items = (item for owner in owners for item in entries(deployment, owner))
+    return [item for item in items if _is_called(item, name)]
+
+
+def _is_called(item: Item, name: str) -> bool:
+    if name in (item.get("landing_key"), item.get("file_name")):
+        return str(item["status"]) != "ignored"
+    is_hash = len(name) >= SHORTEST_HASH and str(item["entry"]).startswith(file_entry(""))
+    return bool(is_hash and str(item["sha256"]).startswith(name.lower()))
+
+
+def newest(items: Sequence[Item], name: str) -> Item:
+    """The newest of deliveries that are called `name`. Raises NotFound when they landed under several keys."""
+    keys = sorted({str(item["landing_key"]) for item in items})
+    if len(keys) > 1:
+        raise NotFound(
+            f"{name!r} is the name of {len(keys)} files; give one of their keys: {', '.join(keys)}"
+        )
+    return max(items, key=lambda item: str(item["received_at"]))
+
+
 def _entries(table: Any, dataset: str, *, prefix: str = "") -> list[dict[str, Any]]:
     condition = Key("dataset").eq(dataset)
     if prefix:
@@ -198,6 +224,9 @@ def _explanation(item: dict[str, Any]) -> str:
         return "nothing has told yet that its upload is complete"
     if item["status"] == "set_aside":
         return str(item.get("set_aside_reason", ""))
+    if item["status"] == "retracted":
+        told = loads.last_retraction(item)
+        return f"retracted by {told['by']}: {told['reason']}"
     parts = [
         *([f"replay of {item['replay_of'][:SHORT_HASH]}"] if item.get("replay_of") else []),
         *([table_effects.in_words(item["effect"])] if _says_more(item) else []),

@@ -232,6 +232,10 @@ def _run(item: Item) -> Run:
 def _explanation(item: Item) -> str:
     if item["status"] == "rolled_back":
         return f"rolled back by {item['rolled_back_by']}"
+    if told := item.get("retracts"):
+        return (
+            f"retracted {told.get('file_name', told['sha256'])}, by {told['by']}: {told['reason']}"
+        )
     parts = (str(item.get(name) or "") for name in ("error", "cause"))
     text = ": ".join(part for part in parts if part)
     return text if len(text) <= LONGEST_EXPLANATION else text[: LONGEST_EXPLANATION - 1] + "…"

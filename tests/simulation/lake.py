@@ -27,10 +27,17 @@ class Lake:
         """What readers see."""
         return {} if self.head is None else self.snapshots[self.head]
 
-    def write_aside(self, run_id: str, hashes: list[str]) -> tuple[int | None, int]:
-        """A branch of the published state with a run's files: the snapshot before, and the new one."""
+    def write_aside(
+        self, run_id: str, hashes: list[str], taken_out: list[str]
+    ) -> tuple[int | None, int]:
+        """A branch of the published state with a run's files, without those that it takes out: the snapshot before,
+        and the new one.
+        """
         number = len(self.snapshots) + 1
-        self.snapshots[number] = {**self.rows(), **dict.fromkeys(hashes, run_id)}
+        rows = {**self.rows(), **dict.fromkeys(hashes, run_id)}
+        self.snapshots[number] = {
+            sha256: run for sha256, run in rows.items() if sha256 not in taken_out
+        }
         self.parents[number] = self.head
         self.branches = {run_id: (self.head, number)}
         return self.branches[run_id]

@@ -41,6 +41,7 @@ from pipeline.run_documents import (
     Manifest,
     Observed,
     PartTotals,
+    RetractedRows,
     RunDocument,
     SnapshotChange,
     TouchedDates,
@@ -180,7 +181,9 @@ class Machines:
         manifest = self._read(Manifest, run_id)
         self._job_time()
         before, after = self.deployment.lake.write_aside(
-            run_id, [file.sha256 for file in manifest.files]
+            run_id,
+            [file.sha256 for file in manifest.files],
+            [file.sha256 for file in manifest.taken_out],
         )
         files = tuple(
             self._loaded(run_id, file.sha256, file.file_name, file.row_count)
@@ -208,6 +211,7 @@ class Machines:
                 bytes_read=0,
                 quarantine_resolved=0,
                 duration_seconds=1.0,
+                retracted=_retracted(manifest),
             )
         )
         return {}
@@ -502,6 +506,19 @@ class Machines:
         self.deployment.s3.put_object(
             Bucket="processed", Key=key, Body=json.dumps(document.to_json()).encode()
         )
+
+
+def _retracted(manifest: Manifest) -> RetractedRows | None:
+    """The model has no rows to count."""
+    for file in manifest.taken_out:
+        return RetractedRows(
+            sha256=file.sha256,
+            rows_taken_out=1,
+            refusals_taken_out=0,
+            corrections_reopened=0,
+            rows_left=0,
+        )
+    return None
 
 
 @lru_cache(maxsize=1000)

@@ -16,10 +16,11 @@ from tests.simulation.world import BrokenPromise
 Item = dict[str, Any]
 MOVES = {
     "registering": {"waiting"},
-    "waiting": {"waiting", "claimed", "set_aside"},
-    "claimed": {"claimed", "waiting", "loaded", "set_aside"},
+    "waiting": {"waiting", "claimed", "set_aside", "loaded"},
+    "claimed": {"claimed", "waiting", "loaded", "set_aside", "retracted"},
     "loaded": {"loaded", "claimed", "set_aside"},
-    "set_aside": {"set_aside", "waiting"},
+    "set_aside": {"set_aside", "waiting", "loaded"},
+    "retracted": {"waiting", "loaded"},
 }
 RUN_MOVES = {
     "running": {"running", "succeeded", "failed"},
@@ -76,8 +77,15 @@ class Promises:
             raise BrokenPromise(f"{name} went from {before['status']} to {after['status']}")
         if before["status"] == "claimed":
             self._left_a_run(before, after)
+        if after["status"] == "loaded" and before["status"] in ("waiting", "set_aside"):
+            self._was_reinstated(before, after)
         if after["status"] == "loaded":
             self._is_counted_as_loaded(after)
+
+    def _was_reinstated(self, before: Item, after: Item) -> None:
+        """Nothing that is in no run's hands becomes loaded but by the rollback of its retraction."""
+        if len(after.get("retractions", [])) >= len(before.get("retractions", [])):
+            raise BrokenPromise(f"{after['file_name']} went from {before['status']} to loaded")
 
     def _waits(self, before: Item, sha256: str) -> None:
         """Since when; what a stopped execution had claims of has waited all along, and people were told of it."""
@@ -94,7 +102,10 @@ class Promises:
             raise BrokenPromise(f"{name} is claimed by {run_id} and by {after['run_id']}")
         if any(load["run_id"] != run_id for load in added):
             raise BrokenPromise(f"{name} is claimed by {run_id}, and {added} was closed over it")
-        if after["status"] != "claimed" and not added and self._holds(run_id):
+        if after["status"] == "retracted":
+            if loads.last_retraction(after)["run_id"] != run_id:
+                raise BrokenPromise(f"{name} is claimed by {run_id}, and another run retracted it")
+        elif after["status"] != "claimed" and not added and self._holds(run_id):
             raise BrokenPromise(
                 f"{name} was taken from {run_id}, which is at work: it is {after['status']}"
             )
@@ -162,6 +173,16 @@ class Promises:
         ]
         for problem in found:
             raise BrokenPromise(problem)
+
+    def retracted_are_out(self) -> None:
+        """After a person repeated the rollbacks that failed, and before anything is sent again."""
+        rows = self.deployment.lake.rows()
+        for item in self.deployment.file_items():
+            if item["status"] == "retracted" and item["sha256"] in rows:
+                run_id = rows[item["sha256"]]
+                raise BrokenPromise(
+                    f"{item['file_name']} is retracted, and the table has rows of {run_id}"
+                )
 
     def at_end(self) -> None:
         """After a person did what the messages say."""
@@ -299,8 +320,17 @@ class Promises:
         """What the ledger calls loaded is in the table, from the run it names, and nothing else is."""
         rows, runs = self.deployment.lake.rows(), self.deployment.run_items()
         failed = {run_id for run_id, run in runs.items() if run["status"] == "failed"}
+        taken_out = {
+            run["retracts"]["sha256"]
+            for run_id, run in runs.items()
+            if run_id in failed and "retracts" in run
+        }
         for item in self.deployment.file_items():
             run_id, name = rows.get(item["sha256"]), item["file_name"]
+            if (
+                run_id is None and item["sha256"] in taken_out
+            ):  # by a run that was stopped while it closed (docs/guarantees.md)
+                continue
             if (
                 item.get("run_id") in failed
             ):  # closed over it, and was then stopped (docs/guarantees.md)

@@ -1,7 +1,7 @@
 """What happens in a schedule: deliveries, repeated and out of order, and an operator, all by the seed.
 
 Afterwards a person does what the messages say: frees what a stopped execution left, starts a run, sends what was
-rolled back again. Then everything must have come to its end.
+rolled back or retracted again. Then everything must have come to its end.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from lambdas.intake.storage import SFTP_AGENT, SFTP_METADATA
 from pipeline import intake_messages
 from pipeline.ledger import incomplete_entry, timestamp
+from pipeline.modes import works_on_files
 from tests.simulation.deployment import (
     CARE_MACHINE,
     DATASET,
@@ -177,7 +178,7 @@ class Schedule:
     def _acts(self) -> list[Callable[[], None]]:
         return [
             self.stop, self.stop, self.roll_back, self.retry, self.set_aside, self.release, self.start, self.backfill,
-            self.maintain,
+            self.maintain, self.retract,
         ]  # fmt: skip
 
     def stop(self) -> None:
@@ -222,6 +223,14 @@ class Schedule:
         """Load what is loaded anew."""
         self.machines.start(RUN_MACHINE, f"backfill-{self.world.now:.3f}", {"mode": "backfill"})
 
+    def retract(self) -> None:
+        """Take a loaded file out of the tables."""
+        loaded = [item for item in self.deployment.file_items() if item["status"] == "loaded"]
+        if loaded:
+            sha256 = self.world.random.choice(loaded)["sha256"]
+            asked = {"mode": "retraction", "files": [sha256], "by": "a person", "reason": "wrong"}
+            self.machines.start(RUN_MACHINE, f"retract-{self.world.now:.3f}", asked)
+
     def set_aside(self) -> None:
         """Set a file that waits aside, for a while."""
         waiting = [item for item in self.deployment.file_items() if item["status"] == "waiting"]
@@ -247,7 +256,7 @@ class Schedule:
         loads = [
             run_id
             for run_id, run in self.deployment.run_items().items()
-            if run["status"] == status and run["mode"] in ("load", "backfill")
+            if run["status"] == status and works_on_files(run["mode"])
         ]
         return self.world.random.choice(loads) if loads else None
 
@@ -258,8 +267,12 @@ class Schedule:
         self._accept()
         self.world.run()
         self._roll_back_again()
+        self.promises.retracted_are_out()
         for item in self.deployment.file_items():
-            if item["status"] == "set_aside" and item["sha256"] not in self.machines.bad:
+            if (
+                item["status"] in ("set_aside", "retracted")
+                and item["sha256"] not in self.machines.bad
+            ):
                 number = int(item["file_name"][4])
                 self._deliver(number, _content(number), after=1, may_be_sftp=False)
         self.world.run()

@@ -139,6 +139,23 @@ def _rolled_back_stays_away(patch: Patch) -> None:
     patch.setattr(Registration, "_taken_back", lambda _self, item, *_given: item)
 
 
+def _retracted_stays_away(patch: Patch) -> None:
+    real = loads.taken_out_at
+    patch.setattr(
+        loads,
+        "taken_out_at",
+        lambda entry: None if entry["status"] == "retracted" else real(entry),
+    )
+
+
+def _retraction_not_closed(patch: Patch) -> None:
+    patch.setattr(CloseRun, "_retract", lambda *_given: None)
+
+
+def _retraction_outlives_its_rollback(patch: Patch) -> None:
+    patch.setattr(loads, "retraction_by", lambda *_given: None)
+
+
 def _one_name_for_all_deliveries(patch: Patch) -> None:
     for module in (registration, service):
         patch.setattr(module, "delivery_id", lambda item: item["sha256"])
@@ -219,6 +236,12 @@ MUTANTS: dict[str, tuple[Mutant, str]] = {
         "nobody was told",
     ),
     "a load that was rolled back counts": (_rolled_back_loads_stand, "loaded|set aside"),
+    "what was retracted is not taken again": (_retracted_stays_away, "is retracted for ever"),
+    "a retraction leaves its file to the run": (_retraction_not_closed, "is claimed by"),
+    "a retraction outlives its rollback": (
+        _retraction_outlives_its_rollback,
+        "is retracted, and the table has rows",
+    ),
     "reads may be old": (_read_as_it_was, "."),
 }
 
@@ -229,6 +252,7 @@ RARE = (
     "a file is closed by a run that was ended",
     "a file is given back by another run",
     "files that came meanwhile are not counted",
+    "a retraction outlives its rollback",
 )
 
 

@@ -20,7 +20,7 @@ from pipeline.run_documents import CurateResult, LoadResult, Manifest
 from rows import curation
 from rows.tables import Table
 from tests.hadoop_catalog import HadoopCatalog
-from tests.spark.lake import Lake
+from tests.spark.lake import Lake, retracting
 
 MEMORY_BYTES, LIMIT_BYTES = 1 << 30, 1 << 28
 FIRST_RUN = "20240501T100000-00000001"
@@ -31,12 +31,17 @@ class DuckDbLake(Lake):
     """Tables of one contract, written by the DuckDB engine into `folder`; there is no Spark."""
 
     def load(
-        self, *files: dict[str, Any], run_id: str = FIRST_RUN, mode: str = "load"
+        self,
+        *files: dict[str, Any],
+        run_id: str = FIRST_RUN,
+        mode: str = "load",
+        retracted: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Run raw_to_processed."""
         manifest = {
             "dataset": self.contract.dataset, "run_id": run_id, "mode": mode,
             "contract_version": self.contract.version, "erased_subjects": list(self.erased), "files": list(files),
+            **retracting(retracted),
         }  # fmt: skip
         with self.opened() as (tables, work):
             result = loading.run(

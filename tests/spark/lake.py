@@ -78,6 +78,12 @@ def lines(*rows: str, header: str = HEADER) -> bytes:
     return "\n".join((header, *rows, "")).encode()
 
 
+def retracting(file: dict[str, Any] | None) -> dict[str, Any]:
+    """What a manifest says of the file that its run retracts."""
+    names = ("sha256", "file_name", "received_at")
+    return {"retracted": {name: file[name] for name in names}} if file else {}
+
+
 @dataclass
 class Lake:
     """A raw zone in a folder and tables in two databases."""
@@ -144,12 +150,17 @@ class Lake:
         }
 
     def load(
-        self, *files: dict[str, Any], run_id: str = "20240501T100000-00000001", mode: str = "load"
+        self,
+        *files: dict[str, Any],
+        run_id: str = "20240501T100000-00000001",
+        mode: str = "load",
+        retracted: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Run raw_to_processed."""
         manifest = {
             "dataset": self.contract.dataset, "run_id": run_id, "mode": mode,
             "contract_version": self.contract.version, "erased_subjects": list(self.erased), "files": list(files),
+            **retracting(retracted),
         }  # fmt: skip
         result = loading.run(
             loading.LoadRun(
@@ -214,6 +225,14 @@ class Lake:
     ) -> dict[str, Any]:
         """Both jobs; the result of the first."""
         result = self.load(*files, run_id=run_id, mode=mode)
+        self.curate(run_id)
+        return result
+
+    def retract(
+        self, file: dict[str, Any], *beneath: dict[str, Any], run_id: str
+    ) -> dict[str, Any]:
+        """Both jobs of a retraction of `file`, which loads the files `beneath` anew; the result of the first."""
+        result = self.load(*beneath, run_id=run_id, mode="retraction", retracted=file)
         self.curate(run_id)
         return result
 

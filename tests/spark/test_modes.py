@@ -163,8 +163,86 @@ def test_corrected_records_resolve_their_origin_which_no_later_run_loads_beside_
         assert lake.rows(lake.processed, "order_id") == [(1,), (22,)]
 
 
+def test_a_retraction_takes_a_file_out_and_brings_back_what_it_had_replaced(lake: Lake) -> None:
+    oldest = lake.put(lines("1,1/2/2024,open,1,1.00,a", "2,1/2/2024,open,1,2.00,a"), "1.csv", 1)
+    older = lake.put(lines("2,1/2/2024,paid,1,20.00,b", "3,1/2/2024,open,1,3.00,b"), "2.csv", 2)
+    wrong = lake.put(
+        lines("1,3/2/2024,paid,1,9.00,x", "2,1/2/2024,paid,1,9.00,x", "3,1/2/2024,open,1,9.00,x",
+              "4,5/2/2024,open,1,9.00,x", "5,,open,1,9.00,x"), "3.csv", 3,
+    )  # fmt: skip
+    newer = lake.put(lines("3,1/2/2024,paid,1,30.00,c"), "4.csv", 4)
+    for file, run_id in zip((oldest, older, wrong, newer), RUNS, strict=False):
+        lake.run(file, run_id=run_id)
+    result = lake.retract(wrong, oldest, older, run_id=RUNS[4])
+    assert result["retracted"] == {
+        "sha256": wrong["sha256"],
+        "rows_taken_out": 3,
+        "refusals_taken_out": 1,
+        "corrections_reopened": 0,
+        "rows_left": 0,
+    }
+    assert lake.rows(lake.processed, "order_id", "amount") == [
+        (1, Decimal("1.00")),  # as the oldest said, in the partition in which it said so
+        (2, Decimal("20.00")),
+        (3, Decimal("30.00")),  # what came after the retracted file stays
+    ]
+    assert lake.rows(lake.quarantine, "raw_text") == []
+    assert counts(result) == [(2, 1, 0, 1), (2, 1, 0, 1)]
+    assert is_reconciled(result)
+    effects = [file["effect"] for file in result["files"]]
+    assert [(each["rows_new"], each["rows_kept"]) for each in effects] == [(1, 0), (1, 0)]
+
+    again = lake.run(wrong, run_id=RUNS[5])  # sent again, it is loaded like any other file
+    assert counts(again) == [(5, 3, 1, 1)]
+
+
+def test_a_file_with_nothing_beneath_it_is_retracted_without_any_file_being_read(
+    lake: Lake,
+) -> None:
+    kept = lake.put(lines("1,1/2/2024,open,1,1.00,a"), "1.csv", 1)
+    wrong = lake.put(lines("2,1/2/2024,open,1,2.00,b", "3,,open,1,3.00,b"), "2.csv", 2)
+    lake.run(kept, wrong, run_id=RUNS[0])
+    for run_id in RUNS[1:3]:  # the second as after a crash before the run was closed
+        result = lake.retract(wrong, run_id=run_id)
+        assert (result["files"], result["retracted"]["rows_left"]) == ([], 0)
+        assert lake.rows(lake.processed, "order_id") == [(1,)]
+        assert lake.rows(lake.quarantine, "raw_text") == []
+    lake.retract(kept, run_id=RUNS[3])
+    assert lake.rows(lake.processed, "order_id") == []
+
+
+def test_records_that_a_retracted_file_had_corrected_are_open_again(lake: Lake) -> None:
+    rows = ("1,1/2/2024,open,1,1.00,a", "2,1/2/2024,sent,1,2.00,a", "3,,open,1,3.00,a")
+    origins = [lake.put(lines(*rows), "1.csv", 1), lake.put(lines("7,,open,1,3.00,a"), "2.csv", 2)]
+    lake.run(*origins, run_id=RUNS[0])
+    corrections = [
+        lake.put(
+            lines(*corrected, header=f"_source_row,_reasons,{HEADER}"), origin["file_name"], minute,
+            replay_of=origin["sha256"],
+        )
+        for minute, origin, corrected in (
+            (3, origins[0], ("2,why,2,1/2/2024,open,1,9.00,a", "3,why,1,1/2/2024,paid,1,9.00,a")),
+            (4, origins[1], ("1,why,7,1/2/2024,open,1,9.00,a",)),
+        )
+    ]  # fmt: skip
+    lake.run(*corrections, run_id=RUNS[1])
+    open_again = [(origins[0]["sha256"], 2, None), (origins[0]["sha256"], 3, None)]
+    resolved = (origins[1]["sha256"], 1, corrections[1]["sha256"])
+    result = lake.retract(corrections[0], run_id=RUNS[2])  # its origin is not loaded anew
+    assert result["retracted"]["corrections_reopened"] == 2
+    found = lake.rows(lake.quarantine, "_source_sha256", "_source_row", "resolved_by")
+    assert found == sorted([*open_again, resolved])
+
+    lake.run(corrections[0], run_id=RUNS[3])
+    result = lake.retract(corrections[0], origins[0], run_id=RUNS[4])  # it is
+    assert counts(result) == [(3, 1, 2, 0)]
+    assert lake.rows(lake.quarantine, "_source_sha256", "_source_row", "resolved_by") == found
+    assert lake.rows(lake.processed, "order_id", "status") == [(1, "open"), (7, "open")]
+
+
 def test_a_mode_that_no_job_knows_is_refused(lake: Lake) -> None:
     with pytest.raises(
-        PermanentError, match="mode is 'erasure', expected one of load, backfill, replay"
+        PermanentError,
+        match="mode is 'erasure', expected one of load, backfill, replay, retraction",
     ):
         lake.load(mode="erasure")

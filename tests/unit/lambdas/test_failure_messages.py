@@ -10,6 +10,7 @@ import pytest
 
 from lambdas.fail_run import messages
 from lambdas.fail_run.failures import Failure
+from pipeline.modes import works_on_files
 from pipeline.steps import MACHINES, NO_CHANGE
 from slipway.grammar import build_parser
 
@@ -32,7 +33,7 @@ def failure(
 
 
 def run(mode: str = "load", status: str = "failed") -> dict[str, Any]:
-    hashes = ["a", "b"] if mode in ("load", "backfill", "replay") else []
+    hashes = ["a", "b"] if works_on_files(mode) else []
     return {"run_id": RUN_ID, "mode": mode, "status": status, "file_hashes": hashes}
 
 
@@ -108,6 +109,16 @@ NEXT: dict[str, tuple[Failure, dict[str, Any] | None, str]] = {
         failure("ClaimBatch", mode="replay"),
         None,
         "slipway quarantine replay --all --dataset sales_records",
+    ),
+    "retraction without a run": (
+        failure("ClaimBatch", mode="retraction", files=["ab" * 32], reason="Ada's month"),
+        None,
+        f"""slipway files retract {"ab" * 32} --dataset sales_records --reason 'Ada'"'"'s month'""",
+    ),
+    "retraction that named no file": (
+        failure("ClaimBatch", mode="retraction", files="all"),
+        None,
+        "slipway files retract FILE --dataset sales_records --reason WHY",
     ),
     "maintenance": (
         failure("Care"),

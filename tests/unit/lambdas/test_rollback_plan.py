@@ -92,7 +92,10 @@ def test_each_table_goes_back_to_before_the_first_run_that_changed_it() -> None:
     ("runs", "told"),
     [
         ([], "'1' of d is not in the run ledger"),
-        ([failed("1")], "is a load that is failed; only a load, backfill or replay that succeeded"),
+        (
+            [failed("1")],
+            "is a load that is failed; only a load, backfill, replay or retraction that succeeded",
+        ),
         ([run("1", 1, status="rolled_back")], "is a load that is rolled_back"),
         ([care("1", "maintenance")], "is a maintenance that is succeeded"),
         (

@@ -33,7 +33,9 @@ from pipeline.run_documents.json_form import JsonDocument
 SAMPLES = Path(__file__).parent / "run_documents"  # as jobs and functions wrote them
 KINDS: dict[str, type[JsonDocument]] = {
     "manifest": Manifest,
+    "manifest_retraction": Manifest,
     "raw_to_processed": LoadResult,
+    "raw_to_processed_retraction": LoadResult,
     "processed_to_curated": CurateResult,
     "processed_to_curated_untouched": CurateResult,
     "request_rollback": MaintenanceRequest,
