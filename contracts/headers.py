@@ -6,10 +6,11 @@ shown: a file without a header has a person's record in its place.
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.model import Column, Contract, SchemaChange
@@ -29,6 +30,7 @@ _UNCOUNTED = re.compile(f"[{UNCOUNTED}]")
 NAMELESS = ""  # normal form of a column without a name
 MOST_NAMED = 10
 LONGEST_NAME_SHOWN = 60
+ALIKE = 0.75  # of two names that a slip of the pen tells apart; difflib.SequenceMatcher.ratio
 COMPARED = "headers are compared without case, blanks, quotes and any of _ - . / ( )"
 A_NAME = (
     "a header has a letter, a digit or a symbol, not only blanks, quotes and any of _ - . / ( )"
@@ -160,10 +162,25 @@ class _Header:
     def _shown(self, unknown: Sequence[str]) -> str:
         if self.contract.protected_columns:
             return f"{len(unknown)} names, not shown because the contract has personal data"
-        return _named(unknown)
+        meant = self._meant(unknown)
+        hints = {name: f" (is it {shown(meant[name], LONGEST_NAME_SHOWN)}?)" for name in meant}
+        return _named(unknown, hints)
+
+    def _meant(self, unknown: Sequence[str]) -> dict[str, str]:
+        """For each unknown name that is nearly that of a column which the header lacks, that column's name."""
+        lacking = {form: column for form, column in self._wanted.items() if form not in self._forms}
+        found = {}
+        for name in unknown[:MOST_NAMED]:
+            for form in difflib.get_close_matches(normalized_header(name), lacking, 1, ALIKE):
+                found[name] = lacking.pop(form).source_name
+        return found
 
 
-def _named(names: Sequence[str]) -> str:
-    listed = ", ".join(shown(name, LONGEST_NAME_SHOWN) for name in names[:MOST_NAMED])
+def _named(names: Sequence[str], after: Mapping[str, str] | None = None) -> str:
+    """The first names, each with what is said after it."""
+    added = after or {}
+    listed = ", ".join(
+        shown(name, LONGEST_NAME_SHOWN) + added.get(name, "") for name in names[:MOST_NAMED]
+    )
     more = len(names) - MOST_NAMED
     return f"{listed} and {more} more" if more > 0 else listed

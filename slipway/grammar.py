@@ -145,7 +145,7 @@ def _files(commands: Commands) -> None:
     listing = actions.action("list", "files with their fate and counts")
     listing.add_argument("--status", choices=FILE_STATUSES)
     show = actions.action("show", "whole history of one content: deliveries, runs, replays, counts")
-    _add_hash(show)
+    show.add_argument("file", metavar="FILE", help="its hash, where it landed, or its name")
     aside = actions.action("set-aside", "keep a waiting file out of every run")
     _add_hash(aside)
     aside.add_argument("--reason", required=True, help="why; shown wherever the file is")

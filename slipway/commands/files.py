@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -67,7 +68,12 @@ def _list(deployment: Deployment, options: argparse.Namespace) -> int:
 
 
 def _show(deployment: Deployment, options: argparse.Namespace) -> int:
-    item = ledgers.one_file(deployment, options.sha256, options.dataset)
+    item = _named_file(deployment, options.file, options.dataset)
+    if not str(item["entry"]).startswith(file_entry("")):
+        views.fields(item["file_name"], item)
+        for sentence in _next_of(item):
+            say(sentence)
+        return 0
     runs = ledgers.runs(deployment, item["dataset"])
     views.fields(
         item["file_name"], {name: value for name, value in item.items() if name not in OWN_TABLES}
@@ -83,6 +89,26 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     for sentence in _doubts(item, runs):
         say(sentence)
     return 0
+
+
+def _named_file(deployment: Deployment, name: str, dataset: str | None) -> Item:
+    """The file with this hash, or the newest delivery with this landing key or file name, rejected ones too."""
+    named = ledgers.called(deployment, name, dataset)
+    if name in {each for item in named for each in (item.get("landing_key"), item["file_name"])}:
+        return ledgers.newest(named, name)
+    return ledgers.one_file(deployment, name, dataset)
+
+
+def _next_of(item: Item) -> Iterator[str]:
+    """What to type about a delivery that is no file of a dataset."""
+    key = shlex.quote(str(item["landing_key"]))
+    match item["status"]:
+        case "rejected":
+            yield f"once a corrected contract is deployed: slipway files judge-again {key}"
+        case "incomplete":
+            yield f"if it is whole all the same: slipway files accept {key}"
+        case "duplicate":
+            yield f"its content: slipway files show {item['sha256'][: ledgers.SHORT_HASH]}"
 
 
 def _history(

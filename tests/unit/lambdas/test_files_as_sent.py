@@ -65,7 +65,7 @@ def test_a_currency_is_part_of_a_name() -> None:
         "missing: 'unit_price', 'unit_cost', 'total_revenue', 'total_cost', 'total_profit'"
         in detail
     )
-    assert "unknown: 'Unit Price (€)', 'Unit Cost (€)', 'Total Revenue (€)'" in detail
+    assert "unknown: 'Unit Price (€)' (is it 'unit_price'?), 'Unit Cost (€)'" in detail
 
 
 def test_a_percent_sign_a_currency_and_nothing_are_three_names() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from contracts import model
-from contracts.errors import PermanentError, ReconciliationFailed
+from contracts.errors import PermanentError, QuarantineLimitExceeded, ReconciliationFailed
 from contracts.table_rules import RowCount, TableRule
 from lambdas.gate import handler
 from lambdas.gate.service import reconcile
@@ -320,6 +320,24 @@ def test_a_table_rule_that_halts_must_have_passed(
     told = f"table rule 'enough_rows' {status.upper()}: measured 3 rows, expected at least 10 rows: There are at least"
     with pytest.raises(ReconciliationFailed, match=told):
         judged(manifest, result, ruled)
+
+
+@pytest.mark.parametrize(("status", "is_told"), [("unproven", False), ("failed", True)])
+def test_a_table_without_the_rows_of_a_bad_file_is_not_called_unproven_as_well(
+    contract: model.Contract, status: str, is_told: bool
+) -> None:
+    ruled = replace(contract, table_rules=(replace(TABLE_RULE, action="halt"),))
+    manifest, result = documents(ruled)
+    for file in result["files"]:
+        file |= {"rows_loaded": 0, "rows_deduplicated": 0, "rows_quarantined": file["rows_read"]}
+        file["totals"] |= {"loaded": money("0.00"), "deduplicated": money("0.00")}
+        file["totals"]["quarantined"] = file["totals"]["read"]
+    found = {"rule_id": "enough_rows", "kind": "row_count", "action": "halt", "status": status}
+    result["table_rules"] = [{**found, "measured": "no rows", "expected": "at least 10 rows"}]
+    with pytest.raises(QuarantineLimitExceeded) as refused:
+        judged(manifest, result, ruled)
+    assert "100 of 100 rows of a.csv were quarantined" in str(refused.value)
+    assert ("table rule" in str(refused.value)) is is_told
 
 
 @pytest.mark.parametrize(

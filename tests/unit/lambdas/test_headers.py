@@ -96,6 +96,19 @@ def test_unknown_names_are_not_shown_where_the_contract_has_personal_data(
     )
 
 
+def test_a_name_that_is_nearly_that_of_a_lacking_column_is_offered_it(
+    small: model.Contract,
+) -> None:
+    harmless = replace(small, columns=tuple(replace(column, pii=None) for column in small.columns))
+    wrong = f"{NAMES[0][:-1]}m{NAMES[0][-1]}"
+    assert f"unknown: '{wrong}' (is it '{NAMES[0]}'?)" in refusal(harmless, wrong, *NAMES[1:])
+    other = refusal(harmless, "Colour", *NAMES[1:])
+    assert "unknown: 'Colour'" in other
+    assert "is it" not in other
+    assert "is it" not in refusal(harmless, wrong, *NAMES)  # no column is lacking
+    assert "is it" not in refusal(small, wrong, *NAMES[1:])  # personal data: no name is shown
+
+
 def test_ten_thousand_columns_are_told_in_few_words(small: model.Contract) -> None:
     harmless = replace(small, columns=tuple(replace(column, pii=None) for column in small.columns))
     told = refusal(harmless, *NAMES, *(f"column {number} {'x' * 500}" for number in range(10_000)))

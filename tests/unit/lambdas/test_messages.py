@@ -207,6 +207,17 @@ def test_a_quality_warning_reads_like_this() -> None:
     assert (facts["kind"], facts["severity"]) == ("quality_warning", "warning")
 
 
+def test_a_rule_that_found_no_row_is_not_told_besides_that_every_row_was_refused() -> None:
+    refused = written(rules=[UNPROVEN])
+    files = [
+        replace(file, rows_loaded=0, rows_deduplicated=0, rows_quarantined=file.rows_read)
+        for file in refused.processed.files
+    ]
+    nothing = replace(refused, processed=replace(refused.processed, files=tuple(files)))
+    assert "UNPROVEN" in closing.body(RUN, refused)
+    assert "UNPROVEN" not in closing.body(RUN, nothing)
+
+
 @pytest.mark.parametrize(
     "broken", [written(warnings={"price.positive": 1}), written(rules=[UNPROVEN])]
 )

@@ -225,6 +225,40 @@ def test_a_hash_that_names_no_file_is_refused(
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["orders.csv", "partners/acme/sales_records/orders.csv"])
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("rejected", "slipway files judge-again partners/acme/sales_records/orders.csv"),
+        ("incomplete", "slipway files accept partners/acme/sales_records/orders.csv"),
+    ],
+)
+def test_what_became_no_file_is_shown_by_its_name_or_key_with_the_next_command(
+    account: Account, capsys: Any, name: str, status: str, told: str
+) -> None:
+    key = "partners/acme/sales_records/orders.csv"
+    fields = {"landing_key": key, "entry": f"{status}#{key}#01", "status": status}
+    account.put_file(SHA, reason="header_mismatch", detail="missing: 'Region'", **fields)
+    assert account.slipway("files", "show", name) == 0
+    shown = capsys.readouterr().out
+    assert "missing: 'Region'" in shown
+    assert told in shown
+
+
+def test_a_file_that_was_set_aside_is_shown_by_its_name_the_newest_delivery_of_a_key(
+    account: Account, capsys: Any
+) -> None:
+    key = "partners/acme/sales_records/orders.csv"
+    rejected = {"entry": f"rejected#{key}#01", "status": "rejected", "landing_key": key}
+    account.put_file(OTHER, **rejected, received_at="2025-01-01T00:00:00.000000Z")
+    account.put_file(SHA, status="set_aside", set_aside_reason="bad rows", landing_key=key)
+    assert account.slipway("files", "show", "orders.csv") == 0
+    assert "bad rows" in capsys.readouterr().out.partition("history")[2]
+    account.put_file("ef" * 32, landing_key="partners/globex/sales_records/orders.csv")
+    assert account.slipway("files", "show", "orders.csv") == 1
+    assert "is the name of 2 files; give one of their keys" in capsys.readouterr().err
+
+
 def test_a_hash_that_names_two_files_is_refused_with_both(account: Account, capsys: Any) -> None:
     account.put_file("abcdef1" + "0" * 57, file_name="one.csv")
     account.put_file("abcdef2" + "0" * 57, file_name="two.csv")
