@@ -91,6 +91,7 @@ lint: $(STATE)/python.done ## style, compiled contracts, dashboards; changes not
 	@$(TIMED) $@ $(BIN)/ruff check .
 	@$(TIMED) $@ $(BIN)/ruff format --check --quiet .
 	@$(TIMED) $@ $(BIN)/python -m contracts.authoring --check
+	@$(TIMED) $@ $(BIN)/python -m sources.authoring --check
 	@$(TIMED) $@ $(BIN)/python -m dashboards
 
 types: $(STATE)/python.done ## mypy, strict
@@ -146,8 +147,9 @@ GROUP ?=
 mutants: setup $(STATE)/mutation/site ## change the code line by line in a copy and see which tests notice: make mutants GROUP=gate
 	@PYTHONPATH=$(STATE)/mutation/site nice -n 15 $(BIN)/python -m tests.mutation $(GROUP)
 
-contracts: setup ## compile datasets/*/contract.yaml to contracts/compiled
+contracts: setup ## compile datasets/*/contract.yaml and sources/*.yaml to their folders `compiled`
 	@$(BIN)/python -m contracts.authoring
+	@$(BIN)/python -m sources.authoring
 
 ENVIRONMENT ?= dev
 synth: setup ## write the CloudFormation templates: make synth ENVIRONMENT=prod

@@ -16,7 +16,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from contracts.errors import ContractInvalid
 from stacks import readiness
-from stacks.application import compose, current_contracts
+from stacks.application import compose, current_contracts, current_sources
 from stacks.base import Blueprint
 from stacks.duckdb_layer import LayerMissing
 from stacks.settings import Settings, load
@@ -26,10 +26,12 @@ ROOT = Path(__file__).resolve().parent
 
 def build(app: cdk.App, *, root: Path = ROOT, config: Path = ROOT / "config") -> cdk.App:
     """Compose the environment that `app`'s context names. Raises ContractInvalid if contract or settings are wrong."""
+    contracts = current_contracts(root)
     blueprint = Blueprint(
         root=root,
         settings=_settings(app, config),
-        contracts=current_contracts(root),
+        contracts=contracts,
+        sources=current_sources(root, contracts),
         delete_data=app.node.try_get_context("delete-data") == "yes",
     )
     compose(app, blueprint)

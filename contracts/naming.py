@@ -18,6 +18,10 @@ BY_OPERATORS = (
     REPLAY_PARTNER,
     SMOKE_PARTNER,
 )  # what lies below these came from operators, not from a partner
+SOURCE_PARTNER = (
+    "source-"  # begins the partner of a fetched source; no SFTP user may have such a name
+)
+FETCHING_PREFIX = "fetching/"  # in the landing bucket, outside the event filter: parts of files still being fetched
 RUNS_PREFIX = "runs/"  # in the processed bucket: manifests, staged rows and results of runs
 
 
@@ -39,6 +43,16 @@ def quality_table(dataset: str) -> str:
 def landing_folder(partner: str, folder: str) -> str:
     """Key prefix to which one partner uploads files of one dataset."""
     return f"{LANDING_PREFIX}{partner}/{folder}/"
+
+
+def source_partner(source: str) -> str:
+    """The internal partner as which a fetched source delivers."""
+    return SOURCE_PARTNER + source
+
+
+def source_output(source: str, what: str) -> str:
+    """Stack output of one source, e.g. SourceSalesApiStateMachineArn for StateMachineArn."""
+    return f"Source{''.join(word.capitalize() for word in source.split('_'))}{what}"
 
 
 def partner_of(landing_key: str) -> str:

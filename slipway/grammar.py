@@ -7,7 +7,7 @@ module). The runbook, README and every alert are tested to be written in this gr
 from __future__ import annotations
 
 import argparse
-from datetime import date
+from datetime import date, datetime
 from typing import Any, get_args
 
 from pipeline.engines import Engine
@@ -29,6 +29,7 @@ FILE_STATUSES = (
 )
 QUEUES = (
     *("intake", "fail-run", "release-dataset", "schedule", "failed-jobs", "measure-freshness"),
+    "sources",
     "announcements",
 )
 DATASET_HELP = "needed only when there is more than one"
@@ -50,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (
         *(_demo, _up_and_down, _upload, _query, _warehouse, _report),
         *(_files, _runs, _quarantine, _backfill, _reprocess, _contract),
-        *(_redrive, _maintain, _erase, _doctor, _alerts, _smoke, _adopt, _verify),
+        *(_source, _redrive, _maintain, _erase, _doctor, _alerts, _smoke, _adopt, _verify),
     ):
         add(commands)
     return parser
@@ -134,6 +135,27 @@ def _report(commands: Commands) -> None:
     report.add_argument("--dataset", help="default: every dataset that has a dashboard")
     report.add_argument("--output", metavar="FILE", help="where to write it")
     report.add_argument("--open", action="store_true", help="open it in the browser")
+
+
+def _source(commands: Commands) -> None:
+    source = commands.add_parser(
+        "source", help="what is fetched from other systems: list, what its fetches did, fetch now"
+    )
+    actions = source.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="every source that is described, and its last fetch")
+    show = actions.add_parser(
+        "show", help="where the next fetch begins, and what the last ones did"
+    )
+    show.add_argument("name", metavar="NAME")
+    fetch = actions.add_parser("run", help="fetch now, whatever the schedule says")
+    fetch.add_argument("name", metavar="NAME")
+    fetch.add_argument(
+        "--since",
+        type=datetime.fromisoformat,
+        metavar="TIME",
+        help="ask for what changed since then, instead of since the last fetch; e.g. 2026-11-01T00:00:00Z",
+    )
+    _add_no_wait(fetch)
 
 
 def _files(commands: Commands) -> None:

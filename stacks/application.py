@@ -1,6 +1,7 @@
 """The whole application: every stack of one environment, and the way references run between them.
 
 Storage <- Alerts <- Processing <- Orchestration <- Intake <- Monitoring
+       ^      ^- Sources <-----------------------------------| only with sources that are fetched
        ^                  ^- Analytics <- QuickSight <-| only with features.quicksight
        |- Network <- Warehouse <-----------------------| only with features.warehouse
 People comes last, and only if the settings name somebody.
@@ -14,9 +15,12 @@ from pathlib import Path
 from aws_cdk import App
 
 from contracts.authoring import require_current
+from contracts.errors import ContractInvalid
 from contracts.model import Contract
 from dashboards.authoring import DASHBOARD_FILE, load
 from dashboards.model import Dashboard
+from sources.authoring import require_current as require_current_sources
+from sources.model import Source
 from stacks import readiness
 from stacks.alerts import AlertsStack
 from stacks.analytics import AnalyticsStack
@@ -28,6 +32,7 @@ from stacks.network import NetworkStack
 from stacks.orchestration import OrchestrationStack
 from stacks.people import PeopleStack
 from stacks.processing import ProcessingStack
+from stacks.sources import SourcesStack
 from stacks.storage import StorageStack
 from stacks.warehouse import WarehouseStack
 
@@ -73,6 +78,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
     intake = IntakeStack(
         app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration
     )
+    sources = fetched_sources(app, blueprint, storage, alerts)
     monitoring = MonitoringStack(
         app,
         blueprint=blueprint,
@@ -81,6 +87,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
         processing=processing,
         orchestration=orchestration,
         intake=intake,
+        sources=sources,
     )
     if blueprint.settings.people.are_named:
         PeopleStack(
@@ -91,8 +98,29 @@ def compose(app: App, blueprint: Blueprint) -> None:
             orchestration=orchestration,
             intake=intake,
             monitoring=monitoring,
+            sources=sources,
             warehouse_load=warehouse_load,
         )
+
+
+def fetched_sources(
+    app: App, blueprint: Blueprint, storage: StorageStack, alerts: AlertsStack
+) -> SourcesStack | None:
+    """The stack of the sources that the settings name; None if they name none.
+
+    Raises ContractInvalid, naming a source that nobody describes.
+    """
+    named = blueprint.settings.sources
+    if unknown := sorted(named.keys() - blueprint.sources.keys()):
+        environment = blueprint.settings.environment
+        known = ", ".join(sorted(blueprint.sources)) or "none"
+        raise ContractInvalid(
+            f"config/{environment}.yaml: sources: {', '.join(map(repr, unknown))} is described by no file of sources/;"
+            f" known: {known}"
+        )
+    if not named:
+        return None
+    return SourcesStack(app, blueprint=blueprint, storage=storage, alerts=alerts)
 
 
 def dashboards_of(root: Path, contracts: Sequence[Contract]) -> list[Dashboard]:
@@ -110,3 +138,11 @@ def current_contracts(root: Path) -> tuple[Contract, ...]:
     Raises ContractInvalid if one is invalid, or its compiled form is not what it would compile to now.
     """
     return require_current(root / "datasets", root / "contracts" / "compiled")
+
+
+def current_sources(root: Path, contracts: Sequence[Contract]) -> dict[str, Source]:
+    """The sources that the repository at `root` describes, by name.
+
+    Raises ContractInvalid if one is invalid, or its compiled form is not what it would compile to now.
+    """
+    return require_current_sources(root / "sources", contracts)

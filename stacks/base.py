@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aws_cdk import CfnOutput, Environment, RemovalPolicy, Stack, Tags
@@ -11,6 +12,7 @@ from constructs import Construct
 
 from contracts import naming
 from contracts.model import Contract, SchemaChange
+from sources.model import Source
 from stacks.settings import Settings
 
 
@@ -18,13 +20,15 @@ from stacks.settings import Settings
 class Blueprint:
     """Everything that decides what is built.
 
-    `root` is the repository; code assets are cut out of it. `delete_data` is the second of the two keys.
+    `root` is the repository; code assets are cut out of it. `delete_data` is the second of the two keys. `sources` are
+    all that are described; the settings say which are fetched.
     """
 
     root: Path
     settings: Settings
     contracts: tuple[Contract, ...]
     delete_data: bool
+    sources: Mapping[str, Source] = field(default_factory=dict)
 
     @property
     def deletes_data(self) -> bool:

@@ -18,6 +18,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_transfer as transfer
 from constructs import Construct
 
+from contracts import naming
 from contracts.model import Contract
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
@@ -27,6 +28,7 @@ from stacks.constructs.python_function import PythonFunction
 from stacks.intake import IntakeStack
 from stacks.orchestration import OrchestrationStack
 from stacks.processing import ProcessingStack
+from stacks.sources import SourcesStack
 from stacks.storage import StorageStack
 
 NAMESPACE = "Slipway"
@@ -55,6 +57,7 @@ class MonitoringStack(PipelineStack):
         processing: ProcessingStack,
         orchestration: OrchestrationStack,
         intake: IntakeStack,
+        sources: SourcesStack | None,
     ) -> None:
         super().__init__(
             scope, "Monitoring", blueprint=blueprint, description="alarms and dashboard"
@@ -68,6 +71,9 @@ class MonitoringStack(PipelineStack):
         if intake.sftp_log:
             partners = [user.name for user in blueprint.settings.sftp.users]
             self._failed_logins(intake.sftp_log, partners)
+        if sources:
+            self._failed_fetches(sources)
+            self._dead_letters({"Sources": sources.undelivered})
         self._failed_jobs([job.name for job in processing.jobs])
         self._count_successes(orchestration.close_run.log_group)
         self.measure_freshness = self._measure_freshness(blueprint, storage)
@@ -136,6 +142,22 @@ class MonitoringStack(PipelineStack):
                 f"Aborted{name}",
                 part.machine.metric_aborted(period=FIVE_MINUTES),
                 f"{what} was stopped from outside: {where}",
+            )
+
+    def _failed_fetches(self, sources: SourcesStack) -> None:
+        """A failed fetch is told by a message with its cause; the alarm is for what could not tell."""
+        for each in sources.fetched:
+            name = naming.source_output(each.source.name, "")
+            where = f"`slipway source show {each.source.name}` shows it"
+            self._alarm(
+                f"Failed{name}",
+                each.machine.machine.metric_failed(period=FIVE_MINUTES),
+                f"Source {each.source.name} could not be fetched: {where}",
+            )
+            self._alarm(
+                f"TimedOut{name}",
+                each.machine.machine.metric_timed_out(period=FIVE_MINUTES),
+                f"Fetching source {each.source.name} took longer than two days and was ended: {where}",
             )
 
     def _files_not_taken(self, intake: IntakeStack) -> None:

@@ -25,6 +25,7 @@ from stacks.monitoring import MonitoringStack
 from stacks.orchestration import OrchestrationStack
 from stacks.processing import TABLES_PREFIX
 from stacks.setting_values import ANALYSTS
+from stacks.sources import SourcesStack
 from stacks.storage import StorageStack
 
 BY_HAND = "a person uses it, no run does"
@@ -82,6 +83,7 @@ class PeopleStack(PipelineStack):
         orchestration: OrchestrationStack,
         intake: IntakeStack,
         monitoring: MonitoringStack,
+        sources: SourcesStack | None,
         warehouse_load: DatasetMachine | None,
     ) -> None:
         super().__init__(scope, "People", blueprint=blueprint, description="roles for people")
@@ -89,6 +91,7 @@ class PeopleStack(PipelineStack):
         self._orchestration = orchestration
         self._intake, self._monitoring = intake, monitoring
         self._warehouse_load = warehouse_load
+        self._sources = sources
         people = blueprint.settings.people
         for team, arns in people.analysts.items():
             self._analyst(team, arns)
@@ -177,7 +180,14 @@ class PeopleStack(PipelineStack):
         self._allow_repairs(role, steering)
         self._allow_files(role)
         self._allow_logs(role)
+        if self._sources:
+            self._allow_tables_of_sources(role, self._sources)
         self._allow(role, LOOK_AT_METRICS, ["*"], EVERYWHERE)
+
+    def _allow_tables_of_sources(self, role: iam.Role, sources: SourcesStack) -> None:
+        """`slipway source` reads what became of fetches; they change through their function only."""
+        tables = [each.table.table_arn for each in sources.fetched]
+        self._allow(role, ["dynamodb:GetItem", "dynamodb:Query"], tables)
 
     def _allow_ledgers(self, role: iam.Role) -> None:
         """`slipway files` and `quarantine dismiss` update entries of files; runs change only through functions."""
@@ -193,11 +203,15 @@ class PeopleStack(PipelineStack):
         started = [self._orchestration.run, self._orchestration.care]
         if self._warehouse_load:
             started.append(self._warehouse_load)
+        started += self._fetches()
         for machine in started:
             self._allow(role, [START], [machine.arn], policy=policy)
         self._on_executions(role, [STOP], started, policy)
         self._on_executions(role, [REDRIVE], [self._alerts.announce], policy)
         self._allow_looking(role, [*started, *self._looked_at()], policy)
+
+    def _fetches(self) -> list[DatasetMachine]:
+        return [each.machine for each in self._sources.fetched] if self._sources else []
 
     def _looked_at(self) -> list[DatasetMachine]:
         """Machines that no command starts."""
@@ -224,7 +238,8 @@ class PeopleStack(PipelineStack):
             **self._orchestration.dead_letters,
             **self._monitoring.dead_letters,
         }
-        return [self._intake.dead_letters, *kept.values()]
+        fetches = [self._sources.undelivered] if self._sources else []
+        return [self._intake.dead_letters, *kept.values(), *fetches]
 
     def _allow_queues(self, role: iam.Role, policy: iam.Policy) -> None:
         look = ["sqs:GetQueueAttributes"]
@@ -309,7 +324,9 @@ class PeopleStack(PipelineStack):
         permissions.note_rarely_used(role, {"dynamodb:GetItem": BY_HAND, "dynamodb:Query": BY_HAND})
         permissions.allow_key(role, key=storage.data_key, services=["dynamodb"], write=False)
         machines = [self._orchestration.run, self._orchestration.care, *self._looked_at()]
-        self._allow_looking(role, machines)
+        self._allow_looking(role, [*machines, *self._fetches()])
+        if self._sources:
+            self._allow_tables_of_sources(role, self._sources)
         permissions.allow_s3_read(
             role, bucket=storage.access_logs, prefixes=[""], rarely_used=BY_HAND
         )

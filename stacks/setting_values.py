@@ -67,6 +67,10 @@ def _partner(value: str) -> str:
         raise ValueError(
             "is reserved: operators put files below its prefix that do not come by SFTP; choose another name"
         )
+    if value.startswith(naming.SOURCE_PARTNER):
+        raise ValueError(
+            f"is reserved: names that begin with {naming.SOURCE_PARTNER} belong to fetched sources; choose another name"
+        )
     return value
 
 
@@ -151,3 +155,5 @@ QuickSightPrincipal = Annotated[
     str, Field(pattern=r"^arn:[a-z-]+:quicksight:[a-z0-9-]+:\d{12}:(user|group)/.+$")
 ]
 Expression = Annotated[str, Field(pattern=r"^(cron|rate)\(.+\)$")]
+# Without a login, and without a fragment, which is never sent; http is for the embedded AWS (stacks/settings.py).
+SourceUrl = Annotated[str, Field(pattern=r"^https?://[^\s/@#?]+(/[^\s#]*)?$")]

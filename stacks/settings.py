@@ -29,6 +29,7 @@ from stacks.setting_values import (
     Rpus,
     ScanLimit,
     SecretName,
+    SourceUrl,
     TagKey,
     TagValue,
     Team,
@@ -144,6 +145,13 @@ class Schedules(_Section):
 
     runs: Schedule
     maintenance: Schedule
+
+
+class FetchedSource(_Section):
+    """A source that is fetched; None: as its description (sources/<name>.yaml) says."""
+
+    url: SourceUrl | None
+    schedule: Expression | None
 
 
 class Glue(_Section):
@@ -274,6 +282,7 @@ class Settings(_Section):
     intake: Intake
     runs: Runs
     schedules: Schedules
+    sources: dict[str, FetchedSource]
     glue: Glue
     duckdb: DuckDb
     athena: Athena
@@ -360,6 +369,9 @@ def _cross_field_mistakes(settings: Settings, environment: str) -> Iterable[str]
         if team not in known:
             yield f"people.analysts: {team!r} is no team of athena.teams; known: {', '.join(sorted(known))}"
     if settings.environment != "local":
+        for name, source in settings.sources.items():
+            if source.url and not source.url.startswith("https://"):
+                yield f"sources.{name}.url: found {source.url!r}; expected https, so that nobody reads along"
         for user in settings.sftp.users:
             if not user.public_keys:
                 yield f"sftp.users: {user.name!r} has no public key and could not log in; add one"

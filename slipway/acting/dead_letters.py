@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from contracts import naming
 from contracts.errors import PermanentError
 from slipway.acting import claims
 from slipway.deployment import Deployment
@@ -25,6 +26,7 @@ QUEUES = {
     "release-dataset": "ReleaseDatasetDeadLetterQueueUrl",
     "failed-jobs": "FailedJobsDeadLetterQueueUrl",
     "measure-freshness": "MeasureFreshnessDeadLetterQueueUrl",
+    "sources": "SourcesDeadLetterQueueUrl",
 }
 BATCH = 10  # the most that SQS gives or takes at once. Source: SQS API reference, ReceiveMessage, SendMessageBatch
 HIDDEN_SECONDS = (
@@ -189,7 +191,11 @@ def _start(deployment: Deployment, message: Message) -> None:
             "the scheduler cut the message, so its input is not known; start it by hand"
         )
     request = _scheduled(message)
-    machine = OUTPUT_OF["run" if request.get("mode", "load") == "load" else "care"]
+    machine = (
+        naming.source_output(request["source"], "StateMachineArn")
+        if "source" in request
+        else OUTPUT_OF["run" if request.get("mode", "load") == "load" else "care"]
+    )
     deployment.client("stepfunctions").start_execution(
         stateMachineArn=deployment.output(machine), input=json.dumps(request)
     )
@@ -198,6 +204,7 @@ def _start(deployment: Deployment, message: Message) -> None:
 _HANDLERS: dict[str, Callable[[Deployment, Message], None]] = {
     "fail-run": _fail_run,
     "schedule": _start,
+    "sources": _start,
     "release-dataset": _release_dataset,
     "failed-jobs": _tell_failed_job,
     "measure-freshness": _measure_freshness,
@@ -245,6 +252,12 @@ def about(message: Message) -> str:
     if event.get("detail-type") == "Scheduled Event":
         return f"the hour of {event.get('time')}"
     try:
-        return f"{_scheduled(message).get('mode', 'load')} of {_scheduled(message)['dataset']}"
+        request = _scheduled(message)
+        what = (
+            f"fetch from source {request['source']}"
+            if "source" in request
+            else request.get("mode", "load")
+        )
+        return f"{what} of {request['dataset']}"
     except (PermanentError, ValueError):
         return str(message["Body"][:ABOUT_LENGTH])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from contracts import naming
 from contracts.errors import PermanentError
 from slipway.deployment import Deployment
 
@@ -112,13 +113,22 @@ def start(deployment: Deployment, machine: Machine, request: dict[str, Any]) -> 
 
     Raises TooLarge when the request does not fit.
     """
+    return _started(deployment, OUTPUT_OF[machine], request)
+
+
+def start_fetch(deployment: Deployment, source: str, request: dict[str, Any]) -> str:
+    """Start a fetch of a source on behalf of an operator; the execution's ARN."""
+    return _started(deployment, naming.source_output(source, "StateMachineArn"), request)
+
+
+def _started(deployment: Deployment, output: str, request: dict[str, Any]) -> str:
     text = json.dumps({"trigger": "operator", **request})
     if len(text.encode()) > LARGEST_INPUT_BYTES:
         raise TooLarge(
             f"the request has {len(text.encode())} bytes, Step Functions takes {LARGEST_INPUT_BYTES}; name fewer files"
         )
     answer = deployment.client("stepfunctions").start_execution(
-        stateMachineArn=deployment.output(OUTPUT_OF[machine]), input=text
+        stateMachineArn=deployment.output(output), input=text
     )
     return str(answer["executionArn"])
 

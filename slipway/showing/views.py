@@ -87,14 +87,14 @@ def plain(value: object) -> str:
     return str(value)
 
 
-def failures(deployment: Deployment, execution_arns: Iterable[str]) -> None:
+def failures(deployment: Deployment, execution_arns: Iterable[str], *, what: str = "run") -> None:
     """Error and cause of failed executions, as Step Functions tells them."""
     client = deployment.client("stepfunctions")
     for arn in execution_arns:
         found = client.describe_execution(executionArn=arn)
         error = found.get("error", found["status"])
         console.print(
-            f"[bold red]run failed[/bold red]  {escape(error)}: {escape(cause(found.get('cause', '')))}"
+            f"[bold red]{what} failed[/bold red]  {escape(error)}: {escape(cause(found.get('cause', '')))}"
         )
 
 

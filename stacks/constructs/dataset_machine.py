@@ -55,7 +55,7 @@ class Offer:
 
 
 class DatasetMachine(Construct):
-    """The machine `state_machines/<name>.asl.json`."""
+    """The machine `state_machines/<name>.asl.json`; `of` tells several machines of one file apart."""
 
     def __init__(
         self,
@@ -67,6 +67,7 @@ class DatasetMachine(Construct):
         comment: str,
         offer: Offer,
         operations_key: kms.IKey,
+        of: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         file = blueprint.root / "state_machines" / f"{name}.asl.json"
@@ -85,7 +86,9 @@ class DatasetMachine(Construct):
             definition_substitutions=offer.substitutions(),
             role=self.role,
             logs=sfn.LogOptions(
-                destination=self._log_group(blueprint, name, operations_key),
+                destination=self._log_group(
+                    blueprint, f"{name}_{of}" if of else name, operations_key
+                ),
                 level=sfn.LogLevel.ALL,
                 include_execution_data=True,
             ),

@@ -28,6 +28,7 @@ SHARING = (
     "test_replay",
     "test_recovery",
     "test_smoke",
+    "test_sources",
     "test_people",
     "test_partners",
 )

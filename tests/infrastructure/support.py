@@ -14,17 +14,18 @@ from cdk_nag import AwsSolutionsChecks
 
 import app as entry_point
 from contracts.model import Contract
-from stacks.application import compose, current_contracts
+from stacks.application import compose, current_contracts, current_sources
 from stacks.base import Blueprint
 from stacks.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPREHENSIVE = Path(__file__).parent / "comprehensive"
-# load_warehouse comes with its feature, which prod has not switched on.
+# These come with a feature, and with a source; prod has neither.
+OPTIONAL = ("fetch_source", "load_warehouse")
 FUNCTIONS = sorted(
     file.parent.name
     for file in (ROOT / "lambdas").glob("*/handler.py")
-    if file.parent.name != "load_warehouse"
+    if file.parent.name not in OPTIONAL
 )
 CONTEXT = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
 
@@ -107,6 +108,7 @@ def blueprint(
         root=ROOT,
         settings=load(settings_folder, environment),
         contracts=current_contracts(ROOT) if contracts is None else contracts,
+        sources=current_sources(ROOT, current_contracts(ROOT)),
         delete_data=delete_data,
     )
 

@@ -36,6 +36,11 @@ MAY_GET = {
     "Intake/Partnerglobex": {"Landing/partners/globex/*"},
     # checks and counts what landed, copies it to raw, and compares a copy that is there already
     "Intake/Intake": {"Landing/partners/*", "Landing/rejected/*", *RAW},
+    # joins the parts of its own file, and looks whether that has landed already
+    "Sources/SourceSalesApiFetchSource": {
+        "Landing/fetching/sales_api/*",
+        "Landing/partners/source-sales_api/sales_records/*",
+    },
     "Processing/RawToProcessed": RAW,  # parses it
     "Processing/LoadSmallBatch": RAW,  # the same for small batches
     "Processing/RawCrawler": RAW,  # infers the tables of the raw zone, if features.raw_crawler
@@ -47,6 +52,7 @@ MAY_OPEN = {
     "Intake/Partneracme": {"s3"},
     "Intake/Partnerglobex": {"s3"},
     "Intake/Intake": {"s3"},
+    "Sources/SourceSalesApiFetchSource": {"s3"},
     "Processing/RawToProcessed": {"s3", "secretsmanager"},
     "Processing/LoadSmallBatch": {"s3", "secretsmanager"},
     "Processing/RawCrawler": {"s3"},
@@ -98,7 +104,7 @@ def test_only_what_loads_reads_the_secret_of_tokens(comprehensive: Assembly) -> 
     assert {role for role, read in secrets.items() if "tokens" in read} == MAY_READ_THE_SECRET
     # Whoever else reads a secret may read that one, and no pattern that would match the first.
     others = {role: read for role, read in secrets.items() if role not in MAY_READ_THE_SECRET}
-    assert set(others) == {"Warehouse/LoadWarehouse"}
+    assert set(others) == {"Warehouse/LoadWarehouse", "Sources/SourceSalesApiFetchSource"}
     assert all("*" not in resource for read in others.values() for resource in read)
 
 

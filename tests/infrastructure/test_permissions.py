@@ -66,6 +66,7 @@ PREFIXES = [
     r"arn:.*:glue:.*:table/slipway_[a-z]+_(processed|curated)/\*",
     r"arn:.*:transfer:.*:user/<.*>/\*",
     r"<.*Landing.*>/partners/slipway-(replay|smoke)/\*",
+    r"<.*Landing.*>/partners/source-[a-z0-9_]+/[a-z0-9_-]+/\*",
     r"<.*AccessLogs.*>/\*",
 ]
 LOOKS_AT_A_KEY = {"kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus"}

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 SHIPPED = (
     *("contracts", "pipeline", "rows", "glue_jobs", "lambdas"),
-    *("local_cloud", "slipway", "stacks"),
+    *("local_cloud", "slipway", "sources", "stacks"),
 )
 # The root is never raised, a rejection is no failure of a run, and what needs Spark goes on with Spark.
 NO_ALERT = {"SlipwayError", "FileRejected", "NeedsSpark"}
@@ -135,7 +135,7 @@ def commands_in(text: str) -> Iterator[str]:
 
 
 def in_documents() -> Iterator[tuple[str, str]]:
-    for name in ("README.md", "docs/runbook.md", "datasets/README.md"):
+    for name in ("README.md", "docs/runbook.md", "docs/sources.md", "datasets/README.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
         for found in [
             *re.findall(r"`(slipway [^`]+)`", text),

@@ -65,6 +65,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "job_run": {"RawToProcessed": {"Id": "jr_1"}, "ProcessedToCurated": {"Id": "jr_2"}},
     "warehouse_load": {},
+    "source_fetch": {},
     "announce": {"TellRejections": {"subject": "s", "message": "m", "attributes": ATTRIBUTES}},
 }
 INPUT = {"dataset": "d", "trigger": "operator"}

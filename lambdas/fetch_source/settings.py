@@ -1,0 +1,17 @@
+"""What the fetch_source function reads from its environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Which source this function fetches and from where, and the resources that it uses."""
+
+    environment: str
+    source: str
+    source_url: str
+    source_ledger: str
+    landing_bucket: str
+    announce_state_machine_arn: str

@@ -1,0 +1,87 @@
+"""`slipway source`: what is fetched from other systems, what its fetches did, and one more of them now."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC
+
+from contracts.errors import PermanentError
+from pipeline.ledger import Item, timestamp
+from slipway.acting import progress
+from slipway.console import Stopwatch, say, table
+from slipway.deployment import Deployment, connect
+from slipway.reading import executions, sources
+from slipway.showing import views
+from sources.fetches import State
+
+HEADERS = ("fetch", "status", "since", "pages", "records", "requests", "bytes", "detail")
+FIGURES = (3, 4, 5, 6)
+NOT_DEPLOYED = "not fetched in this environment"
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when it was done, 1 when a fetch failed."""
+    actions = {"list": _list, "show": _show, "run": _run}
+    return actions[options.action](connect(options.environment), options)
+
+
+def _list(deployment: Deployment, _options: argparse.Namespace) -> int:
+    rows = [
+        (each.source.name, each.source.dataset, each.source.http.url, _last(each))
+        for each in sources.every(deployment)
+    ]
+    table("sources", ("source", "dataset", "described at", "last fetch"), rows)
+    return 0
+
+
+def _last(fetched: sources.Fetched) -> str:
+    if fetched.state is None:
+        return NOT_DEPLOYED
+    if not fetched.fetches:
+        return "never"
+    last = fetched.fetches[0]
+    return f"{last['status']} at {last['changed_at']}, {last['records']:,} records"
+
+
+def _show(deployment: Deployment, options: argparse.Namespace) -> int:
+    found = sources.one(deployment, options.name)
+    say(f"{found.source.name}: {found.source.description}")
+    say(f"dataset {found.source.dataset}; {_begins(found.state or State())}")
+    table("its last fetches", HEADERS, map(_row, found.fetches), right=FIGURES)
+    return 0
+
+
+def _begins(state: State) -> str:
+    if state.fetch:
+        return f"a fetch is under way since {state.fetch.started_at}"
+    return f"the last fetch began at {state.watermark}" if state.watermark else "never fetched"
+
+
+def _row(item: Item) -> tuple[object, ...]:
+    figures = (f"{int(item[name]):,}" for name in ("pages", "records", "requests", "size_bytes"))
+    return item["fetch_id"], item["status"], item["since"], *figures, item["detail"]
+
+
+def _run(deployment: Deployment, options: argparse.Namespace) -> int:
+    source = sources.one(deployment, options.name).source
+    request: dict[str, str] = {"source": source.name, "dataset": source.dataset}
+    if options.since:
+        if options.since.tzinfo is None:
+            raise PermanentError(
+                f"--since {options.since.isoformat()} has no zone; write it as in 2026-11-01T00:00:00Z"
+            )
+        request["since"] = timestamp(options.since.astimezone(UTC))
+    watch = Stopwatch()
+    arn = executions.start_fetch(deployment, source.name, request)
+    watch.say(f"started {arn}")
+    if options.no_wait:
+        return 0
+    ending = executions.wait(deployment, arn, lambda step: progress.tell(step, watch))
+    if not ending.succeeded:
+        views.failures(deployment, [ending.execution], what="fetch")
+        return 1
+    said = ending.output["fetch"]
+    say(f"{said['status']}: {said['records']:,} records; {said['detail']}")
+    if said["status"] == "delivered":
+        say(f"intake takes it from here: slipway files list --dataset {source.dataset}")
+    return 0

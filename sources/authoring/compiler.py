@@ -1,0 +1,113 @@
+"""From a file without mistakes to the source that functions read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import assert_never
+
+from contracts.model import Contract
+from sources import model
+from sources.authoring import profile
+from sources.authoring.parsed import ParsedSource
+
+
+def compile_source(parsed: ParsedSource, contract: Contract) -> model.Source:
+    """The source of a file whose document has no problem. Raises ValueError for a file with mistakes."""
+    spec, http = parsed.spec, parsed.http
+    if spec is None or http is None or parsed.format is None or parsed.paging is None:
+        raise ValueError(f"{parsed.document.file} has mistakes; check it before compiling")
+    return model.Source(
+        name=parsed.name,
+        description=spec.description,
+        dataset=spec.dataset,
+        schedule=spec.schedule,
+        http=_http(http, parsed, parsed.format, parsed.paging),
+        fields=tuple(
+            (column.name, _path(spec.fields[column.name]))
+            for column in contract.columns
+            if column.name in spec.fields
+        ),
+        ignored_fields=tuple(_path(text) for text in spec.ignored_fields),
+        unknown_fields=spec.unknown_fields,
+        line_breaks=spec.line_breaks,
+    )
+
+
+def _http(
+    spec: profile.HttpSpec,
+    parsed: ParsedSource,
+    form: profile.FormatSpec,
+    paging: profile.PagingSpec,
+) -> model.Http:
+    return model.Http(
+        url=spec.url,
+        parameters=tuple(spec.parameters.items()),
+        headers=tuple(spec.headers.items()),
+        authentication=_authentication(parsed.authentication) if parsed.authentication else None,
+        format=_format(form),
+        paging=_paging(paging),
+        requests_per_minute=spec.requests_per_minute,
+        watermark=_watermark(parsed.watermark) if parsed.watermark else None,
+        conditional=spec.conditional,
+    )
+
+
+def _authentication(spec: profile.AuthenticationSpec) -> model.Authentication:
+    match spec:
+        case profile.BearerSpec():
+            return model.Bearer(secret=spec.secret)
+        case profile.BasicSpec():
+            return model.Basic(secret=spec.secret)
+        case profile.ApiKeySpec():
+            return model.ApiKey(secret=spec.secret, header=spec.header, parameter=spec.parameter)
+        case profile.ClientCredentialsSpec():
+            return model.ClientCredentials(
+                secret=spec.secret, token_url=spec.token_url, scope=spec.scope
+            )
+        case _:
+            assert_never(spec)
+
+
+def _format(spec: profile.FormatSpec) -> model.Format:
+    match spec:
+        case profile.JsonSpec():
+            total = _path(spec.total) if spec.total else None
+            return model.JsonFormat(records=_path(spec.records or ""), total=total)
+        case profile.CsvSpec():
+            return model.CsvFormat(delimiter=spec.delimiter)
+        case _:
+            assert_never(spec)
+
+
+def _paging(spec: profile.PagingSpec) -> model.Paging:
+    match spec:
+        case profile.OnePageSpec():
+            return model.OnePage()
+        case profile.LinkSpec():
+            return model.ByLink(next=_path(spec.next) if spec.next else None)
+        case profile.CursorSpec():
+            return model.ByCursor(parameter=spec.parameter, next=_path(spec.next))
+        case profile.OffsetSpec():
+            return model.ByOffset(
+                parameter=spec.parameter,
+                counts=spec.counts,
+                first=spec.first,
+                size_parameter=spec.size_parameter,
+                size=spec.size,
+            )
+        case _:
+            assert_never(spec)
+
+
+def _watermark(spec: profile.WatermarkSpec) -> model.Watermark:
+    start = datetime.fromisoformat(spec.start).astimezone(UTC) if spec.start else None
+    return model.Watermark(
+        parameter=spec.parameter,
+        format=spec.format,
+        start=start.isoformat() if start else None,
+        overlap_minutes=spec.overlap_minutes,
+    )
+
+
+def _path(text: str) -> model.Path:
+    return tuple(text.split(".")) if text else ()

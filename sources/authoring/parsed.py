@@ -1,0 +1,81 @@
+"""A source file taken apart: every part that has the right shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.authoring import structure
+from contracts.authoring.problems import Path, did_you_mean
+from contracts.authoring.profile import Strict
+from contracts.authoring.yaml_lines import Document
+from sources.authoring import profile
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParsedSource:
+    """What of a file has the right shape; a part with a mistake is None.
+
+    `data` and `http_data` are as written, so that a mistake in one field hides none in another.
+    """
+
+    name: str
+    document: Document
+    data: dict[str, Any]
+    http_data: dict[str, Any]
+    spec: profile.SourceSpec | None
+    http: profile.HttpSpec | None
+    authentication: profile.AuthenticationSpec | None
+    format: profile.FormatSpec | None
+    paging: profile.PagingSpec | None
+    watermark: profile.WatermarkSpec | None
+
+
+def take_apart(name: str, document: Document) -> ParsedSource:
+    """Parse every part of a document; of one that could not be read there is none."""
+    data = document.data if isinstance(document.data, dict) else {}
+    inner = data.get("http")
+    parts: dict[str, Any] = inner if isinstance(inner, dict) else {}
+    kinds = {
+        "authentication": profile.AUTHENTICATION,
+        "format": profile.FORMATS,
+        "paging": profile.PAGING,
+    }
+    by_kind: dict[str, Any] = {
+        part: _by_kind(known, parts, part, document) for part, known in kinds.items()
+    }
+    readable = not document.problems or bool(data)
+    return ParsedSource(
+        name=name,
+        document=document,
+        data=data,
+        http_data=parts,
+        spec=structure.parse(profile.SourceSpec, document.data, document) if readable else None,
+        http=structure.parse(profile.HttpSpec, inner, document, ("http",))
+        if "http" in data
+        else None,
+        **by_kind,
+        watermark=structure.parse(
+            profile.WatermarkSpec, parts["watermark"], document, ("http", "watermark")
+        )
+        if parts.get("watermark") is not None
+        else None,
+    )
+
+
+def _by_kind(
+    kinds: Mapping[str, type[Strict]], parts: dict[str, Any], part: str, document: Document
+) -> Strict | None:
+    data, path = parts.get(part), ("http", part)
+    if data is None:
+        return None
+    if not isinstance(data, dict):
+        document.problem(path, f"found {data!r}; expected a mapping with kind and more")
+        return None
+    kind = data.get("kind")
+    if not isinstance(kind, str) or kind not in kinds:
+        where: Path = (*path, "kind") if "kind" in data else path
+        document.problem(where, f"found kind {kind!r}; {did_you_mean(str(kind), kinds)}")
+        return None
+    return structure.parse(kinds[kind], data, document, path)

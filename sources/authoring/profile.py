@@ -1,0 +1,149 @@
+"""The shape of `sources/<name>.yaml` as strict models: unknown fields and converted types are mistakes.
+
+What comes in kinds (authentication, format, paging) is parsed by its `kind`, so that each mistake is said once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from contracts.authoring.profile import Strict, Text
+from sources.model import Counted, LineBreaks, TimeFormat, UnknownFields
+
+Pairs = dict[str, str]
+
+
+class BearerSpec(Strict):
+    """`authentication` of kind bearer."""
+
+    kind: Literal["bearer"]
+    secret: Text
+
+
+class BasicSpec(Strict):
+    """`authentication` of kind basic."""
+
+    kind: Literal["basic"]
+    secret: Text
+
+
+class ApiKeySpec(Strict):
+    """`authentication` of kind api_key."""
+
+    kind: Literal["api_key"]
+    secret: Text
+    header: Text | None = None
+    parameter: Text | None = None
+
+
+class ClientCredentialsSpec(Strict):
+    """`authentication` of kind client_credentials."""
+
+    kind: Literal["client_credentials"]
+    secret: Text
+    token_url: Text
+    scope: Text | None = None
+
+
+class JsonSpec(Strict):
+    """`format` of kind json."""
+
+    kind: Literal["json"]
+    records: Text | None = None
+    total: Text | None = None
+
+
+class CsvSpec(Strict):
+    """`format` of kind csv."""
+
+    kind: Literal["csv"]
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+
+
+class OnePageSpec(Strict):
+    """`paging` of kind none."""
+
+    kind: Literal["none"]
+
+
+class LinkSpec(Strict):
+    """`paging` of kind link."""
+
+    kind: Literal["link"]
+    next: Text | None = None
+
+
+class CursorSpec(Strict):
+    """`paging` of kind cursor."""
+
+    kind: Literal["cursor"]
+    parameter: Text
+    next: Text
+
+
+class OffsetSpec(Strict):
+    """`paging` of kind offset."""
+
+    kind: Literal["offset"]
+    parameter: Text
+    counts: Counted
+    first: Annotated[int, Field(ge=0)] = 0
+    size_parameter: Text | None = None
+    size: Annotated[int, Field(ge=1)] | None = None
+
+
+AuthenticationSpec = BearerSpec | BasicSpec | ApiKeySpec | ClientCredentialsSpec
+FormatSpec = JsonSpec | CsvSpec
+PagingSpec = OnePageSpec | LinkSpec | CursorSpec | OffsetSpec
+
+AUTHENTICATION: dict[str, type[Strict]] = {
+    "bearer": BearerSpec,
+    "basic": BasicSpec,
+    "api_key": ApiKeySpec,
+    "client_credentials": ClientCredentialsSpec,
+}
+FORMATS: dict[str, type[Strict]] = {"json": JsonSpec, "csv": CsvSpec}
+PAGING: dict[str, type[Strict]] = {
+    "none": OnePageSpec,
+    "link": LinkSpec,
+    "cursor": CursorSpec,
+    "offset": OffsetSpec,
+}
+
+
+class WatermarkSpec(Strict):
+    """`watermark`."""
+
+    parameter: Text
+    format: TimeFormat
+    start: Text | None = None
+    overlap_minutes: Annotated[int, Field(ge=0, le=31 * 24 * 60)]
+
+
+class HttpSpec(Strict):
+    """`http`; what comes in kinds is parsed one by one."""
+
+    url: Text
+    format: Any
+    paging: Any
+    authentication: Any = None
+    parameters: Pairs = Field(default_factory=dict)
+    headers: Pairs = Field(default_factory=dict)
+    requests_per_minute: Annotated[int, Field(ge=1, le=6000)] | None = None
+    watermark: Any = None
+    conditional: bool = False
+
+
+class SourceSpec(Strict):
+    """The whole file."""
+
+    description: Text
+    dataset: Text
+    schedule: Text | None
+    http: Any
+    fields: Annotated[dict[str, Text], Field(min_length=1)]
+    ignored_fields: list[Text] = Field(default_factory=list)
+    unknown_fields: UnknownFields = "refuse"
+    line_breaks: LineBreaks = "keep"

@@ -1,0 +1,241 @@
+"""A source as the function that fetches it sees it: frozen dataclasses over the compiled JSON.
+
+`sources.authoring` is the only writer of that JSON. What can be extended (credentials, formats, paging) is a union by
+`kind`, so that mypy names every place that a new kind must be handled in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Literal
+
+from contracts.errors import ContractInvalid
+
+Path = tuple[
+    str, ...
+]  # names from a JSON value down to one inside it; the empty path is the value itself
+LineBreaks = Literal["keep", "spaces"]
+UnknownFields = Literal["refuse", "ignore"]
+TimeFormat = Literal["iso8601", "date", "epoch_seconds"]
+Counted = Literal["records", "pages"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bearer:
+    """`Authorization: Bearer`, from the field `token` of a secret."""
+
+    kind: Literal["bearer"] = "bearer"
+    secret: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Basic:
+    """HTTP basic authentication, from the fields `username` and `password` of a secret."""
+
+    kind: Literal["basic"] = "basic"
+    secret: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKey:
+    """The field `key` of a secret, in a header or a parameter; one of the two is set."""
+
+    kind: Literal["api_key"] = "api_key"
+    secret: str
+    header: str | None
+    parameter: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientCredentials:
+    """A token by OAuth 2.0 client credentials (RFC 6749, 4.4), from `client_id` and `client_secret` of a secret."""
+
+    kind: Literal["client_credentials"] = "client_credentials"
+    secret: str
+    token_url: str  # absolute, or relative to the URL of the source
+    scope: str | None
+
+
+Authentication = Bearer | Basic | ApiKey | ClientCredentials
+
+
+@dataclass(frozen=True, kw_only=True)
+class JsonFormat:
+    """An array of records at `records`; `total` is where the API says how many there are on all pages, if it does."""
+
+    kind: Literal["json"] = "json"
+    records: Path
+    total: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CsvFormat:
+    """CSV in UTF-8 whose first record is the header, on every page."""
+
+    kind: Literal["csv"] = "csv"
+    delimiter: str
+
+
+Format = JsonFormat | CsvFormat
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnePage:
+    """One request gives everything."""
+
+    kind: Literal["none"] = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByLink:
+    """The next page's URL, at `next` of the answer, or in its header Link with rel=next (RFC 8288) if that is None."""
+
+    kind: Literal["link"] = "link"
+    next: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByCursor:
+    """What stands at `next` of the answer is sent as `parameter`; the last page has none, or an empty one."""
+
+    kind: Literal["cursor"] = "cursor"
+    parameter: str
+    next: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByOffset:
+    """`parameter` counts records or pages from `first`; ends after a page without records, or at the total."""
+
+    kind: Literal["offset"] = "offset"
+    parameter: str
+    counts: Counted
+    first: int
+    size_parameter: str | None
+    size: int | None
+
+
+Paging = OnePage | ByLink | ByCursor | ByOffset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watermark:
+    """Only what changed since the last fetch began is asked for, and `overlap_minutes` more.
+
+    `start` is sent by the first fetch, in ISO 8601; None: the first fetch asks for everything.
+    """
+
+    parameter: str
+    format: TimeFormat
+    start: str | None
+    overlap_minutes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Http:
+    """How an HTTP API is asked. `parameters` and `headers` go with every request."""
+
+    url: str
+    parameters: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...]
+    authentication: Authentication | None
+    format: Format
+    paging: Paging
+    requests_per_minute: int | None
+    watermark: Watermark | None
+    conditional: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One source. `fields` says for each column of the contract where its value stands in a record.
+
+    `schedule` is an expression of EventBridge Scheduler in UTC; None: fetched by hand. Fields of a record that are
+    neither taken nor `ignored_fields` are refused by name, or ignored if `unknown_fields` says so. A value with a
+    carriage return is refused, since no file can hold it beside plain line breaks, unless `line_breaks` become spaces.
+    """
+
+    name: str
+    description: str
+    dataset: str
+    schedule: str | None
+    http: Http
+    fields: tuple[tuple[str, Path], ...]
+    ignored_fields: tuple[Path, ...]
+    unknown_fields: UnknownFields
+    line_breaks: LineBreaks
+
+    @property
+    def secret(self) -> str | None:
+        """Name of the secret with its credentials; None for an API that needs none."""
+        return self.http.authentication.secret if self.http.authentication else None
+
+
+AUTHENTICATION = {kind.kind: kind for kind in (Bearer, Basic, ApiKey, ClientCredentials)}
+FORMATS = {kind.kind: kind for kind in (JsonFormat, CsvFormat)}
+PAGING = {kind.kind: kind for kind in (OnePage, ByLink, ByCursor, ByOffset)}
+PATHS = ("records", "total", "next")
+
+
+def to_json(source: Source) -> str:
+    """The compiled text of a source."""
+    return json.dumps(dataclasses.asdict(source), indent=2, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str, *, origin: str) -> Source:
+    """A source from its compiled text. Raises ContractInvalid, naming `origin`, for any other text."""
+    try:
+        return _source(json.loads(text))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ContractInvalid(
+            f"{origin} is not a compiled source: {error!r}; run `make contracts`"
+        ) from error
+
+
+def load(name: str) -> Source:
+    """The compiled source shipped with this code. Raises ContractInvalid if there is none of this name."""
+    file = resources.files("sources") / "compiled" / f"{name}.json"
+    if not file.is_file():
+        raise ContractInvalid(f"no source {name!r}; known: {', '.join(names()) or 'none'}")
+    return from_json(file.read_text(encoding="utf-8"), origin=f"sources/compiled/{name}.json")
+
+
+def names() -> tuple[str, ...]:
+    """Names of all compiled sources, sorted."""
+    folder = resources.files("sources") / "compiled"
+    files = [file.name for file in folder.iterdir()] if folder.is_dir() else []
+    return tuple(sorted(name.removesuffix(".json") for name in files if name.endswith(".json")))
+
+
+def _source(data: dict[str, Any]) -> Source:
+    fields = tuple((str(column), tuple(path)) for column, path in data["fields"])
+    ignored = tuple(tuple(path) for path in data["ignored_fields"])
+    return Source(
+        **{**data, "http": _http(data["http"]), "fields": fields, "ignored_fields": ignored}
+    )
+
+
+def _http(data: dict[str, Any]) -> Http:
+    pairs = {name: tuple((str(k), str(v)) for k, v in data[name]) for name in _PAIRS}
+    login, watermark = data["authentication"], data["watermark"]
+    return Http(
+        **{
+            **data,
+            **pairs,
+            "authentication": AUTHENTICATION[login["kind"]](**login) if login else None,
+            "format": FORMATS[data["format"]["kind"]](**_with_paths(data["format"])),
+            "paging": PAGING[data["paging"]["kind"]](**_with_paths(data["paging"])),
+            "watermark": Watermark(**watermark) if watermark else None,
+        }
+    )
+
+
+_PAIRS = ("parameters", "headers")
+
+
+def _with_paths(data: dict[str, Any]) -> dict[str, Any]:
+    paths = {name: tuple(data[name]) for name in PATHS if data.get(name) is not None}
+    return {**data, **paths}

@@ -1,0 +1,260 @@
+"""What is fetched on a schedule: for each source a function with a role of its own, its table, machine and schedule.
+
+A table per source, so that the role of one reaches nothing of another. No reserved concurrency: the version in the
+table lets one call win, and an account whose limit is small could not spare it.
+"""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from constructs import Construct
+
+from contracts import naming
+from contracts.model import Contract
+from sources.model import Source
+from stacks.alerts import AlertsStack
+from stacks.base import Blueprint, PipelineStack
+from stacks.constructs import permissions
+from stacks.constructs.dataset_machine import DatasetMachine, Offer
+from stacks.constructs.dead_letters import dead_letter_queue
+from stacks.constructs.python_function import PythonFunction
+from stacks.storage import StorageStack
+
+# The longest that Lambda allows; a call stops taking pages well before (lambdas/fetch_source/service.py).
+TIMEOUT_SECONDS = 900
+MEMORY_MB = 1024  # an answer of 16 MiB takes some 200 MB as JSON; half a processor
+WHEN_FETCHED = "used when the source is fetched, by its schedule or by hand"
+
+
+class FetchedSource(Construct):
+    """Everything of one source but what starts it."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        blueprint: Blueprint,
+        source: Source,
+        storage: StorageStack,
+        alerts: AlertsStack,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.source = source
+        self.table = self._table(blueprint, storage)
+        self.part = self._function(blueprint, storage, alerts)
+        self._allow(blueprint, storage, alerts)
+        self.machine = DatasetMachine(
+            self,
+            "Fetch",
+            blueprint=blueprint,
+            name="source_fetch",
+            of=source.name,
+            comment=f"One fetch of source {source.name}",
+            offer=Offer(functions={"FetchSourceFunctionArn": self.part}),
+            operations_key=storage.operations_key,
+        )
+        permissions.note_rarely_used(self.machine.role, {"lambda:InvokeFunction": WHEN_FETCHED})
+
+    def _table(self, blueprint: Blueprint, storage: StorageStack) -> dynamodb.Table:
+        """Where a fetch stands, and where the next one begins (sources/fetches.py)."""
+        return dynamodb.Table(
+            self,
+            "State",
+            partition_key=dynamodb.Attribute(name="source", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="entry", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=storage.data_key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=not blueprint.deletes_data,
+            removal_policy=blueprint.removal_policy,
+        )
+
+    def _function(
+        self, blueprint: Blueprint, storage: StorageStack, alerts: AlertsStack
+    ) -> PythonFunction:
+        name = self.source.name
+        return PythonFunction(
+            self,
+            "FetchSource",
+            root=blueprint.root,
+            name="fetch_source",
+            description=f"Fetches source {name} into the landing bucket",
+            environment={
+                "ENVIRONMENT": blueprint.settings.environment,
+                "SOURCE": name,
+                "SOURCE_URL": blueprint.settings.sources[name].url or self.source.http.url,
+                "SOURCE_LEDGER": self.table.table_name,
+                "LANDING_BUCKET": storage.landing.bucket_name,
+                "ANNOUNCE_STATE_MACHINE_ARN": alerts.announce.arn,
+            },
+            timeout_seconds=TIMEOUT_SECONDS,
+            memory_mb=MEMORY_MB,
+            log_days=blueprint.log_days,
+            log_key=storage.operations_key,
+            removal_policy=blueprint.removal_policy,
+            data=("sources/*.py", f"sources/compiled/{name}.json"),
+        )
+
+    def _allow(self, blueprint: Blueprint, storage: StorageStack, alerts: AlertsStack) -> None:
+        role, name = self.part.role, self.source.name
+        contract = contract_of(blueprint, self.source)
+        parts = f"{naming.FETCHING_PREFIX}{name}/"
+        partner = naming.source_partner(name)
+        permissions.allow_table(role, table=self.table, actions=["GetItem", "PutItem"])
+        permissions.allow_s3_read(role, bucket=storage.landing, prefixes=[parts])
+        # It looks whether a file of its own has landed already, and writes there; it never reads what others sent.
+        delivered = naming.landing_folder(partner, contract.intake.folder)
+        permissions.allow_s3_read(role, bucket=storage.landing, prefixes=[delivered])
+        permissions.allow_s3_write(role, bucket=storage.landing, prefixes=[parts, delivered])
+        permissions.allow_s3_list(role, bucket=storage.landing)
+        permissions.allow_key(role, key=storage.originals_key, services=["s3"], write=True)
+        permissions.allow_key(role, key=storage.data_key, services=["dynamodb"], write=True)
+        permissions.allow(role, actions=["states:StartExecution"], resources=[alerts.announce.arn])
+        rare = ["dynamodb:GetItem", "dynamodb:PutItem", "s3:GetObject", "s3:PutObject"]
+        permissions.note_rarely_used(
+            role, dict.fromkeys((*rare, "s3:ListBucket", "states:StartExecution"), WHEN_FETCHED)
+        )
+        if self.source.secret:
+            permissions.allow(
+                role,
+                actions=["secretsmanager:GetSecretValue"],
+                resources=[_any_version_of(self, self.source.secret)],
+                rarely_used=WHEN_FETCHED,
+            )
+
+
+class SourcesStack(PipelineStack):
+    """The sources that the settings of an environment name."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        blueprint: Blueprint,
+        storage: StorageStack,
+        alerts: AlertsStack,
+    ) -> None:
+        super().__init__(
+            scope, "Sources", blueprint=blueprint, description="what is fetched from other systems"
+        )
+        self.undelivered = dead_letter_queue(self, "SourcesDeadLetters")
+        self.fetched = [
+            FetchedSource(
+                self,
+                naming.source_output(name, ""),
+                blueprint=blueprint,
+                source=blueprint.sources[name],
+                storage=storage,
+                alerts=alerts,
+            )
+            for name in sorted(blueprint.settings.sources)
+        ]
+        self._schedules(blueprint)
+        self._publish()
+
+    def _publish(self) -> None:
+        self.publish(SourcesDeadLetterQueueUrl=self.undelivered.queue_url)
+        for each in self.fetched:
+            name = each.source.name
+            self.publish(
+                **{
+                    naming.source_output(name, "StateMachineArn"): each.machine.arn,
+                    naming.source_output(name, "TableName"): each.table.table_name,
+                }
+            )
+
+    def _schedules(self, blueprint: Blueprint) -> None:
+        timed = [
+            (each, expression)
+            for each in self.fetched
+            if (expression := schedule_of(blueprint, each.source))
+        ]
+        if not timed:
+            return
+        role = self._schedule_role([each for each, _ in timed])
+        for each, expression in timed:
+            schedule = self._schedule(each, expression, role)
+            schedule.node.add_dependency(role, each.machine)
+
+    def _schedule_role(self, timed: list[FetchedSource]) -> iam.Role:
+        # Scheduler names the group of a schedule, not the schedule.
+        # Source: EventBridge Scheduler user guide, "Confused deputy prevention".
+        group = self.format_arn(
+            service="scheduler", resource="schedule-group", resource_name="default"
+        )
+        role = iam.Role(
+            self,
+            "ScheduleRole",
+            assumed_by=permissions.service_for(self, "scheduler", source=group),
+            description="Lets the scheduler start fetches",
+        )
+        permissions.allow(
+            role,
+            actions=["states:StartExecution"],
+            resources=[each.machine.arn for each in timed],
+            rarely_used="used when the time of a schedule has come",
+        )
+        permissions.allow(
+            role,
+            actions=["sqs:SendMessage"],
+            resources=[self.undelivered.queue_arn],
+            rarely_used="keeps a start that could not be delivered",
+        )
+        return role
+
+    def _schedule(
+        self, each: FetchedSource, expression: str, role: iam.Role
+    ) -> scheduler.CfnSchedule:
+        source = each.source
+        request = {"source": source.name, "dataset": source.dataset, "trigger": "schedule"}
+        return scheduler.CfnSchedule(
+            each,
+            "Schedule",
+            description=f"Fetches source {source.name}",
+            schedule_expression=expression,
+            schedule_expression_timezone="UTC",
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=each.machine.arn,
+                role_arn=role.role_arn,
+                input=json.dumps(request),
+                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
+                    arn=self.undelivered.queue_arn
+                ),
+                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                    maximum_event_age_in_seconds=60 * 60, maximum_retry_attempts=10
+                ),
+            ),
+        )
+
+
+def contract_of(blueprint: Blueprint, source: Source) -> Contract:
+    """The contract of the dataset that a source delivers; its authoring has made sure that there is one."""
+    return next(each for each in blueprint.contracts if each.dataset == source.dataset)
+
+
+def schedule_of(blueprint: Blueprint, source: Source) -> str | None:
+    """When a source is fetched: as the settings say, otherwise as its description does."""
+    return blueprint.settings.sources[source.name].schedule or source.schedule
+
+
+def _any_version_of(scope: Construct, secret: str) -> str:
+    """ARN of a secret by its name: Secrets Manager appends six characters, which change when it is made anew.
+
+    Source: Secrets Manager user guide, "Permissions policy examples", wildcards.
+    """
+    return Stack.of(scope).format_arn(
+        service="secretsmanager",
+        resource="secret",
+        resource_name=f"{secret}-??????",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )

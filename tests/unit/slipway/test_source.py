@@ -1,0 +1,124 @@
+"""`slipway source`: which sources there are, what their fetches did, and a fetch now."""
+
+from __future__ import annotations
+
+import json
+
+import boto3
+import pytest
+
+from sources.fetches import Fetch, FetchLedger, State
+from sources.paging import Seen
+from tests.unit.slipway.conftest import REGION, Account
+
+MACHINE = "source-fetch"
+ENDED = {"status": "delivered", "records": 1200, "detail": "partners/source-sales_api/x.csv"}
+
+
+@pytest.fixture
+def ledger(account: Account) -> FetchLedger:
+    """The table of a deployed source."""
+    names = (("source", "HASH"), ("entry", "RANGE"))
+    table = boto3.resource("dynamodb", region_name=REGION).create_table(
+        TableName="source-table",
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in names],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in names],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    account.deployment.outputs["SourceSalesApiTableName"] = "source-table"
+    account.deployment.outputs["SourceSalesApiStateMachineArn"] = MACHINE
+    account.stepfunctions.carry_out = lambda _arn, _request: {"fetch": ENDED}
+    return FetchLedger(table=table, source="sales_api")
+
+
+def a_fetch(number: int) -> Fetch:
+    return Fetch(
+        fetch_id=f"20261129T02300{number}-00000000",
+        execution="one",
+        started_at="2026-11-29T02:30:00.000000Z",
+        since="2026-11-28T00:30:00Z",
+        seen=Seen(pages=3, records=1200),
+        requests=4,
+        size_bytes=98765,
+    )
+
+
+def test_a_source_that_is_described_and_not_deployed_is_listed_as_such(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert account.slipway("source", "list") == 0
+    listed = capsys.readouterr().out
+    assert "sales_api" in listed
+    assert "not fetched in this environment" in listed
+    assert account.slipway("source", "show", "sales_api") == 1
+    assert "add it to `sources` of config/dev.yaml" in capsys.readouterr().err
+
+
+def test_what_the_last_fetches_did_is_shown_newest_first(
+    account: Account, ledger: FetchLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger.note(a_fetch(1), "failed", moment="2026-11-29T02:31:00Z", detail="page 1: status 403")
+    ledger.note(a_fetch(2), "delivered", moment="2026-11-29T02:32:00Z", detail="partners/x.csv")
+    ledger.write(State(watermark="2026-11-29T02:30:00.000000Z"))
+    assert account.slipway("source", "list") == 0
+    assert "delivered at 2026-11-29T02:32:00Z, 1,200 records" in capsys.readouterr().out
+    assert account.slipway("source", "show", "sales_api") == 0
+    shown = capsys.readouterr().out
+    assert "the last fetch began at 2026-11-29T02:30:00.000000Z" in shown
+    assert shown.index("partners/x.csv") < shown.index("page 1: status 403")
+    assert "98,765" in shown
+
+
+def test_a_fetch_is_started_and_its_end_told(
+    account: Account, ledger: FetchLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ledger.read() == State()
+    assert (
+        account.slipway("source", "run", "sales_api", "--since", "2026-11-01T01:00:00+01:00") == 0
+    )
+    [(machine, request)] = account.stepfunctions.started
+    assert machine == MACHINE
+    assert request == {
+        "trigger": "operator",
+        "source": "sales_api",
+        "dataset": "sales_records",
+        "since": "2026-11-01T00:00:00.000000Z",
+    }
+    assert "delivered: 1,200 records; partners/source-sales_api/x.csv" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_failed_fetch_is_told_with_its_cause(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.stepfunctions.ends = "FAILED"
+    assert account.slipway("source", "run", "sales_api") == 1
+    assert "fetch failed" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "sales_api", "--since", "2026-11-01"], "has no zone; write it as in 2026-11-01T"),
+        (["run", "orders"], "no source 'orders'; known: sales_api"),
+        (["show", "orders"], "no source 'orders'; known: sales_api"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_said(
+    account: Account, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert account.slipway("source", *arguments) == 1
+    assert message in capsys.readouterr().err
+    assert account.stepfunctions.started == []
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_start_that_the_scheduler_could_not_make_is_redriven(account: Account) -> None:
+    sqs = account.deployment.client("sqs")
+    url = sqs.create_queue(QueueName="SourcesDeadLetterQueue")["QueueUrl"]
+    account.deployment.outputs["SourcesDeadLetterQueueUrl"] = url
+    request = {"source": "sales_api", "dataset": "sales_records", "trigger": "schedule"}
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(request))
+    assert account.slipway("redrive", "--queue", "sources") == 0
+    assert account.stepfunctions.started == [(MACHINE, request)]
