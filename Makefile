@@ -49,7 +49,7 @@ $(STATE)/node.done: package.json package-lock.json | $(STATE)/tools.done
 # The Ivy inside pyspark fetches from Maven Central, so that Maven itself is not needed. It prints lines of dots whatever
 # it is told, and its errors among them, so its output is shown when it fails.
 $(STATE)/jars.done: local_cloud/spark_jars.xml $(STATE)/packages.done
-	@echo "setup 3/4  Spark's Iceberg and S3 libraries (about 75 MB)"
+	@echo "setup 3/4  Spark's Iceberg, Delta and S3 libraries (about 85 MB)"
 	@rm -rf $(STATE)/jars
 	@java -cp "$$($(BIN)/python -c 'import pathlib, pyspark; print(next(pathlib.Path(pyspark.__file__).parent.glob("jars/ivy-*.jar")))')" \
 	  org.apache.ivy.Main -warn -ivy $< -types jar -retrieve "$(STATE)/jars/[artifact]-[revision].[ext]" \

@@ -21,7 +21,7 @@ from contracts.table_rules import TableRule
 RuleAction = Literal["warn", "quarantine", "halt"]
 SchemaChange = Literal["reject", "strict", "evolve"]
 PartitionTransform = Literal["day", "month", "year"]
-TableFormat = Literal["iceberg"]
+TableFormat = Literal["iceberg", "delta"]
 Period = Literal["month", "quarter", "year"]
 DatesAfterDelivery = Literal["warn", "allow"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]

@@ -71,7 +71,7 @@ def run_prefix(dataset: str, run_id: str) -> str:
 
 
 def branch(run_id: str) -> str:
-    """Iceberg branch on which a run works until it is published."""
+    """Draft of a table (of Iceberg: branch) on which a run works until it is published."""
     return "run_" + re.sub(r"[^0-9a-z]", "_", run_id.lower())
 
 

@@ -16,6 +16,7 @@ from typing import assert_never
 
 import duckdb
 
+from contracts.errors import NeedsSpark
 from contracts.model import Contract
 from duckdb_jobs.database import open_database
 from duckdb_jobs.tables.catalogs import GlueTables
@@ -43,6 +44,8 @@ def engine(contract: Contract) -> Iterator[Engine]:
     match contract.table_format:
         case "iceberg":
             pass
+        case "delta":
+            raise NeedsSpark("the DuckDB engine does not write tables of format delta")
         case unknown:
             assert_never(unknown)
     memory_bytes = _memory_bytes()

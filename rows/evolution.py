@@ -25,9 +25,14 @@ class Difference:
     is_safe: bool
 
 
-def differences(existing: Mapping[str, str], table: Table) -> list[Difference]:
-    """What differs between the columns that a table has (name to type, in order) and those it should have."""
-    found = [*_missing(existing, table), *_changed(existing, table)]
+def differences(
+    existing: Mapping[str, str], table: Table, *, may_widen: bool = True
+) -> list[Difference]:
+    """What differs between the columns that a table has (name to type, in order) and those it should have.
+
+    `may_widen`: whether the table's format can widen a type without writing its files again.
+    """
+    found = [*_missing(existing, table), *_changed(existing, table, may_widen=may_widen)]
     common = [column.name for column in table.columns if column.name in existing]
     if common != [name for name in existing if name in common]:
         found.append(
@@ -77,13 +82,13 @@ def _missing(existing: Mapping[str, str], table: Table) -> Iterator[Difference]:
             )
 
 
-def _changed(existing: Mapping[str, str], table: Table) -> Iterator[Difference]:
+def _changed(existing: Mapping[str, str], table: Table, *, may_widen: bool) -> Iterator[Difference]:
     wanted = {column.name: column.type for column in table.columns}
     for name, kind in existing.items():
         if name not in wanted:
             sentence = f"column {name!r} is {kind} in the table and not in the contract"
             yield Difference(sentence=sentence, is_safe=False)
-        elif wanted[name] != kind and widens(kind, wanted[name]):
+        elif wanted[name] != kind and may_widen and widens(kind, wanted[name]):
             yield Difference(
                 sentence=f"column {name!r} is widened from {kind} to {wanted[name]}", is_safe=True
             )

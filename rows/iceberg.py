@@ -1,4 +1,4 @@
-"""What both engines must agree on about Iceberg tables: names, properties, partitions, and what is refused.
+"""What both engines must agree on about Iceberg tables: names, properties, and what a partition value means.
 
 MERGE is copy-on-write: a run rewrites only the month files that hold a corrected row, once or a few times a day, and
 every reader (Athena, Redshift, PyIceberg) then reads plain files. Merge-on-read would make each of them apply position
@@ -7,11 +7,9 @@ deletes until a compaction, which is a better trade only for many small updates 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, assert_never
 
-from contracts.errors import ContractInvalid
 from rows.tables import Table
 
 MAIN = "main"
@@ -31,17 +29,6 @@ PROPERTIES = {
 }
 
 
-def partition_field(table: Table) -> str:
-    """Name of the table's one partition field, as Iceberg names transformed fields."""
-    match table.partition_transform:
-        case "identity":
-            return table.partition_column
-        case "day" | "month" | "year":
-            return f"{table.partition_column}_{table.partition_transform}"
-        case _:
-            assert_never(table.partition_transform)
-
-
 def first_day(table: Table, value: Any) -> date:
     """The date that an Iceberg partition value stands for: months and years are counted from 1970."""
     match table.partition_transform:
@@ -53,27 +40,3 @@ def first_day(table: Table, value: Any) -> date:
             return value if isinstance(value, date) else UNIX_EPOCH + timedelta(days=value)
         case _:
             assert_never(table.partition_transform)
-
-
-def require_partitioning(name: str, partition_fields: Sequence[str], table: Table) -> None:
-    """Raises ContractInvalid when the table is partitioned otherwise: what to recompute is told by partitions."""
-    wanted = partition_field(table)
-    if list(partition_fields) != [wanted]:
-        raise ContractInvalid(
-            f"{name} is partitioned by {', '.join(partition_fields)}, and the contract wants {wanted}; a table keeps "
-            "its partitioning: give the dataset another name and load its files there"
-        )
-
-
-def missing_properties(name: str, known: Mapping[str, str], table: Table) -> dict[str, str]:
-    """Properties that the table should have and has not.
-
-    Raises ContractInvalid when one is there with another value.
-    """
-    for key, value in table.properties.items():
-        if known.get(key, value) != value:
-            raise ContractInvalid(
-                f"{name} remembers {key} = {known[key]}, and the contract now means {value}; rows of one "
-                "version must be alike: give the contract a new version"
-            )
-    return {key: value for key, value in table.properties.items() if key not in known}

@@ -19,7 +19,7 @@ from contracts.errors import NeedsSpark
 from duckdb_jobs.tables.column_types import LIST_OF_TEXT, contract_type, iceberg_type, new_fields
 from rows import evolution
 from rows.evolution import Difference
-from rows.iceberg import partition_field, require_partitioning
+from rows.partitions import partition_field, require_partitioning
 from rows.tables import Table
 
 PARTITION_FIELD_ID = 1000  # of the first one. Source: Iceberg table spec, "Partition Evolution"

@@ -24,7 +24,8 @@ from duckdb_jobs.tables import data_files, definition, drafts
 from duckdb_jobs.tables.local_files import LocalFiles
 from duckdb_jobs.tables.pruning import Pruning, Spans
 from duckdb_jobs.tables.relations import FILE, ROW, listed, quoted, relation, text
-from rows.iceberg import MAIN, PROPERTIES, first_day, missing_properties
+from rows.iceberg import MAIN, PROPERTIES, first_day
+from rows.partitions import missing_properties
 from rows.tables import Table
 
 CHANGED = (

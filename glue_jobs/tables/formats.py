@@ -9,6 +9,8 @@ from pyspark.sql import SparkSession
 
 from contracts.model import Contract
 from glue_jobs.tables import Tables, Upkeep
+from glue_jobs.tables.delta.tables import DeltaTables
+from glue_jobs.tables.delta.upkeep import DeltaUpkeep
 from glue_jobs.tables.iceberg.tables import IcebergTables
 from glue_jobs.tables.iceberg.upkeep import IcebergUpkeep
 
@@ -26,5 +28,7 @@ def open_format(spark: SparkSession, contract: Contract) -> Format:
     match contract.table_format:
         case "iceberg":
             return Format(tables=IcebergTables(spark), upkeep=IcebergUpkeep(spark))
+        case "delta":
+            return Format(tables=DeltaTables(spark), upkeep=DeltaUpkeep(spark))
         case unknown:
             assert_never(unknown)

@@ -1,4 +1,4 @@
-"""One Spark with an Iceberg catalog in a temporary directory for all tests here, and a lake for each test."""
+"""One Spark for all tests here, with tables of both formats in a temporary directory, and a lake for each test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from contracts import naming
 from tests.spark.lake import Lake
 
 ROOT = Path(__file__).parents[2]
-ICEBERG = "iceberg-spark-runtime-*.jar"
+LIBRARIES = ("iceberg-spark-runtime-*.jar", "delta-*.jar")
+EXTENSIONS = (
+    "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+    "io.delta.sql.DeltaSparkSessionExtension",
+)
 # The quick compiler alone would get 48 MB for its code, which these tests fill: the JVM then spends a quarter of its
 # time on throwing code away, and more on making it again.
 JAVA_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m")
@@ -23,9 +27,9 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A local session; the same catalog name and extensions as on Glue."""
-    jars = [str(jar) for jar in (ROOT / ".slipway" / "jars").glob(ICEBERG)]
-    if not jars:
-        pytest.fail(f"no {ICEBERG} in .slipway/jars; run `make setup`")
+    jars = [str(jar) for name in LIBRARIES for jar in (ROOT / ".slipway" / "jars").glob(name)]
+    if len(jars) <= len(LIBRARIES):  # Delta comes in two
+        pytest.fail(f"not all of {LIBRARIES} are in .slipway/jars; run `make setup`")
     home, events = tmp_path_factory.mktemp("spark"), tmp_path_factory.mktemp("events")
     session = (
         SparkSession.builder.master("local[2]")
@@ -42,10 +46,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.sql.debug.maxToStringFields", "10000")  # nothing of a plan is left out
         .config("spark.local.dir", str(home / "local"))
         .config("spark.sql.warehouse.dir", str(home / "unused"))
+        .config("spark.sql.extensions", ",".join(EXTENSIONS))
         .config(
-            "spark.sql.extensions",
-            "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+            "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog"
         )
+        .config("spark.databricks.delta.snapshotPartitions", "2")  # not 50 tasks for a log
         .config("spark.sql.catalog.glue_catalog", "org.apache.iceberg.spark.SparkCatalog")
         .config("spark.sql.catalog.glue_catalog.type", "hadoop")
         .config("spark.sql.catalog.glue_catalog.warehouse", str(home / "tables"))

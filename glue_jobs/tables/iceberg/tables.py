@@ -14,15 +14,8 @@ from pyspark.sql import functions as F
 
 from contracts.errors import RetryableError
 from rows import evolution
-from rows.iceberg import (
-    MAIN,
-    PROPERTIES,
-    RUN_BRANCHES,
-    first_day,
-    missing_properties,
-    partition_field,
-    require_partitioning,
-)
+from rows.iceberg import MAIN, PROPERTIES, RUN_BRANCHES, first_day
+from rows.partitions import missing_properties, partition_field, require_partitioning
 from rows.tables import Table, TableColumn
 
 CATALOG = "glue_catalog"
