@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 
 from contracts import naming
-from pipeline.ledger import FileLedger, Item, file_entry
-from pipeline.run_documents import TableEffect
+from pipeline.ledger import FileLedger, Item, file_entry, timestamp
+from pipeline.run_documents import LoadResult, Manifest, TableEffect
 
 # Counts by the names under which a ledger keeps them; those that are 0 are left out.
 COUNTS = {
@@ -72,6 +73,28 @@ def kept(effect: TableEffect, sha256: str, partners: Partners) -> Item:
         if partners.comes_again(sha256):
             found[TURNED_BACK] = found["replaced"]
     return found
+
+
+def mark_replaced(files: FileLedger, manifest: Manifest, result: LoadResult) -> None:
+    """Note in the ledger whose rows this run replaces, so that intake loads those contents again when they come again.
+
+    One that came again already, after what replaces it, was taken for a duplicate: it returns. All is noted before
+    anything is published: a mark too many makes a delivery be loaded that changes nothing, one too few would drop it.
+    CloseRun notes it again, since a run may be resumed after its gate.
+    """
+    received = {
+        file.sha256: timestamp(file.received_at.replace(tzinfo=UTC)) for file in manifest.files
+    }
+    for file in result.files:
+        for replaced in file.effect.replaced_files:
+            known = files.mark_replaced(
+                manifest.dataset,
+                replaced.sha256,
+                by=file.sha256,
+                received_at=received[file.sha256],
+            )
+            if known is not None:
+                files.let_return(known)
 
 
 def added(effects: Iterable[Mapping[str, Any]]) -> Item:

@@ -292,7 +292,7 @@ class IntakeStack(PipelineStack):
         # the index: objects of whose upload nothing was heard
         actions = ["GetItem", "PutItem", "UpdateItem"]
         permissions.allow_table(role, table=storage.file_ledger, actions=actions, index=BY_STATUS)
-        overdue = f"looks for overdue arrivals every {SWEEP_MINUTES} minutes, and for nothing else"
+        overdue = f"looks for overdue arrivals and returning duplicates every {SWEEP_MINUTES} minutes only"
         permissions.note_rarely_used(role, {"dynamodb:Query": overdue})
         permissions.allow_table(role, table=alerts.bursts, actions=["GetItem", "UpdateItem"])
         permissions.allow_key(role, key=storage.originals_key, services=["s3"], write=True)

@@ -144,7 +144,7 @@ def body(run: Item, written: Written) -> str:
             else []
         ),
         *(
-            ["", "Skipped, as it holds nothing:", *(f"- {note}" for note in run["notes"])]
+            ["", "As intake noted:", *(f"- {note}" for note in run["notes"])]
             if run.get("notes")
             else []
         ),

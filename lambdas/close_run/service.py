@@ -61,6 +61,7 @@ class CloseRun:
                 file.sha256: table_effects.kept(file.effect, file.sha256, partners)
                 for file in written.processed.files
             }
+            table_effects.mark_replaced(self.files, written.manifest, written.processed)
             notes = self._close_files(dataset, run_id, written, effects)
             self._retract(run, written)
             attributes = ending(
@@ -94,7 +95,12 @@ class CloseRun:
                 raise PermanentError(
                     f"file {file.file_name!r} ({file.sha256}) does not belong to run {run_id!r}"
                 )
-            notes += [f"{file.file_name}: {note}" for note in entry.get("notes", [])]
+            self.files.let_return(entry)  # rows of it gave way to a newer file as they were loaded
+            noted = [
+                *entry.get("notes", []),
+                *([entry["why_again"]] if "why_again" in entry else []),
+            ]
+            notes += [f"{file.file_name}: {note}" for note in noted]
         more = len(notes) - MOST_NOTES
         return (
             [*notes[:MOST_NOTES], f"and {more} more, see `slipway files show`"]

@@ -12,7 +12,7 @@ import boto3
 from contracts import model
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from lambdas.gate.aside import set_aside
-from lambdas.gate.replacing import files_over, joined, mark_replaced
+from lambdas.gate.replacing import files_over, joined
 from lambdas.gate.service import files_over_limit, reconcile
 from lambdas.gate.settings import Settings
 from pipeline import table_effects
@@ -51,7 +51,7 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
     except ReconciliationFailed as failure:
         log.error("the figures do not add up", detail=str(failure))
         raise
-    mark_replaced(_files(), manifest, result)
+    table_effects.mark_replaced(_files(), manifest, result)
     log.info(
         "the figures add up",
         **{key: summary[key] for key in ("file_count", "rows_read", "rows_loaded")},

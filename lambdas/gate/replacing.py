@@ -7,11 +7,9 @@ replace rows on purpose, and a file that a person released after it was set asid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC
 from decimal import Decimal
 
 from contracts.model import Contract
-from pipeline.ledger import FileLedger, timestamp
 from pipeline.run_documents import LoadedFile, LoadResult, Manifest
 
 FEWEST_ROWS = 20  # of a file whose share of bad or replaced rows can set it aside
@@ -42,25 +40,6 @@ def joined(*over: Mapping[str, str]) -> dict[str, str]:
         for sha256, how in part.items():
             found[sha256] = f"{found[sha256]}; {how}" if sha256 in found else how
     return found
-
-
-def mark_replaced(files: FileLedger, manifest: Manifest, result: LoadResult) -> None:
-    """Note in the ledger whose rows this run replaces, so that intake loads those contents again when they come again.
-
-    It is noted before anything is published: a mark too many makes a delivery be loaded that changes nothing, one too
-    few would drop it.
-    """
-    received = {
-        file.sha256: timestamp(file.received_at.replace(tzinfo=UTC)) for file in manifest.files
-    }
-    for file in result.files:
-        for replaced in file.effect.replaced_files:
-            files.mark_replaced(
-                manifest.dataset,
-                replaced.sha256,
-                by=file.sha256,
-                received_at=received[file.sha256],
-            )
 
 
 def _excesses(

@@ -16,7 +16,7 @@ from contracts.errors import FileRejected
 from contracts.ignored_names import why_ignored
 from contracts.model import Contract
 from contracts.naming import BY_OPERATORS, LANDING_PREFIX, REPLAY_PARTNER, partner_of
-from pipeline.ledger import timestamp
+from pipeline.ledger import sequencer_of, timestamp
 
 DATE_FOLDERS = re.compile(r"([0-9]{4}(/[0-9]{2}){0,2})?")
 
@@ -74,7 +74,7 @@ def rejected(item: Mapping[str, Any]) -> Arrival:
         key=item["landing_key"],
         etag="",
         version_id=item["version_id"],
-        sequencer=str(item["entry"]).rpartition("#")[2],
+        sequencer=sequencer_of(item["entry"]),
         size_bytes=int(item["size_bytes"]),
         created_at=item["received_at"],
     )

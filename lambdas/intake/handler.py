@@ -15,6 +15,7 @@ from lambdas.intake.incomplete import Incomplete
 from lambdas.intake.redelivery import Redelivery
 from lambdas.intake.registration import Registration
 from lambdas.intake.rejection import Rejection
+from lambdas.intake.returning import Returning
 from lambdas.intake.runs import RunStarter
 from lambdas.intake.service import Intake
 from lambdas.intake.settings import Settings
@@ -77,6 +78,7 @@ def _intake() -> Intake:
             ),
             now=lambda: datetime.now(UTC),
         ),
+        returning=Returning(raw_bucket=settings.raw_bucket, files=files, storage=storage),
         runs=RunStarter(stepfunctions=stepfunctions, state_machine_arn=settings.state_machine_arn),
         redelivery=Redelivery(sqs=boto3.client("sqs"), queue_url=settings.queue_url),
     )

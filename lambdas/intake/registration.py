@@ -77,10 +77,11 @@ class Registration:
             item = self.files.get(dataset, item["entry"]) or item
         item = self._taken_back(item, delivery, source)
         item = self._in_order_of_upload(item, delivery)
+        may_return = redelivery == "load"
         for displaced in item.get("displaced", []):
-            self._record_duplicate(item, displaced)
+            self._record_duplicate(item, displaced, may_return=may_return)
         if not _is_of(item, delivery):
-            self._record_duplicate(item, delivery)
+            self._record_duplicate(item, delivery, may_return=may_return)
             return "duplicate", item
         return ("waiting" if item["status"] == "waiting" else "taken"), item
 
@@ -176,7 +177,32 @@ class Registration:
             )
         return sha256
 
-    def _record_duplicate(self, item: Item, delivery: Mapping[str, Any]) -> None:
+    def _record_duplicate(
+        self, item: Item, delivery: Mapping[str, Any], *, may_return: bool
+    ) -> None:
+        """Record that a delivery brought nothing new, beside the newest file of its content.
+
+        What replaces rows of that file may be on its way: the delivery returns then, if it `may_return`.
+        """
+        while True:
+            self._add_duplicate(item, delivery)
+            if not may_return:
+                return
+            known = self.files.note_duplicate(
+                item["dataset"],
+                item["sha256"],
+                sequencer=delivery["sequencer"],
+                received_at=delivery["received_at"],
+            )
+            again = known and known.get("again")
+            following = again and self.files.get(item["dataset"], file_entry(again))
+            if not following or _is_known(following, delivery):
+                break
+            item = following
+        if known is not None:
+            self.files.let_return(known)
+
+    def _add_duplicate(self, item: Item, delivery: Mapping[str, Any]) -> None:
         self.files.add(
             {
                 "dataset": item["dataset"],
@@ -218,11 +244,11 @@ def _of_file(delivery: Item, sha256: str, content: str) -> Item:
     }
 
 
-def _is_of(item: Item, delivery: Item) -> bool:
+def _is_of(item: Item, delivery: Mapping[str, Any]) -> bool:
     return all(item[name] == delivery[name] for name in ("landing_key", "sequencer"))
 
 
-def _is_known(item: Item, delivery: Item) -> bool:
+def _is_known(item: Item, delivery: Mapping[str, Any]) -> bool:
     """Whether the event of this delivery came before: it stands for the content, or gave way to another."""
     return any(_is_of(known, delivery) for known in (item, *item.get("displaced", [])))
 

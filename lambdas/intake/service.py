@@ -18,15 +18,16 @@ from contracts.naming import LANDING_PREFIX
 from lambdas.intake import arrivals, events
 from lambdas.intake.arrivals import Arrival
 from lambdas.intake.completion import Completion, Whole
-from lambdas.intake.events import Reopened, Told
+from lambdas.intake.events import Due, Reopened, Told
 from lambdas.intake.headers import HeaderRule
 from lambdas.intake.inspection import CHUNK_BYTES, Inspection, inspect, too_large
 from lambdas.intake.redelivery import Record, Redelivery, receives
 from lambdas.intake.registration import Registration, delivery_id
 from lambdas.intake.rejection import Rejection
+from lambdas.intake.returning import Returning
 from lambdas.intake.runs import RunStarter
 from lambdas.intake.storage import Source, Storage, Superseded
-from pipeline.ledger import UNKNOWN_DATASET
+from pipeline.ledger import UNKNOWN_DATASET, Item
 from pipeline.logs import Log
 
 # 1 GiB of two-byte fields took 117 s here (2 cores, other work running); rows of a real file take an eighth of that.
@@ -41,11 +42,15 @@ Taken = tuple[str, str]  # dataset and sha256 of a file that waits for a run
 
 @dataclass(kw_only=True)
 class Waiting:
-    """Files of one dataset that wait for a run, the messages they came with, and which of them came by SFTP."""
+    """Files of one dataset that wait for a run, the messages they came with, and which of them came by SFTP.
+
+    `returned` are the entries of duplicates that are files by now, with the hashes of those.
+    """
 
     hashes: list[str] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     wholes: list[Whole] = field(default_factory=list)
+    returned: list[tuple[Item, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +63,7 @@ class Intake:
     completion: Completion
     registration: Registration
     rejection: Rejection
+    returning: Returning
     runs: RunStarter
     redelivery: Redelivery
 
@@ -102,11 +108,27 @@ class Intake:
                     files.wholes.append(whole)
                 else:
                     self.completion.taken(whole)
+            if isinstance(event, Due):
+                self._take_returned(record, waiting)
         except Exception as error:  # noqa: BLE001 - whatever it is, only this message is handed back
             log = Log({"message_id": record["messageId"], "tries": receives(record)})
             log.error(FILE_NOT_TAKEN, error=repr(error))
             return [record]
         return []
+
+    def _take_returned(self, record: Record, waiting: dict[str, Waiting]) -> None:
+        """Make files of the duplicates that are loaded after all, and note in `waiting` what a run must load."""
+        for contract in self.contracts:
+            for duplicate in self.returning.due(contract.dataset):
+                item = self.returning.register(duplicate)
+                if item is None:
+                    continue
+                own = item["sha256"]
+                taken = (contract.dataset, own) if item["status"] == "waiting" else None
+                if files := self._add(taken, record, waiting):
+                    files.returned.append((duplicate, own))
+                else:
+                    self.returning.done(duplicate, own)
 
     @staticmethod
     def _add(taken: Taken | None, record: Record, waiting: dict[str, Waiting]) -> Waiting | None:
@@ -238,6 +260,8 @@ class Intake:
         try:
             for whole in files.wholes:
                 self.completion.taken(whole)
+            for duplicate, own in files.returned:
+                self.returning.done(duplicate, own)
         except Exception as error:  # noqa: BLE001 - repeated messages take the files again and find them there
             log.error(FILE_NOT_TAKEN, error=repr(error), files=len(files.hashes))
             return files.records

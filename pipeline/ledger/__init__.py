@@ -7,6 +7,7 @@ its files itself (`file_hashes`): whoever ends or resumes it reads them strongly
 
 from pipeline.ledger.entries import (
     BY_STATUS,
+    DUPLICATE_PREFIX,
     HELD_STATUS,
     LOCK_ENTRY,
     RUN_PREFIX,
@@ -23,6 +24,7 @@ from pipeline.ledger.entries import (
     new_run_id,
     rejected_entry,
     run_entry,
+    sequencer_of,
     timestamp,
 )
 from pipeline.ledger.files import DELIVERY, FileLedger
@@ -31,6 +33,7 @@ from pipeline.ledger.runs import RunLedger
 __all__ = [
     "BY_STATUS",
     "DELIVERY",
+    "DUPLICATE_PREFIX",
     "HELD_STATUS",
     "LOCK_ENTRY",
     "RUN_PREFIX",
@@ -49,5 +52,6 @@ __all__ = [
     "new_run_id",
     "rejected_entry",
     "run_entry",
+    "sequencer_of",
     "timestamp",
 ]

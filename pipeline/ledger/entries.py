@@ -21,6 +21,7 @@ BY_STATUS = "by_status"  # the index
 LOCK_ENTRY = "claim"
 FIRST_SEEN_ENTRY = "first_seen"  # since when a deployment has a contract for the dataset
 RUN_PREFIX = "run#"
+DUPLICATE_PREFIX = "duplicate#"
 ERASED_PREFIX = "erased#"
 # Where the files of a run are taken from, and go back to when it fails: only a load takes files that are in no table.
 HELD_STATUS: dict[str, FileStatus] = {
@@ -46,7 +47,12 @@ def again_sha256(sha256: str, landing_key: str, sequencer: str) -> str:
 
 def duplicate_entry(sha256: str, sequencer: str) -> str:
     """Entry of a delivery whose content was already there."""
-    return f"duplicate#{sha256}#{sequencer}"
+    return f"{DUPLICATE_PREFIX}{sha256}#{sequencer}"
+
+
+def sequencer_of(entry: str) -> str:
+    """The sequencer that the entry of a duplicate or of a rejected file ends with."""
+    return entry.rpartition("#")[2]
 
 
 def rejected_entry(landing_key: str, sequencer: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.ledger import items, loads
 from pipeline.ledger.entries import (
@@ -12,6 +12,7 @@ from pipeline.ledger.entries import (
     FileStatus,
     Item,
     dataset_status,
+    duplicate_entry,
     file_entry,
     ignored_entry,
 )
@@ -59,34 +60,29 @@ class FileLedger:
 
     def replace_incomplete(self, dataset: str, entry: str, detail: str) -> None:
         """incomplete -> replaced, with `detail`; nothing when there is no such entry, or it was replaced before."""
-        items.update(
-            self.table,
-            dataset,
-            entry,
-            change="SET #status = :to, dataset_status = :dataset_status, detail = :detail",
-            condition="#status = :from",
-            values={
-                ":from": "incomplete",
-                ":to": "replaced",
-                ":dataset_status": dataset_status(dataset, "replaced"),
-                ":detail": detail,
-            },
-        )
+        self._change_record(dataset, entry, "incomplete", "replaced", {"detail": detail})
 
     def accept_after_all(self, dataset: str, entry: str, *, detail: str, moment: str) -> None:
         """rejected -> replaced, because the file was judged again and accepted; nothing when that was done before."""
-        self._judge_again(dataset, entry, "replaced", {"detail": detail, "judged_at": moment})
+        given = {"detail": detail, "judged_at": moment}
+        self._change_record(dataset, entry, "rejected", "replaced", given)
 
     def reject_again(
         self, dataset: str, entry: str, *, reason: str, detail: str, moment: str
     ) -> None:
         """A rejected file was judged again, and is rejected still: with this reason from now on."""
         given = {"reason": reason, "detail": detail, "judged_at": moment}
-        self._judge_again(dataset, entry, "rejected", given)
+        self._change_record(dataset, entry, "rejected", "rejected", given)
 
-    def _judge_again(
-        self, dataset: str, entry: str, status: FileStatus, given: Mapping[str, str]
+    def _change_record(
+        self,
+        dataset: str,
+        entry: str,
+        held: FileStatus,
+        status: FileStatus,
+        given: Mapping[str, str],
     ) -> None:
+        """`held` -> `status` of an entry that stands for no content; nothing when it is in another state."""
         items.update(
             self.table,
             dataset,
@@ -99,7 +95,7 @@ class FileLedger:
             ),
             condition="#status = :from",
             values={
-                ":from": "rejected",
+                ":from": held,
                 ":to": status,
                 ":dataset_status": dataset_status(dataset, status),
                 **{f":{name}": value for name, value in given.items()},
@@ -379,12 +375,12 @@ class FileLedger:
         )
         return moved is not None
 
-    def mark_replaced(self, dataset: str, sha256: str, *, by: str, received_at: str) -> None:
+    def mark_replaced(self, dataset: str, sha256: str, *, by: str, received_at: str) -> Item | None:
         """Remember that the file `by`, received then, takes the place of rows of this one; the first one stays.
 
-        Nothing for a content that has no entry.
+        The entry as it is then; None for a content that has no entry.
         """
-        items.update(
+        return items.update(
             self.table,
             dataset,
             file_entry(sha256),
@@ -392,7 +388,49 @@ class FileLedger:
             condition="attribute_exists(#status)"
             " AND (attribute_not_exists(replaced_since) OR replaced_since > :at)",
             values={":at": received_at, ":by": by},
-        )
+        ) or self.get(dataset, file_entry(sha256))
+
+    def note_duplicate(
+        self, dataset: str, sha256: str, *, sequencer: str, received_at: str
+    ) -> Item | None:
+        """Remember the newest delivery that is a duplicate of a file: the entry of the file as it is then.
+
+        It is noted on the file itself, so that of this write and one that says that rows of the file
+        were replaced the second sees the first (`let_return`).
+        """
+        return items.update(
+            self.table,
+            dataset,
+            file_entry(sha256),
+            change="SET redelivered_at = :at, redelivered_as = :sequencer",
+            condition="attribute_exists(#status)"
+            " AND (attribute_not_exists(redelivered_at) OR redelivered_at < :at)",
+            values={":at": received_at, ":sequencer": sequencer},
+        ) or self.get(dataset, file_entry(sha256))
+
+    def let_return(self, known: Item) -> None:
+        """duplicate -> registering, for the newest duplicate of `known` if rows were replaced that came before it.
+
+        `known` is the entry of a file as it is now. Intake makes a file of its own of the duplicate.
+        Nothing when all rows stand, when it came before what stands for the content now, or when a later
+        delivery of the content is a file already.
+        """
+        since, newest = loads.replaced_since(known), known.get("redelivered_at")
+        if since is None or newest is None or "again" in known:
+            return
+        if newest >= max(since, known["received_at"]):
+            entry = duplicate_entry(known["sha256"], known["redelivered_as"])
+            self.return_duplicate(known["dataset"], entry)
+
+    def return_duplicate(self, dataset: str, entry: str) -> None:
+        """duplicate -> registering; nothing when it was done before."""
+        self._change_record(dataset, entry, "duplicate", "registering", {})
+
+    def end_return(
+        self, dataset: str, entry: str, status: Literal["replaced", "duplicate"], detail: str
+    ) -> None:
+        """registering -> replaced by a file of its own, or a duplicate after all, with `detail` in words."""
+        self._change_record(dataset, entry, "registering", status, {"detail": detail})
 
     def follow(self, known: Item, again: str) -> bool:
         """Note that the content of `known` was delivered once more as the file `again`.

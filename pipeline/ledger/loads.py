@@ -39,9 +39,10 @@ def standing(loads: Sequence[Load]) -> Load | None:
 def replaced_since(entry: Item) -> str | None:
     """When the first of the files came that have taken the place of rows of a loaded file; None if all rows stand.
 
-    Rows that were out of date as they were loaded gave way to a file that came after this one.
+    Rows that were out of date as they were loaded gave way to a file that came after this one. A file
+    that a backfill holds counts as it did before.
     """
-    if entry["status"] != "loaded":
+    if entry["status"] not in ("loaded", "claimed"):
         return None
     came_late = entry["received_at"] if entry.get("effect", {}).get("outdated") else None
     since = entry.get("replaced_since", came_late)

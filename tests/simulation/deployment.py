@@ -24,6 +24,7 @@ from lambdas.intake.incomplete import Incomplete
 from lambdas.intake.redelivery import Redelivery
 from lambdas.intake.registration import Registration
 from lambdas.intake.rejection import Rejection
+from lambdas.intake.returning import Returning
 from lambdas.intake.runs import RunStarter
 from lambdas.intake.service import Intake
 from lambdas.intake.storage import Storage
@@ -120,6 +121,7 @@ class Deployment:
             ),
             registration=Registration(raw_bucket="raw", files=self.files, storage=storage),
             rejection=Rejection(files=self.files, storage=storage, **told),  # type: ignore[arg-type]
+            returning=Returning(raw_bucket="raw", files=self.files, storage=storage),
             runs=RunStarter(stepfunctions=self.stepfunctions, state_machine_arn=RUN_MACHINE),
             redelivery=Redelivery(sqs=Queue(), queue_url="landing-events"),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -27,8 +28,8 @@ from lambdas.claim_batch import requests
 from lambdas.close_run.comparison import Written
 from lambdas.fail_run import failures
 from lambdas.gate.aside import set_aside
-from lambdas.gate.replacing import mark_replaced
 from lambdas.hold_dataset import requests as hold_requests
+from pipeline import table_effects
 from pipeline.aws_errors import retryable
 from pipeline.run_documents import (
     CuratedTable,
@@ -39,6 +40,7 @@ from pipeline.run_documents import (
     MaintenanceRequest,
     MaintenanceResult,
     Manifest,
+    ManifestFile,
     Observed,
     PartTotals,
     RetractedRows,
@@ -67,6 +69,17 @@ FIRST, GATE, PUBLISH, CLOSE = "RawToProcessed", "Gate", "ProcessedToCurated", "C
 ORDER = (FIRST, GATE, PUBLISH, "Serve", CLOSE)
 
 
+def kin_of(file_name: str, seed: int) -> int:
+    """Files with the same answer have a key in common: `file<number of the content>_<upload>.csv`."""
+    number = int(file_name.removeprefix("file").partition("_")[0])
+    return random.Random(f"{seed} {number}").choice((0, 1, 10 + number))
+
+
+def order_of(item: Mapping[str, Any]) -> tuple[str, str]:
+    """Of two rows with one key that of the file for which this is greater stays."""
+    return item["received_at"], item["sha256"]
+
+
 class TaskFailed(Exception):
     """A task failed for good; its error and cause as Step Functions shows them."""
 
@@ -92,8 +105,6 @@ class Machines:
     counts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     """What a run counted of a file."""
     job_failures: float = 0.05
-    replacing: float = 0.3
-    """How often a file replaces a row of some other file."""
     task_begins: Callable[[Actor, str], None] = lambda _actor, _task: None
 
     def begin(self, execution: Execution) -> None:
@@ -185,10 +196,7 @@ class Machines:
             [file.sha256 for file in manifest.files],
             [file.sha256 for file in manifest.taken_out],
         )
-        files = tuple(
-            self._loaded(run_id, file.sha256, file.file_name, file.row_count)
-            for file in manifest.files
-        )
+        files = tuple(self._loaded(manifest, file) for file in manifest.files)
         columns = dict.fromkeys((column.name for column in contract().control_columns), Decimal(0))
         self._write(
             LoadResult(
@@ -216,39 +224,58 @@ class Machines:
         )
         return {}
 
-    def _loaded(self, run_id: str, sha256: str, name: str, rows: int) -> LoadedFile:
-        refused = self.deployment.world.random.randint(0, rows)
+    def _loaded(self, manifest: Manifest, file: ManifestFile) -> LoadedFile:
+        rows, sha256 = file.row_count, file.sha256
+        refused = self.deployment.world.random.randint(0, rows - 1)
+        fates = self._met(manifest, file)
+        outdated = sum(count.fate == effects.OUTDATED for count in fates)
         counted = {
-            "rows_loaded": rows - refused,
+            "rows_loaded": rows - refused - outdated,
             "rows_quarantined": refused,
-            "rows_deduplicated": 0,
+            "rows_deduplicated": outdated,
         }
-        loaded, replaced = rows - refused, self._replaced(sha256, rows - refused)
-        figures = {"new": loaded - len(replaced), "unchanged": len(replaced)}
+        effect = effects.by_file({sha256: rows - refused}, fates, {})[sha256]
+        figures = {
+            "new": effect.rows_new,
+            "unchanged": effect.rows_unchanged,
+            "outdated": effect.rows_outdated,
+        }
         kept = {name: count for name, count in figures.items() if count}
-        self.counts[run_id, sha256] = {**counted, "effect": kept}
+        self.counts[manifest.run_id, sha256] = {**counted, "effect": kept}
         nothing = dict.fromkeys((column.name for column in contract().control_columns), Decimal(0))
         totals = PartTotals(read=nothing, loaded=nothing, quarantined=nothing, deduplicated=nothing)
-        effect = effects.by_file({sha256: loaded}, replaced, {})[sha256]
         return LoadedFile(
-            sha256=sha256, file_name=name, rows_read=rows, totals=totals, effect=effect, **counted
+            sha256=sha256,
+            file_name=file.file_name,
+            rows_read=rows,
+            totals=totals,
+            effect=effect,
+            **counted,
         )
 
-    def _replaced(self, sha256: str, loaded: int) -> list[effects.FateCount]:
-        """Now and then a row takes the place of a row of some other file."""
-        dice, others = (
-            self.deployment.world.random,
-            sorted(set(self.deployment.lake.rows()) - {sha256}),
-        )
-        if not loaded or not others or dice.random() > self.replacing:
+    def _met(self, manifest: Manifest, file: ManifestFile) -> list[effects.FateCount]:
+        """Each file has one row of a key that its kin have too, in the table or in its batch: the newest stays."""
+        deployment, mine = self.deployment, file.sha256
+        files = {item["sha256"]: item for item in deployment.file_items()}
+        held = deployment.lake.rows().keys() - {mine, *(each.sha256 for each in manifest.taken_out)}
+        kin = kin_of(files[mine]["file_name"], deployment.world.seed)
+        others = [
+            files[sha256]
+            for sha256 in held | {each.sha256 for each in manifest.files}
+            if kin_of(files[sha256]["file_name"], deployment.world.seed) == kin
+        ]
+        if any(order_of(other) > order_of(files[mine]) for other in others):
+            return [effects.FateCount(sha256=mine, fate=effects.OUTDATED, rows=1)]
+        older = [other for other in others if other["sha256"] in held]
+        if not older:
             return []
         return [
             effects.FateCount(
-                sha256=sha256,
+                sha256=mine,
                 fate=effects.REPLACING,
                 rows=1,
                 has_same_values=True,
-                held_sha256=dice.choice(others),
+                held_sha256=max(older, key=order_of)["sha256"],
             )
         ]
 
@@ -261,7 +288,7 @@ class Machines:
             if file.sha256 in self.bad
         }
         if not over:
-            mark_replaced(self.deployment.files, manifest, result)
+            table_effects.mark_replaced(self.deployment.files, manifest, result)
             return {}
         self.at_work.pop(run_id, None)
         now = self.deployment.world.moment()

@@ -40,6 +40,7 @@ WEATHERS = (
     ),  # longer than a lease: zombies
 )
 TRIES_TO_TIDY = 4
+MOST_DUE = 10
 
 
 @dataclass
@@ -63,14 +64,21 @@ class Schedule:
             with Controlled(self.world):
                 self._plan()
                 self.world.run()
-                self._send(intake_messages.due(0), name="due at last")  # it comes every few minutes
-                self.world.run()
+                self._come_to_rest()
                 self.promises.at_rest()
                 self._tidy()
                 self.promises.at_end()
         except Exception as broken:
             command = f"python -m tests.simulation {self.seed}"
             raise BrokenPromise(f"seed {self.seed}: {broken}\nthe schedule: {command}") from broken
+
+    def _come_to_rest(self) -> None:
+        """What is due every few minutes comes until it finds nothing to do."""
+        for _ in range(MOST_DUE):
+            self._send(intake_messages.due(0), name="due at last")
+            self.world.run()
+            if not self.promises.returning():
+                return
 
     def _plan(self) -> None:
         dice = self.world.random
@@ -79,8 +87,8 @@ class Schedule:
             self.machines.bad.add(_sha(contents[-1]))
         for number, content in enumerate(contents):
             self._deliver(number, content, after=dice.random() * dice.choice((5, 600)))
-            if dice.random() < 0.3:
-                self._deliver(number, content, after=dice.random() * dice.choice((5, 3000)))
+            while dice.random() < 0.3:
+                self._deliver(number, content, after=dice.random() * dice.choice((5, 600, 3000)))
         if dice.random() < 0.1:
             self._deliver(9, b"no,such\nheader,1\n", after=0)
         for act in dice.sample(self._acts, dice.randint(0, 3)):
@@ -277,6 +285,7 @@ class Schedule:
                 self._deliver(number, _content(number), after=1, may_be_sftp=False)
         self.world.run()
         for attempt in range(TRIES_TO_TIDY):
+            self._come_to_rest()
             if all(
                 item["status"] in ("loaded", "set_aside") for item in self.deployment.file_items()
             ):

@@ -132,7 +132,7 @@ def _nothing_told(patch: Patch) -> None:
 
 
 def _duplicates_not_recorded(patch: Patch) -> None:
-    patch.setattr(Registration, "_record_duplicate", lambda *_given: None)
+    patch.setattr(Registration, "_add_duplicate", lambda *_given: None)
 
 
 def _rolled_back_stays_away(patch: Patch) -> None:
@@ -159,6 +159,19 @@ def _retraction_outlives_its_rollback(patch: Patch) -> None:
 def _one_name_for_all_deliveries(patch: Patch) -> None:
     for module in (registration, service):
         patch.setattr(module, "delivery_id", lambda item: item["sha256"])
+
+
+def _duplicates_never_return(patch: Patch) -> None:
+    patch.setattr(FileLedger, "let_return", lambda *_given: None)
+
+
+def _duplicates_not_noted(patch: Patch) -> None:
+    """The gate and CloseRun do not hear of them."""
+    patch.setattr(FileLedger, "note_duplicate", lambda *_given, **_more: None)
+
+
+def _returning_left_to_others(patch: Patch) -> None:
+    patch.setattr(service.Intake, "_take_returned", lambda *_given: None)
 
 
 def _rolled_back_loads_stand(patch: Patch) -> None:
@@ -230,13 +243,19 @@ MUTANTS: dict[str, tuple[Mutant, str]] = {
     "nobody is told": (_nothing_told, "nobody was told"),
     "people are told again": (_failures_told_each_time, "nobody was told|which did not happen"),
     "duplicates leave no trace": (_duplicates_not_recorded, "is nowhere in the ledger"),
-    "what was rolled back is not taken again": (_rolled_back_stays_away, "stays set aside"),
+    "a duplicate never returns": (_duplicates_never_return, "another content came last"),
+    "a duplicate is not noted": (_duplicates_not_noted, "another content came last"),
+    "nobody makes a file of what returns": (_returning_left_to_others, "to be loaded after all"),
+    "what was rolled back is not taken again": (
+        _rolled_back_stays_away,
+        "stays (set_aside|retracted)",
+    ),
     "the run of a second delivery has a used name": (
         _one_name_for_all_deliveries,
         "nobody was told",
     ),
     "a load that was rolled back counts": (_rolled_back_loads_stand, "loaded|set aside"),
-    "what was retracted is not taken again": (_retracted_stays_away, "is retracted for ever"),
+    "what was retracted is not taken again": (_retracted_stays_away, "stays retracted"),
     "a retraction leaves its file to the run": (_retraction_not_closed, "is claimed by"),
     "a retraction outlives its rollback": (
         _retraction_outlives_its_rollback,

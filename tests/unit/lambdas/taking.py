@@ -14,6 +14,7 @@ from lambdas.intake.incomplete import Incomplete
 from lambdas.intake.redelivery import Redelivery
 from lambdas.intake.registration import Registration
 from lambdas.intake.rejection import Rejection
+from lambdas.intake.returning import Returning
 from lambdas.intake.runs import RunStarter
 from lambdas.intake.service import Intake
 from lambdas.intake.storage import Storage
@@ -69,6 +70,7 @@ def intake(account: Any, *contracts: model.Contract, queue: Queue | None = None)
             bursts=account.bursts(),
             announcer=account.announcer(),
         ),
+        returning=Returning(raw_bucket="raw", files=account.files(), storage=storage),
         runs=RunStarter(
             stepfunctions=account.fused("stepfunctions"), state_machine_arn=account.machine_arn
         ),

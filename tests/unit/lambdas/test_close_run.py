@@ -13,7 +13,7 @@ from contracts import model
 from contracts.errors import PermanentError, ReconciliationFailed
 from lambdas.close_run import handler
 from pipeline.alerts import success_name
-from pipeline.ledger import file_entry
+from pipeline.ledger import duplicate_entry, file_entry
 from tests.unit.lambdas.ending import (
     DATASET,
     EARLIER,
@@ -247,8 +247,29 @@ def test_what_was_skipped_in_files_is_told(claimed: Any, contract: model.Contrac
     [message] = claimed.messages()
     assert message["message"].count(f"- b.csv: {note}\n") == 20
     assert "- and 5 more, see `slipway files show`\n" in message["message"]
-    assert "Skipped, as it holds nothing:\n" in message["message"]
+    assert "As intake noted:\n" in message["message"]
     assert len(claimed.entries("run_table")[f"{DATASET}/run#{RUN}"]["notes"]) == 21
+
+
+def test_a_duplicate_of_a_file_whose_rows_gave_way_returns_and_a_file_that_did_says_why(
+    claimed: Any, contract: model.Contract
+) -> None:
+    known = {
+        "replaced_since": "2020-01-01",
+        "redelivered_at": "2999-01-01",
+        "redelivered_as": "07",
+        "why_again": "loaded again because",
+    }
+    claimed.file_table.update_item(
+        Key={"dataset": DATASET, "entry": file_entry("b")},
+        UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in known),
+        ExpressionAttributeValues={f":{name}": value for name, value in known.items()},
+    )
+    entry = duplicate_entry("b", "07")
+    claimed.files().add({"dataset": DATASET, "entry": entry, "status": "duplicate"})
+    close(claimed, written(contract), contract)
+    assert claimed.files().get(DATASET, entry)["status"] == "registering"
+    assert "- b.csv: loaded again because\n" in claimed.messages()[0]["message"]
 
 
 def test_a_resumed_run_costs_what_it_cost_before_too(

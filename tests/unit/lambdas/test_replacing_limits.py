@@ -12,8 +12,9 @@ import pytest
 from contracts import model
 from contracts.errors import QuarantineLimitExceeded, ReconciliationFailed
 from contracts.model import ReplacingLimits
-from lambdas.gate.replacing import files_over, joined, mark_replaced
+from lambdas.gate.replacing import files_over, joined
 from lambdas.gate.service import reconcile
+from pipeline import table_effects
 from pipeline.run_documents import LoadResult, Manifest
 from tests import run_samples
 from tests.unit.lambdas.test_gate import documents
@@ -133,9 +134,11 @@ def test_files_whose_rows_a_run_replaces_are_marked_with_the_time_of_what_replac
     gone = [{"sha256": name, "rows_replaced": 0, "rows_unchanged": 1} for name in ("old", "gone")]
     result["files"][0]["effect"] = run_samples.effect(96, rows_unchanged=1, replaced_files=gone)
     read = Manifest.from_json(manifest), LoadResult.from_json(result)
-    mark_replaced(account.files(), *read)
+    table_effects.mark_replaced(account.files(), *read)
     later = replace(read[0].files[0], received_at=read[0].files[0].received_at + timedelta(days=1))
-    mark_replaced(account.files(), replace(read[0], files=(later, *read[0].files[1:])), read[1])
+    table_effects.mark_replaced(
+        account.files(), replace(read[0], files=(later, *read[0].files[1:])), read[1]
+    )
     marks = {
         item["entry"]: (item.get("replaced_by"), item.get("replaced_since"))
         for item in account.entries().values()
