@@ -1,8 +1,8 @@
 """What an operator types after something went wrong, and that it is over then; told as one story, in order.
 
-Events that ended as dead letters are redriven; a run is rolled back and its file loaded again; a job fails and its
-run is retried; the claim of a dead run is released; a run that was stopped while DynamoDB was away is given back; an
-execution that could not hand over does.
+Events that ended as dead letters are redriven; a run is rolled back and its file loaded again; one file is retracted; a
+job fails and its run is retried; the claim of a dead run is released; a run that was stopped while DynamoDB was away is
+given back; an execution that could not hand over does.
 """
 
 from __future__ import annotations
@@ -172,6 +172,52 @@ def test_a_run_is_rolled_back_and_its_file_is_loaded_when_it_is_sent_again(
     curated = {curated.name for curated in model.load(DATASET).curated}
     assert {name: again[name] for name in curated} == {name: loaded[name] for name in curated}
     assert again["processed"][0][:5] == loaded["processed"][0][:5]
+
+
+def test_a_file_is_retracted_and_what_it_had_replaced_is_back_until_it_is_sent_again(
+    pipeline: Pipeline, files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, beneath = pipeline.tables(), sha256_of(files.undelivered)
+    wrong = tmp_path / "wrong_channel.csv"
+    text = files.undelivered.read_text(encoding="utf-8")
+    wrong.write_text(text.replace(",Offline,", ",Online,"), encoding="utf-8")
+    sha256, again = sha256_of(wrong), tmp_path / "sent_again_on_purpose.csv"
+    again.write_bytes(wrong.read_bytes())
+    for sent in (wrong, again):
+        assert pipeline.deliver(sent).failed_executions == []
+        assert (pipeline.file(sha256).status, pipeline.file(sha256).file_name) == (
+            "loaded",
+            sent.name,
+        )
+        assert pipeline.ask(of_file(beneath)) == [(0,)]
+        capsys.readouterr()
+        assert (
+            command_line.main(["files", "retract", sent.name, "--reason", "channel", "--yes"]) == 0
+        )
+        shown = capsys.readouterr().out
+        assert "has 40 rows" in shown
+        assert files.undelivered.stem in shown or "sent_again.csv" in shown
+        run, file = newest_run(pipeline), pipeline.file(sha256)
+        assert (run["mode"], run["status"], int(run["effect"]["new"])) == (
+            "retraction",
+            "succeeded",
+            40,
+        )
+        assert (file.status, file.rows_loaded) == ("retracted", None)
+        assert pipeline.ask(of_file(sha256)) == [(0,)]
+        assert pipeline.ask(of_file(beneath)) == [(40,)]
+        now = pipeline.tables()
+        curated = {curated.name for curated in model.load(DATASET).curated}
+        assert {name: now[name] for name in curated} == {name: before[name] for name in curated}
+        assert now["processed"][0][:5] == before["processed"][0][:5]
+    [told, *_] = [alert for alert in pipeline.new_alerts() if "retraction of" in alert.subject]
+    assert "40 rows and 0 refused records of it are gone, 40 rows of earlier files came back" in (
+        told.body
+    )
+
+
+def of_file(sha256: str) -> str:
+    return f"select count(*) from processed.{DATASET} where _source_sha256 = '{sha256}'"
 
 
 def test_a_failed_run_goes_on_at_the_step_that_failed(pipeline: Pipeline, files: Files) -> None:
