@@ -98,18 +98,30 @@ def processed(contract: model.Contract, environment: str, bucket: str | None) ->
 
 
 def quarantine(contract: model.Contract, environment: str, bucket: str | None) -> Table:
-    """The table of refused records, with the money that could be read from them."""
+    """The table of refused records, with the money and the key that could be read from them."""
     name = naming.quarantine_table(contract.dataset)
+    read = dict.fromkeys((*contract.control_columns, *key_of_refused(contract)))
     return Table(
         database=naming.database(environment, "processed"),
         name=name,
-        columns=(*ORIGIN, *VERDICT, *map(_column, contract.control_columns)),
+        columns=(*ORIGIN, *VERDICT, *map(_column, read)),
         partition_column=columns.RECEIVED_AT,
         partition_transform="day",
         comment=f"Records of {contract.dataset} that its contract refuses, with the reasons.",
         location=_location(bucket, name),
         properties=protection_history.of_contract(contract),
     )
+
+
+def key_of_refused(contract: model.Contract) -> tuple[model.Column, ...]:
+    """The key columns, by which a refused record is known to be replaced; empty where they are not kept.
+
+    Personal data stays out of the quarantine, and a name that is the quarantine's own has another meaning there.
+    """
+    found = tuple(contract.column(name) for name in contract.key)
+    own = {column.name for column in VERDICT}
+    is_kept = not any(column.pii or column.name in own for column in found)
+    return found if is_kept else ()
 
 
 def quality(contract: model.Contract, environment: str, bucket: str | None) -> Table:

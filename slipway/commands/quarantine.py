@@ -66,9 +66,21 @@ def _list(deployment: Deployment, options: argparse.Namespace) -> int:
         shown = f", the newest {len(rows)}" if len(rows) < total else ""
         title = f"{counted(total, 'row')} of {contract.dataset} in quarantine{shown}"
         table(title, headers, [row[: len(headers)] for row in rows], right=[2])
+        _tell_replaced(deployment, contract.dataset, selection)
     if options.run:
         _tell_unpublished(deployment, options.run, options.dataset)
     return 0
+
+
+def _tell_replaced(deployment: Deployment, dataset: str, selection: Selection) -> None:
+    """How many records are closed because a newer delivery brought their keys."""
+    replaced = quarantine_queries.count_replaced(deployment, dataset, selection)
+    if replaced and not selection.resolved:
+        have = "has" if replaced == 1 else "have"
+        say(
+            f"{counted(replaced, 'more record')} {have} been replaced by a newer delivery with the same key, so nothing"
+            " is to be done; --all shows them"
+        )
 
 
 def _tell_unpublished(deployment: Deployment, run_id: str, dataset: str | None) -> None:
@@ -105,7 +117,7 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
         )
     _, _, text, run_id, version, resolved_by, resolved_at = found[0]
     left = dismissals.of_dataset(deployment, item["dataset"]).of(item["sha256"], options.record)
-    is_open = left.text if left else "no, it is open"
+    is_open = left.text if left else _state(deployment, item, options.record)
     table(
         f"record {options.record} of {item['file_name']}",
         ("field", "value"),
@@ -120,6 +132,14 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     table("reasons", ("rule", "reason"), [line[:2] for line in found])
     say(str(text))
     return 0
+
+
+def _state(deployment: Deployment, item: Item, record: int) -> str:
+    """Whether a record that nobody corrected or dismissed is open."""
+    own = Selection(files=[str(item["sha256"])], records=[record])
+    if quarantine_queries.count(deployment, item["dataset"], own):
+        return "no, it is open"
+    return f"by {quarantine_queries.NEWER}: the table has a newer row with its key"
 
 
 def _dismiss(deployment: Deployment, options: argparse.Namespace) -> int:

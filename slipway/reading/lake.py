@@ -116,6 +116,16 @@ def rows_if_loaded(deployment: Deployment, sql: str) -> list[tuple[Any, ...]]:
         return []
 
 
+def columns_if_loaded(deployment: Deployment, table: str) -> set[str]:
+    """The columns of a table; none when it is not there, as before a dataset's first run."""
+    try:
+        return set(query(deployment, f"select * from {table} limit 0").columns)  # noqa: S608 - a table of a contract
+    except QueryFailed as error:
+        if NO_TABLE not in str(error):
+            raise
+        return set()
+
+
 def plain(answer: pandas.DataFrame) -> list[tuple[Any, ...]]:
     """The rows of an answer as plain tuples, null as None."""
     frame = answer.astype(object)

@@ -197,3 +197,16 @@ def test_the_ledger_keeps_what_each_run_made_of_the_file(
     assert item.items() >= item["loads"][-1].items()
     assert command_line.main(["files", "show", files.sha256]) == 0
     assert capsys.readouterr().out.count(" quarantined, ") >= len(runs)
+
+
+def test_the_last_one_closes_by_itself_once_a_newer_file_has_its_key(
+    pipeline: Pipeline, files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listing = ["quarantine", "list", "--file", files.sha256]
+    assert command_line.main(listing) == 0
+    assert f"{LEFT_OUT} row of" in capsys.readouterr().out
+    assert pipeline.deliver(files.whole).failed_executions == []
+    assert command_line.main(listing) == 0
+    told = capsys.readouterr().out
+    assert "0 rows of" in told
+    assert f"{LEFT_OUT} more record has been replaced by a newer delivery" in told

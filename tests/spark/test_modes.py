@@ -240,6 +240,17 @@ def test_records_that_a_retracted_file_had_corrected_are_open_again(lake: Lake) 
     assert lake.rows(lake.processed, "order_id", "status") == [(1, "open"), (7, "open")]
 
 
+def test_a_refused_record_keeps_its_key_as_far_as_it_could_be_read(lake: Lake) -> None:
+    """By it people are told that a newer delivery has replaced the record."""
+    rows = ("5,,open,1,3.00,a", "six,1/2/2024,open,1,3.00,a", "7,1/2/2024")
+    lake.run(lake.put(lines(*rows), "1.csv", 1), run_id=RUNS[0])
+    assert sorted(lake.rows(lake.quarantine, "_source_row", "order_id")) == [
+        (1, 5),
+        (2, None),
+        (3, None),
+    ]
+
+
 def test_a_mode_that_no_job_knows_is_refused(lake: Lake) -> None:
     with pytest.raises(
         PermanentError,

@@ -1,4 +1,4 @@
--- The newest hundred rows in quarantine that nobody has corrected yet, with their reasons and the text as it came
+-- The newest hundred rows in quarantine that no correction has resolved, with their reasons and the text as it came
 SELECT
     _received_at,
     _source_file,

@@ -38,6 +38,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> sample_page.Lake:
 @pytest.fixture(autouse=True)
 def answers(lake: sample_page.Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(athena, "rows", lambda _deployment, sql: lake.ask(sql))
+    monkeypatch.setattr(athena, "columns_if_loaded", lambda _deployment, _table: set())
 
 
 def totals(lake: sample_page.Lake) -> dict[str, str]:

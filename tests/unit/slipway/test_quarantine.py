@@ -11,7 +11,7 @@ import pytest
 from contracts import model
 from slipway.acting import export
 from slipway.commands import quarantine
-from tests.unit.slipway.conftest import DATASET, HEADER, PROCESSED, RUN, Account
+from tests.unit.slipway.conftest import DATASET, HEADER, PROCESSED, QUARANTINE, RUN, Account
 
 SHA = "abcdef" + "0" * 58
 OTHER = "bbcdef" + "0" * 58
@@ -409,3 +409,49 @@ def test_names_of_exports_are_short_and_safe() -> None:
     assert len(name) < 150
     assert "/" not in name
     assert RUN not in name
+
+
+@pytest.fixture
+def keyed(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """The quarantine keeps keys.
+
+    Record 1 is as old as the table's row, 2 is older, 3 has no key, and 4 one that a rule refused.
+    """
+    monkeypatch.setitem(QUARANTINE, "order_id", "BIGINT")
+    account.put_file(SHA)
+    table = f"{PROCESSED}.{DATASET}_quarantine"
+    account.database.execute(f"ALTER TABLE {table} ADD COLUMN order_id BIGINT")
+    for row, order_id in enumerate((1, 2, None, 2), start=1):
+        rule = "order_id.minimum" if row == 4 else "country.required"
+        account.refuse(SHA, row, {rule: "is empty"}, order_id=order_id)
+    for order_id, day in ((1, "2026-01-01"), (2, "2026-01-02")):
+        account.database.execute(
+            f"INSERT INTO {PROCESSED}.{DATASET} (order_id, _received_at) VALUES ({order_id}, TIMESTAMP '{day}')"
+        )
+    return account
+
+
+def test_a_record_whose_key_a_newer_delivery_brought_is_closed_and_counted(
+    keyed: Account, capsys: Any
+) -> None:
+    assert keyed.slipway("quarantine", "list") == 0
+    told = capsys.readouterr().out
+    assert "3 rows of sales_records in quarantine" in told
+    assert "1 more record has been replaced by a newer delivery with the same key" in told
+    assert keyed.slipway("quarantine", "list", "--all") == 0
+    told = capsys.readouterr().out
+    assert "4 rows" in told
+    assert told.count("a newer") == 1
+    for record, state in ((1, "no, it is open"), (2, "the table has a newer row with its key")):
+        assert keyed.slipway("quarantine", "show", SHA[:12], str(record)) == 0
+        assert state in capsys.readouterr().out
+
+
+def test_a_replaced_record_is_open_again_once_the_newer_row_is_gone(
+    keyed: Account, capsys: Any
+) -> None:
+    keyed.database.execute(f"DELETE FROM {PROCESSED}.{DATASET}")
+    assert keyed.slipway("quarantine", "list") == 0
+    told = capsys.readouterr().out
+    assert "4 rows of sales_records in quarantine" in told
+    assert "replaced" not in told
