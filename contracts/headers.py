@@ -54,9 +54,11 @@ def stricter(one: SchemaChange, other: SchemaChange) -> SchemaChange:
 def may_lack(contract: Contract, column: Column) -> bool:
     """Whether a header without this column is one that `evolve` explains.
 
-    A key tells rows apart, and personal data is never guessed to be absent.
+    A key tells rows apart, and personal data is never guessed to be absent. The contract may also have
+    files refused that lack an optional column.
     """
-    return not (column.required or column.pii is not None or column.name in contract.key)
+    is_needed = column.required or column.pii is not None or column.name in contract.key
+    return not is_needed and column.absent == "clear"
 
 
 def columns_of(

@@ -26,6 +26,7 @@ Period = Literal["month", "quarter", "year"]
 DatesAfterDelivery = Literal["warn", "allow"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Redelivery = Literal["load", "once"]
+Absent = Literal["clear", "refuse"]
 Distribution = Literal["auto", "all", "even", "key"]
 
 # A type without its precision and scale.
@@ -46,6 +47,9 @@ class Column:
     `type` is what a file carries and is checked as; `stored_type` what the processed table keeps. `pii` says how
     personal data is protected before the processed zone (contracts.personal_data); `data_subject` marks the one column
     by whose value a person's rows are found and erased, which is always hashed.
+
+    `absent` says what becomes of a file without an optional column, where `schema_change` lets it lack one. clear: it
+    is loaded, and the column is empty in its rows, also in those that it replaces. refuse: it is rejected.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Column:
     control_total: bool
     pii: PiiTreatment | None
     data_subject: bool
+    absent: Absent
 
     @property
     def stored_type(self) -> str | None:

@@ -42,6 +42,7 @@ def check_processed(columns: list[ParsedColumn], document: Document) -> None:
             _check_text_options(column, document)
             _check_allowed(column, document)
             _check_control_total(column, document)
+        _check_absent(column, document)
     _check_partition(columns, document)
 
 
@@ -94,6 +95,13 @@ def _check_header(column: ParsedColumn, document: Document) -> None:
     name = column.spec.physical_name
     if name is not None and normalized_header(name) == NAMELESS:
         document.problem((*column.path, "physicalName"), f"found {name!r}; {A_NAME}")
+
+
+def _check_absent(column: ParsedColumn, document: Document) -> None:
+    path, spec = column.custom_paths.get("absent"), column.spec
+    if path and (spec.required or spec.primary_key or spec.classification == "pii"):
+        message = "a file always has a column that is required, of the key or classified as pii; remove absent"
+        document.problem(path, message)
 
 
 def _check_type(column: ParsedColumn, document: Document) -> None:

@@ -180,6 +180,7 @@ def _column(column: ParsedColumn) -> model.Column:
         control_total=column.custom.control_total,
         pii=column.pii,
         data_subject=column.custom.data_subject,
+        absent=column.custom.absent,
     )
 
 

@@ -97,6 +97,7 @@ def _changed(old: Column, new: Column, contract: Contract) -> Iterator[Change]:
     yield from _type(owner, old, new, contract)
     yield from _header_and_format(owner, old, new)
     yield from _required(owner, old, new)
+    yield from _absent(owner, old, new)
     yield from _limits(owner, old, new)
     yield from _treatment(owner, old, new, contract)
     yield from _control_total(owner, old, new, contract)
@@ -189,6 +190,21 @@ def _required(owner: str, old: Column, new: Column) -> Iterator[Change]:
             impact="breaking",
             why=why,
             effect="backfill",
+        )
+
+
+def _absent(owner: str, old: Column, new: Column) -> Iterator[Change]:
+    if new.absent == "clear":
+        why = "files without it are loaded from now on, and empty it in the rows that they replace"
+        yield from safe(owner, "absent", old, new, why)
+    elif old.absent != new.absent:
+        yield Change(
+            field=dotted(owner, "absent"),
+            old=old.absent,
+            new=new.absent,
+            impact="breaking",
+            why="files without it are rejected, and so are those in raw when they are loaded again",
+            closes_raw=True,
         )
 
 

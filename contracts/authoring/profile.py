@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from contracts.model import (
+    Absent,
     DatesAfterDelivery,
     Distribution,
     PartitionTransform,
@@ -296,3 +297,4 @@ class ColumnProperties(Strict):
     partition_transform: PartitionTransform | None = None
     pii_treatment: PiiTreatment | None = None
     data_subject: bool = False
+    absent: Absent = "clear"

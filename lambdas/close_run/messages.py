@@ -53,7 +53,8 @@ def _emptied_columns(written: Written) -> Iterator[str]:
             rows = alerts.counted(file.effect.rows_replaced, "row")
             yield (
                 f"{file.file_name} has no column {names}, which is now empty in the {rows} that it replaced."
-                " If the values are still needed, send the file again with it"
+                " If the values are still needed, send the file again with it; the column's `absent: refuse` in the"
+                " contract has such files rejected"
             )
 
 

@@ -25,6 +25,7 @@ def column(name: str, kind: str = "string", **changes: Any) -> Column:
     plain = Column(
         name=name, type=kind, description=f"The {name}.", source_name=name, required=False, format=None, minimum=None,
         maximum=None, pattern=None, max_length=None, allowed=(), control_total=False, pii=None, data_subject=False,
+        absent="clear",
     )  # fmt: skip
     return replace(plain, **changes)
 

@@ -60,6 +60,16 @@ def test_the_stricter_of_contract_and_environment_decides(
     assert bool(refusal(given, *SHORT, change=environments)) == (strictness < 2)
 
 
+def test_a_contract_may_refuse_files_without_an_optional_column(small: model.Contract) -> None:
+    columns = [
+        replace(column, absent="refuse" if column.name == "Note" else "clear")
+        for column in small.columns
+    ]
+    told = refusal(replace(small, columns=tuple(columns)), *SHORT)
+    assert "missing: 'Note'" in told
+    assert "Item Type" not in told
+
+
 def test_another_order_is_told_with_the_order_that_is_wanted(small: model.Contract) -> None:
     told = refusal(small, *SWAPPED, change="reject")
     assert (

@@ -109,7 +109,8 @@ def test_columns_that_a_file_lacks_are_named_where_it_has_replaced_rows() -> Non
     assert closing.facts("prod", RUN, told)["severity"] == "warning"
     assert closing.doubts(told) == [
         "a.csv has no column 'Mag', 'Depth', which is now empty in the 2 rows that it replaced."
-        " If the values are still needed, send the file again with it"
+        " If the values are still needed, send the file again with it; the column's `absent: refuse` in the"
+        " contract has such files rejected"
     ]
 
 

@@ -43,6 +43,10 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
         replace(M, intake=replace(INTAKE, redelivery="once")),
         ("intake.redelivery", "safe", "none"),
     ),
+    "files without it are refused": (
+        with_column("weeks", absent="refuse"),
+        ("columns.weeks.absent", "breaking", "none"),
+    ),
     "only one partner": (
         replace(M, intake=replace(INTAKE, partners=("acme",))),
         ("intake.partners", "breaking", "none"),

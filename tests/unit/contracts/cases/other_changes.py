@@ -52,6 +52,7 @@ BY_KEY = Warehouse(
     distribution="key", distribution_key="members", sort_keys=("month_start", "members")
 )
 OTHER_CHANGES: dict[str, Pair] = {
+    "files without it are loaded": column("weeks", "absent", "refuse", "clear"),
     "optional column added under evolve": (
         EVOLVING,
         replace(EVOLVING, columns=(*M.columns, new_column())),

@@ -53,6 +53,14 @@ CASES = {
         at="value: true",
         file=MEMBERS,
     ),
+    "absent_personal_data": C(
+        "            value: mask\n",
+        "            value: mask\n          - property: absent\n            value: refuse\n",
+        f"{P}[1].customProperties[1].value",
+        "a file always has a column that is required, of the key or classified as pii; remove absent",
+        at="value: refuse",
+        file=MEMBERS,
+    ),
     "two_data_subjects": C(
         "            value: mask\n",
         "            value: hash\n          - property: dataSubject\n            value: true\n",
