@@ -123,6 +123,7 @@ class Connection:
     loopback: bool
     limits: Limits = field(default_factory=Limits)
     resolve: Callable[..., Any] = socket.getaddrinfo
+    tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
     _open: _Open | None = None
 
     def request(
@@ -186,6 +187,7 @@ class Connection:
             connection.request(method, _target(url), body, dict(headers))
             return self._read(url, connection.getresponse())
         except ssl.SSLError as error:
+            self.close()
             raise TryLater(f"TLS with {self.origin} broke: {error}") from error
         except (http.client.HTTPException, OSError, zlib.error) as error:
             if expired.is_set():
@@ -212,6 +214,7 @@ class Connection:
             raise TryLater(f"{self.origin} cannot be reached at {address}: {error}") from error
         plain.settimeout(self.limits.request_seconds)
         connection = http.client.HTTPConnection(self.origin.host, self.origin.port)
+        connection.auto_open = 0  # by itself it would connect to whatever the name means then
         connection.sock = self._secured(plain)
         return _Open(http=connection, socket=connection.sock)
 
@@ -219,7 +222,7 @@ class Connection:
         if self.origin.scheme == "http":
             return plain
         try:
-            return ssl.create_default_context().wrap_socket(plain, server_hostname=self.origin.host)
+            return self.tls().wrap_socket(plain, server_hostname=self.origin.host)
         except ssl.SSLCertVerificationError as error:
             plain.close()
             raise SourceFailed(

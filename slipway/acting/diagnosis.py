@@ -15,7 +15,7 @@ from pipeline.ledger import FileLedger, RunLedger, timestamp
 from slipway.acting import announcements, claims, dead_letters
 from slipway.console import counted
 from slipway.deployment import LOCAL, Deployment
-from slipway.reading import executions, ledgers
+from slipway.reading import executions, ledgers, sources
 
 NEEDED_OUTPUTS = (
     *(
@@ -65,6 +65,7 @@ def findings(deployment: Deployment) -> Iterator[Finding]:
     for dataset in model.datasets():
         for look in _OF_A_DATASET:
             yield from look(deployment, dataset)
+    yield from _failed_fetches(deployment)
     yield from _dead_letters(deployment)
     yield from _untold(deployment)
     if deployment.environment != LOCAL:  # nobody reads mail of the embedded AWS
@@ -147,6 +148,17 @@ _OF_A_DATASET: tuple[Callable[[Deployment, str], Iterator[Finding]], ...] = (
     _half_registered,
     _last_run,
 )
+
+
+def _failed_fetches(deployment: Deployment) -> Iterator[Finding]:
+    for each in sources.every(deployment):
+        last = each.fetches[0] if each.fetches else None
+        if last and last["status"] == "failed":
+            name = each.source.name
+            yield Finding(
+                problem=f"the newest fetch of source {name} failed: {last['detail']}",
+                next_step=f"slipway source show {name}; once the cause is gone: slipway source run {name}",
+            )
 
 
 def _dead_letters(deployment: Deployment) -> Iterator[Finding]:

@@ -113,6 +113,20 @@ def test_what_cannot_be_asked_for_is_said(
     assert account.stepfunctions.started == []
 
 
+def test_the_doctor_names_a_source_whose_newest_fetch_failed(
+    account: Account, ledger: FetchLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "slipway source run sales_api"
+    ledger.note(a_fetch(1), "failed", moment="2026-11-29T02:31:00Z", detail="page 1: status 403")
+    account.slipway("doctor")
+    told = " ".join(capsys.readouterr().out.split())
+    assert "the newest fetch of source sales_api failed: page 1: status 403" in told
+    assert command in told
+    ledger.note(a_fetch(2), "delivered", moment="2026-11-29T02:32:00Z")
+    account.slipway("doctor")
+    assert command not in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("ledger")
 def test_a_start_that_the_scheduler_could_not_make_is_redriven(account: Account) -> None:
     sqs = account.deployment.client("sqs")

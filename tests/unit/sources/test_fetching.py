@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -190,11 +191,13 @@ def test_unknown_fields_are_left_out_where_the_description_says_so(bench: Bench)
 def test_the_next_fetch_asks_for_what_changed_since_the_last_one_began_and_for_the_overlap(
     bench: Bench,
 ) -> None:
+    bench.behave(lambda _asked: Reply(status=429, headers={"Retry-After": "900"}))
     bench.fetch()
+    bench.moment -= timedelta(seconds=900)  # the first fetch took a quarter of an hour
     bench.fetch()
     bench.fetch(since="2026-11-01T00:00:00+00:00")
     bench.fetch()
-    asked = [each.parameters["changed_since"] for each in bench.server.asked[::3]]
+    asked = [each.parameters["changed_since"] for each in bench.server.asked[1::3]]
     assert asked == [
         "2010-01-01T00:00:00Z",
         "2026-11-29T00:30:00Z",  # two hours before the first fetch began
@@ -314,6 +317,16 @@ def test_a_call_that_is_killed_after_any_write_loses_nothing_and_delivers_once(
     assert contents == [lines(1, 2, 3, 4, 5)]
     assert bench.call("one") == answer  # asked once more, it does nothing
     assert _versions(bench) == contents
+
+
+def test_a_file_that_intake_has_not_taken_yet_is_not_delivered_again(bench: Bench) -> None:
+    bench.fuse.writes = 5  # of one call: the fetch noted and held, the part, its position, the file
+    with pytest.raises(Crash):
+        bench.call("one")
+    assert len(_versions(bench)) == 1
+    bench.fuse.writes = None
+    assert bench.call("one")["status"] == "delivered"
+    assert len(_versions(bench)) == 1
 
 
 def _move_on(bench: Bench) -> None:
