@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from contracts.errors import NeedsSpark
+from duckdb_jobs.database import FOR_SPARK
 
 PREFIX = "slipway-duckdb-"  # followed by the id of the process that works there
 
@@ -25,7 +26,7 @@ PREFIX = "slipway-duckdb-"  # followed by the id of the process that works there
 def workspace() -> Iterator[Path]:
     """An empty folder, and the one in which `tempfile` makes its own meanwhile; gone afterwards.
 
-    Raises NeedsSpark when memory or disk did not suffice for the work.
+    Raises NeedsSpark when memory or disk did not suffice for the work, or DuckDB would do it otherwise.
     """
     before, parent = tempfile.tempdir, Path(tempfile.gettempdir())
     _clear(parent)
@@ -40,6 +41,11 @@ def workspace() -> Iterator[Path]:
         if not _is_full(error):
             raise
         raise NeedsSpark(f"the disk of the function did not suffice: {error}") from error
+    except duckdb.InvalidInputException as error:
+        _, marked, sentence = str(error).partition(FOR_SPARK)
+        if not marked:
+            raise
+        raise NeedsSpark(sentence) from error
     finally:
         tempfile.tempdir = before
         shutil.rmtree(folder)

@@ -24,6 +24,9 @@ class Dialect(Protocol):
     def type(self, kind: str) -> str:
         """A contract's type, as CAST takes it."""
 
+    def lowered(self, text: str) -> str:
+        """`text` in small letters; of some beyond ASCII each engine's own, so only to compare with plain words."""
+
     def trimmed(self, text: str, characters: str) -> str:
         """`text` without any of these characters at its ends."""
 

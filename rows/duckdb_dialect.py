@@ -28,6 +28,9 @@ class DuckDBDialect(Dialect):
     def type(self, kind: str) -> str:
         return {"string": "varchar"}.get(kind, kind)
 
+    def lowered(self, text: str) -> str:
+        return f"system.main.lower({text})"  # rules have another: duckdb_jobs/database.py
+
     def trimmed(self, text: str, characters: str) -> str:
         return f"trim({text}, {self.text(characters)})"
 

@@ -21,6 +21,9 @@ class SparkDialect(Dialect):
     def type(self, kind: str) -> str:
         return "timestamp_ntz" if kind == "timestamp" else kind
 
+    def lowered(self, text: str) -> str:
+        return f"lower({text})"
+
     def trimmed(self, text: str, characters: str) -> str:
         return f"btrim({text}, {self.text(characters)})"
 

@@ -59,6 +59,10 @@ def expression_mistakes(expression: str, columns: Mapping[str, str]) -> list[str
         return [f"not a SQL expression that Spark and DuckDB both read: {_reason(error)}"]
     spark, duckdb = trees["spark"], trees["duckdb"]
     mistakes = [*_unknown_columns(spark, columns), *_forbidden_nodes(spark)]
+    if any("\\" in literal.this for literal in duckdb.find_all(exp.Literal)):
+        mistakes.append(
+            "a text holds a backslash, which Spark reads as an escape and DuckDB as itself; write it without"
+        )
     if not mistakes and _columns(spark) != _columns(duckdb):
         mistakes.append(
             "Spark and DuckDB read different columns; quote text with single quotes: 'text', not \"text\""

@@ -72,7 +72,7 @@ def is_header(dialect: Dialect, columns: Sequence[model.Column]) -> str:
     named = []
     for column in columns:
         text = dialect.name(text_name(column.name))
-        name = f"lower({dialect.replaced(text, f'[{UNCOUNTED}]', '')})"
+        name = dialect.lowered(dialect.replaced(text, f"[{UNCOUNTED}]", ""))
         named.append(f"{name} = {dialect.text(normalized_header(column.source_name))}")
     return f"coalesce({' AND '.join([*unparsed, *named])}, false)"
 

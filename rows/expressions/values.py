@@ -105,7 +105,7 @@ def _converted(dialect: Dialect, column: model.Column, text: str) -> str:
             return f"CASE WHEN NOT {is_quoted(dialect, text)} THEN {text} END"
         case "boolean":
             yes, no = (", ".join(map(dialect.text, words)) for words in (TRUE, FALSE))
-            word = f"lower({text})"
+            word = dialect.lowered(text)
             return f"CASE WHEN {word} IN ({yes}) THEN true WHEN {word} IN ({no}) THEN false END"
         case "date":
             return dialect.date(text, date_format(column))

@@ -59,6 +59,7 @@ def test_what_is_proven_is_computed_here(expression: str) -> None:
         ("note LIKE 'a%'", "uses ~~"),
         ("note = 5", "kinds text, whole in a condition"),
         ("unknown", "column unknown"),
+        (r"CASE WHEN note = 'a\b' THEN 1 ELSE 0 END", "a text with a backslash"),
         ("sum(amount) FILTER (WHERE quantity > 1)", "FILTER"),
         ("row_number() OVER ()", "uses WINDOW"),
         ("(SELECT max(amount) FROM orders)", "uses SUBQUERY"),

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from contracts.errors import NeedsSpark, PermanentError
+from duckdb_jobs.database import open_database
 from duckdb_jobs.workspace import PREFIX, workspace
 
 
@@ -84,3 +85,39 @@ def test_another_fault_of_the_disk_stays_what_it_is(error: Exception) -> None:
     with pytest.raises(type(error)) as raised, workspace():
         raise error
     assert raised.value is error
+
+
+@pytest.mark.usefixtures("disk")
+@pytest.mark.parametrize(
+    ("expression", "text", "value"),
+    [
+        ("lower(t)", "ÀΩ b", "àω b"),
+        ("upper(t)", "straß", None),
+        ("lower(t)", "ΟΔΟΣ", None),
+        ("lower(t)", "İzmir", None),
+        ("upper(t)", "é ij", "É IJ"),
+        ("trim(t)", " a\u00a0 ", "a\u00a0"),
+        ("trim(both 'x' from t)", "xax", "a"),
+    ],
+)
+def test_a_text_function_of_a_rule_gives_what_spark_gives_or_leaves_the_batch_to_spark(
+    expression: str, text: str, value: str | None
+) -> None:
+    def asked() -> str:
+        with workspace() as folder, open_database(folder, 1 << 28) as database:
+            query = f"SELECT {expression} FROM (SELECT ?::varchar AS t)"
+            (found,) = database.execute(query, [text]).fetchone() or ("nothing",)
+            return str(found)
+
+    if value is not None:
+        assert asked() == value
+    else:
+        with pytest.raises(NeedsSpark, match=r"^(lower|upper) of a text with a letter") as refused:
+            asked()
+        assert text not in str(refused.value)  # it may be a person's
+
+
+@pytest.mark.usefixtures("disk")
+def test_another_mistake_in_a_query_stays_what_it_is() -> None:
+    with pytest.raises(duckdb.InvalidInputException), workspace():
+        raise duckdb.InvalidInputException("something else")

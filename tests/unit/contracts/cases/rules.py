@@ -24,6 +24,12 @@ CASES = {
         EXPRESSION,
         "not a SQL expression",
     ),
+    "rule_with_a_backslash": C(
+        "or spent = 0",
+        r"or customer_name like 'a\_b'",
+        EXPRESSION,
+        "a text holds a backslash",
+    ),
     "rule_over_all_rows": C(
         "or spent = 0",
         "or sum(spent) = 0",
