@@ -45,10 +45,15 @@ CONDITIONS = (
 
 def require_proven(database: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     """Raises NeedsSpark, naming model and construct, when a curated model may mean something else in DuckDB."""
+    for sentence in unproven(database, contract):
+        raise NeedsSpark(sentence)
+
+
+def unproven(database: duckdb.DuckDBPyConnection, contract: Contract) -> Iterator[str]:
+    """Each curated model that is Spark's alone, with the construct that makes it so."""
     for curated_model in contract.curated:
-        reason = _Model(database, contract, curated_model).reason()
-        if reason:
-            raise NeedsSpark(f"curated model {curated_model.name}: {reason}")
+        if reason := _Model(database, contract, curated_model).reason():
+            yield f"curated model {curated_model.name}: {reason}"
 
 
 class _Unproven(Exception):

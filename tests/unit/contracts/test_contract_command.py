@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from contracts import model
 from contracts.authoring.sources import open_contract
 from contracts.errors import ContractInvalid
 from slipway.__main__ import main
@@ -78,6 +80,22 @@ def test_a_release_is_opened_by_dataset_and_version(capsys: pytest.CaptureFixtur
 
 def test_the_contracts_of_this_repository_pass_the_check() -> None:
     assert main(["contract", "check"]) == 0
+
+
+def test_a_model_that_no_small_run_computes_with_duckdb_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contract = model.load("sales_records")
+    first = contract.curated[0]
+    cased = replace(first, sql=first.sql.replace("    region,", "    lower(region) AS region,"))
+    changed = replace(contract, curated=(cased, *contract.curated[1:]))
+    monkeypatch.setattr(model, "load", lambda _name: changed)
+    monkeypatch.setattr(model, "datasets", lambda: ["sales_records"])
+    assert main(["contract", "check"]) == 0
+    assert (
+        f"sales_records: every run computes it with Spark: curated model {first.name}: it uses lower"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
