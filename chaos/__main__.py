@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from typing import get_args
 
 from chaos import care, delivery, faults, hostile, load, permissions
 from chaos.outcome import Outcome
 from chaos.world import started
+from pipeline.engines import Engine
 
 Experiment = Callable[..., Outcome]
 EXPERIMENTS: dict[str, Experiment] = {
@@ -33,10 +35,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--part", type=_part, help="K/N: of the faults every N-th, from the K-th on"
     )
+    parser.add_argument(
+        "--engine",
+        choices=get_args(Engine),
+        help="whose jobs the full form of faults breaks; spark unless given",
+    )
     options = parser.parse_args(arguments)
-    if options.part and options.experiment != "faults":
-        parser.error("only faults have parts")
-    given = {"part": options.part} if options.part else {}
+    chosen_faults = {name: getattr(options, name) for name in ("part", "engine")}
+    given = {name: value for name, value in chosen_faults.items() if value}
+    if given and options.experiment != "faults":
+        parser.error("only faults have parts and engines")
     chosen = list(EXPERIMENTS) if options.experiment == "all" else [options.experiment]
     failed = 0
     for name in chosen:

@@ -20,9 +20,12 @@ from pipeline import steps
 
 SERVING = "LoadWarehouse"  # the function that works for the step Serve
 _STEPS = steps.DATASET_RUN.steps
+# The function that does a job's work when the batch is small.
+SMALL = {"RawToProcessed": "LoadSmallBatch", "ProcessedToCurated": "CurateSmallBatch"}
 # The stack that each function is in.
 FUNCTIONS = {
     **{step.name: "Orchestration" for step in _STEPS if step.worker == "function"},
+    **dict.fromkeys(SMALL.values(), "Processing"),
     SERVING: "Warehouse",
     "FailRun": "Orchestration",  # it runs only where another task failed
     "ReleaseDataset": "Orchestration",  # of the machine that maintains
@@ -31,17 +34,21 @@ FUNCTIONS = {
 JOBS = {step.name: f"{step.name}JobName" for step in _STEPS if step.is_job}
 # In the order of the state machine. HandOver has no process of its own that could be killed.
 TASKS = tuple(
-    SERVING if step.worker == "machines" else step.name
+    task
     for step in _STEPS
     if step.worker != "execution"
+    for task in (
+        SERVING if step.worker == "machines" else step.name,
+        *([SMALL[step.name]] if step.is_job else []),
+    )
 )
 # The others are over within moments.
 STOPPED_IN = ("SettleUploads", *(step.name for step in _STEPS if step.is_lasting))
 CHANGES = ("Put", "Update", "Delete", "Create", "Publish", "Send", "Start", "BatchExecute")
 # What a service asks for in the role's name before or after the task's own call; no process of the task makes it.
 BY_SERVICES = ("kms:", "logs:")
-# Of one action in a job, the first and the last call: tests/spark kills the jobs at every write, in one Spark.
-SPARK_CALLS = 2
+# Of one action in a job, the first and the last call: tests/spark kills the jobs of both engines at every write.
+CALLS_OF_JOBS = 2
 Counts = Mapping[str, int]
 
 
@@ -112,7 +119,7 @@ def points(
         Point(task=task, role=roles[task], action=action, call=call)
         for task in tasks
         for action, calls in _changes(before.get(roles[task], {}), after.get(roles[task], {}))
-        for call in (_spread(calls) if task in JOBS else range(1, calls + 1))
+        for call in (_spread(calls) if task in {*JOBS, *SMALL.values()} else range(1, calls + 1))
     ]
 
 
@@ -159,4 +166,4 @@ def _changes(before: Counts, after: Counts) -> Iterator[tuple[str, int]]:
 
 def _spread(calls: int) -> list[int]:
     """The first and the last call."""
-    return list(range(1, calls + 1)) if calls <= SPARK_CALLS else [1, calls]
+    return list(range(1, calls + 1)) if calls <= CALLS_OF_JOBS else [1, calls]

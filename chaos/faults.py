@@ -1,5 +1,6 @@
 """Kill every task at every change it makes, stop executions in every state that lasts, and look what is left.
 
+Either engine is broken: Spark's jobs fail the run, and where a function for small batches dies, Spark goes on with it.
 Each fault hits the work that the one before left undone. After each: the failure was announced exactly once, nothing
 holds the lock, no file is claimed, and the warehouse is as before or as the lake. In the end one run is let through,
 and the tables must be those that Python computes from the files, so those of an undisturbed run, in both.
@@ -16,6 +17,7 @@ from chaos.batches import SmallFile, batch, expected
 from chaos.fault_points import Point, WarehousePoint
 from chaos.outcome import Outcome, differences, left_open
 from chaos.world import DATASET, Row, World
+from pipeline.engines import Engine
 from slipway.acting.inbox import Alert
 
 FIRST_NUMBER = 20_000  # of the orders, apart from the other experiments'
@@ -23,10 +25,12 @@ LOOK_SECONDS = 0.1
 ALERT_SECONDS = 20
 MAKING_TABLES = "glue:CreateTable"
 # The points of the short form: one per task, each known to be reached by any run.
-# The machine retries the functions, so one run goes on past all of them; it does not retry the jobs.
-SHORT_RETRIED = (
+# The machine retries the functions, or goes on with Spark, so one run gets past all of them; it does not retry Spark.
+SHORT_SURVIVED = (
     ("ClaimBatch", "s3:PutObject"),
+    ("LoadSmallBatch", "s3:PutObject"),
     ("Gate", "s3:GetObject"),
+    ("CurateSmallBatch", "s3:PutObject"),
     ("CloseRun", "dynamodb:DeleteItem"),
 )
 SHORT_JOB_CALL = "s3:PutObject"
@@ -131,6 +135,21 @@ class Breaking:
         client.stop_execution(executionArn=execution, error="Chaos", cause=f"stopped in {state}")
         self._look(execution, f"stopped in {state}")
 
+    def through(self, faults: Sequence[Fault]) -> None:
+        """Try one fault after the other."""
+        for fault in faults:
+            if isinstance(fault, str):
+                self.stop_in(fault)
+            else:
+                self.crash(*fault)
+
+    def watched(self, tasks: Sequence[str]) -> list[Point]:
+        """The points of the tasks that one undisturbed run goes through."""
+        before = fault_points.counted(self.world)
+        self.world.wait_for(self.begin())
+        self.world.wait_until_quiet()
+        return fault_points.points(before, fault_points.counted(self.world), self.roles, tasks)
+
     def finish(self) -> None:
         """Let everything that waits through."""
         if self.waiting():
@@ -203,17 +222,25 @@ class Breaking:
                 return found
 
 
-def run(world: World, *, short: bool, part: Part = WHOLE) -> Outcome:
-    """Break runs at every point, or at every `part.of`-th from number `part.number` on; in the short form at some."""
+def run(world: World, *, short: bool, part: Part = WHOLE, engine: Engine = "spark") -> Outcome:
+    """Break runs at every point, or at every `part.of`-th from number `part.number` on; in the short form at some.
+
+    The short form breaks both engines, the full one that which is named.
+    """
     breaking = Breaking(world=world, roles=fault_points.roles(world))
     world.inbox.read()
     before = world.tables()
-    faults = _short(breaking) if short else _full(breaking)
-    for fault in faults[part.number - 1 :: part.of]:
-        if isinstance(fault, str):
-            breaking.stop_in(fault)
-        else:
-            breaking.crash(*fault)
+    if short:
+        breaking.through(_short_on_duckdb(breaking))
+        world.engines.spark_only()
+        breaking.through(_short_on_spark(breaking))
+        world.engines.as_deployed()
+    else:
+        full = _full_on_duckdb if engine == "duckdb" else _full_on_spark
+        faults = full(breaking)
+        tried = breaking.tried
+        print(f"{len(faults) + tried} faults, of which these were the first {tried}", flush=True)
+        breaking.through(faults[part.number - 1 :: part.of])
     breaking.finish()
     problems = breaking.problems + left_open(world) + _tables(world, breaking.files, before)
     problems += serving.unlike_lake(world)
@@ -230,35 +257,49 @@ def run(world: World, *, short: bool, part: Part = WHOLE) -> Outcome:
     )
 
 
-def _short(breaking: Breaking) -> list[Fault]:
-    """One crash of each task, of FailRun while it handles Spark's, one of the warehouse, and one stop."""
+def _first(breaking: Breaking, task: str, action: str) -> Point:
+    return Point(task=task, role=breaking.roles[task], action=action, call=1)
 
-    def first(task: str, action: str) -> Point:
-        return Point(task=task, role=breaking.roles[task], action=action, call=1)
 
-    loading, curating = (first(task, SHORT_JOB_CALL) for task in fault_points.JOBS)
+def _short_on_duckdb(breaking: Breaking) -> list[Fault]:
+    """One crash of each task, which a run survives, and one of the warehouse."""
+    survived = tuple(_first(breaking, task, action) for task, action in SHORT_SURVIVED)
+    return [survived, (SHORT_WAREHOUSE,)]
+
+
+def _short_on_spark(breaking: Breaking) -> list[Fault]:
+    """One crash of each job, of FailRun while it handles one, and one stop."""
+    loading, curating = (_first(breaking, task, SHORT_JOB_CALL) for task in fault_points.JOBS)
     return [
-        tuple(first(task, action) for task, action in SHORT_RETRIED),
-        (loading, first("FailRun", SHORT_FAIL_RUN)),
+        (loading, _first(breaking, "FailRun", SHORT_FAIL_RUN)),
         (curating,),
-        (SHORT_WAREHOUSE,),
         SHORT_STOP,
     ]
 
 
-def _full(breaking: Breaking) -> list[Fault]:
+def _full_on_duckdb(breaking: Breaking) -> list[Fault]:
+    """Every point of the two functions for small batches, as they make the tables and after, and stops beside them.
+
+    What the other tasks do is the same for both engines, and broken on Spark.
+    """
+    small = tuple(fault_points.SMALL.values())
+    breaking.crash(*(_first(breaking, task, MAKING_TABLES) for task in small))
+    breaking.finish()
+    found = breaking.watched(small)
+    return [*((point,) for point in found), *fault_points.JOBS]
+
+
+def _full_on_spark(breaking: Breaking) -> list[Fault]:
     """Every point that an undisturbed run goes through, FailRun at each of its changes, the warehouse at each, stops.
 
     Tables are made once, so the jobs die while they make them before anything else is tried. What FailRun changes is
     seen while it handles a killed job, which is a fault like the others.
     """
+    breaking.world.engines.spark_only()
     for task in fault_points.JOBS:
-        breaking.crash(Point(task=task, role=breaking.roles[task], action=MAKING_TABLES, call=1))
+        breaking.crash(_first(breaking, task, MAKING_TABLES))
     breaking.finish()
-    before = fault_points.counted(breaking.world)
-    breaking.world.wait_for(breaking.begin())
-    breaking.world.wait_until_quiet()
-    found = fault_points.points(before, fault_points.counted(breaking.world), breaking.roles)
+    found = breaking.watched(fault_points.TASKS)
     killed_job = next(
         point for point in found if point.task in fault_points.JOBS
     )  # which no retry heals
@@ -270,10 +311,6 @@ def _full(breaking: Breaking) -> list[Fault]:
     faults += [(killed_job, point) for point in handling]
     faults += [(statement,) for statement in fault_points.warehouse_points()]
     faults += fault_points.STOPPED_IN
-    print(
-        f"{len(faults) + breaking.tried} faults, of which these were the first {breaking.tried}",
-        flush=True,
-    )
     return faults
 
 

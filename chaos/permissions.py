@@ -42,8 +42,10 @@ class Grants:
 
 
 def run(world: World, *, short: bool) -> Outcome:
-    """The demonstration's files, a run that is stopped, care of the tables; then the comparison."""
+    """The demonstration's files on Spark, a run that is stopped, then small runs and care; then the comparison."""
+    world.engines.spark_only()  # which makes the tables, so that the jobs use what that takes
     problems = _exercise(world, rows=SHORT_ROWS if short else FULL_ROWS)
+    world.engines.as_deployed()
     problems += care.run(world, short=True).problems
     outcome = compare(world)
     outcome.problems += problems

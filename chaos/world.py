@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from chaos.engines import Engines
 from contracts import model, naming
 from contracts.errors import PermanentError
 from local_cloud import deployment, session
@@ -28,7 +29,6 @@ from slipway.reading import lake
 
 DATASET = "sales_records"
 PARTNER = "acme"
-ENGINE = "spark"
 FOLDER = f"{naming.LANDING_PREFIX}{PARTNER}/sales_records/"
 POLL_SECONDS = 0.5
 QUIET_LOOKS = 3
@@ -111,6 +111,11 @@ class World:
             "Attributes"
         ]
         return sum(int(found[name]) for name in names)
+
+    @cached_property
+    def engines(self) -> Engines:
+        """Which engine does the runs."""
+        return Engines(self.deployment)
 
     def start_run(self, dataset: str = DATASET) -> str:
         """Start a run as an operator does; the execution's ARN."""
@@ -217,15 +222,12 @@ def started(
 ) -> Iterator[World]:
     """A fresh embedded AWS with the application deployed; it ends with the block, and with this process.
 
-    Every run is Spark's, whose jobs the experiments kill and whose permissions they take away. `application` is the
-    directory of one that was synthesized before with ENGINE, as `local_cloud.deployment.deploy` takes it.
+    `application` is the directory of one that was synthesized before, as `local_cloud.deployment.deploy` takes it.
     """
     with tempfile.TemporaryDirectory(prefix="slipway-chaos-") as folder:
         cloud = session.start(Path(folder), owned=True, on_progress=on_progress)
         try:
-            deployment.deploy(
-                cloud, application=application, engine=ENGINE, on_progress=on_progress
-            )
+            deployment.deploy(cloud, application=application, on_progress=on_progress)
             yield of(cloud)
         finally:
             cloud.stop()

@@ -15,20 +15,12 @@ from constructs import Construct
 from stacks import duckdb_layer
 from stacks.base import Blueprint
 from stacks.constructs import permissions
-from stacks.constructs.permissions import KMS_WRITE, S3_READ, S3_WRITE
 from stacks.constructs.python_function import PythonFunction
 from stacks.storage import StorageStack
 
 # The longest that Lambda allows. Source: Lambda developer guide, "Lambda quotas". The state machine waits for longer.
 TIMEOUT_SECONDS = 15 * 60
 ROOMS = ("rows", "duckdb_jobs")
-ONLY_SMALL = (
-    "used by runs whose batch is within duckdb.max_rows and duckdb.max_megabytes, or told to"
-)
-USED_BY_SMALL = (
-    *(*S3_READ, *S3_WRITE, "s3:ListBucket", "s3:DeleteObject", *KMS_WRITE),
-    *("glue:GetDatabase", "glue:GetTable", "glue:UpdateTable", "glue:CreateTable"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +77,6 @@ class DuckDbFunctions:
             layers=self._layers(),
         )
         permissions.allow_key(part.role, key=self.storage.data_key, services=["s3"], write=True)
-        permissions.note_rarely_used(part.role, dict.fromkeys(USED_BY_SMALL, ONLY_SMALL))
         return part
 
     def _layers(self) -> list[lambda_.ILayerVersion]:

@@ -19,7 +19,6 @@ from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine, Offer
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
-from stacks.duckdb_functions import ONLY_SMALL
 from stacks.processing import ProcessingStack
 from stacks.run_functions import RunFunctions
 from stacks.storage import StorageStack
@@ -100,9 +99,7 @@ class OrchestrationStack(PipelineStack):
                 "CurateSmallBatchFunctionArn": processing.curate_small_batch,
             },
         )
-        machine = self._machine("job_run", "One job for a run, on whichever engine", offer)
-        permissions.note_rarely_used(machine.role, {"lambda:InvokeFunction": ONLY_SMALL})
-        return machine
+        return self._machine("job_run", "One job for a run, on whichever engine", offer)
 
     def _run(self, functions: RunFunctions) -> DatasetMachine:
         offer = Offer(

@@ -27,6 +27,8 @@ TABLES_PREFIX = "tables/"
 ICEBERG_READ = ("glue:GetDatabase", "glue:GetTable")
 ICEBERG_COMMIT = (*ICEBERG_READ, "glue:UpdateTable")
 ICEBERG_WRITE = (*ICEBERG_COMMIT, "glue:CreateTable")
+MADE_ONCE = "a table is made once, by the engine of the first run: DuckDB, if that run is small"
+UNDO = "Iceberg removes the files of a commit that failed"
 CRAWLER = (*ICEBERG_WRITE, "glue:GetTables")
 PARTITIONS = (
     "glue:GetPartitions",
@@ -74,6 +76,7 @@ class ProcessingStack(PipelineStack):
         functions = DuckDbFunctions(scope=self, blueprint=blueprint, storage=storage)
         self.load_small_batch = functions.load_small_batch()
         self.allow_loading(self.load_small_batch.role)
+        permissions.note_rarely_used(self.load_small_batch.role, {"s3:DeleteObject": UNDO})
         self.curate_small_batch = functions.curate_small_batch()
         self.allow_curating(self.curate_small_batch.role)
         if blueprint.settings.features.raw_crawler:
@@ -146,6 +149,7 @@ class ProcessingStack(PipelineStack):
             },
         )
         self.allow_loading(job.role)
+        permissions.note_rarely_used(job.role, {"glue:CreateTable": MADE_ONCE})
         return job
 
     def _processed_to_curated(self) -> SparkJob:
@@ -154,6 +158,7 @@ class ProcessingStack(PipelineStack):
             "Recomputes the touched periods of curated tables, then publishes all",
         )
         self.allow_curating(job.role)
+        permissions.note_rarely_used(job.role, {"glue:CreateTable": MADE_ONCE})
         return job
 
     def allow_loading(self, role: iam.Role) -> None:
@@ -180,11 +185,10 @@ class ProcessingStack(PipelineStack):
 
     def allow_curating(self, role: iam.Role) -> None:
         """Let `role` do what processed_to_curated does, on whichever engine."""
-        undo = "Iceberg removes the files of a commit that failed"
         processed = [naming.RUNS_PREFIX, TABLES_PREFIX]
-        self._allow_files(role, self._storage.processed, processed, deletes_rarely=undo)
+        self._allow_files(role, self._storage.processed, processed, deletes_rarely=UNDO)
         self._allow_tables(role, "processed", ICEBERG_COMMIT, self._processed_tables())
-        self._allow_files(role, self._storage.curated, [TABLES_PREFIX], deletes_rarely=undo)
+        self._allow_files(role, self._storage.curated, [TABLES_PREFIX], deletes_rarely=UNDO)
         self._allow_tables(role, "curated", ICEBERG_WRITE, self._curated_tables())
 
     def _care(self) -> SparkJob:

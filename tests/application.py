@@ -13,12 +13,8 @@ import pytest
 from local_cloud import assembly
 
 
-def synthesized(folders: pytest.TempPathFactory, *, engine: str | None = None) -> Path:
-    """A directory with the assembly and the partner's key in it, as `deployment.deploy` takes it.
-
-    `engine` is the one for every run; None leaves the choice to the settings of the local environment.
-    """
+def synthesized(folders: pytest.TempPathFactory) -> Path:
+    """A directory with the assembly and the partner's key in it, as `deployment.deploy` takes it."""
     own = folders.getbasetemp()
-    return assembly.current(
-        (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "application", engine=engine
-    )
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    return assembly.current(shared / "application")

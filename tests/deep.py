@@ -31,9 +31,8 @@ SECOND_OPINIONS = (  # of policies, by another simulator; of rows, by the other 
 )
 FAULT_PARTS = 4  # of the kills at every write of a job
 SCHEDULE_PARTS = 2  # of the 100,000 simulated schedules
-DEPLOYED_FAULT_PARTS = (
-    6  # of the faults of the deployed pipeline; each part breaks the first three by itself
-)
+# Of the faults of the deployed pipeline, by engine; each part breaks the first ones by itself.
+DEPLOYED_FAULT_PARTS = {"spark": 6, "duckdb": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +45,9 @@ class Slice:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def experiment(name: str, *, minutes: int, part: str = "") -> Slice:
+def experiment(name: str, *, minutes: int, options: str = "") -> Slice:
     """An experiment of `make chaos` in its full form."""
-    chosen = f"{name} --part={part}" if part else name
+    chosen = f"{name} {options}".strip()
     return Slice(
         name=f"chaos {chosen}", minutes=minutes, command=("make", "chaos", f"EXPERIMENT={chosen}")
     )
@@ -96,8 +95,9 @@ SLICES = (
     experiment("care", minutes=6),
     experiment("permissions", minutes=8),
     *(
-        experiment("faults", minutes=15, part=f"{n}/{DEPLOYED_FAULT_PARTS}")
-        for n in range(1, DEPLOYED_FAULT_PARTS + 1)
+        experiment("faults", minutes=15, options=f"--engine={engine} --part={n}/{parts}")
+        for engine, parts in DEPLOYED_FAULT_PARTS.items()
+        for n in range(1, parts + 1)
     ),
     *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
     rest_of("second opinions", *SECOND_OPINIONS, minutes=12),

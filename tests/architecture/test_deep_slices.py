@@ -60,7 +60,12 @@ def test_every_file_with_deep_tests_is_in_a_slice() -> None:
 
 @pytest.mark.parametrize(
     ("name", "parts"),
-    [("chaos faults", 6), ("jobs killed at every write", 4), ("simulated schedules", 2)],
+    [
+        ("chaos faults --engine=spark", 6),
+        ("chaos faults --engine=duckdb", 2),
+        ("jobs killed at every write", 4),
+        ("simulated schedules", 2),
+    ],
 )
 def test_the_shares_of_a_long_proof_are_all_there(name: str, parts: int) -> None:
     shares = [re.findall(r"(\d+)/(\d+)$", one) for one in NAMES if one.startswith(name)]

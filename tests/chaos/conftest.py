@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from chaos.world import ENGINE, World, started
+from chaos.world import World, started
 from tests.application import synthesized
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    application = synthesized(tmp_path_factory, engine=ENGINE)
+    application = synthesized(tmp_path_factory)
     with (
         pytest.MonkeyPatch.context() as patch,
         started(_watching(patch), application=application) as deployed,

@@ -27,7 +27,10 @@ def test_killed_tasks_and_stopped_executions_leave_the_tables_of_an_undisturbed_
     survived = outcome.figures["of the runs, survived by a retry of the task"]
     assert outcome.figures["failures announced"] == outcome.figures["runs broken"] - survived > 0
     assert outcome.figures["warehouses ended at a statement"] == 1
-    killed = ["ClaimBatch", "Gate", "CloseRun", "RawToProcessed", "FailRun", "ProcessedToCurated"]
+    killed = [
+        *("ClaimBatch", "LoadSmallBatch", "Gate", "CurateSmallBatch", "CloseRun"),
+        *("RawToProcessed", "FailRun", "ProcessedToCurated"),
+    ]
     roles = fault_points.roles(world)
     assert [crash["role"] for crash in world.cloud.control("crashes")] == [
         roles[task] for task in killed

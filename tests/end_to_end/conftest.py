@@ -77,12 +77,12 @@ class Deployments:
         self.group = ""
         self.cloud: session.LocalCloud | None = None
 
-    def of(self, group: str, application: Path | None, engine: str | None) -> session.LocalCloud:
+    def of(self, group: str, application: Path | None) -> session.LocalCloud:
         """The deployment of a group: what is there, or a fresh one in the place of another group's."""
         if self.cloud is None or self.group != group:
             self.stop()
             self.cloud = session.start(self.folders.mktemp("cloud"), owned=True, on_progress=print)
-            deployment.deploy(self.cloud, application=application, engine=engine, on_progress=print)
+            deployment.deploy(self.cloud, application=application, on_progress=print)
             self.cloud.control("reuse-spark/yes")
             self.group = group
         return self.cloud
@@ -109,21 +109,14 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     return synthesized(tmp_path_factory)
 
 
-@pytest.fixture(scope="session")
-def engine() -> str | None:
-    """The engine of every run, for stories that synthesize themselves; None: the settings choose."""
-    return None
-
-
 @pytest.fixture(scope="module")
 def cloud(
     request: pytest.FixtureRequest,
     deployments: Deployments,
     application: Path | None,
-    engine: str | None,
 ) -> session.LocalCloud:
     """The embedded AWS with the application deployed and IAM enforced; jobs share a JVM."""
-    return deployments.of(group_of(request.path), application, engine)
+    return deployments.of(group_of(request.path), application)
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from chaos.engines import Engines
 from contracts import model, naming
 from slipway.acting import partner, progress
 from slipway.acting.inbox import Alert, Inbox
@@ -28,6 +31,16 @@ class Pipeline:
     deployment: Deployment
     inbox: Inbox
     alerts: list[Alert] = field(default_factory=list)
+
+    @contextmanager
+    def spark_only(self) -> Iterator[None]:
+        """Meanwhile Spark does every run, whatever its size."""
+        engines = Engines(self.deployment)
+        engines.spark_only()
+        try:
+            yield
+        finally:
+            engines.as_deployed()
 
     def send(self, *files: Path) -> None:
         folder = model.load(DATASET).intake.folder

@@ -1,5 +1,7 @@
 """A partner's file travels from SFTP to reconciled tables, under enforced roles; told as one story, in order.
 
+Each job of the state machine has its story on Glue here; what follows is DuckDB's, as are the other stories.
+
 The first file is part of a published one (tests/real); the expected figures always come from an independent computation
 over the input files.
 """
@@ -38,12 +40,6 @@ def application() -> None:
 
 
 @pytest.fixture(scope="module")
-def engine() -> str:
-    """Both jobs of the state machine have their story on Glue here; other stories are DuckDB's."""
-    return "spark"
-
-
-@pytest.fixture(scope="module")
 def sales_file() -> Path:
     return SALES_FILE
 
@@ -69,17 +65,18 @@ def revenue_by_region(file: Path) -> dict[str, Decimal]:
 
 
 @contextmanager
-def spark_of_its_own(cloud: LocalCloud) -> Iterator[None]:
-    """Meanwhile each job starts a Spark of its own, as for people."""
+def spark_of_its_own(pipeline: Pipeline, cloud: LocalCloud) -> Iterator[None]:
+    """Meanwhile each run is Spark's, and each job starts a Spark of its own, as for people."""
     cloud.control("reuse-spark/no")
-    yield
+    with pipeline.spark_only():
+        yield
     cloud.control("reuse-spark/yes")
 
 
 def test_a_real_file_is_loaded_to_the_cent(
     pipeline: Pipeline, cloud: LocalCloud, sales_file: Path
 ) -> None:
-    with spark_of_its_own(cloud):
+    with spark_of_its_own(pipeline, cloud):
         outcome = pipeline.deliver(sales_file)
     expected = independent_count.delivered([sales_file], model.load(DATASET))
     assert outcome.failed_executions == []
@@ -250,7 +247,7 @@ def test_a_killed_spark_fails_the_run_with_one_alert_and_the_next_run_loads_ever
     before = pipeline.tables()
     role = role_of_loading(pipeline)
     cloud.control(f"crash-at/{role}/s3:PutObject/1")  # its rows are cleaned, its tables as before
-    with spark_of_its_own(cloud):
+    with spark_of_its_own(pipeline, cloud):
         outcome = pipeline.deliver(second_file)
     (crash,) = (crash for crash in cloud.control("crashes") if crash["role"] == role)
     assert crash["killed"]
@@ -278,7 +275,8 @@ def test_a_removed_permission_fails_the_run_with_an_alert_and_leaves_the_tables(
     third = tmp_path / "third.csv"
     generate.write_big_file(third, rows=300, seed=12, months=1)
     restore = forbid_reading_raw(pipeline)
-    outcome = pipeline.deliver(third)
+    with pipeline.spark_only():
+        outcome = pipeline.deliver(third)
     restore()
     assert len(outcome.failed_executions) == 1
     (alert,) = pipeline.new_alerts()
@@ -326,6 +324,6 @@ def _reads(statement: dict[str, object], bucket: str) -> bool:
 
 def test_maintenance_changes_no_row(pipeline: Pipeline, cloud: LocalCloud) -> None:
     before = pipeline.tables()
-    with spark_of_its_own(cloud):
+    with spark_of_its_own(pipeline, cloud):
         assert command_line.main(["maintain", "--dataset", DATASET]) == 0
     assert pipeline.tables() == before
