@@ -36,11 +36,15 @@ class Taken:
 
 @dataclass(kw_only=True)
 class Client:
-    """Asks one source at `url`. `loopback` says whether an API of this machine may be asked."""
+    """Asks one source at `url`. `loopback` says whether an API of this machine may be asked.
+
+    `shows_answers` is whether messages may quote what it answered; not where records hold personal data.
+    """
 
     source: Source
     url: str
     loopback: bool
+    shows_answers: bool
     read_secret: Callable[[str], str]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     pause: Callable[[float], None] = time.sleep
@@ -144,6 +148,10 @@ class Client:
                 f"renew the secret {secret!r}" if secret else "it wants authentication: describe it"
             )
             return CredentialsRefused(f"{where}: it refuses the credentials; {do}")
+        if not self.shows_answers:
+            return SourceFailed(
+                f"{where}; what it said is not shown, because the contract has personal data"
+            )
         said = " ".join(answer.body[: 4 * MOST_OF_AN_ERROR].decode("utf-8", "replace").split())
         return SourceFailed(f"{where}: {said[:MOST_OF_AN_ERROR] or 'without a word'}")
 

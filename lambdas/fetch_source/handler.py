@@ -55,15 +55,17 @@ def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
 def _fetch(context: Context) -> FetchSource:
     settings = _settings()
     source = sources.load(settings.source)
+    contract = model.load(source.dataset)
     client = Client(
         source=source,
         url=settings.source_url,
         loopback=settings.environment == LOCAL,
+        shows_answers=not contract.protected_columns,
         read_secret=_read_secret,
     )
     return FetchSource(
         source=source,
-        contract=model.load(source.dataset),
+        contract=contract,
         client=client,
         ledger=FetchLedger(
             table=boto3.resource("dynamodb").Table(settings.source_ledger), source=source.name

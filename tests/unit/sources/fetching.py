@@ -68,6 +68,7 @@ class Bench:
     url: str = ""
     secret: str = SECRET
     loopback: bool = True
+    shows_answers: bool = True
     moment: datetime = datetime(2026, 11, 29, 2, 30, tzinfo=UTC)
     pauses: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
@@ -117,6 +118,7 @@ class Bench:
                 source=self.source,
                 url=self.url or self.server.url,
                 loopback=self.loopback,
+                shows_answers=self.shows_answers,
                 read_secret=lambda _name: self.secret,
                 now=lambda: self.moment,
                 pause=self._pass,

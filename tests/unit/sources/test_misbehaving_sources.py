@@ -400,6 +400,14 @@ def test_a_key_in_the_url_is_in_no_message(bench: Bench) -> None:
     assert bench.server.asked[0].parameters["key"] == "very-secret"
 
 
+def test_where_records_hold_personal_data_no_answer_is_quoted(bench: Bench) -> None:
+    bench.shows_answers = False
+    bench.server.always = answers({"error": "no customer Jane Doe"}, status=404)
+    with pytest.raises(SourceFailed, match=r"status 404; what it said is not shown, because") as no:
+        bench.fetch()
+    assert "Jane" not in str(no.value)
+
+
 def test_an_answer_that_drips_is_ended(bench: Bench) -> None:
     def slow(asked: Asked) -> Reply | None:
         time.sleep(0.5)
