@@ -17,6 +17,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from contracts import naming
+from contracts.model import TableFormat
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.spark_job import SparkJob, SparkPlatform, allow_glue_runtime
@@ -24,6 +25,15 @@ from stacks.duckdb_functions import DuckDbFunctions
 from stacks.storage import StorageStack
 
 TABLES_PREFIX = "tables/"
+EXTENSIONS: dict[TableFormat, str] = {
+    "iceberg": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+    "delta": "io.delta.sql.DeltaSparkSessionExtension",
+}
+# Source: AWS Glue developer guide, "Using the Delta Lake framework in AWS Glue". No logStore: Delta's own for s3 is the
+# one that the guide names, and safe, since the dataset's lock leaves one writer.
+DELTA_SETTINGS = {
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog"
+}
 ICEBERG_READ = ("glue:GetDatabase", "glue:GetTable")
 ICEBERG_COMMIT = (*ICEBERG_READ, "glue:UpdateTable")
 ICEBERG_WRITE = (*ICEBERG_COMMIT, "glue:CreateTable")
@@ -66,6 +76,7 @@ class ProcessingStack(PipelineStack):
             root=blueprint.root,
             size=blueprint.settings.glue,
             spark_settings=self._spark_settings(),
+            table_formats=self._table_formats(),
             security=self._security,
             log_group_prefix=self._log_group_prefix,
             log_key=storage.operations_key,
@@ -245,10 +256,16 @@ class ProcessingStack(PipelineStack):
         permissions.allow_key(job.role, key=self._storage.data_key, services=["s3"], write=True)
         return job
 
+    def _table_formats(self) -> list[TableFormat]:
+        """Iceberg, whose catalog says where tables lie, and what else a contract asks for."""
+        wanted = {contract.table_format for contract in self._blueprint.contracts}
+        return [name for name in EXTENSIONS if name == "iceberg" or name in wanted]
+
     def _spark_settings(self) -> dict[str, str]:
-        catalog = "spark.sql.catalog.glue_catalog"
+        catalog, formats = "spark.sql.catalog.glue_catalog", self._table_formats()
         return {
-            "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+            "spark.sql.extensions": ",".join(EXTENSIONS[name] for name in formats),
+            **(DELTA_SETTINGS if "delta" in formats else {}),
             catalog: "org.apache.iceberg.spark.SparkCatalog",
             f"{catalog}.catalog-impl": "org.apache.iceberg.aws.glue.GlueCatalog",
             f"{catalog}.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",

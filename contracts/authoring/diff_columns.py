@@ -122,7 +122,7 @@ def _type(owner: str, old: Column, new: Column, contract: Contract) -> Iterator[
     if old.type == new.type:
         return
     field = dotted(owner, "type")
-    if widens(old.type, new.type):
+    if widens(old.type, new.type, contract.table_format):
         why = "every value keeps its meaning; what was refused as too large can be replayed"
         yield Change(field=field, old=old.type, new=new.type, impact="safe", why=why)
     elif old.pii and new.pii:
@@ -148,11 +148,14 @@ def _type(owner: str, old: Column, new: Column, contract: Contract) -> Iterator[
         )
 
 
-def widens(old: str, new: str) -> bool:
-    """Whether every value of type `old` is the same value of type `new` and Iceberg promotes the one to the other.
+def widens(old: str, new: str, table_format: model.TableFormat) -> bool:
+    """Whether every value of type `old` is the same value of type `new` and a table promotes the one to the other.
 
     Source: Apache Iceberg specification, Schema Evolution: int to long, decimal(P, S) to decimal(P', S) with P' > P.
+    Delta does so by a feature (typeWidening) that readers other than Spark refuse, so Slipway does not.
     """
+    if table_format != "iceberg":
+        return False
     if (old, new) == ("int", "bigint"):
         return True
     narrow, wide = model.DECIMAL.match(old), model.DECIMAL.match(new)

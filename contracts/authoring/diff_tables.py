@@ -16,6 +16,7 @@ from contracts.model import (
     Contract,
     CuratedModel,
     Rule,
+    TableFormat,
     Warehouse,
     keeps_row_out,
 )
@@ -122,10 +123,10 @@ def curated_changes(old: Contract, new: Contract) -> Iterator[Change]:
             table=name,
         )
     for name in sorted(before.keys() & after.keys()):
-        yield from _model(before[name], after[name])
+        yield from _model(before[name], after[name], new.table_format)
 
 
-def _model(old: CuratedModel, new: CuratedModel) -> Iterator[Change]:
+def _model(old: CuratedModel, new: CuratedModel, table_format: TableFormat) -> Iterator[Change]:
     owner = f"curated.{old.name}"
     yield from safe(owner, "description", old, new, "only people read it")
     yield from safe(owner, "conserves", old, new, "totals are compared from the next run on")
@@ -142,7 +143,7 @@ def _model(old: CuratedModel, new: CuratedModel) -> Iterator[Change]:
         yield _rebuilt(
             new.name, dotted(owner, "period_column"), old.period_column, new.period_column, why
         )
-    yield from _model_columns(owner, old, new)
+    yield from _model_columns(owner, old, new, table_format)
 
 
 def _warehouse(field: str, old: Warehouse | None, new: Warehouse | None) -> Iterator[Change]:
@@ -166,10 +167,13 @@ def _layout(warehouse: Warehouse | None) -> str | None:
     return f"distribution {warehouse.distribution}{by}{order}"
 
 
-def _model_columns(owner: str, old: CuratedModel, new: CuratedModel) -> Iterator[Change]:
+def _model_columns(
+    owner: str, old: CuratedModel, new: CuratedModel, table_format: TableFormat
+) -> Iterator[Change]:
     before, after = ({column.name: column for column in item.columns} for item in (old, new))
     for name in sorted(before.keys() | after.keys()):
-        yield from _model_column(new.name, dotted(owner, name), before.get(name), after.get(name))
+        field = dotted(owner, name)
+        yield from _model_column(new.name, field, before.get(name), after.get(name), table_format)
     if before.keys() == after.keys() and list(before) != list(after):
         why = f"values are found by name; {BY_ITSELF}"
         yield _recomputed(
@@ -178,7 +182,7 @@ def _model_columns(owner: str, old: CuratedModel, new: CuratedModel) -> Iterator
 
 
 def _model_column(
-    table: str, field: str, old: Column | None, new: Column | None
+    table: str, field: str, old: Column | None, new: Column | None, table_format: TableFormat
 ) -> Iterator[Change]:
     if new is None or old is None:
         was, now = (item.type if item else None for item in (old, new))
@@ -195,7 +199,7 @@ def _model_column(
     yield from safe(
         field, "max_length", old, new, "the next load rebuilds the table in the warehouse"
     )
-    if old.type != new.type and widens(old.type, new.type):
+    if old.type != new.type and widens(old.type, new.type, table_format):
         yield _recomputed(
             table, dotted(field, "type"), old.type, new.type, "safe", f"it widens; {BY_ITSELF}"
         )

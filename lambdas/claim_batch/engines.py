@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contracts.model import Contract, TableFormat
 from pipeline.engines import Engine
 from pipeline.ledger import Item
 
 MEGABYTE = 1_000_000
+WRITTEN_BY_DUCKDB: tuple[TableFormat, ...] = ("iceberg",)  # duckdb_jobs/engine.py
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +32,11 @@ class SmallBatch:
     max_rows: int
     max_megabytes: int
 
-    def choose(self, files: Sequence[Item], asked: Engine | None) -> Choice:
-        """The engine for the claimed entries of the file ledger."""
+    def choose(self, contract: Contract, files: Sequence[Item], asked: Engine | None) -> Choice:
+        """The engine for the claimed entries of the file ledger: Spark, whoever asks, where only Spark can."""
+        if contract.table_format not in WRITTEN_BY_DUCKDB:
+            reason = f"only Spark writes tables of format {contract.table_format}"
+            return Choice(engine="spark", reason=reason)
         if asked is not None:
             return Choice(engine=asked, reason="the request named it")
         if not self.max_rows or not self.max_megabytes:

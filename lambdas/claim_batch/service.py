@@ -216,7 +216,7 @@ class ClaimBatch:
             erased_subjects=erased,
             items=claimed,
             retracted=retracted,
-            choice=self.small_batch.choose(claimed, request.engine),
+            choice=self.small_batch.choose(contract, claimed, request.engine),
         )
         store.write(self.s3, content, bucket=self.processed_bucket)
         return content

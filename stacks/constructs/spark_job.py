@@ -21,10 +21,11 @@ from stacks.constructs.permissions import KMS_WRITE, allow, service_for
 from stacks.constructs.python_function import CONTRACTS, PIPELINE, ROWS
 from stacks.settings import Glue
 
-GLUE_VERSION = "6.0"  # Spark 4.1, Python 3.13, Iceberg 1.11. Source: AWS Glue release notes
+GLUE_VERSION = (
+    "6.0"  # Spark 4.1, Python 3.13, Iceberg 1.11, Delta 4.2. Source: AWS Glue release notes
+)
 GLUE_ARGUMENTS = {
     "--job-language": "python",
-    "--datalake-formats": "iceberg",
     "--enable-auto-scaling": "true",
     "--enable-metrics": "true",
     "--enable-observability-metrics": "true",
@@ -41,6 +42,7 @@ class SparkPlatform:
     root: Path
     size: Glue
     spark_settings: Mapping[str, str]
+    table_formats: Sequence[str]
     security: glue.CfnSecurityConfiguration
     log_group_prefix: str
     log_key: kms.IKey
@@ -76,6 +78,9 @@ class SparkJob(Construct):
             ),
             default_arguments={
                 **GLUE_ARGUMENTS,
+                # Glue's own builds of the libraries; several are joined by commas. Source: AWS Glue developer guide,
+                # "Using data lake frameworks with AWS Glue ETL jobs".
+                "--datalake-formats": ",".join(platform.table_formats),
                 "--extra-py-files": packages.s3_object_url,
                 "--conf": as_conf(platform.spark_settings),
                 "--custom-logGroup-prefix": platform.log_group_prefix,

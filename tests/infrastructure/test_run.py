@@ -17,7 +17,9 @@ from aws_cdk.assertions import Match, Template
 from pipeline.steps import DATASET_RUN
 from stacks.constructs.dataset_machine import DatasetMachine, Offer
 from stacks.constructs.spark_job import as_conf
+from stacks.processing import ProcessingStack
 from stacks.settings import Glue
+from stacks.storage import StorageStack
 from tests.infrastructure.support import (
     FUNCTIONS,
     ROOT,
@@ -25,7 +27,9 @@ from tests.infrastructure.support import (
     actions_of,
     blueprint,
     flat,
+    new_app,
     resources_of,
+    sales_records,
 )
 
 
@@ -72,6 +76,23 @@ def test_spark_knows_the_catalog_and_the_time_zone(prod: Assembly) -> None:
     )
     assert settings["spark.sql.catalog.glue_catalog.warehouse"].startswith("s3://<")
     assert settings["spark.sql.session.timeZone"] == "UTC"
+
+
+def test_jobs_get_delta_once_a_contract_asks_for_it(tmp_path: Path) -> None:
+    plan = blueprint(contracts=(dataclasses.replace(sales_records(), table_format="delta"),))
+    app = new_app(tmp_path)
+    storage = StorageStack(app, blueprint=plan)
+    processing = Template.from_stack(ProcessingStack(app, blueprint=plan, storage=storage))
+    for found in processing.find_resources("AWS::Glue::Job").values():
+        arguments = found["Properties"]["DefaultArguments"]
+        settings = dict(part.split("=", 1) for part in flat(arguments["--conf"]).split(" --conf "))
+        assert arguments["--datalake-formats"] == "iceberg,delta"
+        assert settings["spark.sql.extensions"].split(",")[1] == (
+            "io.delta.sql.DeltaSparkSessionExtension"
+        )
+        assert settings["spark.sql.catalog.spark_catalog"] == (
+            "org.apache.spark.sql.delta.catalog.DeltaCatalog"
+        )
 
 
 def test_settings_are_chained_as_glue_wants_them() -> None:

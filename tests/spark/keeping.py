@@ -17,7 +17,8 @@ from contracts import naming
 from contracts.model import Contract
 from glue_jobs import maintenance, storage
 from glue_jobs.maintenance.work import MaintenanceRun
-from glue_jobs.tables.iceberg.upkeep import IcebergUpkeep
+from glue_jobs.tables import Upkeep
+from glue_jobs.tables.formats import open_format
 from pipeline.run_documents import MaintenanceRequest, MaintenanceResult
 from rows.tables import Table
 from tests.spark.lake import Lake
@@ -54,9 +55,9 @@ class KeptLake(Lake):
         return f"file://{self.folder}/runs/orders/"
 
     @property
-    def upkeep(self) -> IcebergUpkeep:
+    def upkeep(self) -> Upkeep:
         """The upkeep of the real tables."""
-        return IcebergUpkeep(self.spark)
+        return open_format(self.spark, self.contract).upkeep
 
     def keep_documents_here(self, patch: pytest.MonkeyPatch) -> None:
         """Put a dictionary in the place of S3."""

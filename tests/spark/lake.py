@@ -24,7 +24,8 @@ from duckdb_jobs.tables.iceberg_tables import DuckDbTables
 from duckdb_jobs.tables.local_files import LocalFiles
 from glue_jobs import loading
 from glue_jobs.curating import SparkCurating
-from glue_jobs.tables.iceberg.tables import IcebergTables
+from glue_jobs.tables import Tables
+from glue_jobs.tables.formats import open_format
 from pipeline.run_documents import CurateResult, LoadResult, Manifest
 from rows import curation, table_definitions
 from rows.tables import Table
@@ -99,9 +100,9 @@ class Lake:
     curated_by: EngineName = "spark"
 
     @property
-    def tables(self) -> IcebergTables:
-        """The real tables."""
-        return IcebergTables(self.spark)
+    def tables(self) -> Tables:
+        """The real tables, in the contract's format."""
+        return open_format(self.spark, self.contract).tables
 
     @property
     def processed(self) -> Table:

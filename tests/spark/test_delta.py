@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from deltalake import DeltaTable
+from moto import mock_aws
 
 from contracts.errors import ContractInvalid, RetryableError
 from glue_jobs.tables.delta import drafts
+from glue_jobs.tables.delta.catalog import GlueCatalog
 from glue_jobs.tables.delta.log import Log
 from glue_jobs.tables.delta.tables import DeltaTables
 from glue_jobs.tables.delta.upkeep import DeltaUpkeep
@@ -21,6 +25,7 @@ from tests.spark.test_formats import held
 from tests.table_operations import FEBRUARY, JANUARY, Operated, Rows, numbers
 
 AFTER_NOW = timedelta(seconds=1)
+NUMBERS = numbers("test")
 
 
 @pytest.fixture
@@ -218,3 +223,53 @@ def test_a_log_is_read_from_a_checkpoint_as_from_its_commits(
         operated.table
     )
     assert seen_by_another_reader(lake, operated) == operated.published()
+
+
+@pytest.fixture
+def glue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A Glue Data Catalog with the database of the table of numbers."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with mock_aws():
+        client = boto3.client("glue")
+        client.create_database(DatabaseInput={"Name": NUMBERS.database})
+        yield client
+
+
+def entries(glue: Any) -> int:
+    """How often the table's entry was written."""
+    found = glue.get_table_versions(DatabaseName=NUMBERS.database, TableName=NUMBERS.name)
+    return len(found["TableVersions"])
+
+
+def test_athena_finds_the_table_with_its_real_columns_as_they_are_now(glue: Any) -> None:
+    catalog, (number, day) = GlueCatalog(), NUMBERS.columns
+    at = replace(day, name="at", type="timestamp_ntz")
+    for columns in ((number, day), (number, day), (number, day, at)):
+        catalog.require_free(NUMBERS)
+        catalog.register(NUMBERS, columns, "s3://lake/tables/numbers")
+    table = glue.get_table(DatabaseName=NUMBERS.database, Name=NUMBERS.name)["Table"]
+    assert table["Parameters"]["table_type"] == "DELTA"
+    assert table["Parameters"]["spark.sql.sources.provider"] == "delta"
+    described = table["StorageDescriptor"]
+    assert described["Location"] == "s3://lake/tables/numbers"
+    assert [(column["Name"], column["Type"]) for column in described["Columns"]] == [
+        ("number", "int"),
+        ("day", "date"),
+        ("at", "timestamp"),
+    ]
+    assert entries(glue) == 2  # the same again is no change
+    kept = ("Name", "Description", "TableType", "Parameters")
+    entry = {name: table[name] for name in kept}
+    entry["StorageDescriptor"] = {**described, "Compressed": False, "NumberOfBuckets": 0}
+    glue.update_table(DatabaseName=NUMBERS.database, TableInput=entry)
+    catalog.register(NUMBERS, (number, day, at), "s3://lake/tables/numbers")
+    assert entries(glue) == 3  # AWS itself adds such fields, with their defaults
+
+
+def test_a_table_of_another_format_keeps_its_name(glue: Any) -> None:
+    entry = {"Name": NUMBERS.name, "Parameters": {"table_type": "ICEBERG"}}
+    glue.create_table(DatabaseName=NUMBERS.database, TableInput=entry)
+    with pytest.raises(ContractInvalid, match="format ICEBERG, and the contract wants delta"):
+        GlueCatalog().require_free(NUMBERS)

@@ -55,7 +55,7 @@ class GlueCatalog:
         wanted, known = _entry(table, columns, path), self._known(table)
         if known is None:
             self._glue.create_table(DatabaseName=table.database, TableInput=wanted)
-        elif known != wanted:
+        elif not _holds(known, wanted):
             self._glue.update_table(DatabaseName=table.database, TableInput=wanted)
 
     def _known(self, table: Table) -> dict[str, Any] | None:
@@ -71,7 +71,7 @@ class GlueCatalog:
                 f"{table.database}.{table.name} is a table of format {format_}, and the contract wants delta; a table "
                 "keeps its format: give the dataset another name and load its files there"
             )
-        return {name: found.get(name) for name in _entry(table, (), "")}
+        return dict(found)
 
 
 class Directory:
@@ -110,6 +110,21 @@ def _entry(table: Table, columns: Sequence[TableColumn], path: str) -> dict[str,
             **PARQUET,
         },
     }
+
+
+def _holds(known: Any, wanted: Any) -> bool:
+    """Whether an entry says what is wanted; the catalog adds fields with their defaults."""
+    if isinstance(wanted, dict):
+        return isinstance(known, dict) and all(
+            _holds(known.get(name), value) for name, value in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return (
+            isinstance(known, list)
+            and len(known) == len(wanted)
+            and all(map(_holds, known, wanted))
+        )
+    return bool(known == wanted)
 
 
 def _hive_type(column: TableColumn) -> str:

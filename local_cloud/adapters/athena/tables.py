@@ -1,7 +1,8 @@
 """Puts the tables that a query names into DuckDB, read as the query's caller and only if that caller may.
 
-Iceberg tables come through pyiceberg from the emulated S3 over HTTP with the caller's credentials. A table version is
-kept in memory by its metadata file, which never changes; permissions are checked at every use all the same.
+Iceberg tables come through pyiceberg, Delta tables through deltalake, from the emulated S3 over HTTP with the caller's
+credentials. A version of an Iceberg table is kept in memory by its metadata file, which never changes; permissions are
+checked at every use all the same.
 """
 
 from __future__ import annotations
@@ -110,8 +111,10 @@ class Workspace:
         self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(name.database)}")
         if table.get("TableType") == "VIRTUAL_VIEW":
             relation = self._view(name, table, within)
-        elif str(table.get("Parameters", {}).get("table_type", "")).upper() == "ICEBERG":
+        elif (kind := str(table.get("Parameters", {}).get("table_type", "")).upper()) == "ICEBERG":
             relation = self._iceberg(name, table)
+        elif kind == "DELTA":
+            relation = self._delta(name, table)
         else:
             relation = self._files(name, table)
         quoted = f"{_quoted(name.database)}.{_quoted(name.table)}"
@@ -137,6 +140,15 @@ class Workspace:
             "s3:GetObject", _object_arn(location.rsplit("/metadata/", 1)[0] + "/data/*")
         )
         data = _read_iceberg(location, self.caller, self.endpoint)
+        self.bytes_scanned += data.nbytes
+        self.connection.register(f"data of {name}", data)
+        return f"FROM {_quoted(f'data of {name}')}"
+
+    def _delta(self, name: TableName, table: dict[str, Any]) -> str:
+        location = table["StorageDescriptor"]["Location"]
+        self.caller.require("s3:ListBucket", f"arn:aws:s3:::{urlparse(location).netloc}")
+        self.caller.require("s3:GetObject", _object_arn(location.rstrip("/") + "/*"))
+        data = _read_delta(location, self.caller, self.endpoint)
         self.bytes_scanned += data.nbytes
         self.connection.register(f"data of {name}", data)
         return f"FROM {_quoted(f'data of {name}')}"
@@ -180,6 +192,23 @@ def _read_iceberg(metadata_location: str, caller: Caller, endpoint: str) -> pa.T
         while len(_cache) > CACHED_TABLES:
             _cache.popitem(last=False)
     return data
+
+
+def _read_delta(location: str, caller: Caller, endpoint: str) -> pa.Table:
+    """The newest version: Athena does not read an earlier one either."""
+    from deltalake import DeltaTable  # not at the start: most queries name no such table
+
+    options = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": caller.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": caller.secret_access_key,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
+    }
+    if caller.session_token:
+        options["AWS_SESSION_TOKEN"] = caller.session_token
+    return DeltaTable(location, storage_options=options).to_pyarrow_table()
 
 
 def _object_arn(uri: str) -> str:

@@ -69,6 +69,7 @@ def local_properties(settings: ServerSettings) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": "4",
         "spark.default.parallelism": "2",
+        "spark.databricks.delta.snapshotPartitions": "2",  # not 50 tasks to read a log
         "spark.local.dir": str(settings.state_dir / "spark"),
         "spark.sql.warehouse.dir": str(settings.state_dir / "spark" / "warehouse"),
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",

@@ -34,6 +34,16 @@ def test_a_change_has_its_impact_and_its_effect(name: str) -> None:
     assert (change.table is not None) == (change.effect in ("recompute", "rebuild"))
 
 
+def test_a_table_in_delta_does_not_widen() -> None:
+    wider = replace(with_column("weeks", type="bigint"), table_format="delta")
+    (change,) = diff(replace(M, table_format="delta"), wider)
+    assert (change.field, change.impact, change.effect) == (
+        "columns.weeks.type",
+        "breaking",
+        "rebuild",
+    )
+
+
 def test_nothing_changes_between_a_contract_and_itself_or_its_next_version() -> None:
     assert diff(M, M) == diff(M, replace(M, version="9.9.9")) == ()
     assert gravest(()) == "safe"

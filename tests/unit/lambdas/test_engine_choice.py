@@ -16,6 +16,7 @@ from pipeline.run_documents import Manifest, store
 from tests.unit.lambdas.claiming import DATASET, request, service, wait
 
 LIMITS = SmallBatch(max_rows=1_000, max_megabytes=2)
+ICEBERG = model.load("sales_records")
 OFF = [SmallBatch(max_rows=0, max_megabytes=2), SmallBatch(max_rows=1_000, max_megabytes=0)]
 
 
@@ -40,13 +41,13 @@ def files(*, rows: int, size: int) -> list[dict[str, Any]]:
 def test_a_batch_within_both_limits_goes_to_duckdb(
     rows: int, size: int, engine: str, reason: str
 ) -> None:
-    choice = LIMITS.choose(files(rows=rows, size=size), None)
+    choice = LIMITS.choose(ICEBERG, files(rows=rows, size=size), None)
     assert (choice.engine, choice.reason) == (engine, reason)
 
 
 @pytest.mark.parametrize("off", OFF)
 def test_with_a_limit_of_zero_every_batch_goes_to_spark(off: SmallBatch) -> None:
-    choice = off.choose(files(rows=2, size=2), None)
+    choice = off.choose(ICEBERG, files(rows=2, size=2), None)
     assert (choice.engine, "switched off" in choice.reason) == ("spark", True)
 
 
@@ -54,8 +55,14 @@ def test_with_a_limit_of_zero_every_batch_goes_to_spark(off: SmallBatch) -> None
 def test_an_operator_gets_the_engine_that_was_asked_for(asked: Engine) -> None:
     for limits in (LIMITS, *OFF):
         for batch in (files(rows=2, size=2), files(rows=10**9, size=10**12)):
-            choice = limits.choose(batch, asked)
+            choice = limits.choose(ICEBERG, batch, asked)
             assert (choice.engine, choice.reason) == (asked, "the request named it")
+
+
+@pytest.mark.parametrize("asked", ["duckdb", None])
+def test_a_format_that_only_spark_writes_goes_to_spark_whoever_asks(asked: Engine | None) -> None:
+    choice = LIMITS.choose(replace(ICEBERG, table_format="delta"), files(rows=2, size=2), asked)
+    assert (choice.engine, choice.reason) == ("spark", "only Spark writes tables of format delta")
 
 
 def test_the_choice_and_its_reason_stand_in_the_manifest_and_the_answer(
