@@ -102,9 +102,10 @@ SLICES = (
     *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
     rest_of("second opinions", *SECOND_OPINIONS, minutes=12),
     rest_of(
-        "the rest of the Spark suite",
+        "the rest of the Spark suite, and Delta as deployed",
         "tests/spark",
-        minutes=20,
+        "tests/end_to_end/test_delta.py",
+        minutes=26,
         without=(*SPARK_FAULTS, *SECOND_OPINIONS),
     ),
     *(schedules(part) for part in range(1, SCHEDULE_PARTS + 1)),

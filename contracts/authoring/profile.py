@@ -22,6 +22,7 @@ from contracts.model import (
     Redelivery,
     RuleAction,
     SchemaChange,
+    TableFormat,
     Weekday,
 )
 from contracts.personal_data import PiiTreatment
@@ -254,7 +255,7 @@ class ProcessedProperties(Strict):
 
     layer: Literal["processed"]
     intake: IntakeProperty
-    table_format: Literal["iceberg"]  # not yet each of model.TableFormat: nothing deploys Delta
+    table_format: TableFormat
     max_quarantined_share: Number
     retention: RetentionProperty
     replacing: ReplacingProperty = Field(

@@ -53,6 +53,7 @@ def check_meaning(contract: ParsedContract, folder: FilePath) -> None:
     for table in contract.curated:
         _check_curated(table, contract, folder)
     warehouse_checks.check_count(contract)
+    warehouse_checks.check_format(contract)
     _check_table_names(contract)
     _check_unused_sql(contract, folder)
 

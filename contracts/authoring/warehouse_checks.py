@@ -10,7 +10,7 @@ from contracts.authoring.parsed import ParsedContract, ParsedTable
 from contracts.authoring.problems import Path, did_you_mean
 from contracts.authoring.profile import CuratedProperties, WarehouseProperty
 from contracts.authoring.yaml_lines import Document
-from contracts.model import DECIMAL
+from contracts.model import DECIMAL, TableFormat
 from contracts.warehouse import statements as warehouse
 
 # Names that people would have to quote in every query, beside values.RESERVED. Source: Redshift database developer
@@ -29,8 +29,27 @@ RESERVED = frozenset(
         "cmax", "cmin", "ctid", "tableoid", "xmax", "xmin",
     }
 )  # fmt: skip
+READ_BY_REDSHIFT: tuple[TableFormat, ...] = ("iceberg",)
 MOST_SCALE = 37  # Redshift database developer guide, "Numeric types": DECIMAL
 MOST_SORT_KEYS = 400  # guide, "CREATE TABLE", SORTKEY
+
+
+def check_format(contract: ParsedContract) -> None:
+    """A mark on an aggregate whose format Redshift cannot read.
+
+    Source: Redshift database developer guide, "CREATE EXTERNAL TABLE", and Delta documentation, "Redshift Spectrum to
+    Delta Lake integration": Delta only through manifests, a second table that is not changed with the first.
+    """
+    custom = contract.processed.custom if contract.processed else None
+    if custom is None or custom.table_format in READ_BY_REDSHIFT:
+        return
+    for table in contract.curated:
+        if path := table.custom_paths.get("warehouse"):
+            contract.document.problem(
+                path,
+                f"the warehouse cannot load tables of format {custom.table_format}: Redshift does not read them; "
+                "write tableFormat: iceberg, or remove the property warehouse",
+            )
 
 
 def check_table(table: ParsedTable[CuratedProperties], document: Document) -> None:

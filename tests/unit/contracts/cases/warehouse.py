@@ -43,6 +43,13 @@ CASES = {
         f"{PROPERTY}.distributionKey",
         "with distribution all; write distribution: key",
     ),
+    "warehouse_of_a_format_that_redshift_cannot_read": C(
+        "value: iceberg",
+        "value: delta",
+        PROPERTY,
+        "the warehouse cannot load tables of format delta: Redshift does not read them; write tableFormat: iceberg",
+        at=MARK,
+    ),
     "warehouse_mark_is_no_mapping": C(
         MARK, "yes please", PROPERTY, "found 'yes please'; expected a mapping"
     ),
