@@ -32,7 +32,7 @@ import sqlglot
 from pyiceberg.table import FileScanTask, StaticTable
 from sqlglot import exp
 
-from benchmarks import lake
+from benchmarks.files import DATASET, ENVIRONMENT
 from benchmarks.measuring import measure
 from contracts import model, naming
 from contracts.texts import BLANKS
@@ -64,7 +64,7 @@ class Question:
             column.name
             for column in sqlglot.parse_one(self.over("orders"), read="duckdb").find_all(exp.Column)
         }
-        return [column.name for column in model.load(lake.DATASET).columns if column.name in named]
+        return [column.name for column in model.load(DATASET).columns if column.name in named]
 
 
 def questions(rows: int) -> tuple[Question, ...]:
@@ -118,13 +118,13 @@ def _counted(work: Path, rows: int, months: int) -> dict[str, Any]:
     file = work / "sales.csv"
     write_file(file, rows=rows, span=Span(first=FIRST_MONTH, months=months), seed="bytes")
     loaded = measure("tasks", "load", str(work / "lake"), str(file), RUN_ID).found
-    table = naming.database(lake.ENVIRONMENT, "processed"), lake.DATASET
+    table = naming.database(ENVIRONMENT, "processed"), DATASET
     metadata = work / "lake" / "tables" / "/".join(table) / "metadata"
     newest = max(
         metadata.glob("v*.metadata.json"), key=lambda found: int(found.name[1:].partition(".")[0])
     )
     processed = StaticTable.from_metadata(str(newest))
-    head = loaded["after"][lake.DATASET]
+    head = loaded["after"][DATASET]
     csv_bytes = file.stat().st_size
     return {
         "rows": rows,
@@ -174,7 +174,7 @@ def scanned_bytes(path: Path, columns: Sequence[str]) -> int:
 
 def _csv(file: Path) -> str:
     """The CSV as a table with the names and types of the contract, texts trimmed as the jobs do."""
-    columns = model.load(lake.DATASET).columns
+    columns = model.load(DATASET).columns
     types = ", ".join(f"'{column.name}': '{column.type}'" for column in columns)
     values = [
         f"trim({c.name}, '{BLANKS}') AS {c.name}" if c.type == "string" else c.name for c in columns

@@ -5,21 +5,18 @@ No emulator takes part, so that the figures are those of the jobs.
 
 from __future__ import annotations
 
-import hashlib
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from benchmarks.files import DATASET, ENVIRONMENT, manifest
 from contracts import model, naming
 from glue_jobs import loading, session
 from glue_jobs.curating import SparkCurating
 from glue_jobs.tables.iceberg.tables import IcebergTables
-from pipeline.run_documents import CurateResult, LoadResult, Manifest, ManifestFile
+from pipeline.run_documents import CurateResult, LoadResult
 from rows import curation, table_definitions
-from sample_data.sales_rows import COLUMNS
 
-DATASET, ENVIRONMENT = "sales_records", "bench"
 JARS = Path(__file__).parents[1] / ".slipway" / "jars"
 
 
@@ -58,13 +55,13 @@ def load(spark: SparkSession, folder: Path, file: Path, run_id: str) -> LoadResu
     for zone in ("processed", "curated"):
         database = naming.database(ENVIRONMENT, "processed" if zone == "processed" else "curated")
         spark.sql(f"CREATE NAMESPACE IF NOT EXISTS glue_catalog.{database}")
-    manifest = _manifest(folder, file, run_id, contract.version)
-    session.prepare(spark, manifest.size_bytes)
+    given = manifest(folder, file, run_id, contract.version)
+    session.prepare(spark, given.size_bytes)
     return loading.run(
         loading.LoadRun(
             spark=spark,
             contract=contract,
-            manifest=manifest,
+            manifest=given,
             processed=table_definitions.processed(contract, ENVIRONMENT, None),
             quarantine=table_definitions.quarantine(contract, ENVIRONMENT, None),
             quality=table_definitions.quality(contract, ENVIRONMENT, None),
@@ -96,33 +93,4 @@ def curate(
             tables=IcebergTables(spark),
             after=after,
         )
-    )
-
-
-def _manifest(folder: Path, file: Path, run_id: str, contract_version: str) -> Manifest:
-    sha256 = hashlib.sha256(
-        str(file).encode()
-    ).hexdigest()  # of the name: hashing content is intake's work
-    place = folder / "raw" / sha256 / file.name
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.unlink(missing_ok=True)
-    place.hardlink_to(file)
-    entry = ManifestFile(
-        sha256=sha256,
-        raw_uri=f"file://{place}",
-        file_name=file.name,
-        received_at=datetime.now(UTC).replace(tzinfo=None),
-        size_bytes=file.stat().st_size,
-        row_count=0,  # which only the gate reads
-        header=tuple(COLUMNS),
-        has_quotes=False,  # values are quoted, but none spans lines
-        replay_of=None,
-    )
-    return Manifest(
-        dataset=DATASET,
-        run_id=run_id,
-        mode="load",
-        contract_version=contract_version,
-        erased_subjects=(),
-        files=(entry,),
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from benchmarks import lake
+from benchmarks import files, lake
 from contracts import model
 
 
@@ -22,7 +22,7 @@ def bare(folder: Path, file: str) -> dict[str, Any]:
     """What Spark costs at least: read the CSV with a schema, write Parquet by month."""
     spark = lake.start_spark(folder)
     started = time.monotonic()
-    contract = model.load(lake.DATASET)
+    contract = model.load(files.DATASET)
     schema = ", ".join(f"{column.name} {column.type}" for column in contract.columns)
     dates = {column.format for column in contract.columns if column.type == "date"}
     rows = spark.read.schema(schema).csv(file, header=True, dateFormat=dates.pop())

@@ -53,7 +53,7 @@ class _Directory(NoopCatalog):
         metadata = FromInputFile.table_metadata(files.new_input(place))
         return Table(self.identifier_to_tuple(identifier), metadata, place, files, self)
 
-    def create_table(  # type: ignore[override] # never a schema of Arrow's
+    def create_table(
         self,
         identifier: str | Identifier,
         schema: Schema,
@@ -83,7 +83,7 @@ class _Directory(NoopCatalog):
         place = current.metadata_location
         if staged.metadata != current.metadata:
             place = self._write(identifier, version + 1, staged.metadata)
-        return CommitTableResponse(metadata=staged.metadata, metadata_location=place)
+        return CommitTableResponse(metadata=staged.metadata, **{"metadata-location": place})
 
     def _write(self, identifier: str | Identifier, version: int, metadata: TableMetadata) -> str:
         folder = self._folder(identifier) / "metadata"
@@ -104,3 +104,6 @@ class _Directory(NoopCatalog):
 
 class HadoopCatalog(OneTry, _Directory):
     """Tables below `warehouse`; a commit that was overtaken fails, as in the product."""
+
+    def __init__(self, warehouse: Path) -> None:
+        _Directory.__init__(self, warehouse)
