@@ -15,6 +15,7 @@ ENDED = (
     "rejected",
     "set_aside",
     "ignored",
+    "retracted",
     "arrived",
     "incomplete",
     "replaced",
