@@ -1,8 +1,9 @@
 """What an operator types after something went wrong, and that it is over then; told as one story, in order.
 
-Events that ended as dead letters are redriven; a run is rolled back and its file loaded again; one file is retracted; a
-job fails and its run is retried; the claim of a dead run is released; a run that was stopped while DynamoDB was away is
-given back; an execution that could not hand over does.
+Events that ended as dead letters are redriven; a run is rolled back and its file loaded again; one file is retracted;
+a content that comes again in one breath with what replaces it stands in the end; a job fails and its run is retried;
+the claim of a dead run is released; a run that was stopped while DynamoDB was away is given back; an execution that
+could not hand over does.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 from contracts import model, naming
+from pipeline import intake_messages
 from pipeline.ledger import FileLedger, RunLedger, file_entry
 from pipeline.steps import DATASET_RUN, HAND_OVER
 from sample_data.sales_rows import Span, write_file
@@ -29,6 +31,7 @@ from tests.end_to_end.pipeline import DATASET, PARTNER, Pipeline, sha256_of
 
 FIRST_SERIAL = 450_000_000  # orders that no other test of the session has
 POISON = "no event at all"
+PATIENCE_SECONDS = 180
 STUCK_RUN = "20200101T000000-0badcafe"
 STUCK_FILE = "0badcafe" * 8
 
@@ -214,6 +217,45 @@ def test_a_file_is_retracted_and_what_it_had_replaced_is_back_until_it_is_sent_a
     assert "40 rows and 0 refused records of it are gone, 40 rows of earlier files came back" in (
         told.body
     )
+
+
+def test_a_content_that_comes_again_while_what_replaces_it_is_on_its_way_stands_in_the_end(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    """A, B, A in one breath: the second A is a duplicate until B has replaced rows of the first."""
+    first, second, third = (tmp_path / f"breath_{name}.csv" for name in ("1", "2", "3"))
+    span = Span(first=date(2032, 4, 1))
+    write_file(first, rows=40, span=span, seed="breath", first_serial=FIRST_SERIAL + 5000)
+    text = first.read_text(encoding="utf-8")
+    second.write_text(text.replace(",Offline,", ",Online,"), encoding="utf-8")
+    third.write_text(text, encoding="utf-8")
+    pipeline.new_alerts()
+    assert pipeline.deliver(first, second, third).failed_executions == []
+    until_loaded(pipeline, third)
+    [file, again] = sorted(fates_of(pipeline, third), key=lambda fate: fate.status)
+    assert (file.status, again.status) == ("loaded", "replaced")
+    assert pipeline.ask(of_file(file.sha256)) == [(40,)]
+    online = f"select count(*) from processed.{DATASET} where sales_channel = 'Online' and {{}}"
+    [(kept,)] = pipeline.ask(online.format(f"_source_sha256 = '{file.sha256}'"))
+    assert kept == text.count(",Online,")
+    assert any(
+        "which came before it, was still on its way" in told.body for told in pipeline.new_alerts()
+    )
+
+
+def fates_of(pipeline: Pipeline, file: Path) -> list[ledgers.FileFate]:
+    found = ledgers.files(pipeline.deployment, DATASET)
+    return [fate for fate in found if fate.file_name == file.name]
+
+
+def until_loaded(pipeline: Pipeline, file: Path) -> None:
+    """Ask intake for what is due, as its schedule does every few minutes, until the file is loaded."""
+    due, end = json.dumps(intake_messages.due(15)), time.monotonic() + PATIENCE_SECONDS
+    queue = pipeline.deployment.output("IntakeQueueUrl")
+    while not any(fate.status == "loaded" for fate in fates_of(pipeline, file)):
+        assert time.monotonic() < end, fates_of(pipeline, file)
+        pipeline.deployment.client("sqs").send_message(QueueUrl=queue, MessageBody=due)
+        time.sleep(2)
 
 
 def of_file(sha256: str) -> str:

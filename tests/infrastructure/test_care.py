@@ -113,9 +113,11 @@ def test_people_are_told_by_one_machine_alone(prod: Assembly) -> None:
 
 
 def schedules(assembly: Assembly) -> dict[str, dict[str, Any]]:
+    """Those of the orchestration stack; a source has its own, in test_sources.py."""
     return {
         place.partition("/")[2]: r["Properties"]
         for place, r in assembly.resources("AWS::Scheduler::Schedule").items()
+        if place.startswith("Orchestration/")
     }
 
 
