@@ -87,25 +87,15 @@ class KeptLake(Lake):
              run_id, "0.csv", number, MOMENT, run_id, version) for number, day, amount in orders
         )  # fmt: skip
         broken = (
-            (
-                run_id,
-                "0.csv",
-                100 + number,
-                MOMENT,
-                run_id,
-                version,
-                ["r"],
-                ["."],
-                "x",
-                customer,
-                None,
-                None,
-                None,
-            )
+            (run_id, "0.csv", 100 + number, MOMENT, run_id, version, ["r"], ["."], "x", customer)
             for number in range(refused)
         )
+        width = len(self.quarantine.columns)
         after = {}
-        for table, values in ((self.processed, list(rows)), (self.quarantine, list(broken))):
+        for table, values in (
+            (self.processed, list(rows)),
+            (self.quarantine, [(*one, *[None] * (width - len(one))) for one in broken]),
+        ):
             self.tables.ensure(table, may_evolve=True)
             self.tables.start_draft(table, naming.branch(run_id))
             if values:
