@@ -59,7 +59,7 @@ class Returning:
             self.files.add(again)
         while (last := self._last(known, own))["sha256"] != own:
             self.files.follow(last, own)
-        self._newest_returns(known["dataset"], known["sha256"], sequencer)
+        self._newest_return(known, duplicate, own)
         return self._file(dataset, own)
 
     def done(self, duplicate: Item, own: str) -> None:
@@ -67,11 +67,14 @@ class Returning:
         detail = f"rows of its content were replaced since: loaded again as {own}"
         self.files.end_return(duplicate["dataset"], duplicate["entry"], "replaced", detail)
 
-    def _newest_returns(self, dataset: str, sha256: str, sequencer: str) -> None:
-        """A later duplicate that was noted before this one became the next file of its content returns as well."""
-        newest = self._file(dataset, sha256).get("redelivered_as", sequencer)
-        if newest != sequencer:
-            self.files.return_duplicate(dataset, duplicate_entry(sha256, newest))
+    def _newest_return(self, known: Item, duplicate: Item, own: str) -> None:
+        """Later duplicates, noted at files of the content before this one became the last of them, return as well."""
+        file = self._file(known["dataset"], known["sha256"])
+        while file["sha256"] != own:
+            if file.get("redelivered_at", "") >= duplicate["received_at"]:
+                newest = duplicate_entry(file["sha256"], file["redelivered_as"])
+                self.files.return_duplicate(known["dataset"], newest)
+            file = self._file(known["dataset"], file["again"])
 
     def _stays(self, duplicate: Item, known: Item) -> None:
         detail = f"rows of its content were replaced since, and it cannot be loaded again: {known['raw_key']} has left"

@@ -495,7 +495,7 @@ class FileLedger:
         )
 
     def _reinstate(self, known: Item, retraction: Item) -> Item | None:
-        """The file as it was before it was retracted; a delivery of its content since then is a duplicate."""
+        """The file as it was before it was retracted; a delivery of its content since then gives way to it."""
         left = loads.reinstated(known, by_run=retraction["run_id"])
         standing = loads.standing(left)
         others = [each for each in known["retractions"] if each != retraction]
@@ -505,6 +505,9 @@ class FileLedger:
             "loads": left,
             "retractions": others,
         }
+        since = {name: known[name] for name in DELIVERY}
+        if since["sequencer"] != given["sequencer"] or since["landing_key"] != given["landing_key"]:
+            given["displaced"] = [*known.get("displaced", []), since]
         return self._move(
             known["dataset"],
             known["sha256"],

@@ -103,6 +103,9 @@ class Machines:
     at_work: dict[str, str] = field(default_factory=dict)
     """Executions that were told they hold the dataset, and have not been told otherwise, by run."""
     counts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    written_as: dict[tuple[str, str], str] = field(
+        default_factory=dict
+    )  # what rows say of when they came
     """What a run counted of a file."""
     job_failures: float = 0.05
     task_begins: Callable[[Actor, str], None] = lambda _actor, _task: None
@@ -242,6 +245,7 @@ class Machines:
         }
         kept = {name: count for name, count in figures.items() if count}
         self.counts[manifest.run_id, sha256] = {**counted, "effect": kept}
+        self.written_as[manifest.run_id, sha256] = f"{file.received_at:%Y-%m-%dT%H:%M:%S.%fZ}"
         nothing = dict.fromkeys((column.name for column in contract().control_columns), Decimal(0))
         totals = PartTotals(read=nothing, loaded=nothing, quarantined=nothing, deduplicated=nothing)
         return LoadedFile(

@@ -15,7 +15,8 @@ from pipeline.ledger import (
     rejected_entry,
 )
 from tests.simulation.deployment import DATASET, Deployment
-from tests.simulation.machines import Machines, kin_of, order_of
+from tests.simulation.lake import Rows
+from tests.simulation.machines import Machines, kin_of
 from tests.simulation.services import Execution
 from tests.simulation.world import BrokenPromise
 
@@ -316,20 +317,29 @@ class Promises:
     def _newest_stand(self) -> Iterator[str]:
         """Of files with a key in common the table has that row as the delivery says that came last.
 
-        Of deliveries of one second any may be the last. Where a failed run closed over a file, nothing is said
-        (docs/guarantees.md).
+        Of deliveries of one second any may be the last. Nothing is said where a failed run closed over a file,
+        or a retraction failed (docs/guarantees.md).
         """
         runs, rows = self.deployment.run_items(), self.deployment.lake.rows()
         loaded = [item for item in self.deployment.file_items() if item["status"] == "loaded"]
         closed_by_failed = {
             self._kin(item) for item in loaded if runs[item["run_id"]]["status"] == "failed"
         }
-        for kin in {self._kin(item) for item in loaded} - closed_by_failed:
+        retracted_in_part = {
+            sha256
+            for run in runs.values()
+            if (run["mode"], run["status"]) == ("retraction", "failed")
+            for sha256 in run["file_hashes"]
+        }
+        left_out = closed_by_failed | {
+            self._kin(item) for item in loaded if item["sha256"] in retracted_in_part
+        }
+        for kin in {self._kin(item) for item in loaded} - left_out:
             same = [item for item in loaded if self._kin(item) == kin]
             there = [item for item in same if item["sha256"] in rows]
             if not there:  # the ledger says loaded of what the table has not (_tables)
                 continue
-            stands = max(there, key=order_of)
+            stands = max(there, key=lambda item: self._order_in_table(item, rows))
             came = [(at, item) for item in same for at in self._times_of(item)]
             last = max(at for at, _ in came)
             if _content(stands) not in [_content(item) for at, item in came if at == last]:
@@ -337,6 +347,12 @@ class Promises:
                     f"the table has the row of {stands['file_name']}, though another content came"
                     f" last, at {last}"
                 )
+
+    def _order_in_table(self, item: Item, rows: Rows) -> tuple[str, str]:
+        """As order_of, by what the rows say: an earlier upload may have become the file's since they were written."""
+        sha256 = item["sha256"]
+        at = self.machines.written_as.get((rows[sha256], sha256), item["received_at"])
+        return at, sha256
 
     def _kin(self, item: Item) -> int:
         return kin_of(item["file_name"], self.deployment.world.seed)

@@ -30,7 +30,8 @@ from tests.simulation.machines import FIRST, ORDER, Machines
 from tests.simulation.promises import Delivery, Promises
 from tests.simulation.world import Actor, BrokenPromise, Killed, Weather, World
 
-CALM = Weather(kill=0, repeat=0, stall=0, stall_seconds=0, lag_seconds=50)
+LONGEST_LAG_SECONDS = 50
+CALM = Weather(kill=0, repeat=0, stall=0, stall_seconds=0, lag_seconds=LONGEST_LAG_SECONDS)
 WEATHERS = (
     CALM,
     replace(CALM, kill=0.03),
@@ -75,7 +76,7 @@ class Schedule:
     def _come_to_rest(self) -> None:
         """What is due every few minutes comes until it finds nothing to do."""
         for _ in range(MOST_DUE):
-            self._send(intake_messages.due(0), name="due at last")
+            self._send(intake_messages.due(0), name="due at last", after=LONGEST_LAG_SECONDS)
             self.world.run()
             if not self.promises.returning():
                 return

@@ -13,7 +13,7 @@ from contracts import model
 from contracts.errors import PermanentError, ReconciliationFailed
 from lambdas.gate.service import reconcile
 from lambdas.release_dataset.undoing import Undoing
-from pipeline.ledger import Item, file_entry, loads
+from pipeline.ledger import Item, duplicate_entry, file_entry, loads
 from pipeline.run_documents import LoadResult, Manifest
 from tests import run_samples
 from tests.unit.lambdas import ending
@@ -276,6 +276,21 @@ def test_what_was_sent_again_in_the_meantime_is_a_duplicate_once_a_retraction_is
     assert retracted.files().deliver_again(known, again)["status"] == "waiting"
     file = undo(retracted)
     assert (file["status"], file["file_name"], file["run_id"]) == ("loaded", "a.csv", "earlier")
+    assert file["displaced"][1:] == [again]
+
+
+def test_a_duplicate_returns_when_a_rollback_puts_a_file_over_its_content_again(
+    retracted: Any,
+) -> None:
+    files, duplicate = retracted.files(), duplicate_entry("a", "02")
+    files.add({"dataset": DATASET, "entry": duplicate, "status": "duplicate", "sha256": "a"})
+    files.table.update_item(
+        Key={"dataset": DATASET, "entry": file_entry("a")},
+        UpdateExpression="SET replaced_since = :b, redelivered_at = :a, redelivered_as = :id",
+        ExpressionAttributeValues={":b": "2027", ":a": "2028", ":id": "02"},
+    )
+    undo(retracted)
+    assert files.get(DATASET, duplicate)["status"] == "registering"
 
 
 def test_what_was_retracted_and_is_sent_again_is_loaded_again(

@@ -128,6 +128,20 @@ def test_of_several_deliveries_the_newest_returns_and_those_after_it_are_duplica
     ]
 
 
+def test_a_later_duplicate_is_not_forgotten_when_an_older_one_becomes_the_last_file_of_the_content(
+    account: Any, contract: model.Contract, twice: bytes
+) -> None:
+    """Found by the simulation: what replaces rows of a file looks no further when another follows on it."""
+    pass_gate(account, twice)  # again.csv is to return, and is not yet a file
+    take(account, contract, account.upload(f"{FOLDER}/third.csv", twice, sequencer="03"))
+    [third] = again_of(account, twice)
+    load(account, third["sha256"], "r2", unchanged=2)
+    take(account, contract, account.upload(f"{FOLDER}/fourth.csv", twice, sequencer="04"))
+    take(account, contract, DUE)
+    take(account, contract, DUE)
+    assert fates(account)["fourth.csv"] == "waiting"
+
+
 def test_a_content_whose_rows_gave_way_within_its_own_batch_returns(
     account: Any, contract: model.Contract, sales: Sales
 ) -> None:
