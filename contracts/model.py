@@ -227,6 +227,9 @@ class Contract:
     also lack optional columns, and tables are evolved by what loses nothing (a new optional column, a wider type,
     another order). An environment may choose a stricter one, never a laxer. Nothing ever narrows a type.
 
+    `partition_column` is a required date or timestamp of the contract, or naming.ARRIVAL_COLUMN where rows have no date
+    of their own.
+
     `dates_after_delivery` says whether people are told of rows whose partition date is after the day of their delivery.
     """
 

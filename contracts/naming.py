@@ -22,6 +22,8 @@ SOURCE_PARTNER = (
     "source-"  # begins the partner of a fetched source; no SFTP user may have such a name
 )
 FETCHING_PREFIX = "fetching/"  # in the landing bucket, outside the event filter: parts of files still being fetched
+# Column of every processed row: when its file arrived. A dataset whose rows have no date is partitioned by it.
+ARRIVAL_COLUMN = "_received_at"
 RUNS_PREFIX = "runs/"  # in the processed bucket: manifests, staged rows and results of runs
 
 

@@ -7,12 +7,13 @@ stored, so renaming one is a change of every table; those of staged rows live wi
 from __future__ import annotations
 
 from contracts.headers import ORIGIN_HEADER
+from contracts.naming import ARRIVAL_COLUMN
 
 # Where a row of the processed or the quarantine table came from.
 SOURCE_SHA256 = "_source_sha256"  # content hash of its file
 SOURCE_FILE = "_source_file"
 SOURCE_ROW = ORIGIN_HEADER  # number of its record in the file, from 1; corrections name it too
-RECEIVED_AT = "_received_at"
+RECEIVED_AT = ARRIVAL_COLUMN
 RUN_ID = "_run_id"
 CONTRACT_VERSION = "_contract_version"
 

@@ -11,7 +11,7 @@ import json
 from decimal import Decimal
 from pathlib import Path as FilePath
 
-from contracts import model, table_rules
+from contracts import model, naming, table_rules
 from contracts.authoring.parsed import (
     ParsedColumn,
     ParsedContract,
@@ -36,18 +36,9 @@ def compile_contract(contract: ParsedContract, folder: FilePath) -> model.Contra
     Raises ValueError when a part is missing, that is when the contract was not checked before.
     """
     odcs, table = contract.odcs, contract.processed
-    partition = (
-        next((column for column in table.columns if column.spec.partitioned), None)
-        if table
-        else None
-    )
-    if odcs is None or table is None or table.custom is None or partition is None:
+    if odcs is None or table is None or table.custom is None:
         raise ValueError(f"{contract.document.file} has mistakes; check it before compiling")
-    transform = partition.custom.partition_transform
-    if transform is None:
-        raise ValueError(
-            f"{contract.document.file}: {partition.spec.name} has no partitionTransform; check it first"
-        )
+    partition_column, transform = _partition(contract.document.file, table, table.custom)
     custom = table.custom
     return model.Contract(
         dataset=odcs.name,
@@ -62,7 +53,7 @@ def compile_contract(contract: ParsedContract, folder: FilePath) -> model.Contra
         rules=tuple(_rule(rule, table.names) for rule in table.rules),
         table_rules=tuple(compiled(rule.spec) for rule in table.table_rules),
         schema_change=custom.schema_change,
-        partition_column=partition.spec.name,
+        partition_column=partition_column,
         partition_transform=transform,
         table_format=custom.table_format,
         retention=_retention(custom),
@@ -83,6 +74,18 @@ def to_json(contract: model.Contract) -> str:
     rules = [table_rules.to_document(rule) for rule in contract.table_rules]
     document = dataclasses.asdict(contract) | {"table_rules": rules}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _partition(
+    file: str, table: ParsedTable[ProcessedProperties], custom: ProcessedProperties
+) -> tuple[str, model.PartitionTransform]:
+    """The column that partitions the table, and how."""
+    if custom.partitioned_by_arrival:
+        return naming.ARRIVAL_COLUMN, custom.partitioned_by_arrival
+    for column in table.columns:
+        if column.spec.partitioned and column.custom.partition_transform:
+            return column.spec.name, column.custom.partition_transform
+    raise ValueError(f"{file}: no column partitions the table; check it before compiling")
 
 
 def _key(columns: list[ParsedColumn]) -> tuple[str, ...]:

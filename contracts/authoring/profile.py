@@ -269,6 +269,7 @@ class ProcessedProperties(Strict):
         default_factory=lambda: DaysWithoutFilesProperty.model_validate({})
     )
     dates_after_delivery: DatesAfterDelivery = "warn"
+    partitioned_by_arrival: PartitionTransform | None = None
 
 
 class WarehouseProperty(Strict):

@@ -122,12 +122,31 @@ def _check_counts(table: ParsedTable[ProcessedProperties], document: Document) -
     path = (*table.path, "properties")
     if not any(column.spec.primary_key for column in table.columns):
         document.problem(path, "no column has primaryKey: true; a dataset needs a key")
+    _check_partitions(table, document)
+
+
+def _check_partitions(table: ParsedTable[ProcessedProperties], document: Document) -> None:
+    """One column partitions the table, or the arrival of the files does."""
     partitions = [column.spec.name for column in table.columns if column.spec.partitioned]
-    if len(partitions) != 1:
-        found = ", ".join(partitions) or "none"
-        document.problem(
-            path, f"found {found} with partitioned: true; exactly one column must have it"
+    found = ", ".join(partitions) or "none"
+    arrival = table.custom_paths.get("partitionedByArrival")
+    if arrival is None and len(partitions) != 1:
+        message = (
+            f"found {found} with partitioned: true; exactly one column must have it; a table "
+            "whose rows have no date has the property partitionedByArrival instead"
         )
+        document.problem((*table.path, "properties"), message)
+    if arrival and partitions:
+        message = f"found it together with partitioned: true on {found}; a table has one partition, remove one of them"
+        document.problem(arrival, message)
+    if arrival and table.custom and table.custom.partitioned_by_arrival is None:
+        document.problem(arrival, "found nothing; write day, month or year, or remove the property")
+    if arrival and table.custom and table.custom.table_format != "iceberg":
+        # A Delta table has its partition as a column more, whose name would be one of the pipeline's own.
+        message = (
+            f"tables of format {table.custom.table_format} need a partition column of the contract"
+        )
+        document.problem(arrival, f"{message}; write tableFormat: iceberg")
 
 
 def _check_intake(

@@ -44,6 +44,8 @@ SPLITS_SCHEMA = (
     f"{SOURCE_FILE} string, {RECEIVED_AT} timestamp_ntz"
 )
 
+ARRIVALS_SCHEMA = f"{SOURCE_SHA256} string, {RECEIVED_AT} timestamp_ntz"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
@@ -85,6 +87,15 @@ def stage(loading: LoadRun) -> tuple[DataFrame, Observed]:
     )
     observed = Observed(rows=sum(count[ROWS] for count in counts), totals=totals)
     return loading.spark.read.schema(rows.schema).parquet(loading.staged_uri), observed
+
+
+def by_split(loading: LoadRun, staged: DataFrame) -> list[Row]:
+    """Figures of each split as it was read; rows get their origin only by them, so arrivals come from the manifest."""
+    if loading.contract.partition_column == RECEIVED_AT:
+        arrivals = [(file.sha256, file.received_at) for file in loading.manifest.files]
+        frame = loading.spark.createDataFrame(arrivals, ARRIVALS_SCHEMA)
+        staged = staged.join(F.broadcast(frame), SOURCE_SHA256)
+    return figures.by_split(staged, loading.contract).collect()
 
 
 def numbered(loading: LoadRun, staged: DataFrame, splits: list[Row]) -> DataFrame:

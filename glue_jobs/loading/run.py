@@ -26,7 +26,7 @@ def run(loading: LoadRun) -> LoadResult:
     changes = loading.ensure_tables()
     before = loading.start_drafts()
     rows, observed = passes.stage(loading)
-    read = figures.by_split(rows, loading.contract).collect()
+    read = passes.by_split(loading, rows)
     rows, splits = writes.judged(loading, passes.numbered(loading, rows, read), read, before)
     writes.quarantine(loading, rows, splits, before[loading.quarantine.name])
     reopened = writes.reopen(loading, before[loading.quarantine.name])

@@ -11,6 +11,7 @@ import pytest
 
 from contracts import naming
 from tests.spark.lake import Lake, counts, lines
+from tests.spark.orders import ORDERS
 
 FIRST, SECOND, THIRD = (f"20240501T10000{n}-0000000{n}" for n in (1, 2, 3))
 ORIGIN = (
@@ -319,3 +320,23 @@ def test_a_run_killed_half_way_disturbs_neither_the_tables_nor_the_next_run(lake
     for table in (lake.processed, lake.quarantine):
         assert lake.tables.head(table, naming.branch(FIRST)) is None
         assert lake.tables.head(table, naming.branch(SECOND)) is None
+
+
+def test_rows_without_a_date_lie_where_their_file_came_and_move_with_a_later_one(
+    lake: Lake,
+) -> None:
+    """The table is partitioned by arrival; aggregates still find both periods of a moved row."""
+    lake.contract = replace(
+        lake.contract, partition_column=naming.ARRIVAL_COLUMN, curated=ORDERS.curated
+    )
+    lake.run(lake.put(lines("1,1/2/2024,open,1,1.00,a", "2,2/2/2024,open,1,2.00,a")), run_id=FIRST)
+    june = "2024-06-01T10:00:00.000001+00:00"
+    later = lake.put(lines("2,3/2/2024,paid,1,20.00,b", "3,1/2/2024,open,1,4.00,a"), "2.csv")
+    result = lake.run({**later, "received_at": june}, run_id=SECOND)
+    assert counts(result) == [(2, 2, 0, 0)]
+    assert lake.rows(lake.processed, "order_id", "amount", "_received_at") == [
+        (1, Decimal("1.00"), datetime(2024, 5, 1, 10, 0, 0, 1)),
+        (2, Decimal("20.00"), datetime(2024, 6, 1, 10, 0, 0, 1)),
+        (3, Decimal("4.00"), datetime(2024, 6, 1, 10, 0, 0, 1)),
+    ]
+    assert lake.by_month() == {"2024-01-01": Decimal("5.00"), "2024-03-01": Decimal("20.00")}

@@ -103,6 +103,28 @@ CASES = {
         "exactly one column must have it",
         at="    properties:",
     ),
+    "partitioned_by_arrival_too": C(
+        "      - property: tableFormat\n",
+        "      - property: partitionedByArrival\n        value: month\n      - property: tableFormat\n",
+        "schema[0].customProperties[2].value",
+        "found it together with partitioned: true on visit_date",
+        at="value: month\n      - property: tableFormat",
+    ),
+    "partitioned_by_arrival_of_nothing": C(
+        "      - property: tableFormat\n",
+        "      - property: partitionedByArrival\n        value: null\n      - property: tableFormat\n",
+        "schema[0].customProperties[2].value",
+        "found nothing; write day, month or year",
+        at="value: null\n      - property: tableFormat",
+    ),
+    "partitioned_by_arrival_in_delta": C(
+        "      - property: tableFormat\n        value: iceberg\n",
+        "      - property: partitionedByArrival\n        value: month\n"
+        "      - property: tableFormat\n        value: delta\n",
+        "schema[0].customProperties[2].value",
+        "tables of format delta need a partition column of the contract",
+        at="value: month\n      - property: tableFormat",
+    ),
     "partition_by_text": C(
         "name: visitor\n",
         "name: visitor\n        partitioned: true\n",
