@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, assert_never
 
@@ -115,6 +116,23 @@ def reference(rule: Reference, counted: Counted | None) -> RuleResult:
         measured=measured,
         expected=_known(rule),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastResult:
+    """How a table rule ended in the last run that recorded it, as the quality table has it."""
+
+    status: str
+    expected: str
+
+
+def proved_before(rule: Reference, last: LastResult | None) -> bool:
+    """Whether every earlier value was found, so that only those of this run are left to be looked up.
+
+    Not so after a failed or unproven result, since what the rows refer to may have come later, and not so where the
+    rule was new or referred to something else.
+    """
+    return last == LastResult(status="passed", expected=_known(rule))
 
 
 def protection(contract: model.Contract, name: str, counted: Counted) -> RuleResult:

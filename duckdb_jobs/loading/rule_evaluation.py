@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
@@ -14,9 +16,25 @@ from rows import protection_history, rule_results, table_rule_results
 from rows.columns import CONTRACT_VERSION, STAGED_RULE_IDS, WARNINGS
 from rows.expressions import checks
 from rows.rule_results import RuleResult, Verdict
-from rows.table_rule_results import FAILED, ROWS, Counted, count_name, latest_name
+from rows.table_rule_results import (
+    FAILED,
+    ROWS,
+    Counted,
+    LastResult,
+    count_name,
+    latest_name,
+    proved_before,
+)
 
 RESULTS = "rule_results"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """Relations: the table as the run would publish it, and what the run brought to it."""
+
+    table: str
+    brought: str
 
 
 def verdicts(loading: LoadRun) -> list[Verdict]:
@@ -41,8 +59,8 @@ def row_rules(loading: LoadRun, found: list[Verdict]) -> list[RuleResult]:
 def table_rules(loading: LoadRun, *, brought_rows: int) -> list[RuleResult]:
     """The result of every table rule, over the table as the run would publish it.
 
-    Values of rows from earlier files were looked up when they came, so that a reference is looked up for those of this
-    run, and for all only when the run brought none.
+    A reference is looked up for the rows that this run brought. It is looked up for all rows when the run brought none,
+    and as long as the last result does not prove the earlier ones: what they refer to may have come after them.
     """
     rules = loading.contract.table_rules
     forms = _forms(loading)
@@ -50,11 +68,12 @@ def table_rules(loading: LoadRun, *, brought_rows: int) -> list[RuleResult]:
         return forms
     table = _table(loading)
     statistics = _statistics(loading, rules, table)
-    scope = measures.loaded(loading) if brought_rows else table
+    brought = measures.loaded(loading) if brought_rows else table
+    last = _last_results(loading)
     judged = (
         table_rule_results.judged(
             rule,
-            _counted_for(loading, rule, table, scope, statistics),
+            _counted_for(loading, rule, _Rows(table=table, brought=brought), statistics, last),
             loading.manifest.started_at,
         )
         for rule in rules
@@ -111,17 +130,36 @@ def _forms(loading: LoadRun) -> list[RuleResult]:
     return [table_rule_results.protection(loading.contract, name, counted) for name in alike]
 
 
+def _last_results(loading: LoadRun) -> dict[str, LastResult]:
+    """By table rule: how it ended in the last run before this one."""
+    if not loading.tables.exists(loading.quality):
+        return {}
+    found = loading.database.execute(
+        "SELECT rule_id, arg_max(status, checked_at), arg_max(expected, checked_at) "
+        f"FROM {loading.tables.read(loading.quality)} "
+        f"WHERE scope = 'table' AND run_id <> {DUCKDB.text(loading.manifest.run_id)} GROUP BY rule_id"
+    ).fetchall()
+    return {
+        rule_id: LastResult(status=status, expected=expected) for rule_id, status, expected in found
+    }
+
+
 def _counted_for(
-    loading: LoadRun, rule: TableRule, table: str, scope: str, statistics: Counted
+    loading: LoadRun,
+    rule: TableRule,
+    rows: _Rows,
+    statistics: Counted,
+    last: Mapping[str, LastResult],
 ) -> Counted | None:
     """The figures that the rule is judged by; None where the table of a reference does not exist."""
     match rule:
         case RowCount() | Freshness():
             return statistics
         case Unique():
-            return _repeated(loading, rule, table)
+            return _repeated(loading, rule, rows.table)
         case Reference():
-            return _unmatched(loading, rule, scope)
+            is_proven = proved_before(rule, last.get(rule.id))
+            return _unmatched(loading, rule, rows.brought if is_proven else rows.table)
         case _:
             assert_never(rule)
 

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
 
+from contracts.table_rules import Reference
 from glue_jobs.loading.work import LoadRun
 from glue_jobs.quality import checks, table_checks
 from glue_jobs.transforms import figures
@@ -14,6 +16,7 @@ from glue_jobs.transforms.figures import ROWS
 from rows import protection_history, rule_results, table_rule_results
 from rows.columns import SPLIT_START, STAGED_RULE_IDS, WARNINGS
 from rows.rule_results import RuleResult, Verdict
+from rows.table_rule_results import LastResult
 
 
 def verdicts(rows: DataFrame, splits: list[Row]) -> list[Verdict]:
@@ -37,8 +40,9 @@ def row_rules(loading: LoadRun, found: list[Verdict], splits: list[Row]) -> list
 def table_rules(loading: LoadRun, brought: DataFrame, brought_rows: int) -> list[RuleResult]:
     """The result of every table rule, over the table as the run would publish it.
 
-    `brought` are the rows of this run's files in it. Values of the others were looked up when they came, so that a
-    reference is looked up for these, and for all only when the run brought none.
+    `brought` are the rows of this run's files in it, for which a reference is looked up. It is looked up for all rows
+    when the run brought none, and as long as the last result does not prove the earlier ones: what they refer to may
+    have come after them.
     """
     rules = loading.contract.table_rules
     table = loading.tables.read(loading.processed, draft=loading.branch)
@@ -47,9 +51,10 @@ def table_rules(loading: LoadRun, brought: DataFrame, brought_rows: int) -> list
         return found
     subject = table_checks.Subject(
         table=table,
-        scope=brought if brought_rows else table,
+        brought=brought if brought_rows else table,
         statistics=table.agg(*table_checks.statistics(rules)).collect()[0].asDict(),
         published=partial(_published, loading),
+        last=_last_results(loading) if any(isinstance(rule, Reference) for rule in rules) else {},
     )
     started_at = loading.manifest.started_at
     judged = (
@@ -83,6 +88,23 @@ def _forms(loading: LoadRun, table: DataFrame) -> list[RuleResult]:
         return []
     counts = table.agg(*table_checks.other_forms(alike)).collect()[0].asDict()
     return [table_rule_results.protection(loading.contract, name, counts) for name in alike]
+
+
+def _last_results(loading: LoadRun) -> dict[str, LastResult]:
+    """By table rule: how it ended in the last run before this one."""
+    if not loading.tables.exists(loading.quality):
+        return {}
+    before = loading.tables.read(loading.quality).where(
+        (F.col("scope") == "table") & (F.col("run_id") != loading.manifest.run_id)
+    )
+    found = before.groupBy("rule_id").agg(
+        F.max_by("status", "checked_at").alias("status"),
+        F.max_by("expected", "checked_at").alias("expected"),
+    )
+    return {
+        row["rule_id"]: LastResult(status=row["status"], expected=row["expected"])
+        for row in found.collect()
+    }
 
 
 def _published(loading: LoadRun, dataset: str) -> DataFrame | None:

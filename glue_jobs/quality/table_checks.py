@@ -1,7 +1,8 @@
 """What table rules need to be counted in the table as a run would publish it, each by the narrowest read.
 
 Row count and freshness are one aggregate that Iceberg answers from its file statistics (aggregate push-down, where
-they are exact); unique reads its columns only; reference looks at the values that the run brought.
+they are exact); unique reads its columns only; reference looks at the values that the run brought, once those of
+earlier rows are proven.
 """
 
 from __future__ import annotations
@@ -15,21 +16,31 @@ from pyspark.sql import functions as F
 
 from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
 from rows.columns import CONTRACT_VERSION
-from rows.table_rule_results import FAILED, ROWS, Counted, count_name, latest_name
+from rows.table_rule_results import (
+    FAILED,
+    ROWS,
+    Counted,
+    LastResult,
+    count_name,
+    latest_name,
+    proved_before,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """What the rules of a run are about.
 
-    `table`: all rows as the run would publish them, `statistics` of it already counted. `scope`: those rows whose
-    values are looked up elsewhere. `published` finds the processed table of another dataset, None before its first run.
+    `table`: all rows as the run would publish them, `statistics` of it already counted. `brought`: those of them that
+    the run brought. `published` finds the processed table of another dataset, None before its first run. `last`: by
+    rule, how it ended in the run before.
     """
 
     table: DataFrame
-    scope: DataFrame
+    brought: DataFrame
     statistics: Counted
     published: Callable[[str], DataFrame | None]
+    last: Mapping[str, LastResult]
 
 
 def counted(rule: TableRule, subject: Subject) -> Counted | None:
@@ -43,7 +54,9 @@ def counted(rule: TableRule, subject: Subject) -> Counted | None:
             known = subject.published(rule.other_dataset)
             if known is None:
                 return None
-            return _only_row(unmatched(subject.scope, rule.column, known, rule.other_column))
+            is_proven = proved_before(rule, subject.last.get(rule.id))
+            rows = subject.brought if is_proven else subject.table
+            return _only_row(unmatched(rows, rule.column, known, rule.other_column))
         case _:
             assert_never(rule)
 

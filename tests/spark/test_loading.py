@@ -12,8 +12,10 @@ import pytest
 from contracts import naming
 from tests.spark.lake import Lake, counts, lines
 from tests.spark.orders import ORDERS
+from tests.spark.table_rules import rule
 
-FIRST, SECOND, THIRD = (f"20240501T10000{n}-0000000{n}" for n in (1, 2, 3))
+RUNS = [f"20240501T10000{n}-0000000{n}" for n in range(9)]
+FIRST, SECOND, THIRD = RUNS[1:4]
 ORIGIN = (
     "_source_sha256",
     "_source_file",
@@ -340,3 +342,24 @@ def test_rows_without_a_date_lie_where_their_file_came_and_move_with_a_later_one
         (3, Decimal("4.00"), datetime(2024, 6, 1, 10, 0, 0, 1)),
     ]
     assert lake.by_month() == {"2024-01-01": Decimal("5.00"), "2024-03-01": Decimal("20.00")}
+
+
+@pytest.mark.deep
+def test_a_reference_is_looked_up_again_until_what_came_late_is_there(lake: Lake) -> None:
+    known = rule("reference", "order_id", reference="parents.order_id", action="warn")
+    of_parents = replace(lake.contract, dataset="parents", curated=())
+    parents = replace(lake, contract=of_parents, results={})
+    lake.contract = replace(lake.contract, table_rules=(known,))
+
+    def measured(number: int, *ids: int) -> str:
+        result = lake.run(lake.put(orders(*ids), f"{number}.csv", number), run_id=RUNS[number])
+        return str(result["table_rules"][0]["measured"])
+
+    def orders(*ids: int) -> bytes:
+        return lines(*(f"{number},1/2/2024,open,1,1.00,a" for number in ids))
+
+    parents.run(lake.put(orders(1), "p1.csv"), run_id=RUNS[0])
+    assert measured(1, 1, 2).startswith("1 of 2 rows")
+    parents.run(lake.put(orders(2, 3, 4), "p2.csv"), run_id=RUNS[2])
+    assert measured(3, 3).startswith("0 of 3 rows")  # what came before is there by now
+    assert measured(4, 4).startswith("0 of 1 rows")  # the others are proven
