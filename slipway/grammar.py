@@ -52,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         *(_demo, _up_and_down, _upload, _query, _warehouse, _report),
         *(_files, _runs, _quarantine, _backfill, _reprocess, _contract),
         *(_source, _redrive, _maintain, _erase, _doctor, _alerts, _smoke, _adopt, _verify),
+        _cost,
     ):
         add(commands)
     return parser
@@ -420,6 +421,37 @@ def _verify(commands: Commands) -> None:
         "verify",
         help="what IAM Access Analyzer and Step Functions say of what is deployed; changes nothing",
     )
+
+
+def _cost(commands: Commands) -> None:
+    cost = commands.add_parser(
+        "cost",
+        help="what a month of an environment costs, before it is deployed: idle, and by volume",
+        description="Prices the synthesized templates of --environment by pricing/prices.yaml: list prices, without"
+        " taxes, discounts and free tiers. Needs no credentials, except with --measured.",
+    )
+    volume = cost.add_mutually_exclusive_group()
+    volume.add_argument(
+        "--volume",
+        metavar="FILE",
+        help="a month's volume, as pricing/example_volume.yaml states it",
+    )
+    volume.add_argument(
+        "--measured",
+        action="store_true",
+        help="the last 30 days of the run ledger of what is deployed as --environment",
+    )
+    cost.add_argument(
+        "--assembly",
+        metavar="DIR",
+        help="what `cdk synth` wrote, such as cdk.out (default: synthesize now)",
+    )
+    cost.add_argument(
+        "--compare",
+        metavar="OTHER",
+        help="a template or assembly from before: print the difference, for a comment in CI",
+    )
+    cost.add_argument("--json", action="store_true", help="every line, for programs")
 
 
 class Group:

@@ -151,12 +151,13 @@ def _model_at(model: type[BaseModel], loc: Path) -> type[BaseModel]:
     for part in loc:
         if isinstance(part, str):
             by_alias = {field.alias or name: field for name, field in model.model_fields.items()}
-            model = _model_in(by_alias[part].annotation) or model
+            if part in by_alias:  # else it is the key of a mapping whose values are of this model
+                model = _model_in(by_alias[part].annotation) or model
     return model
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model inside X, X | None or list[X]."""
+    """The model inside X, X | None, list[X] or dict[str, X]."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for inner in get_args(annotation) if (found := _model_in(inner))), None)

@@ -1,0 +1,99 @@
+"""What a stated or measured month adds: engines by seconds, storage by size, the rest by run and by file.
+
+Engine seconds are measured where a run ledger is at hand. Else they are arithmetic over rates of prices.yaml, as
+ranges: nobody has timed these jobs on AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from pricing.estimate import Line, Range, Ruler
+from pricing.templates import Templates
+from pricing.volume import DatasetVolume, Volume
+
+MEGABYTES_OF_A_GIGABYTE = 1000
+JOBS_OF_A_RUN = 2
+
+
+def lines(ruler: Ruler, templates: Templates, volume: Volume) -> Iterator[Line]:
+    """Every line that volume drives, dataset by dataset, then what people ask."""
+    for name, month in sorted(volume.datasets.items()):
+        yield from _engines(ruler, templates, name, month)
+        yield from _by_run_and_file(ruler, name, month)
+        yield from _by_size(ruler, templates, name, month)
+    if volume.scanned_gigabytes:
+        scanned = Range.of(volume.scanned_gigabytes)
+        yield ruler.volume("scanned_gigabyte", "Athena queries", scanned)
+    if volume.warehouse_rpu_hours and "AWS::RedshiftServerless::Workgroup" in templates.types:
+        hours = Range.of(volume.warehouse_rpu_hours)
+        yield ruler.volume("rpu_hour", "warehouse while it computes", hours)
+
+
+def goes_to_duckdb(templates: Templates, month: DatasetVolume) -> bool:
+    """Whether a run of average size is small enough for the functions."""
+    most_rows, most_megabytes = templates.duckdb_limits
+    return month.rows / month.runs <= most_rows and month.megabytes / month.runs <= most_megabytes
+
+
+def _engines(
+    ruler: Ruler, templates: Templates, dataset: str, month: DatasetVolume
+) -> Iterator[Line]:
+    seconds = _worker_seconds(ruler, templates, month)
+    if spark := seconds.get("spark"):
+        dpus = spark.times(templates.spark_worker_dpus)
+        yield ruler.volume("dpu_second", "Spark jobs of runs", dpus, dataset=dataset)
+    if duckdb := seconds.get("duckdb"):
+        memory = duckdb.times(templates.duckdb_memory_gib)
+        yield ruler.volume("gib_second", "DuckDB functions of runs", memory, dataset=dataset)
+
+
+def _worker_seconds(ruler: Ruler, templates: Templates, month: DatasetVolume) -> dict[str, Range]:
+    if month.worker_seconds is not None:
+        return {engine: Range.of(each) for engine, each in month.worker_seconds.items()}
+    engine = "duckdb" if goes_to_duckdb(templates, month) else "spark"
+    jobs, gigabytes = month.runs * JOBS_OF_A_RUN, month.megabytes / MEGABYTES_OF_A_GIGABYTE
+    work = ruler.rate(f"{engine}_worker_seconds_by_gigabyte").times(gigabytes)
+    if engine == "spark":
+        work = work.times(1 / templates.spark_worker_dpus)  # a larger worker does it in less time
+    return {engine: ruler.rate(f"{engine}_worker_seconds_by_job").times(jobs).plus(work)}
+
+
+BY_RUN = {
+    "state_transition": "transitions_by_run",
+    "function_gib_second": "function_gib_seconds_by_run",
+    "write_unit": "writes_by_run",
+    "read_unit": "reads_by_run",
+    "put_request": "puts_by_run",
+    "get_request": "gets_by_run",
+    "key_request": "key_requests_by_run",
+    "log_gigabyte": "log_gigabytes_by_run",
+    "email": "emails_by_run",
+}
+BY_FILE = {
+    "function_gib_second": "function_gib_seconds_by_file",
+    "write_unit": "writes_by_file",
+    "read_unit": "reads_by_file",
+    "put_request": "puts_by_file",
+    "key_request": "key_requests_by_file",
+    "queue_request": "queue_requests_by_file",
+}
+
+
+def _by_run_and_file(ruler: Ruler, dataset: str, month: DatasetVolume) -> Iterator[Line]:
+    for what, number, rates in (("by run", month.runs, BY_RUN), ("by file", month.files, BY_FILE)):
+        for price, rate in rates.items():
+            quantity = ruler.rate(rate).times(number)
+            yield ruler.volume(price, what, quantity, dataset=dataset)
+
+
+def _by_size(
+    ruler: Ruler, templates: Templates, dataset: str, month: DatasetVolume
+) -> Iterator[Line]:
+    if month.stored_gigabytes is not None:
+        stored = Range.of(month.stored_gigabytes)
+        yield ruler.volume("stored_gigabyte", "objects stored", stored, dataset=dataset)
+    if "AWS::Transfer::Server" in templates.types:
+        sent = Range.of(month.megabytes / Decimal(MEGABYTES_OF_A_GIGABYTE))
+        yield ruler.volume("transfer_gigabyte", "files sent by SFTP", sent, dataset=dataset)

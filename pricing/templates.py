@@ -1,0 +1,112 @@
+"""What the synthesized templates say that decides a price: resources by type, engines and their limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from contracts.errors import PermanentError
+from pipeline.costs import DPU_PER_WORKER
+
+SUFFIX = ".template.json"
+CARE = "CareDefault"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One resource: the name of its stack, its logical id, and its properties as CloudFormation has them."""
+
+    stack: str
+    logical_id: str
+    type: str
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Templates:
+    """All resources of one environment."""
+
+    resources: tuple[Resource, ...]
+
+    def of_type(self, resource_type: str) -> Iterator[Resource]:
+        """The resources of a type."""
+        return (each for each in self.resources if each.type == resource_type)
+
+    @cached_property
+    def types(self) -> tuple[str, ...]:
+        """Every type that occurs, sorted."""
+        return tuple(sorted({each.type for each in self.resources}))
+
+    @property
+    def environment(self) -> str:
+        """The environment that the stacks are tagged with; `?` if none says so."""
+        for resource in self.resources:
+            tags = resource.properties.get("Tags")
+            for tag in tags if isinstance(tags, list) else ():
+                if tag.get("Key") == "environment":
+                    return str(tag["Value"])
+        return "?"
+
+    @property
+    def spark_worker_dpus(self) -> Decimal:
+        """Data processing units of one worker of the load; 1 when there is no job."""
+        job = next(self.of_type("AWS::Glue::Job"), None)
+        kind = job.properties.get("WorkerType", "G.1X") if job else "G.1X"
+        return Decimal(str(DPU_PER_WORKER[kind]))
+
+    @property
+    def duckdb_memory_gib(self) -> Decimal:
+        """Memory of a function for small batches; 0 when there is none."""
+        function = self._function("load_small_batch")
+        megabytes = function.properties["MemorySize"] if function else 0
+        return Decimal(str(megabytes)) / 1024
+
+    @property
+    def duckdb_limits(self) -> tuple[int, int]:
+        """Most rows and most megabytes of a run that goes to DuckDB; zeros when none does."""
+        function = self._function("claim_batch")
+        variables = function.properties["Environment"]["Variables"] if function else {}
+        return int(variables.get("DUCKDB_MAX_ROWS", 0)), int(
+            variables.get("DUCKDB_MAX_MEGABYTES", 0)
+        )
+
+    def _function(self, name: str) -> Resource | None:
+        handler = f"lambdas.{name}."
+        functions = self.of_type("AWS::Lambda::Function")
+        return next(
+            (each for each in functions if each.properties["Handler"].startswith(handler)), None
+        )
+
+
+def read(place: Path) -> Templates:
+    """The templates in an assembly (a directory, as `cdk synth` writes it), or the one in a file.
+
+    Raises PermanentError when there is none, or when something there is no template.
+    """
+    files = sorted(place.glob(f"*{SUFFIX}")) if place.is_dir() else [place]
+    if not files or not files[0].is_file():
+        raise PermanentError(
+            f"{place} is no template and holds none (*{SUFFIX}); `npx cdk synth -c environment=...` writes cdk.out"
+        )
+    return Templates(resources=tuple(each for file in files for each in _resources(file)))
+
+
+def _resources(file: Path) -> Iterator[Resource]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))["Resources"].items()
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise PermanentError(
+            f"{file} is no CloudFormation template in JSON: {error!r}; name what `cdk synth` wrote"
+        ) from error
+    for logical_id, resource in found:
+        yield Resource(
+            stack=file.name.removesuffix(SUFFIX),
+            logical_id=logical_id,
+            type=resource["Type"],
+            properties=resource.get("Properties", {}),
+        )

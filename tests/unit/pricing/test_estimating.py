@@ -1,0 +1,142 @@
+"""What is idle is counted from resources, what flows from the volume, and neither touches the other."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import PermanentError
+from pricing import price_list
+from pricing.by_volume import goes_to_duckdb
+from pricing.estimate import Estimate, Range, total
+from pricing.estimating import estimate
+from pricing.idle import monthly
+from pricing.templates import read
+from pricing.volume import NONE, DatasetVolume, Volume
+from tests.unit.pricing.small import templates
+
+PRICES = price_list.load()
+SERVER = {
+    "Type": "AWS::Transfer::Server",
+    "Properties": {"Protocols": ["SFTP"], "EndpointDetails": {"AddressAllocationIds": ["a", "b"]}},
+}
+
+
+def month(rows: int = 3000, megabytes: int = 30, runs: int = 10) -> DatasetVolume:
+    return DatasetVolume(
+        runs=Decimal(runs),
+        files=Decimal(runs),
+        rows=Decimal(rows),
+        megabytes=Decimal(megabytes),
+        stored_gigabytes=Decimal(2),
+    )
+
+
+def flowing(each: DatasetVolume) -> Volume:
+    return Volume(
+        source="a test",
+        datasets={"sales_records": each, "superstore": each},
+        scanned_gigabytes=Decimal(100),
+    )
+
+
+def of(found: Estimate, what: str) -> Range:
+    return total(line for line in found.lines if line.what == what)
+
+
+def test_idle_is_what_the_resources_cost_by_their_number(tmp_path: Path) -> None:
+    key = {"Type": "AWS::KMS::Key"}
+    found = estimate(templates(tmp_path, Second=key, Server=SERVER), PRICES)
+    assert found.environment == "prod"
+    assert of(found, "keys") == Range.of(2)
+    assert of(found, "SFTP server, used or not") == Range.of(Decimal("219.00"))
+    assert of(found, "Elastic IPs of the SFTP server") == Range.of(Decimal("7.300"))
+    assert found.of_kind("volume") == ()
+
+
+def test_maintenance_on_a_schedule_is_idle_and_of_its_dataset(tmp_path: Path) -> None:
+    found = estimate(templates(tmp_path), PRICES)
+    [line] = [line for line in found.lines if line.what == "scheduled maintenance of tables"]
+    assert line.dataset == "sales_records"
+    assert Decimal("0.06") < line.usd.low < line.usd.high < Decimal("0.13")
+
+
+@pytest.mark.parametrize(
+    ("expression", "times"),
+    [
+        ("cron(15 4 * * ? *)", 30.4),
+        ("cron(15 23 ? * SAT *)", 4.3),
+        ("cron(0 6,18 ? * MON-FRI *)", 43.5),
+        ("cron(0 3 1 * ? *)", 1.0),
+        ("cron(0 * * * ? *)", 730.0),
+        ("rate(6 hours)", 121.7),
+        ("rate(5 minutes)", 8760.0),
+        ("rate(1 day)", 30.4),
+    ],
+)
+def test_schedules_are_counted_by_the_month(expression: str, times: float) -> None:
+    assert float(monthly(expression)) == pytest.approx(times, abs=0.06)
+
+
+def test_a_doubled_volume_changes_only_what_volume_drives(tmp_path: Path) -> None:
+    here, volume = templates(tmp_path, Server=SERVER), flowing(month())
+    once, twice = estimate(here, PRICES, volume), estimate(here, PRICES, volume.times(2))
+    assert once.of_kind("idle") == twice.of_kind("idle") == estimate(here, PRICES).lines
+    assert len(once.of_kind("volume")) > 20
+    for before, after in zip(once.of_kind("volume"), twice.of_kind("volume"), strict=True):
+        assert (before.what, before.dataset) == (after.what, after.dataset)
+        assert after.usd == before.usd.times(2)
+
+
+def test_small_runs_are_priced_as_functions_and_large_ones_as_spark(tmp_path: Path) -> None:
+    here = templates(tmp_path)
+    small, wide, long = month(), month(megabytes=101), month(rows=10_001)
+    assert goes_to_duckdb(here, small)
+    assert not goes_to_duckdb(here, wide)
+    assert not goes_to_duckdb(here, long)
+    assert of(estimate(here, PRICES, flowing(small)), "Spark jobs of runs") == Range.of(0)
+    assert of(estimate(here, PRICES, flowing(long)), "Spark jobs of runs").low > 0
+
+
+def test_measured_seconds_are_taken_exactly(tmp_path: Path) -> None:
+    measured = DatasetVolume(
+        runs=Decimal(1),
+        files=Decimal(1),
+        rows=Decimal(1),
+        megabytes=Decimal(1),
+        stored_gigabytes=None,
+        worker_seconds={"spark": Decimal(3600), "duckdb": Decimal(100)},
+    )
+    found = estimate(
+        templates(tmp_path), PRICES, Volume(source="ledger", datasets={"superstore": measured})
+    )
+    assert of(found, "Spark jobs of runs") == Range.of(Decimal("0.44"))
+    [duckdb] = [line for line in found.lines if line.what == "DuckDB functions of runs"]
+    assert duckdb.quantity == Range.of(200)  # a function of 2 GB
+    assert "storage of superstore" in found.not_estimated
+
+
+def test_a_type_that_nobody_priced_is_named(tmp_path: Path) -> None:
+    unheard = {"Type": "AWS::New::Thing", "Properties": {}}
+    assert estimate(templates(tmp_path, Thing=unheard), PRICES, NONE).unknown_types == (
+        "AWS::New::Thing",
+    )
+
+
+def test_the_free_tier_takes_off_at_most_what_is_used(tmp_path: Path) -> None:
+    alarm = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Namespace": "AWS/Lambda"}}
+    one = estimate(templates(tmp_path, Alarm=alarm), PRICES)
+    assert Decimal("0.10") <= one.free_tier.low < Decimal("0.12")
+    many = {f"Alarm{number}": alarm for number in range(20)}
+    assert estimate(templates(tmp_path, **many), PRICES).free_tier.low < Decimal("1.02")
+
+
+def test_what_is_no_template_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match="is no template and holds none"):
+        read(tmp_path)
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text("[]", encoding="utf-8")
+    with pytest.raises(PermanentError, match=r"wrong\.json is no CloudFormation template"):
+        read(wrong)
