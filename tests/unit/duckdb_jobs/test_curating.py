@@ -6,7 +6,8 @@ tests/spark/test_curating.py states the rest for both engines, on rows that Spar
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,8 +16,10 @@ from typing import Any, get_args
 import pytest
 
 from contracts.errors import ReconciliationFailed
-from rows.curation import RETAINED_FROM
-from tests.unit.duckdb_jobs.small_lake import Killed, Order, Side, SmallLake
+from duckdb_jobs.tables.iceberg_tables import DuckDbTables
+from rows.curation import RETAINED_FROM, SOURCE_SNAPSHOT
+from rows.tables import Table
+from tests.unit.duckdb_jobs.small_lake import Commits, Killed, Order, Side, SmallLake
 
 FIRST, SECOND, THIRD, FOURTH = (f"20240501T10000{n}-0000000{n}" for n in range(1, 5))
 JANUARY, FEBRUARY, MAY = date(2024, 1, 1), date(2024, 2, 1), date(2024, 5, 1)
@@ -122,6 +125,64 @@ def test_a_run_killed_before_or_after_any_commit_and_repeated_gives_the_same_tab
         recovery = (SECOND, THIRD)[number % 2]  # the same run, or the next one
         lake.run(recovery, *LATER)
         assert outcome(lake) == expected, (number, side, kinds[number - 1], recovery)
+
+
+@dataclass
+class Watched(Commits):
+    """Commits after each of which somebody looks."""
+
+    look: Callable[[], object] = lambda: None
+
+    def make(self, kind: str, write: Callable[[], Any]) -> Any:
+        made = super().make(kind, write)
+        self.look()
+        return made
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a reader finds: a curated sum, that of the rows it names as its origin, and that of the newest rows."""
+
+    curated: Decimal
+    origin: Decimal
+    newest: Decimal
+
+
+def looks_at(lake: SmallLake) -> list[Look]:
+    """Each curated table as it is published at this moment."""
+    with lake.tables() as tables:
+
+        def total(rows: str) -> Decimal:
+            ((found,),) = tables.database.execute(f"SELECT sum(amount) FROM {rows}").fetchall()
+            return Decimal(found)
+
+        return [
+            Look(
+                curated=total(tables.read(table)),
+                origin=total(tables.read(lake.processed, version=origin_of(tables, table))),
+                newest=total(tables.read(lake.processed)),
+            )
+            for table in lake.curated.values()
+        ]
+
+
+def origin_of(tables: DuckDbTables, table: Table) -> int:
+    """The version of the processed table that the published curated table says it was computed from."""
+    return int(tables.last_properties(table, SOURCE_SNAPSHOT)[SOURCE_SNAPSHOT])
+
+
+def test_a_curated_table_agrees_at_every_moment_with_the_version_that_it_names(
+    lake: SmallLake,
+) -> None:
+    """docs/guarantees.md. The newest version of each is no consistent cut while a run publishes."""
+    lake.run(FIRST, *EARLIER)
+    seen: list[Look] = []
+    lake.commits = Watched(look=lambda: seen.extend(looks_at(lake)))
+    lake.run(SECOND, *LATER)
+    assert {str(look.curated) for look in seen} == {"80.50", "82.50"}
+    assert all(look.curated == look.origin for look in seen)
+    assert any(look.curated != look.newest for look in seen)
+    assert all(look.curated == look.newest for look in seen[-2:])
 
 
 def points(commits: int) -> list[tuple[int, Side]]:
