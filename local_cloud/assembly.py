@@ -23,7 +23,7 @@ STORE = ROOT / ".slipway" / "assemblies"
 DONE = "done"
 KEPT = 2  # the newest; a deployment may still be copying from the one before
 NO_INPUT = frozenset(
-    {"benchmarks", "chaos", "docs", "local_cloud", "node_modules", "notebooks"}
+    {"benchmarks", "chaos", "docs", "examples", "local_cloud", "node_modules", "notebooks"}
 ) | {
     "sample_data",
     "slipway",
