@@ -117,7 +117,7 @@ chromium:
 	  apt-get update --quiet=2 && apt-get install --quiet=2 --yes --no-install-recommends chromium chromium-driver >/dev/null; }
 
 test-spark: setup ## transforms and tables on a local Spark
-	@$(SUITE) -n 2 --dist loadfile tests/spark
+	@$(SUITE) -n 2 --dist loadfile --no-loadscope-reorder tests/spark
 
 test-infrastructure: setup ## templates: nag, lint, policies, assets, determinism
 	@$(SUITE) tests/infrastructure

@@ -21,7 +21,26 @@ EXTENSIONS = (
 # The quick compiler alone would get 48 MB for its code, which these tests fill: the JVM then spends a quarter of its
 # time on throwing code away, and more on making it again.
 JAVA_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m")
+# Files of tests that take a minute or more come first, the longest at the head, so that no worker waits at the end.
+LONGEST = (
+    "test_faults_of_a_run",
+    "test_modes",
+    "test_formats",
+    "test_delta",
+    "test_loading",
+    "test_curating",
+)
 _numbers = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first; `make test-spark` keeps this order."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    name = item.path.stem
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
 
 @pytest.fixture(scope="session")
