@@ -122,8 +122,8 @@ test-spark: setup ## transforms and tables on a local Spark
 test-infrastructure: setup ## templates: nag, lint, policies, assets, determinism
 	@$(SUITE) tests/infrastructure
 
-# Three at a time on two processors, since each often waits; the longest first (tests/end_to_end/conftest.py).
-PIPELINE = $(SUITE) -n 3 --dist loadfile --no-loadscope-reorder
+# Four at a time on two processors, since each waits half of its time; the longest first (tests/end_to_end/conftest.py).
+PIPELINE = $(SUITE) -n 4 --dist loadfile --no-loadscope-reorder
 
 test-pipeline: setup chromium ## all tests on the embedded AWS: test-chaos and test-end-to-end together
 	@$(PIPELINE) tests/chaos tests/end_to_end
