@@ -22,10 +22,11 @@ SERVING = "LoadWarehouse"  # the function that works for the step Serve
 _STEPS = steps.DATASET_RUN.steps
 # The function that does a job's work when the batch is small.
 SMALL = {"RawToProcessed": "LoadSmallBatch", "ProcessedToCurated": "CurateSmallBatch"}
+FORECAST = steps.FORECAST.name  # writes tables, as the functions of small batches do
 # The stack that each function is in.
 FUNCTIONS = {
     **{step.name: "Orchestration" for step in _STEPS if step.worker == "function"},
-    **dict.fromkeys(SMALL.values(), "Processing"),
+    **dict.fromkeys((*SMALL.values(), FORECAST), "Processing"),
     SERVING: "Warehouse",
     "FailRun": "Orchestration",  # it runs only where another task failed
     "ReleaseDataset": "Orchestration",  # of the machine that maintains
@@ -119,7 +120,9 @@ def points(
         Point(task=task, role=roles[task], action=action, call=call)
         for task in tasks
         for action, calls in _changes(before.get(roles[task], {}), after.get(roles[task], {}))
-        for call in (_spread(calls) if task in {*JOBS, *SMALL.values()} else range(1, calls + 1))
+        for call in (
+            _spread(calls) if task in {*JOBS, *SMALL.values(), FORECAST} else range(1, calls + 1)
+        )
     ]
 
 

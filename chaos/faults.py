@@ -31,6 +31,7 @@ SHORT_SURVIVED = (
     ("LoadSmallBatch", "s3:PutObject"),
     ("Gate", "s3:GetObject"),
     ("CurateSmallBatch", "s3:PutObject"),
+    ("Forecast", "s3:PutObject"),
     ("CloseRun", "dynamodb:DeleteItem"),
 )
 SHORT_JOB_CALL = "s3:PutObject"

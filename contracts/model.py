@@ -197,13 +197,26 @@ class Warehouse:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """A curated table is forecast: its column `of`, in one series for each combination of `by`, or in all.
+
+    `of` is a column that the model conserves, so that it can be added up; `by` are columns of the grain. `horizon` is
+    a number of the model's periods.
+    """
+
+    of: str
+    by: tuple[str, ...]
+    horizon: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class CuratedModel:
     """An aggregate with a declared grain, recomputed period by period.
 
     `sql` selects from a relation named like the dataset, which holds only the processed rows of the periods to be
     recomputed. `period_column` is the column of this model with the first day of each period; `source_date` the
     processed column it derives from. `conserves` maps a column of this model to the processed column whose sum it must
-    equal to the cent. `warehouse` is None for a table that stays in the lake.
+    equal to the cent. `warehouse` is None for a table that stays in the lake, `forecast` for one that is not forecast.
     """
 
     name: str
@@ -216,6 +229,11 @@ class CuratedModel:
     source_date: str
     conserves: tuple[tuple[str, str], ...]
     warehouse: Warehouse | None
+    forecast: Forecast | None
+
+    def column(self, name: str) -> Column:
+        """The column called `name`; KeyError if the model has none."""
+        return {column.name: column for column in self.columns}[name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,6 +282,11 @@ class Contract:
     def is_required(self, column: Column) -> bool:
         """Whether a blank breaks the column; a key must always be there, or two rows could not be told apart."""
         return column.required or column.name in self.key
+
+    @property
+    def forecast_models(self) -> tuple[CuratedModel, ...]:
+        """The curated tables that are forecast, in contract order."""
+        return tuple(model for model in self.curated if model.forecast)
 
     @property
     def stored_columns(self) -> tuple[Column, ...]:
@@ -372,9 +395,14 @@ def _curated(data: dict[str, Any]) -> CuratedModel:
         "grain": tuple(data["grain"]),
         "conserves": tuple((pair[0], pair[1]) for pair in data["conserves"]),
         "warehouse": _warehouse(data["warehouse"]),
+        "forecast": _forecast(data["forecast"]),
     }
     return CuratedModel(**known)
 
 
 def _warehouse(data: dict[str, Any] | None) -> Warehouse | None:
     return Warehouse(**{**data, "sort_keys": tuple(data["sort_keys"])}) if data else None
+
+
+def _forecast(data: dict[str, Any] | None) -> Forecast | None:
+    return Forecast(**{**data, "by": tuple(data["by"])}) if data else None

@@ -42,6 +42,11 @@ def quality_table(dataset: str) -> str:
     return f"{dataset}_quality"
 
 
+def forecast_table(curated_table: str) -> str:
+    """Table, in the curated database, with the forecast of a curated table."""
+    return f"{curated_table}_forecast"
+
+
 def landing_folder(partner: str, folder: str) -> str:
     """Key prefix to which one partner uploads files of one dataset."""
     return f"{LANDING_PREFIX}{partner}/{folder}/"

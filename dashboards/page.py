@@ -15,7 +15,7 @@ from functools import cache
 from importlib import resources
 
 from contracts.errors import PermanentError
-from dashboards import page_health, texts
+from dashboards import page_forecast, page_health, texts
 from dashboards.html import Markup, tag
 from dashboards.model import Dashboard, Dimension, Section, Visual
 from dashboards.page_data import PageData
@@ -96,7 +96,7 @@ def _head(data: PageData) -> Markup:
 
 def _body(data: PageData) -> Markup:
     shown = (
-        [*_business(data), page_health.section(data)]
+        [*_business(data), *page_forecast.sections(data), page_health.section(data)]
         if data.has_data
         else [_no_data(), page_health.section(data)]
     )

@@ -96,6 +96,42 @@ class Health:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ForecastPoint:
+    """What is expected of a period, by its first day. Ends of bands are None where some series has none."""
+
+    period: date
+    value: Decimal
+    lower_80: Decimal | None
+    upper_80: Decimal | None
+    lower_95: Decimal | None
+    upper_95: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastSeries:
+    """One series: its method with the errors of its backtest, and what is expected of the next period."""
+
+    name: str
+    method: str
+    value: Decimal
+    lower_80: Decimal | None
+    upper_80: Decimal | None
+    wape: Decimal | None
+    mase: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """A published forecast: history and points are sums over all series, history ends with `trained_through`."""
+
+    title: str
+    trained_through: date
+    history: tuple[tuple[date, Decimal], ...]
+    points: tuple[ForecastPoint, ...]
+    series: tuple[ForecastSeries, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PageData:
     """The content of one page. Moments are UTC. `data_through` is the newest date in the data, None without data."""
 
@@ -105,6 +141,7 @@ class PageData:
     written_at: datetime
     environment: str
     health: Health
+    forecasts: tuple[Forecast, ...] = ()
 
     @property
     def has_data(self) -> bool:

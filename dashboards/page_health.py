@@ -181,7 +181,7 @@ def _reconciliation(health: Health) -> Markup:
         "Reconciliation",
         "wide",
         differences,
-        _table("Reconciliation in rows and money", headers, rows, range(1, len(headers))),
+        figures("Reconciliation in rows and money", headers, rows, range(1, len(headers))),
     )
 
 
@@ -195,7 +195,7 @@ def _refusals(health: Health) -> Markup:
         (refusal.rule, [texts.figure(refusal.rows), _gauge(refusal.rows, most)], refusal.example)
         for refusal in health.refusals
     ]
-    return _card(title, "wide", _table(title, ("Rule", "Rows", "For example"), rows, (1,)))
+    return _card(title, "wide", figures(title, ("Rule", "Rows", "For example"), rows, (1,)))
 
 
 def _gauge(value: int, most: int | None) -> Markup | None:
@@ -229,7 +229,7 @@ def _runs(health: Health) -> Markup:
         for run in health.runs
     ]
     headers = ("Started", "Result", "Kind", "Took", "Files", *COUNTS, "Why")
-    return _card("Runs, newest first", "wide", _table("Runs", headers, rows, range(3, 9)))
+    return _card("Runs, newest first", "wide", figures("Runs", headers, rows, range(3, 9)))
 
 
 def _counts(run: Run) -> Iterable[str]:
@@ -278,7 +278,7 @@ def _files(health: Health) -> Markup:
         "Files, newest first",
         "wide",
         more,
-        _table("Files", ("File", "Fate", "Received", *COUNTS, "Why"), rows, range(3, 7)),
+        figures("Files", ("File", "Fate", "Received", *COUNTS, "Why"), rows, range(3, 7)),
     )
 
 
@@ -298,12 +298,13 @@ def _nothing(text: str) -> Markup:
     return tag("p", text, class_="nothing")
 
 
-def _table(
-    caption: str, headers: Sequence[str], rows: Iterable[Sequence[Child]], figures: Iterable[int]
+def figures(
+    caption: str, headers: Sequence[str], rows: Iterable[Sequence[Child]], numeric: Iterable[int]
 ) -> Markup:
+    """A table; `numeric` are the positions of columns with figures."""
     kinds = {
         at: "prose" for at, header in enumerate(headers) if header in SENTENCES
-    } | dict.fromkeys(figures, "figure")
+    } | dict.fromkeys(numeric, "figure")
 
     def cell(name: str, at: int, content: Child, scope: str | None = None) -> Markup:
         return tag(name, content, class_=kinds.get(at), scope=scope)

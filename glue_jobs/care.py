@@ -43,6 +43,10 @@ def main(argv: Sequence[str]) -> None:
                 )
                 for curated_model in contract.curated
             },
+            forecasts=tuple(
+                table_definitions.forecast(curated_model, given.environment, given.curated_bucket)
+                for curated_model in contract.forecast_models
+            ),
             tables=opened.tables,
             upkeep=opened.upkeep,
             runs_uri=f"s3://{given.processed_bucket}/{naming.RUNS_PREFIX}{given.dataset}/",

@@ -1,24 +1,61 @@
-"""What the step Serve did for a run besides the lake: kept in the run ledger, and announced with its success."""
+"""What the steps Forecast and Serve did for a run besides its tables: kept in the run ledger, and announced with its
+success.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
+from contracts.texts import shortened
 from pipeline.alerts import counted
-from pipeline.run_documents import DashboardsServed, RefreshOrdered, ServeResult, WarehouseServed
+from pipeline.run_documents import (
+    DashboardsServed,
+    ForecastServed,
+    RefreshOrdered,
+    ServeResult,
+    WarehouseServed,
+    serve_result,
+)
 
 Served = dict[str, Any]
+CAUSE_LENGTH = 300
+
+
+def of_forecast(answer: Mapping[str, Any] | None) -> list[ServeResult]:
+    """What the step Forecast gave, from its field in the state: empty where nothing was forecast.
+
+    Where it failed, Step Functions puts the error there.
+    """
+    if not answer:
+        return []
+    if "Error" not in answer:
+        return [serve_result(answer)]
+    return [ForecastServed(served="forecast", tables=(), problem=_problem(answer))]
+
+
+def _problem(caught: Mapping[str, Any]) -> str:
+    """Lambda gives its error object as text; a time-out has no cause."""
+    cause = str(caught.get("Cause") or "")
+    try:
+        told = json.loads(cause)
+    except ValueError:
+        told = None
+    words = str(told.get("errorMessage") or cause) if isinstance(told, dict) else cause
+    return shortened(f"{caught['Error']}: {words}" if words else str(caught["Error"]), CAUSE_LENGTH)
 
 
 def kept(outputs: Sequence[ServeResult] | None, earlier: Mapping[str, Any]) -> Served:
     """`{served: {...}}`, tables by their name, as the run ledger keeps it.
 
-    Without `outputs`, because the run was resumed after Serve, what `earlier` attempts had kept.
+    Without `outputs`, because the run was resumed after Serve, what `earlier` attempts had kept; and their forecast,
+    where it was resumed after that.
     """
     if outputs is None:
         return dict(earlier)
-    return {output.served: _figures(output) for output in outputs}
+    forecast = {name: figures for name, figures in earlier.items() if name == "forecast"}
+    return {**forecast, **{output.served: _figures(output) for output in outputs}}
 
 
 def _figures(output: ServeResult) -> dict[str, Any]:
@@ -31,6 +68,12 @@ def _figures(output: ServeResult) -> dict[str, Any]:
         case RefreshOrdered():
             return {
                 "refresh": output.refresh,
+                **({"problem": output.problem} if output.problem else {}),
+            }
+        case ForecastServed():
+            forecasts = [table.to_json() for table in output.tables]
+            return {
+                "forecasts": {table.pop("table"): table for table in forecasts},
                 **({"problem": output.problem} if output.problem else {}),
             }
         case _:
@@ -47,6 +90,9 @@ def sentences(served: Mapping[str, Any]) -> Iterator[str]:
     for name, output in sorted(served.items()):
         if "refresh" in output:
             yield _of_refresh(output)
+            continue
+        if "forecasts" in output:
+            yield from _of_forecasts(output)
             continue
         tables = output.get("tables")
         if tables is None:
@@ -66,3 +112,18 @@ def _of_refresh(output: Mapping[str, Any]) -> str:
     if output["refresh"] == "joined":
         return "Dashboards: a refresh that has not begun will show this run, too."
     return "Dashboards: a refresh was started."
+
+
+def _of_forecasts(output: Mapping[str, Any]) -> Iterator[str]:
+    if "problem" in output:
+        yield f"WARNING: no forecast was made ({output['problem']}); tables of forecasts are as before."
+    for name, table in sorted(output["forecasts"].items()):
+        if not int(table["series"]):
+            yield f"Forecast: {name} is empty: no period is complete yet."
+            continue
+        better, series = int(table["better_than_naive"]), f"{table['series']} series"
+        wape = f", WAPE {table['wape']}" if table["wape"] is not None else ""
+        yield (
+            f"Forecast: {series} in {name}, {table['horizon']} periods after {table['trained_through']}{wape};"
+            f" better than seasonal naive: {better}."
+        )

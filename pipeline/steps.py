@@ -107,6 +107,16 @@ PROCESSED_TO_CURATED = Step(
         " publishing, some show this run's data, and a retry makes them agree."
     ),
 )
+FORECAST = Step(
+    name="Forecast",
+    result="forecast",
+    worker="function",
+    works_on="published",
+    is_best_effort=True,
+    after_failure=(
+        "The tables were published with this run's data; the tables of forecasts have the forecast from before."
+    ),
+)
 SERVE = Step(
     name="Serve",
     result="serve",
@@ -173,6 +183,7 @@ DATASET_RUN = Machine(
         RAW_TO_PROCESSED,
         GATE,
         PROCESSED_TO_CURATED,
+        FORECAST,
         SERVE,
         CLOSE_RUN,
         HAND_OVER,
@@ -184,7 +195,7 @@ DATASET_RUN = Machine(
 )
 DATASET_CARE = Machine(
     name="dataset_care",
-    steps=(HOLD, CARE, SERVE_CARE, RELEASE),
+    steps=(HOLD, CARE, FORECAST, SERVE_CARE, RELEASE),
     step_unknown=(
         f"Tables change only in the step {CARE.name}: if the execution's history does not show it, they are as before."
     ),

@@ -82,6 +82,34 @@ QUALITY = (
     TableColumn(name="checked_at", type="timestamp_ntz", comment="When it was checked, in UTC."),
 )
 
+BOUNDS = {
+    f"{side}_{share}": f"{side.capitalize()} end of the band that holds {share} % of what came, by the past errors."
+    for share in (80, 95)
+    for side in ("lower", "upper")
+}
+FORECAST_ORIGIN = (
+    TableColumn(
+        name="method",
+        type="string",
+        comment="seasonal_naive, holt_winters (it beat seasonal naive), mean or ended.",
+    ),
+    TableColumn(
+        name="wape",
+        type="decimal(12,4)",
+        comment="Backtest of the series: sum of absolute errors by sum of absolute values.",
+    ),
+    TableColumn(
+        name="mase",
+        type="decimal(12,4)",
+        comment="Backtest of the series: mean error by the mean difference to the season before.",
+    ),
+    TableColumn(
+        name="trained_through", type="date", comment="First day of the last period that was known."
+    ),
+    TableColumn(name="model_version", type="string", comment="Version of the methods."),
+    TableColumn(name="run_id", type="string", comment="The run that made the forecast."),
+)
+
 
 def processed(contract: model.Contract, environment: str, bucket: str | None) -> Table:
     """The table of valid rows. `bucket` is None where the catalog decides the location."""
@@ -148,6 +176,33 @@ def curated(curated_model: model.CuratedModel, environment: str, bucket: str | N
         partition_transform="identity",
         comment=curated_model.description,
         location=_location(bucket, curated_model.name),
+    )
+
+
+def forecast(curated_model: model.CuratedModel, environment: str, bucket: str | None) -> Table:
+    """The table with the forecast of a curated model.
+
+    Raises ValueError for a model that is not forecast.
+    """
+    wanted = curated_model.forecast
+    if wanted is None:
+        raise ValueError(f"{curated_model.name} is not forecast")
+    name = naming.forecast_table(curated_model.name)
+    value = curated_model.column(wanted.of)
+    series = (*wanted.by, curated_model.period_column)
+    amounts = {"value": f"Forecast of {wanted.of} in the period.", **BOUNDS}
+    return Table(
+        database=naming.database(environment, "curated"),
+        name=name,
+        columns=(
+            *(_column(curated_model.column(name)) for name in series),
+            *(TableColumn(name=n, type=value.type, comment=c) for n, c in amounts.items()),
+            *FORECAST_ORIGIN,
+        ),
+        partition_column="trained_through",
+        partition_transform="identity",
+        comment=f"Forecast of {wanted.of} of {curated_model.name}, {wanted.horizon} periods ahead.",
+        location=_location(bucket, name),
     )
 
 

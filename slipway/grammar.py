@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
-        *(_demo, _up_and_down, _upload, _query, _warehouse, _report),
+        *(_demo, _up_and_down, _upload, _query, _warehouse, _report, _forecast),
         *(_files, _runs, _quarantine, _backfill, _reprocess, _contract),
         *(_source, _redrive, _maintain, _erase, _doctor, _alerts, _smoke, _adopt, _verify),
         _cost,
@@ -136,6 +136,15 @@ def _report(commands: Commands) -> None:
     report.add_argument("--dataset", help="default: every dataset that has a dashboard")
     report.add_argument("--output", metavar="FILE", help="where to write it")
     report.add_argument("--open", action="store_true", help="open it in the browser")
+
+
+def _forecast(commands: Commands) -> None:
+    forecast = commands.add_parser(
+        "forecast", help="what is forecast of a dataset, with its band and its past errors"
+    )
+    actions = forecast.add_subparsers(dest="action", required=True, metavar="ACTION")
+    show = actions.add_parser("show", help="every series: method, next period, WAPE and MASE")
+    show.add_argument("--dataset", help=DATASET_HELP)
 
 
 def _source(commands: Commands) -> None:

@@ -1,6 +1,7 @@
-"""The two functions that do the jobs of a small batch with DuckDB: as much memory and time as settings and Lambda give.
+"""The functions that work with DuckDB: the two jobs of a small batch, and the forecast. They have as much memory as the
+settings give, and a job as much time as Lambda does.
 
-What they may do is what the Glue jobs may, and granted where those are (stacks/processing.py).
+What they may do is granted where it is for the Glue jobs (stacks/processing.py).
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from stacks.storage import StorageStack
 
 # The longest that Lambda allows. Source: Lambda developer guide, "Lambda quotas". The state machine waits for longer.
 TIMEOUT_SECONDS = 15 * 60
+FORECAST_SECONDS = 110  # TimeoutSeconds of Forecast in state_machines/ is a little more
 ROOMS = ("rows", "duckdb_jobs")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DuckDbFunctions:
-    """Builds the functions in `scope`, with one layer for both."""
+    """Builds the functions in `scope`, with one layer for all."""
 
     scope: Construct
     blueprint: Blueprint
@@ -51,8 +53,22 @@ class DuckDbFunctions:
             {},
         )
 
+    def forecast(self) -> PythonFunction:
+        """Forecasts curated tables, and publishes the forecasts."""
+        return self._function(
+            "forecast",
+            "Forecasts the curated tables that contracts mark, and publishes the forecasts",
+            {},
+            timeout_seconds=FORECAST_SECONDS,
+        )
+
     def _function(
-        self, name: str, description: str, environment: Mapping[str, str]
+        self,
+        name: str,
+        description: str,
+        environment: Mapping[str, str],
+        *,
+        timeout_seconds: int = TIMEOUT_SECONDS,
     ) -> PythonFunction:
         size = self.blueprint.settings.duckdb
         part = PythonFunction(
@@ -67,7 +83,7 @@ class DuckDbFunctions:
                 "CURATED_BUCKET": self.storage.curated.bucket_name,
                 **environment,
             },
-            timeout_seconds=TIMEOUT_SECONDS,
+            timeout_seconds=timeout_seconds,
             memory_mb=size.memory_megabytes,
             storage_mb=size.storage_megabytes,
             log_days=self.blueprint.log_days,

@@ -17,7 +17,7 @@ from constructs import Construct
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
-from stacks.constructs.dataset_machine import DatasetMachine, Offer
+from stacks.constructs.dataset_machine import NOBODY, DatasetMachine, Offer
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
 from stacks.processing import ProcessingStack
 from stacks.run_functions import RunFunctions
@@ -60,6 +60,8 @@ class OrchestrationStack(PipelineStack):
         self._blueprint = blueprint
         self._storage = storage
         self._serving = {"ServingMachineArns": serving}
+        marked = [contract.dataset for contract in blueprint.contracts if contract.forecast_models]
+        self._forecast_datasets = {"ForecastDatasets": ",".join(marked) or NOBODY}
         self.dead_letters: dict[str, sqs.Queue] = {}
         functions = RunFunctions(
             scope=self,
@@ -70,7 +72,7 @@ class OrchestrationStack(PipelineStack):
         )
         self.close_run, self.fail_run = functions.close_run(), functions.fail_run()
         self.job = self._job(processing)
-        self.run = self._run(functions)
+        self.run = self._run(functions, processing)
         self.release_dataset = functions.release_dataset(self.run)
         self.release_dataset.function.node.add_dependency(self.run)
         self.care = self._care(functions, processing)
@@ -101,12 +103,16 @@ class OrchestrationStack(PipelineStack):
         )
         return self._machine("job_run", "One job for a run, on whichever engine", offer)
 
-    def _run(self, functions: RunFunctions) -> DatasetMachine:
+    def _run(self, functions: RunFunctions, processing: ProcessingStack) -> DatasetMachine:
         offer = Offer(
-            values={"SettleSeconds": str(self._blueprint.settings.runs.settle_seconds)},
+            values={
+                "SettleSeconds": str(self._blueprint.settings.runs.settle_seconds),
+                **self._forecast_datasets,
+            },
             functions={
                 "ClaimBatchFunctionArn": functions.claim_batch(),
                 "GateFunctionArn": functions.gate(),
+                "ForecastFunctionArn": processing.forecast,
                 "CloseRunFunctionArn": self.close_run,
                 "FailRunFunctionArn": self.fail_run,
             },
@@ -116,8 +122,10 @@ class OrchestrationStack(PipelineStack):
 
     def _care(self, functions: RunFunctions, processing: ProcessingStack) -> DatasetMachine:
         offer = Offer(
+            values=self._forecast_datasets,
             functions={
                 "HoldDatasetFunctionArn": functions.hold_dataset(),
+                "ForecastFunctionArn": processing.forecast,
                 "ReleaseDatasetFunctionArn": self.release_dataset,
                 "FailRunFunctionArn": self.fail_run,
             },

@@ -57,7 +57,7 @@ CRAWLER_GROUPING = {
 
 
 class ProcessingStack(PipelineStack):
-    """Databases, the raw crawler, the three jobs, and the two functions that do a small batch's."""
+    """Databases, the raw crawler, the three jobs, the two functions that do a small batch's, and the forecast."""
 
     def __init__(self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack) -> None:
         super().__init__(
@@ -90,6 +90,8 @@ class ProcessingStack(PipelineStack):
         permissions.note_rarely_used(self.load_small_batch.role, {"s3:DeleteObject": UNDO})
         self.curate_small_batch = functions.curate_small_batch()
         self.allow_curating(self.curate_small_batch.role)
+        self.forecast = functions.forecast()
+        self._allow_forecasting(self.forecast.role)
         if blueprint.settings.features.raw_crawler:
             self._raw_crawler()
         self.publish(
@@ -202,6 +204,28 @@ class ProcessingStack(PipelineStack):
         self._allow_files(role, self._storage.curated, [TABLES_PREFIX], deletes_rarely=UNDO)
         self._allow_tables(role, "curated", ICEBERG_WRITE, self._curated_tables())
 
+    def _allow_forecasting(self, role: iam.Role) -> None:
+        """Read what is published of processed and curated; write tables of forecasts and nothing else."""
+        marked = [
+            model for contract in self._blueprint.contracts for model in contract.forecast_models
+        ]
+        datasets = [c.dataset for c in self._blueprint.contracts if c.forecast_models]
+        if not marked:
+            return
+        processed, curated = self._storage.processed, self._storage.curated
+        sources = [model.name for model in marked]
+        forecasts = [f"{TABLES_PREFIX}{name}/" for name in self._forecast_tables()]
+        permissions.allow_s3_read(
+            role, bucket=processed, prefixes=[f"{TABLES_PREFIX}{name}/" for name in datasets]
+        )
+        permissions.allow_s3_read(
+            role, bucket=curated, prefixes=[f"{TABLES_PREFIX}{name}/" for name in sources]
+        )
+        self._allow_tables(role, "processed", ICEBERG_READ, datasets)
+        self._allow_tables(role, "curated", ICEBERG_READ, sources)
+        self._allow_files(role, curated, forecasts, deletes_rarely=UNDO)
+        self._allow_tables(role, "curated", ICEBERG_WRITE, self._forecast_tables())
+
     def _care(self) -> SparkJob:
         """No way to raw or landing: what it removes or computes anew comes from the tables."""
         job = self._job("care", "Maintains tables, rolls runs back, and erases one person's rows")
@@ -223,7 +247,7 @@ class ProcessingStack(PipelineStack):
             job.role,
             "curated",
             ICEBERG_WRITE,
-            self._curated_tables(),
+            [*self._curated_tables(), *self._forecast_tables()],
             rarely_used={
                 **dict.fromkeys(
                     ("glue:GetDatabase", "glue:CreateTable"),
@@ -377,6 +401,13 @@ class ProcessingStack(PipelineStack):
 
     def _quality_tables(self) -> list[str]:
         return [naming.quality_table(contract.dataset) for contract in self._blueprint.contracts]
+
+    def _forecast_tables(self) -> list[str]:
+        return [
+            naming.forecast_table(model.name)
+            for contract in self._blueprint.contracts
+            for model in contract.forecast_models
+        ]
 
     def _curated_tables(self) -> list[str]:
         return [model.name for contract in self._blueprint.contracts for model in contract.curated]

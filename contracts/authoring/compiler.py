@@ -20,6 +20,7 @@ from contracts.authoring.parsed import (
 )
 from contracts.authoring.profile import (
     CuratedProperties,
+    ForecastProperty,
     Odcs,
     ProcessedProperties,
     WarehouseProperty,
@@ -110,6 +111,7 @@ def _curated(table: ParsedTable[CuratedProperties], folder: FilePath) -> model.C
         source_date=custom.source_date,
         conserves=tuple(custom.conserves.items()),
         warehouse=_warehouse(custom.warehouse),
+        forecast=_forecast(custom.forecast),
     )
 
 
@@ -121,6 +123,12 @@ def _warehouse(mark: WarehouseProperty | None) -> model.Warehouse | None:
         distribution_key=mark.distribution_key,
         sort_keys=tuple(mark.sort_keys),
     )
+
+
+def _forecast(mark: ForecastProperty | None) -> model.Forecast | None:
+    if mark is None:
+        return None
+    return model.Forecast(of=mark.of, by=tuple(mark.by), horizon=mark.horizon)
 
 
 def _alert_email(odcs: Odcs) -> str | None:

@@ -15,6 +15,7 @@ from contracts.model import (
     Column,
     Contract,
     CuratedModel,
+    Forecast,
     Rule,
     TableFormat,
     Warehouse,
@@ -131,6 +132,7 @@ def _model(old: CuratedModel, new: CuratedModel, table_format: TableFormat) -> I
     yield from safe(owner, "description", old, new, "only people read it")
     yield from safe(owner, "conserves", old, new, "totals are compared from the next run on")
     yield from _warehouse(dotted(owner, "warehouse"), old.warehouse, new.warehouse)
+    yield from _forecast(dotted(owner, "forecast"), old.forecast, new.forecast)
     for name, impact in RECOMPUTING.items():
         before, after = getattr(old, name), getattr(new, name)
         why = (
@@ -165,6 +167,31 @@ def _layout(warehouse: Warehouse | None) -> str | None:
     by = f" by {warehouse.distribution_key}" if warehouse.distribution_key else ""
     order = f", sorted by {', '.join(warehouse.sort_keys)}" if warehouse.sort_keys else ""
     return f"distribution {warehouse.distribution}{by}{order}"
+
+
+def _forecast(field: str, old: Forecast | None, new: Forecast | None) -> Iterator[Change]:
+    if old == new:
+        return
+    if new is None:
+        why = "the table of forecasts stays as it is and is not made any more; drop it by hand"
+        yield Change(field=field, old=_ahead(old), new=None, impact="safe", why=why)
+    elif old is not None and old.by != new.by:
+        why = (
+            "the table of forecasts has other columns, and does not take that in place; drop it, and the next run"
+            " makes it anew"
+        )
+        yield Change(field=field, old=_ahead(old), new=_ahead(new), impact="breaking", why=why)
+    else:
+        why = "the next run makes the forecast; every other table is as before"
+        yield Change(field=field, old=_ahead(old), new=_ahead(new), impact="safe", why=why)
+
+
+def _ahead(forecast: Forecast | None) -> str | None:
+    """What is forecast, in short."""
+    if forecast is None:
+        return None
+    by = f" by {', '.join(forecast.by)}" if forecast.by else ""
+    return f"{forecast.of}{by}, {forecast.horizon} periods"
 
 
 def _model_columns(

@@ -30,6 +30,7 @@ from contracts.personal_data import PiiTreatment
 Text = Annotated[str, Field(min_length=1)]
 Number = int | Decimal
 Limit = int | Decimal | str
+MOST_PERIODS_AHEAD = 36  # three years of months: beyond, a band says nothing any more
 
 
 class Strict(BaseModel):
@@ -280,6 +281,14 @@ class WarehouseProperty(Strict):
     sort_keys: list[Text] = []
 
 
+class ForecastProperty(Strict):
+    """Custom property `forecast`: what contracts.model.Forecast says."""
+
+    of: Text
+    by: list[Text]
+    horizon: int = Field(ge=1, le=MOST_PERIODS_AHEAD)
+
+
 class CuratedProperties(Strict):
     """Custom properties of an aggregate."""
 
@@ -290,6 +299,7 @@ class CuratedProperties(Strict):
     source_date: Text
     conserves: dict[str, str] = Field(min_length=1)
     warehouse: WarehouseProperty | None = None
+    forecast: ForecastProperty | None = None
 
 
 class ColumnProperties(Strict):

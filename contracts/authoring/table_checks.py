@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from contracts import naming
 from contracts.authoring import (
     column_checks,
+    forecast_checks,
     privacy_checks,
     rule_checks,
     sql,
@@ -37,7 +38,11 @@ MAX_DAYS = 100 * 366
 # Iceberg takes three days for orphan files by default, and warns of less than what a write may last: files of a running
 # job are in no snapshot yet (Iceberg documentation, Maintenance, delete orphan files).
 LEAST_ORPHAN_DAYS = 3
-OWN_ENDINGS = {naming.quarantine_table(""): "quarantine", naming.quality_table(""): "quality"}
+OWN_ENDINGS = {
+    naming.quarantine_table(""): "quarantine",
+    naming.quality_table(""): "quality",
+    naming.forecast_table(""): "forecast",
+}
 _FOLDER = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
 _SUFFIX = re.compile(r"^\.[a-z0-9]+(\.gz)?$")
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
@@ -54,6 +59,7 @@ def check_meaning(contract: ParsedContract, folder: FilePath) -> None:
         _check_curated(table, contract, folder)
     warehouse_checks.check_count(contract)
     warehouse_checks.check_format(contract)
+    forecast_checks.check_format(contract)
     _check_table_names(contract)
     _check_unused_sql(contract, folder)
 
@@ -255,6 +261,7 @@ def _check_curated(
         table.columns, document, in_warehouse="warehouse" in table.custom_paths
     )
     warehouse_checks.check_table(table, document)
+    forecast_checks.check_table(table, document)
     for path in (*(rule.path for rule in table.rules), *(rule.path for rule in table.table_rules)):
         document.problem(path, "rules are enforced on the first table only; remove it")
     if table.whole and not any(column.spec.primary_key for column in table.columns):

@@ -35,8 +35,7 @@ def found(work: MaintenanceRun) -> ErasureFindings:
     _require_one_form(work, places)
     rows = {
         table.name: work.tables.read(table).where(_mention(work, table)).count()
-        for table in work.curated.values()
-        if work.tables.exists(table)
+        for table in work.derived
     }
     files: dict[str, OriginFile] = {}
     for table, condition in places:
@@ -75,11 +74,9 @@ def erase(work: MaintenanceRun, found: ErasureFindings) -> list[str]:
         work.upkeep.drop_drafts(table)
     if work.tables.exists(work.processed) and work.tables.exists(work.quarantine):
         _publish_without(work, places)
-    for table in work.curated.values():
-        if work.tables.exists(table):
-            work.upkeep.delete(
-                table, _mention(work, table)
-            )  # of periods that are no longer computed
+    for table in work.derived:
+        # Of periods that are no longer computed; and of forecasts, which are made anew after this job.
+        work.upkeep.delete(table, _mention(work, table))
     work.settle()
     for table in work.with_rows:
         work.upkeep.expire_all_but_published(table)

@@ -35,6 +35,7 @@ class MaintenanceRun:
     quarantine: Table
     quality: Table
     curated: dict[str, Table]
+    forecasts: tuple[Table, ...]
     tables: Tables
     upkeep: Upkeep
     runs_uri: str
@@ -53,11 +54,14 @@ class MaintenanceRun:
     @property
     def with_rows(self) -> list[Table]:
         """The tables that a run publishes, as far as they exist."""
-        return [
-            table
-            for table in (self.processed, self.quarantine, *self.curated.values())
-            if self.tables.exists(table)
-        ]
+        every = (self.processed, self.quarantine, *self.curated.values(), *self.forecasts)
+        return [table for table in every if self.tables.exists(table)]
+
+    @property
+    def derived(self) -> list[Table]:
+        """The tables that hold nothing but what others do, as far as they exist."""
+        every = (*self.curated.values(), *self.forecasts)
+        return [table for table in every if self.tables.exists(table)]
 
     @property
     def existing(self) -> list[Table]:

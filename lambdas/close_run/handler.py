@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from contracts import model
 from lambdas.close_run.comparison import Written
 from lambdas.close_run.service import CloseRun
 from lambdas.close_run.settings import Settings
-from pipeline import costs
+from pipeline import costs, serving
 from pipeline.alerts import Announcer
 from pipeline.aws_errors import retryable
 from pipeline.environment import read_settings
@@ -34,7 +35,7 @@ JOBS = ("raw_to_processed", "processed_to_curated")
 def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """`event`: {dataset, run_id, state}; `state` has what the jobs cost and what Serve gave."""
     dataset, run_id, state = event["dataset"], event["run_id"], event["state"]
-    written = _written(dataset, run_id, state.get("serve"))
+    written = _written(dataset, run_id, state)
     return _service().close(
         dataset,
         run_id,
@@ -45,7 +46,8 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
     )
 
 
-def _written(dataset: str, run_id: str, serve: list[dict[str, Any]] | None) -> Written:
+def _written(dataset: str, run_id: str, state: Mapping[str, Any]) -> Written:
+    serve, forecast = state.get("serve"), serving.of_forecast(state.get("forecast"))
     s3, place = (
         _s3(),
         {"bucket": _settings().processed_bucket, "dataset": dataset, "run_id": run_id},
@@ -54,7 +56,7 @@ def _written(dataset: str, run_id: str, serve: list[dict[str, Any]] | None) -> W
         manifest=store.read(s3, Manifest, **place),
         processed=store.read(s3, LoadResult, **place),
         curated=store.read(s3, CurateResult, **place),
-        serve=None if serve is None else [serve_result(answer) for answer in serve],
+        serve=None if serve is None else [*map(serve_result, serve), *forecast],
     )
 
 

@@ -16,7 +16,7 @@ import boto3
 from lambdas.release_dataset.service import ReleaseDataset
 from lambdas.release_dataset.settings import Settings
 from lambdas.release_dataset.waiting import WaitingFiles
-from pipeline import costs
+from pipeline import costs, serving
 from pipeline.alerts import Announcer
 from pipeline.aws_errors import retryable
 from pipeline.environment import read_settings
@@ -48,7 +48,10 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
         store.read(s3, MaintenanceResult, **place),
         execution_arn=execution_arn,
         worker_seconds=costs.of_steps(event["state"], ("care",)),
-        serve=[serve_result(answer) for answer in event["state"]["serve"]],
+        serve=[
+            *map(serve_result, event["state"]["serve"]),
+            *serving.of_forecast(event["state"].get("forecast")),
+        ],
     )
 
 

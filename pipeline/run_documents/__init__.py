@@ -40,6 +40,8 @@ from pipeline.run_documents.maintenance import (
 from pipeline.run_documents.manifest import Manifest, ManifestFile, RetractedFile
 from pipeline.run_documents.serving import (
     DashboardsServed,
+    ForecastServed,
+    ForecastTable,
     LoadExtent,
     RefreshOrdered,
     ServedTotal,
@@ -57,6 +59,8 @@ __all__ = [
     "DashboardsServed",
     "ErasureFindings",
     "ErasureRequest",
+    "ForecastServed",
+    "ForecastTable",
     "JobResult",
     "LoadExtent",
     "LoadResult",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import ClassVar, Literal
 
@@ -85,11 +86,49 @@ class RefreshOrdered(JsonDocument):
     """Why it was not started; left out where it was."""
 
 
-ServeResult = WarehouseServed | DashboardsServed | RefreshOrdered
-_KINDS: dict[str, type[WarehouseServed] | type[DashboardsServed] | type[RefreshOrdered]] = {
+@dataclass(frozen=True, kw_only=True)
+class ForecastTable(JsonDocument):
+    """A curated table that the contract has forecast."""
+
+    table: str
+    """The table of the forecast."""
+    series: int
+    """Series that were forecast; 0: there is no complete period yet."""
+    better_than_naive: int
+    """Series whose method beat seasonal naive in the backtest; the others are naive, a mean, or ended."""
+    horizon: int
+    """Periods ahead."""
+    trained_through: date | None
+    """First day of the last period that was known."""
+    wape: Decimal | None
+    """Backtest over all series: sum of absolute errors by sum of absolute values."""
+    naive_wape: Decimal | None
+    """The same of seasonal naive, at the same origins."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastServed(JsonDocument):
+    """What was forecast, or why not: a forecast never fails a run."""
+
+    WRITTEN_BY: ClassVar[str] = "forecast"
+
+    served: Literal["forecast"]
+    """Which consumer it is."""
+    tables: tuple[ForecastTable, ...]
+    """Every table that the contract has forecast."""
+    problem: str | None = None
+    """Why it was not made, so that tables have the forecast from before; left out where it was."""
+
+
+ServeResult = WarehouseServed | DashboardsServed | RefreshOrdered | ForecastServed
+_KINDS: dict[
+    str,
+    type[WarehouseServed] | type[DashboardsServed] | type[RefreshOrdered] | type[ForecastServed],
+] = {
     "warehouse": WarehouseServed,
     "dashboards": DashboardsServed,
     "dashboard_refresh": RefreshOrdered,
+    "forecast": ForecastServed,
 }
 
 

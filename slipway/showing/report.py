@@ -10,7 +10,7 @@ from contracts.model import Contract
 from dashboards import authoring, cube, page, page_data, queries
 from dashboards.model import Dashboard
 from slipway.deployment import Deployment
-from slipway.reading import lake, ledgers
+from slipway.reading import forecasts, lake, ledgers
 from slipway.showing import report_health
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"
@@ -45,6 +45,7 @@ def collect(deployment: Deployment, dataset: str) -> page_data.PageData:
         written_at=datetime.now(UTC),
         environment=deployment.environment,
         health=report_health.health(deployment, contract, runs),
+        forecasts=forecasts.of_dataset(deployment, contract) if published else (),
     )
 
 

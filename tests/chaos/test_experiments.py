@@ -28,7 +28,7 @@ def test_killed_tasks_and_stopped_executions_leave_the_tables_of_an_undisturbed_
     assert outcome.figures["failures announced"] == outcome.figures["runs broken"] - survived > 0
     assert outcome.figures["warehouses ended at a statement"] == 1
     killed = [
-        *("ClaimBatch", "LoadSmallBatch", "Gate", "CurateSmallBatch", "CloseRun"),
+        *("ClaimBatch", "LoadSmallBatch", "Gate", "CurateSmallBatch", "Forecast", "CloseRun"),
         *("RawToProcessed", "FailRun", "ProcessedToCurated"),
     ]
     roles = fault_points.roles(world)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.deep  # a deployment of its own; tests/spark has each p
 ROOT = Path(__file__).parents[2]
 SALES_FILE = ROOT / "tests" / "real" / "sales_records_500.csv"
 LINKED = (".venv", ".slipway", "node_modules")
-WAREHOUSE_MARK = re.compile(r"      - property: warehouse\n        value: \{.*\}\n")
+MARKS_OF_ICEBERG = re.compile(r"      - property: (?:warehouse|forecast)\n        value: \{.*\}\n")
 SYNTHESIZE = (
     "import sys; from pathlib import Path; from local_cloud import assembly; "
     "print(assembly.current(Path(sys.argv[1])))"
@@ -45,8 +45,8 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = copied(folder / "application")
     contract = copy / "datasets" / DATASET / "contract.yaml"
     text = contract.read_text(encoding="utf-8")
-    changed = text.replace("value: iceberg", "value: delta").replace("1.1.1", "2.0.0")
-    contract.write_text(WAREHOUSE_MARK.sub("", changed), encoding="utf-8")
+    changed = text.replace("value: iceberg", "value: delta").replace("1.1.2", "2.0.0")
+    contract.write_text(MARKS_OF_ICEBERG.sub("", changed), encoding="utf-8")
     shutil.rmtree(copy / "sql" / "redshift" / DATASET)
     python(copy, "-m", "contracts.authoring")
     return Path(python(copy, "-c", SYNTHESIZE, str(folder / "assembly")).splitlines()[-1])

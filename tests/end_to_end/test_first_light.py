@@ -97,7 +97,39 @@ def test_a_real_file_is_loaded_to_the_cent(
     )
     assert {region: money(total) for region, total in found} == revenue_by_region(sales_file)
     assert (money(revenue), money(profit)) == (Decimal("636617627.72"), Decimal("190932758.44"))
-    assert [alert.topic.lower().count("succe") for alert in pipeline.new_alerts()] == [1]
+    (alert,) = pipeline.new_alerts()
+    assert alert.topic.lower().count("succe") == 1
+    assert (
+        "Forecast: 12 series in sales_by_month_item_forecast, 6 periods after 2017-" in alert.body
+    )
+
+
+def test_revenue_is_forecast_from_whole_months_and_what_is_naive_is_what_came_a_year_before(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ((newest,),) = pipeline.ask("select max(order_date) from processed.sales_records")
+    forecast = pipeline.ask(
+        "select item_type, month_start, value, method, trained_through "
+        "from curated.sales_by_month_item_forecast order by item_type, month_start"
+    )
+    came = {
+        (item, str(month)[:7]): money(revenue)
+        for item, month, revenue in pipeline.ask(
+            "select item_type, month_start, revenue from curated.sales_by_month_item"
+        )
+    }
+    assert len(forecast) == len({item for item, _ in came}) * 6
+    ((trained, *_),) = {row[4:] for row in forecast}
+    assert str(trained) < str(newest)[:7] + "-01"
+    naive = [row for row in forecast if row[3] == "seasonal_naive"]
+    for item, month, value, *_ in naive:
+        year, number = str(month)[:7].split("-")
+        before = came.get((item, f"{int(year) - 1}-{number}"), Decimal(0))
+        assert money(value) == before
+    assert {row[3] for row in forecast} <= {"seasonal_naive", "mean", "ended"}
+    assert command_line.main(["forecast", "show", "--dataset", DATASET]) == 0
+    shown = capsys.readouterr().out
+    assert all(item in shown for item, _ in came)
 
 
 def test_the_same_content_under_another_name_changes_nothing(

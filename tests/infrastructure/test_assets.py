@@ -16,7 +16,7 @@ from stacks.constructs.python_function import code_of
 from tests.infrastructure.support import FUNCTIONS, ROOT, Assembly, new_app
 
 # An engine comes as a layer, and its code along with the functions of small batches.
-LIGHT = [name for name in FUNCTIONS if not name.endswith("_small_batch")]
+LIGHT = [name for name in FUNCTIONS if name != "forecast" and not name.endswith("_small_batch")]
 SHARED = (
     "contracts/*.py",
     "contracts/warehouse/*.py",

@@ -17,7 +17,8 @@ from stacks.settings import load
 from tests.infrastructure.support import ROOT, Assembly, actions_of, resources_of
 from tests.infrastructure.test_assets import SHARED, asset_of_function, files_of, sources
 
-FUNCTIONS = ("load_small_batch", "curate_small_batch")
+JOBS = ("load_small_batch", "curate_small_batch")
+FUNCTIONS = (*JOBS, "forecast")
 JOB_OF = {"load_small_batch": "RawToProcessed", "curate_small_batch": "ProcessedToCurated"}
 
 
@@ -37,7 +38,7 @@ def test_a_function_has_the_size_of_the_settings_and_as_much_time_as_there_is(
     found = function(prod, name)
     assert (found["Runtime"], found["Architectures"]) == ("python3.13", ["arm64"])
     assert (found["MemorySize"], found["EphemeralStorage"]["Size"]) == (3008, 4096)
-    assert found["Timeout"] == 15 * 60
+    assert found["Timeout"] == (110 if name == "forecast" else 15 * 60)
     large = function(comprehensive, name)
     assert (large["MemorySize"], large["EphemeralStorage"]["Size"]) == (8192, 10240)
 
@@ -62,7 +63,7 @@ def statements(assembly: Assembly, role: str) -> set[tuple[str, str]]:
     }
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", JOBS)
 def test_a_function_may_do_what_the_job_that_it_stands_for_may_and_nothing_else(
     prod: Assembly, name: str
 ) -> None:
@@ -70,7 +71,32 @@ def test_a_function_may_do_what_the_job_that_it_stands_for_may_and_nothing_else(
     assert statements(prod, role) == statements(prod, f"{JOB_OF[name]}Role")
 
 
-def test_both_functions_share_one_layer_named_by_its_lock_file(prod: Assembly) -> None:
+def test_the_forecast_reads_what_it_is_made_from_and_writes_tables_of_forecasts_only(
+    prod: Assembly,
+) -> None:
+    may = statements(prod, "ForecastRole")
+    written = {
+        resource
+        for action, resource in may
+        if action in ("s3:PutObject", "s3:DeleteObject", "glue:CreateTable", "glue:UpdateTable")
+    }
+    tables = {resource for resource in written if "table/" in resource or "tables/" in resource}
+    assert tables
+    assert all("sales_by_month_item_forecast" in resource for resource in tables)
+    assert all(resource.endswith(("catalog", "_curated")) for resource in written - tables)
+    read = {resource for action, resource in may if action == "s3:GetObject"}
+    assert {resource.rsplit("tables/", 1)[-1] for resource in read} == {
+        "sales_records/*",
+        "sales_by_month_item/*",
+        "sales_by_month_item_forecast/*",
+    }
+    assert {action for action, _ in may if action.startswith("s3:")} <= {
+        *("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"),
+        *("s3:AbortMultipartUpload",),
+    }
+
+
+def test_the_functions_share_one_layer_named_by_its_lock_file(prod: Assembly) -> None:
     layer = prod.only("AWS::Lambda::LayerVersion")
     # The CDK hashes a hash that it is given once more.
     key = hashlib.sha256(duckdb_layer.asset_hash(ROOT).encode()).hexdigest()

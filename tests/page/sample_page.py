@@ -15,6 +15,7 @@ from contracts import headers, model
 from dashboards import authoring, cube, page_data, queries
 from dashboards.model import Dashboard
 from local_cloud.adapters.athena import sql as athena_sql
+from rows import table_definitions
 from sample_data.sales_rows import Span, write_file
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,10 @@ def lake(file: Path) -> Lake:
     connection.execute("create view sales_records as from processed.sales_records")
     for curated in CONTRACT.curated:
         connection.execute(f"create table curated.{curated.name} as {curated.sql}")
+    for forecast in CONTRACT.forecast_models:  # none was made yet
+        table = table_definitions.forecast(forecast, "local", None)
+        kinds = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+        connection.execute(f"create table curated.{table.name} ({kinds})")
     return Lake(connection)
 
 

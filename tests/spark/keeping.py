@@ -20,6 +20,7 @@ from glue_jobs.maintenance.work import MaintenanceRun
 from glue_jobs.tables import Upkeep
 from glue_jobs.tables.formats import open_format
 from pipeline.run_documents import MaintenanceRequest, MaintenanceResult
+from rows import table_definitions
 from rows.tables import Table
 from tests.spark.lake import Lake
 from tests.spark.orders import ORDERS, column
@@ -129,6 +130,14 @@ class KeptLake(Lake):
         }
         return MaintenanceRequest.from_json({**plain, "mode": mode, **request})
 
+    @property
+    def forecasts(self) -> tuple[Table, ...]:
+        """The tables of forecasts, whether they exist or not."""
+        return tuple(
+            table_definitions.forecast(found, self.environment, None)
+            for found in self.contract.forecast_models
+        )
+
     def maintenance_run(
         self, mode: str, *, now: datetime = NOW, run_id: str = CARE, **request: Any
     ) -> MaintenanceRun:
@@ -141,6 +150,7 @@ class KeptLake(Lake):
             processed=self.processed,
             quarantine=self.quarantine,
             quality=self.quality,
+            forecasts=self.forecasts,
             curated={model.name: self.curated(model.name) for model in self.contract.curated},
             tables=self.tables,
             upkeep=self.upkeep,

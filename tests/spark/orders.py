@@ -52,6 +52,7 @@ def curated(name: str, period: str, period_column: str) -> CuratedModel:
         source_date="order_date",
         conserves=(("amount", "amount"),),
         warehouse=None,
+        forecast=None,
     )
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from contracts import naming
 from contracts.errors import PermanentError
-from contracts.model import CuratedModel
+from contracts.model import CuratedModel, Forecast
+from rows.tables import Table
 from tests.spark.keeping import ANNA, BERTA, CARE, FIRST, SECOND, THIRD, KeptLake
 from tests.spark.lake import Lake
 from tests.spark.orders import ORDERS, column
@@ -29,6 +30,7 @@ BY_CUSTOMER = CuratedModel(
     source_date="order_date",
     conserves=(("amount", "amount"),),
     warehouse=None,
+    forecast=Forecast(of="amount", by=("customer",), horizon=1),
 )
 
 
@@ -51,8 +53,28 @@ def stage(kept: KeptLake, run_id: str, customer: str) -> None:
     rows.write.parquet(f"{kept.runs_uri}{run_id}/staged/")
 
 
+def publish_forecast(kept: KeptLake) -> Table:
+    """What the step Forecast leaves of both customers."""
+    (table,) = kept.forecasts
+    kept.tables.ensure(table, may_evolve=False)
+    kept.tables.start_draft(table, naming.branch(FIRST))
+    amount, known, band = Decimal("1.00"), date(2024, 2, 1), (None,) * 4
+    rows = [
+        (customer, date(2024, 3, 1), amount, *band, "mean", None, None, known, "1", FIRST)
+        for customer in (ANNA, BERTA)
+    ]
+    schema = ", ".join(f"{column.name} {column.type}" for column in table.columns)
+    frame = kept.spark.createDataFrame(rows, schema)
+    kept.tables.append(table, naming.branch(FIRST), frame)
+    head = kept.tables.head(table, naming.branch(FIRST))
+    assert head is not None
+    kept.tables.publish(table, naming.branch(FIRST), head)
+    return table
+
+
 @pytest.mark.deep
 def test_nothing_of_the_person_is_left_and_the_rest_is_as_before(kept: KeptLake) -> None:
+    forecast = publish_forecast(kept)
     stage(kept, FIRST, BERTA)
     stage(kept, THIRD, ANNA)
     (kept.folder / "runs" / "orders" / "killed" / "staged" / "_temporary").mkdir(parents=True)
@@ -74,6 +96,7 @@ def test_nothing_of_the_person_is_left_and_the_rest_is_as_before(kept: KeptLake)
         (kept.processed, "customer"),
         (kept.quarantine, "_subject"),
         (kept.curated(BY_CUSTOMER.name), "customer"),
+        (forecast, "customer"),
     ):
         assert kept.in_files(table, BERTA, name) > 0
         assert kept.in_files(table, ANNA, name) == 0
@@ -85,10 +108,12 @@ def test_nothing_of_the_person_is_left_and_the_rest_is_as_before(kept: KeptLake)
         "orders_quarantine": 2,
         "orders_by_month": 1,
         "customers_by_month": 2,
+        "customers_by_month_forecast": 1,
     }
     report = result["report"]
-    assert report[:4] == [
+    assert report[:5] == [
         "customers_by_month: 2 rows of the subject left.",
+        "customers_by_month_forecast: 1 rows of the subject left.",
         "orders: 2 rows of the subject left.",
         "orders_by_month: 0 rows of the subject left.",
         "orders_quarantine: 2 rows of the subject left.",

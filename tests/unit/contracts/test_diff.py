@@ -149,6 +149,7 @@ NESTED = {
     "table_rules",
     "curated",
     "warehouse",
+    "forecast",
 }
 
 

@@ -70,7 +70,7 @@ MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:WarehouseLoad"
 CHILD = MACHINE.replace("stateMachine", "execution") + ":5f2c"
 JOB = CHILD.replace("WarehouseLoad", "JobRun")
 BEFORE_SERVE: dict[str, Any] = {
-    step: {} for step in ("raw_to_processed", "gate", "processed_to_curated")
+    step: {} for step in ("raw_to_processed", "gate", "processed_to_curated", "forecast")
 }
 
 

@@ -268,7 +268,7 @@ def test_times_are_utc_without_a_zone_however_they_were_written(text: str) -> No
     assert manifest.to_json()["files"][0]["received_at"] == "2026-11-20T08:00:00.000001Z"
 
 
-@pytest.mark.parametrize("served", [{"served": "forecast"}, {"served": None}, {}, [], "warehouse2"])
+@pytest.mark.parametrize("served", [{"served": "weather"}, {"served": None}, {}, [], "warehouse2"])
 def test_a_consumer_that_nobody_knows_is_refused(served: object) -> None:
     with pytest.raises(
         PermanentError, match=r"served is .*, expected one of warehouse, dashboards"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline import serving
+from pipeline.run_documents import ForecastServed
 from tests.unit.state_machine.walking import (
     CLAIMED,
     DASHBOARDS,
@@ -35,8 +37,8 @@ def test_a_run_hands_dataset_and_run_to_every_machine_that_serves_and_keeps_what
 ) -> None:
     ended = walk(served=(WAREHOUSE, DASHBOARDS))
     assert ended["status"] == "SUCCEEDED"
-    assert (ended["calls"][:4], set(ended["calls"][4:6])) == (
-        WHOLE_RUN[:4],
+    assert (ended["calls"][:5], set(ended["calls"][5:7])) == (
+        WHOLE_RUN[:5],
         {WAREHOUSE, DASHBOARDS},
     )
     given = {
@@ -45,7 +47,7 @@ def test_a_run_hands_dataset_and_run_to_every_machine_that_serves_and_keeps_what
         "caller": "run",
         "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn:e",
     }
-    assert [payload["Input"] for payload in ended["payloads"][4:6]] == [given, given]
+    assert [payload["Input"] for payload in ended["payloads"][5:7]] == [given, given]
     assert ended["payloads"][-1]["state"]["serve"] == [
         {"served": "warehouse"},
         {"served": "dashboards"},
@@ -107,14 +109,55 @@ def test_care_that_changes_figures_is_served_and_maintenance_is_not(
     assert ended["calls"] == [
         "HoldDataset",
         "Care",
-        *([WAREHOUSE] if serves else []),
+        *(["Forecast", WAREHOUSE] if serves else []),
         "ReleaseDataset",
     ]
     assert ended["payloads"][-1]["state"]["serve"] == ([{"served": "warehouse"}] if serves else [])
     if serves:
-        assert {**ended["payloads"][2]["Input"], "caller": "care", "run_id": "r1"} == ended[
+        assert {**ended["payloads"][3]["Input"], "caller": "care", "run_id": "r1"} == ended[
             "payloads"
-        ][2]["Input"]
+        ][3]["Input"]
+
+
+def test_a_forecast_that_fails_is_told_to_closing_and_the_run_goes_on(walk: Walk) -> None:
+    refused = failure("PermanentError", errorMessage="too many series")
+    ended = walk(served=(WAREHOUSE,), Forecast=refused)
+    assert (ended["calls"], ended["status"]) == (SERVING_RUN, "SUCCEEDED")
+    caught = ended["payloads"][-1]["state"]["forecast"]
+    (told,) = serving.of_forecast(caught)
+    kept = serving.kept([told], {})
+    assert serving.kept([], kept) == kept
+    assert serving.needs_a_look(kept)
+    assert next(serving.sentences(kept)) == (
+        "WARNING: no forecast was made (PermanentError: too many series); tables of forecasts are as before."
+    )
+
+
+def test_a_forecast_that_ran_out_of_time_is_tried_twice_more(walk: Walk) -> None:
+    ended = walk(Forecast=failure("States.Timeout"))
+    assert ended["calls"].count("Forecast") == 3
+    assert (ended["calls"][-1], ended["status"]) == ("CloseRun", "SUCCEEDED")
+    (told,) = serving.of_forecast({"Error": "States.Timeout"})
+    assert told == ForecastServed(served="forecast", tables=(), problem="States.Timeout")
+
+
+@pytest.mark.parametrize("machine", ["dataset_run", "dataset_care"])
+def test_a_dataset_of_which_nothing_is_marked_is_not_forecast(walk: Walk, machine: str) -> None:
+    claim = {"ClaimBatch": {**CLAIMED, "dataset": "other"}} if machine == "dataset_run" else {}
+    request = {**INPUT, "dataset": "other", "mode": "rollback", "run_id": "r0"}
+    ended = walk(machine, request, **claim)
+    assert ("Forecast" in ended["calls"], ended["status"]) == (False, "SUCCEEDED")
+    assert serving.of_forecast(ended["payloads"][-1]["state"]["forecast"]) == []
+
+
+def test_a_run_is_forecast_in_each_round(walk: Walk) -> None:
+    ended = walk(ClaimBatch=[CLAIMED, CLAIMED], CloseRun=[{"waiting": 3}, {"waiting": 0}])
+    forecasts = [
+        payload
+        for name, payload in zip(ended["calls"], ended["payloads"], strict=True)
+        if name == "Forecast"
+    ]
+    assert forecasts == [{"dataset": "d", "run_id": "r1"}] * 2
 
 
 def test_care_whose_serving_fails_is_undone_as_failed_at_serve(walk: Walk) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.state_machine.walking import MACHINES, NUMBERS, Walk, failure
+from tests.unit.state_machine.walking import MACHINES, VALUES, Walk, failure
 
 STATES: dict[str, Any] = json.loads((MACHINES / "warehouse_load.asl.json").read_text())["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
@@ -118,7 +118,7 @@ def test_a_statement_that_failed_fails_the_load_with_its_own_error(walk: Walk, a
 def test_a_statement_that_takes_too_long_is_cancelled_by_who_submitted_it(
     walk: Walk, cancel: Any, told: str
 ) -> None:
-    most = int(NUMBERS["MostLooks"])
+    most = int(VALUES["MostLooks"])
     ended = load(walk, PREPARED, FINISHED, LOADING, *[RUNNING] * (most + 1), cancel)
     assert actions(ended)[-most - 2 :] == ["look"] * (most + 1) + ["cancel"]
     assert ended["payloads"][-1]["statement"] == "s-load"
@@ -127,7 +127,7 @@ def test_a_statement_that_takes_too_long_is_cancelled_by_who_submitted_it(
 
 
 def test_the_looks_at_each_statement_are_counted_by_themselves(walk: Walk) -> None:
-    most = int(NUMBERS["MostLooks"])
+    most = int(VALUES["MostLooks"])
     ended = load(
         walk, PREPARED, *[RUNNING] * most, FINISHED, LOADING, *[RUNNING] * most, FINISHED, CONCLUDED
     )

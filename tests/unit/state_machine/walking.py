@@ -45,6 +45,7 @@ SERVED = {
     name: {"Status": "SUCCEEDED", "Output": {"served": name}}
     for name in ("warehouse", "dashboards")
 }
+FORECAST = {"served": "forecast", "tables": []}
 ATTRIBUTES = {"dataset": {"DataType": "String", "StringValue": "d"}}
 ANSWERS: dict[str, dict[str, Any]] = {
     "dataset_run": {
@@ -53,6 +54,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "ClaimBatch": CLAIMED,
         "RawToProcessed": {"Output": LOADED},
         "Gate": {"rows_loaded": 5},
+        "Forecast": FORECAST,
         "ProcessedToCurated": {"Output": {**LOADED, "worker_seconds": 61}},
         "CloseRun": {"waiting": 0},
         ITSELF: {"ExecutionArn": "arn:next", "StartDate": 1},
@@ -61,6 +63,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         WAREHOUSE: SERVED["warehouse"],
         "HoldDataset": {"run_id": "r1"},
         "Care": {"Id": "jr_1"},
+        "Forecast": FORECAST,
         "ReleaseDataset": {"started": False},
     },
     "job_run": {"RawToProcessed": {"Id": "jr_1"}, "ProcessedToCurated": {"Id": "jr_2"}},
@@ -69,7 +72,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "announce": {"TellRejections": {"subject": "s", "message": "m", "attributes": ATTRIBUTES}},
 }
 INPUT = {"dataset": "d", "trigger": "operator"}
-NUMBERS = {"SettleSeconds": "1", "LookSeconds": "1", "MostLooks": "3"}
+VALUES = {"SettleSeconds": "1", "LookSeconds": "1", "MostLooks": "3", "ForecastDatasets": "c,d"}
 JOB_RUN = "JobRunStateMachineArn"
 NAMED_BY = ("FunctionName", "JobName", "StateMachineArn")
 
@@ -117,7 +120,7 @@ def walker(monkeypatch: pytest.MonkeyPatch) -> Walk:
             return {"Payload": answer} if "lambda" in resource else answer
 
         text = (MACHINES / f"{machine}.asl.json").read_text()
-        values = {**NUMBERS, "ServingMachineArns": ",".join(served) or "none"}
+        values = {**VALUES, "ServingMachineArns": ",".join(served) or "none"}
         filled = re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[1]), text)
         execution = {
             "executionArn": "arn:e", "stateMachineArn": ITSELF, "name": "e", "status": "RUNNING", "events": [],

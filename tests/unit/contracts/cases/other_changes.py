@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from contracts.model import Contract, Warehouse
+from contracts.model import Contract, Forecast, Warehouse
 from tests.unit.contracts.versions import (
     members,
     new_column,
@@ -35,6 +35,11 @@ def warehouse(before: Warehouse | None, after: Warehouse | None) -> Pair:
     return with_model(warehouse=before), with_model(warehouse=after)
 
 
+def forecast(before: Forecast | None, after: Forecast | None) -> Pair:
+    """Members whose aggregate is forecast in these ways."""
+    return with_model(forecast=before), with_model(forecast=after)
+
+
 def treatment(before: str | None, after: str | None, **others: Any) -> Pair:
     """Members whose phone, a text, is treated in these ways."""
     return column("phone", "pii", before, after, **others)
@@ -51,6 +56,7 @@ AUTO = Warehouse(distribution="auto", distribution_key=None, sort_keys=())
 BY_KEY = Warehouse(
     distribution="key", distribution_key="members", sort_keys=("month_start", "members")
 )
+AHEAD = Forecast(of="fees", by=(), horizon=6)
 OTHER_CHANGES: dict[str, Pair] = {
     "files without it are loaded": column("weeks", "absent", "refuse", "clear"),
     "optional column added under evolve": (
@@ -121,4 +127,8 @@ OTHER_CHANGES: dict[str, Pair] = {
     "aggregate goes to the warehouse": warehouse(None, AUTO),
     "aggregate leaves the warehouse": warehouse(BY_KEY, None),
     "aggregate is laid out otherwise": warehouse(AUTO, BY_KEY),
+    "aggregate is forecast": forecast(None, AHEAD),
+    "aggregate is forecast no more": forecast(AHEAD, None),
+    "aggregate is forecast further ahead": forecast(AHEAD, replace(AHEAD, horizon=12)),
+    "aggregate is forecast by other columns": forecast(AHEAD, replace(AHEAD, by=("members",))),
 }

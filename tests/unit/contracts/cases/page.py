@@ -9,6 +9,7 @@ from pathlib import Path
 from contracts.authoring import check
 from tests.unit.contracts.cases import (
     columns,
+    forecast,
     head,
     models,
     privacy,
@@ -30,6 +31,7 @@ SECTIONS = {
     "Table rules, references, maintenance": table_rules.CASES,
     "Aggregates and SQL": models.CASES,
     "Warehouse": warehouse.CASES,
+    "Forecast": forecast.CASES,
 }
 ALL_CASES = {name: case for cases in SECTIONS.values() for name, case in cases.items()}
 HEAD = f"""# What a broken contract is told

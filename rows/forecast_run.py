@@ -1,0 +1,258 @@
+"""Forecasts of the curated tables of a dataset, and their publication, whatever the engine.
+
+A forecast is made from what is published, under the dataset's lock, and replaces the one before as a whole: on a draft,
+compared, then published in one commit. The snapshot remembers what it was made from, so the same again writes nothing.
+Series are told apart at the finest level that the contract names and every figure has whole cents, so totals agree
+however they are added up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Generic, Protocol, TypeVar
+
+from contracts import model, naming
+from contracts.errors import PermanentError, ReconciliationFailed
+from pipeline.run_documents import ForecastTable
+from rows import forecasting, periods
+from rows.forecasting.series import VERSION, Scale, SeriesForecast
+from rows.table_operations import TableOperations
+from rows.tables import Table
+
+SOURCE_SNAPSHOT = "slipway.curated-snapshot"
+FINGERPRINT = "slipway.forecast"
+RUN = "slipway.run"
+EVERY_ROW = "TRUE"
+SEASON: dict[model.Period, int] = {"month": 12, "quarter": 4, "year": 1}  # periods of a year
+MOST_SERIES = 5_000  # at 90 months one takes 10 ms of a small function, which has 110 s
+MOST_ERROR = Decimal(99_999_999)  # what decimal(12,4) holds; no error measure is of use long before
+
+Rows = TypeVar("Rows")
+Key = tuple[object, ...]
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Total:
+    """What a series has in one period."""
+
+    key: Key
+    period: date
+    amount: Decimal
+
+
+class ForecastingEngine(Protocol[Rows]):
+    """What forecasting asks of an engine besides its tables."""
+
+    def name(self, column: str) -> str:
+        """A column as SQL text."""
+
+    def newest(self, rows: Rows, column: str) -> date | None:
+        """The newest date of a column; None without rows."""
+
+    def totals(self, rows: Rows, curated_model: model.CuratedModel) -> list[Total]:
+        """The column to be forecast, added up for each series and period."""
+
+    def made(self, table: Table, rows: Sequence[Row]) -> Rows:
+        """Rows in the order of the table's columns, as the engine keeps rows."""
+
+    def count_and_sum(self, rows: Rows, column: str) -> tuple[int, Decimal]:
+        """Number of rows, and the sum of a column (0 without rows)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastRun(Generic[Rows]):
+    """What forecasts are made with. Rows with a date after `today`, in UTC, are taken for mistakes and left out.
+
+    `curated` and `forecasts` are the tables by the name of the curated table.
+    """
+
+    contract: model.Contract
+    run_id: str
+    today: date
+    processed: Table
+    curated: Mapping[str, Table]
+    forecasts: Mapping[str, Table]
+    tables: TableOperations[Rows]
+    engine: ForecastingEngine[Rows]
+
+    @property
+    def branch(self) -> str:
+        """Branch of this run."""
+        return naming.branch(self.run_id)
+
+
+def run(work: ForecastRun[Rows]) -> tuple[ForecastTable, ...]:
+    """Make and publish the forecast of every model that asks for one; what was made.
+
+    Raises PermanentError when a model has too many series; the tables of earlier models are published then.
+    """
+    return tuple(
+        _update(work, wanted, wanted.forecast)
+        for wanted in work.contract.forecast_models
+        if wanted.forecast is not None
+    )
+
+
+def _update(
+    work: ForecastRun[Rows], curated_model: model.CuratedModel, wanted: model.Forecast
+) -> ForecastTable:
+    source = work.curated[curated_model.name]
+    head = work.tables.head(source) if work.tables.exists(source) else None
+    until = _complete_until(work, curated_model, head) if head is not None else None
+    made: dict[Key, SeriesForecast] = {}
+    if head is not None and until is not None:
+        totals = work.engine.totals(work.tables.read(source, version=head), curated_model)
+        series = histories(totals, curated_model.period, until)
+        _require_few(curated_model, series)
+        scale = _scale(curated_model.column(wanted.of))
+        season = SEASON[curated_model.period]
+        made = {
+            key: forecasting.forecast(values, season=season, horizon=wanted.horizon, scale=scale)
+            for key, values in series.items()
+        }
+        memory = {
+            SOURCE_SNAPSHOT: str(head),
+            FINGERPRINT: fingerprint(curated_model, wanted, until),
+        }
+        _publish(work, curated_model, _rows(work, curated_model.period, until, made), memory)
+    return _told(work.forecasts[curated_model.name].name, wanted, until, made)
+
+
+def _complete_until(
+    work: ForecastRun[Rows], curated_model: model.CuratedModel, head: int
+) -> date | None:
+    """First day of the last period that the data cover to its end; None without any row."""
+    tables, engine, unit = work.tables, work.engine, curated_model.period
+    period, day = (
+        engine.name(name) for name in (curated_model.period_column, curated_model.source_date)
+    )
+    past = tables.read(
+        work.curated[curated_model.name], version=head, where=f"{period} <= DATE '{work.today}'"
+    )
+    newest_period = engine.newest(past, curated_model.period_column)
+    if newest_period is None:
+        return None
+    newest_rows = f"{day} >= DATE '{newest_period}' AND {day} <= DATE '{work.today}'"
+    rows = tables.read(work.processed, where=newest_rows)
+    return last_complete(newest_period, engine.newest(rows, curated_model.source_date), unit)
+
+
+def last_complete(newest_period: date, newest_day: date | None, unit: periods.Unit) -> date:
+    """`newest_period` if the data reach its last day, else the one before.
+
+    `newest_day` is None where its rows have passed their retention, so that it ended long ago.
+    """
+    last_day = periods.next_first_day(newest_period, unit) - timedelta(days=1)
+    if newest_day is None or newest_day >= last_day:
+        return newest_period
+    return periods.first_day(newest_period - timedelta(days=1), unit)
+
+
+def histories(totals: Iterable[Total], unit: periods.Unit, until: date) -> dict[Key, list[Decimal]]:
+    """Each series from its first period to `until`, with 0 where it has no row, in the order of their keys."""
+    known: dict[Key, dict[date, Decimal]] = {}
+    for total in totals:
+        if total.period <= until:
+            known.setdefault(total.key, {})[total.period] = total.amount
+    return {
+        key: [amounts.get(day, Decimal(0)) for day in _days(min(amounts), unit, until)]
+        for key, amounts in sorted(known.items(), key=lambda pair: tuple(map(str, pair[0])))
+    }
+
+
+def _days(first: date, unit: periods.Unit, until: date) -> list[date]:
+    days = [first]
+    while days[-1] < until:
+        days.append(periods.next_first_day(days[-1], unit))
+    return days
+
+
+def _require_few(curated_model: model.CuratedModel, series: Mapping[Key, object]) -> None:
+    if len(series) > MOST_SERIES:
+        raise PermanentError(
+            f"{curated_model.name} has {len(series):,} series, and at most {MOST_SERIES:,} are forecast; name fewer "
+            "columns in `by` of its property forecast"
+        )
+
+
+def _scale(column: model.Column) -> Scale:
+    precision, decimals = column.precision_and_scale or (38, 0)
+    return Scale(decimals=decimals, largest=Decimal(10**precision - 1).scaleb(-decimals))
+
+
+def _rows(
+    work: ForecastRun[Rows], unit: periods.Unit, until: date, made: Mapping[Key, SeriesForecast]
+) -> list[Row]:
+    """In the order of the columns of table_definitions.forecast."""
+    rows: list[Row] = []
+    for key, series in made.items():
+        day = until
+        for point in series.points:
+            day = periods.next_first_day(day, unit)
+            band = (point.lower_80, point.upper_80, point.lower_95, point.upper_95)
+            errors = (_error(series.wape), _error(series.mase))
+            origin = (until, VERSION, work.run_id)
+            rows.append((*key, day, point.value, *band, series.method, *errors, *origin))
+    return rows
+
+
+def _error(measure: float | None) -> Decimal | None:
+    """With four decimals; the largest one that the column holds stands for all above."""
+    if measure is None:
+        return None
+    return min(Decimal(measure), MOST_ERROR).quantize(Decimal("0.0001"))
+
+
+def _publish(
+    work: ForecastRun[Rows],
+    curated_model: model.CuratedModel,
+    rows: Sequence[Row],
+    memory: Mapping[str, str],
+) -> None:
+    """Replace the table by these rows, unless it holds them already."""
+    table, tables = work.forecasts[curated_model.name], work.tables
+    tables.ensure(table, may_evolve=True)
+    if memory.items() <= tables.last_properties(table, SOURCE_SNAPSHOT).items():
+        return
+    tables.start_draft(table, work.branch)
+    made = work.engine.made(table, rows)
+    tables.replace(table, work.branch, made, EVERY_ROW, {**memory, RUN: work.run_id})
+    committed = work.engine.count_and_sum(tables.read(table, draft=work.branch), "value")
+    if committed != work.engine.count_and_sum(made, "value"):
+        raise ReconciliationFailed(
+            f"{table.name}: {committed} rows and total were written, "
+            f"{work.engine.count_and_sum(made, 'value')} were made; nothing was published"
+        )
+    head = tables.head(table, work.branch)
+    if head is not None:
+        tables.publish(table, work.branch, head)
+
+
+def fingerprint(curated_model: model.CuratedModel, wanted: model.Forecast, until: date) -> str:
+    """What a forecast depends on besides the rows of the curated table."""
+    asked = f"{wanted.of}:{','.join(wanted.by)}:{wanted.horizon}:{curated_model.period}"
+    return hashlib.sha256(f"{VERSION}\n{asked}\n{until}".encode()).hexdigest()
+
+
+def _told(
+    table: str, wanted: model.Forecast, until: date | None, made: Mapping[Key, SeriesForecast]
+) -> ForecastTable:
+    tested = sum(series.tested for series in made.values())
+    own, naive = (
+        sum(getattr(series, name) for series in made.values())
+        for name in ("absolute_error", "naive_error")
+    )
+    return ForecastTable(
+        table=table,
+        series=len(made),
+        better_than_naive=sum(series.method == "holt_winters" for series in made.values()),
+        horizon=wanted.horizon,
+        trained_through=until,
+        wape=_error(own / tested) if tested else None,
+        naive_wape=_error(naive / tested) if tested else None,
+    )

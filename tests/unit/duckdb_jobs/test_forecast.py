@@ -1,0 +1,179 @@
+"""Forecasting in DuckDB: from published orders to a published forecast, also when it ends at any commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from contracts.errors import PermanentError
+from contracts.model import Forecast
+from duckdb_jobs.forecasting import DuckDbForecasting
+from pipeline.run_documents import ForecastTable
+from rows import forecast_run, table_definitions
+from rows.forecast_run import ForecastRun, Total, histories, last_complete
+from rows.tables import Table
+from tests.spark.orders import ORDERS
+from tests.unit.duckdb_jobs.small_lake import Killed, Order, Side, SmallLake
+
+FIRST, SECOND, THIRD = (f"20240501T10000{n}-0000000{n}" for n in range(1, 4))
+MONTHLY = replace(ORDERS.curated[0], forecast=Forecast(of="amount", by=("status",), horizon=3))
+TODAY = date(2024, 5, 20)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> SmallLake:
+    """An empty lake whose table by month is forecast."""
+    return SmallLake(tmp_path, contract=replace(ORDERS, curated=(MONTHLY, *ORDERS.curated[1:])))
+
+
+def target() -> Table:
+    return table_definitions.forecast(MONTHLY, "test", None)
+
+
+def orders() -> Iterator[Order]:
+    """Sixteen months of two kinds of orders, and a few days of the seventeenth."""
+    number = 0
+    for month in range(16):
+        day = f"{2023 + month // 12}-{month % 12 + 1:02}"
+        for status, amount in (("open", 100 + month), ("paid", 50.25)):
+            number += 1
+            yield number, f"{day}-28", status, str(amount)
+    yield 900, "2024-05-03", "open", "7.00"
+
+
+def forecast(lake: SmallLake, run_id: str = FIRST, today: date = TODAY) -> ForecastTable:
+    with lake.tables() as tables:
+        (found,) = forecast_run.run(
+            ForecastRun(
+                contract=lake.contract,
+                run_id=run_id,
+                today=today,
+                processed=lake.processed,
+                curated=lake.curated,
+                forecasts={MONTHLY.name: target()},
+                tables=tables,
+                engine=DuckDbForecasting(tables.database),
+            )
+        )
+    return found
+
+
+def published(lake: SmallLake) -> list[tuple[Any, ...]]:
+    return lake.rows(
+        target(), "status", "month_start", "value", "method", "trained_through", "run_id"
+    )
+
+
+def test_complete_months_are_forecast_by_series_and_the_table_is_as_it_is_defined(
+    lake: SmallLake,
+) -> None:
+    lake.run(FIRST, *orders())
+    found = forecast(lake)
+    assert (found.table, found.series, found.better_than_naive, found.horizon) == (
+        "orders_by_month_forecast", 2, 0, 3,
+    )  # fmt: skip
+    assert found.trained_through == date(2024, 4, 1)
+    assert found.wape == found.naive_wape != None  # noqa: E711 - both, and known
+    april, rows = date(2024, 4, 1), published(lake)
+    assert rows[:3] == [
+        ("open", date(2024, 5, 1), Decimal("104.00"), "seasonal_naive", april, FIRST),
+        ("open", date(2024, 6, 1), Decimal("105.00"), "seasonal_naive", april, FIRST),
+        ("open", date(2024, 7, 1), Decimal("106.00"), "seasonal_naive", april, FIRST),
+    ]
+    assert {row[2] for row in rows[3:]} == {Decimal("50.25")}
+    with lake.tables() as tables:
+        loaded = tables._load(target())
+    assert [field.name for field in loaded.schema().fields] == [c.name for c in target().columns]
+
+
+def test_the_same_again_writes_nothing_and_later_rows_make_another_forecast(
+    lake: SmallLake,
+) -> None:
+    lake.run(FIRST, *orders())
+    first = forecast(lake)
+    lake.commits.kinds.clear()
+    assert forecast(lake, SECOND) == first
+    assert lake.commits.kinds == []
+    lake.run(SECOND, (901, "2024-05-31", "open", "1.00"))
+    again = forecast(lake, SECOND, today=date(2024, 6, 2))
+    assert again.trained_through == date(2024, 5, 1)
+    rows = published(lake)
+    assert {row[5] for row in rows} == {SECOND}
+    assert len(rows) == 6
+
+
+def test_a_date_after_today_is_no_reason_to_take_a_period_for_complete(lake: SmallLake) -> None:
+    lake.run(FIRST, *orders(), (902, "2031-01-01", "open", "5.00"))
+    found = forecast(lake)
+    assert found.trained_through == date(2024, 4, 1)
+    assert max(row[1] for row in published(lake)) == date(2024, 7, 1)
+
+
+def test_nothing_complete_is_said_and_no_table_is_needed(lake: SmallLake) -> None:
+    assert forecast(lake).series == 0
+    lake.run(FIRST, (1, "2024-05-03", "open", "7.00"))
+    assert (forecast(lake).series, forecast(lake).wape) == (0, None)
+
+
+def test_killed_before_or_after_any_commit_and_repeated_gives_the_same_table(
+    lake: SmallLake, tmp_path: Path
+) -> None:
+    lake.run(FIRST, *orders())
+    lake.keep(tmp_path / "aside")
+    lake.commits.kinds.clear()
+    forecast(lake)
+    expected, commits = published(lake), len(lake.commits.kinds)
+    assert commits >= 3
+    for number in range(1, commits + 1):
+        for side in get_args(Side):
+            lake.restore(tmp_path / "aside")
+            lake.commits.kinds.clear()
+            lake.commits.at, lake.commits.side = number, side
+            with pytest.raises(Killed):
+                forecast(lake)
+            lake.commits.at = 0
+            forecast(lake)
+            assert published(lake) == expected, (number, side)
+
+
+def test_too_many_series_are_refused_with_what_to_change(
+    lake: SmallLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.run(FIRST, *orders())
+    monkeypatch.setattr(forecast_run, "MOST_SERIES", 1)
+    with pytest.raises(PermanentError, match=r"has 2 series, .*name fewer columns in `by`"):
+        forecast(lake)
+
+
+def test_a_history_begins_with_its_first_period_and_has_nothing_where_no_row_is() -> None:
+    days = [date(2024, month, 1) for month in range(1, 6)]
+    totals = [
+        Total(key=("b",), period=days[1], amount=Decimal(3)),
+        Total(key=("b",), period=days[3], amount=Decimal(4)),
+        Total(key=("b",), period=days[4], amount=Decimal(9)),
+        Total(key=("a",), period=days[0], amount=Decimal(1)),
+    ]
+    assert histories(totals, "month", days[3]) == {("a",): [1, 0, 0, 0], ("b",): [3, 0, 4]}
+    assert histories(totals[2:3], "month", days[3]) == {}
+
+
+@pytest.mark.parametrize(
+    ("newest", "day", "unit", "expected"),
+    [
+        (date(2024, 2, 1), date(2024, 2, 29), "month", date(2024, 2, 1)),
+        (date(2024, 2, 1), date(2024, 2, 28), "month", date(2024, 1, 1)),
+        (date(2024, 1, 1), date(2024, 3, 30), "quarter", date(2023, 10, 1)),
+        (date(2024, 1, 1), date(2024, 12, 31), "year", date(2024, 1, 1)),
+        (date(2024, 1, 1), None, "month", date(2024, 1, 1)),
+    ],
+)
+def test_a_period_is_complete_when_the_data_reach_its_last_day(
+    newest: date, day: date | None, unit: Any, expected: date
+) -> None:
+    assert last_complete(newest, day, unit) == expected
