@@ -78,11 +78,20 @@ class Reconciliation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EngineCost:
+    """USD of the engines in the calendar month of `month`, at list prices, and of how many runs it is the sum."""
+
+    month: date
+    runs: int
+    usd: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class Health:
     """How the pipeline of the dataset fares. Runs and files are the newest ones, newest first.
 
     `fates` counts all deliveries by status; `last_loaded_at` is None before the first success; data is expected at
-    least every `freshness_hours`.
+    least every `freshness_hours`. `cost` is None when no run of the month says what it cost.
     """
 
     runs: tuple[Run, ...]
@@ -93,6 +102,7 @@ class Health:
     reconciliation: Reconciliation
     last_loaded_at: datetime | None
     freshness_hours: int
+    cost: EngineCost | None
 
 
 @dataclass(frozen=True, kw_only=True)

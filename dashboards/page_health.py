@@ -109,6 +109,7 @@ def _tiles(data: PageData) -> list[Markup]:
         _tile("Reconciliation", *reconciled(health)),
         _fates(health),
         _refused(health),
+        _cost(health),
     ]
 
 
@@ -145,6 +146,19 @@ def _fates(health: Health) -> Markup:
         f"{count:,} {_words(status).lower()}" for status, count in health.fates.items() if count
     ]
     return _tile("Files", tone, texts.plural(total, "file"), ", ".join(parts) + ".")
+
+
+def _cost(health: Health) -> Markup:
+    cost = health.cost
+    if cost is None:
+        return _tile(
+            "Engines this month", PLAIN, "Not known", "No run of this month says its cost."
+        )
+    runs = texts.plural(cost.runs, "run")
+    detail = (
+        f"{runs} in {cost.month:%Y-%m}, at list prices. Storage, requests and logs come on top."
+    )
+    return _tile("Engines this month", PLAIN, f"{cost.usd:,.2f} USD", detail)
 
 
 def _refused(health: Health) -> Markup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, NewType, TypeVar, get_args, get_origin, get_type_hints
 
 from contracts.errors import ContractInvalid
@@ -15,8 +16,8 @@ Limit = NewType("Limit", int)  # a number that may be 0
 def read_settings(kind: type[Settings], environment: Mapping[str, str]) -> Settings:
     """The dataclass `kind`, each field from the variable of its name in capitals.
 
-    A field is a text that is not empty, a positive whole number (`int`), one that may be 0 (`Limit`) or one of some
-    words (`Literal`).
+    A field is a text that is not empty, a positive whole number (`int`), one that may be 0 (`Limit`), a positive
+    `Decimal` or one of some words (`Literal`).
     Raises ContractInvalid, naming the first variable that is missing or is none of these.
     """
     types = get_type_hints(kind)
@@ -24,7 +25,7 @@ def read_settings(kind: type[Settings], environment: Mapping[str, str]) -> Setti
     return kind(**{name: _value(environment, name.upper(), types[name]) for name in names})
 
 
-def _value(environment: Mapping[str, str], name: str, kind: Any) -> str | int:
+def _value(environment: Mapping[str, str], name: str, kind: Any) -> str | int | Decimal:
     value = environment.get(name, "")
     if not value:
         raise ContractInvalid(
@@ -35,9 +36,23 @@ def _value(environment: Mapping[str, str], name: str, kind: Any) -> str | int:
             wanted = "a positive whole number" if kind is int else "a whole number, 0 or more"
             raise ContractInvalid(f"environment variable {name} is {value!r}; it must be {wanted}")
         return int(value)
+    if kind is Decimal:
+        return _positive(name, value)
     if get_origin(kind) is Literal and value not in get_args(kind):
         known = ", ".join(get_args(kind))
         raise ContractInvalid(
             f"environment variable {name} is {value!r}; it must be one of: {known}"
         )
     return value
+
+
+def _positive(name: str, value: str) -> Decimal:
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = Decimal(0)
+    if not number.is_finite() or number <= 0:
+        raise ContractInvalid(
+            f"environment variable {name} is {value!r}; it must be a positive number"
+        )
+    return number

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from constructs import Construct
 
 from contracts import naming
+from pricing import engines, price_list
 from stacks.base import Blueprint
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine
@@ -104,6 +105,7 @@ class RunFunctions:
                 **self._ledgers(),
                 "PROCESSED_BUCKET": self.storage.processed.bucket_name,
                 **self._announcing(),
+                **self._prices(),
             },
             timeout_seconds=240,
         )
@@ -117,7 +119,12 @@ class RunFunctions:
         part = self._function(
             "fail_run",
             "Gives the files back, has the failure announced and releases the lock",
-            {**self._environment(), **self._ledgers(), **self._announcing()},
+            {
+                **self._environment(),
+                **self._ledgers(),
+                **self._announcing(),
+                **self._prices(),
+            },
             timeout_seconds=240,
         )
         self._allow_ledgers(part, files=["GetItem", "UpdateItem"], runs=["DeleteItem", "Query"])
@@ -166,6 +173,7 @@ class RunFunctions:
                 "PROCESSED_BUCKET": self.storage.processed.bucket_name,
                 "STATE_MACHINE_ARN": run.arn,
                 **self._announcing(),
+                **self._prices(),
             },
         )
         self._allow_ledgers(part, files=["GetItem", "UpdateItem"], runs=["DeleteItem"])
@@ -203,6 +211,15 @@ class RunFunctions:
 
     def _environment(self) -> dict[str, str]:
         return {"ENVIRONMENT": self.blueprint.settings.environment}
+
+    def _prices(self) -> dict[str, str]:
+        """What closes a run says what its engines cost, and must not read YAML."""
+        settings = self.blueprint.settings
+        return engines.worker_second_prices(
+            price_list.load(),
+            worker_type=settings.glue.worker_type,
+            memory_megabytes=settings.duckdb.memory_megabytes,
+        )
 
     def _announcing(self) -> dict[str, str]:
         return {"ANNOUNCE_STATE_MACHINE_ARN": self.announce.arn}

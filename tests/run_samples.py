@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+from pipeline.costs import EnginePrices
+
+PRICES = EnginePrices(
+    spark_worker_second_usd=Decimal("0.0001"), duckdb_second_usd=Decimal("0.00004")
+)
 RUN = {"dataset": "sales_records", "run_id": "20261120T120000-0a1b2c3d"}
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from contracts.amounts import added
@@ -24,6 +25,7 @@ def ending(
     ended_at: datetime,
     effects: Mapping[str, Item],
     worker_seconds: Mapping[str, int],
+    cost_usd: Mapping[str, Decimal],
 ) -> dict[str, Any]:
     """Attributes of the run in the ledger; DynamoDB takes no floats, and there are none.
 
@@ -44,6 +46,7 @@ def ending(
         "engine": processed.engine,
         "bytes_read": processed.bytes_read,
         "worker_seconds": costs.added(run.get("worker_seconds", {}), worker_seconds),
+        "cost_usd": costs.added_usd(run.get("cost_usd", {}), cost_usd),
         "row_rules": [rule.to_json() for rule in processed.row_rules],
         "table_rules": [rule.to_json() for rule in processed.table_rules],
         "served": serving.kept(written.serve, run.get("served", {})),

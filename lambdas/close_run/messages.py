@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from lambdas.close_run.comparison import Written
-from pipeline import alerts, serving, table_effects
+from pipeline import alerts, costs, serving, table_effects
 from pipeline.engines import TITLES
 from pipeline.ledger import Item
 from pipeline.run_documents import PARTS, ManifestFile
@@ -118,6 +118,7 @@ def body(run: Item, written: Written) -> str:
         f"Quarantined: {run['rows_quarantined']}. Gave way to a later row of the same key: {run['rows_deduplicated']}.",
         f"In the table: {table_effects.in_words(run.get('effect', {})) or 'nothing changed'}.",
         *_engines(run),
+        *costs.sentences(run),
         *serving.sentences(run.get("served", {})),
         "",
         *(f"{column}: {total}" for column, total in run["totals"]["loaded"].items()),

@@ -18,6 +18,7 @@ from lambdas.close_run.comparison import Written, verify
 from lambdas.close_run.figures import ending, engines
 from pipeline import table_effects
 from pipeline.alerts import Announcer, success_name
+from pipeline.costs import EnginePrices
 from pipeline.ledger import FileLedger, Item, RunLedger, timestamp
 from pipeline.locking import closed_run, run_to_close
 from pipeline.logs import Log
@@ -35,6 +36,7 @@ class CloseRun:
     files: FileLedger
     runs: RunLedger
     announcer: Announcer
+    prices: EnginePrices
     now: Callable[[], datetime]
 
     def close(
@@ -71,6 +73,9 @@ class CloseRun:
                 ended_at=self.now(),
                 effects=effects,
                 worker_seconds=worker_seconds,
+                cost_usd=self.prices.usd(
+                    worker_seconds, {name: job.engine for name, job in jobs.items()}
+                ),
             )
             attributes |= engines(run, written, jobs)
             attributes |= {"notes": notes} if notes else {}

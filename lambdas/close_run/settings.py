@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Names of the resources that close_run uses."""
+    """Prices of engines, and names of the resources that close_run uses."""
 
     environment: str
     file_ledger: str
     run_ledger: str
     processed_bucket: str
     announce_state_machine_arn: str
+    spark_worker_second_usd: Decimal
+    duckdb_second_usd: Decimal

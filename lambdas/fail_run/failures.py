@@ -31,8 +31,8 @@ CAUSE_LENGTH = 2000
 class Failure:
     """One failed execution. `step` is None when it is not known, `run_id` when it had no run or does not say.
 
-    `request` is the input of the execution, `worker_seconds` what its jobs cost, also the one that failed, `serve` what
-    the step Serve gave, if that succeeded.
+    `request` is the input of the execution, `worker_seconds` what its jobs cost, also the one that failed, `engines`
+    who did those that ended well, `serve` what the step Serve gave, if that succeeded.
     """
 
     dataset: str
@@ -43,6 +43,7 @@ class Failure:
     cause: str
     request: Mapping[str, Any] = field(default_factory=dict)
     worker_seconds: Mapping[str, int] = field(default_factory=dict)
+    engines: Mapping[str, str] = field(default_factory=dict)
     serve: Sequence[Mapping[str, Any]] | None = None
 
     @property
@@ -72,7 +73,8 @@ def _from_catch(event: Mapping[str, Any]) -> Failure:
     held = state.get("claim") or state.get("hold") or {}
     step = _first_without_result(state, steps, held.get("from"))
     caught = _of_job(state.get("failure") or {}, step)
-    jobs = costs.of_steps(state, tuple(each.result for each in steps))
+    results = tuple(each.result for each in steps)
+    jobs = costs.of_steps(state, results)
     failed = _as_object(caught.get("Cause") or "")
     if step and failed and (seconds := costs.worker_seconds(failed)) is not None:
         jobs |= {step.result: seconds}
@@ -85,6 +87,7 @@ def _from_catch(event: Mapping[str, Any]) -> Failure:
         cause=readable(caught.get("Cause") or "no cause was given"),
         request=state.get("request") or {},
         worker_seconds=jobs,
+        engines=costs.engines_of_steps(state, results),
         serve=state.get("serve"),
     )
 

@@ -17,6 +17,7 @@ from lambdas.fail_run import messages
 from lambdas.fail_run.failures import Failure
 from pipeline import costs, serving
 from pipeline.alerts import Announcer, facts, failure_name
+from pipeline.costs import EnginePrices
 from pipeline.ledger import HELD_STATUS, FileLedger, Item, RunLedger, file_entry, timestamp
 from pipeline.logs import Log
 from pipeline.run_documents import ServeResult, serve_result
@@ -30,6 +31,7 @@ class FailRun:
     files: FileLedger
     runs: RunLedger
     announcer: Announcer
+    prices: EnginePrices
     now: Callable[[], datetime]
 
     def fail(self, failure: Failure) -> dict[str, Any]:
@@ -81,6 +83,9 @@ class FailRun:
             "cause": failure.cause,
             "served": serving.kept(_serve_results(failure), run.get("served", {})),
             "worker_seconds": costs.added(run.get("worker_seconds", {}), failure.worker_seconds),
+            "cost_usd": costs.added_usd(
+                run.get("cost_usd", {}), self.prices.usd(failure.worker_seconds, failure.engines)
+            ),
         }
         self.runs.finish(failure.dataset, run_id, "failed", ending)
         for sha256 in run["file_hashes"]:

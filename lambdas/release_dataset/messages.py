@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline import alerts, serving
+from pipeline import alerts, costs, serving
 from pipeline.ledger import Item
 from pipeline.run_documents import MaintenanceResult
 
@@ -20,6 +20,7 @@ def body(run: Item, care: MaintenanceResult, *, set_aside: bool) -> str:
         f" {alerts.counted(int(run['duration_seconds']), 'second')}.",
         *run["report"],
         *serving.sentences(run.get("served", {})),
+        *costs.sentences(run),
         "",
         "Not touched: every row that the request, or the retention of the contract, did not name.",
         f"Next: {next_command(run, set_aside=set_aside)}",

@@ -15,6 +15,7 @@ from lambdas.release_dataset.undoing import Undoing
 from lambdas.release_dataset.waiting import WaitingFiles
 from pipeline import costs, serving
 from pipeline.alerts import Announcer, facts, success_name
+from pipeline.costs import EnginePrices
 from pipeline.ledger import FileLedger, Item, RunLedger, timestamp
 from pipeline.locking import closed_run, run_to_close
 from pipeline.logs import Log
@@ -29,6 +30,7 @@ class ReleaseDataset:
     files: FileLedger
     runs: RunLedger
     announcer: Announcer
+    prices: EnginePrices
     waiting: WaitingFiles
     now: Callable[[], datetime]
 
@@ -81,6 +83,10 @@ class ReleaseDataset:
             ),
             "care": [table.to_json() for table in care.tables],
             "worker_seconds": costs.added(run.get("worker_seconds", {}), worker_seconds),
+            # Spark alone takes care of tables.
+            "cost_usd": costs.added_usd(
+                run.get("cost_usd", {}), self.prices.usd(worker_seconds, {})
+            ),
             "served": serving.kept(serve, {}),
         }
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Names of resources; `state_machine_arn` is that of dataset_run."""
+    """Prices of engines, and names of resources; `state_machine_arn` is that of dataset_run."""
 
     environment: str
     file_ledger: str
@@ -15,3 +16,5 @@ class Settings:
     processed_bucket: str
     state_machine_arn: str
     announce_state_machine_arn: str
+    spark_worker_second_usd: Decimal
+    duckdb_second_usd: Decimal

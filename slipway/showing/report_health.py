@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from contracts import naming
 from contracts.amounts import EXACT, added
 from contracts.model import Contract, CuratedModel
-from dashboards.page_data import Account, File, Health, Reconciliation, Refusal, Run
+from dashboards.page_data import Account, EngineCost, File, Health, Reconciliation, Refusal, Run
+from pipeline import costs
 from pipeline.ledger import Item
 from pipeline.modes import works_on_files
 from pipeline.run_documents import PARTS
@@ -61,7 +62,20 @@ def health(deployment: Deployment, contract: Contract, runs: Sequence[Item]) -> 
         else _unproven(contract),
         last_loaded_at=_moment(loads[-1]["ended_at"]) if loads else None,
         freshness_hours=contract.freshness_hours + _quiet_hours(contract, loads),
+        cost=engine_cost(runs, datetime.now(UTC).date()),
     )
+
+
+def engine_cost(runs: Iterable[Item], today: date) -> EngineCost | None:
+    """What the engines of the month of `today` cost, of runs that ended well or not; None if no run says so."""
+    month = f"{today:%Y-%m}"
+    known = [
+        total
+        for run in runs
+        if str(run.get("ended_at", "")).startswith(month)
+        and (total := costs.total_usd(run)) is not None
+    ]
+    return EngineCost(month=today, runs=len(known), usd=sum(known, Decimal(0))) if known else None
 
 
 def _quiet_hours(contract: Contract, loads: Sequence[Item]) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline import costs
 from pipeline.run_documents import PARTS
 from slipway.console import counted, say, table
 from slipway.showing import views
@@ -30,6 +31,8 @@ def show(item: Mapping[str, Any]) -> None:
     _totals(item.get("totals") or {})
     _snapshots(item.get("snapshots") or {})
     _rules(item)
+    for sentence in costs.sentences(item):
+        say(sentence)
     for name, served in sorted((item.get("served") or {}).items()):
         _served(name, served)
     for sentence in (*item.get("report", ()), *item.get("notes", ())):

@@ -146,6 +146,7 @@ def healthy(source: Lake) -> page_data.Health:
         reconciliation=page_data.Reconciliation(columns=TOTALS, accounts=accounts, differences=()),
         last_loaded_at=WRITTEN - timedelta(hours=3),
         freshness_hours=36,
+        cost=page_data.EngineCost(month=WRITTEN.date(), runs=3, usd=Decimal("1.234")),
     )
 
 
@@ -199,5 +200,6 @@ def nothing_yet() -> page_data.PageData:
             reconciliation=page_data.Reconciliation(columns=TOTALS, accounts=(), differences=()),
             last_loaded_at=None,
             freshness_hours=36,
+            cost=None,
         ),
     )

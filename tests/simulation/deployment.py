@@ -36,6 +36,7 @@ from pipeline.ledger import BY_STATUS, FileLedger, RunLedger, entries
 from pipeline.ledger.transfers import TransferLedger
 from pipeline.locking import DatasetLock
 from pipeline.logs import Log
+from tests.run_samples import PRICES
 from tests.simulation.lake import Lake
 from tests.simulation.services import Execution, MemoryS3, MemoryStepFunctions
 from tests.simulation.table import Index, MemoryTable
@@ -147,6 +148,7 @@ class Deployment:
             files=self.files,
             runs=self.runs,
             announcer=self.announcer,
+            prices=PRICES,
             now=self.world.moment,
         )
 
@@ -158,6 +160,7 @@ class Deployment:
             files=self.files,
             runs=self.runs,
             announcer=self.announcer,
+            prices=PRICES,
             now=self.world.moment,
         )
 
@@ -175,6 +178,7 @@ class Deployment:
             runs=self.runs,
             announcer=self.announcer,
             waiting=self.waiting_files,
+            prices=PRICES,
             now=self.world.moment,
         )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dashboards.page_data import Reconciliation
+from dashboards.page_data import EngineCost, Reconciliation
 from pipeline.ledger import Item
 from slipway.deployment import Deployment
 from slipway.reading import lake as athena
@@ -221,6 +222,23 @@ def test_runs_are_shown_newest_first_and_failures_with_their_cause(
     assert found.runs[0].explanation == "rolled back by 20250104T050000-0a1b2c3d"
     assert found.runs[1].explanation.startswith("GateRefused: xxx")
     assert len(found.runs[1].explanation) == report_health.LONGEST_EXPLANATION
+
+
+def test_the_cost_of_this_month_is_that_of_runs_that_ended_in_it_and_say_it() -> None:
+    def ended(day: str, **more: Any) -> Item:
+        return {"ended_at": f"2026-{day}T12:00:00.000000Z", "status": "succeeded", **more}
+
+    runs: list[Item] = [
+        ended("10-31", cost_usd={"a": "5"}),
+        ended("11-01", cost_usd={"a": "0.5", "b": "0.25"}),
+        ended("11-02", cost_usd={"a": "1"}, status="failed"),
+        ended("11-03"),
+        {"status": "running"},
+    ]
+    today = date(2026, 11, 20)
+    found = report_health.engine_cost(runs, today)
+    assert found == EngineCost(month=today, runs=2, usd=Decimal("1.75"))
+    assert report_health.engine_cost(runs, date(2026, 12, 1)) is None
 
 
 def test_before_the_first_success_athena_is_not_asked(

@@ -162,6 +162,7 @@ def closer(account: Any) -> CloseRun:
         files=account.files(),
         runs=account.runs(),
         announcer=account.announcer(),
+        prices=run_samples.PRICES,
         now=lambda: NOON + timedelta(seconds=90),
     )
 
@@ -178,6 +179,7 @@ def failer(account: Any) -> FailRun:
         files=account.files(),
         runs=account.runs(),
         announcer=account.announcer(),
+        prices=run_samples.PRICES,
         now=lambda: NOON + timedelta(seconds=90),
     )
 

@@ -38,6 +38,8 @@ def deployed(account: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         "RUN_LEDGER": account.run_table.name,
         "STATE_MACHINE_ARN": account.machine_arn,
         "ANNOUNCE_STATE_MACHINE_ARN": account.announce_arn,
+        "SPARK_WORKER_SECOND_USD": "0.0001",
+        "DUCKDB_SECOND_USD": "0.00004",
     }.items():
         monkeypatch.setenv(name, value)
     cached = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from lambdas.release_dataset.waiting import WaitingFiles
 from pipeline.ledger import HELD_STATUS, FileLedger, file_entry
 from pipeline.locking import DatasetLock
 from pipeline.run_documents import MaintenanceRequest, MaintenanceResult, ServeResult, serve_result
-from tests.run_samples import maintained_table, maintenance_result
+from tests.run_samples import PRICES, maintained_table, maintenance_result
 from tests.unit.lambdas.claiming import DATASET, LEASE_SECONDS, NOON, digest, run, statuses, wait
 
 EXECUTION = "arn:aws:states:::execution:care:one"
@@ -74,6 +75,7 @@ def release(account: Any, run_id: str, serve: tuple[ServeResult, ...] = ()) -> d
             stepfunctions=account.fused("stepfunctions"),
             state_machine_arn=account.machine_arn,
         ),
+        prices=PRICES,
         now=lambda: NOON + timedelta(seconds=90),
     )
     asked = MaintenanceRequest.from_json(wanted(account, run_id))
@@ -221,6 +223,7 @@ def test_releasing_closes_the_run_frees_the_dataset_and_tells_what_was_done(
         90,
         {"care": 20},
     )
+    assert entry["cost_usd"] == {"care": Decimal("0.002")}
     assert (entry["care"][0]["rows_deleted"], entry["report"]) == (3, ["9 files became 2."])
     assert account.runs().lock(DATASET) is None
     [message] = account.messages()
@@ -467,6 +470,8 @@ def test_the_handlers_read_their_environment_and_failed_care_starts_waiting_file
         "CLAIM_LEASE_SECONDS": "60",
         "STATE_MACHINE_ARN": account.machine_arn,
         "ANNOUNCE_STATE_MACHINE_ARN": account.announce_arn,
+        "SPARK_WORKER_SECOND_USD": "0.0001",
+        "DUCKDB_SECOND_USD": "0.00004",
     }.items():
         monkeypatch.setenv(name, value)
     cached = (

@@ -14,6 +14,7 @@ from contracts.errors import PermanentError, ReconciliationFailed
 from lambdas.close_run import handler
 from pipeline.alerts import success_name
 from pipeline.ledger import duplicate_entry, file_entry
+from tests.run_samples import PRICES
 from tests.unit.lambdas.ending import (
     DATASET,
     EARLIER,
@@ -230,6 +231,9 @@ def test_the_ledger_keeps_snapshots_engine_cost_and_rules(
         touched: {"before": 31, "after": 32},
     }
     assert (run["engine"], run["bytes_read"], run["worker_seconds"]) == ("spark 4.1.1", 4321, JOBS)
+    assert run["cost_usd"] == PRICES.usd(JOBS, {})
+    [message] = claimed.messages()
+    assert f"Cost of the engines: {sum(run['cost_usd'].values()):.4f} USD" in message["message"]
     assert run["row_rules"] == [
         {"rule_id": "r", "action": "warn", "rows_checked": 15, "rows_failed": 0}
     ]
@@ -356,6 +360,8 @@ def test_the_handler_reads_documents_and_costs(
         "RUN_LEDGER": "runs",
         "PROCESSED_BUCKET": "processed",
         "ANNOUNCE_STATE_MACHINE_ARN": claimed.announce_arn,
+        "SPARK_WORKER_SECOND_USD": "0.0001",
+        "DUCKDB_SECOND_USD": "0.00004",
     }.items():
         monkeypatch.setenv(name, value)
     documents = written(contract)

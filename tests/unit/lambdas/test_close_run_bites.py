@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from contracts.errors import ReconciliationFailed
 from lambdas.close_run.comparison import verify
 from lambdas.close_run.figures import ending, engines
 from pipeline.run_documents import JobResult
+from tests.run_samples import PRICES
 from tests.unit.lambdas.ending import DATASET, JOBS, MONEY, NOON, WrittenJson, written
 
 
@@ -94,6 +96,7 @@ def test_the_ledger_keeps_exactly_these_attributes_of_a_run(contract: model.Cont
     }  # fmt: skip
     processed = {**documents.processed, "files": files, "table_rules": [table_rule]}
     run = {"started_at": "2026-11-20T12:00:00.000000Z", "worker_seconds": {"raw_to_processed": 6}}
+    run |= {"cost_usd": {"raw_to_processed": Decimal("0.0006")}}
     kept = ending(
         run,
         replace(documents, processed=processed).read(),
@@ -101,6 +104,7 @@ def test_the_ledger_keeps_exactly_these_attributes_of_a_run(contract: model.Cont
         ended_at=NOON + timedelta(seconds=90, microseconds=900_000),
         effects={"a": {"new": 9, "replaced": 1, "of": {"acme": 1}}, "b": {"new": 5}},
         worker_seconds=JOBS,
+        cost_usd=PRICES.usd(JOBS, {"processed_to_curated": "duckdb"}),
     )
     totals = {"read": "15.00", "loaded": "14.50", "quarantined": "0.50", "deduplicated": "0.00"}
     assert kept == {
@@ -118,6 +122,7 @@ def test_the_ledger_keeps_exactly_these_attributes_of_a_run(contract: model.Cont
         "engine": "spark 4.1.1",
         "bytes_read": 4321,
         "worker_seconds": {"raw_to_processed": 200, "processed_to_curated": 120},
+        "cost_usd": {"raw_to_processed": Decimal("0.02"), "processed_to_curated": Decimal("0.0048")},
         "row_rules": [{"rule_id": "r", "action": "warn", "rows_checked": 15, "rows_failed": 0}],
         "table_rules": [table_rule],
         "served": {},
@@ -128,9 +133,16 @@ def test_the_ledger_keeps_exactly_these_attributes_of_a_run(contract: model.Cont
 def test_a_run_that_was_never_resumed_costs_what_its_jobs_cost(contract: model.Contract) -> None:
     run = {"started_at": "2026-11-20T12:00:00.000000Z"}
     kept = ending(
-        run, written(contract).read(), contract, ended_at=NOON, effects={}, worker_seconds=JOBS
+        run,
+        written(contract).read(),
+        contract,
+        ended_at=NOON,
+        effects={},
+        worker_seconds=JOBS,
+        cost_usd=PRICES.usd(JOBS, {}),
     )
     assert kept["worker_seconds"] == JOBS
+    assert kept["cost_usd"] == PRICES.usd(JOBS, {})
 
 
 def test_the_ledger_keeps_which_engine_was_chosen_which_did_each_job_and_where_spark_stepped_in(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from pipeline import costs
+from pricing import engines, price_list
+from tests.run_samples import PRICES
 
 SECONDS: list[tuple[dict[str, Any], int | None]] = [
     ({"ExecutionTime": 97, "NumberOfWorkers": 2, "WorkerType": "G.1X"}, 194),
@@ -60,3 +63,37 @@ def test_only_steps_with_a_known_cost_are_kept() -> None:
 
 def test_what_a_resumed_run_cost_before_is_added_step_by_step() -> None:
     assert costs.added({"a": 1, "b": 2}, {"b": 3, "c": 4}) == {"a": 1, "b": 5, "c": 4}
+
+
+def test_each_step_costs_the_seconds_of_its_engine() -> None:
+    seconds = {"raw_to_processed": 100, "processed_to_curated": 50, "care": 10}
+    assert PRICES.usd(seconds, {"raw_to_processed": "duckdb", "processed_to_curated": "spark"}) == {
+        "raw_to_processed": Decimal("0.004"),
+        "processed_to_curated": Decimal("0.005"),
+        "care": Decimal("0.001"),
+    }
+
+
+def test_what_a_resumed_run_cost_in_usd_before_is_added_too() -> None:
+    added = costs.added_usd({"a": Decimal("0.5")}, {"a": Decimal("0.25"), "b": Decimal("1")})
+    assert added == {"a": Decimal("0.75"), "b": Decimal("1")}
+
+
+def test_a_run_from_before_costs_were_kept_says_nothing_of_them() -> None:
+    assert costs.total_usd({"worker_seconds": {"care": 3}}) is None
+    assert list(costs.sentences({})) == []
+    [sentence] = costs.sentences({"cost_usd": {"a": "0.01", "b": "0.002"}})
+    assert sentence.startswith("Cost of the engines: 0.0120 USD")
+
+
+def test_the_engine_of_a_step_is_what_its_result_says() -> None:
+    state = {"a": {"engine": "duckdb"}, "b": {"ExecutionTime": 3}, "c": 1}
+    assert costs.engines_of_steps(state, ("a", "b", "c", "d")) == {"a": "duckdb"}
+
+
+def test_functions_are_given_the_prices_of_the_list() -> None:
+    given = engines.worker_second_prices(
+        price_list.load(), worker_type="G.2X", memory_megabytes=2048
+    )
+    assert Decimal(given["SPARK_WORKER_SECOND_USD"]) * 3600 == pytest.approx(Decimal("0.88"))
+    assert given["DUCKDB_SECOND_USD"] == "0.000026666800"

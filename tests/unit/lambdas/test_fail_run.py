@@ -11,6 +11,7 @@ from contracts import model
 from lambdas.fail_run import handler as fail_handler
 from lambdas.fail_run.failures import parse
 from pipeline.steps import CLAIM_BATCH, DATASET_RUN, HAND_OVER
+from tests.run_samples import PRICES
 from tests.unit.lambdas.ending import (
     DATASET,
     EARLIER,
@@ -53,6 +54,8 @@ def test_failing_gives_files_back_frees_the_lock_and_says_what_happened(claimed:
         cause,
         "2026-11-20T12:01:30.000000Z",
     )
+    seconds = parse(caught(claimed)).worker_seconds
+    assert run["cost_usd"] == PRICES.usd(seconds, {})
     [message] = claimed.messages()
     assert (
         message["subject"]
@@ -279,6 +282,8 @@ def test_the_handler_reads_its_environment(claimed: Any, monkeypatch: pytest.Mon
         "FILE_LEDGER": "files",
         "RUN_LEDGER": "runs",
         "ANNOUNCE_STATE_MACHINE_ARN": claimed.announce_arn,
+        "SPARK_WORKER_SECOND_USD": "0.0001",
+        "DUCKDB_SECOND_USD": "0.00004",
     }.items():
         monkeypatch.setenv(name, value)
     fail_handler._service.cache_clear()

@@ -45,6 +45,8 @@ def test_what_the_jobs_cost_is_read_also_from_the_one_that_failed(account: Any) 
         "gate": {},
     }
     assert parse(event).worker_seconds == {"raw_to_processed": 30, "processed_to_curated": 194}
+    event["state"]["raw_to_processed"] |= {"engine": "duckdb"}
+    assert parse(event).engines == {"raw_to_processed": "duckdb"}
 
 
 @pytest.mark.parametrize(

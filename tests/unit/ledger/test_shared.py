@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Literal
 
 import pytest
@@ -80,6 +81,7 @@ class Settings:
     max_files: int
     small_rows: Limit
     schema_change: Literal["reject", "strict"]
+    usd: Decimal
 
 
 def test_missing_and_wrong_settings_are_named() -> None:
@@ -88,10 +90,15 @@ def test_missing_and_wrong_settings_are_named() -> None:
         "MAX_FILES": "7",
         "SMALL_ROWS": "0",
         "SCHEMA_CHANGE": "strict",
+        "USD": "0.01",
         "OTHER": "ignored",
     }
     assert read_settings(Settings, right) == Settings(
-        file_ledger="files", max_files=7, small_rows=Limit(0), schema_change="strict"
+        file_ledger="files",
+        max_files=7,
+        small_rows=Limit(0),
+        schema_change="strict",
+        usd=Decimal("0.01"),
     )
     with pytest.raises(ContractInvalid, match="FILE_LEDGER is not set"):
         read_settings(Settings, {**right, "FILE_LEDGER": ""})
@@ -108,6 +115,11 @@ def test_missing_and_wrong_settings_are_named() -> None:
         ContractInvalid, match="SCHEMA_CHANGE is 'lax'; it must be one of: reject, strict"
     ):
         read_settings(Settings, {**right, "SCHEMA_CHANGE": "lax"})
+    for wrong in ("0", "-1", "cheap", "NaN", "Infinity"):
+        with pytest.raises(
+            ContractInvalid, match=f"USD is '{wrong}'; it must be a positive number"
+        ):
+            read_settings(Settings, {**right, "USD": wrong})
 
 
 def test_run_ids_sort_by_start_and_times_are_utc() -> None:

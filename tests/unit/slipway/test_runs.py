@@ -57,6 +57,7 @@ MUCH = {
         "dashboard_refresh": {"refresh": "started"},
     },
     "worker_seconds": {"load": 689},
+    "cost_usd": {"load": "0.0842"},
     "notes": ["a.csv: 1 column was skipped"],
     "error": "",
     "care": {},
@@ -78,6 +79,8 @@ def test_a_run_is_shown_in_few_lines_without_pythons_marks_and_without_what_is_e
     assert ["by_item", "periods", "3", "689", "revenue", "7.5"] in lines
     assert ["refresh", "started"] in lines
     assert ["worker_seconds.load", "689"] in lines
+    assert ["cost_usd.load", "0.0842"] in lines
+    assert "Cost of the engines: 0.0842 USD at list prices" in shown
     assert "a.csv: 1 column was skipped" in shown
     assert not any(mark in shown for mark in ("Decimal", "{", "[", "error", "care"))
     assert len(lines) < 60
