@@ -45,6 +45,10 @@ def check_table(table: ParsedTable[CuratedProperties], document: Document) -> No
         document.problem(path, message)
         return
     _check_value(mark, table, table.custom, path, document)
+    if table.custom.period_column in OWN_COLUMNS:
+        document.problem(
+            table.custom_paths["periodColumn"], _own_column(table.custom.period_column)
+        )
     for index, name in enumerate(mark.by):
         if wrong := _wrong_series(name, table, table.custom):
             document.problem((*path, "by", index), wrong)
@@ -85,5 +89,9 @@ def _wrong_series(
     if column and not column.spec.primary_key:
         return f"found {name!r}, which is no primaryKey of the model; a series is told apart by its grain"
     if name in OWN_COLUMNS:
-        return f"{name!r} is a column of every table of forecasts; choose another name for it"
+        return _own_column(name)
     return None
+
+
+def _own_column(name: str) -> str:
+    return f"{name!r} is a column of every table of forecasts; choose another name for it"

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import pytest
 
+from contracts.authoring.forecast_checks import OWN_COLUMNS
 from contracts.errors import PermanentError
 from contracts.model import Forecast
 from duckdb_jobs.forecasting import DuckDbForecasting
@@ -34,6 +35,11 @@ def lake(tmp_path: Path) -> SmallLake:
 
 def target() -> Table:
     return table_definitions.forecast(MONTHLY, "test", None)
+
+
+def test_authoring_knows_every_column_that_a_table_of_forecasts_has_of_its_own() -> None:
+    marked = {*MONTHLY.forecast.by, MONTHLY.period_column} if MONTHLY.forecast else set()
+    assert {column.name for column in target().columns} - marked == set(OWN_COLUMNS)
 
 
 def orders() -> Iterator[Order]:

@@ -30,6 +30,12 @@ CASES: dict[str, Case] = {
         ".by[0]",
         "found 'month_start', the periods themselves",
     ),
+    "forecast_by_periods_named_as_its_own_column": C(
+        "value: month_start\n",
+        "value: wape\n",
+        "schema[1].customProperties[3].value",
+        "'wape' is a column of every table of forecasts; choose another name for it",
+    ),
     "forecast_by_what_is_no_key": mark(
         "{of: spent, by: [visits], horizon: 6}",
         ".by[0]",
