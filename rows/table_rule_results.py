@@ -107,7 +107,7 @@ def reference(rule: Reference, counted: Counted | None) -> RuleResult:
             rule, checked=0, failed=0, holds=False, measured=measured, expected=_known(rule)
         )
     checked, failed = counted[ROWS], counted[FAILED]
-    measured = f"{failed} of {checked} rows have a {rule.column} that is not there"
+    measured = f"{failed} of {checked} rows have a value of {rule.column} that is not there"
     return _result(
         rule,
         checked=checked,

@@ -64,7 +64,7 @@ def test_each_kind_judges_the_table_as_it_would_be_published_and_its_history_is_
         ("passed", "0 rows share their note with another"),
         ("passed", "2024-05-01, 10.0 hours before the run"),
         # Of all rows, since the first one could not be looked up when it came.
-        ("failed", "1 of 3 rows have a status that is not there"),
+        ("failed", "1 of 3 rows have a value of status that is not there"),
     ]
     columns = ("run_id", "rule_id", "scope", "action", "status", "rows_checked", "rows_failed")
     rows = ruled.rows(ruled.quality, *columns)  # published, although the run is not

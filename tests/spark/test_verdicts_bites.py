@@ -141,7 +141,7 @@ def test_sharing_rows_and_unknown_values_are_counted(failed: int, status: str) -
         status,
         9,
         failed,
-        f"{failed} of 9 rows have a day that is not there",
+        f"{failed} of 9 rows have a value of day that is not there",
         "every day is in items.name",
     )
     assert texts(table_rule_results.reference(KNOWN, found)) == told

@@ -43,6 +43,6 @@ def test_every_kind_is_counted_over_the_rows_of_this_run_and_of_those_before(
         ("row_count", "passed", "3 rows"),
         ("unique", "failed", "2 rows share their note, status with another"),
         ("freshness", "passed", "2024-05-01, 11.0 hours before the run"),
-        ("reference", "failed", "1 of 3 rows have a status that is not there"),
+        ("reference", "failed", "1 of 3 rows have a value of status that is not there"),
         ("reference", "unproven", "there is no table of statuses yet"),
     ]
