@@ -23,8 +23,9 @@ EXTENSIONS = (
 JAVA_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m")
 # Files of tests that take a minute or more come first, the longest at the head, so that no worker waits at the end.
 LONGEST = (
-    "test_faults_of_a_run",
     "test_modes",
+    "test_faults_of_care",
+    "test_faults_of_a_run",
     "test_formats",
     "test_delta",
     "test_loading",
