@@ -16,7 +16,7 @@ from slipway.console import Stopwatch
 from slipway.deployment import Deployment
 from slipway.reading import executions, ledgers
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 30 * 60  # a Glue job may wait long for capacity in a real account
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # A text literal is matched first, as a whole, so that nothing inside it is taken for a table.
 ZONE_REFERENCE = re.compile(r"'(?:[^']|'')*'|\b(raw|processed|curated)\.(?=[A-Za-z_\"])")
 WORKGROUP = "WorkgroupName"
+# An account may ask 100 times a second (GetQueryExecution; Athena endpoints and quotas). awswrangler's own second is
+# longer than most queries here take.
+POLL_SECONDS = 0.2
 NO_TABLE = "TABLE_NOT_FOUND"  # begins Athena's reason; Trino documentation, StandardErrorCode
 
 
@@ -69,6 +72,7 @@ def query(deployment: Deployment, sql: str) -> pandas.DataFrame:
             workgroup=deployment.output(WORKGROUP),
             ctas_approach=False,
             unload_approach=False,
+            athena_query_wait_polling_delay=POLL_SECONDS,
         )
     except awswrangler.exceptions.QueryFailed as error:
         raise QueryFailed(str(error)) from error
