@@ -3,13 +3,15 @@
     cdk synth [-c environment=dev|prod|local] [-c delete-data=yes] [-c sftp-public-key="ssh-ed25519 ..."]
               [-c engine=spark|duckdb] [-c estimate=yes]
 
-`estimate` is for `slipway cost`: the destination may be open then, since nothing is deployed.
+`estimate` is for `slipway cost`, which calls no `cdk`: the destination may be open then, since nothing is deployed.
 Everything is decided by files of this repository and those context values: no credentials, no network, no clock.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -22,6 +24,8 @@ from stacks.base import Blueprint
 from stacks.duckdb_layer import LayerMissing
 from stacks.settings import Settings, load
 
+# Set for every application that it runs. Source: aws-cdk, cx-api, CLI_VERSION_ENV.
+CDK_COMMAND_LINE = "CDK_CLI_VERSION"
 ROOT = Path(__file__).resolve().parent
 
 
@@ -49,11 +53,23 @@ def _settings(app: cdk.App, config: Path) -> Settings:
     )
 
 
+def is_estimate(app: cdk.App, environment: Mapping[str, str]) -> bool:
+    """Whether only a price is asked for. Raises ContractInvalid under the CDK's command line, which could deploy."""
+    if app.node.try_get_context("estimate") != "yes":
+        return False
+    if CDK_COMMAND_LINE in environment:
+        raise ContractInvalid(
+            "-c estimate=yes is for `slipway cost` alone, which deploys nothing; leave it out and set account and "
+            "region in config/"
+        )
+    return True
+
+
 def main() -> None:
     """Synthesize, or say in one message what is wrong."""
     app = cdk.App(stack_traces=False)  # nobody reads them, and they slow a synthesis down
     try:
-        if app.node.try_get_context("estimate") != "yes":
+        if not is_estimate(app, os.environ):
             readiness.require_destination(_settings(app, ROOT / "config"))
         build(app).synth()
     except (ContractInvalid, LayerMissing) as error:

@@ -151,14 +151,10 @@ def _fates(health: Health) -> Markup:
 def _cost(health: Health) -> Markup:
     cost = health.cost
     if cost is None:
-        return _tile(
-            "Engines this month", PLAIN, "Not known", "No run of this month says its cost."
-        )
+        return _tile("Jobs this month", PLAIN, "Not known", "No run of this month says its cost.")
     runs = texts.plural(cost.runs, "run")
-    detail = (
-        f"{runs} in {cost.month:%Y-%m}, at list prices. Storage, requests and logs come on top."
-    )
-    return _tile("Engines this month", PLAIN, f"{cost.usd:,.2f} USD", detail)
+    detail = f"{runs} in {cost.month:%Y-%m}, at list prices. Other functions, storage, requests and logs come on top."
+    return _tile("Jobs this month", PLAIN, f"{cost.usd:,.2f} USD", detail)
 
 
 def _refused(health: Health) -> Markup:

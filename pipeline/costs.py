@@ -95,7 +95,7 @@ def added_usd(earlier: Mapping[str, Any], now: Mapping[str, Decimal]) -> dict[st
 
 
 def total_usd(run: Mapping[str, Any]) -> Decimal | None:
-    """USD of a run's engines by its entry in the ledger; None if it was closed before they were kept."""
+    """USD of a run's jobs by its entry in the ledger; None if it was closed before they were kept."""
     kept = run.get("cost_usd")
     return None if kept is None else sum(map(Decimal, kept.values()), Decimal(0))
 
@@ -104,4 +104,4 @@ def sentences(run: Mapping[str, Any]) -> Iterator[str]:
     """What a message says of the cost."""
     total = total_usd(run)
     if total is not None:
-        yield f"Cost of the engines: {total:.4f} USD at list prices; storage, requests and logs come on top."
+        yield f"Cost of the jobs: {total:.4f} USD at list prices; all else (storage, requests, logs) comes on top."

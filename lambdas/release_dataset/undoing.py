@@ -82,9 +82,8 @@ class Undoing:
                 raise RetryableError(
                     f"file {known['sha256']} of {dataset} changed while {by_run} undid its load"
                 )
-            self.files.let_return(
-                entry
-            )  # a duplicate of it that came meanwhile, if it gives way again
+            # A duplicate of it that came meanwhile returns, if the file gives way again.
+            self.files.let_return(entry)
             yield entry
 
 

@@ -1,7 +1,8 @@
 """The methods, each able to forecast from any origin of a series as if what came later were not known.
 
 A method is made over a whole series once and then asked at many origins, so that a backtest costs one pass of the
-smoothing instead of one for each origin. What `at` answers may depend on the values before its origin only.
+smoothing instead of one for each origin. What `at` answers depends on the values before its origin only, but for one
+bit: whether every value of the history is above zero, by which Holt-Winters multiplies its season or adds it.
 """
 
 from __future__ import annotations

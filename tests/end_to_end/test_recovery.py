@@ -230,8 +230,10 @@ def test_a_content_that_comes_again_while_what_replaces_it_is_on_its_way_stands_
     second.write_text(text.replace(",Offline,", ",Online,"), encoding="utf-8")
     third.write_text(text, encoding="utf-8")
     pipeline.new_alerts()
+    failed = executions.executions(pipeline.deployment, status="FAILED")
     pipeline.send(first, second, third)
     until_loaded(pipeline, third)
+    assert executions.executions(pipeline.deployment, status="FAILED") == failed
     [file, again] = sorted(fates_of(pipeline, third), key=lambda fate: fate.status)
     assert (file.status, again.status) == ("loaded", "replaced")
     assert pipeline.ask(of_file(file.sha256)) == [(40,)]

@@ -108,3 +108,14 @@ def entries(content: object) -> list[dict[str, str]]:
     if isinstance(content, list):
         return [each for value in content for each in entries(value)]
     return []
+
+
+def test_an_estimate_is_not_asked_for_through_the_command_line_that_deploys(
+    tmp_path: Path,
+) -> None:
+    asked, not_asked = (new_app(tmp_path, estimate=word) for word in ("yes", "no"))
+    called_by_cdk = {entry_point.CDK_COMMAND_LINE: "2"}
+    assert entry_point.is_estimate(asked, {})
+    assert not entry_point.is_estimate(not_asked, called_by_cdk)
+    with pytest.raises(ContractInvalid, match="for `slipway cost` alone"):
+        entry_point.is_estimate(asked, called_by_cdk)

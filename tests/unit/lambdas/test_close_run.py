@@ -233,7 +233,7 @@ def test_the_ledger_keeps_snapshots_engine_cost_and_rules(
     assert (run["engine"], run["bytes_read"], run["worker_seconds"]) == ("spark 4.1.1", 4321, JOBS)
     assert run["cost_usd"] == PRICES.usd(JOBS, {})
     [message] = claimed.messages()
-    assert f"Cost of the engines: {sum(run['cost_usd'].values()):.4f} USD" in message["message"]
+    assert f"Cost of the jobs: {sum(run['cost_usd'].values()):.4f} USD" in message["message"]
     assert run["row_rules"] == [
         {"rule_id": "r", "action": "warn", "rows_checked": 15, "rows_failed": 0}
     ]

@@ -83,7 +83,7 @@ def test_a_run_from_before_costs_were_kept_says_nothing_of_them() -> None:
     assert costs.total_usd({"worker_seconds": {"care": 3}}) is None
     assert list(costs.sentences({})) == []
     [sentence] = costs.sentences({"cost_usd": {"a": "0.01", "b": "0.002"}})
-    assert sentence.startswith("Cost of the engines: 0.0120 USD")
+    assert sentence.startswith("Cost of the jobs: 0.0120 USD")
 
 
 def test_the_engine_of_a_step_is_what_its_result_says() -> None:

@@ -80,7 +80,7 @@ def test_a_run_is_shown_in_few_lines_without_pythons_marks_and_without_what_is_e
     assert ["refresh", "started"] in lines
     assert ["worker_seconds.load", "689"] in lines
     assert ["cost_usd.load", "0.0842"] in lines
-    assert "Cost of the engines: 0.0842 USD at list prices" in shown
+    assert "Cost of the jobs: 0.0842 USD at list prices" in shown
     assert "a.csv: 1 column was skipped" in shown
     assert not any(mark in shown for mark in ("Decimal", "{", "[", "error", "care"))
     assert len(lines) < 60
