@@ -37,7 +37,8 @@ def reconcile(
     replacing = {} if problems else files_over(manifest, result, contract, of_others)
     excess = [*_excess(result, over, contract), *replacing.values()]
     if not problems:
-        problems = [*excess, *_table_rules(result, contract, is_short=bool(excess))]
+        judged = list(_table_rules(result, contract, is_short=bool(excess)))
+        problems = [*excess, *(_all_refused(result) if judged and not excess else ()), *judged]
     if problems:
         # The table rules judge a table that lacks the bad rows: they are judged again once these files are out.
         kind = QuarantineLimitExceeded if excess else ReconciliationFailed
@@ -171,6 +172,19 @@ def _excess(result: LoadResult, over: Mapping[str, str], contract: Contract) -> 
     for how in over.values():
         yield f"{how}, the contract allows a share of {contract.max_quarantined_share}{ending}"
         ending = ""
+
+
+def _all_refused(result: LoadResult) -> Iterator[str]:
+    """Why a run brought no row to the table, a sentence per file: what its table rules say then is the consequence."""
+    if any(file.rows_loaded for file in result.files):
+        return
+    for file in result.files:
+        if file.rows_quarantined and file.rows_quarantined == file.rows_read:
+            first = f": {file.samples[0].text}" if file.samples else ""
+            yield (
+                f"every row of {file.file_name} was refused ({alerts.counted(file.rows_read, 'row')}){first}; correct"
+                " it and send it again, or send a file with valid rows, with which these are quarantined"
+            )
 
 
 def _is_above(refused: int, read: int, contract: Contract) -> bool:

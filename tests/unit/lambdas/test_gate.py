@@ -256,6 +256,26 @@ def test_no_files_prove_nothing(contract: model.Contract) -> None:
         judged(manifest, result, contract)
 
 
+def test_a_first_file_without_a_valid_row_says_why_before_the_rules_of_the_table_that_stays_empty(
+    contract: model.Contract,
+) -> None:
+    manifest, result = documents(contract)
+    empty(manifest, result, rows=1, quarantined=1)
+    reason = "order_date: '31/12/2024' is not a date written M/d/yyyy"
+    first(result)["samples"] = [{"rule_id": "order_date.type", "record": 1, "reason": reason}]
+    [rule] = [each for each in contract.table_rules if each.kind == "row_count"]
+    for found in result["table_rules"]:
+        found["status"] = "unproven" if found["rule_id"] == rule.id else "passed"
+    with pytest.raises(ReconciliationFailed) as refused:
+        judged(manifest, result, contract)
+    heading, cause, table_rule = str(refused.value).splitlines()
+    assert heading.startswith(
+        f"every row of a.csv was refused (1 row): record 1: {reason}; correct it"
+    )
+    assert cause.startswith("- every row of a.csv")
+    assert rule.id in table_rule
+
+
 def test_all_rows_quarantined_is_refused_whatever_the_limit(contract: model.Contract) -> None:
     manifest, result = documents(contract)
     empty(manifest, result, rows=20, quarantined=20)
