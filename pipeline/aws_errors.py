@@ -35,6 +35,7 @@ CONNECTION_ERRORS = frozenset(
         "EndpointConnectionError",
         "ReadTimeoutError",
         "HTTPClientError",
+        "IncompleteReadError",
     }
 )
 

@@ -14,7 +14,7 @@ from sources.connection import Answer, Connection, origin_of
 from sources.credentials import Credentials
 from sources.errors import CredentialsRefused, SourceFailed, TryLater
 from sources.fetches import Fetch, State
-from sources.model import Source, TimeFormat
+from sources.model import HttpSource, TimeFormat
 from sources.records import Page, read_page
 
 OK, NOT_MODIFIED = 200, 304
@@ -41,7 +41,7 @@ class Client:
     `shows_answers` is whether messages may quote what it answered; not where records hold personal data.
     """
 
-    source: Source
+    source: HttpSource
     url: str
     loopback: bool
     shows_answers: bool

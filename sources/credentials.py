@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urljoin
 
 from sources.connection import Answer
 from sources.errors import CredentialsRefused, SourceFailed, TryLater
-from sources.model import ApiKey, Basic, Bearer, ClientCredentials, Source
+from sources.model import ApiKey, Basic, Bearer, ClientCredentials, HttpSource
 
 Pairs = list[tuple[str, str]]
 Post = Callable[[str, Mapping[str, str], bytes], Answer]
@@ -33,7 +33,7 @@ class Shown:
 class Credentials:
     """Those of one source. `read_secret` gives the text of a secret by its name; `post` asks the token URL."""
 
-    source: Source
+    source: HttpSource
     url: str
     read_secret: Callable[[str], str]
     post: Post

@@ -3,8 +3,10 @@
     SlipwayError
     ├── PermanentError
     │   └── SourceFailed    this fetch ends, with one message; the next one begins where this one did
+    │       └── FileRefused     one file cannot be had; the others are delivered before the fetch fails
     └── RetryableError
-        └── TryLater        the same request may succeed in a while
+        ├── TryLater        the same request may succeed in a while
+        └── FileChanged     a file is not as it was listed; the next fetch takes it as it is then
 
 A source that answers nonsense is a SourceFailed, too: what would be delivered could not be trusted.
 """
@@ -24,6 +26,14 @@ class ListChanged(SourceFailed):
 
 class CredentialsRefused(SourceFailed):
     """The source does not accept the credentials; a token that expired is asked for once more."""
+
+
+class FileRefused(SourceFailed):
+    """One file cannot be fetched. The message says which, why, and what to do about it."""
+
+
+class FileChanged(RetryableError):
+    """A file was overwritten, is still written to, or has vanished since it was listed."""
 
 
 class TryLater(RetryableError):

@@ -1,21 +1,27 @@
 """What is known of a source between two calls: the fetch that is under way, and where the next one begins.
 
 One DynamoDB item per source, written whole under a version: of two calls that work at once, the second to write loses,
-so that a page is never counted twice. Entries `fetch#<id>` are what people look at, and decide nothing.
+so that a page is never counted twice. Entries `file#<hash>` say which version of a file was delivered last. Entries
+`fetch#<id>` are what people look at, and decide nothing.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 from contracts.errors import RetryableError
 from pipeline.ledger.entries import Item
+from sources.files import RemoteFile
 from sources.paging import Seen
 
-STATE_ENTRY, FETCH_PREFIX = "state", "fetch#"
+STATE_ENTRY, FETCH_PREFIX, FILE_PREFIX = "state", "fetch#", "file#"
+MOST_KEYS = 100  # of one request. Source: DynamoDB API reference, BatchGetItem
 Status = Literal["running", "delivered", "unchanged", "empty", "failed"]
 
 
@@ -24,10 +30,30 @@ class SourceBusy(RetryableError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A large file that is being delivered: the ETags of the parts that landing has of it, in order."""
+
+    file: RemoteFile
+    key: str
+    upload_id: str
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilesSeen:
+    """What a fetch of files has done: how many it delivered, why it could not have others, and the one under way."""
+
+    delivered: int = 0
+    refused: tuple[tuple[str, str], ...] = ()  # (path, why)
+    upload: Upload | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fetch:
     """A fetch under way. Times are ISO 8601 in UTC; `since` is the watermark that it asks from.
 
-    `position` is that of the next page (sources.paging); `parts` are the objects with the rows so far, in order.
+    `position` is that of the next page (sources.paging); `parts` are the objects with the rows so far, in order. Only
+    `files` is of a source that has files.
     """
 
     fetch_id: str
@@ -45,6 +71,7 @@ class Fetch:
     failures: int = 0
     etag: str | None = None
     last_modified: str | None = None
+    files: FilesSeen = field(default_factory=FilesSeen)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +140,7 @@ class FetchLedger:
                 "attempt": fetch.attempt,
                 "pages": fetch.seen.pages,
                 "records": fetch.seen.records,
+                "files": fetch.files.delivered,
                 "requests": fetch.requests,
                 "size_bytes": fetch.size_bytes,
                 "detail": detail,
@@ -130,10 +158,61 @@ class FetchLedger:
         )
         return [dict(item) for item in page["Items"]]
 
+    def new_among(self, files: Iterable[RemoteFile]) -> Iterator[RemoteFile]:
+        """Those of `files` of which this very version was never delivered."""
+        rest = iter(files)
+        while some := list(islice(rest, MOST_KEYS)):
+            known = self._versions(some)
+            yield from (file for file in some if known.get(file.path) != file.version)
+
+    def remember(self, file: RemoteFile, *, fetch_id: str, landing_key: str, moment: str) -> None:
+        """This version was delivered; it takes the place of the one before."""
+        self.table.put_item(
+            Item={
+                **self._file_key(file),
+                "path": file.path,
+                "version": file.version,
+                "size_bytes": file.size_bytes,
+                "modified_at": file.modified_at,
+                "fetch_id": fetch_id,
+                "landing_key": landing_key,
+                "delivered_at": moment,
+            }
+        )
+
+    def _versions(self, files: Sequence[RemoteFile]) -> dict[str, str]:
+        """The version that was delivered last, by path."""
+        client, name = self.table.meta.client, self.table.name
+        keys = [*{file.path: self._file_key(file) for file in files}.values()]
+        asked, known = {name: {"Keys": keys, "ConsistentRead": True}}, {}
+        # What one answer has no room for, or was throttled, is named in it.
+        while asked:
+            answer = client.batch_get_item(RequestItems=asked)
+            items = answer["Responses"].get(name, [])
+            known.update({str(item["path"]): str(item["version"]) for item in items})
+            asked = answer.get("UnprocessedKeys", {})
+        return known
+
+    def _file_key(self, file: RemoteFile) -> dict[str, str]:
+        digest = hashlib.sha256(file.path.encode("utf-8", "surrogateescape")).hexdigest()
+        return {"source": self.source, "entry": f"{FILE_PREFIX}{digest}"}
+
 
 def _state(data: dict[str, Any]) -> State:
     fetch = data["fetch"]
     if fetch:
-        parts = tuple(fetch["parts"])
-        data = {**data, "fetch": Fetch(**{**fetch, "parts": parts, "seen": Seen(**fetch["seen"])})}
+        parts, files = tuple(fetch["parts"]), _files(fetch.get("files"))
+        fetch = {**fetch, "parts": parts, "seen": Seen(**fetch["seen"]), "files": files}
+        data = {**data, "fetch": Fetch(**fetch)}
     return State(**data)
+
+
+def _files(data: dict[str, Any] | None) -> FilesSeen:
+    if data is None:  # written before sources could have files
+        return FilesSeen()
+    upload = data["upload"]
+    if upload:
+        file = RemoteFile(**upload["file"])
+        upload = Upload(**{**upload, "file": file, "parts": tuple(upload["parts"])})
+    refused = tuple((path, why) for path, why in data["refused"])
+    return FilesSeen(delivered=data["delivered"], refused=refused, upload=upload)

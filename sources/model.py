@@ -1,7 +1,7 @@
 """A source as the function that fetches it sees it: frozen dataclasses over the compiled JSON.
 
-`sources.authoring` is the only writer of that JSON. What can be extended (credentials, formats, paging) is a union by
-`kind`, so that mypy names every place that a new kind must be handled in.
+`sources.authoring` is the only writer of that JSON. What can be extended (sources, credentials, formats, paging) is a
+union, so that mypy names every place that a new kind must be handled in.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from contracts.errors import ContractInvalid
 
@@ -150,18 +151,42 @@ class Http:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """One source. `fields` says for each column of the contract where its value stands in a record.
+class Bucket:
+    """Objects below `prefix` whose names, after the last `/`, are like one of `files` (`*.csv`).
 
-    `schedule` is an expression of EventBridge Scheduler in UTC; None: fetched by hand. Fields of a record that are
-    neither taken nor `ignored_fields` are refused by name, or ignored if `unknown_fields` says so. A value with a
-    carriage return is refused, since no file can hold it beside plain line breaks, unless `line_breaks` become spaces.
+    `account` is the id of the bucket's owner, without which a bucket that was deleted and made again by somebody else
+    would be read. `role` is assumed with `external_id` to read it; None: the fetch reads it with its own role. `key` is
+    the KMS key of its objects; None: S3's own, or that which the assumed role may use.
     """
+
+    name: str
+    prefix: str
+    files: tuple[str, ...]
+    account: str | None
+    role: str | None
+    external_id: str | None
+    key: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """What every source has. `schedule` is an expression of EventBridge Scheduler in UTC; None: fetched by hand."""
 
     name: str
     description: str
     dataset: str
     schedule: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpSource(Described):
+    """An API. `fields` says for each column of the contract where its value stands in a record.
+
+    Fields of a record that are neither taken nor `ignored_fields` are refused by name, or ignored if `unknown_fields`
+    says so. A value with a carriage return is refused, since no file can hold it beside plain line breaks, unless
+    `line_breaks` become spaces.
+    """
+
     http: Http
     fields: tuple[tuple[str, Path], ...]
     ignored_fields: tuple[Path, ...]
@@ -169,10 +194,34 @@ class Source:
     line_breaks: LineBreaks
 
     @property
+    def url(self) -> str:
+        """Where it is."""
+        return self.http.url
+
+    @property
     def secret(self) -> str | None:
         """Name of the secret with its credentials; None for an API that needs none."""
         return self.http.authentication.secret if self.http.authentication else None
 
+
+@dataclass(frozen=True, kw_only=True)
+class BucketSource(Described):
+    """A bucket of S3 whose objects are files of the dataset, taken as they are."""
+
+    bucket: Bucket
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"s3://{self.bucket.name}/{self.bucket.prefix}"
+
+    @property
+    def secret(self) -> str | None:
+        """None: roles need no secret."""
+        return None
+
+
+Source = HttpSource | BucketSource
 
 AUTHENTICATION = {kind.kind: kind for kind in (Bearer, Basic, ApiKey, ClientCredentials)}
 FORMATS = {kind.kind: kind for kind in (JsonFormat, CsvFormat)}
@@ -210,10 +259,30 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".json") for name in files if name.endswith(".json")))
 
 
+def at(source: Source, url: str) -> Source:
+    """The source at `url`, as an environment's settings may say. Raises ContractInvalid for one of another kind."""
+    parts = urlsplit(url)
+    match source:
+        case HttpSource() if parts.scheme in ("http", "https"):
+            return dataclasses.replace(source, http=dataclasses.replace(source.http, url=url))
+        case BucketSource() if parts.scheme == "s3" and parts.netloc:
+            # Not the parts of the URL: in a key ? and # are characters like any other.
+            name, _, prefix = url.removeprefix("s3://").partition("/")
+            bucket = dataclasses.replace(source.bucket, name=name, prefix=prefix)
+            return dataclasses.replace(source, bucket=bucket)
+        case _:
+            raise ContractInvalid(
+                f"source {source.name!r} cannot be at {url!r}; expected a URL such as {source.url}"
+            )
+
+
 def _source(data: dict[str, Any]) -> Source:
+    if "bucket" in data:
+        bucket = {**data["bucket"], "files": tuple(data["bucket"]["files"])}
+        return BucketSource(**{**data, "bucket": Bucket(**bucket)})
     fields = tuple((str(column), tuple(path)) for column, path in data["fields"])
     ignored = tuple(tuple(path) for path in data["ignored_fields"])
-    return Source(
+    return HttpSource(
         **{**data, "http": _http(data["http"]), "fields": fields, "ignored_fields": ignored}
     )
 

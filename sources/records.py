@@ -15,7 +15,7 @@ from typing import Any, NoReturn, assert_never
 
 from sources.connection import Answer
 from sources.errors import SourceFailed
-from sources.model import CsvFormat, JsonFormat, Path, Source
+from sources.model import CsvFormat, HttpSource, JsonFormat, Path
 
 MOST_NAMED = 5
 LARGEST_SHOWN = 40
@@ -33,7 +33,7 @@ class Page:
     document: Any
 
 
-def read_page(source: Source, answer: Answer, *, number: int) -> Page:
+def read_page(source: HttpSource, answer: Answer, *, number: int) -> Page:
     """The rows of an answer. `number` is that of the page, from 1, for messages. Raises SourceFailed."""
     reader = _Reader(source, number)
     match source.http.format:
@@ -62,7 +62,7 @@ def at(value: Any, path: Path) -> Any:
 class _Reader:
     """Reads one page; every refusal names it."""
 
-    source: Source
+    source: HttpSource
     number: int
 
     def json(self, form: JsonFormat, body: bytes) -> Page:

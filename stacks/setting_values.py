@@ -156,4 +156,7 @@ QuickSightPrincipal = Annotated[
 ]
 Expression = Annotated[str, Field(pattern=r"^(cron|rate)\(.+\)$")]
 # Without a login, and without a fragment, which is never sent; http is for the embedded AWS (stacks/settings.py).
-SourceUrl = Annotated[str, Field(pattern=r"^https?://[^\s/@#?]+(/[^\s#]*)?$")]
+# An API, or a bucket and a prefix that ends with a slash (sources/model.py).
+SourceUrl = Annotated[
+    str, Field(pattern=r"^(https?://[^\s/@#?]+(/[^\s#]*)?|s3://[a-z0-9][a-z0-9.-]+(/|/\S+/)?)$")
+]

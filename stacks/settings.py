@@ -370,7 +370,7 @@ def _cross_field_mistakes(settings: Settings, environment: str) -> Iterable[str]
             yield f"people.analysts: {team!r} is no team of athena.teams; known: {', '.join(sorted(known))}"
     if settings.environment != "local":
         for name, source in settings.sources.items():
-            if source.url and not source.url.startswith("https://"):
+            if source.url and source.url.startswith("http://"):
                 yield f"sources.{name}.url: found {source.url!r}; expected https, so that nobody reads along"
         for user in settings.sftp.users:
             if not user.public_keys:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
@@ -16,7 +16,7 @@ from constructs import Construct
 
 from contracts import naming
 from contracts.model import Contract
-from sources.model import Source
+from sources.model import Bucket, BucketSource, HttpSource, Source, at
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
@@ -45,7 +45,7 @@ class FetchedSource(Construct):
         alerts: AlertsStack,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.source = source
+        self.source = located(blueprint, source)
         self.table = self._table(blueprint, storage)
         self.part = self._function(blueprint, storage, alerts)
         self._allow(blueprint, storage, alerts)
@@ -82,7 +82,7 @@ class FetchedSource(Construct):
         self, blueprint: Blueprint, storage: StorageStack, alerts: AlertsStack
     ) -> PythonFunction:
         name = self.source.name
-        return PythonFunction(
+        part = PythonFunction(
             self,
             "FetchSource",
             root=blueprint.root,
@@ -91,7 +91,7 @@ class FetchedSource(Construct):
             environment={
                 "ENVIRONMENT": blueprint.settings.environment,
                 "SOURCE": name,
-                "SOURCE_URL": blueprint.settings.sources[name].url or self.source.http.url,
+                "SOURCE_URL": self.source.url,
                 "SOURCE_LEDGER": self.table.table_name,
                 "LANDING_BUCKET": storage.landing.bucket_name,
                 "ANNOUNCE_STATE_MACHINE_ARN": alerts.announce.arn,
@@ -103,33 +103,90 @@ class FetchedSource(Construct):
             removal_policy=blueprint.removal_policy,
             data=("sources/*.py", f"sources/compiled/{name}.json"),
         )
+        part.function.add_environment("SOURCE_ROLE", part.role.role_arn)
+        return part
 
     def _allow(self, blueprint: Blueprint, storage: StorageStack, alerts: AlertsStack) -> None:
         role, name = self.part.role, self.source.name
         contract = contract_of(blueprint, self.source)
-        parts = f"{naming.FETCHING_PREFIX}{name}/"
         partner = naming.source_partner(name)
-        permissions.allow_table(role, table=self.table, actions=["GetItem", "PutItem"])
-        permissions.allow_s3_read(role, bucket=storage.landing, prefixes=[parts])
         # It looks whether a file of its own has landed already, and writes there; it never reads what others sent.
         delivered = naming.landing_folder(partner, contract.intake.folder)
-        permissions.allow_s3_read(role, bucket=storage.landing, prefixes=[delivered])
-        permissions.allow_s3_write(role, bucket=storage.landing, prefixes=[parts, delivered])
+        written = [delivered]
+        entries = ["GetItem", "PutItem"]
+        if isinstance(self.source, HttpSource):
+            written.append(f"{naming.FETCHING_PREFIX}{name}/")
+        else:
+            entries.append("BatchGetItem")
+        permissions.allow_table(role, table=self.table, actions=entries)
+        permissions.allow_s3_read(role, bucket=storage.landing, prefixes=written)
+        permissions.allow_s3_write(role, bucket=storage.landing, prefixes=written)
         permissions.allow_s3_list(role, bucket=storage.landing)
         permissions.allow_key(role, key=storage.originals_key, services=["s3"], write=True)
         permissions.allow_key(role, key=storage.data_key, services=["dynamodb"], write=True)
         permissions.allow(role, actions=["states:StartExecution"], resources=[alerts.announce.arn])
-        rare = ["dynamodb:GetItem", "dynamodb:PutItem", "s3:GetObject", "s3:PutObject"]
-        permissions.note_rarely_used(
-            role, dict.fromkeys((*rare, "s3:ListBucket", "states:StartExecution"), WHEN_FETCHED)
-        )
-        if self.source.secret:
+        rare = [f"dynamodb:{action}" for action in entries]
+        rare += ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "states:StartExecution"]
+        permissions.note_rarely_used(role, dict.fromkeys(rare, WHEN_FETCHED))
+        self._allow_asking()
+
+    def _allow_asking(self) -> None:
+        """What it may do to be let in: read one secret, assume one role, or read one prefix of another's bucket."""
+        role, source = self.part.role, self.source
+        if source.secret:
             permissions.allow(
                 role,
                 actions=["secretsmanager:GetSecretValue"],
-                resources=[_any_version_of(self, self.source.secret)],
+                resources=[_any_version_of(self, source.secret)],
                 rarely_used=WHEN_FETCHED,
             )
+        if isinstance(source, BucketSource):
+            allow_bucket(role, source.bucket)
+
+
+def allow_bucket(role: iam.Role, bucket: Bucket) -> None:
+    """Let `role` read the objects of a source; of another account's bucket its owner must allow it, too.
+
+    Source: IAM user guide, "Cross account resource access in IAM" (both policies are needed, or a role that the other
+    account gives) and "Access to AWS accounts owned by third parties" (external id).
+    """
+    if bucket.role and bucket.external_id:
+        permissions.allow(
+            role,
+            actions=["sts:AssumeRole"],
+            resources=[bucket.role],
+            conditions={"StringEquals": {"sts:ExternalId": bucket.external_id}},
+            rarely_used=WHEN_FETCHED,
+        )
+        return
+    arn = f"arn:{Aws.PARTITION}:s3:::{bucket.name}"
+    below = {"StringEquals": {"s3:prefix": bucket.prefix}} if bucket.prefix else None
+    permissions.allow(
+        role,
+        actions=["s3:ListBucket"],
+        resources=[arn],
+        conditions=below,
+        rarely_used=WHEN_FETCHED,
+    )
+    permissions.allow(
+        role,
+        actions=["s3:GetObject"],
+        resources=[f"{arn}/{bucket.prefix}*"],
+        wildcard_reason="the owner of the bucket names its objects",
+        rarely_used=WHEN_FETCHED,
+    )
+    if bucket.key:
+        permissions.allow(
+            role,
+            actions=["kms:Decrypt"],
+            resources=[bucket.key],
+            conditions={
+                "StringEquals": {
+                    "kms:ViaService": f"s3.{bucket.key.split(':')[3]}.{Aws.URL_SUFFIX}"
+                }
+            },
+            rarely_used=WHEN_FETCHED,
+        )
 
 
 class SourcesStack(PipelineStack):
@@ -169,6 +226,7 @@ class SourcesStack(PipelineStack):
                 **{
                     naming.source_output(name, "StateMachineArn"): each.machine.arn,
                     naming.source_output(name, "TableName"): each.table.table_name,
+                    naming.source_output(name, "RoleArn"): each.part.role.role_arn,
                 }
             )
 
@@ -240,6 +298,12 @@ class SourcesStack(PipelineStack):
 def contract_of(blueprint: Blueprint, source: Source) -> Contract:
     """The contract of the dataset that a source delivers; its authoring has made sure that there is one."""
     return next(each for each in blueprint.contracts if each.dataset == source.dataset)
+
+
+def located(blueprint: Blueprint, source: Source) -> Source:
+    """The source where the settings say that it is, otherwise where its description does."""
+    url = blueprint.settings.sources[source.name].url
+    return at(source, url) if url else source
 
 
 def schedule_of(blueprint: Blueprint, source: Source) -> str | None:

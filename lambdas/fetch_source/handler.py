@@ -6,13 +6,16 @@ import functools
 import os
 import time
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from contracts import model
+from contracts.model import Contract
 from lambdas.fetch_source import messages
+from lambdas.fetch_source.call import Surroundings
 from lambdas.fetch_source.landing import Landing
 from lambdas.fetch_source.service import FetchSource, Request
 from lambdas.fetch_source.settings import Settings
@@ -20,11 +23,15 @@ from pipeline.alerts import Announcer
 from pipeline.aws_errors import code, retryable
 from pipeline.environment import read_settings
 from sources import model as sources
+from sources.buckets import AssumedRole, BucketFiles
 from sources.client import Client
 from sources.errors import SourceFailed
 from sources.fetches import FetchLedger
+from sources.files import RemoteFiles
+from sources.model import BucketSource, HttpSource, Source
 
 LOCAL = "local"
+CONNECT_SECONDS, READ_SECONDS = 10, 60  # of another's bucket; botocore tries a few times
 
 
 class Context(Protocol):
@@ -48,33 +55,57 @@ def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
         stepfunctions=boto3.client("stepfunctions"),
         machine_arn=settings.announce_state_machine_arn,
     )
-    told = messages.tell(announcer, fetch.source, failure, environment=settings.environment)
+    told = messages.tell(announcer, fetch.around.source, failure, environment=settings.environment)
     return {"told": told}
 
 
 def _fetch(context: Context) -> FetchSource:
     settings = _settings()
-    source = sources.load(settings.source)
+    source = sources.at(sources.load(settings.source), settings.source_url)
     contract = model.load(source.dataset)
-    client = Client(
-        source=source,
-        url=settings.source_url,
-        loopback=settings.environment == LOCAL,
-        shows_answers=not contract.protected_columns,
-        read_secret=_read_secret,
-    )
-    return FetchSource(
+    table = boto3.resource("dynamodb").Table(settings.source_ledger)
+    around = Surroundings(
         source=source,
         contract=contract,
-        client=client,
-        ledger=FetchLedger(
-            table=boto3.resource("dynamodb").Table(settings.source_ledger), source=source.name
-        ),
+        ledger=FetchLedger(table=table, source=source.name),
         landing=Landing(s3=boto3.client("s3"), bucket=settings.landing_bucket),
         now=lambda: datetime.now(UTC),
         pause=time.sleep,
         millis_left=context.get_remaining_time_in_millis,
     )
+    return FetchSource(around=around, client=_client(source, contract, settings))
+
+
+def _client(source: Source, contract: Contract, settings: Settings) -> Client | RemoteFiles:
+    match source:
+        case HttpSource():
+            return Client(
+                source=source,
+                url=source.url,
+                loopback=settings.environment == LOCAL,
+                shows_answers=not contract.protected_columns,
+                read_secret=_read_secret,
+            )
+        case BucketSource():
+            return BucketFiles(
+                bucket=source.bucket,
+                connect=lambda: _s3_of(source, settings.source_role),
+                reader=settings.source_role,
+            )
+        case _:
+            assert_never(source)
+
+
+def _s3_of(source: BucketSource, reader: str) -> Any:
+    """A client of S3 that may read the bucket of a source."""
+    bucket = source.bucket
+    config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
+    if bucket.role is None or bucket.external_id is None:
+        return boto3.client("s3", config=config)
+    role = AssumedRole(
+        sts=boto3.client("sts"), role=bucket.role, external_id=bucket.external_id, reader=reader
+    )
+    return boto3.client("s3", config=config, **role.credentials(f"slipway-{source.name}"))
 
 
 @functools.cache

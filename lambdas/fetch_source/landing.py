@@ -1,23 +1,30 @@
-"""The file of a fetch: its rows are kept in parts outside the event filter, and joined into landing at the end.
+"""The files of a fetch: rows are kept in parts outside the event filter, and joined into landing at the end.
 
 S3 shows an object only once it is whole, so intake never sees half a file, whenever a call ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from contracts.errors import RetryableError
 from pipeline.aws_errors import code
 
 # All parts of an upload but the last have 5 MiB or more. Source: S3 user guide, "Multipart upload limits".
 PART_BYTES = 8 * 1024 * 1024
 MISSING = frozenset({"404", "NoSuchKey", "MethodNotAllowed"})
+
+
+class UploadLost(RetryableError):
+    """An upload was completed, or removed by the bucket's rules for what is left unfinished."""
 
 
 @dataclass(kw_only=True)
@@ -72,24 +79,53 @@ class Landing:
         first = next(pieces)
         second = next(pieces, None)
         if second is None:
-            self.s3.put_object(Bucket=self.bucket, Key=key, Body=first, Metadata=dict(metadata))
+            self.put(key, first, metadata)
             return
-        upload = self.s3.create_multipart_upload(
-            Bucket=self.bucket, Key=key, Metadata=dict(metadata)
-        )
-        named = {"Bucket": self.bucket, "Key": key, "UploadId": upload["UploadId"]}
+        upload_id = self.begin(key, metadata)
         try:
-            self._upload(named, _chained(first, second, pieces))
+            etags = [
+                self.add_part(key, upload_id, number, piece)
+                for number, piece in enumerate(_chained(first, second, pieces), 1)
+            ]
+            self.complete(key, upload_id, etags)
         except BaseException:
-            self.s3.abort_multipart_upload(**named)
+            self.abort(key, upload_id)
             raise
 
-    def _upload(self, named: Mapping[str, str], pieces: Iterable[bytes]) -> None:
-        done = []
-        for number, piece in enumerate(pieces, 1):
-            answer = self.s3.upload_part(**named, PartNumber=number, Body=piece)
-            done.append({"PartNumber": number, "ETag": answer["ETag"]})
-        self.s3.complete_multipart_upload(**named, MultipartUpload={"Parts": done})
+    def put(self, key: str, content: bytes, metadata: Mapping[str, str]) -> None:
+        """Write a small file at once."""
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=content, Metadata=dict(metadata))
+
+    def begin(self, key: str, metadata: Mapping[str, str]) -> str:
+        """The id of an upload in parts of PART_BYTES; there is nothing under `key` until it is complete."""
+        begun = self.s3.create_multipart_upload(
+            Bucket=self.bucket, Key=key, Metadata=dict(metadata)
+        )
+        return str(begun["UploadId"])
+
+    def add_part(self, key: str, upload_id: str, number: int, content: bytes) -> str:
+        """The ETag of a part, whose numbers begin at 1. Raises UploadLost."""
+        with _lost(key):
+            given = self.s3.upload_part(
+                **self._upload(key, upload_id), PartNumber=number, Body=content
+            )
+        return str(given["ETag"])
+
+    def complete(self, key: str, upload_id: str, etags: Sequence[str]) -> None:
+        """Make the parts one object. Raises UploadLost."""
+        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
+        with _lost(key):
+            self.s3.complete_multipart_upload(
+                **self._upload(key, upload_id), MultipartUpload={"Parts": parts}
+            )
+
+    def abort(self, key: str, upload_id: str) -> None:
+        """Remove what was uploaded, if it is there still."""
+        with contextlib.suppress(UploadLost), _lost(key):
+            self.s3.abort_multipart_upload(**self._upload(key, upload_id))
+
+    def _upload(self, key: str, upload_id: str) -> dict[str, str]:
+        return {"Bucket": self.bucket, "Key": key, "UploadId": upload_id}
 
     def _pieces(self, header: bytes, parts: Sequence[str]) -> Iterator[bytes]:
         """The file in pieces of at least PART_BYTES, but for the last."""
@@ -101,6 +137,16 @@ class Landing:
                 waiting = bytearray()
         if waiting:
             yield bytes(waiting)
+
+
+@contextmanager
+def _lost(key: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if code(error) != "NoSuchUpload":
+            raise
+        raise UploadLost(f"the upload of {key!r} is not there any more") from error
 
 
 def _chained(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

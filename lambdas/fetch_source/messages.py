@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from pipeline.alerts import Announcer, facts, failure_name, subject
-from sources.model import Source
+from sources.model import BucketSource, HttpSource, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +49,7 @@ def _body(source: Source, failure: Failure) -> str:
             "",
             f"Cause: {failure.error}: {failure.detail}",
             "",
-            f"No file was delivered; the tables of {source.dataset} are as before. The next fetch asks for the same"
-            " records again.",
+            _what_is_left(source),
             "",
             f"What its fetches did: slipway source show {source.name}",
             f"Once the cause is gone: slipway source run {source.name}",
@@ -59,6 +58,19 @@ def _body(source: Source, failure: Failure) -> str:
             f"Execution: {failure.execution}",
         ]
     )
+
+
+def _what_is_left(source: Source) -> str:
+    match source:
+        case HttpSource():
+            return (
+                f"No file was delivered; the tables of {source.dataset} are as before. The next fetch asks for the same"
+                " records again."
+            )
+        case BucketSource():
+            return "Files that were delivered are loaded as usual. The next fetch takes the others."
+        case _:
+            assert_never(source)
 
 
 def _detail(cause: str) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC
 
 from contracts.errors import PermanentError
 from pipeline.ledger import Item, timestamp
 from slipway.acting import progress
-from slipway.console import Stopwatch, say, table
+from slipway.console import Stopwatch, counted, say, table
 from slipway.deployment import Deployment, connect
 from slipway.reading import executions, sources
 from slipway.showing import views
 from sources.fetches import State
+from sources.model import HttpSource, Source
 
-HEADERS = ("fetch", "status", "since", "pages", "records", "requests", "bytes", "detail")
-FIGURES = (3, 4, 5, 6)
+PAGES = ("since", "pages", "records", "requests", "bytes")
+FILES = ("files", "requests", "bytes")
 NOT_DEPLOYED = "not fetched in this environment"
 
 
@@ -27,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(deployment: Deployment, _options: argparse.Namespace) -> int:
     rows = [
-        (each.source.name, each.source.dataset, each.source.http.url, _last(each))
+        (each.source.name, each.source.dataset, each.source.url, _last(each))
         for each in sources.every(deployment)
     ]
     table("sources", ("source", "dataset", "described at", "last fetch"), rows)
@@ -40,14 +42,25 @@ def _last(fetched: sources.Fetched) -> str:
     if not fetched.fetches:
         return "never"
     last = fetched.fetches[0]
-    return f"{last['status']} at {last['changed_at']}, {last['records']:,} records"
+    return f"{last['status']} at {last['changed_at']}, {_amount(fetched.source, last)}"
+
+
+def _amount(source: Source, fetch: Item) -> str:
+    if isinstance(source, HttpSource):
+        return f"{int(fetch['records']):,} records"
+    return counted(int(fetch["files"]), "file")
 
 
 def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     found = sources.one(deployment, options.name)
     say(f"{found.source.name}: {found.source.description}")
     say(f"dataset {found.source.dataset}; {_begins(found.state or State())}")
-    table("its last fetches", HEADERS, map(_row, found.fetches), right=FIGURES)
+    if found.role:
+        say(f"its role, which whoever owns {found.source.url} lets in: {found.role}")
+    figures = PAGES if isinstance(found.source, HttpSource) else FILES
+    rows = [_row(item, figures) for item in found.fetches]
+    right = [place for place, name in enumerate(figures, 2) if name != "since"]
+    table("its last fetches", ("fetch", "status", *figures, "detail"), rows, right=right)
     return 0
 
 
@@ -57,9 +70,10 @@ def _begins(state: State) -> str:
     return f"the last fetch began at {state.watermark}" if state.watermark else "never fetched"
 
 
-def _row(item: Item) -> tuple[object, ...]:
-    figures = (f"{int(item[name]):,}" for name in ("pages", "records", "requests", "size_bytes"))
-    return item["fetch_id"], item["status"], item["since"], *figures, item["detail"]
+def _row(item: Item, figures: Sequence[str]) -> tuple[object, ...]:
+    values = {**item, "bytes": item["size_bytes"]}
+    shown = (str(values[name]) if name == "since" else f"{int(values[name]):,}" for name in figures)
+    return item["fetch_id"], item["status"], *shown, item["detail"]
 
 
 def _run(deployment: Deployment, options: argparse.Namespace) -> int:
@@ -81,7 +95,8 @@ def _run(deployment: Deployment, options: argparse.Namespace) -> int:
         views.failures(deployment, [ending.execution], what="fetch")
         return 1
     said = ending.output["fetch"]
-    say(f"{said['status']}: {said['records']:,} records; {said['detail']}")
+    records = f"{said['records']:,} records; " if isinstance(source, HttpSource) else ""
+    say(f"{said['status']}: {records}{said['detail']}")
     if said["status"] == "delivered":
         say(f"intake takes it from here: slipway files list --dataset {source.dataset}")
     return 0

@@ -18,11 +18,15 @@ NEWEST = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """A source with its last fetches, the newest first; `state` is None where it is not deployed."""
+    """A source with its last fetches, the newest first; `state` is None where it is not deployed.
+
+    `role` is the ARN of the role that whoever owns a bucket has to let in; None for other sources.
+    """
 
     source: model.Source
     state: State | None
     fetches: list[Item]
+    role: str | None = None
 
 
 def every(deployment: Deployment) -> list[Fetched]:
@@ -47,4 +51,10 @@ def _read(deployment: Deployment, source: model.Source, *, limit: int) -> Fetche
         return Fetched(source=source, state=None, fetches=[])
     resource = boto3.resource("dynamodb", region_name=deployment.region)
     ledger = FetchLedger(table=resource.Table(table), source=source.name)
-    return Fetched(source=source, state=ledger.read(), fetches=ledger.newest(limit))
+    role = deployment.outputs.get(naming.source_output(source.name, "RoleArn"))
+    return Fetched(
+        source=source,
+        state=ledger.read(),
+        fetches=ledger.newest(limit),
+        role=role if isinstance(source, model.BucketSource) else None,
+    )

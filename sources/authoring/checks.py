@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 from urllib.parse import urlsplit
 
 from contracts import naming
@@ -13,6 +13,7 @@ from contracts.authoring.problems import Path, did_you_mean
 from contracts.headers import may_lack
 from contracts.model import Column, Contract
 from sources.authoring import profile
+from sources.authoring.file_checks import check_bucket
 from sources.authoring.parsed import ParsedSource
 
 # No digit after an underscore: the names of stack outputs are made of the words, and a_1 and a1 would be one.
@@ -32,13 +33,20 @@ def check_meaning(parsed: ParsedSource, contracts: Mapping[str, Contract]) -> No
     """Record every mistake of meaning in the document of `parsed`."""
     checks = _Checks(parsed, contracts)
     checks.name()
-    checks.dataset()
     checks.schedule()
-    checks.http()
-    checks.watermark()
-    checks.authentication()
-    checks.paging()
-    checks.format()
+    match parsed.kind:
+        case "bucket":
+            checks.dataset(is_http=False)
+            check_bucket(parsed)
+        case "http":
+            checks.dataset(is_http=True)
+            checks.http()
+            checks.watermark()
+            checks.authentication()
+            checks.paging()
+            checks.format()
+        case _:
+            assert_never(parsed.kind)
 
 
 class _Checks:
@@ -56,7 +64,7 @@ class _Checks:
                 f" at most {LONGEST_NAME} characters",
             )
 
-    def dataset(self) -> None:
+    def dataset(self, *, is_http: bool) -> None:
         name = self.parsed.data.get("dataset")
         if not isinstance(name, str):
             return
@@ -66,7 +74,9 @@ class _Checks:
             self.problem(("dataset",), f"unknown dataset {name!r}; {hint}")
             return
         self._delivery(contract)
-        self._fields(contract)
+        if is_http:
+            self._writing(contract)
+            self._fields(contract)
 
     def schedule(self) -> None:
         schedule = self.parsed.data.get("schedule")
@@ -143,6 +153,9 @@ class _Checks:
                 " to intake.partners there"
             )
             self.problem(("dataset",), message)
+
+    def _writing(self, contract: Contract) -> None:
+        """What an API says is written as plain CSV."""
         if all(suffix.endswith(".gz") for suffix in contract.intake.suffixes):
             message = f"{contract.dataset} takes compressed files only; add '.csv' to intake.suffixes there"
             self.problem(("dataset",), message)

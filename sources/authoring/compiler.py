@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 from contracts.model import Contract
 from sources import model
@@ -13,15 +13,17 @@ from sources.authoring.parsed import ParsedSource
 
 def compile_source(parsed: ParsedSource, contract: Contract) -> model.Source:
     """The source of a file whose document has no problem. Raises ValueError for a file with mistakes."""
-    spec, http = parsed.spec, parsed.http
-    if spec is None or http is None or parsed.format is None or parsed.paging is None:
+    spec = parsed.spec
+    if isinstance(spec, profile.BucketSourceSpec) and parsed.bucket is not None:
+        return model.BucketSource(
+            **_described(parsed.name, spec), bucket=_bucket(parsed.bucket, contract)
+        )
+    http, form, paging = parsed.http, parsed.format, parsed.paging
+    if not isinstance(spec, profile.HttpSourceSpec) or not (http and form and paging):
         raise ValueError(f"{parsed.document.file} has mistakes; check it before compiling")
-    return model.Source(
-        name=parsed.name,
-        description=spec.description,
-        dataset=spec.dataset,
-        schedule=spec.schedule,
-        http=_http(http, parsed, parsed.format, parsed.paging),
+    return model.HttpSource(
+        **_described(parsed.name, spec),
+        http=_http(http, parsed, form, paging),
         fields=tuple(
             (column.name, _path(spec.fields[column.name]))
             for column in contract.columns
@@ -31,6 +33,37 @@ def compile_source(parsed: ParsedSource, contract: Contract) -> model.Source:
         unknown_fields=spec.unknown_fields,
         line_breaks=spec.line_breaks,
     )
+
+
+def _described(
+    name: str, spec: profile.HttpSourceSpec | profile.BucketSourceSpec
+) -> dict[str, Any]:
+    """What every source has (model.Described)."""
+    return {
+        "name": name,
+        "description": spec.description,
+        "dataset": spec.dataset,
+        "schedule": spec.schedule,
+    }
+
+
+def _bucket(spec: profile.BucketSpec, contract: Contract) -> model.Bucket:
+    return model.Bucket(
+        name=spec.name,
+        prefix=spec.prefix,
+        files=_files(spec.files, contract),
+        account=spec.account,
+        role=spec.role,
+        external_id=spec.external_id,
+        key=spec.key,
+    )
+
+
+def _files(patterns: list[str] | None, contract: Contract) -> tuple[str, ...]:
+    """Patterns of names; if the description has none, whatever the contract takes."""
+    if patterns is not None:
+        return tuple(patterns)
+    return tuple(f"*{suffix}" for suffix in contract.intake.suffixes)
 
 
 def _http(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeVar, get_args
 
 from contracts.authoring import structure
 from contracts.authoring.problems import Path, did_you_mean
@@ -12,19 +12,26 @@ from contracts.authoring.profile import Strict
 from contracts.authoring.yaml_lines import Document
 from sources.authoring import profile
 
+Kind = Literal["http", "bucket"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Model = TypeVar("Model", bound=Strict)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ParsedSource:
     """What of a file has the right shape; a part with a mistake is None.
 
-    `data` and `http_data` are as written, so that a mistake in one field hides none in another.
+    `kind` is what the source is; only its part is there. `data` and `http_data` are as written, so that a mistake in
+    one field hides none in another.
     """
 
     name: str
     document: Document
+    kind: Kind
     data: dict[str, Any]
     http_data: dict[str, Any]
-    spec: profile.SourceSpec | None
+    spec: profile.HttpSourceSpec | profile.BucketSourceSpec | None
+    bucket: profile.BucketSpec | None
     http: profile.HttpSpec | None
     authentication: profile.AuthenticationSpec | None
     format: profile.FormatSpec | None
@@ -35,7 +42,8 @@ class ParsedSource:
 def take_apart(name: str, document: Document) -> ParsedSource:
     """Parse every part of a document; of one that could not be read there is none."""
     data = document.data if isinstance(document.data, dict) else {}
-    inner = data.get("http")
+    kind = _kind(data, document)
+    inner = data.get("http") if kind == "http" else None
     parts: dict[str, Any] = inner if isinstance(inner, dict) else {}
     kinds = {
         "authentication": profile.AUTHENTICATION,
@@ -46,15 +54,16 @@ def take_apart(name: str, document: Document) -> ParsedSource:
         part: _by_kind(known, parts, part, document) for part, known in kinds.items()
     }
     readable = not document.problems or bool(data)
+    shape = profile.SOURCES[kind]
     return ParsedSource(
         name=name,
         document=document,
+        kind=kind,
         data=data,
         http_data=parts,
-        spec=structure.parse(profile.SourceSpec, document.data, document) if readable else None,
-        http=structure.parse(profile.HttpSpec, inner, document, ("http",))
-        if "http" in data
-        else None,
+        spec=structure.parse(shape, document.data, document) if readable else None,
+        bucket=_part(profile.BucketSpec, data, "bucket", document) if kind == "bucket" else None,
+        http=_part(profile.HttpSpec, data, "http", document) if kind == "http" else None,
         **by_kind,
         watermark=structure.parse(
             profile.WatermarkSpec, parts["watermark"], document, ("http", "watermark")
@@ -62,6 +71,21 @@ def take_apart(name: str, document: Document) -> ParsedSource:
         if parts.get("watermark") is not None
         else None,
     )
+
+
+def _kind(data: dict[str, Any], document: Document) -> Kind:
+    """What the source is; an API if nothing says so, so that what is missing is asked for."""
+    given = [kind for kind in KINDS if kind in data]
+    for other in given[1:]:
+        document.problem(
+            (other,), f"a source is one of {', '.join(KINDS)}; remove all but one of them"
+        )
+        del data[other]
+    return given[0] if given else "http"
+
+
+def _part(model: type[Model], data: dict[str, Any], part: str, document: Document) -> Model | None:
+    return structure.parse(model, data[part], document, (part,)) if part in data else None
 
 
 def _by_kind(

@@ -136,8 +136,29 @@ class HttpSpec(Strict):
     conditional: bool = False
 
 
-class SourceSpec(Strict):
-    """The whole file."""
+class BucketSpec(Strict):
+    """`bucket`."""
+
+    name: Text
+    prefix: str
+    files: Annotated[list[Text], Field(min_length=1)] | None = None
+    account: Text | None = None
+    role: Text | None = None
+    external_id: Text | None = None
+    key: Text | None = None
+
+
+class BucketSourceSpec(Strict):
+    """The whole file of a bucket."""
+
+    description: Text
+    dataset: Text
+    schedule: Text | None
+    bucket: Any
+
+
+class HttpSourceSpec(Strict):
+    """The whole file of an API."""
 
     description: Text
     dataset: Text
@@ -147,3 +168,9 @@ class SourceSpec(Strict):
     ignored_fields: list[Text] = Field(default_factory=list)
     unknown_fields: UnknownFields = "refuse"
     line_breaks: LineBreaks = "keep"
+
+
+SOURCES: dict[str, type[HttpSourceSpec] | type[BucketSourceSpec]] = {
+    "http": HttpSourceSpec,
+    "bucket": BucketSourceSpec,
+}

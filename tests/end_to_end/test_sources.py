@@ -1,4 +1,4 @@
-"""A JSON API, paged, with a token, from its schedule to the curated tables, under the roles that are deployed."""
+"""One source of each kind, from its schedule or command to the curated tables, under the roles that are deployed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from contracts import naming
+from contracts import model, naming
 from slipway import __main__ as command_line
 from slipway.reading import ledgers
 from tests.end_to_end.pipeline import DATASET, Pipeline, money
@@ -94,19 +94,19 @@ def every_minute(pipeline: Pipeline) -> Iterator[None]:
         scheduler.update_schedule(**kept)
 
 
-def fetched(pipeline: Pipeline) -> list[ledgers.FileFate]:
+def fetched(pipeline: Pipeline, lands_in: str = LANDS_IN) -> list[ledgers.FileFate]:
     return [
         fate
         for fate in ledgers.files(pipeline.deployment, DATASET)
-        if fate.landing_key.startswith(LANDS_IN)
+        if fate.landing_key.startswith(lands_in)
     ]
 
 
-def totals(pipeline: Pipeline) -> tuple[int, Decimal]:
-    """(orders, revenue) of the month in the curated table."""
+def totals(pipeline: Pipeline, month: str = "2003-07-01") -> tuple[int, Decimal]:
+    """(orders, revenue) of a month in the curated table."""
     [(orders, revenue)] = pipeline.ask(
         "select coalesce(sum(orders), 0), coalesce(sum(revenue), 0) from curated.sales_by_month_item"
-        " where month_start = date '2003-07-01'"
+        f" where month_start = date '{month}'"
     )
     return int(orders), money(revenue)
 
@@ -177,3 +177,40 @@ def test_a_token_that_is_refused_is_one_message_with_the_command_to_type(
     [alert] = [a for a in pipeline.alerts if a.subject == subject]
     assert f"slipway source run {SOURCE}" in alert.body
     assert len(fetched(pipeline)) == 2
+
+
+def file_of(month: int, *numbers: int) -> bytes:
+    """Orders of a month of 2003 as another system exports them."""
+    header = ",".join(column.source_name for column in model.load(DATASET).columns)
+    lines = [
+        f"Europe,Fetchland,Snacks,Online,C,{month}/{number % 28 + 1}/2003,{FIRST_ORDER + number},{month + 1}/3/2003,"
+        "10,152.58,97.44,1525.8,974.4,551.4"
+        for number in numbers
+    ]
+    return "\n".join([header, *lines]).encode() + b"\n"
+
+
+def run_source(name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What `slipway source run` says in the end."""
+    assert command_line.main(["source", "run", name]) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_the_objects_of_another_bucket_are_taken_once_by_a_role_that_reads_one_prefix(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = "sales_bucket"
+    lands_in = naming.landing_folder(naming.source_partner(source), DATASET)
+    s3, bucket = pipeline.deployment.client("s3"), {"Bucket": "example-sales-exports"}
+    s3.create_bucket(**bucket)
+    s3.put_object(**bucket, Key="daily/a.csv", Body=file_of(8, *range(1000, 1003)))
+    s3.put_object(**bucket, Key="daily/b/c.csv", Body=file_of(8, *range(1003, 1005)))
+    s3.put_object(**bucket, Key="elsewhere/d.csv", Body=file_of(8, 1005))
+    assert f"delivered: 2 files below {lands_in}" in run_source(source, capsys)
+    until(lambda: [f.status for f in fetched(pipeline, lands_in)] == ["loaded"] * 2, "loaded")
+    assert totals(pipeline, "2003-08-01") == (5, Decimal("1525.80") * 5)
+    assert "unchanged: nothing new" in run_source(source, capsys)
+    s3.put_object(**bucket, Key="daily/a.csv", Body=file_of(8, *range(1000, 1007)))
+    assert "delivered: 1 file below" in run_source(source, capsys)
+    until(lambda: totals(pipeline, "2003-08-01")[0] == 7, "the new version is loaded")
+    assert len(fetched(pipeline, lands_in)) == 3

@@ -7,6 +7,7 @@ import json
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aws_cdk import IgnoreMode, Stack
@@ -33,7 +34,12 @@ def asset_of_function(assembly: Assembly, name: str) -> Path:
         for resource in assembly.resources("AWS::Lambda::Function").values()
         if resource["Properties"]["Handler"] == f"lambdas.{name}.handler.handle"
     ]
-    return assembly.folder / ("asset." + function["Code"]["S3Key"].removesuffix(".zip"))
+    return asset_at(assembly, function["Code"])
+
+
+def asset_at(assembly: Assembly, code: dict[str, Any]) -> Path:
+    """Folder of the code that a function names."""
+    return assembly.folder / ("asset." + code["S3Key"].removesuffix(".zip"))
 
 
 def files_of(folder: Path) -> set[str]:

@@ -41,6 +41,9 @@ MAY_GET = {
         "Landing/fetching/sales_api/*",
         "Landing/partners/source-sales_api/sales_records/*",
     },
+    "Sources/SourceSalesBucketFetchSource": {
+        "Landing/partners/source-sales_bucket/sales_records/*"
+    },
     "Processing/RawToProcessed": RAW,  # parses it
     "Processing/LoadSmallBatch": RAW,  # the same for small batches
     "Processing/RawCrawler": RAW,  # infers the tables of the raw zone, if features.raw_crawler
@@ -53,6 +56,7 @@ MAY_OPEN = {
     "Intake/Partnerglobex": {"s3"},
     "Intake/Intake": {"s3"},
     "Sources/SourceSalesApiFetchSource": {"s3"},
+    "Sources/SourceSalesBucketFetchSource": {"s3"},
     "Processing/RawToProcessed": {"s3", "secretsmanager"},
     "Processing/LoadSmallBatch": {"s3", "secretsmanager"},
     "Processing/RawCrawler": {"s3"},

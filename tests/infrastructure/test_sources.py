@@ -5,12 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from contracts.errors import ContractInvalid
+from sources.model import BucketSource
+from stacks.alerts import AlertsStack
 from stacks.application import compose
+from stacks.base import Blueprint
 from stacks.settings import FetchedSource, load
+from stacks.sources import SourcesStack
+from stacks.storage import StorageStack
 from tests.infrastructure.support import (
     COMPREHENSIVE,
     ROOT,
@@ -21,9 +27,20 @@ from tests.infrastructure.support import (
     new_app,
     resources_of,
 )
-from tests.infrastructure.test_assets import SHARED, asset_of_function, files_of, sources
+from tests.infrastructure.test_assets import SHARED, asset_at, files_of, sources
 
-OWN = "SourceSalesApi"
+OWN, BUCKET = "SourceSalesApi", "SourceSalesBucket"
+PARTNERS_ROLE = "arn:aws:iam::210987654321:role/read"
+
+
+def of_source(assembly: Assembly, resource_type: str, own: str = OWN) -> dict[str, Any]:
+    """Properties of the one resource of a source."""
+    [resource] = [
+        each["Properties"]
+        for name, each in assembly.resources(resource_type, "Sources").items()
+        if own in name
+    ]
+    return dict(resource)
 
 
 def test_without_a_source_there_is_nothing_of_them(prod: Assembly) -> None:
@@ -34,11 +51,11 @@ def test_without_a_source_there_is_nothing_of_them(prod: Assembly) -> None:
 def test_a_source_is_fetched_at_the_url_and_the_time_that_the_settings_say(
     comprehensive: Assembly,
 ) -> None:
-    function = comprehensive.only("AWS::Lambda::Function", "Sources")
+    function = of_source(comprehensive, "AWS::Lambda::Function")
     variables = function["Environment"]["Variables"]
     assert variables["SOURCE_URL"] == "https://sandbox.example.com/v2/orders"
     assert (variables["SOURCE"], variables["ENVIRONMENT"]) == ("sales_api", "prod")
-    schedule = comprehensive.only("AWS::Scheduler::Schedule", "Sources")
+    schedule = of_source(comprehensive, "AWS::Scheduler::Schedule")
     assert schedule["ScheduleExpression"] == "rate(6 hours)"
     assert json.loads(schedule["Target"]["Input"]) == {
         "source": "sales_api",
@@ -51,19 +68,31 @@ def test_what_is_null_in_the_settings_is_as_the_description_says(tmp_path: Path)
     given = blueprint(settings_folder=COMPREHENSIVE)
     own = {"sales_api": FetchedSource(url=None, schedule=None)}
     settings = given.settings.model_copy(update={"sources": own})
-    app = new_app(tmp_path)
-    compose(app, dataclasses.replace(given, settings=settings))
-    app.synth(skip_validation=True)
-    template = json.loads((tmp_path / "Slipway-Prod-Sources.template.json").read_text())
-    text = json.dumps(template)
+    text = json.dumps(sources_alone(tmp_path, dataclasses.replace(given, settings=settings)))
     assert "https://api.example.com/v1/orders" in text
     assert "cron(30 2 * * ? *)" in text
 
 
-def test_the_role_of_a_source_reaches_its_own_things_only(comprehensive: Assembly) -> None:
+def sources_alone(folder: Path, given: Blueprint) -> dict[str, Any]:
+    """The template of the sources, with as little else as they need."""
+    app = new_app(folder)
+    storage = StorageStack(app, blueprint=given)
+    SourcesStack(
+        app,
+        blueprint=given,
+        storage=storage,
+        alerts=AlertsStack(app, blueprint=given, storage=storage),
+    )
+    app.synth(skip_validation=True)
+    template = json.loads((folder / "Slipway-Prod-Sources.template.json").read_text())
+    return dict(template)
+
+
+def reached_by(assembly: Assembly, role: str) -> dict[str, set[str]]:
+    """Resources by action, without keys and logs."""
     allowed = {
         (action, resource)
-        for statement in comprehensive.statements_of_role("Sources", f"{OWN}FetchSourceRole")
+        for statement in assembly.statements_of_role("Sources", role)
         for action in actions_of(statement)
         for resource in resources_of(statement)
         if not action.startswith(("kms:", "logs:"))
@@ -71,6 +100,11 @@ def test_the_role_of_a_source_reaches_its_own_things_only(comprehensive: Assembl
     reached = {action: set[str]() for action, _ in allowed}
     for action, resource in allowed:
         reached[action].add(resource)
+    return reached
+
+
+def test_the_role_of_a_source_reaches_its_own_things_only(comprehensive: Assembly) -> None:
+    reached = reached_by(comprehensive, f"{OWN}FetchSourceRole")
     assert set(reached) == {
         *("dynamodb:GetItem", "dynamodb:PutItem", "s3:GetObject", "s3:PutObject", "s3:ListBucket"),
         *("s3:AbortMultipartUpload", "secretsmanager:GetSecretValue", "states:StartExecution"),
@@ -86,10 +120,96 @@ def test_the_role_of_a_source_reaches_its_own_things_only(comprehensive: Assembl
     assert "Announce" in machine
 
 
+def test_the_role_of_a_bucket_reads_one_prefix_of_it_and_writes_its_own_folder(
+    comprehensive: Assembly,
+) -> None:
+    variables = of_source(comprehensive, "AWS::Lambda::Function", BUCKET)["Environment"][
+        "Variables"
+    ]
+    assert variables["SOURCE_URL"] == "s3://sandbox-exports/sales/"
+    assert BUCKET in flat(variables["SOURCE_ROLE"])
+    assert (
+        of_source(comprehensive, "AWS::Scheduler::Schedule", BUCKET)["ScheduleExpression"]
+        == "rate(1 hour)"
+    )
+    reached = reached_by(comprehensive, f"{BUCKET}FetchSourceRole")
+    assert set(reached) == {
+        *("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "s3:GetObject"),
+        *("s3:PutObject", "s3:ListBucket", "s3:AbortMultipartUpload", "states:StartExecution"),
+    }
+    foreign = {each for each in reached["s3:GetObject"] if "sandbox" in each}
+    assert {each.partition(":s3:::")[2] for each in foreign} == {"sandbox-exports/sales/*"}
+    [written] = reached["s3:PutObject"]
+    assert written.endswith("/partners/source-sales_bucket/sales_records/*")
+    [listed] = [
+        statement["Condition"]
+        for statement in comprehensive.statements_of_role("Sources", f"{BUCKET}FetchSourceRole")
+        if any("sandbox" in each for each in resources_of(statement))
+        and "s3:ListBucket" in actions_of(statement)
+    ]
+    assert listed == {"StringEquals": {"s3:prefix": "sales/"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "allowed"),
+    [
+        (
+            {"role": PARTNERS_ROLE, "external_id": "an-id"},
+            ("sts:AssumeRole", PARTNERS_ROLE, {"StringEquals": {"sts:ExternalId": "an-id"}}),
+        ),
+        (
+            {"key": "arn:aws:kms:eu-central-1:210987654321:key/x"},
+            (
+                "kms:Decrypt",
+                "arn:aws:kms:eu-central-1:210987654321:key/x",
+                {"StringEquals": {"kms:ViaService": "s3.eu-central-1.<AWS::URLSuffix>"}},
+            ),
+        ),
+    ],
+)
+def test_a_bucket_of_another_account_is_read_by_its_role_or_with_its_key(
+    tmp_path: Path, changes: dict[str, str], allowed: tuple[str, str, dict[str, Any]]
+) -> None:
+    given = blueprint(settings_folder=COMPREHENSIVE)
+    described = given.sources["sales_bucket"]
+    assert isinstance(described, BucketSource)
+    bucket = dataclasses.replace(described.bucket, **changes)
+    own = {"sales_bucket": dataclasses.replace(described, bucket=bucket)}
+    settings = {"sales_bucket": FetchedSource(url=None, schedule=None)}
+    template = sources_alone(
+        tmp_path,
+        dataclasses.replace(
+            given, sources=own, settings=given.settings.model_copy(update={"sources": settings})
+        ),
+    )
+    statements = [
+        statement
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Policy"
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    action, resource, condition = allowed
+    [found] = [each for each in statements if resources_of(each) == [resource]]
+    assert actions_of(found) == [action]
+    assert json.loads(json.dumps(flat_values(found["Condition"]))) == condition
+    read = any(
+        "example-sales-exports" in part for each in statements for part in resources_of(each)
+    )
+    assert read is ("role" not in changes)
+
+
+def flat_values(condition: dict[str, Any]) -> dict[str, Any]:
+    return {
+        operator: {name: flat(value) for name, value in keys.items()}
+        for operator, keys in condition.items()
+    }
+
+
 def test_a_function_that_fetches_ships_how_to_ask_and_its_own_source(
     comprehensive: Assembly,
 ) -> None:
-    assert files_of(asset_of_function(comprehensive, "fetch_source")) == sources(
+    code = of_source(comprehensive, "AWS::Lambda::Function")["Code"]
+    assert files_of(asset_at(comprehensive, code)) == sources(
         *SHARED,
         "lambdas/__init__.py",
         "lambdas/fetch_source/*.py",
@@ -101,7 +221,7 @@ def test_a_function_that_fetches_ships_how_to_ask_and_its_own_source(
 def test_a_start_that_fails_is_kept_and_operators_may_look_and_start(
     comprehensive: Assembly,
 ) -> None:
-    target = comprehensive.only("AWS::Scheduler::Schedule", "Sources")["Target"]
+    target = of_source(comprehensive, "AWS::Scheduler::Schedule")["Target"]
     assert "SourcesDeadLetters" in flat(target["DeadLetterConfig"]["Arn"])
     statements = comprehensive.statements_of_role("People", "OperatorRole")
     granted = {

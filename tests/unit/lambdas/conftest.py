@@ -25,7 +25,7 @@ BUCKETS = ("landing", "raw", "processed")
 WRITES = frozenset(
     {
         "put_item", "update_item", "delete_item", "copy_object", "put_object", "delete_object",
-        "start_execution",
+        "start_execution", "create_multipart_upload", "upload_part", "complete_multipart_upload",
     }
 )  # fmt: skip
 

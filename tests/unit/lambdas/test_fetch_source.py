@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -42,6 +43,7 @@ def shop(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[SourceSe
             "SOURCE": "sales_api",
             "SOURCE_URL": server.url,
             "SOURCE_LEDGER": "state",
+            "SOURCE_ROLE": "arn:aws:iam::123456789012:role/fetch",
             "LANDING_BUCKET": "landing",
             "ANNOUNCE_STATE_MACHINE_ARN": account.announce_arn,
         }.items():
@@ -106,3 +108,41 @@ def test_whatever_the_cause_is_it_is_told(account: Account, cause: str | None, d
     failure = caught({"execution": "e", "failure": {"Error": "E", "Cause": cause}})
     assert failure.detail == detail
     assert tell(account.announcer(), model.load("sales_api"), failure, environment="dev")
+
+
+@pytest.mark.usefixtures("shop")
+def test_the_bucket_of_a_source_is_read_by_the_role_of_its_function(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE", "sales_bucket")
+    monkeypatch.setenv("SOURCE_URL", "s3://exports/")
+    boto3.client("s3").create_bucket(Bucket="exports")
+    boto3.client("s3").put_object(Bucket="exports", Key="x/a.csv", Body=b"one")
+    answer = handler.handle(REQUEST, CONTEXT)
+    assert (answer["status"], answer["records"]) == ("delivered", 0)
+    landed = {
+        key: content
+        for key, content in account.objects("landing").items()
+        if key.startswith(naming.LANDING_PREFIX)
+    }
+    assert list(landed.values()) == [b"one"]
+
+
+@pytest.mark.usefixtures("account")
+def test_the_bucket_of_another_account_is_read_by_the_role_that_it_gives() -> None:
+    source = model.load("sales_bucket")
+    assert isinstance(source, model.BucketSource)
+    role = "arn:aws:iam::210987654321:role/read"
+    bucket = dataclasses.replace(source.bucket, role=role, external_id="an-id")
+    client = handler._s3_of(dataclasses.replace(source, bucket=bucket), "arn:me")
+    assert client._request_signer._credentials.token
+
+
+def test_a_failure_of_a_source_of_files_says_that_the_others_are_loaded(account: Account) -> None:
+    failure = caught({"execution": "e", "failure": {"Error": "E", "Cause": "no"}})
+    tell(account.announcer(), model.load("sales_bucket"), failure, environment="dev")
+    [message] = account.messages()
+    assert (
+        "Files that were delivered are loaded as usual. The next fetch takes the others."
+        in (message["message"])
+    )

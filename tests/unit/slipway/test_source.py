@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import boto3
 import pytest
 
-from sources.fetches import Fetch, FetchLedger, State
+from sources.fetches import Fetch, FetchLedger, FilesSeen, State
 from sources.paging import Seen
 from tests.unit.slipway.conftest import REGION, Account
 
@@ -101,8 +102,8 @@ def test_a_failed_fetch_is_told_with_its_cause(
     ("arguments", "message"),
     [
         (["run", "sales_api", "--since", "2026-11-01"], "has no zone; write it as in 2026-11-01T"),
-        (["run", "orders"], "no source 'orders'; known: sales_api"),
-        (["show", "orders"], "no source 'orders'; known: sales_api"),
+        (["run", "orders"], "no source 'orders'; known: sales_api, sales_bucket"),
+        (["show", "orders"], "no source 'orders'; known: sales_api, sales_bucket"),
     ],
 )
 def test_what_cannot_be_asked_for_is_said(
@@ -136,3 +137,37 @@ def test_a_start_that_the_scheduler_could_not_make_is_redriven(account: Account)
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(request))
     assert account.slipway("redrive", "--queue", "sources") == 0
     assert account.stepfunctions.started == [(MACHINE, request)]
+
+
+def test_a_bucket_is_shown_with_its_files_and_the_role_that_its_owner_lets_in(
+    account: Account, ledger: FetchLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = account.deployment.outputs
+    outputs["SourceSalesBucketTableName"] = "source-table"
+    outputs["SourceSalesBucketRoleArn"] = "arn:aws:iam::123456789012:role/fetch"
+    files = FetchLedger(table=ledger.table, source="sales_bucket")
+    fetch = dataclasses.replace(a_fetch(1), files=FilesSeen(delivered=3))
+    files.note(fetch, "delivered", moment="2026-11-29T02:32:00Z", detail="3 files below partners/")
+    assert account.slipway("source", "list") == 0
+    listed = " ".join(capsys.readouterr().out.split())
+    assert "delivered at 2026-11-29T02:32:00Z, 3 files" in listed
+    assert account.slipway("source", "show", "sales_bucket") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "lets in: arn:aws:iam::123456789012:role/fetch" in shown
+    assert "delivered 3 4 98,765 3 files below partners/" in shown
+    assert "pages" not in shown
+
+
+@pytest.mark.usefixtures("ledger")
+def test_what_a_fetch_of_files_did_is_told_without_records(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = account.deployment.outputs
+    outputs["SourceSalesBucketTableName"] = "source-table"
+    outputs["SourceSalesBucketStateMachineArn"] = MACHINE
+    ended = {"status": "unchanged", "records": 0, "detail": "nothing new"}
+    account.stepfunctions.carry_out = lambda _arn, _request: {"fetch": ended}
+    assert account.slipway("source", "run", "sales_bucket") == 0
+    told = capsys.readouterr().out
+    assert "unchanged: nothing new" in told
+    assert "records" not in told

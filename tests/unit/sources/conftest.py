@@ -9,8 +9,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from tests.bucket_server import bucket_server
 from tests.source_server import by_cursor, serving
-from tests.unit.sources.fetching import Bench, record
+from tests.unit.sources.fetching import Bench, BucketBench, record
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +26,30 @@ def account() -> Iterator[tuple[Any, Any]]:
 
 
 @pytest.fixture
-def bench(account: tuple[Any, Any]) -> Iterator[Bench]:
-    """Five records, two to a page."""
+def landing(account: tuple[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    """The account with a bucket and a table that are empty."""
     s3, table = account
     s3.create_bucket(Bucket="landing")
     versions = {"Status": "Enabled"}
     s3.put_bucket_versioning(Bucket="landing", VersioningConfiguration=versions)
+    yield account
+    _empty(s3, table)
+
+
+@pytest.fixture
+def bench(landing: tuple[Any, Any]) -> Iterator[Bench]:
+    """Five records, two to a page."""
+    s3, table = landing
     with serving(by_cursor([record(n) for n in range(1, 6)], size=2)) as server:
         yield Bench(server=server, s3=s3, table=table)
-    _empty(s3, table)
+
+
+@pytest.fixture
+def bucket(landing: tuple[Any, Any]) -> Iterator[BucketBench]:
+    """A bucket without objects."""
+    s3, table = landing
+    with bucket_server() as server:
+        yield BucketBench(server=server, s3=s3, table=table)
 
 
 def _empty(s3: Any, table: Any) -> None:

@@ -9,13 +9,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from contracts import model as contracts
+from lambdas.fetch_source.call import Answer, Surroundings
 from lambdas.fetch_source.landing import Landing
-from lambdas.fetch_source.service import Answer, FetchSource, Request
+from lambdas.fetch_source.service import FetchSource, Request
 from sources import model
+from sources.buckets import BucketFiles
 from sources.client import Client
 from sources.errors import SourceFailed
 from sources.fetches import FetchLedger
+from sources.files import RemoteFiles
+from tests.bucket_server import BucketServer
 from tests.source_server import TOKEN, Behaviour, SourceServer
 from tests.unit.lambdas.conftest import Fuse, Fused
 
@@ -57,6 +63,31 @@ def lines(*numbers: int) -> str:
     return "\n".join([HEADER, *map(line, numbers)]) + "\n"
 
 
+class Noted(Fused):
+    """A fused client of S3 that notes in which order objects became whole: times in memory are seconds only.
+
+    An upload that is not there is an error of S3; S3 in memory has a KeyError.
+    """
+
+    def __init__(self, real: Any, fuse: Fuse, landed: list[str]) -> None:
+        super().__init__(real, fuse)
+        self._landed = landed
+
+    def __getattr__(self, name: str) -> Any:
+        call = super().__getattr__(name)
+        if name not in ("put_object", "upload_part", "complete_multipart_upload"):
+            return call
+
+        def noting(**kwargs: Any) -> Any:
+            self._landed.append(kwargs["Key"])
+            try:
+                return call(**kwargs)
+            except KeyError as error:
+                raise ClientError({"Error": {"Code": "NoSuchUpload"}}, name) from error
+
+        return noting
+
+
 @dataclass
 class Bench:
     """One source, the server that it is at, and what was delivered. Time goes on by pauses, and a day per fetch."""
@@ -76,6 +107,7 @@ class Bench:
     millis: Callable[[], float] = lambda: PLENTY_MILLIS
     most_bytes: int | None = None
     executions: int = 0
+    landed: list[str] = field(default_factory=list)
 
     def http(self, **changes: Any) -> None:
         """Describe the API otherwise."""
@@ -111,23 +143,27 @@ class Bench:
         if self.most_bytes is not None:
             intake = dataclasses.replace(contract.intake, max_bytes=self.most_bytes)
             contract = dataclasses.replace(contract, intake=intake)
-        return FetchSource(
+        around = Surroundings(
             source=self.source,
             contract=contract,
-            client=Client(
-                source=self.source,
-                url=self.url or self.server.url,
-                loopback=self.loopback,
-                shows_answers=self.shows_answers,
-                read_secret=lambda _name: self.secret,
-                now=lambda: self.moment,
-                pause=self._pass,
-            ),
             ledger=FetchLedger(table=Fused(self.table, self.fuse), source=self.source.name),
-            landing=Landing(s3=Fused(self.s3, self.fuse), bucket="landing"),
+            landing=Landing(s3=Noted(self.s3, self.fuse, self.landed), bucket="landing"),
             now=lambda: self.moment,
             pause=self._pause,
             millis_left=self.millis,
+        )
+        return FetchSource(around=around, client=self.asker())
+
+    def asker(self) -> Client | RemoteFiles:
+        """What asks the source."""
+        return Client(
+            source=self.source,
+            url=self.url or self.server.url,
+            loopback=self.loopback,
+            shows_answers=self.shows_answers,
+            read_secret=lambda _name: self.secret,
+            now=lambda: self.moment,
+            pause=self._pass,
         )
 
     def delivered(self) -> dict[str, str]:
@@ -144,6 +180,23 @@ class Bench:
         items = FetchLedger(table=self.table, source=self.source.name).newest(10)
         return [(item["status"], item["detail"]) for item in items]
 
+    def names(self) -> dict[str, str]:
+        """Every file that was delivered, by the name that it had at its source."""
+        return {key.rpartition("/")[2].split("_", 3)[3]: c for key, c in self.delivered().items()}
+
+    def versions(self) -> list[str]:
+        """The content of each version that ever landed, in the order in which they did."""
+        listed = self.s3.list_object_versions(Bucket="landing", Prefix="partners/")
+        named = sorted(listed.get("Versions", []), key=lambda item: self.landed.index(item["Key"]))
+        return [
+            self.s3.get_object(Bucket="landing", Key=item["Key"], VersionId=item["VersionId"])[
+                "Body"
+            ]
+            .read()
+            .decode()
+            for item in named
+        ]
+
     def _objects(self, prefix: str) -> Iterator[tuple[str, str]]:
         for item in self.s3.list_objects_v2(Bucket="landing", Prefix=prefix).get("Contents", []):
             content = self.s3.get_object(Bucket="landing", Key=item["Key"])["Body"].read()
@@ -155,3 +208,19 @@ class Bench:
 
     def _pass(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
+
+
+@dataclass
+class BucketBench(Bench):
+    """The source is a bucket."""
+
+    server: BucketServer
+    source: model.BucketSource = field(default_factory=lambda: model.load("sales_bucket"))
+
+    def describe(self, **changes: Any) -> None:
+        """Describe the bucket otherwise."""
+        bucket = dataclasses.replace(self.source.bucket, **changes)
+        self.source = dataclasses.replace(self.source, bucket=bucket)
+
+    def asker(self) -> RemoteFiles:
+        return BucketFiles(bucket=self.source.bucket, connect=self.server.client, reader="arn:me")

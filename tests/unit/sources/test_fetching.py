@@ -313,37 +313,26 @@ def test_a_call_that_is_killed_after_any_write_loses_nothing_and_delivers_once(
             break
     assert crashed == int(writes <= WRITES)
     assert answer["status"] == "delivered"
-    contents = _versions(bench)
+    contents = bench.versions()
     assert contents == [lines(1, 2, 3, 4, 5)]
     assert bench.call("one") == answer  # asked once more, it does nothing
-    assert _versions(bench) == contents
+    assert bench.versions() == contents
 
 
 def test_a_file_that_intake_has_not_taken_yet_is_not_delivered_again(bench: Bench) -> None:
     bench.fuse.writes = 5  # of one call: the fetch noted and held, the part, its position, the file
     with pytest.raises(Crash):
         bench.call("one")
-    assert len(_versions(bench)) == 1
+    assert len(bench.versions()) == 1
     bench.fuse.writes = None
     assert bench.call("one")["status"] == "delivered"
-    assert len(_versions(bench)) == 1
+    assert len(bench.versions()) == 1
 
 
 def _move_on(bench: Bench) -> None:
     """What intake does with what has landed: the object leaves a delete marker."""
     for key in bench.delivered():
         bench.s3.delete_object(Bucket="landing", Key=key)
-
-
-def _versions(bench: Bench) -> list[str]:
-    """The content of each version that ever landed."""
-    listed = bench.s3.list_object_versions(Bucket="landing", Prefix="partners/")
-    return [
-        bench.s3.get_object(Bucket="landing", Key=item["Key"], VersionId=item["VersionId"])["Body"]
-        .read()
-        .decode()
-        for item in listed.get("Versions", [])
-    ]
 
 
 def test_a_fetch_waits_for_nobody_while_another_is_under_way(bench: Bench) -> None:

@@ -14,12 +14,16 @@ from sources.authoring import __main__ as command_line
 from sources.authoring.workspace import check, require_current, write
 
 ROOT = Path(__file__).parents[3]
-EXAMPLE = (ROOT / "sources" / "sales_api.yaml").read_text(encoding="utf-8")
+EXAMPLE, BUCKET = (
+    (ROOT / "sources" / f"{name}.yaml").read_text(encoding="utf-8")
+    for name in ("sales_api", "sales_bucket")
+)
 SALES = contracts.load("sales_records")
 
 
-def mistakes(folder: Path, *edits: tuple[str, str], name: str = "sales_api") -> list[str]:
-    text = EXAMPLE
+def mistakes(
+    folder: Path, *edits: tuple[str, str], name: str = "sales_api", text: str = EXAMPLE
+) -> list[str]:
     for old, new in edits:
         assert old in text
         text = text.replace(old, new, 1)
@@ -34,9 +38,10 @@ def line_of(text: str) -> int:
     return next(n for n, line in enumerate(EXAMPLE.splitlines(), 1) if text in line)
 
 
-def test_the_example_is_valid_and_compiled() -> None:
+def test_the_examples_are_valid_and_compiled() -> None:
     sources = require_current(ROOT / "sources", [SALES])
-    assert sources == {"sales_api": model.load("sales_api")}
+    assert sources == {name: model.load(name) for name in model.names()}
+    assert set(sources) == {"sales_api", "sales_bucket"}
 
 
 def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
@@ -140,6 +145,63 @@ def test_a_mistake_is_named_with_what_would_be_right(
 ) -> None:
     found = mistakes(tmp_path, (old, new))
     assert any(message in each for each in found), found
+
+
+ROLE_LINES = (
+    "prefix: daily/",
+    "prefix: daily/\n  role: arn:aws:iam::210987654321:role/read\n  externalId: an-id\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("example-sales", "s3://example-sales", "bucket.name: found 's3://example-sales-exports'; expected the name"),
+        ("prefix: daily/", "prefix: daily", "bucket.prefix: found 'daily'; expected '' or a prefix that ends with /"),
+        ("prefix: daily/", "prefix: /daily/", "bucket.prefix: found '/daily/'; expected ''"),
+        ('["*.csv"]', '["a/*.csv"]', "bucket.files[0]: found 'a/*.csv'; expected a pattern of names without"),
+        ('["*.csv"]', "[]", "bucket.files: found []"),
+        ("prefix: daily/", 'prefix: daily/\n  account: "12"', "bucket.account: found '12'; expected the 12 digits"),
+        ("prefix: daily/", "prefix: daily/\n  account: 210987654321", "bucket.account: found 210987654321"),
+        ("prefix: daily/", "prefix: daily/\n  role: me\n  externalId: x-1", "bucket.role: found 'me'; expected the"),
+        (ROLE_LINES[0], ROLE_LINES[1].replace("  externalId: an-id\n", ""), "bucket: give both role and externalId"),
+        (ROLE_LINES[0], ROLE_LINES[1].replace("an-id", "an id"), "bucket.externalId: found 'an id'; expected 2 to"),
+        (ROLE_LINES[0], ROLE_LINES[1] + "  key: x", "bucket.key: found 'x'; expected the ARN of a KMS key"),
+        (ROLE_LINES[0], ROLE_LINES[1] + "  key: x", "bucket.key: the role that is assumed decrypts"),
+        ("bucket:", "http: {}\nbucket:", "bucket: a source is one of http, bucket; remove all but one of them"),
+        ("bucket:", "fields: {}\nbucket:", "fields: unknown field 'fields'"),
+        ("  name: ", "  nmae: ", "bucket.nmae: unknown field 'nmae'; did you mean 'name'?"),
+        ("rate(1 hour)", "hourly", "schedule: found 'hourly'"),
+        ("dataset: sales_records", "dataset: sales", "dataset: unknown dataset 'sales'"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_bucket_is_named_with_what_would_be_right(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    found = mistakes(tmp_path, (old, new), name="sales_bucket", text=BUCKET)
+    assert any(message in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    "edits", [[], [ROLE_LINES], [("  files:", "  #files:")], [("prefix: daily/", "prefix: ''")]]
+)
+def test_a_bucket_that_is_compiled_is_read_as_it_was_written(
+    tmp_path: Path, edits: list[tuple[str, str]]
+) -> None:
+    assert mistakes(tmp_path, *edits, name="sales_bucket", text=BUCKET) == []
+    [source] = check(tmp_path, [SALES])[1].values()
+    assert isinstance(source, model.BucketSource)
+    assert source.bucket.files == ("*.csv",) if "files" not in str(edits) else SALES.intake.suffixes
+    assert model.from_json(model.to_json(source), origin="x") == source
+
+
+def test_a_bucket_may_deliver_compressed_files_to_a_contract_that_takes_no_others(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sales_bucket.yaml").write_text(BUCKET, encoding="utf-8")
+    intake = dataclasses.replace(SALES.intake, suffixes=(".csv.gz",))
+    problems, _ = check(tmp_path, [dataclasses.replace(SALES, intake=intake)])
+    assert problems == []
 
 
 def test_a_size_of_pages_needs_the_parameter_that_sends_it(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.fetch_source.service import MOST_WAIT_SECONDS
+from lambdas.fetch_source.call import MOST_WAIT_SECONDS
 from stacks.sources import TIMEOUT_SECONDS
 from tests.unit.state_machine.walking import MACHINES, Walk, failure
 
