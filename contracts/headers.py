@@ -58,7 +58,7 @@ def may_lack(contract: Contract, column: Column) -> bool:
     files refused that lack an optional column.
     """
     is_needed = column.required or column.pii is not None or column.name in contract.key
-    return not is_needed and column.absent == "clear"
+    return not is_needed and column.absent != "refuse"
 
 
 def columns_of(

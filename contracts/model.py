@@ -26,7 +26,7 @@ Period = Literal["month", "quarter", "year"]
 DatesAfterDelivery = Literal["warn", "allow"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Redelivery = Literal["load", "once"]
-Absent = Literal["clear", "refuse"]
+Absent = Literal["keep", "clear", "refuse"]
 Distribution = Literal["auto", "all", "even", "key"]
 
 # A type without its precision and scale.
@@ -48,8 +48,9 @@ class Column:
     personal data is protected before the processed zone (contracts.personal_data); `data_subject` marks the one column
     by whose value a person's rows are found and erased, which is always hashed.
 
-    `absent` says what becomes of a file without an optional column, where `schema_change` lets it lack one. clear: it
-    is loaded, and the column is empty in its rows, also in those that it replaces. refuse: it is rejected.
+    `absent` says what becomes of a file without an optional column, where `schema_change` lets it lack one. keep: its
+    rows have the newest value that any delivery gave for their key. clear: the column is empty in them, also where
+    they replace others. refuse: the file is rejected. A column that cannot be kept (`may_keep`) has `clear`.
     """
 
     name: str

@@ -17,6 +17,8 @@ RECEIVED_AT = ARRIVAL_COLUMN
 RUN_ID = "_run_id"
 CONTRACT_VERSION = "_contract_version"
 
+ORIGIN_OF = "_origin_of_"  # before the name of a column whose values may be of another file
+
 # What the quarantine table says about a record.
 RULE_IDS = "rule_ids"
 REASONS = "reasons"
@@ -40,6 +42,11 @@ ORIGIN_ROW = "_origin_row"  # of a corrected record: the number of the one that 
 DAMAGED = "_damaged"  # the row as written, where its number of fields is not the header's
 IS_BROKEN = "_is_broken"  # whether the record is refused
 IS_HEADER = "_is_header"  # whether the record is the header again, as joined files have it
+
+
+def origin_name(name: str) -> str:
+    """Column of the processed table that says which delivery the value of the contract column `name` is from."""
+    return f"{ORIGIN_OF}{name}"
 
 
 def text_name(name: str) -> str:

@@ -45,6 +45,12 @@ class Dialect(Protocol):
     def timestamp(self, text: str, date_format: str) -> str:
         """The timestamp without a zone that `text`, of the shape of the format, is; null when there is none."""
 
+    def moment(self, timestamp: str) -> str:
+        """A timestamp without a zone as text to the microsecond, which sorts like it."""
+
+    def newest(self, value: str, order: str) -> str:
+        """An aggregate: `value`, also null, of the row with the greatest `order`; rows without one do not count."""
+
     def listed(self, items: Sequence[str]) -> str:
         """An array of strings: those of the items that are not null, in their order."""
 

@@ -61,6 +61,12 @@ class DuckDBDialect(Dialect):
         moment = f"TRY_CAST({parts.day} || ' ' || {parts.time} AS timestamp)"
         return f"CASE WHEN {parts.hour} <> '24' THEN {moment} END"
 
+    def moment(self, timestamp: str) -> str:
+        return f"strftime({timestamp}, '%Y-%m-%d %H:%M:%S.%f')"
+
+    def newest(self, value: str, order: str) -> str:
+        return f"arg_max({{'value': {value}}}, {order}).value"  # of a bare null it thinks nothing
+
     def listed(self, items: Sequence[str]) -> str:
         every = f"CAST([{', '.join(items)}] AS varchar[])"
         return f"list_filter({every}, lambda item: item IS NOT NULL)" if items else every

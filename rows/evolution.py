@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from contracts.errors import ContractInvalid
+from rows.columns import ORIGIN_OF
 from rows.tables import Table
 
 DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
@@ -19,10 +20,14 @@ DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One difference between a table and its contract, as a sentence; `is_safe` when it can be carried out."""
+    """One difference between a table and its contract, as a sentence; `is_safe` when it can be carried out.
+
+    `is_own`: it is of a column that no contract names, so no contract forbids it.
+    """
 
     sentence: str
     is_safe: bool
+    is_own: bool = False
 
 
 def differences(
@@ -49,8 +54,9 @@ def require_safe(name: str, found: list[Difference], *, may_evolve: bool) -> Non
             f"table {name} cannot become what the contract says without losing or inventing values: "
             f"{'; '.join(unsafe)}; nothing was changed; `slipway contract diff OLD NEW` says what each change needs"
         )
-    if found and not may_evolve:
-        sentences = "; ".join(difference.sentence for difference in found)
+    decided = [difference for difference in found if not difference.is_own]
+    if decided and not may_evolve:
+        sentences = "; ".join(difference.sentence for difference in decided)
         raise ContractInvalid(
             f"table {name} differs from the contract: {sentences}; each is safe, but schemaChange of the contract or "
             "runs.schema_change of the environment wants the table as it is; `slipway contract diff OLD NEW` explains, "
@@ -78,7 +84,9 @@ def _missing(existing: Mapping[str, str], table: Table) -> Iterator[Difference]:
             yield Difference(sentence=sentence, is_safe=False)
         else:
             yield Difference(
-                sentence=f"column {column.name!r} {column.type} is added", is_safe=True
+                sentence=f"column {column.name!r} {column.type} is added",
+                is_safe=True,
+                is_own=column.name.startswith(ORIGIN_OF),
             )
 
 

@@ -15,6 +15,7 @@ from pipeline.run_documents import (
     RefusedSample,
     TableEffect,
 )
+from rows.keeping import lacked_by
 from rows.money import EXACT, money
 
 FIRST_ZONE = timedelta(hours=14)  # where a day begins first: Pacific/Kiritimati, UTC+14
@@ -45,6 +46,7 @@ class Measured:
     erased: Mapping[str, int] = field(default_factory=dict)
     samples: Mapping[str, tuple[RefusedSample, ...]] = field(default_factory=dict)
     last_days: Mapping[str, date] = field(default_factory=dict)
+    keeping: Mapping[str, int] = field(default_factory=dict)
 
 
 def loaded_files(
@@ -88,6 +90,7 @@ def _loaded_file(contract: model.Contract, file: ManifestFile, measured: Measure
     rows_loaded, loaded = of(measured.loaded)
     rows_quarantined, quarantined = of(measured.quarantined)
     rows_deduplicated, deduplicated = of(measured.deduplicated)
+    kept = tuple(column.source_name for column in lacked_by(contract, file))
     return LoadedFile(
         sha256=file.sha256,
         file_name=file.file_name,
@@ -105,5 +108,7 @@ def _loaded_file(contract: model.Contract, file: ManifestFile, measured: Measure
         rows_erased=measured.erased.get(file.sha256),
         dates_until=dates_until(contract, file, measured.last_days.get(file.sha256)),
         lacking_columns=headers.lacking(contract, file.header) or None,
+        keeping_columns=kept or None,
+        rows_keeping=measured.keeping.get(file.sha256, 0) if kept else None,
         samples=measured.samples.get(file.sha256),
     )

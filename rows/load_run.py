@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Generic
+from typing import Generic, Self
 
 from contracts import headers, model, naming
 from contracts.errors import ContractInvalid, RetryableError
+from pipeline.modes import loads_again
 from pipeline.run_documents import Manifest, SnapshotChange
+from rows import keeping
+from rows.columns import origin_name
+from rows.dialect import Dialect
+from rows.keeping import Keeping
 from rows.table_operations import Rows, TableOperations
 from rows.tables import Table, TableColumn
 
@@ -75,6 +80,44 @@ class BaseLoadRun(Generic[Rows]):
     def processed_of(self, dataset: str) -> Table:
         """The processed table of another dataset, to be read."""
         return replace(self.processed, name=dataset, columns=())
+
+    def with_origins(self) -> Self:
+        """The run, with the columns that say whose a kept value is: those that the table has, and those needed now."""
+        lacked = (keeping.lacked_by(self.contract, file) for file in self.manifest.files)
+        needed = {origin_name(column.name) for columns in lacked for column in columns}
+        is_there = self.tables.exists(self.processed)
+        held = self.tables.column_names(self.processed) if is_there else []
+        possible = {origin_name(column.name): column for column in self.contract.columns}
+        names = [name for name in held if name in possible]
+        names += [name for name in possible if name in needed and name not in names]
+        origins = (keeping.origin_column(possible[name]) for name in names)
+        columns = (*self.processed.columns, *origins)
+        return replace(self, processed=replace(self.processed, columns=columns))
+
+    @property
+    def kept_columns(self) -> tuple[str, ...]:
+        """Columns whose values may be of another file than their row; empty where no file ever lacked one."""
+        known = {column.name for column in self.processed.columns}
+        return tuple(
+            column.name for column in self.contract.columns if origin_name(column.name) in known
+        )
+
+    def without(self, column: str) -> list[str]:
+        """Hashes of the run's files that lack a column whose values are kept."""
+        return [
+            file.sha256
+            for file in self.manifest.files
+            if column in {lacked.name for lacked in keeping.lacked_by(self.contract, file)}
+        ]
+
+    def keeping(self, dialect: Dialect) -> Keeping:
+        """How values are kept in this run."""
+        return Keeping(
+            dialect=dialect,
+            key=self.contract.key,
+            columns=self.kept_columns,
+            again=self.hashes if loads_again(self.manifest.mode) else (),
+        )
 
     def require_subject(self) -> None:
         """Raise ContractInvalid when people were erased whose records could not be refused any more."""

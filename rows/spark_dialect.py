@@ -46,6 +46,12 @@ class SparkDialect(Dialect):
     def timestamp(self, text: str, date_format: str) -> str:
         return f"CAST(try_to_timestamp({text}, {self.text(date_format)}) AS timestamp_ntz)"
 
+    def moment(self, timestamp: str) -> str:
+        return f"date_format({timestamp}, 'yyyy-MM-dd HH:mm:ss.SSSSSS')"
+
+    def newest(self, value: str, order: str) -> str:
+        return f"max_by({value}, {order})"
+
     def listed(self, items: Sequence[str]) -> str:
         return f"CAST(array_compact(array({', '.join(items)})) AS array<string>)"
 

@@ -27,6 +27,9 @@ class TableOperations(Protocol[Rows]):
     def exists(self, table: Table) -> bool:
         """Whether the catalog knows the table."""
 
+    def column_names(self, table: Table) -> list[str]:
+        """The columns that the table has, in its order."""
+
     def start_draft(self, table: Table, draft: str) -> int | None:
         """Open a fresh draft from the published state, whose version is returned (None: it has none yet).
 

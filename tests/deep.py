@@ -24,6 +24,7 @@ TURN_MINUTES = 45  # what one CI run may take: `make test` and a slice
 LONGEST_SLICE_MINUTES = 30  # so that `make test` has the other 15
 PYTEST = ("python", "-m", "pytest", "-q", "-n", "2")
 SPARK_FAULTS = ("tests/spark/test_faults_of_a_run.py", "tests/spark/test_faults_of_care.py")
+KEEPING = "tests/unit/duckdb_jobs/test_keeping.py"
 SECOND_OPINIONS = (  # of policies, by another simulator; of rows, by the other engine
     "tests/infrastructure/test_second_opinion.py",
     "tests/spark/test_two_engines.py",
@@ -100,7 +101,7 @@ SLICES = (
         for n in range(1, parts + 1)
     ),
     *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
-    rest_of("second opinions", *SECOND_OPINIONS, minutes=12),
+    rest_of("second opinions", *SECOND_OPINIONS, KEEPING, minutes=14),
     rest_of(
         "the rest of the Spark suite, and Delta as deployed",
         "tests/spark",

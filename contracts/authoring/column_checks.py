@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from contracts.authoring import values
-from contracts.authoring.parsed import ParsedColumn
+from contracts.authoring.parsed import ParsedColumn, may_keep, may_lack
 from contracts.authoring.problems import Path
 from contracts.authoring.yaml_lines import Document
 from contracts.headers import A_NAME, COMPARED, NAMELESS, normalized_header
@@ -34,6 +34,7 @@ def check_processed(columns: list[ParsedColumn], document: Document) -> None:
     ]
     named = [(path, header) for path, header in headers if header != NAMELESS]
     _unique(reversed(named), "header", document, COMPARED)
+    has_key = any(column.spec.primary_key for column in columns)
     for column in columns:
         _check_header(column, document)
         if values.wrong_type(column.spec.physical_type) is None:
@@ -42,7 +43,7 @@ def check_processed(columns: list[ParsedColumn], document: Document) -> None:
             _check_text_options(column, document)
             _check_allowed(column, document)
             _check_control_total(column, document)
-        _check_absent(column, document)
+        _check_absent(column, document, has_key=has_key)
     _check_partition(columns, document)
 
 
@@ -97,10 +98,16 @@ def _check_header(column: ParsedColumn, document: Document) -> None:
         document.problem((*column.path, "physicalName"), f"found {name!r}; {A_NAME}")
 
 
-def _check_absent(column: ParsedColumn, document: Document) -> None:
-    path, spec = column.custom_paths.get("absent"), column.spec
-    if path and (spec.required or spec.primary_key or spec.classification == "pii"):
+def _check_absent(column: ParsedColumn, document: Document, *, has_key: bool) -> None:
+    path = column.custom_paths.get("absent")
+    if path and not may_lack(column):
         message = "a file always has a column that is required, of the key or classified as pii; remove absent"
+        document.problem(path, message)
+    elif path and column.custom.absent == "keep" and not may_keep(column, has_key=has_key):
+        message = (
+            "found 'keep', but money that is added up (controlTotal) would be loaded without having been read, and "
+            "without a key no row replaces another; write clear or refuse"
+        )
         document.problem(path, message)
 
 

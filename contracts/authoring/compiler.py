@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path as FilePath
 
@@ -17,6 +18,7 @@ from contracts.authoring.parsed import (
     ParsedContract,
     ParsedRule,
     ParsedTable,
+    may_keep,
 )
 from contracts.authoring.profile import (
     CuratedProperties,
@@ -49,7 +51,7 @@ def compile_contract(contract: ParsedContract, folder: FilePath) -> model.Contra
         alert_email=_alert_email(odcs),
         freshness_hours=odcs.sla_properties[0].value * HOURS[odcs.sla_properties[0].unit],
         intake=_intake(custom),
-        columns=tuple(_column(column) for column in table.columns),
+        columns=tuple(_delivered(column, _key(table.columns)) for column in table.columns),
         key=_key(table.columns),
         rules=tuple(_rule(rule, table.names) for rule in table.rules),
         table_rules=tuple(compiled(rule.spec) for rule in table.table_rules),
@@ -191,8 +193,14 @@ def _column(column: ParsedColumn) -> model.Column:
         control_total=column.custom.control_total,
         pii=column.pii,
         data_subject=column.custom.data_subject,
-        absent=column.custom.absent,
+        absent=column.custom.absent or "clear",
     )
+
+
+def _delivered(column: ParsedColumn, key: tuple[str, ...]) -> model.Column:
+    """A column of the processed table: what a file that lacks it does is decided, also where the contract is silent."""
+    usual: model.Absent = "keep" if may_keep(column, has_key=bool(key)) else "clear"
+    return replace(_column(column), absent=column.custom.absent or usual)
 
 
 def _text(limit: int | Decimal | str | None) -> str | None:

@@ -197,8 +197,11 @@ def _required(owner: str, old: Column, new: Column) -> Iterator[Change]:
 
 
 def _absent(owner: str, old: Column, new: Column) -> Iterator[Change]:
-    if new.absent == "clear":
-        why = "files without it are loaded from now on, and empty it in the rows that they replace"
+    if old.required != new.required or bool(old.pii) != bool(new.pii):
+        return  # whether a file may lack it at all is told as that change
+    if new.absent != "refuse":
+        does = "its values stay" if new.absent == "keep" else "it is emptied"
+        why = f"files without it are loaded from now on, and {does} in the rows that they replace"
         yield from safe(owner, "absent", old, new, why)
     elif old.absent != new.absent:
         yield Change(

@@ -50,6 +50,21 @@ class ParsedColumn:
         return personal_data.stored_type(self.spec.physical_type, self.pii)
 
 
+def may_lack(column: ParsedColumn) -> bool:
+    """Whether a file may do without the column at all."""
+    spec = column.spec
+    return not (spec.required or spec.primary_key or spec.classification == "pii")
+
+
+def may_keep(column: ParsedColumn, *, has_key: bool) -> bool:
+    """Whether rows of a file without the column can have the value that the table has for their key.
+
+    Money that is added up cannot be kept: it would be loaded without having been read. Without a key no row replaces
+    another.
+    """
+    return has_key and may_lack(column) and not column.custom.control_total
+
+
 @dataclass(frozen=True, kw_only=True)
 class ParsedRule:
     """A row rule."""

@@ -309,4 +309,4 @@ class ColumnProperties(Strict):
     partition_transform: PartitionTransform | None = None
     pii_treatment: PiiTreatment | None = None
     data_subject: bool = False
-    absent: Absent = "clear"
+    absent: Absent | None = None

@@ -78,6 +78,13 @@ def last_days(loading: LoadRun) -> dict[str, date]:
     )
 
 
+def keeping(loading: LoadRun) -> dict[str, int]:
+    """Rows in the table with a value of another delivery, by file; files without any are left out."""
+    if not loading.kept_columns:
+        return {}
+    return _counts(loading, f"{loaded(loading)} AS f WHERE {loading.keeping(DUCKDB).is_keeping}")
+
+
 def table_effects(
     loading: LoadRun, counts: Iterable[FateCount], before: int | None
 ) -> dict[str, TableEffect]:
@@ -99,7 +106,9 @@ def retracted(
             else _rows(loading, loading.tables.read(table, version=before[table.name], where=own))
             for table in tables
         )
-        left = (loading.tables.read(table, draft=loading.branch, where=own) for table in tables)
+        kept = loading.keeping(DUCKDB).said_by(sha256)
+        conditions = zip(tables, (f"{own} OR {kept}", own), strict=True)
+        left = (loading.tables.read(t, draft=loading.branch, where=each) for t, each in conditions)
         return RetractedRows(
             sha256=sha256,
             rows_taken_out=rows,

@@ -19,6 +19,7 @@ def run(loading: LoadRun) -> LoadResult:
     """
     started = time.monotonic()
     loading.require_subject()
+    loading = loading.with_origins()
     changes = loading.ensure_tables()
     before = loading.start_drafts()
     observed = staging.stage(loading)
@@ -26,7 +27,8 @@ def run(loading: LoadRun) -> LoadResult:
     writes.quarantine(loading, before[loading.quarantine.name])
     reopened = writes.reopen(loading, before[loading.quarantine.name])
     resolved = writes.resolve(loading)
-    counts = writes.merge(loading, writes.clear(loading, before))
+    compared, published = writes.clear(loading, before), before[loading.processed.name]
+    counts = writes.merge(loading, compared, published)
     measured = Measured(
         read=measures.read(loading),
         loaded=measures.committed_rows(loading),
@@ -36,6 +38,7 @@ def run(loading: LoadRun) -> LoadResult:
         erased=measures.erased(loading),
         samples=measures.samples(loading),
         last_days=measures.last_days(loading),
+        keeping=measures.keeping(loading),
     )
     brought_rows = sum(figures.rows for figures in measured.loaded.values())
     verdicts = rule_evaluation.verdicts(loading)
@@ -60,5 +63,6 @@ def run(loading: LoadRun) -> LoadResult:
         bytes_read=loading.manifest.size_bytes,
         quarantine_resolved=resolved,
         duration_seconds=round(time.monotonic() - started, 1),
+        rows_amended=writes.amended(loading) or None,
         retracted=measures.retracted(loading, before, reopened),
     )

@@ -18,6 +18,7 @@ from rows.columns import (
     SOURCE_FILE,
     SOURCE_ROW,
     SOURCE_SHA256,
+    origin_name,
 )
 from rows.dialect import INNER_PAD, OUTER_PAD
 from rows.expressions import one_pass, protection
@@ -79,8 +80,13 @@ def _stage_layout(
 def _with_origin(loading: LoadRun, checked: str) -> str:
     """A query for checked rows with the columns that say where they came from."""
     manifest, contract = loading.manifest, loading.contract
+    keeping = loading.keeping(DUCKDB)
+    origins = "".join(
+        f"{keeping.staged(loading.without(name))} AS {DUCKDB.name(origin_name(name))}, "
+        for name in loading.kept_columns
+    )
     return (
-        f"SELECT checked.*, {ORIGINS}.{SOURCE_FILE}, {ORIGINS}.{RECEIVED_AT}, "
+        f"SELECT checked.*, {origins}{ORIGINS}.{SOURCE_FILE}, {ORIGINS}.{RECEIVED_AT}, "
         f"{DUCKDB.text(manifest.run_id)} AS {RUN_ID}, "
         f"{DUCKDB.text(contract.version)} AS {CONTRACT_VERSION}, "
         f"CAST(NULL AS varchar) AS {RESOLVED_BY}, CAST(NULL AS timestamp) AS {RESOLVED_AT} "

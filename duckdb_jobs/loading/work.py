@@ -22,6 +22,7 @@ JUDGED = "judged_rows"  # every record, with the verdict that holds in this mode
 VALID = "valid_rows"  # those that break no rule
 REFUSED = "refused_rows"  # the others, as the quarantine keeps them
 FATED = "fated_rows"  # valid rows that are not simply new
+AMENDED = "amended_rows"  # rows of the table whose values are others now, in columns that their file lacks
 KEPT = "kept_rows"  # valid rows that are to be written
 
 IS_JUDGED = "_is_judged"  # of a row of JUDGED: whether this run judged it; in a replay some stay as they are

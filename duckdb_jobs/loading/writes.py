@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from duckdb_jobs.loading import deduplication
+from duckdb_jobs.loading import deduplication, keeping
 from duckdb_jobs.loading.deduplication import FATE, HAS_SAME_VALUES, HELD_DATE, HELD_FILE
 from duckdb_jobs.loading.work import (
+    AMENDED,
     DUCKDB,
     FATED,
     IS_JUDGED,
@@ -139,28 +140,46 @@ def clear(loading: LoadRun, before: Heads) -> int | None:
     return loading.tables.head(loading.processed, loading.branch)
 
 
-def merge(loading: LoadRun, before: int | None) -> list[FateCount]:
+def merge(loading: LoadRun, compared: int | None, published: int | None) -> list[FateCount]:
     """Write what is new to the processed branch; what became of the valid rows that were not simply new.
 
-    `before` is the version that the rows are compared with. A row with the values that the table holds is written like
-    any other: from then on it is of the newer delivery.
+    `compared` is the version that the rows are compared with, `published` the one that the run began with. A row with
+    the values that the table holds is written like any other: from then on it is of the newer delivery.
     """
-    valid_rows = count(loading, VALID)
-    if not valid_rows:
+    if loading.kept_columns:
+        keeping.fill(loading, _concerned(loading, compared), published)
+    counts = _fates(loading, compared)
+    is_replacing = any(found.fate == REPLACING for found in counts)
+    if is_replacing and loading.kept_columns:
+        keeping.drop_replaced(loading)
+    is_amending = amended(loading) > 0
+    if is_replacing or is_amending:
+        on, newer = _match(loading, is_replacing=is_replacing, is_amending=is_amending)
+        rows = keeping.with_amended(loading) if is_amending else KEPT
+        loading.tables.merge(loading.processed, loading.branch, rows, on=on, newer=newer)
+    elif count(loading, KEPT):
+        loading.tables.append(loading.processed, loading.branch, KEPT)
+    return counts
+
+
+def _fates(loading: LoadRun, compared: int | None) -> list[FateCount]:
+    """Create FATED and KEPT: what becomes of the valid rows, and those that are to be written."""
+    if not count(loading, VALID):
         _create_no_fates(loading)
+        loading.database.execute(f"CREATE OR REPLACE TABLE {KEPT} AS SELECT * FROM {VALID}")
         return []
-    deduplication.create_fated(loading, _held(loading, before))
+    held = loading.tables.read(loading.processed, version=compared, where=_of_same_keys(loading))
+    deduplication.create_fated(loading, held)
     dropped = f"(SELECT * FROM {FATED} WHERE {FATE} <> '{REPLACING}')"
     loading.database.execute(
         f"CREATE OR REPLACE TABLE {KEPT} AS {deduplication.without(VALID, dropped)}"
     )
-    counts = _fate_counts(loading)
-    if any(found.fate == REPLACING for found in counts):
-        on, newer = _match(loading)
-        loading.tables.merge(loading.processed, loading.branch, KEPT, on=on, newer=newer)
-    elif count(loading, KEPT):
-        loading.tables.append(loading.processed, loading.branch, KEPT)
-    return counts
+    return _fate_counts(loading)
+
+
+def amended(loading: LoadRun) -> int:
+    """Rows that stay in the table and have another value now in a column that their file lacks."""
+    return count(loading, AMENDED) if loading.kept_columns else 0
 
 
 def count(loading: LoadRun, relation: str) -> int:
@@ -223,10 +242,17 @@ def _create_corrections(loading: LoadRun, replays: Mapping[str, str]) -> None:
     )
 
 
-def _held(loading: LoadRun, before: int | None) -> str:
-    """Rows of the table before the run that can share a key with the batch; file statistics skip the others."""
+def _concerned(loading: LoadRun, compared: int | None) -> str:
+    """Rows of the table that can share a key with the batch, or that keep a value of a file that is read anew."""
+    where = _of_same_keys(loading) if count(loading, VALID) else "false"
+    kept = loading.keeping(DUCKDB).from_again()
+    return loading.tables.read(loading.processed, version=compared, where=f"({where}) OR ({kept})")
+
+
+def _of_same_keys(loading: LoadRun) -> str:
+    """The condition that a row of the table can share a key with the batch; file statistics skip the others."""
     if not loading.contract.key:
-        return loading.tables.read(loading.processed, version=before, where=loading.of_files)
+        return loading.of_files
     first = loading.contract.column(loading.contract.key[0])
     name = DUCKDB.name(first.name)
     (ends,) = loading.database.execute(f"SELECT min({name}), max({name}) FROM {VALID}").fetchall()
@@ -236,8 +262,7 @@ def _held(loading: LoadRun, before: int | None) -> str:
         str(end) if isinstance(end, int) else f"CAST({DUCKDB.text(str(end))} AS {kind})"
         for end in ends
     ]
-    within = f"{name} BETWEEN {' AND '.join(bounds)}"
-    return loading.tables.read(loading.processed, version=before, where=within)
+    return f"{name} BETWEEN {' AND '.join(bounds)}"
 
 
 def _fate_counts(loading: LoadRun) -> list[FateCount]:
@@ -260,15 +285,16 @@ def _create_no_fates(loading: LoadRun) -> None:
     )
 
 
-def _match(loading: LoadRun) -> tuple[str, str]:
-    """Conditions of the merge: same key, within the partitions where keys were found to match; and newer."""
+def _match(loading: LoadRun, *, is_replacing: bool, is_amending: bool) -> tuple[str, str]:
+    """Conditions of the merge: same key, within the partitions where rows change; and newer, or the row itself."""
     contract = loading.contract
-    found = loading.database.execute(
-        f"SELECT DISTINCT {HELD_DATE} FROM {FATED} WHERE {FATE} = '{REPLACING}'"
-    ).fetchall()
+    changed = [f"SELECT {HELD_DATE} FROM {FATED} WHERE {FATE} = '{REPLACING}'"] * is_replacing
+    changed += [keeping.amended_dates(loading)] * is_amending
+    found = loading.database.execute(" UNION ".join(changed)).fetchall()
     days: list[date] = [periods.first_day(day, contract.partition_transform) for (day,) in found]
     same = [f"t.{DUCKDB.name(name)} = s.{DUCKDB.name(name)}" for name in loading.key]
     column = f"t.{DUCKDB.name(contract.partition_column)}"
     within = periods.within_sql(column, days, contract.partition_transform)
     mine, theirs = (", ".join(f"{side}.{name}" for name in ORDER) for side in "st")
-    return f"{' AND '.join(same)} AND {within}", f"ROW({mine}) > ROW({theirs})"
+    newer = ">=" if is_amending else ">"
+    return f"{' AND '.join(same)} AND {within}", f"ROW({mine}) {newer} ROW({theirs})"

@@ -82,6 +82,9 @@ class DuckDbTables:
     def exists(self, table: Table) -> bool:
         return self._catalog.table_exists((table.database, table.name))
 
+    def column_names(self, table: Table) -> list[str]:
+        return [field.name for field in self._load(table).schema().fields]
+
     def start_draft(self, table: Table, draft: str) -> int | None:
         published, start = drafts.open_draft(self._load(table), draft)
         self._heads[_name(table), draft] = start

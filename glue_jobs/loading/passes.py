@@ -35,9 +35,11 @@ from rows.columns import (
     SOURCE_FILE,
     SOURCE_SHA256,
     SPLIT_START,
+    origin_name,
 )
 from rows.effects import FateCount
 from rows.load_figures import ByFile, Figures, Measured
+from rows.spark_dialect import SparkDialect
 
 SPLITS_SCHEMA = (
     f"{SOURCE_SHA256} string, {SPLIT_START} bigint, {ROWS_BEFORE} bigint, "
@@ -72,7 +74,11 @@ def stage(loading: LoadRun) -> tuple[DataFrame, Observed]:
         parts.append(
             staging.checked(counted, loading.contract, shape, key_pads=pads, erased=erased)
         )
-    rows = reduce(DataFrame.unionByName, parts)
+    staged = loading.keeping(SparkDialect()).staged
+    origins = {
+        origin_name(name): F.expr(staged(loading.without(name))) for name in loading.kept_columns
+    }
+    rows = reduce(DataFrame.unionByName, parts).withColumns(origins)
     split_bytes = reading.split_bytes(loading.spark, loading.manifest)
     tasks = max(
         loading.spark.sparkContext.defaultParallelism,
@@ -163,6 +169,16 @@ def erased(loading: LoadRun) -> dict[str, int]:
     }
 
 
+def keeping(loading: LoadRun) -> dict[str, int]:
+    """Rows in the table with a value of another delivery, by file; files without any are left out."""
+    if not loading.kept_columns:
+        return {}
+    is_keeping = F.expr(loading.keeping(SparkDialect()).is_keeping)
+    rows = loading.tables.read(loading.processed, draft=loading.branch)
+    counted = rows.where(loading.of_files & is_keeping).groupBy(SOURCE_SHA256).count()
+    return {row[SOURCE_SHA256]: row["count"] for row in counted.collect()}
+
+
 def effects_of(
     loading: LoadRun, splits: list[Row], counts: list[FateCount], before: int | None
 ) -> dict[str, TableEffect]:
@@ -186,7 +202,9 @@ def retracted(
             else loading.tables.read(table, version=before[table.name]).where(own).count()
             for table in tables
         )
-        left = (loading.tables.read(table, draft=loading.branch).where(own) for table in tables)
+        kept = F.expr(loading.keeping(SparkDialect()).said_by(sha256))
+        conditions = zip(tables, (own | kept, own), strict=True)
+        left = (loading.tables.read(t, draft=loading.branch).where(each) for t, each in conditions)
         return RetractedRows(
             sha256=sha256,
             rows_taken_out=rows,
@@ -232,6 +250,7 @@ def by_file(
         erased=erased(loading),
         samples=samples.by_file(loading) if of_table[QUARANTINE] else {},
         last_days=_last_days(read),
+        keeping=keeping(loading),
     )
     return load_figures.loaded_files(contract, loading.manifest.files, measured)
 

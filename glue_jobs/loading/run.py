@@ -23,6 +23,7 @@ def run(loading: LoadRun) -> LoadResult:
     """
     started = time.monotonic()
     loading.require_subject()
+    loading = loading.with_origins()
     changes = loading.ensure_tables()
     before = loading.start_drafts()
     rows, observed = passes.stage(loading)
@@ -31,7 +32,8 @@ def run(loading: LoadRun) -> LoadResult:
     writes.quarantine(loading, rows, splits, before[loading.quarantine.name])
     reopened = writes.reopen(loading, before[loading.quarantine.name])
     resolved = writes.resolve(loading, rows)
-    merged = writes.merge(loading, rows, splits, writes.clear(loading, before))
+    compared, published = writes.clear(loading, before), before[loading.processed.name]
+    merged = writes.merge(loading, rows, splits, compared, published)
     committed = passes.committed(loading, splits)
     effects = passes.effects_of(loading, splits, merged.counts, before[loading.processed.name])
     verdicts = rule_evaluation.verdicts(rows, splits)
@@ -55,6 +57,7 @@ def run(loading: LoadRun) -> LoadResult:
         bytes_read=loading.manifest.size_bytes,
         quarantine_resolved=resolved,
         duration_seconds=round(time.monotonic() - started, 1),
+        rows_amended=merged.amended or None,
         retracted=passes.retracted(loading, before, reopened),
     )
 

@@ -14,7 +14,9 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from contracts import model
 from glue_jobs import storage
+from glue_jobs.loading import keeping
 from glue_jobs.loading.work import LoadRun
 from glue_jobs.transforms import deduplication, figures, period_columns, records
 from glue_jobs.transforms.deduplication import FATE, HAS_SAME_VALUES, HELD_FILE
@@ -135,36 +137,80 @@ def resolve(loading: LoadRun, rows: DataFrame) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Merged:
-    """What became of the valid rows that were not simply new: per file and fate with their money, and by values."""
+    """What became of the valid rows that were not simply new: per file and fate with their money, and by values.
+
+    `amended`: rows that stay in the table and have another value now in a column that their file lacks.
+    """
 
     fates: list[Row]
     counts: list[FateCount]
+    amended: int
 
 
-def merge(loading: LoadRun, rows: DataFrame, splits: list[Row], before: int | None) -> Merged:
-    """Write what is new to the processed branch. `before` is the snapshot that the rows are compared with.
+def merge(
+    loading: LoadRun,
+    rows: DataFrame,
+    splits: list[Row],
+    compared: int | None,
+    published: int | None,
+) -> Merged:
+    """Write what is new to the processed branch.
 
-    A row with the values that the table holds is written like any other: from then on it is of the newer delivery.
+    `compared` is the snapshot that the rows are compared with, `published` the one that the run began with. A row with
+    the values that the table holds is written like any other: from then on it is of the newer delivery.
     """
+    valid, amended = records.valid(rows), None
     valid_rows = sum(split[ROWS] - split["refused"] for split in splits)
+    if loading.kept_columns:
+        concerned = _concerned(loading, splits, compared)
+        filled = keeping.fill(loading, valid, concerned, published)
+        valid, amended = filled.valid, filled.amended
     if not valid_rows:
-        return Merged(fates=[], counts=[])
-    contract, valid = loading.contract, records.valid(rows)
-    held = _held(loading, splits, before)
-    judged = deduplication.not_new(valid, held, contract).persist()
-    fates = figures.by_fate(judged, contract).collect()
+        return Merged(fates=[], counts=[], amended=_write(loading, None, amended, []))
+    table = loading.tables.read(loading.processed, version=compared)
+    held = table.where(_of_same_keys(loading, splits))
+    judged = deduplication.not_new(valid, held, loading.contract).persist()
+    fates = figures.by_fate(judged, loading.contract).collect()
     counts = [*_counted(fates), *_compared(loading, judged, valid, held, fates)]
     dropped = sum(row[ROWS] for row in fates if row[FATE] != REPLACING)
     kept = (
         deduplication.without(valid, judged.where(F.col(FATE) != REPLACING)) if dropped else valid
     )
-    if any(row[FATE] == REPLACING for row in fates):
-        on, newer = _match(loading, fates)
-        loading.tables.merge(loading.processed, loading.branch, kept, on=on, newer=newer)
-    elif dropped < valid_rows:
-        loading.tables.append(loading.processed, loading.branch, kept)
+    if amended is not None:
+        amended = keeping.left(amended, judged.where(F.col(FATE) == REPLACING), loading)
+    kept_rows = kept if dropped < valid_rows else None
+    changed = _write(loading, kept_rows, amended, _replaced_days(fates))
     judged.unpersist()
-    return Merged(fates=fates, counts=counts)
+    return Merged(fates=fates, counts=counts, amended=changed)
+
+
+def _write(
+    loading: LoadRun, kept: DataFrame | None, amended: DataFrame | None, replaced: list[date]
+) -> int:
+    """Write rows of the batch, and rows of the table in their own place; how many these are.
+
+    `replaced`: partitions of rows that the batch replaces.
+    """
+    tables, processed, contract = loading.tables, loading.processed, loading.contract
+    changed = amended.count() if amended is not None else 0
+    if changed and amended is not None:
+        names = [column.name for column in processed.columns]
+        rows = amended.select(*names)
+        rows = kept.select(*names).unionByName(rows) if kept is not None else rows
+        on, newer = _match(contract, [*replaced, *_days(amended, contract)], ">=")
+        tables.merge(processed, loading.branch, rows, on=on, newer=newer)
+    elif kept is not None and replaced:
+        on, newer = _match(contract, replaced, ">")
+        tables.merge(processed, loading.branch, kept, on=on, newer=newer)
+    elif kept is not None:
+        tables.append(processed, loading.branch, kept)
+    return changed
+
+
+def _days(amended: DataFrame, contract: model.Contract) -> list[date]:
+    """First days of the partitions in which rows of the table change."""
+    found = amended.select(F.to_date(contract.partition_column).alias("day")).distinct().collect()
+    return [periods.first_day(row["day"], contract.partition_transform) for row in found]
 
 
 def _counted(fates: list[Row]) -> list[FateCount]:
@@ -213,25 +259,31 @@ def _replaced_days(fates: list[Row]) -> list[date]:
     return [day for row in fates if row[FATE] == REPLACING for day in row["partitions"]]
 
 
-def _held(loading: LoadRun, splits: list[Row], before: int | None) -> DataFrame:
-    """Rows of the table before the run that can share a key with the batch; file statistics skip the others."""
-    held = loading.tables.read(loading.processed, version=before)
-    if not loading.contract.key:
-        return held
-    spans = [split for split in splits if split["least_key"] is not None]
-    least, greatest = (
-        min(span["least_key"] for span in spans),
-        max(span["greatest_key"] for span in spans),
+def _concerned(loading: LoadRun, splits: list[Row], before: int | None) -> DataFrame:
+    """Rows of the table that can share a key with the batch, or that keep a value of a file that is read anew."""
+    table = loading.tables.read(loading.processed, version=before)
+    return table.where(
+        _of_same_keys(loading, splits) | F.expr(keeping.of_run(loading).from_again())
     )
-    return held.where(F.col(loading.contract.key[0]).between(F.lit(least), F.lit(greatest)))
 
 
-def _match(loading: LoadRun, fates: list[Row]) -> tuple[str, str]:
-    """Conditions of the merge: same key, within the partitions where keys were found to match; and newer."""
-    contract = loading.contract
+def _of_same_keys(loading: LoadRun, splits: list[Row]) -> Column:
+    """The condition that a row of the table can share a key with the batch; file statistics skip the others."""
+    spans = [split for split in splits if split["least_key"] is not None]
+    if not loading.contract.key:
+        return F.lit(True)
+    if not spans:
+        return F.lit(False)
+    least = min(span["least_key"] for span in spans)
+    greatest = max(span["greatest_key"] for span in spans)
+    return F.col(loading.contract.key[0]).between(F.lit(least), F.lit(greatest))
+
+
+def _match(contract: model.Contract, days: list[date], newer: str) -> tuple[str, str]:
+    """Conditions of the merge: same key, within the partitions where rows change; and newer, or the row itself."""
     same = [f"t.`{name}` = s.`{name}`" for name in records.key(contract)]
     within = periods.within_sql(
-        f"t.`{contract.partition_column}`", _replaced_days(fates), contract.partition_transform
+        f"t.`{contract.partition_column}`", days, contract.partition_transform
     )
     mine, theirs = (", ".join(f"{side}.{name}" for name in ORDER) for side in "st")
-    return f"{' AND '.join(same)} AND {within}", f"struct({mine}) > struct({theirs})"
+    return f"{' AND '.join(same)} AND {within}", f"struct({mine}) {newer} struct({theirs})"

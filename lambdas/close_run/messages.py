@@ -48,8 +48,9 @@ def doubts(written: Written) -> list[str]:
 def _emptied_columns(written: Written) -> Iterator[str]:
     """A row is replaced as a whole: what the table had in a column that the new file lacks is gone."""
     for file in written.processed.files:
-        if file.lacking_columns and file.effect.rows_replaced:
-            names = ", ".join(repr(name) for name in file.lacking_columns)
+        emptied = set(file.lacking_columns or ()) - set(file.keeping_columns or ())
+        if emptied and file.effect.rows_replaced:
+            names = ", ".join(repr(name) for name in file.lacking_columns or () if name in emptied)
             rows = alerts.counted(file.effect.rows_replaced, "row")
             yield (
                 f"{file.file_name} has no column {names}, which is now empty in the {rows} that it replaced."
@@ -117,6 +118,7 @@ def body(run: Item, written: Written) -> str:
         *_retracted(run),
         f"Quarantined: {run['rows_quarantined']}. Gave way to a later row of the same key: {run['rows_deduplicated']}.",
         f"In the table: {table_effects.in_words(run.get('effect', {})) or 'nothing changed'}.",
+        *_kept_values(written),
         *_engines(run),
         *costs.sentences(run),
         *serving.sentences(run.get("served", {})),
@@ -176,6 +178,18 @@ def _retracted(run: Item) -> Iterator[str]:
         if reopened := int(told["corrections_reopened"]):
             records = alerts.counted(reopened, "refused record")
             yield f"It was a correction: {records} that it had corrected are open again."
+
+
+def _kept_values(written: Written) -> Iterator[str]:
+    """What rows have in columns that their file lacks."""
+    for file in written.processed.files:
+        if file.keeping_columns:
+            names = ", ".join(repr(name) for name in file.keeping_columns)
+            rows = alerts.counted(file.rows_keeping or 0, "row")
+            yield f"{file.file_name} has no column {names}: {rows} of it have what earlier files said there."
+    if amended := written.processed.rows_amended:
+        rows = alerts.counted(amended, "row")
+        yield f"{rows} of files that lack a column have another value there now, from these files or those before."
 
 
 def _engines(run: Item) -> Iterator[str]:

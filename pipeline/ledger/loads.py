@@ -53,7 +53,8 @@ def may_lie_beneath(entry: Item, file: Item) -> bool:
     """Whether a loaded file, as far as its entry tells, may have had rows whose place the rows of `file` took.
 
     Such a file came before it, and gave way to it or to one that came between. Nothing tells of a file
-    that was loaded before effects were recorded, so that it may.
+    that was loaded before effects were recorded, so that it may. Where rows of `file` were out of date, newer
+    rows may have values of it in columns that their own file lacks: every file that gave way may have theirs.
     """
     if entry["status"] != "loaded" or (entry["received_at"], entry["sha256"]) >= (
         file["received_at"],
@@ -61,7 +62,9 @@ def may_lie_beneath(entry: Item, file: Item) -> bool:
     ):
         return False
     gave_way = "effect" not in entry or bool(entry["effect"].get("outdated"))
-    return gave_way or entry.get("replaced_since", NEVER) <= file["received_at"]
+    since = entry.get("replaced_since", NEVER)
+    may_have_given_values = bool(file.get("effect", {}).get("outdated")) and since != NEVER
+    return gave_way or may_have_given_values or since <= file["received_at"]
 
 
 def undone(entry: Item, run_id: str, *, by_run: str) -> list[Item]:

@@ -147,6 +147,10 @@ class LoadedFile(JsonDocument):
     wherever on Earth, and the contract wants people to be told."""
     lacking_columns: tuple[str, ...] | None = None
     """Optional columns of the contract that its header does not have; only where there are any."""
+    keeping_columns: tuple[str, ...] | None = None
+    """Of the columns that its header does not have, those whose values the table keeps; only where there are any."""
+    rows_keeping: int | None = None
+    """Rows of it in the table with a value that another delivery gave; only where `keeping_columns` is."""
     samples: tuple[RefusedSample, ...] | None = None
     """The first records that each rule refused, a few per rule; only where any were refused."""
 
@@ -214,7 +218,8 @@ class RetractedRows(JsonDocument):
     corrections_reopened: int
     """Refused records of files that are not loaded anew, which this file had corrected: they are open again."""
     rows_left: int
-    """Rows and records of it in both tables, on the run's branches as committed. The gate refuses any."""
+    """Rows and records of it in both tables, and rows that keep a value of it, on the run's branches as committed. The
+    gate refuses any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,6 +263,9 @@ class LoadResult(RunDocument):
     """Refused records that files of this run correct."""
     duration_seconds: float
     """Work of the job, without its start."""
+    rows_amended: int | None = None
+    """Rows that stay in the table, of files that lack a column, and have another value in it since this run; only where
+    the table has such rows."""
     retracted: RetractedRows | None = None
     """What a retraction took out; in no other mode."""
 

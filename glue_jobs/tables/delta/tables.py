@@ -59,6 +59,9 @@ class DeltaTables:
     def exists(self, table: Table) -> bool:
         return self.log(table).exists()
 
+    def column_names(self, table: Table) -> list[str]:
+        return self.read(table).columns
+
     def start_draft(self, table: Table, draft: str) -> int | None:
         published = self._published(table)
         drafts.start(self._spark, self.path(table), draft, published)

@@ -48,6 +48,9 @@ class IcebergTables:
     def exists(self, table: Table) -> bool:
         return self._spark.catalog.tableExists(_name(table))
 
+    def column_names(self, table: Table) -> list[str]:
+        return self._spark.table(_name(table)).columns
+
     def start_draft(self, table: Table, draft: str) -> int | None:
         refs = self._refs(table)
         for name in refs:

@@ -354,3 +354,19 @@ def test_every_command_in_a_message_of_success_is_one_of_the_command_line() -> N
     ):
         [command] = re.findall(r"^Next: slipway (.*)$", text, re.M)
         build_parser().parse_args(shlex.split(command))
+
+
+def test_what_is_kept_in_columns_that_a_file_lacks_is_told_and_needs_no_look() -> None:
+    plain = written()
+    keeping = replace(
+        plain.processed.files[0],
+        lacking_columns=("Mag",),
+        keeping_columns=("Mag",),
+        rows_keeping=3,
+    )
+    replaced = replace(keeping, effect=replace(keeping.effect, rows_replaced=3))
+    told = replace(plain, processed=replace(plain.processed, files=(replaced,), rows_amended=1))
+    assert closing.doubts(told) == []
+    text = closing.body(RUN, told)
+    assert "a.csv has no column 'Mag': 3 rows of it have what earlier files said there." in text
+    assert "1 row of files that lack a column have another value there now" in text

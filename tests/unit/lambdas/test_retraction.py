@@ -88,6 +88,18 @@ def test_a_retraction_takes_its_file_and_those_that_gave_way_before_it(
     assert (kept["file_hashes"], kept["retracts"]) == ([R, *taken], {"sha256": R, **TOLD})
 
 
+def test_a_file_that_may_have_given_values_to_newer_rows_takes_all_that_gave_way_with_it(
+    lying_beneath: Any, contract: model.Contract
+) -> None:
+    describe(lying_beneath, A, replaced_since="2026-11-20T08:00:03.000000Z")
+    describe(
+        lying_beneath, R, effect={"outdated": 1}
+    )  # newer rows lack a column and have its value
+    answer = service(lying_beneath).claim(request(**ASKED), contract)
+    written = manifest(lying_beneath, answer["run_id"])
+    assert [file["sha256"] for file in written["files"]] == [A]
+
+
 def test_a_file_of_before_effects_were_kept_may_lie_beneath_and_one_gone_from_raw_is_named(
     account: Any, contract: model.Contract
 ) -> None:

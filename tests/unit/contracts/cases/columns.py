@@ -211,4 +211,14 @@ CASES = {
         "customProperties is not enforced on a curated column; remove it",
         at="customProperties:\n          - property: controlTotal\n            value: true\n        required: true",
     ),
+    "money_that_is_kept": C(
+        "        description: Money spent.\n        required: true\n"
+        "        logicalTypeOptions: {minimum: 0.00, maximum: 999.50}\n        customProperties:\n",
+        "        description: Money spent.\n"
+        "        logicalTypeOptions: {minimum: 0.00, maximum: 999.50}\n        customProperties:\n"
+        "          - property: absent\n            value: keep\n",
+        "schema[0].properties[5].customProperties[0].value",
+        "found 'keep', but money that is added up (controlTotal) would be loaded without having been read",
+        at="value: keep",
+    ),
 }

@@ -59,6 +59,7 @@ BY_KEY = Warehouse(
 AHEAD = Forecast(of="fees", by=(), horizon=6)
 OTHER_CHANGES: dict[str, Pair] = {
     "files without it are loaded": column("weeks", "absent", "refuse", "clear"),
+    "files without it change nothing": column("weeks", "absent", "clear", "keep"),
     "optional column added under evolve": (
         EVOLVING,
         replace(EVOLVING, columns=(*M.columns, new_column())),
