@@ -19,7 +19,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from contracts.errors import ContractInvalid
 from stacks import readiness
-from stacks.application import compose, current_contracts, current_sources
+from stacks.application import compose, current_contracts, current_marts, current_sources
 from stacks.base import Blueprint
 from stacks.duckdb_layer import LayerMissing
 from stacks.settings import Settings, load
@@ -37,6 +37,7 @@ def build(app: cdk.App, *, root: Path = ROOT, config: Path = ROOT / "config") ->
         settings=_settings(app, config),
         contracts=contracts,
         sources=current_sources(root, contracts),
+        marts=current_marts(root, contracts),
         delete_data=app.node.try_get_context("delete-data") == "yes",
     )
     compose(app, blueprint)

@@ -39,15 +39,10 @@ class Engine:
 
 
 @contextmanager
-def engine(contract: Contract) -> Iterator[Engine]:
-    """An engine on the Glue Data Catalog, with a database in memory, for tables of the contract's format."""
-    match contract.table_format:
-        case "iceberg":
-            pass
-        case "delta":
-            raise NeedsSpark("the DuckDB engine does not write tables of format delta")
-        case unknown:
-            assert_never(unknown)
+def engine(*contracts: Contract) -> Iterator[Engine]:
+    """An engine on the Glue Data Catalog, with a database in memory, for tables of the contracts' format."""
+    for contract in contracts:
+        _require_iceberg(contract)
     memory_bytes = _memory_bytes()
     with tempfile.TemporaryDirectory(prefix="engine-") as name:
         folder = Path(name)
@@ -56,6 +51,16 @@ def engine(contract: Contract) -> Iterator[Engine]:
             files = LocalFiles(folder, int(memory_bytes * READ_SHARE))
             tables = DuckDbTables(database, GlueTables(), files)
             yield Engine(database=database, tables=tables, folder=folder)
+
+
+def _require_iceberg(contract: Contract) -> None:
+    match contract.table_format:
+        case "iceberg":
+            return
+        case "delta":
+            raise NeedsSpark("the DuckDB engine does not write tables of format delta")
+        case unknown:
+            assert_never(unknown)
 
 
 def _memory_bytes() -> int:

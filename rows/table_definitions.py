@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from contracts import model, naming
+from contracts.marts import Mart, MartColumn
 from rows import columns, protection_history
 from rows.tables import Table, TableColumn
 
@@ -206,6 +207,19 @@ def forecast(curated_model: model.CuratedModel, environment: str, bucket: str | 
     )
 
 
+def mart(definition: Mart, environment: str, bucket: str | None) -> Table:
+    """The table of a mart, among the curated ones."""
+    return Table(
+        database=naming.database(environment, "curated"),
+        name=definition.name,
+        columns=tuple(map(_column, definition.columns)),
+        partition_column=definition.period_column,
+        partition_transform="identity",
+        comment=definition.description,
+        location=_location(bucket, definition.name),
+    )
+
+
 def _stored(contract: model.Contract, column: model.Column) -> TableColumn:
     """What the processed table keeps of a column."""
     found = _column(column)
@@ -215,7 +229,7 @@ def _stored(contract: model.Contract, column: model.Column) -> TableColumn:
     return replace(found, is_required=contract.is_required(column))
 
 
-def _column(column: model.Column) -> TableColumn:
+def _column(column: model.Column | MartColumn) -> TableColumn:
     # Iceberg, Athena and DuckDB mean a timestamp without a zone by `timestamp`; Spark calls that timestamp_ntz.
     kind = "timestamp_ntz" if column.type == "timestamp" else column.type
     return TableColumn(name=column.name, type=kind, comment=column.description)

@@ -30,6 +30,7 @@ FILE_STATUSES = (
 QUEUES = (
     *("intake", "fail-run", "release-dataset", "schedule", "failed-jobs", "measure-freshness"),
     "sources",
+    "marts",
     "announcements",
 )
 DATASET_HELP = "needed only when there is more than one"
@@ -51,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (
         *(_demo, _up_and_down, _upload, _query, _warehouse, _report, _forecast),
         *(_files, _runs, _quarantine, _backfill, _reprocess, _contract),
-        *(_source, _redrive, _maintain, _erase, _doctor, _alerts, _smoke, _adopt, _verify),
+        *(_source, _mart, _redrive, _maintain, _erase, _doctor, _alerts, _smoke, _adopt, _verify),
         _cost,
     ):
         add(commands)
@@ -166,6 +167,19 @@ def _source(commands: Commands) -> None:
         help="ask for what changed since then, instead of since the last fetch; e.g. 2026-11-01T00:00:00Z",
     )
     _add_no_wait(fetch)
+
+
+def _mart(commands: Commands) -> None:
+    mart = commands.add_parser(
+        "mart", help="tables over several datasets: list, what their runs did, compute one now"
+    )
+    actions = mart.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="every mart, what it reads, and its last run")
+    show = actions.add_parser("show", help="its columns, what it conserves, and its last runs")
+    show.add_argument("name", metavar="NAME")
+    run = actions.add_parser("run", help="compute it now, from what its inputs have published")
+    run.add_argument("name", metavar="NAME")
+    _add_no_wait(run)
 
 
 def _files(commands: Commands) -> None:

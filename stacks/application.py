@@ -2,6 +2,7 @@
 
 Storage <- Alerts <- Processing <- Orchestration <- Intake <- Monitoring
        ^      ^- Sources <-----------------------------------| only with sources that are fetched
+       ^      ^          ^                ^- Marts <---------| only with marts
        ^                  ^- Analytics <- QuickSight <-| only with features.quicksight
        |- Network <- Warehouse <-----------------------| only with features.warehouse
 People comes last, and only if the settings name somebody.
@@ -15,7 +16,9 @@ from pathlib import Path
 from aws_cdk import App
 
 from contracts.authoring import require_current
+from contracts.authoring.marts import require_current as require_current_marts
 from contracts.errors import ContractInvalid
+from contracts.marts import Mart
 from contracts.model import Contract
 from dashboards.authoring import DASHBOARD_FILE, load
 from dashboards.model import Dashboard
@@ -27,6 +30,7 @@ from stacks.analytics import AnalyticsStack
 from stacks.base import Blueprint
 from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.intake import IntakeStack
+from stacks.marts import MartsStack
 from stacks.monitoring import MonitoringStack
 from stacks.network import NetworkStack
 from stacks.orchestration import OrchestrationStack
@@ -79,6 +83,12 @@ def compose(app: App, blueprint: Blueprint) -> None:
         app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration
     )
     sources = fetched_sources(app, blueprint, storage, alerts)
+    marts: MartsStack | None = None
+    if blueprint.marts:
+        marts = MartsStack(
+            app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration
+        )
+        marts.add_stack_dependency(processing, reason="a mart's table is in the curated database")
     monitoring = MonitoringStack(
         app,
         blueprint=blueprint,
@@ -88,6 +98,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
         orchestration=orchestration,
         intake=intake,
         sources=sources,
+        marts=marts,
     )
     if blueprint.settings.people.are_named:
         PeopleStack(
@@ -99,6 +110,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
             intake=intake,
             monitoring=monitoring,
             sources=sources,
+            marts=marts,
             warehouse_load=warehouse_load,
         )
 
@@ -146,3 +158,18 @@ def current_sources(root: Path, contracts: Sequence[Contract]) -> dict[str, Sour
     Raises ContractInvalid if one is invalid, or its compiled form is not what it would compile to now.
     """
     return require_current_sources(root / "sources", contracts)
+
+
+def current_marts(root: Path, contracts: Sequence[Contract]) -> dict[str, Mart]:
+    """The marts of the repository at `root`, by name.
+
+    Raises ContractInvalid if one is invalid, or its compiled form is not what it would compile to now, or a view of the
+    curated database has its name.
+    """
+    marts = require_current_marts(root / "marts", root / "contracts" / "compiled", contracts)
+    views = {file.stem: file for file in (root / "sql" / "athena").glob("*/views/*.sql")}
+    for name in sorted(marts.keys() & views.keys()):
+        raise ContractInvalid(
+            f"marts/{name}: {views[name].relative_to(root)} is a view of this name; rename one of the two"
+        )
+    return marts

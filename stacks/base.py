@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from contracts import naming
+from contracts.marts import Mart
 from contracts.model import Contract, SchemaChange
 from sources.model import Source
 from stacks.settings import Settings
@@ -21,7 +22,7 @@ class Blueprint:
     """Everything that decides what is built.
 
     `root` is the repository; code assets are cut out of it. `delete_data` is the second of the two keys. `sources` are
-    all that are described; the settings say which are fetched.
+    all that are described; the settings say which are fetched. All `marts` that there are run.
     """
 
     root: Path
@@ -29,6 +30,7 @@ class Blueprint:
     contracts: tuple[Contract, ...]
     delete_data: bool
     sources: Mapping[str, Source] = field(default_factory=dict)
+    marts: Mapping[str, Mart] = field(default_factory=dict)
 
     @property
     def deletes_data(self) -> bool:

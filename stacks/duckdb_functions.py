@@ -1,12 +1,12 @@
-"""The functions that work with DuckDB: the two jobs of a small batch, and the forecast. They have as much memory as the
-settings give, and a job as much time as Lambda does.
+"""The functions that work with DuckDB: the two jobs of a small batch, the forecast, and runs of marts. They have as
+much memory as the settings give, and a job as much time as Lambda does.
 
-What they may do is granted where it is for the Glue jobs (stacks/processing.py).
+What they may do is granted where it is for the Glue jobs (stacks/processing.py), or in stacks/marts.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import AssetHashType
@@ -16,6 +16,7 @@ from constructs import Construct
 from stacks import duckdb_layer
 from stacks.base import Blueprint
 from stacks.constructs import permissions
+from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.constructs.python_function import PythonFunction
 from stacks.storage import StorageStack
 
@@ -62,6 +63,18 @@ class DuckDbFunctions:
             timeout_seconds=FORECAST_SECONDS,
         )
 
+    def run_mart(self, announce: DatasetMachine) -> PythonFunction:
+        """Computes a mart and publishes it."""
+        return self._function(
+            "run_mart",
+            "Computes a mart from one consistent cut of its inputs, reconciles and publishes it",
+            {
+                "RUN_LEDGER": self.storage.run_ledger.table_name,
+                "ANNOUNCE_STATE_MACHINE_ARN": announce.arn,
+            },
+            data=("contracts/compiled/marts/*.json",),
+        )
+
     def _function(
         self,
         name: str,
@@ -69,6 +82,7 @@ class DuckDbFunctions:
         environment: Mapping[str, str],
         *,
         timeout_seconds: int = TIMEOUT_SECONDS,
+        data: Sequence[str] = (),
     ) -> PythonFunction:
         size = self.blueprint.settings.duckdb
         part = PythonFunction(
@@ -89,6 +103,7 @@ class DuckDbFunctions:
             log_days=self.blueprint.log_days,
             log_key=self.storage.operations_key,
             removal_policy=self.blueprint.removal_policy,
+            data=data,
             rooms=ROOMS,
             layers=self._layers(),
         )

@@ -26,6 +26,7 @@ from stacks.constructs import permissions
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
 from stacks.constructs.python_function import PythonFunction
 from stacks.intake import IntakeStack
+from stacks.marts import MartsStack
 from stacks.orchestration import OrchestrationStack
 from stacks.processing import ProcessingStack
 from stacks.sources import SourcesStack
@@ -58,6 +59,7 @@ class MonitoringStack(PipelineStack):
         orchestration: OrchestrationStack,
         intake: IntakeStack,
         sources: SourcesStack | None,
+        marts: MartsStack | None,
     ) -> None:
         super().__init__(
             scope, "Monitoring", blueprint=blueprint, description="alarms and dashboard"
@@ -66,7 +68,7 @@ class MonitoringStack(PipelineStack):
         self._alerts = alerts
         self._action = actions.SnsAction(alerts.alarms)
         self.dead_letters: dict[str, sqs.Queue] = {}
-        self._failed_executions(orchestration)
+        self._failed_executions(orchestration, marts)
         self._files_not_taken(intake)
         if intake.sftp_log:
             partners = [user.name for user in blueprint.settings.sftp.users]
@@ -74,6 +76,8 @@ class MonitoringStack(PipelineStack):
         if sources:
             self._failed_fetches(sources)
             self._dead_letters({"Sources": sources.undelivered})
+        if marts:
+            self._dead_letters({"Marts": marts.undelivered})
         self._failed_jobs([job.name for job in processing.jobs])
         self._count_successes(orchestration.close_run.log_group)
         self.measure_freshness = self._measure_freshness(blueprint, storage)
@@ -113,7 +117,9 @@ class MonitoringStack(PipelineStack):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         ).add_alarm_action(self._action)
 
-    def _failed_executions(self, orchestration: OrchestrationStack) -> None:
+    def _failed_executions(
+        self, orchestration: OrchestrationStack, marts: MartsStack | None
+    ) -> None:
         kinds = {
             "Runs": (orchestration.run, "A run", "`slipway runs list` shows it"),
             "Care": (
@@ -127,6 +133,8 @@ class MonitoringStack(PipelineStack):
                 "the input of the execution holds it; a redrive of the execution sends it",
             ),
         }
+        if marts:
+            kinds["Marts"] = (marts.machine, "A run of a mart", "`slipway mart list` shows it")
         for name, (part, what, where) in kinds.items():
             self._alarm(
                 f"Failed{name}",

@@ -21,12 +21,13 @@ from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.intake import IntakeStack
+from stacks.marts import MartsStack
 from stacks.monitoring import MonitoringStack
 from stacks.orchestration import OrchestrationStack
-from stacks.processing import TABLES_PREFIX
 from stacks.setting_values import ANALYSTS
 from stacks.sources import SourcesStack
 from stacks.storage import StorageStack
+from stacks.table_access import TABLES_PREFIX
 
 BY_HAND = "a person uses it, no run does"
 # Source: service authorization reference, Amazon Athena: actions on a workgroup.
@@ -84,6 +85,7 @@ class PeopleStack(PipelineStack):
         intake: IntakeStack,
         monitoring: MonitoringStack,
         sources: SourcesStack | None,
+        marts: MartsStack | None,
         warehouse_load: DatasetMachine | None,
     ) -> None:
         super().__init__(scope, "People", blueprint=blueprint, description="roles for people")
@@ -91,7 +93,7 @@ class PeopleStack(PipelineStack):
         self._orchestration = orchestration
         self._intake, self._monitoring = intake, monitoring
         self._warehouse_load = warehouse_load
-        self._sources = sources
+        self._sources, self._marts = sources, marts
         people = blueprint.settings.people
         for team, arns in people.analysts.items():
             self._analyst(team, arns)
@@ -203,15 +205,19 @@ class PeopleStack(PipelineStack):
         started = [self._orchestration.run, self._orchestration.care]
         if self._warehouse_load:
             started.append(self._warehouse_load)
-        started += self._fetches()
-        for machine in started:
-            self._allow(role, [START], [machine.arn], policy=policy)
-        self._on_executions(role, [STOP], started, policy)
+        started += [*self._fetches(), *self._runs_of_marts()]
+        # Each machine is named once for itself and once for its executions: what a role may hold is limited.
+        arns = [machine.arn for machine in started]
+        self._allow(role, [START, *LOOK_AT_MACHINE], arns, policy=policy)
+        self._on_executions(role, [STOP, *LOOK_AT_EXECUTION], started, policy)
         self._on_executions(role, [REDRIVE], [self._alerts.announce], policy)
-        self._allow_looking(role, [*started, *self._looked_at()], policy)
+        self._allow_looking(role, self._looked_at(), policy)
 
     def _fetches(self) -> list[DatasetMachine]:
         return [each.machine for each in self._sources.fetched] if self._sources else []
+
+    def _runs_of_marts(self) -> list[DatasetMachine]:
+        return [self._marts.machine] if self._marts else []
 
     def _looked_at(self) -> list[DatasetMachine]:
         """Machines that no command starts."""
@@ -239,7 +245,8 @@ class PeopleStack(PipelineStack):
             **self._monitoring.dead_letters,
         }
         fetches = [self._sources.undelivered] if self._sources else []
-        return [self._intake.dead_letters, *kept.values(), *fetches]
+        runs_of_marts = [self._marts.undelivered] if self._marts else []
+        return [self._intake.dead_letters, *kept.values(), *fetches, *runs_of_marts]
 
     def _allow_queues(self, role: iam.Role, policy: iam.Policy) -> None:
         look = ["sqs:GetQueueAttributes"]
@@ -256,7 +263,8 @@ class PeopleStack(PipelineStack):
             self._orchestration.release_dataset,
             self._monitoring.measure_freshness,
         )
-        functions = [part.function.function_arn for part in parts]
+        marts = [self._marts.part] if self._marts else []
+        functions = [part.function.function_arn for part in (*parts, *marts)]
         self._allow(role, ["lambda:InvokeFunction"], functions, policy=policy)
         topics = (
             *(self._alerts.file_rejected, self._alerts.run_succeeded),
@@ -324,7 +332,7 @@ class PeopleStack(PipelineStack):
         permissions.note_rarely_used(role, {"dynamodb:GetItem": BY_HAND, "dynamodb:Query": BY_HAND})
         permissions.allow_key(role, key=storage.data_key, services=["dynamodb"], write=False)
         machines = [self._orchestration.run, self._orchestration.care, *self._looked_at()]
-        self._allow_looking(role, [*machines, *self._fetches()])
+        self._allow_looking(role, [*machines, *self._fetches(), *self._runs_of_marts()])
         if self._sources:
             self._allow_tables_of_sources(role, self._sources)
         permissions.allow_s3_read(

@@ -13,7 +13,6 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from contracts import naming
@@ -23,8 +22,16 @@ from stacks.constructs import permissions
 from stacks.constructs.spark_job import SparkJob, SparkPlatform, allow_glue_runtime
 from stacks.duckdb_functions import DuckDbFunctions
 from stacks.storage import StorageStack
+from stacks.table_access import (
+    ICEBERG_COMMIT,
+    ICEBERG_READ,
+    ICEBERG_WRITE,
+    TABLES_PREFIX,
+    UNDO,
+    allow_files,
+    allow_tables,
+)
 
-TABLES_PREFIX = "tables/"
 EXTENSIONS: dict[TableFormat, str] = {
     "iceberg": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
     "delta": "io.delta.sql.DeltaSparkSessionExtension",
@@ -34,11 +41,7 @@ EXTENSIONS: dict[TableFormat, str] = {
 DELTA_SETTINGS = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 }
-ICEBERG_READ = ("glue:GetDatabase", "glue:GetTable")
-ICEBERG_COMMIT = (*ICEBERG_READ, "glue:UpdateTable")
-ICEBERG_WRITE = (*ICEBERG_COMMIT, "glue:CreateTable")
 MADE_ONCE = "a table is made once, by the engine of the first run: DuckDB, if that run is small"
-UNDO = "Iceberg removes the files of a commit that failed"
 CRAWLER = (*ICEBERG_WRITE, "glue:GetTables")
 PARTITIONS = (
     "glue:GetPartitions",
@@ -188,7 +191,7 @@ class ProcessingStack(PipelineStack):
             )
             services.append("secretsmanager")
         permissions.allow_key(role, key=self._storage.originals_key, services=services, write=False)
-        self._allow_files(role, self._storage.processed, [naming.RUNS_PREFIX, TABLES_PREFIX])
+        allow_files(role, self._storage.processed, [naming.RUNS_PREFIX, TABLES_PREFIX])
         self._allow_tables(
             role,
             "processed",
@@ -199,9 +202,9 @@ class ProcessingStack(PipelineStack):
     def allow_curating(self, role: iam.Role) -> None:
         """Let `role` do what processed_to_curated does, on whichever engine."""
         processed = [naming.RUNS_PREFIX, TABLES_PREFIX]
-        self._allow_files(role, self._storage.processed, processed, deletes_rarely=UNDO)
+        allow_files(role, self._storage.processed, processed, deletes_rarely=UNDO)
         self._allow_tables(role, "processed", ICEBERG_COMMIT, self._processed_tables())
-        self._allow_files(role, self._storage.curated, [TABLES_PREFIX], deletes_rarely=UNDO)
+        allow_files(role, self._storage.curated, [TABLES_PREFIX], deletes_rarely=UNDO)
         self._allow_tables(role, "curated", ICEBERG_WRITE, self._curated_tables())
 
     def _allow_forecasting(self, role: iam.Role) -> None:
@@ -223,7 +226,7 @@ class ProcessingStack(PipelineStack):
         )
         self._allow_tables(role, "processed", ICEBERG_READ, datasets)
         self._allow_tables(role, "curated", ICEBERG_READ, sources)
-        self._allow_files(role, curated, forecasts, deletes_rarely=UNDO)
+        allow_files(role, curated, forecasts, deletes_rarely=UNDO)
         self._allow_tables(role, "curated", ICEBERG_WRITE, self._forecast_tables())
 
     def _care(self) -> SparkJob:
@@ -235,14 +238,14 @@ class ProcessingStack(PipelineStack):
             job.role, bucket=processed, prefixes=[f"{runs}*/found.json", f"{runs}*/care.json"]
         )
         permissions.allow_s3_delete(job.role, bucket=processed, prefixes=[f"{runs}*/staged/"])
-        self._allow_files(job.role, processed, [TABLES_PREFIX])
+        allow_files(job.role, processed, [TABLES_PREFIX])
         self._allow_tables(
             job.role,
             "processed",
             ICEBERG_COMMIT,
             [*self._processed_tables(), *self._quality_tables()],
         )
-        self._allow_files(job.role, self._storage.curated, [TABLES_PREFIX])
+        allow_files(job.role, self._storage.curated, [TABLES_PREFIX])
         self._allow_tables(
             job.role,
             "curated",
@@ -297,20 +300,6 @@ class ProcessingStack(PipelineStack):
             "spark.sql.session.timeZone": "UTC",
         }
 
-    def _allow_files(
-        self,
-        role: iam.Role,
-        bucket: s3.IBucket,
-        prefixes: Sequence[str],
-        deletes_rarely: str | None = None,
-    ) -> None:
-        permissions.allow_s3_read(role, bucket=bucket, prefixes=prefixes)
-        permissions.allow_s3_write(role, bucket=bucket, prefixes=prefixes)
-        permissions.allow_s3_delete(
-            role, bucket=bucket, prefixes=prefixes, rarely_used=deletes_rarely
-        )
-        permissions.allow_s3_list(role, bucket=bucket)
-
     def _allow_tables(
         self,
         role: iam.Role,
@@ -319,22 +308,7 @@ class ProcessingStack(PipelineStack):
         tables: Sequence[str],
         rarely_used: Mapping[str, str] | None = None,
     ) -> None:
-        database = self._blueprint.database(zone)
-        permissions.allow(
-            role,
-            actions=actions,
-            resources=[
-                self.format_arn(service="glue", resource="catalog"),
-                self.format_arn(service="glue", resource="database", resource_name=database),
-                *(
-                    self.format_arn(
-                        service="glue", resource="table", resource_name=f"{database}/{table}"
-                    )
-                    for table in tables
-                ),
-            ],
-        )
-        permissions.note_rarely_used(role, rarely_used or {})
+        allow_tables(role, self._blueprint.database(zone), actions, tables, rarely_used)
 
     def _raw_crawler(self) -> None:
         role = self._raw_crawler_role()

@@ -1,6 +1,6 @@
-"""`python -m contracts.authoring [--check]`: compile and release every contract, or only say what is wrong.
+"""`python -m contracts.authoring [--check]`: compile contracts and marts, and release contracts, or say what is wrong.
 
-Nothing is written while a contract has a mistake, or a version that does not fit its changes.
+Nothing is written while one of them has a mistake, or a contract a version that does not fit its changes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from contracts import model
 from contracts.authoring import releases
+from contracts.authoring.marts import workspace as marts
 from contracts.authoring.workspace import RELEASED, check, compile_all, stale_files, write_compiled
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,35 +35,44 @@ def main(arguments: list[str] | None = None) -> int:
         default=ROOT / "contracts" / "compiled",
         help="folder of the JSON; releases are in the folder `released` next to it",
     )
+    parser.add_argument("--marts", type=Path, help="folder of the marts; default: next to datasets")
     options = parser.parse_args(arguments)
     problems = check(options.datasets)
     if problems:
         return _failed(str(problem) for problem in problems)
     texts = compile_all(options.datasets)
     contracts = [model.from_json(text, origin=name) for name, text in texts.items()]
+    problems, found = marts.check(options.marts or options.datasets.parent / "marts", contracts)
+    if problems:
+        return _failed(str(problem) for problem in problems)
     released_root = options.compiled.parent / RELEASED
     wrong = releases.mistakes(contracts, released_root, may_be_new=not options.check)
     if options.check:
         stale = [
             f"{options.compiled.name}: {phrase}; run `make contracts`"
-            for phrase in stale_files(texts, options.compiled)
+            for phrase in (
+                *stale_files(texts, options.compiled),
+                *marts.stale(options.compiled, found),
+            )
         ]
-        return _failed([*stale, *wrong]) or _all_right(contracts)
+        return _failed([*stale, *wrong]) or _all_right(contracts, found)
     if wrong:
         return _failed(wrong)
     done = [
         *write_compiled(texts, options.compiled),
         *releases.write_releases(contracts, released_root),
+        *marts.write(options.compiled, found),
     ]
     for phrase in done or ["all compiled contracts were current"]:
         print(phrase)
     return 0
 
 
-def _all_right(contracts: Sequence[model.Contract]) -> int:
+def _all_right(contracts: Sequence[model.Contract], found: Iterable[str]) -> int:
     """Say what was found right; 0."""
     named = ", ".join(f"{contract.dataset} {contract.version}" for contract in contracts)
     print(f"no mistakes, all compiled, and the versions fit the changes: {named}")
+    print(f"marts without mistakes, all compiled: {', '.join(found) or 'none'}")
     return 0
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import OptimizeError, SqlglotError
+from sqlglot.lineage import lineage
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
@@ -33,6 +34,7 @@ UNREPEATABLE = (
     exp.Localtimestamp, exp.Rand, exp.Randn, exp.Uuid,
 )  # fmt: skip
 _RELATION = "the_row"
+Relations = Mapping[str, Mapping[str, str]]  # columns with their types, by name of the relation
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -74,15 +76,14 @@ def expression_mistakes(expression: str, columns: Mapping[str, str]) -> list[str
 
 def select_mistakes(
     sql: str,
-    relation: str,
-    columns: Mapping[str, str],
+    relations: Relations,
     outputs: Mapping[str, str],
     *,
     dropped: Collection[str] = (),
 ) -> list[SqlMistake]:
-    """Why `sql` cannot be a curated model over `relation`, which has `columns`, giving `outputs` (types by name).
+    """Why `sql` cannot be a model over all of `relations` giving `outputs` (types by name).
 
-    `dropped` are columns of the files that `relation` does not have, since they are personal data.
+    `dropped` are columns of the files that no relation has, since they are personal data.
     """
     try:
         statements = [tree for tree in sqlglot.parse(sql, read="spark") if tree is not None]
@@ -96,12 +97,23 @@ def select_mistakes(
         return [SqlMistake(1, f"found {found}; expected exactly one SELECT")]
     select = statements[0]
     mistakes = [
-        *_foreign_tables(select, relation),
+        *_foreign_tables(select, relations),
         *_unrepeatable(select),
         *_wrong_outputs(select, outputs),
         *_dropped_columns(select, dropped),
     ]
-    return mistakes or _wrong_types(select, relation, columns, outputs)
+    return mistakes or _wrong_types(select, relations, outputs)
+
+
+def sources_of(sql: str, column: str, relations: Relations) -> set[tuple[str, str]]:
+    """The (relation, column) pairs from which a valid model computes `column`, through every subquery."""
+    schema = {name: dict(columns) for name, columns in relations.items()}
+    found = lineage(column, sql, schema=schema, dialect="spark")
+    return {
+        (node.source.name, node.name.rpartition(".")[2])
+        for node in found.walk()
+        if isinstance(node.source, exp.Table)
+    }
 
 
 def truncates(sql: str, column: str, period: str, source: str) -> bool:
@@ -148,7 +160,7 @@ def _shown(node: exp.Expr) -> str:
 
 def _not_boolean(condition: exp.Expr, columns: Mapping[str, str]) -> list[str]:
     found = _type(
-        _typed(exp.select(condition.copy()).from_(_RELATION), _RELATION, columns).selects[0]
+        _typed(exp.select(condition.copy()).from_(_RELATION), {_RELATION: columns}).selects[0]
     )
     return (
         []
@@ -157,15 +169,18 @@ def _not_boolean(condition: exp.Expr, columns: Mapping[str, str]) -> list[str]:
     )
 
 
-def _foreign_tables(select: exp.Select, relation: str) -> Iterator[SqlMistake]:
-    own = {relation, *(cte.alias for cte in select.find_all(exp.CTE))}
+def _foreign_tables(select: exp.Select, relations: Collection[str]) -> Iterator[SqlMistake]:
+    own = {*relations, *(cte.alias for cte in select.find_all(exp.CTE))}
+    expected = " or ".join(repr(name) for name in relations)
     for table in select.find_all(exp.Table):
         if table.name not in own or table.db:
             yield SqlMistake(
-                _node_line(table), f"reads from {_shown(table)!r}; expected only {relation!r}"
+                _node_line(table), f"reads from {_shown(table)!r}; expected only {expected}"
             )
-    if not any(table.name == relation for table in select.find_all(exp.Table)):
-        yield SqlMistake(1, f"does not read from {relation!r}")
+    read = {table.name for table in select.find_all(exp.Table)}
+    for relation in relations:
+        if relation not in read:
+            yield SqlMistake(1, f"does not read from {relation!r}")
 
 
 def _unrepeatable(select: exp.Select) -> Iterator[SqlMistake]:
@@ -203,10 +218,10 @@ def _wrong_outputs(select: exp.Select, outputs: Mapping[str, str]) -> Iterator[S
 
 
 def _wrong_types(
-    select: exp.Select, relation: str, columns: Mapping[str, str], outputs: Mapping[str, str]
+    select: exp.Select, relations: Relations, outputs: Mapping[str, str]
 ) -> list[SqlMistake]:
     try:
-        typed = _typed(select.copy(), relation, columns)
+        typed = _typed(select.copy(), relations)
     except OptimizeError as error:
         return [SqlMistake(_line(error), _reason(error))]
     return [
@@ -216,8 +231,8 @@ def _wrong_types(
     ]
 
 
-def _typed(select: exp.Select, relation: str, columns: Mapping[str, str]) -> exp.Select:
-    schema: dict[str, object] = {relation: dict(columns)}
+def _typed(select: exp.Select, relations: Relations) -> exp.Select:
+    schema: dict[str, object] = {name: dict(columns) for name, columns in relations.items()}
     typed = annotate_types(
         qualify(select, schema=schema, dialect="spark"), schema=schema, dialect="spark"
     )

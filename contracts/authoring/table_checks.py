@@ -341,7 +341,7 @@ def _check_sql(
     text = file.read_text(encoding="utf-8")
     dropped = source.types.keys() - source.stored_types.keys()
     mistakes = sql.select_mistakes(
-        text, source.spec.name, source.stored_types, table.types, dropped=dropped
+        text, {source.spec.name: source.stored_types}, table.types, dropped=dropped
     )
     shown = f"{folder.parent.name}/{folder.name}/{custom.sql_file}"
     document.problems += [

@@ -24,6 +24,7 @@ from duckdb_jobs.tables import data_files, definition, drafts
 from duckdb_jobs.tables.local_files import LocalFiles
 from duckdb_jobs.tables.pruning import Pruning, Spans
 from duckdb_jobs.tables.relations import FILE, ROW, listed, quoted, relation, text
+from rows.cuts import Published
 from rows.iceberg import MAIN, PROPERTIES, first_day
 from rows.partitions import missing_properties
 from rows.tables import Table
@@ -92,6 +93,25 @@ class DuckDbTables:
 
     def head(self, table: Table, draft: str | None = None) -> int | None:
         return self._head(table, self._load(table), draft)
+
+    def published(self, table: Table) -> Published | None:
+        """The published version of the table and since when; None when there is no table or nothing in it.
+
+        Raises RetryableError when the table's log does not end with that version.
+        """
+        if not self.exists(table):
+            return None
+        loaded = self._load(table)
+        version = drafts.head(loaded, MAIN)
+        if version is None:
+            return None
+        log = loaded.metadata.snapshot_log
+        if not log or log[-1].snapshot_id != version:
+            raise RetryableError(
+                f"{_name(table)}: the log of published versions does not end with {version}, which is published; "
+                "nobody can tell since when it is"
+            )
+        return Published(version=version, since_millis=log[-1].timestamp_ms)
 
     def read(
         self,

@@ -27,6 +27,7 @@ QUEUES = {
     "failed-jobs": "FailedJobsDeadLetterQueueUrl",
     "measure-freshness": "MeasureFreshnessDeadLetterQueueUrl",
     "sources": "SourcesDeadLetterQueueUrl",
+    "marts": "MartsDeadLetterQueueUrl",
 }
 BATCH = 10  # the most that SQS gives or takes at once. Source: SQS API reference, ReceiveMessage, SendMessageBatch
 HIDDEN_SECONDS = (
@@ -201,10 +202,22 @@ def _start(deployment: Deployment, message: Message) -> None:
     )
 
 
+def _mart(deployment: Deployment, message: Message) -> None:
+    """Start what the end of a dataset's run should have started, or report the end of a mart's run."""
+    event = _event(message)
+    if event.get("detail", {}).get("status") != "SUCCEEDED":
+        claims.invoke(deployment, "RunMart", event)
+        return
+    deployment.client("stepfunctions").start_execution(
+        stateMachineArn=deployment.output(OUTPUT_OF["mart"]), input=json.dumps(event)
+    )
+
+
 _HANDLERS: dict[str, Callable[[Deployment, Message], None]] = {
     "fail-run": _fail_run,
     "schedule": _start,
     "sources": _start,
+    "marts": _mart,
     "release-dataset": _release_dataset,
     "failed-jobs": _tell_failed_job,
     "measure-freshness": _measure_freshness,

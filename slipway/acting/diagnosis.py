@@ -15,7 +15,7 @@ from pipeline.ledger import FileLedger, RunLedger, timestamp
 from slipway.acting import announcements, claims, dead_letters
 from slipway.console import counted
 from slipway.deployment import LOCAL, Deployment
-from slipway.reading import executions, ledgers, sources
+from slipway.reading import executions, ledgers, marts, sources
 
 NEEDED_OUTPUTS = (
     *(
@@ -66,6 +66,7 @@ def findings(deployment: Deployment) -> Iterator[Finding]:
         for look in _OF_A_DATASET:
             yield from look(deployment, dataset)
     yield from _failed_fetches(deployment)
+    yield from _failed_marts(deployment)
     yield from _dead_letters(deployment)
     yield from _untold(deployment)
     if deployment.environment != LOCAL:  # nobody reads mail of the embedded AWS
@@ -158,6 +159,17 @@ def _failed_fetches(deployment: Deployment) -> Iterator[Finding]:
             yield Finding(
                 problem=f"the newest fetch of source {name} failed: {last['detail']}",
                 next_step=f"slipway source show {name}; once the cause is gone: slipway source run {name}",
+            )
+
+
+def _failed_marts(deployment: Deployment) -> Iterator[Finding]:
+    for each in marts.every(deployment):
+        last = each.runs[0] if each.runs else None
+        if last and last["status"] == "failed":
+            name = each.mart.name
+            yield Finding(
+                problem=f"the newest run of mart {name} failed: {last['cause']}",
+                next_step=f"slipway mart show {name}; once the cause is gone: slipway mart run {name}",
             )
 
 

@@ -13,12 +13,13 @@ from contracts import naming
 from contracts.errors import PermanentError
 from slipway.deployment import Deployment
 
-Machine = Literal["run", "care", "announce", "warehouse"]
+Machine = Literal["run", "care", "announce", "warehouse", "mart"]
 OUTPUT_OF = {
     "run": "StateMachineArn",
     "care": "CareStateMachineArn",
     "announce": "AnnounceStateMachineArn",
     "warehouse": "WarehouseLoadStateMachineArn",
+    "mart": "MartStateMachineArn",
 }
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = (

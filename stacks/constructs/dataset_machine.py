@@ -168,7 +168,7 @@ class DatasetMachine(Construct):
             self.role,
             actions=["states:StartExecution"],
             resources=[self.arn],
-            rarely_used="starts itself: a run whose files keep coming for longer than one can take, or a refresh",
+            rarely_used="starts itself: a run whose files keep coming for longer than one can take, a refresh, a mart",
             policy=iam.Policy(self, "Itself", roles=[self.role]),
         )
 

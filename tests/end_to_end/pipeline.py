@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -22,6 +22,7 @@ from slipway.reading import lake, ledgers
 DATASET = "sales_records"
 PARTNER = "acme"
 POLL_SECONDS = 0.2
+PATIENCE_SECONDS = 180.0
 
 
 @dataclass(kw_only=True)
@@ -112,3 +113,11 @@ def sha256_of(file: Path) -> str:
 
 def money(value: object) -> Decimal:
     return Decimal(str(value))
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait until something holds that others bring about; `what` says it when it takes too long."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:g} s: {what}"
+        time.sleep(0.5)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -14,14 +13,13 @@ import pytest
 from contracts import model, naming
 from slipway import __main__ as command_line
 from slipway.reading import ledgers
-from tests.end_to_end.pipeline import DATASET, Pipeline, money
+from tests.end_to_end.pipeline import DATASET, Pipeline, money, until
 from tests.source_server import TOKEN, Asked, Reply, SourceServer, by_cursor, serving
 
 SOURCE, SECRET = "sales_api", "slipway/sales_api"
 PORT = 8640  # config/local.yaml
 FIRST_ORDER, ORDERS = 771_000_001, 250
 LANDS_IN = naming.landing_folder(naming.source_partner(SOURCE), DATASET)
-PATIENCE_SECONDS = 180.0
 
 
 def order(number: int) -> dict[str, Any]:
@@ -55,13 +53,6 @@ def _is_taken() -> bool:
             return False
     except OSError:
         return True
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:g} s: {what}"
-        time.sleep(0.5)
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from contracts import marts as marts_of_contracts
 from contracts import model, naming, personal_data
 from glue_jobs.transforms.staging import WITHHELD
 from local_cloud.session import LocalCloud
@@ -21,14 +24,15 @@ from sample_data import superstore
 from sample_data.superstore import MonthFile, Record
 from slipway import __main__ as command_line
 from slipway.acting import partner, progress
-from slipway.reading import ledgers
-from tests.end_to_end.pipeline import PARTNER, Pipeline
+from slipway.reading import ledgers, marts
+from tests.end_to_end.pipeline import PARTNER, Pipeline, until
 from tests.unit.sample_data import superstore_figures
 from tests.unit.sample_data.superstore_figures import ROOT, Line
 
 DATASET = "superstore"
 ROWS, REFUSED = 150, 2
 VIEW = "superstore_customer_value"
+MART = "superstore_cohorts"
 CONTRACT = model.load(DATASET)
 
 
@@ -110,6 +114,40 @@ def test_monthly_files_in_folders_of_dates_become_aggregates_and_segments(
     lines = expected(sent, key)
     assert curated(pipeline) == superstore_figures.curated(lines)
     assert customers(pipeline) == superstore_figures.customers(lines)
+
+
+def mart_runs(pipeline: Pipeline) -> list[dict[str, Any]]:
+    return marts.one(pipeline.deployment, MART).runs
+
+
+def cohorts(pipeline: Pipeline) -> list[tuple[Any, ...]]:
+    return sorted(pipeline.ask(f"select * from curated.{MART}"))
+
+
+def settled_mart(pipeline: Pipeline, after: int) -> list[tuple[Any, ...]]:
+    """The mart once at least `after` of its runs have ended, and none is at work."""
+
+    def is_settled() -> bool:
+        runs = mart_runs(pipeline)
+        return len(runs) >= after and all(run["status"] != "running" for run in runs)
+
+    until(is_settled, f"{after} runs of the mart have ended")
+    return cohorts(pipeline)
+
+
+def test_the_mart_over_it_runs_by_itself_and_keeps_its_cut_and_sums(
+    pipeline: Pipeline, sent: Sent, key: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = expected(sent, key)
+    assert settled_mart(pipeline, 1) == superstore_figures.cohorts(lines)
+    run = next(run for run in mart_runs(pipeline) if run["outcome"] == "published")
+    assert run["trigger"] == DATASET
+    assert Decimal(run["totals"]["sales"]) == sum(line.sales for line in lines)
+    assert set(run["cut"]) == {DATASET}
+    assert command_line.main(["mart", "run", MART]) == 0
+    assert "unchanged: " in capsys.readouterr().out
+    assert command_line.main(["mart", "show", MART]) == 0
+    assert run["cut"][DATASET] in capsys.readouterr().out
 
 
 def test_the_other_engine_makes_the_same_tables_of_the_same_files(
@@ -234,6 +272,9 @@ def test_an_erased_customer_leaves_every_table_and_file(
     lines = expected(sent, key, without=number)
     assert curated(pipeline) == superstore_figures.curated(lines)
     assert customers(pipeline) == superstore_figures.customers(lines)
+    until(
+        lambda: cohorts(pipeline) == superstore_figures.cohorts(lines), "the mart is without them"
+    )
 
 
 def test_a_backfill_refuses_the_erased_customer_and_changes_nothing_else(
@@ -253,3 +294,80 @@ def test_a_backfill_refuses_the_erased_customer_and_changes_nothing_else(
     assert pipeline.ask(f"select count(*) from {quarantine} where not {is_theirs}") == [
         (REFUSED - 1,)
     ]
+
+
+@pytest.fixture
+def april(sent: Sent, tmp_path: Path) -> MonthFile:
+    """An order in a later month by somebody who is known, and was not erased."""
+    [*_, known] = (r for r in sent.records if r["Customer ID"] != sent.subject["Customer ID"])
+    order = {**known, "Row ID": "900001", "Order ID": "CA-2016-900001", "Profit": "1.5"}
+    order |= {"Order Date": "4/5/2016", "Ship Date": "4/6/2016", "Sales": "10"}
+    [month] = superstore.write_months(tmp_path, [order])
+    return month
+
+
+def test_a_later_delivery_changes_the_mart_in_its_own_month_only(
+    pipeline: Pipeline, april: MonthFile
+) -> None:
+    before, runs = cohorts(pipeline), len(mart_runs(pipeline))
+    with partner.connected(
+        partner.endpoint(pipeline.deployment, user=PARTNER, identity=None)
+    ) as sftp:
+        partner.send(sftp, april.path, folder=f"{CONTRACT.intake.folder}/{april.folder}")
+    until(lambda: len(cohorts(pipeline)) > len(before), "the mart has the order")
+    assert len(mart_runs(pipeline)) > runs
+    [added] = set(cohorts(pipeline)) - set(before)
+    assert (str(added[1]), added[3], added[5], added[6]) == ("2016-04-01", 1, 1, Decimal(10))
+    assert set(before) < set(cohorts(pipeline))
+    [newest] = [run for run in mart_runs(pipeline) if run["outcome"] == "published"][:1]
+    assert newest["detail"] == "1 period written, 2016-04-01 to 2016-04-01"
+
+
+@pytest.fixture
+def lossy(pipeline: Pipeline) -> Iterator[None]:
+    """The deployed function with a mart whose SQL leaves lines out."""
+    functions, name = pipeline.deployment.client("lambda"), "RunMartFunctionName"
+    name = pipeline.deployment.output(name)
+    joined = "superstore.customer_id = first_orders.customer_id"
+    wrong = {joined: f"{joined} AND superstore.sales > 20"}
+    functions.update_function_code(FunctionName=name, ZipFile=code_of_mart(wrong))
+    yield
+    functions.update_function_code(FunctionName=name, ZipFile=code_of_mart({}))
+
+
+def code_of_mart(changes: dict[str, str]) -> bytes:
+    """The function's code, with other words in the mart's SQL."""
+    mart = marts_of_contracts.load(MART)
+    for old, new in changes.items():
+        assert old in mart.sql
+        mart = replace(mart, sql=mart.sql.replace(old, new))
+    rooms, packed = (
+        ("contracts", "pipeline", "rows", "duckdb_jobs", "lambdas/run_mart"),
+        io.BytesIO(),
+    )
+    with zipfile.ZipFile(packed, "w") as archive:
+        for file in (file for room in rooms for file in (ROOT / room).rglob("*.*")):
+            if file.suffix in (".py", ".json") and file.stem != MART:
+                archive.write(file, file.relative_to(ROOT))
+        archive.write(ROOT / "lambdas" / "__init__.py", "lambdas/__init__.py")
+        archive.writestr(f"contracts/compiled/marts/{MART}.json", marts_of_contracts.to_json(mart))
+    return packed.getvalue()
+
+
+@pytest.mark.usefixtures("lossy")
+def test_a_mart_that_differs_from_its_inputs_publishes_nothing_and_says_so_once(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline.new_alerts()
+    before = cohorts(pipeline)
+    assert command_line.main(["mart", "run", MART]) == 1
+    assert "differs from its inputs: sales" in " ".join(capsys.readouterr().out.split())
+    assert cohorts(pipeline) == before
+    subject = f"ERROR [local] {MART}: mart failed (ReconciliationFailed)"
+    until(
+        lambda: subject in [alert.subject for alert in pipeline.new_alerts() or pipeline.alerts],
+        "people are told",
+    )
+    [alert] = [alert for alert in pipeline.alerts if alert.subject == subject]
+    assert f"slipway mart run {MART}" in alert.body
+    assert mart_runs(pipeline)[0]["error"] == "ReconciliationFailed"

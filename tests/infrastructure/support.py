@@ -14,7 +14,7 @@ from cdk_nag import AwsSolutionsChecks
 
 import app as entry_point
 from contracts.model import Contract
-from stacks.application import compose, current_contracts, current_sources
+from stacks.application import compose, current_contracts, current_marts, current_sources
 from stacks.base import Blueprint
 from stacks.settings import load
 
@@ -109,6 +109,7 @@ def blueprint(
         settings=load(settings_folder, environment),
         contracts=current_contracts(ROOT) if contracts is None else contracts,
         sources=current_sources(ROOT, current_contracts(ROOT)),
+        marts=current_marts(ROOT, current_contracts(ROOT)),
         delete_data=delete_data,
     )
 

@@ -16,8 +16,9 @@ from aws_cdk import aws_s3_assets as assets
 from stacks.constructs.python_function import code_of
 from tests.infrastructure.support import FUNCTIONS, ROOT, Assembly, new_app
 
-# An engine comes as a layer, and its code along with the functions of small batches.
-LIGHT = [name for name in FUNCTIONS if name != "forecast" and not name.endswith("_small_batch")]
+# An engine comes as a layer, and its code along with the functions that work with it.
+HEAVY = ("forecast", "run_mart", "load_small_batch", "curate_small_batch")
+LIGHT = [name for name in FUNCTIONS if name not in HEAVY]
 SHARED = (
     "contracts/*.py",
     "contracts/warehouse/*.py",

@@ -18,7 +18,8 @@ from tests.infrastructure.support import ROOT, Assembly, actions_of, resources_o
 from tests.infrastructure.test_assets import SHARED, asset_of_function, files_of, sources
 
 JOBS = ("load_small_batch", "curate_small_batch")
-FUNCTIONS = (*JOBS, "forecast")
+FUNCTIONS = (*JOBS, "forecast", "run_mart")
+DATA = {"run_mart": ("contracts/compiled/marts/*.json",)}
 JOB_OF = {"load_small_batch": "RawToProcessed", "curate_small_batch": "ProcessedToCurated"}
 
 
@@ -46,7 +47,7 @@ def test_a_function_has_the_size_of_the_settings_and_as_much_time_as_there_is(
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_ships_its_engine_and_nothing_of_spark(prod: Assembly, name: str) -> None:
     shipped = files_of(asset_of_function(prod, name))
-    own = ("lambdas/__init__.py", f"lambdas/{name}/*.py")
+    own = ("lambdas/__init__.py", f"lambdas/{name}/*.py", *DATA.get(name, ()))
     assert shipped == sources(*SHARED, "rows/**/*.py", "duckdb_jobs/**/*.py", *own)
 
 
@@ -96,8 +97,13 @@ def test_the_forecast_reads_what_it_is_made_from_and_writes_tables_of_forecasts_
     }
 
 
-def test_the_functions_share_one_layer_named_by_its_lock_file(prod: Assembly) -> None:
-    layer = prod.only("AWS::Lambda::LayerVersion")
+def test_the_functions_of_a_stack_share_one_layer_named_by_its_lock_file(prod: Assembly) -> None:
+    layers = prod.resources("AWS::Lambda::LayerVersion")
+    # Each stack has its own version of the one file, so that neither waits for the other.
+    assert sorted(place.partition("/")[0] for place in layers) == ["Marts", "Processing"]
+    [layer] = {
+        each["Properties"]["Content"]["S3Key"]: each["Properties"] for each in layers.values()
+    }.values()
     # The CDK hashes a hash that it is given once more.
     key = hashlib.sha256(duckdb_layer.asset_hash(ROOT).encode()).hexdigest()
     assert layer["Content"]["S3Key"] == f"{key}.zip"

@@ -379,7 +379,9 @@ def test_a_machine_gets_the_list_of_those_it_runs_and_exactly_the_documented_lea
 
 def test_a_run_that_ends_without_telling_is_reported(prod: Assembly) -> None:
     [rule] = [
-        r["Properties"] for p, r in prod.resources("AWS::Events::Rule").items() if "SilentEnds" in p
+        r["Properties"]
+        for p, r in prod.resources("AWS::Events::Rule").items()
+        if p.startswith("Orchestration/SilentEnds")
     ]
     assert rule["EventPattern"]["detail-type"] == ["Step Functions Execution Status Change"]
     assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]

@@ -169,6 +169,7 @@ def test_the_stacks_are_the_ones_that_the_documentation_lists(prod: Assembly) ->
             ),
             "RunSucceededTopicArn",
         ],
+        "Marts": ["MartStateMachineArn", "MartsDeadLetterQueueUrl", "RunMartFunctionName"],
         "Monitoring": [
             *(
                 "FailedJobsDeadLetterQueueUrl",

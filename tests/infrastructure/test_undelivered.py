@@ -84,7 +84,7 @@ def test_every_function_that_is_called_without_waiting_keeps_its_failures_and_ma
         for place, found in assembly.resources("AWS::Lambda::EventInvokeConfig").items()
     }
     called = functions_called_without_waiting(assembly)
-    assert len(called) == 3
+    assert len(called) == 3 + ("Marts" in assembly.templates)
     assert called == set(settings)
     for place, found in settings.items():
         stack = place.partition("/")[0]
@@ -172,7 +172,7 @@ def test_every_queue_in_which_something_ends_is_alarmed_kept_for_two_weeks_and_k
     }
     queues = assembly.resources("AWS::SQS::Queue")
     ending = dead_letter_queues(assembly)
-    assert len(ending) == 6 + ("Sources" in assembly.templates)
+    assert len(ending) == 6 + sum(name in assembly.templates for name in ("Sources", "Marts"))
     for place in ending:
         logical_id = place.partition("/")[2]
         assert logical_id in alarmed

@@ -179,3 +179,27 @@ def _fifths(names: Iterable[str], order: Callable[[str], Any]) -> dict[str, int]
     sizes = [size + (number < more) for number in range(5)]
     scores = [number for number, length in enumerate(sizes, start=1) for _ in range(length)]
     return dict(zip(ranked, scores, strict=True))
+
+
+def cohorts(lines: Iterable[Line]) -> list[tuple[Any, ...]]:
+    """The rows of the mart superstore_cohorts, sorted."""
+    lines = list(lines)
+    first: dict[str, date] = {}
+    groups: dict[tuple[date, date], list[Line]] = defaultdict(list)
+    for line in sorted(lines, key=lambda each: each.ordered):
+        first.setdefault(line.customer, line.month)
+    for line in lines:
+        groups[first[line.customer], line.month].append(line)
+    return sorted(
+        (
+            cohort,
+            month,
+            (month.year - cohort.year) * 12 + month.month - cohort.month,
+            len({line.customer for line in found}),
+            sum(of == cohort for of in first.values()),
+            len({line.order_id for line in found}),
+            sum(line.sales for line in found),
+            sum(line.profit for line in found),
+        )
+        for (cohort, month), found in groups.items()
+    )

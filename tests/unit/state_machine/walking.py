@@ -69,10 +69,14 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "job_run": {"RawToProcessed": {"Id": "jr_1"}, "ProcessedToCurated": {"Id": "jr_2"}},
     "warehouse_load": {},
     "source_fetch": {},
+    "mart_run": {},
     "announce": {"TellRejections": {"subject": "s", "message": "m", "attributes": ATTRIBUTES}},
 }
 INPUT = {"dataset": "d", "trigger": "operator"}
-VALUES = {"SettleSeconds": "1", "LookSeconds": "1", "MostLooks": "3", "ForecastDatasets": "c,d"}
+MARTS = "orders/sales,users/sales,orders/customers"
+VALUES = {
+    "SettleSeconds": "1", "LookSeconds": "1", "MostLooks": "3", "ForecastDatasets": "c,d", "MartsOfDatasets": MARTS,
+}  # fmt: skip
 JOB_RUN = "JobRunStateMachineArn"
 NAMED_BY = ("FunctionName", "JobName", "StateMachineArn")
 

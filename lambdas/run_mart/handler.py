@@ -1,0 +1,64 @@
+"""Entry point: one run of a mart, or the report that it failed. Wiring only."""
+
+from __future__ import annotations
+
+import functools
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from contracts import marts
+from duckdb_jobs import mart_run
+from duckdb_jobs.workspace import workspace
+from lambdas.run_mart import messages
+from lambdas.run_mart.service import RunMart
+from lambdas.run_mart.settings import Settings
+from pipeline.alerts import Announcer
+from pipeline.aws_errors import retryable
+from pipeline.environment import read_settings
+from pipeline.ledger.marts import MartLedger
+from rows.marts import MartResult
+
+
+@retryable
+def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """`{execution, request}` runs the mart; `{execution, request, failure}`, or EventBridge's event, ends a run."""
+    if "failure" in event or "detail-type" in event:
+        failure = messages.parse(event)
+        return _run_mart(failure.mart).fail(failure) if failure else {"told": False, "again": False}
+    request = event["request"]
+    return _run_mart(request["mart"]).run(event["execution"], trigger=request["trigger"])
+
+
+def _run_mart(name: str) -> RunMart:
+    settings = _settings()
+    mart = marts.load(name)
+
+    def compute(run_id: str) -> MartResult:
+        with workspace():
+            return mart_run.run(
+                mart,
+                run_id=run_id,
+                environment=settings.environment,
+                processed_bucket=settings.processed_bucket,
+                curated_bucket=settings.curated_bucket,
+            )
+
+    return RunMart(
+        mart=mart,
+        environment=settings.environment,
+        ledger=MartLedger(table=boto3.resource("dynamodb").Table(settings.run_ledger), mart=name),
+        announcer=Announcer(
+            stepfunctions=boto3.client("stepfunctions"),
+            machine_arn=settings.announce_state_machine_arn,
+        ),
+        compute=compute,
+        now=lambda: datetime.now(UTC),
+    )
+
+
+@functools.cache
+def _settings() -> Settings:
+    return read_settings(Settings, os.environ)

@@ -1,0 +1,87 @@
+"""What is known of a run of a mart that failed, and what people are told of it.
+
+Commands are written in the grammar of slipway/grammar.py; a test reads them back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.errors import PermanentError
+from contracts.marts import Mart
+from contracts.texts import shortened
+
+CAUSE_LENGTH = 2000
+STATUS_CHANGE = "Step Functions Execution Status Change"
+NO_CAUSE = "no cause was given; the history of the execution has its events"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A failed execution of the mart's machine: its ARN, the name of the error, and its cause in words."""
+
+    mart: str
+    execution: str
+    error: str
+    cause: str
+
+
+def parse(event: Mapping[str, Any]) -> Failure | None:
+    """From the machine's Catch, or EventBridge's event of an execution that ended without success.
+
+    None for an execution that ran no mart: it had only to start others. Raises PermanentError for another event.
+    """
+    if "failure" in event:
+        caught = event["failure"]
+        return Failure(
+            mart=str(event["request"]["mart"]),
+            execution=str(event["execution"]),
+            error=str(caught["Error"]),
+            cause=_readable(str(caught.get("Cause") or "")),
+        )
+    if event.get("detail-type") != STATUS_CHANGE:
+        raise PermanentError(
+            f"neither a caught failure nor a {STATUS_CHANGE!r} event: {sorted(event)}"
+        )
+    detail = event["detail"]
+    request = json.loads(detail.get("input") or "{}")
+    if "mart" not in request:
+        return None
+    return Failure(
+        mart=str(request["mart"]),
+        execution=str(detail["executionArn"]),
+        error=str(detail.get("error") or f"Execution.{detail['status']}"),
+        cause=_readable(str(detail.get("cause") or "")),
+    )
+
+
+def body(mart: Mart, failure: Failure) -> str:
+    """The whole message."""
+    return "\n".join(
+        [
+            f"Mart {mart.name} could not be computed.",
+            "",
+            f"Cause: {failure.error}: {failure.cause}",
+            "",
+            f"Nothing was published: curated.{mart.name} is as after its last run. Its inputs are not touched:"
+            f" {', '.join(mart.datasets)}.",
+            "",
+            f"What its runs did: slipway mart show {mart.name}",
+            f"Once the cause is gone: slipway mart run {mart.name}",
+            "It also runs by itself after the next run of an input.",
+            "Runbook: docs/runbook.md, A mart could not be computed",
+            "",
+            f"Execution: {failure.execution}",
+        ]
+    )
+
+
+def _readable(cause: str) -> str:
+    """The message of the exception in the cause of a function's failure, which is JSON, or the cause as it is."""
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        cause = str(json.loads(cause)["errorMessage"])
+    return shortened(cause.strip() or NO_CAUSE, CAUSE_LENGTH)

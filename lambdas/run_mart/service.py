@@ -1,0 +1,127 @@
+"""One run of a mart: lock, compute and publish, ledger, unlock. Each step may be repeated after a crash.
+
+The same execution gets its own lock again, and a computation that was published and not noted finds its cut in the
+table and does nothing. A mart whose inputs were not all loaded yet waits for them: that is no failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from contracts.marts import Mart
+from lambdas.run_mart import messages
+from lambdas.run_mart.messages import Failure
+from pipeline.alerts import Announcer, counted, facts, failure_name, subject
+from pipeline.ledger.marts import MartLedger
+from pipeline.logs import Log
+from rows.cuts import InputMissing
+from rows.marts import MartResult
+
+# Longer than all attempts of the state machine may take: a run whose lease is over is dead.
+LEASE_SECONDS = 2 * 60 * 60
+
+Said = Literal["published", "unchanged", "waiting", "busy"]
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunMart:
+    """Runs one mart; `compute` does it under a run's id."""
+
+    mart: Mart
+    environment: str
+    ledger: MartLedger
+    announcer: Announcer
+    compute: Callable[[str], MartResult]
+    now: Callable[[], datetime]
+
+    def run(self, execution: str, *, trigger: str) -> Answer:
+        """What the state machine decides by: how it ended, and whether the mart is wanted again.
+
+        Raises whatever the computation raises; the lock is then still held, until `fail` or another attempt.
+        """
+        run_id = self.ledger.take(
+            execution, trigger=trigger, now=self.now(), lease_seconds=LEASE_SECONDS
+        )
+        if run_id is None:
+            return self._answer("busy", "another run computes it, and a further one follows")
+        log = Log({"mart": self.mart.name, "run_id": run_id})
+        try:
+            result = self.compute(run_id)
+        except InputMissing as error:
+            ending = {"outcome": "waiting", "detail": str(error)}
+            self.ledger.finish(run_id, "succeeded", ending, now=self.now())
+            return self._answer("waiting", str(error), run_id=run_id)
+        said: Said = "published" if result.is_new else "unchanged"
+        detail = _detail(result)
+        self.ledger.finish(run_id, "succeeded", _figures(said, detail, result), now=self.now())
+        log.info("mart run closed", outcome=said, rows=result.rows, detail=detail)
+        return self._answer(said, detail, run_id=run_id, rows=result.rows)
+
+    def fail(self, failure: Failure) -> Answer:
+        """End the run of an execution that failed, and tell people once; whether the mart is wanted again."""
+        run_id = self.ledger.held_by(failure.execution)
+        if run_id:
+            ending = {"error": failure.error, "cause": failure.cause}
+            self.ledger.finish(run_id, "failed", ending, now=self.now())
+        log = Log({"mart": self.mart.name, "run_id": run_id, "execution_arn": failure.execution})
+        log.error("mart run failed", error=failure.error, cause=failure.cause)
+        told = self._tell(failure, run_id or "")
+        return {"told": told, "again": bool(run_id) and self.ledger.release(str(run_id))}
+
+    def _answer(self, said: Said, detail: str, *, run_id: str = "", rows: int = 0) -> Answer:
+        again = bool(run_id) and self.ledger.release(run_id)
+        return {
+            "mart": self.mart.name,
+            "status": said,
+            "run_id": run_id,
+            "rows": rows,
+            "detail": detail,
+            "again": again,
+        }
+
+    def _tell(self, failure: Failure, run_id: str) -> bool:
+        return self.announcer.tell(
+            failure_name(failure.execution),
+            topic="failed",
+            subject=subject(
+                "error", self.environment, self.mart.name, f"mart failed ({failure.error})"
+            ),
+            body=messages.body(self.mart, failure),
+            attributes={
+                **facts(
+                    kind="failure",
+                    severity="error",
+                    environment=self.environment,
+                    dataset=self.mart.name,
+                    run_id=run_id,
+                ),
+                "error": failure.error,
+            },
+        )
+
+
+def _detail(result: MartResult) -> str:
+    if not result.is_new:
+        return "its inputs stand as they did at the last run"
+    if result.periods is None:
+        return "an earlier attempt of the run had published it"
+    if not result.periods:
+        return "no period differs"
+    number = counted(len(result.periods), "period")
+    return f"{number} written, {result.periods[0]} to {result.periods[-1]}"
+
+
+def _figures(said: Said, detail: str, result: MartResult) -> dict[str, Any]:
+    """What the ledger keeps of a run; versions are texts, since they have more digits than most readers keep."""
+    return {
+        "outcome": said,
+        "detail": detail,
+        "rows": result.rows,
+        "totals": {name: str(total) for name, total in result.totals.items()},
+        "cut": {name: str(each.version) for name, each in result.cut.items()},
+        "version": str(result.version),
+    }

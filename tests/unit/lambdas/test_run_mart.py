@@ -1,0 +1,216 @@
+"""A run of a mart around its computation: lock, ledger, one message, and whether it is wanted again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from contracts import marts
+from contracts.errors import PermanentError, ReconciliationFailed, RetryableError
+from lambdas.run_mart import messages
+from lambdas.run_mart.messages import Failure
+from lambdas.run_mart.service import RunMart
+from pipeline.ledger.marts import MartLedger
+from rows.cuts import InputMissing, Published
+from rows.marts import MartResult
+from slipway.grammar import build_parser
+from tests.unit.lambdas.conftest import Account, Crash
+
+NAME = "superstore_cohorts"
+NEW = MartResult(
+    cut={"superstore": Published(version=7001, since_millis=5)},
+    rows=12,
+    totals={"sales": Decimal("12.5000")},
+    periods=(date(2026, 1, 1), date(2026, 3, 1)),
+    version=9223372036854775807,
+    is_new=True,
+)
+
+
+@pytest.fixture
+def ledger(account: Account) -> MartLedger:
+    found = MartLedger(table=account.run_table, mart=NAME)
+    for item in account.run_table.scan()["Items"]:
+        account.run_table.delete_item(Key={key: item[key] for key in ("dataset", "entry")})
+    return found
+
+
+def service(
+    account: Account, ledger: MartLedger, compute: Callable[[str], MartResult] = lambda _: NEW
+) -> RunMart:
+    return RunMart(
+        mart=marts.load(NAME),
+        environment="dev",
+        ledger=MartLedger(table=account.fused("run_table"), mart=ledger.mart),
+        announcer=account.announcer(),
+        compute=compute,
+        now=lambda: datetime(2026, 11, 29, 12, tzinfo=UTC),
+    )
+
+
+def run(runner: RunMart, execution: str = "one") -> dict[str, Any]:
+    return runner.run(execution, trigger="superstore")
+
+
+def raising(error: Exception) -> Callable[[str], MartResult]:
+    def compute(_: str) -> MartResult:
+        raise error
+
+    return compute
+
+
+def test_a_success_is_in_the_ledger_with_its_cut_and_figures_and_frees_the_lock(
+    account: Account, ledger: MartLedger
+) -> None:
+    answer = run(service(account, ledger))
+    assert (answer["status"], answer["rows"], answer["again"]) == ("published", 12, False)
+    assert answer["detail"] == "2 periods written, 2026-01-01 to 2026-03-01"
+    [noted] = ledger.newest(5)
+    assert noted["status"] == "succeeded"
+    assert (noted["outcome"], noted["cut"]) == ("published", {"superstore": "7001"})
+    assert (noted["rows"], noted["totals"]) == (12, {"sales": "12.5000"})
+    assert noted["version"] == "9223372036854775807"
+    assert ledger.held_by("one") is None
+    assert account.messages() == []
+
+
+@pytest.mark.parametrize(
+    ("result", "said", "detail"),
+    [
+        (replace(NEW, is_new=False, periods=()), "unchanged", "its inputs stand as they did"),
+        (replace(NEW, periods=()), "published", "no period differs"),
+        (replace(NEW, periods=None), "published", "an earlier attempt"),
+        (replace(NEW, periods=(date(2026, 1, 1),)), "published", "1 period written"),
+    ],
+)
+def test_what_a_run_did_is_said_in_words(
+    account: Account, ledger: MartLedger, result: MartResult, said: str, detail: str
+) -> None:
+    answer = run(service(account, ledger, lambda _: result))
+    assert answer["status"] == said
+    assert answer["detail"].startswith(detail)
+
+
+def test_a_mart_whose_inputs_are_not_loaded_yet_waits_and_nobody_is_told(
+    account: Account, ledger: MartLedger
+) -> None:
+    answer = run(service(account, ledger, raising(InputMissing("nothing was ever published of x"))))
+    assert (answer["status"], answer["detail"]) == ("waiting", "nothing was ever published of x")
+    assert ledger.newest(1)[0]["outcome"] == "waiting"
+    assert ledger.held_by("one") is None
+    assert account.messages() == []
+
+
+def test_who_comes_while_it_is_computed_ends_at_once_and_is_served_by_one_more_run(
+    account: Account, ledger: MartLedger
+) -> None:
+    answers: list[dict[str, Any]] = []
+
+    def compute(_: str) -> MartResult:
+        answers.extend(run(service(account, ledger), name) for name in ("two", "three"))
+        return NEW
+
+    first = run(service(account, ledger, compute))
+    assert [answer["status"] for answer in answers] == ["busy", "busy"]
+    assert [answer["again"] for answer in answers] == [False, False]
+    assert first["again"] is True
+    assert len(ledger.newest(5)) == 1
+
+
+def test_a_failure_keeps_the_lock_for_the_next_attempt_and_is_told_once(
+    account: Account, ledger: MartLedger
+) -> None:
+    wrong = ReconciliationFailed("sales 1, superstore.sales 2")
+    runner = service(account, ledger, raising(wrong))
+    with pytest.raises(ReconciliationFailed):
+        run(runner)
+    assert ledger.held_by("one")
+    run(service(account, ledger), "two")  # is busy, and wants it again
+    failure = Failure(mart=NAME, execution="one", error="ReconciliationFailed", cause=str(wrong))
+    assert runner.fail(failure) == {"told": True, "again": True}
+    assert runner.fail(failure) == {"told": False, "again": False}
+    [message] = account.messages()
+    assert message["subject"] == f"ERROR [dev] {NAME}: mart failed (ReconciliationFailed)"
+    assert "sales 1, superstore.sales 2" in message["message"]
+    assert message["attributes"]["dataset"] == NAME
+    [noted] = ledger.newest(5)
+    assert (noted["status"], noted["error"]) == ("failed", "ReconciliationFailed")
+    assert ledger.held_by("one") is None
+
+
+def test_every_command_of_the_message_can_be_typed() -> None:
+    failure = Failure(mart=NAME, execution="arn:e", error="PermanentError", cause="no")
+    body = messages.body(marts.load(NAME), failure)
+    commands = [
+        line.partition(": slipway ")[2] for line in body.splitlines() if ": slipway " in line
+    ]
+    assert commands == [f"mart show {NAME}", f"mart run {NAME}"]
+    for command in commands:
+        build_parser().parse_args(command.split())
+
+
+def test_a_run_that_is_killed_anywhere_ends_well_when_repeated(
+    account: Account, ledger: MartLedger
+) -> None:
+    survived = False
+    for writes in range(1, 10):
+        execution = f"execution {writes}"
+        account.fuse.writes = writes
+        try:
+            run(service(account, ledger), execution)
+            survived = True
+        except Crash:
+            account.fuse.writes = None
+            run(service(account, ledger), execution)
+        account.fuse.writes = None
+        assert ledger.held_by(execution) is None
+        mine = [each for each in ledger.newest(50) if each["execution_arn"] == execution]
+        assert {each["status"] for each in mine} == {"succeeded"}
+        if survived:
+            break
+    assert survived
+
+
+CAUGHT = {
+    "execution": "arn:e",
+    "request": {"mart": NAME, "trigger": "operator"},
+    "failure": {"Error": "RetryableError", "Cause": '{"errorMessage": "throttled"}'},
+}
+
+
+def ended(status: str, given: str, **more: str) -> dict[str, Any]:
+    detail = {"executionArn": "arn:e", "status": status, "input": given, **more}
+    return {"detail-type": messages.STATUS_CHANGE, "detail": detail}
+
+
+def test_a_failure_is_read_from_the_catch_and_from_the_end_of_an_execution() -> None:
+    caught = messages.parse(CAUGHT)
+    assert caught == Failure(
+        mart=NAME, execution="arn:e", error="RetryableError", cause="throttled"
+    )
+    stopped = messages.parse(ended("ABORTED", f'{{"mart": "{NAME}"}}'))
+    assert stopped is not None
+    assert (stopped.error, stopped.cause) == ("Execution.ABORTED", messages.NO_CAUSE)
+    said = messages.parse(ended("FAILED", f'{{"mart": "{NAME}"}}', error="E", cause="why"))
+    assert said is not None
+    assert (said.error, said.cause) == ("E", "why")
+
+
+def test_an_execution_that_only_starts_others_has_no_run_to_end() -> None:
+    assert messages.parse(ended("FAILED", '{"detail": {}}')) is None
+    with pytest.raises(PermanentError, match="neither a caught failure nor"):
+        messages.parse({"other": 1})
+
+
+def test_a_transient_failure_is_left_to_the_state_machine(
+    account: Account, ledger: MartLedger
+) -> None:
+    with pytest.raises(RetryableError):
+        run(service(account, ledger, raising(RetryableError("changed meanwhile"))))
+    assert run(service(account, ledger))["status"] == "published"
+    assert len(ledger.newest(5)) == 1
