@@ -16,7 +16,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STATE)/python.done $(STATE)/node.done $(STATE)/layer.done $(STATE)/spark.done ## install what the targets need: Python packages, CDK CLI, Spark's jars
+setup: $(STATE)/python.done $(STATE)/node.done $(STATE)/layer.done $(STATE)/postgres.done $(STATE)/spark.done ## install what the targets need: Python packages, CDK CLI, Spark's jars, PostgreSQL
 
 $(STATE)/tools.done:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Slipway needs Python 3.11 or newer, found " + sys.version.split()[0] + "; set PYTHON=... to another interpreter")'
@@ -26,7 +26,7 @@ $(STATE)/tools.done:
 
 # Each step leaves its stamp when it is done, so an interrupted setup goes on at the step that was cut off.
 $(STATE)/packages.done: requirements.txt | $(STATE)/tools.done
-	@echo "setup 1/4  Python packages (about 1.6 GB on disk, Spark and the CDK are the large ones)"
+	@echo "setup 1/5  Python packages (about 1.6 GB on disk, Spark and the CDK are the large ones)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet $(UV)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
@@ -36,29 +36,37 @@ $(STATE)/python.done: pyproject.toml $(STATE)/packages.done
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-# For Lambda's arm64, whatever this machine is: uv picks the wheels, so no Docker. Synth stays offline (27 MB).
-$(STATE)/layer.done: stacks/duckdb_layer.txt stacks/duckdb_layer.py | $(STATE)/python.done
-	@$(BIN)/python -m stacks.duckdb_layer
+# For Lambda's arm64, whatever this machine is: uv picks the wheels, so no Docker. Synth stays offline (33 MB).
+$(STATE)/layer.done: stacks/duckdb_layer.txt stacks/postgres_layer.txt stacks/layers.py | $(STATE)/python.done
+	@$(BIN)/python -m stacks.layers
 	@touch $@
 
 $(STATE)/node.done: package.json package-lock.json | $(STATE)/tools.done
-	@echo "setup 2/4  CDK command line, axe-core"
+	@echo "setup 2/5  CDK command line, axe-core"
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
 # The Ivy inside pyspark fetches from Maven Central, so that Maven itself is not needed. It prints lines of dots whatever
 # it is told, and its errors among them, so its output is shown when it fails.
+IVY = java $(2) -cp "$$($(BIN)/python -c 'import pathlib, pyspark; print(next(pathlib.Path(pyspark.__file__).parent.glob("jars/ivy-*.jar")))')" \
+	  org.apache.ivy.Main -warn -ivy $< -types jar -retrieve "$(STATE)/$(1)/[artifact]-[revision].[ext]" \
+	  >$(STATE)/$(1).log 2>&1 || { grep -v '^[. ]*$$' $(STATE)/$(1).log; echo "$< was not fetched: run make setup again"; exit 1; }
+
 $(STATE)/jars.done: local_cloud/spark_jars.xml $(STATE)/packages.done
-	@echo "setup 3/4  Spark's Iceberg, Delta and S3 libraries (about 85 MB)"
+	@echo "setup 3/5  Spark's Iceberg, Delta and S3 libraries (about 85 MB)"
 	@rm -rf $(STATE)/jars
-	@java -cp "$$($(BIN)/python -c 'import pathlib, pyspark; print(next(pathlib.Path(pyspark.__file__).parent.glob("jars/ivy-*.jar")))')" \
-	  org.apache.ivy.Main -warn -ivy $< -types jar -retrieve "$(STATE)/jars/[artifact]-[revision].[ext]" \
-	  >$(STATE)/jars.log 2>&1 || { grep -v '^[. ]*$$' $(STATE)/jars.log; echo "no Spark libraries: run make setup again"; exit 1; }
+	@$(call IVY,jars)
 	@test -n "$$(ls $(STATE)/jars)" && touch $@
+
+$(STATE)/postgres.done: local_cloud/postgres.xml $(STATE)/packages.done | $(STATE)/python.done
+	@echo "setup 4/5  PostgreSQL, which sources are tested with (15 MB, 60 MB on disk)"
+	@rm -rf $(STATE)/postgres $(STATE)/postgres-jar
+	@$(call IVY,postgres-jar,-Dslipway.platform=$$($(BIN)/python -m local_cloud.postgres))
+	@$(BIN)/python -m local_cloud.postgres $(STATE)/postgres-jar/*.jar && rm -rf $(STATE)/postgres-jar && touch $@
 
 # Without the archive everything works, only slower: each Spark start costs a third of the processor time with it.
 $(STATE)/spark.done: $(STATE)/jars.done | $(STATE)/python.done
-	@echo "setup 4/4  archive of Spark's classes, so that each job starts faster (about 250 MB)"
+	@echo "setup 5/5  archive of Spark's classes, so that each job starts faster (about 250 MB)"
 	@$(BIN)/python -m local_cloud.spark_classes
 	@touch $@
 

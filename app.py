@@ -21,7 +21,7 @@ from contracts.errors import ContractInvalid
 from stacks import readiness
 from stacks.application import compose, current_contracts, current_marts, current_sources
 from stacks.base import Blueprint
-from stacks.duckdb_layer import LayerMissing
+from stacks.layers import LayerMissing
 from stacks.settings import Settings, load
 
 # Set for every application that it runs. Source: aws-cdk, cx-api, CLI_VERSION_ENV.

@@ -49,11 +49,28 @@ class FilesSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableSeen:
+    """What an extract of a table has done.
+
+    `next_watermark` is what the next extract reads from, taken before the first row; None: everything again. `records`
+    and `totals` are of the file under way, as the database counted them; `delivered` are those before it. `notes` are
+    for people.
+    """
+
+    begun: bool = False
+    next_watermark: str | None = None
+    notes: tuple[str, ...] = ()
+    records: int = 0
+    totals: tuple[tuple[str, str], ...] = ()
+    delivered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fetch:
     """A fetch under way. Times are ISO 8601 in UTC; `since` is the watermark that it asks from.
 
     `position` is that of the next page (sources.paging); `parts` are the objects with the rows so far, in order. Only
-    `files` is of a source that has files.
+    `files` is of a source that has files, only `table` of one that is a table.
     """
 
     fetch_id: str
@@ -72,6 +89,7 @@ class Fetch:
     etag: str | None = None
     last_modified: str | None = None
     files: FilesSeen = field(default_factory=FilesSeen)
+    table: TableSeen = field(default_factory=TableSeen)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,8 +221,17 @@ def _state(data: dict[str, Any]) -> State:
     if fetch:
         parts, files = tuple(fetch["parts"]), _files(fetch.get("files"))
         fetch = {**fetch, "parts": parts, "seen": Seen(**fetch["seen"]), "files": files}
+        fetch["table"] = _table(fetch.get("table"))
         data = {**data, "fetch": Fetch(**fetch)}
     return State(**data)
+
+
+def _table(data: dict[str, Any] | None) -> TableSeen:
+    if data is None:  # written before sources could be tables
+        return TableSeen()
+    totals = tuple((str(name), str(total)) for name, total in data["totals"])
+    lists = {name: tuple(data[name]) for name in ("notes", "delivered")}
+    return TableSeen(**{**data, **lists, "totals": totals})
 
 
 def _files(data: dict[str, Any] | None) -> FilesSeen:

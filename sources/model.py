@@ -169,6 +169,35 @@ class Bucket:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChangeColumn:
+    """The column that is set whenever a row changes. Only changes are read, and `overlap_minutes` more.
+
+    `zone` says what a stamp without time zone means; None for a timestamp that has one.
+    """
+
+    column: str
+    overlap_minutes: int
+    zone: Literal["UTC"] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postgres:
+    """How a table of a PostgreSQL is read, by `schema.table`. `secret` has host, port, dbname, username, password.
+
+    `certificates` are the authorities, in PEM, that the server's certificate must come from; None: those of the
+    machine. No query takes longer than `statement_seconds`; one copies about `chunk_rows`. Without a watermark each
+    extract reads everything.
+    """
+
+    secret: str
+    certificates: str | None
+    table: str
+    watermark: ChangeColumn | None
+    statement_seconds: int
+    chunk_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Described:
     """What every source has. `schedule` is an expression of EventBridge Scheduler in UTC; None: fetched by hand."""
 
@@ -221,7 +250,31 @@ class BucketSource(Described):
         return None
 
 
-Source = HttpSource | BucketSource
+@dataclass(frozen=True, kw_only=True)
+class PostgresSource(Described):
+    """A table of an application's database. `fields` says which of its columns each column of the contract is.
+
+    Columns of the table that are neither taken nor `ignored_columns` are told to people. A text with a carriage return
+    is refused, as in HttpSource.
+    """
+
+    postgres: Postgres
+    fields: tuple[tuple[str, str], ...]
+    ignored_columns: tuple[str, ...]
+    line_breaks: LineBreaks
+
+    @property
+    def url(self) -> str:
+        """What is read; which server it is on says its secret."""
+        return f"postgres:{self.postgres.table}"
+
+    @property
+    def secret(self) -> str | None:
+        """Name of the secret that says where the database is and lets in."""
+        return self.postgres.secret
+
+
+Source = HttpSource | BucketSource | PostgresSource
 
 AUTHENTICATION = {kind.kind: kind for kind in (Bearer, Basic, ApiKey, ClientCredentials)}
 FORMATS = {kind.kind: kind for kind in (JsonFormat, CsvFormat)}
@@ -270,6 +323,8 @@ def at(source: Source, url: str) -> Source:
             name, _, prefix = url.removeprefix("s3://").partition("/")
             bucket = dataclasses.replace(source.bucket, name=name, prefix=prefix)
             return dataclasses.replace(source, bucket=bucket)
+        case PostgresSource() if url == source.url:
+            return source
         case _:
             raise ContractInvalid(
                 f"source {source.name!r} cannot be at {url!r}; expected a URL such as {source.url}"
@@ -280,10 +335,27 @@ def _source(data: dict[str, Any]) -> Source:
     if "bucket" in data:
         bucket = {**data["bucket"], "files": tuple(data["bucket"]["files"])}
         return BucketSource(**{**data, "bucket": Bucket(**bucket)})
+    if "postgres" in data:
+        return _postgres_source(data)
     fields = tuple((str(column), tuple(path)) for column, path in data["fields"])
     ignored = tuple(tuple(path) for path in data["ignored_fields"])
     return HttpSource(
         **{**data, "http": _http(data["http"]), "fields": fields, "ignored_fields": ignored}
+    )
+
+
+def _postgres_source(data: dict[str, Any]) -> PostgresSource:
+    inner = data["postgres"]
+    watermark = inner["watermark"]
+    postgres = {**inner, "watermark": ChangeColumn(**watermark) if watermark else None}
+    fields = tuple((str(column), str(name)) for column, name in data["fields"])
+    return PostgresSource(
+        **{
+            **data,
+            "postgres": Postgres(**postgres),
+            "fields": fields,
+            "ignored_columns": tuple(data["ignored_columns"]),
+        }
     )
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aws_cdk import AssetHashType
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from stacks import duckdb_layer
 from stacks.base import Blueprint
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.python_layer import layers_of
+from stacks.layers import DUCKDB
 from stacks.storage import StorageStack
 
 # The longest that Lambda allows. Source: Lambda developer guide, "Lambda quotas". The state machine waits for longer.
@@ -105,31 +104,7 @@ class DuckDbFunctions:
             removal_policy=self.blueprint.removal_policy,
             data=data,
             rooms=ROOMS,
-            layers=self._layers(),
+            layers=layers_of(self.scope, self.blueprint, DUCKDB),
         )
         permissions.allow_key(part.role, key=self.storage.data_key, services=["s3"], write=True)
         return part
-
-    def _layers(self) -> list[lambda_.ILayerVersion]:
-        """None on the embedded AWS: its functions have the packages of the tools, built for this machine."""
-        if self.blueprint.settings.environment == "local":
-            return []
-        existing = self.scope.node.try_find_child("DuckDbLayer")
-        if isinstance(existing, lambda_.LayerVersion):
-            return [existing]
-        root = self.blueprint.root
-        code = lambda_.Code.from_asset(
-            str(duckdb_layer.built(root)),
-            asset_hash=duckdb_layer.asset_hash(root),
-            asset_hash_type=AssetHashType.CUSTOM,
-        )
-        return [
-            lambda_.LayerVersion(
-                self.scope,
-                "DuckDbLayer",
-                code=code,
-                description="DuckDB and pyiceberg, without pyarrow",
-                compatible_architectures=[lambda_.Architecture.ARM_64],
-                compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
-            )
-        ]

@@ -147,11 +147,29 @@ class Schedules(_Section):
     maintenance: Schedule
 
 
+class SourceNetwork(_Section):
+    """Where in an existing VPC the function of a source works, to reach a database in it.
+
+    From there it must reach S3, DynamoDB, Secrets Manager and Step Functions, too (docs/sources.md).
+    """
+
+    subnet_ids: Annotated[
+        list[Annotated[str, Field(pattern=rf"^subnet-{AN_ID}$")]], Field(min_length=1)
+    ]
+    security_group_ids: Annotated[
+        list[Annotated[str, Field(pattern=rf"^sg-{AN_ID}$")]], Field(min_length=1)
+    ]
+
+
 class FetchedSource(_Section):
-    """A source that is fetched; None: as its description (sources/<name>.yaml) says."""
+    """A source that is fetched; None: as its description (sources/<name>.yaml) says.
+
+    Only a source that is a table may have a network, and no other URL: its secret says where it is.
+    """
 
     url: SourceUrl | None
     schedule: Expression | None
+    network: SourceNetwork | None = None
 
 
 class Glue(_Section):

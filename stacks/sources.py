@@ -11,18 +11,23 @@ import json
 from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from contracts import naming
+from contracts.errors import ContractInvalid
 from contracts.model import Contract
-from sources.model import Bucket, BucketSource, HttpSource, Source, at
+from sources.model import Bucket, BucketSource, PostgresSource, Source, at
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine, Offer
 from stacks.constructs.dead_letters import dead_letter_queue
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.python_layer import layers_of
+from stacks.layers import POSTGRES
+from stacks.settings import SourceNetwork
 from stacks.storage import StorageStack
 
 # The longest that Lambda allows; a call stops taking pages well before (lambdas/fetch_source/service.py).
@@ -101,8 +106,18 @@ class FetchedSource(Construct):
             log_days=blueprint.log_days,
             log_key=storage.operations_key,
             removal_policy=blueprint.removal_policy,
-            data=("sources/*.py", f"sources/compiled/{name}.json"),
+            data=(*_code_of(self.source), f"sources/compiled/{name}.json"),
+            layers=layers_of(Stack.of(self), blueprint, POSTGRES)
+            if isinstance(self.source, PostgresSource)
+            else [],
         )
+        if network := blueprint.settings.sources[name].network:
+            if not isinstance(self.source, PostgresSource):
+                raise ContractInvalid(
+                    f"config/{blueprint.settings.environment}.yaml: sources.{name}.network: only a source that is a"
+                    " table has one, since others are at public addresses; remove it"
+                )
+            enter_network(part, network)
         part.function.add_environment("SOURCE_ROLE", part.role.role_arn)
         return part
 
@@ -114,7 +129,7 @@ class FetchedSource(Construct):
         delivered = naming.landing_folder(partner, contract.intake.folder)
         written = [delivered]
         entries = ["GetItem", "PutItem"]
-        if isinstance(self.source, HttpSource):
+        if not isinstance(self.source, BucketSource):
             written.append(f"{naming.FETCHING_PREFIX}{name}/")
         else:
             entries.append("BatchGetItem")
@@ -142,6 +157,40 @@ class FetchedSource(Construct):
             )
         if isinstance(source, BucketSource):
             allow_bucket(role, source.bucket)
+
+
+def enter_network(part: PythonFunction, network: SourceNetwork) -> None:
+    """Let a function reach what is in the network, such as a database; what else it needs the network must offer.
+
+    Source: AWS managed policy AWSLambdaVPCAccessExecutionRole, and Lambda developer guide, "Giving Lambda functions
+    access to resources in a VPC": DeleteNetworkInterface must be allowed on all resources.
+    """
+    function = part.function.node.default_child
+    if not isinstance(function, lambda_.CfnFunction):
+        raise TypeError("a function is a CfnFunction")
+    function.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+        subnet_ids=network.subnet_ids, security_group_ids=network.security_group_ids
+    )
+    permissions.allow(
+        part.role,
+        actions=[
+            *("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
+            *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"),
+            *("ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"),
+        ],
+        resources=["*"],
+        wildcard_reason="Lambda makes the interfaces with this role, and checks that it may on all resources",
+        rarely_used="Lambda makes the interfaces with the function's role; no line of code does",
+    )
+    # Not made before the role may: Lambda tries at once.
+    function.node.add_dependency(part.role)
+
+
+def _code_of(source: Source) -> tuple[str, ...]:
+    """Files of the room `sources` that the function of a source has."""
+    if isinstance(source, PostgresSource):
+        return ("sources/*.py", "sources/database/*.py")
+    return ("sources/*.py",)
 
 
 def allow_bucket(role: iam.Role, bucket: Bucket) -> None:

@@ -101,7 +101,13 @@ SLICES = (
         for n in range(1, parts + 1)
     ),
     *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
-    rest_of("second opinions", *SECOND_OPINIONS, KEEPING, minutes=14),
+    rest_of(
+        "second opinions, writers and extracts of a database",
+        *SECOND_OPINIONS,
+        KEEPING,
+        "tests/unit/sources/database",
+        minutes=18,
+    ),
     rest_of(
         "the rest of the Spark suite, and Delta as deployed",
         "tests/spark",

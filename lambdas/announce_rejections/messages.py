@@ -18,6 +18,7 @@ NEXT_STEP = {
     "no_rows": "If a day without rows is normal, nothing; otherwise ask the partner for the complete file.",
     "header_mismatch": "Ask the partner for the agreed columns, or change the contract and upload the file again.",
     "replay_origin": "Send it again with: slipway quarantine replay FILE --origin SHA",
+    "source_count": "Fetch it again with: slipway source run NAME --since 2026-11-01T00:00:00Z",
     "too_large": "Ask the partner to split the file, or raise maxBytes in the contract and upload it again.",
 }
 SHOW = {

@@ -103,6 +103,10 @@ class Call:
             dataclasses.replace(self.state, fetch=self.fetch, held_until=held_until)
         )
 
+    def next_watermark(self) -> str | None:
+        """What the next fetch asks from; None: everything."""
+        return self.fetch.started_at
+
     def ended(self, how: Ended, detail: str) -> Answer:
         """The fetch is over: the next one asks from here."""
         moment, fetch = timestamp(self.around.now()), self.fetch
@@ -113,7 +117,7 @@ class Call:
         self.around.ledger.write(
             dataclasses.replace(
                 self.state,
-                watermark=fetch.started_at,
+                watermark=self.next_watermark(),
                 etag=kept.etag,
                 last_modified=kept.last_modified,
                 fetch=None,

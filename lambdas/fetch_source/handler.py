@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import time
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol, assert_never
 
@@ -28,7 +29,8 @@ from sources.client import Client
 from sources.errors import SourceFailed
 from sources.fetches import FetchLedger
 from sources.files import RemoteFiles
-from sources.model import BucketSource, HttpSource, Source
+from sources.model import BucketSource, HttpSource, PostgresSource, Source
+from sources.tables import OpenTable, RemoteTable
 
 LOCAL = "local"
 CONNECT_SECONDS, READ_SECONDS = 10, 60  # of another's bucket; botocore tries a few times
@@ -76,7 +78,9 @@ def _fetch(context: Context) -> FetchSource:
     return FetchSource(around=around, client=_client(source, contract, settings))
 
 
-def _client(source: Source, contract: Contract, settings: Settings) -> Client | RemoteFiles:
+def _client(
+    source: Source, contract: Contract, settings: Settings
+) -> Client | RemoteFiles | RemoteTable:
     match source:
         case HttpSource():
             return Client(
@@ -92,8 +96,23 @@ def _client(source: Source, contract: Contract, settings: Settings) -> Client | 
                 connect=lambda: _s3_of(source, settings.source_role),
                 reader=settings.source_role,
             )
+        case PostgresSource():
+            is_local = settings.environment == LOCAL
+            return RemoteTable(
+                source=source, connect=lambda: _opened(source, contract, needs_tls=not is_local)
+            )
         case _:
             assert_never(source)
+
+
+def _opened(
+    source: PostgresSource, contract: Contract, *, needs_tls: bool
+) -> AbstractContextManager[OpenTable]:
+    # Its library is in a layer that only the functions of such sources have.
+    from sources.database.client import opened
+
+    secret = _read_secret(source.postgres.secret)
+    return opened(source, contract, secret, needs_tls=needs_tls)
 
 
 def _s3_of(source: BucketSource, reader: str) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from pipeline.alerts import Announcer, facts, failure_name, subject
-from sources.model import BucketSource, HttpSource, Source
+from sources.model import BucketSource, HttpSource, PostgresSource, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +66,11 @@ def _what_is_left(source: Source) -> str:
             return (
                 f"No file was delivered; the tables of {source.dataset} are as before. The next fetch asks for the same"
                 " records again."
+            )
+        case PostgresSource():
+            return (
+                "Rows that were delivered before are loaded as usual. The next fetch reads"
+                f" {source.postgres.table} from where this one did."
             )
         case BucketSource():
             return "Files that were delivered are loaded as usual. The next fetch takes the others."

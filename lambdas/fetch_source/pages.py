@@ -159,7 +159,7 @@ class PagesCall(Call):
             "fetch-started": fetch.started_at,
             "fetch-since": fetch.since or "",
             "fetch-pages": str(fetch.seen.pages),
-            "fetch-records": str(fetch.seen.records),
+            naming.RECORDS_METADATA: str(fetch.seen.records),
         }
 
 

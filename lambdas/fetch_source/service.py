@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from contracts.errors import PermanentError
 from lambdas.fetch_source.call import HOLD, Answer, Surroundings, answer
+from lambdas.fetch_source.extract import TableCall
 from lambdas.fetch_source.files import FilesCall
 from lambdas.fetch_source.landing import Rows
 from lambdas.fetch_source.pages import PagesCall
@@ -15,7 +17,8 @@ from pipeline.ledger.entries import new_run_id, timestamp
 from sources.client import Client
 from sources.fetches import Fetch, State
 from sources.files import RemoteFiles
-from sources.model import HttpSource
+from sources.model import BucketSource, ChangeColumn, HttpSource, PostgresSource, Source, Watermark
+from sources.tables import RemoteTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,7 @@ class FetchSource:
     """Fetches one source, which is asked by `client`."""
 
     around: Surroundings
-    client: Client | RemoteFiles
+    client: Client | RemoteFiles | RemoteTable
 
     def step(self, request: Request) -> Answer:
         """What the state machine decides by: `more` after `wait_seconds`, or how the fetch ended.
@@ -59,10 +62,12 @@ class FetchSource:
         self.around.ledger.write(dataclasses.replace(state, fetch=None, held_until=""))
         return fetch
 
-    def _call(self, held: State) -> PagesCall | FilesCall:
+    def _call(self, held: State) -> PagesCall | FilesCall | TableCall:
         if isinstance(self.client, Client):
             rows = Rows(delimiter=self.around.contract.intake.delimiter)
             return PagesCall(around=self.around, state=held, client=self.client, rows=rows)
+        if isinstance(self.client, RemoteTable):
+            return TableCall(around=self.around, state=held, table=self.client)
         return FilesCall(around=self.around, state=held, remote=self.client)
 
     def _drop(self, fetch: Fetch, detail: str) -> None:
@@ -101,7 +106,7 @@ class FetchSource:
 
     def _since(self, state: State, request: Request) -> str | None:
         source = self.around.source
-        watermark = source.http.watermark if isinstance(source, HttpSource) else None
+        watermark = _watermark_of(source)
         if watermark is None:
             if request.since:
                 raise PermanentError(
@@ -110,6 +115,19 @@ class FetchSource:
                 )
             return None
         if request.since or state.watermark is None:
-            return request.since or watermark.start
+            start = watermark.start if isinstance(watermark, Watermark) else None
+            return request.since or start
         overlap = timedelta(minutes=watermark.overlap_minutes)
         return timestamp(datetime.fromisoformat(state.watermark) - overlap)
+
+
+def _watermark_of(source: Source) -> Watermark | ChangeColumn | None:
+    match source:
+        case HttpSource():
+            return source.http.watermark
+        case PostgresSource():
+            return source.postgres.watermark
+        case BucketSource():
+            return None
+        case _:
+            assert_never(source)

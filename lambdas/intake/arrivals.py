@@ -15,7 +15,13 @@ from typing import Any
 from contracts.errors import FileRejected
 from contracts.ignored_names import why_ignored
 from contracts.model import Contract
-from contracts.naming import BY_OPERATORS, LANDING_PREFIX, REPLAY_PARTNER, partner_of
+from contracts.naming import (
+    BY_OPERATORS,
+    LANDING_PREFIX,
+    REPLAY_PARTNER,
+    SOURCE_PARTNER,
+    partner_of,
+)
 from pipeline.ledger import sequencer_of, timestamp
 
 DATE_FOLDERS = re.compile(r"([0-9]{4}(/[0-9]{2}){0,2})?")
@@ -47,6 +53,11 @@ class Arrival:
     def is_replay(self) -> bool:
         """Whether an operator sends corrected records: no SFTP user may have this name."""
         return self.key.startswith(f"{LANDING_PREFIX}{REPLAY_PARTNER}/")
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether a source delivered it, which says how many records there are; no SFTP user may have such a name."""
+        return self.key.startswith(f"{LANDING_PREFIX}{SOURCE_PARTNER}")
 
     def why_ignored(self, contract: Contract | None) -> str | None:
         """Why a file of this name is no delivery under the contract of its folder; None for a delivery."""

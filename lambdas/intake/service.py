@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from contracts.errors import FileRejected, PermanentError
 from contracts.ignored_names import TEMPORARY
 from contracts.model import Contract, SchemaChange
-from contracts.naming import LANDING_PREFIX
+from contracts.naming import LANDING_PREFIX, RECORDS_METADATA
 from lambdas.intake import arrivals, events
 from lambdas.intake.arrivals import Arrival
 from lambdas.intake.completion import Completion, Whole
@@ -236,6 +236,8 @@ class Intake:
         )
         rule = HeaderRule(contract=contract, change=self.schema_change, is_replay=arrival.is_replay)
         found = _inspect(source, rule, gzipped=suffix.endswith(".gz"))
+        if arrival.is_fetched:
+            _require_counted(source, found)
         became, item = self.registration.register(
             contract.dataset,
             arrival,
@@ -267,6 +269,15 @@ class Intake:
             return files.records
         log.info("run started", execution=name, files=len(files.hashes))
         return []
+
+
+def _require_counted(source: Source, found: Inspection) -> None:
+    """Raise FileRejected if an API or a database said that it has another number of records than are here."""
+    said = source.metadata.get(RECORDS_METADATA)
+    if said is not None and said != str(found.row_count):
+        raise FileRejected(
+            "source_count", f"its source says {said} records, and the file has {found.row_count}"
+        )
 
 
 def _inspect(source: Source, rule: HeaderRule, *, gzipped: bool) -> Inspection:

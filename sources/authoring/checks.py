@@ -14,14 +14,14 @@ from contracts.headers import may_lack
 from contracts.model import Column, Contract
 from sources.authoring import profile
 from sources.authoring.file_checks import check_bucket
+from sources.authoring.names import SECRET
 from sources.authoring.parsed import ParsedSource
+from sources.authoring.table_checks import check_postgres
 
 # No digit after an underscore: the names of stack outputs are made of the words, and a_1 and a1 would be one.
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*")
 LONGEST_NAME = 32
 SCHEDULE = re.compile(r"(cron|rate)\(.+\)")
-# Only names: a secret of this account, which may be made anew. Source: Secrets Manager API, CreateSecret, Name.
-SECRET = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 RESERVED_HEADERS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "accept-encoding"}
@@ -38,6 +38,10 @@ def check_meaning(parsed: ParsedSource, contracts: Mapping[str, Contract]) -> No
         case "bucket":
             checks.dataset(is_http=False)
             check_bucket(parsed)
+        case "postgres":
+            checks.dataset(is_http=False)
+            checks.writing()
+            check_postgres(parsed, contracts.get(str(parsed.data.get("dataset"))))
         case "http":
             checks.dataset(is_http=True)
             checks.http()
@@ -75,7 +79,7 @@ class _Checks:
             return
         self._delivery(contract)
         if is_http:
-            self._writing(contract)
+            self.writing()
             self._fields(contract)
 
     def schedule(self) -> None:
@@ -154,9 +158,12 @@ class _Checks:
             )
             self.problem(("dataset",), message)
 
-    def _writing(self, contract: Contract) -> None:
-        """What an API says is written as plain CSV."""
-        if all(suffix.endswith(".gz") for suffix in contract.intake.suffixes):
+    def writing(self) -> None:
+        """What an API or a database says is written as plain CSV."""
+        contract = self.contracts.get(str(self.parsed.data.get("dataset")))
+        if contract is not None and all(
+            suffix.endswith(".gz") for suffix in contract.intake.suffixes
+        ):
             message = f"{contract.dataset} takes compressed files only; add '.csv' to intake.suffixes there"
             self.problem(("dataset",), message)
 

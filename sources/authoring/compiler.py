@@ -18,6 +18,8 @@ def compile_source(parsed: ParsedSource, contract: Contract) -> model.Source:
         return model.BucketSource(
             **_described(parsed.name, spec), bucket=_bucket(parsed.bucket, contract)
         )
+    if isinstance(spec, profile.PostgresSourceSpec) and parsed.postgres is not None:
+        return _table(parsed, spec, parsed.postgres, contract)
     http, form, paging = parsed.http, parsed.format, parsed.paging
     if not isinstance(spec, profile.HttpSourceSpec) or not (http and form and paging):
         raise ValueError(f"{parsed.document.file} has mistakes; check it before compiling")
@@ -35,9 +37,41 @@ def compile_source(parsed: ParsedSource, contract: Contract) -> model.Source:
     )
 
 
-def _described(
-    name: str, spec: profile.HttpSourceSpec | profile.BucketSourceSpec
-) -> dict[str, Any]:
+def _table(
+    parsed: ParsedSource,
+    spec: profile.PostgresSourceSpec,
+    postgres: profile.PostgresSpec,
+    contract: Contract,
+) -> model.PostgresSource:
+    given = parsed.change_column
+    watermark = (
+        model.ChangeColumn(
+            column=given.column, overlap_minutes=given.overlap_minutes, zone=given.zone
+        )
+        if given
+        else None
+    )
+    return model.PostgresSource(
+        **_described(parsed.name, spec),
+        postgres=model.Postgres(
+            secret=postgres.secret,
+            certificates=parsed.certificates,
+            table=postgres.table,
+            watermark=watermark,
+            statement_seconds=postgres.statement_seconds,
+            chunk_rows=postgres.chunk_rows,
+        ),
+        fields=tuple(
+            (column.name, spec.fields[column.name])
+            for column in contract.columns
+            if column.name in spec.fields
+        ),
+        ignored_columns=tuple(spec.ignored_columns),
+        line_breaks=spec.line_breaks,
+    )
+
+
+def _described(name: str, spec: profile.SourceSpec) -> dict[str, Any]:
     """What every source has (model.Described)."""
     return {
         "name": name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 from typing import Any, Literal, TypeVar, get_args
 
 from contracts.authoring import structure
@@ -12,8 +13,9 @@ from contracts.authoring.profile import Strict
 from contracts.authoring.yaml_lines import Document
 from sources.authoring import profile
 
-Kind = Literal["http", "bucket"]
+Kind = Literal["http", "bucket", "postgres"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+BEGINS_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 Model = TypeVar("Model", bound=Strict)
 
 
@@ -22,7 +24,7 @@ class ParsedSource:
     """What of a file has the right shape; a part with a mistake is None.
 
     `kind` is what the source is; only its part is there. `data` and `http_data` are as written, so that a mistake in
-    one field hides none in another.
+    one field hides none in another. `certificates` is what the file of that name holds.
     """
 
     name: str
@@ -30,8 +32,11 @@ class ParsedSource:
     kind: Kind
     data: dict[str, Any]
     http_data: dict[str, Any]
-    spec: profile.HttpSourceSpec | profile.BucketSourceSpec | None
+    spec: profile.SourceSpec | None
     bucket: profile.BucketSpec | None
+    postgres: profile.PostgresSpec | None
+    change_column: profile.ChangeColumnSpec | None
+    certificates: str | None
     http: profile.HttpSpec | None
     authentication: profile.AuthenticationSpec | None
     format: profile.FormatSpec | None
@@ -39,8 +44,11 @@ class ParsedSource:
     watermark: profile.WatermarkSpec | None
 
 
-def take_apart(name: str, document: Document) -> ParsedSource:
-    """Parse every part of a document; of one that could not be read there is none."""
+def take_apart(name: str, document: Document, folder: FilePath) -> ParsedSource:
+    """Parse every part of a document; of one that could not be read there is none.
+
+    `folder` has the files that it names.
+    """
     data = document.data if isinstance(document.data, dict) else {}
     kind = _kind(data, document)
     inner = data.get("http") if kind == "http" else None
@@ -55,6 +63,8 @@ def take_apart(name: str, document: Document) -> ParsedSource:
     }
     readable = not document.problems or bool(data)
     shape = profile.SOURCES[kind]
+    is_table = kind == "postgres"
+    postgres = _part(profile.PostgresSpec, data, "postgres", document) if is_table else None
     return ParsedSource(
         name=name,
         document=document,
@@ -63,6 +73,9 @@ def take_apart(name: str, document: Document) -> ParsedSource:
         http_data=parts,
         spec=structure.parse(shape, document.data, document) if readable else None,
         bucket=_part(profile.BucketSpec, data, "bucket", document) if kind == "bucket" else None,
+        postgres=postgres,
+        change_column=_change_column(data, document) if is_table else None,
+        certificates=_certificates(postgres, document, folder) if postgres else None,
         http=_part(profile.HttpSpec, data, "http", document) if kind == "http" else None,
         **by_kind,
         watermark=structure.parse(
@@ -82,6 +95,32 @@ def _kind(data: dict[str, Any], document: Document) -> Kind:
         )
         del data[other]
     return given[0] if given else "http"
+
+
+def _change_column(data: dict[str, Any], document: Document) -> profile.ChangeColumnSpec | None:
+    inner = data.get("postgres")
+    given = inner.get("watermark") if isinstance(inner, dict) else None
+    if given is None:
+        return None
+    return structure.parse(profile.ChangeColumnSpec, given, document, ("postgres", "watermark"))
+
+
+def _certificates(
+    postgres: profile.PostgresSpec, document: Document, folder: FilePath
+) -> str | None:
+    name, path = postgres.certificates, ("postgres", "certificates")
+    if name is None:
+        return None
+    file = folder / name
+    if file.parent != folder or not file.is_file():
+        document.problem(path, f"found {name!r}; expected the name of a file in {folder.name}/")
+        return None
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if BEGINS_CERTIFICATE not in text or "PRIVATE KEY" in text:
+        message = f"{name} has no certificates of authorities in PEM, or a private key besides"
+        document.problem(path, message)
+        return None
+    return text
 
 
 def _part(model: type[Model], data: dict[str, Any], part: str, document: Document) -> Model | None:

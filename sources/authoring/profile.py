@@ -157,6 +157,37 @@ class BucketSourceSpec(Strict):
     bucket: Any
 
 
+class ChangeColumnSpec(Strict):
+    """`postgres.watermark`."""
+
+    column: Text
+    overlap_minutes: Annotated[int, Field(ge=1, le=31 * 24 * 60)]
+    zone: Literal["UTC"] | None = None
+
+
+class PostgresSpec(Strict):
+    """`postgres`. A call ends its work when three queries more would not fit in."""
+
+    secret: Text
+    table: Text
+    certificates: Text | None = None
+    watermark: Any = None
+    statement_seconds: Annotated[int, Field(ge=1, le=45)] = 30
+    chunk_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
+
+
+class PostgresSourceSpec(Strict):
+    """The whole file of a table of a database."""
+
+    description: Text
+    dataset: Text
+    schedule: Text | None
+    postgres: Any
+    fields: Annotated[dict[str, Text], Field(min_length=1)]
+    ignored_columns: list[Text] = Field(default_factory=list)
+    line_breaks: LineBreaks = "keep"
+
+
 class HttpSourceSpec(Strict):
     """The whole file of an API."""
 
@@ -170,7 +201,10 @@ class HttpSourceSpec(Strict):
     line_breaks: LineBreaks = "keep"
 
 
-SOURCES: dict[str, type[HttpSourceSpec] | type[BucketSourceSpec]] = {
+SourceSpec = HttpSourceSpec | BucketSourceSpec | PostgresSourceSpec
+
+SOURCES: dict[str, type[HttpSourceSpec] | type[BucketSourceSpec] | type[PostgresSourceSpec]] = {
     "http": HttpSourceSpec,
     "bucket": BucketSourceSpec,
+    "postgres": PostgresSourceSpec,
 }

@@ -70,7 +70,7 @@ def _check_file(file: Path, contracts: Mapping[str, Contract]) -> ParsedSource:
     except UnicodeDecodeError as error:
         document = yaml_lines.Document(file=shown)
         document.problem((), f"byte {error.start} is not UTF-8; save the file as UTF-8")
-    parsed = take_apart(file.stem, document)
+    parsed = take_apart(file.stem, document, file.parent)
     if parsed.data:
         check_meaning(parsed, contracts)
     return parsed

@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 # as each other.
 SHARING = (
     ("test_superstore", "test_analyst", "test_report", "test_partners"),
-    ("test_replay", "test_recovery", "test_smoke", "test_sources", "test_people"),
+    ("test_replay", "test_recovery", "test_smoke", "test_sources", "test_shop", "test_people"),
 )
 
 

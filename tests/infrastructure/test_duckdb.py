@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from contracts.errors import ContractInvalid
-from stacks import duckdb_layer
-from stacks.duckdb_layer import LARGEST_BYTES, LayerMissing
+from stacks.layers import DUCKDB, LAYERS, Layer, LayerMissing
 from stacks.settings import load
 from tests.infrastructure.support import ROOT, Assembly, actions_of, resources_of
 from tests.infrastructure.test_assets import SHARED, asset_of_function, files_of, sources
@@ -105,7 +104,7 @@ def test_the_functions_of_a_stack_share_one_layer_named_by_its_lock_file(prod: A
         each["Properties"]["Content"]["S3Key"]: each["Properties"] for each in layers.values()
     }.values()
     # The CDK hashes a hash that it is given once more.
-    key = hashlib.sha256(duckdb_layer.asset_hash(ROOT).encode()).hexdigest()
+    key = hashlib.sha256(DUCKDB.asset_hash(ROOT).encode()).hexdigest()
     assert layer["Content"]["S3Key"] == f"{key}.zip"
     assert layer["CompatibleArchitectures"] == ["arm64"]
     assert all(len(function(prod, name)["Layers"]) == 1 for name in FUNCTIONS)
@@ -119,8 +118,8 @@ def test_the_embedded_aws_gets_none_since_its_functions_have_the_packages_of_the
 
 
 def test_the_layer_is_far_below_what_lambda_takes_and_holds_no_arrow() -> None:
-    with zipfile.ZipFile(duckdb_layer.built(ROOT)) as archive:
-        assert sum(entry.file_size for entry in archive.infolist()) < LARGEST_BYTES
+    with zipfile.ZipFile(DUCKDB.built(ROOT)) as archive:
+        assert sum(entry.file_size for entry in archive.infolist()) < DUCKDB.largest_bytes
         packages = {name.split("/")[1] for name in archive.namelist()}
         assert {name.split("/")[0] for name in archive.namelist()} == {"python"}
     assert {"duckdb", "pyiceberg", "pydantic"} < packages
@@ -130,9 +129,11 @@ def test_the_layer_is_far_below_what_lambda_takes_and_holds_no_arrow() -> None:
     assert not any("x86_64" in name for name in machine)
 
 
-def test_the_layer_has_the_versions_that_everything_here_is_tested_with() -> None:
-    pinned = set((ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines())
-    lock = (ROOT / duckdb_layer.LOCK).read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
+def test_a_layer_has_the_versions_that_everything_here_is_tested_with(layer: Layer) -> None:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {line.partition(" ;")[0] for line in lines}
+    lock = (ROOT / layer.lock).read_text(encoding="utf-8").splitlines()
     packages = [line for line in lock if not line.startswith("#")]
     assert packages
     assert set(packages) <= pinned, "copy the versions of requirements.txt"
@@ -140,10 +141,10 @@ def test_the_layer_has_the_versions_that_everything_here_is_tested_with() -> Non
 
 def test_a_layer_that_was_not_built_is_an_error_that_says_what_to_type(tmp_path: Path) -> None:
     (tmp_path / "stacks").mkdir()
-    (tmp_path / duckdb_layer.LOCK).write_text("duckdb==9.9.9\n", encoding="utf-8")
+    (tmp_path / DUCKDB.lock).write_text("duckdb==9.9.9\n", encoding="utf-8")
     with pytest.raises(LayerMissing, match=r"stacks/duckdb_layer\.txt by `make setup`"):
-        duckdb_layer.built(tmp_path)
-    assert duckdb_layer.asset_hash(tmp_path) != duckdb_layer.asset_hash(ROOT)
+        DUCKDB.built(tmp_path)
+    assert DUCKDB.asset_hash(tmp_path) != DUCKDB.asset_hash(ROOT)
 
 
 def test_the_local_environment_may_be_told_one_engine_for_every_run() -> None:

@@ -41,6 +41,10 @@ MAY_GET = {
         "Landing/fetching/sales_api/*",
         "Landing/partners/source-sales_api/sales_records/*",
     },
+    "Sources/SourceShopOrdersFetchSource": {
+        "Landing/fetching/shop_orders/*",
+        "Landing/partners/source-shop_orders/sales_records/*",
+    },
     "Sources/SourceSalesBucketFetchSource": {
         "Landing/partners/source-sales_bucket/sales_records/*"
     },
@@ -57,6 +61,7 @@ MAY_OPEN = {
     "Intake/Intake": {"s3"},
     "Sources/SourceSalesApiFetchSource": {"s3"},
     "Sources/SourceSalesBucketFetchSource": {"s3"},
+    "Sources/SourceShopOrdersFetchSource": {"s3"},
     "Processing/RawToProcessed": {"s3", "secretsmanager"},
     "Processing/LoadSmallBatch": {"s3", "secretsmanager"},
     "Processing/RawCrawler": {"s3"},
@@ -108,7 +113,11 @@ def test_only_what_loads_reads_the_secret_of_tokens(comprehensive: Assembly) -> 
     assert {role for role, read in secrets.items() if "tokens" in read} == MAY_READ_THE_SECRET
     # Whoever else reads a secret may read that one, and no pattern that would match the first.
     others = {role: read for role, read in secrets.items() if role not in MAY_READ_THE_SECRET}
-    assert set(others) == {"Warehouse/LoadWarehouse", "Sources/SourceSalesApiFetchSource"}
+    assert set(others) == {
+        "Warehouse/LoadWarehouse",
+        "Sources/SourceSalesApiFetchSource",
+        "Sources/SourceShopOrdersFetchSource",
+    }
     assert all("*" not in resource for read in others.values() for resource in read)
 
 

@@ -48,6 +48,14 @@ WITHOUT_RESOURCE = {
         "operators and auditors look at the whole account's alarms and calls",
     ),
     "redshift-serverless:CreateUsageLimit": "while the stack is deployed",
+    **dict.fromkeys(
+        (
+            *("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeSubnets"),
+            *("ec2:DescribeNetworkInterfaces", "ec2:AssignPrivateIpAddresses"),
+            "ec2:UnassignPrivateIpAddresses",
+        ),
+        "Lambda makes the interfaces of a function in a network, and checks that its role may",
+    ),
     "redshift-serverless:UpdateUsageLimit": "while the stack is deployed",
     "redshift-serverless:DeleteUsageLimit": "while the stack is deployed",
 }

@@ -29,7 +29,7 @@ from tests.infrastructure.support import (
 )
 from tests.infrastructure.test_assets import SHARED, asset_at, files_of, sources
 
-OWN, BUCKET = "SourceSalesApi", "SourceSalesBucket"
+OWN, BUCKET, TABLE = "SourceSalesApi", "SourceSalesBucket", "SourceShopOrders"
 PARTNERS_ROLE = "arn:aws:iam::210987654321:role/read"
 
 
@@ -216,6 +216,64 @@ def test_a_function_that_fetches_ships_how_to_ask_and_its_own_source(
         "sources/*.py",
         "sources/compiled/sales_api.json",
     )
+
+
+def test_a_table_is_read_from_its_network_by_a_function_with_its_library(
+    comprehensive: Assembly,
+) -> None:
+    function = of_source(comprehensive, "AWS::Lambda::Function", TABLE)
+    assert function["VpcConfig"] == {
+        "SubnetIds": ["subnet-0a1b2c3d", "subnet-1a2b3c4d"],
+        "SecurityGroupIds": ["sg-0a1b2c3d"],
+    }
+    [layer] = function["Layers"]
+    assert "PostgresLayer" in flat(layer)
+    assert files_of(asset_at(comprehensive, function["Code"])) == sources(
+        *SHARED,
+        "lambdas/__init__.py",
+        "lambdas/fetch_source/*.py",
+        "sources/*.py",
+        "sources/database/*.py",
+        "sources/compiled/shop_orders.json",
+    )
+    assert "Layers" not in of_source(comprehensive, "AWS::Lambda::Function")
+
+
+def test_the_role_of_a_table_reads_one_secret_and_may_enter_the_network(
+    comprehensive: Assembly,
+) -> None:
+    reached = reached_by(comprehensive, f"{TABLE}FetchSourceRole")
+    interfaces = {action for action in reached if action.startswith("ec2:")}
+    assert interfaces == {
+        *("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeSubnets"),
+        *("ec2:DescribeNetworkInterfaces", "ec2:AssignPrivateIpAddresses"),
+        "ec2:UnassignPrivateIpAddresses",
+    }
+    assert set(reached) - interfaces == {
+        *("dynamodb:GetItem", "dynamodb:PutItem", "s3:GetObject", "s3:PutObject", "s3:ListBucket"),
+        *("s3:AbortMultipartUpload", "secretsmanager:GetSecretValue", "states:StartExecution"),
+    }
+    [secret] = reached["secretsmanager:GetSecretValue"]
+    assert secret.endswith(":secret:slipway/shop_orders-??????")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("sales_api", {"network": True}, r"sources\.sales_api\.network: only a source that is a table"),
+        ("shop_orders", {"url": "https://x.example.com/"}, "source 'shop_orders' cannot be at 'https"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_the_kind_of_a_source_is_refused(
+    tmp_path: Path, name: str, changes: dict[str, Any], message: str
+) -> None:
+    given = blueprint(settings_folder=COMPREHENSIVE)
+    if "network" in changes:
+        changes = {"network": given.settings.sources["shop_orders"].network}
+    own = {name: FetchedSource(**{"url": None, "schedule": None, **changes})}
+    settings = given.settings.model_copy(update={"sources": own})
+    with pytest.raises(ContractInvalid, match=message):
+        sources_alone(tmp_path, dataclasses.replace(given, settings=settings))
 
 
 def test_a_start_that_fails_is_kept_and_operators_may_look_and_start(

@@ -270,6 +270,33 @@ def test_a_replay_without_a_loaded_origin_is_rejected(
     assert (entry["reason"], told in entry["detail"]) == ("replay_origin", True)
 
 
+@pytest.mark.parametrize(
+    ("said", "status"), [("3", "waiting"), ("4", "rejected"), (None, "waiting")]
+)
+def test_a_fetched_file_has_as_many_records_as_its_source_said(
+    account: Any, contract: model.Contract, sales: Sales, said: str | None, status: str
+) -> None:
+    metadata = {} if said is None else {"fetch-records": said}
+    fetched = "partners/source-shop_orders/sales_records/a.csv"
+    intake(account, contract).handle_batch(
+        [account.upload(fetched, sales(rows=3), metadata=metadata)]
+    )
+    [entry] = account.entries().values()
+    assert entry["status"] == status
+    if status == "rejected":
+        told = "its source says 4 records, and the file has 3"
+        assert (entry["reason"], entry["detail"]) == ("source_count", told)
+
+
+def test_what_a_partner_says_of_a_count_is_not_asked(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    record = account.upload(f"{FOLDER}/a.csv", sales(rows=3), metadata={"fetch-records": "4"})
+    intake(account, contract).handle_batch([record])
+    [entry] = account.entries().values()
+    assert entry["status"] == "waiting"
+
+
 def test_a_partner_cannot_make_a_replay(
     account: Any, contract: model.Contract, sales: Sales
 ) -> None:

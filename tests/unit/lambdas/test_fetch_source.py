@@ -146,3 +146,26 @@ def test_a_failure_of_a_source_of_files_says_that_the_others_are_loaded(account:
         "Files that were delivered are loaded as usual. The next fetch takes the others."
         in (message["message"])
     )
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_table_is_asked_for_as_its_secret_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE", "shop_orders")
+    monkeypatch.setenv("SOURCE_URL", "postgres:public.orders")
+    login = {"host": "127.0.0.1", "port": 1, "dbname": "shop", "username": "u", "password": "p"}
+    boto3.client("secretsmanager").create_secret(
+        Name="slipway/shop_orders", SecretString=json.dumps(login)
+    )
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    answer = handler.handle(REQUEST, CONTEXT)
+    assert answer["status"] == "more"  # nobody is there, so it is asked again later
+    monkeypatch.setenv("ENVIRONMENT", "dev")
+    handler._settings.cache_clear()
+    assert handler.handle(REQUEST, CONTEXT)["status"] == "more"
+
+
+def test_a_failure_of_a_table_says_from_where_the_next_fetch_reads(account: Account) -> None:
+    failure = caught({"execution": "e", "failure": {"Error": "E", "Cause": "no"}})
+    tell(account.announcer(), model.load("shop_orders"), failure, environment="dev")
+    [message] = account.messages()
+    assert "The next fetch reads public.orders from where this one did." in message["message"]

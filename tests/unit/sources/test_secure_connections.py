@@ -8,17 +8,14 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from sources.connection import Connection, origin_of
 from sources.errors import SourceFailed, TryLater
+from tests.certificates import certificate_for
 
 HOST = "api.example.com"
 LOOPBACK = "127.0.0.1"
@@ -49,7 +46,9 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("tls")
-    certificate = _certificate(folder)
+    made, certificate = certificate_for(HOST), folder / "cert.pem"
+    certificate.write_text(made.certificate, encoding="ascii")
+    (folder / "key.pem").write_text(made.key, encoding="ascii")
     hosts: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -78,30 +77,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-def _certificate(folder: Path) -> Path:
-    """A certificate for HOST that signs itself, in `cert.pem`; its key is in `key.pem`."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    today = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    form, none = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (folder / "key.pem").write_bytes(key.private_bytes(pem, form, none))
-    (folder / "cert.pem").write_bytes(made.public_bytes(pem))
-    return folder / "cert.pem"
 
 
 def ask(connection: Connection) -> Any:

@@ -41,7 +41,7 @@ def line_of(text: str) -> int:
 def test_the_examples_are_valid_and_compiled() -> None:
     sources = require_current(ROOT / "sources", [SALES])
     assert sources == {name: model.load(name) for name in model.names()}
-    assert set(sources) == {"sales_api", "sales_bucket"}
+    assert set(sources) == {"sales_api", "sales_bucket", "shop_orders"}
 
 
 def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ ROLE_LINES = (
         (ROLE_LINES[0], ROLE_LINES[1].replace("an-id", "an id"), "bucket.externalId: found 'an id'; expected 2 to"),
         (ROLE_LINES[0], ROLE_LINES[1] + "  key: x", "bucket.key: found 'x'; expected the ARN of a KMS key"),
         (ROLE_LINES[0], ROLE_LINES[1] + "  key: x", "bucket.key: the role that is assumed decrypts"),
-        ("bucket:", "http: {}\nbucket:", "bucket: a source is one of http, bucket; remove all but one of them"),
+        ("bucket:", "http: {}\nbucket:", "bucket: a source is one of http, bucket, postgres; remove"),
         ("bucket:", "fields: {}\nbucket:", "fields: unknown field 'fields'"),
         ("  name: ", "  nmae: ", "bucket.nmae: unknown field 'nmae'; did you mean 'name'?"),
         ("rate(1 hour)", "hourly", "schedule: found 'hourly'"),
