@@ -26,6 +26,7 @@ Period = Literal["month", "quarter", "year"]
 DatesAfterDelivery = Literal["warn", "allow"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Redelivery = Literal["load", "once"]
+Checksum = Literal["md5", "sha1", "sha256", "sha512"]
 Absent = Literal["keep", "clear", "refuse"]
 Distribution = Literal["auto", "all", "even", "key"]
 
@@ -128,6 +129,8 @@ class Intake:
 
     `redelivery` says what becomes of a content that comes again after other files have replaced rows of it. load: it is
     loaded again, since the newest delivery stands. once: it is a duplicate, as it is while all its rows stand.
+
+    `checksum`: a file waits for another one beside it, whose name has this suffix and which holds this checksum of it.
     """
 
     folder: str
@@ -137,6 +140,7 @@ class Intake:
     ignored_headers: tuple[str, ...]
     partners: tuple[str, ...]
     redelivery: Redelivery
+    checksum: Checksum | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,6 +63,12 @@ def source_output(source: str, what: str) -> str:
     return f"Source{''.join(word.capitalize() for word in source.split('_'))}{what}"
 
 
+def is_from_outside(landing_key: str) -> bool:
+    """Whether an object landed from a partner, and neither from an operator nor from a fetched source."""
+    partner = partner_of(landing_key)
+    return partner not in BY_OPERATORS and not partner.startswith(SOURCE_PARTNER)
+
+
 def partner_of(landing_key: str) -> str:
     """The partner below whose prefix an object landed."""
     return landing_key.removeprefix(LANDING_PREFIX).partition("/")[0]

@@ -154,6 +154,7 @@ def _intake(processed: ProcessedProperties) -> model.Intake:
         ignored_headers=tuple(intake.ignored_columns),
         partners=tuple(intake.partners),
         redelivery=intake.redelivery,
+        checksum=intake.checksum,
     )
 
 

@@ -84,6 +84,16 @@ def _intake(old: Intake, new: Intake) -> Iterator[Change]:
         yield from _accepted(name, getattr(old, name), getattr(new, name), what)
     yield from _partners(old, new)
     yield from safe("intake", "redelivery", old, new, "it judges what comes from now on")
+    if new.checksum and new.checksum != old.checksum:
+        yield Change(
+            field="intake.checksum",
+            old=old.checksum or "none",
+            new=new.checksum,
+            impact="breaking",
+            why="a file waits for its checksum beside it, and is set aside without one",
+        )
+    else:
+        yield from safe("intake", "checksum", old, new, "files wait for no checksum any more")
 
 
 def _replacing(old: Contract, new: Contract) -> Iterator[Change]:

@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from contracts.model import (
     Absent,
+    Checksum,
     DatesAfterDelivery,
     Distribution,
     PartitionTransform,
@@ -216,6 +217,7 @@ class IntakeProperty(Strict):
     ignored_columns: list[Text] = []
     partners: list[Text] = []
     redelivery: Redelivery = "load"
+    checksum: Checksum | None = None
 
 
 class RetentionProperty(Strict):

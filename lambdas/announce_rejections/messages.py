@@ -27,6 +27,8 @@ SHOW = {
 }
 TRANSFER_STEPS = {
     "transfer_ended_early": "Ask the partner to upload the file again: the whole one replaces it. To load it as it is:",
+    "checksum_missing": "Ask the partner to send the checksum; the file is then taken. To load it as it is:",
+    "checksum_differs": "Ask the partner to upload file and checksum again: what fits is taken. To load it as it is:",
     "transfer_unconfirmed": "Ask the partner whether the file is whole; if not, to upload it again. If it is whole:",
 }
 OTHER_NEXT_STEP = "Ask the partner to correct the file and upload it again."

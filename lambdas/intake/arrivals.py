@@ -14,12 +14,13 @@ from typing import Any
 
 from contracts.errors import FileRejected
 from contracts.ignored_names import why_ignored
-from contracts.model import Contract
+from contracts.model import Checksum, Contract
 from contracts.naming import (
     BY_OPERATORS,
     LANDING_PREFIX,
     REPLAY_PARTNER,
     SOURCE_PARTNER,
+    is_from_outside,
     partner_of,
 )
 from pipeline.ledger import sequencer_of, timestamp
@@ -62,6 +63,12 @@ class Arrival:
     def why_ignored(self, contract: Contract | None) -> str | None:
         """Why a file of this name is no delivery under the contract of its folder; None for a delivery."""
         return why_ignored(self.file_name, contract.intake.suffixes if contract else ())
+
+
+def checksum_wanted(key: str, contracts: Iterable[Contract]) -> Checksum | None:
+    """The checksum that must come beside an object, if any: what operators and sources write needs none."""
+    contract = contract_of(key, contracts) if is_from_outside(key) else None
+    return contract.intake.checksum if contract else None
 
 
 def arrived(event: Mapping[str, Any]) -> Arrival:

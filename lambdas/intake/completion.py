@@ -7,18 +7,27 @@ repeated: an object is marked as taken only after its run has been started, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from contracts.errors import PermanentError
-from contracts.model import Contract
+from contracts.model import Checksum, Contract
 from lambdas.intake import arrivals
 from lambdas.intake.arrivals import Arrival
 from lambdas.intake.events import Accepted, Due, Renamed, Told, Uploaded
-from lambdas.intake.incomplete import ENDED_EARLY, UNCONFIRMED, Incomplete, Reason
+from lambdas.intake.incomplete import (
+    CHECKSUM_DIFFERS,
+    CHECKSUM_MISSING,
+    ENDED_EARLY,
+    UNCONFIRMED,
+    Incomplete,
+    Reason,
+)
+from pipeline import checksums
 from pipeline.ledger import UNKNOWN_DATASET, timestamp
 from pipeline.ledger.transfers import (
+    Claimed,
     Complete,
     EndedEarly,
     Outcome,
@@ -35,10 +44,24 @@ PROVED_WHOLE = "its upload proved complete, and it was taken"
 
 @dataclass(frozen=True, kw_only=True)
 class Whole:
-    """An object that is a whole delivery. One that did not come by SFTP always is: S3 stores no half of an object."""
+    """An object that is a whole delivery. One that did not come by SFTP always is: S3 stores no half of an object.
+
+    `is_noted`: the ledger has facts about it. `proof` is what its content is held against, where its contract wants a
+    checksum; None where it does not, or where a person accepted the file as it is.
+    """
 
     arrival: Arrival
-    by_sftp: bool
+    is_noted: bool
+    proof: Proof | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """The checksums that came beside an object, one of which must be its own; `is_overdue`: nobody waits any longer."""
+
+    kind: Checksum
+    digests: tuple[str, ...]
+    is_overdue: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +77,33 @@ class Completion:
         """After an object landed by SFTP: what is now known to be whole. A temporary name's outcome is `ignored`."""
         version = _version(arrival, outcome)
         return self._note(arrival.bucket, arrival.key, lambda facts: facts.with_version(version))
+
+    def stored(self, arrival: Arrival) -> list[Whole]:
+        """After an object landed in another way, whose contract wants a checksum."""
+        version = replace(_version(arrival), is_stored_whole=True)
+        return self._note(arrival.bucket, arrival.key, lambda facts: facts.with_version(version))
+
+    def claimed(self, arrival: Arrival, key: str, digest: str) -> list[Whole]:
+        """After a checksum of the object at `key` landed."""
+        moment = arrival.created_at
+        claimed = Claimed(digest=digest, started_at=moment, ended_at=moment)
+        return self._note(arrival.bucket, key, lambda facts: facts.with_checksum(claimed))
+
+    def unproved(self, whole: Whole, found: str) -> None:
+        """The object's checksum, `found`, is none that came beside it: it waits, and is set aside after a while."""
+        proof, arrival = whole.proof, whole.arrival
+        log = Log({"file": arrival.key, "version_id": arrival.version_id})
+        if proof is None or not proof.is_overdue:
+            log.info("waits for its checksum", found=found)
+            return
+        facts, version = self._read(arrival.bucket, arrival.key), _version(arrival)
+        name = arrival.file_name + checksums.suffix(proof.kind)
+        if proof.digests:
+            told = f"its {proof.kind} is {found}, and {name} says {', '.join(proof.digests[-3:])}"
+            self._set_aside(facts, version, CHECKSUM_DIFFERS, told)
+        else:
+            told = f"its contract wants its {proof.kind} beside it, and no {name} has come that holds one"
+            self._set_aside(facts, version, CHECKSUM_MISSING, told)
 
     def told(self, event: Told) -> list[Whole]:
         """After any other event: what is now known to be whole.
@@ -81,23 +131,26 @@ class Completion:
 
     def taken(self, whole: Whole) -> None:
         """The object was taken; what was set aside of earlier, broken uploads of its name is replaced by it."""
-        if not whole.by_sftp:
+        if not whole.is_noted:
             return
         arrival, version = whole.arrival, _version(whole.arrival)
         facts = self._read(arrival.bucket, arrival.key)
         for earlier in facts.open:
-            if earlier.order < version.order and isinstance(
-                self._judged(earlier, facts), EndedEarly
-            ):
+            if earlier.order < version.order and self._is_broken(earlier, facts):
                 self._replace(facts, earlier)
         self.incomplete.replaced(self._dataset(arrival.key), arrival.key, version, PROVED_WHOLE)
         self._change(
             arrival.bucket, arrival.key, lambda facts: facts.marked(version, outcome="taken")
         )
 
+    def _is_broken(self, version: Version, facts: Transfers) -> bool:
+        """Whether an upload broke off, or has no checksum that proves it."""
+        is_unproved = self._proof(facts, version, None) is not None
+        return is_unproved or isinstance(self._judged(version, facts), EndedEarly)
+
     def _note(self, bucket: str, key: str, change: Callable[[Transfers], Transfers]) -> list[Whole]:
         facts = self._change(bucket, key, change)
-        return [whole for each in self._renamed_on(facts) for whole in self._settled(each)]
+        return [whole for each in self._renamed_on(facts) for whole in self._settled(each, None)]
 
     def _renamed_on(self, facts: Transfers) -> Iterator[Transfers]:
         """The facts of the key, and of every key that it was renamed to."""
@@ -109,18 +162,30 @@ class Completion:
                 seen.add(key)
                 waiting.append(self._read(facts.bucket, key))
 
-    def _settled(self, facts: Transfers) -> Iterator[Whole]:
-        """What of a key is whole; what is known to be broken is set aside."""
+    def _settled(self, facts: Transfers, due: str | None) -> Iterator[Whole]:
+        """What of a key is whole; what is known to be broken is set aside. What landed by `due` waits no longer."""
         for version in facts.open:
             match self._judged(version, facts):
                 case Complete(at=completed_at, why=why):
                     log = Log({"file": facts.key, "version_id": version.version_id})
                     log.info("whole", completed_at=completed_at, detail=why)
-                    yield Whole(arrival=_arrival(facts, version, completed_at), by_sftp=True)
+                    yield Whole(
+                        arrival=_arrival(facts, version, completed_at),
+                        is_noted=True,
+                        proof=self._proof(facts, version, due),
+                    )
                 case EndedEarly(detail=detail) if version.outcome == "pending":
                     self._broken(facts, version, detail)
                 case _:
                     pass
+
+    def _proof(self, facts: Transfers, version: Version, due: str | None) -> Proof | None:
+        kind = arrivals.checksum_wanted(facts.key, self.contracts)
+        if kind is None or version.accepted_by:
+            return None
+        digests = tuple(dict.fromkeys(each.digest for each in facts.checksums))
+        is_overdue = due is not None and version.created_at <= due
+        return Proof(kind=kind, digests=digests, is_overdue=is_overdue)
 
     def _broken(self, facts: Transfers, version: Version, detail: str) -> None:
         if facts.has_taken_after(version):
@@ -137,7 +202,7 @@ class Completion:
             for version in facts.versions:
                 if version.outcome == "pending" and version.created_at <= before:
                     self._unconfirmed(facts, version, minutes)
-        return [whole for facts in overdue for whole in self._settled(facts)]
+        return [whole for facts in overdue for whole in self._settled(facts, before)]
 
     def _unconfirmed(self, facts: Transfers, version: Version, minutes: int) -> None:
         """Set an object aside of which nothing is known."""

@@ -16,9 +16,13 @@ from pipeline.bursts import Bursts
 from pipeline.ledger import FileLedger, Item, incomplete_entry, timestamp
 from pipeline.ledger.transfers import Transfers, Version
 
-Reason = Literal["transfer_ended_early", "transfer_unconfirmed"]
+Reason = Literal[
+    "transfer_ended_early", "transfer_unconfirmed", "checksum_missing", "checksum_differs"
+]
 ENDED_EARLY: Reason = "transfer_ended_early"
 UNCONFIRMED: Reason = "transfer_unconfirmed"
+CHECKSUM_MISSING: Reason = "checksum_missing"
+CHECKSUM_DIFFERS: Reason = "checksum_differs"
 
 
 @dataclass(frozen=True, kw_only=True)

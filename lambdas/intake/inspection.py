@@ -11,7 +11,7 @@ import hashlib
 import io
 import itertools
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ class Inspection:
     `row_count` leaves out the header and blank lines. `spans_lines`: a quoted value holds a line break, so that whoever
     splits the file at line breaks would count too many records. `header` has a name for every field of a sound record,
     an empty one where the header has none; `notes` are sentences about fields that were skipped and lose nothing.
+    `checksum` is that of the bytes as delivered, if one was asked for.
     """
 
     sha256: str
@@ -40,10 +41,17 @@ class Inspection:
     header: tuple[str, ...]
     spans_lines: bool
     notes: tuple[str, ...] = ()
+    checksum: str | None = None
 
 
-def inspect(chunks: Iterable[bytes], rule: HeaderRule, *, gzipped: bool) -> Inspection:
-    """Read all of `chunks`, the bytes of a file as it was delivered.
+def inspect(
+    chunks: Iterable[bytes],
+    rule: HeaderRule,
+    *,
+    gzipped: bool,
+    checksum: hashlib._Hash | None = None,
+) -> Inspection:
+    """Read all of `chunks`, the bytes of a file as it was delivered; `checksum` is given them too.
 
     The contract's `max_bytes` limits them both as delivered and, of a gzip file, as decompressed: reading stops there.
 
@@ -51,7 +59,8 @@ def inspect(chunks: Iterable[bytes], rule: HeaderRule, *, gzipped: bool) -> Insp
     or no_rows.
     """
     contract = rule.contract
-    delivered = _Delivered(contract.intake.max_bytes)
+    digests = [checksum] if checksum else []
+    delivered = _Delivered(contract.intake.max_bytes, digests)
     plain = (
         _gunzipped(delivered.watch(chunks), contract.intake.max_bytes)
         if gzipped
@@ -67,20 +76,23 @@ def inspect(chunks: Iterable[bytes], rule: HeaderRule, *, gzipped: bool) -> Insp
         header=fields.names,
         spans_lines=records.spans_lines,
         notes=tuple(fields.notes()),
+        checksum=checksum.hexdigest() if checksum else None,
     )
 
 
 class _Delivered:
     """Hash and size of the bytes as delivered."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, others: Sequence[hashlib._Hash]) -> None:
         self.digest = hashlib.sha256()
+        self._digests = (self.digest, *others)
         self.size_bytes = 0
         self._max_bytes = max_bytes
 
     def watch(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
-            self.digest.update(chunk)
+            for digest in self._digests:
+                digest.update(chunk)
             self.size_bytes += len(chunk)
             if self.size_bytes > self._max_bytes:
                 raise too_large(self._max_bytes, "")

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 from contracts.errors import FileRejected, PermanentError
 from contracts.ignored_names import TEMPORARY
-from contracts.model import Contract, SchemaChange
+from contracts.model import Checksum, Contract, SchemaChange
 from contracts.naming import LANDING_PREFIX, RECORDS_METADATA
 from lambdas.intake import arrivals, events
 from lambdas.intake.arrivals import Arrival
-from lambdas.intake.completion import Completion, Whole
+from lambdas.intake.completion import Completion, Proof, Whole
 from lambdas.intake.events import Due, Reopened, Told
 from lambdas.intake.headers import HeaderRule
 from lambdas.intake.inspection import CHUNK_BYTES, Inspection, inspect, too_large
@@ -27,6 +27,7 @@ from lambdas.intake.rejection import Rejection
 from lambdas.intake.returning import Returning
 from lambdas.intake.runs import RunStarter
 from lambdas.intake.storage import Source, Storage, Superseded
+from pipeline import checksums
 from pipeline.ledger import UNKNOWN_DATASET, Item
 from pipeline.logs import Log
 
@@ -38,6 +39,14 @@ RUN_NOT_STARTED = "run not started; the messages come again"
 
 
 Taken = tuple[str, str]  # dataset and sha256 of a file that waits for a run
+
+
+class Unproved(Exception):
+    """A file is not what the checksum beside it says, or has none yet; `found` is its own."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(found)
+        self.found = found
 
 
 @dataclass(kw_only=True)
@@ -104,7 +113,12 @@ class Intake:
                 self._add(self.judge_again(event), record, waiting)
                 return []
             for whole in self._completed_by(event):
-                if files := self._add(self.take(whole.arrival), record, waiting):
+                try:
+                    taken = self.take(whole)
+                except Unproved as unproved:
+                    self.completion.unproved(whole, unproved.found)
+                    continue
+                if files := self._add(taken, record, waiting):
                     files.wholes.append(whole)
                 else:
                     self.completion.taken(whole)
@@ -154,6 +168,9 @@ class Intake:
         contract = arrivals.contract_of(arrival.key, self.contracts)
         dataset = contract.dataset if contract else UNKNOWN_DATASET
         log = Log({"file": arrival.key, "version_id": arrival.version_id, "dataset": dataset})
+        kind = arrivals.checksum_wanted(arrival.key, self.contracts)
+        if kind and checksums.is_name(arrival.file_name, kind):
+            return self._told_checksum(dataset, arrival, kind, log)
         if ignored := arrival.why_ignored(contract):
             self.registration.ignore(dataset, arrival, ignored)
             log.info("ignored", detail=ignored)
@@ -164,13 +181,39 @@ class Intake:
             log.warning("superseded", detail=str(gone))
             return []
         if not by_sftp:
-            return [Whole(arrival=arrival, by_sftp=False)]
+            return (
+                self.completion.stored(arrival)
+                if kind
+                else [Whole(arrival=arrival, is_noted=False)]
+            )
         wholes = self.completion.landed(arrival)
         log.info("landed by SFTP", wholes=len(wholes))
         return wholes
 
-    def take(self, arrival: Arrival) -> Taken | None:
-        """Accept or reject a whole file: (dataset, sha256) when it now waits for a run, otherwise None."""
+    def _told_checksum(
+        self, dataset: str, arrival: Arrival, kind: Checksum, log: Log
+    ) -> list[Whole]:
+        """What is whole now that a checksum landed. Half of one holds none, so its own upload needs no proof."""
+        of = arrival.key[: -len(checksums.suffix(kind))]
+        digest = None
+        if arrival.size_bytes <= checksums.LARGEST_BYTES:
+            try:
+                content = b"".join(self.storage.open(arrival).chunks(checksums.LARGEST_BYTES))
+            except Superseded as gone:
+                log.warning("superseded", detail=str(gone))
+                return []
+            digest = checksums.parsed(content, kind, of.rpartition("/")[2])
+        why = f"the {kind} of {of}" if digest else f"it holds no {kind} of {of.rpartition('/')[2]}"
+        self.registration.ignore(dataset, arrival, why)
+        log.info("checksum", detail=why)
+        return self.completion.claimed(arrival, of, digest) if digest else []
+
+    def take(self, whole: Whole) -> Taken | None:
+        """Accept or reject a whole file: (dataset, sha256) when it now waits for a run, otherwise None.
+
+        Raises Unproved when it is not what the checksum beside it says.
+        """
+        arrival = whole.arrival
         contract = arrivals.contract_of(arrival.key, self.contracts)
         dataset = contract.dataset if contract else UNKNOWN_DATASET
         log = Log({"file": arrival.key, "version_id": arrival.version_id, "dataset": dataset})
@@ -184,7 +227,7 @@ class Intake:
             log.warning("superseded", detail=str(gone))
             return None
         try:
-            return self._accept(arrival, source, contract, log)
+            return self._accept(arrival, source, contract, log, proof=whole.proof)
         except FileRejected as why:
             if self._is_replaced_beginning(source, why):
                 log.info("ignored: an empty beginning of an upload that went on")
@@ -225,7 +268,13 @@ class Intake:
         )
 
     def _accept(
-        self, arrival: Arrival, source: Source, contract: Contract | None, log: Log
+        self,
+        arrival: Arrival,
+        source: Source,
+        contract: Contract | None,
+        log: Log,
+        *,
+        proof: Proof | None = None,
     ) -> Taken | None:
         if contract is None:
             raise arrivals.unowned(arrival.key, self.contracts)
@@ -235,7 +284,9 @@ class Intake:
             self.registration.origin_of(contract.dataset, source) if arrival.is_replay else None
         )
         rule = HeaderRule(contract=contract, change=self.schema_change, is_replay=arrival.is_replay)
-        found = _inspect(source, rule, gzipped=suffix.endswith(".gz"))
+        found = _inspect(source, rule, suffix, proof)
+        if proof and found.checksum not in proof.digests:
+            raise Unproved(found.checksum or "")
         if arrival.is_fetched:
             _require_counted(source, found)
         became, item = self.registration.register(
@@ -280,8 +331,10 @@ def _require_counted(source: Source, found: Inspection) -> None:
         )
 
 
-def _inspect(source: Source, rule: HeaderRule, *, gzipped: bool) -> Inspection:
+def _inspect(source: Source, rule: HeaderRule, suffix: str, proof: Proof | None) -> Inspection:
     max_bytes = rule.contract.intake.max_bytes
     if source.size_bytes > max_bytes:
         raise too_large(max_bytes, f", with {source.size_bytes} bytes,")
-    return inspect(source.chunks(CHUNK_BYTES), rule, gzipped=gzipped)
+    checksum = checksums.hasher(proof.kind) if proof else None
+    chunks = source.chunks(CHUNK_BYTES)
+    return inspect(chunks, rule, gzipped=suffix.endswith(".gz"), checksum=checksum)

@@ -45,7 +45,10 @@ def in_order(sequencer: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """One object that landed, by its S3 event. `created_at` has whole seconds; `accepted_by` is a person."""
+    """One object that landed, by its S3 event. `created_at` has whole seconds; `accepted_by` is a person.
+
+    `is_stored_whole`: it did not come by SFTP, and S3 stores no half of an object.
+    """
 
     sequencer: str
     version_id: str | None
@@ -54,6 +57,7 @@ class Version:
     created_at: str
     outcome: Outcome = "pending"
     accepted_by: str | None = None
+    is_stored_whole: bool = False
 
     def is_same(self, other: Version) -> bool:
         """Whether both are of one S3 event."""
@@ -101,6 +105,15 @@ class Rename:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """What a partner says that the checksum of a file is; `ended_at` and `started_at`: when that landed."""
+
+    digest: str
+    started_at: str
+    ended_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Complete:
     """The object is a whole delivery, since `at` where an event says so; `why` for the record."""
 
@@ -125,6 +138,7 @@ class Transfers:
     endings: tuple[Ending, ...] = ()
     came_from: tuple[Rename, ...] = ()
     went_to: tuple[Rename, ...] = ()
+    checksums: tuple[Claimed, ...] = ()
     revision: int = 0
 
     @property
@@ -150,6 +164,10 @@ class Transfers:
     def with_target(self, rename: Rename) -> Transfers:
         """After this key was renamed to another one."""
         return replace(self, went_to=_with(self.went_to, rename))
+
+    def with_checksum(self, checksum: Claimed) -> Transfers:
+        """After a checksum landed beside it."""
+        return replace(self, checksums=_with(self.checksums, checksum))
 
     def marked(self, version: Version, **changes: Any) -> Transfers:
         """After the outcome of one object, or who accepted it, changed."""
@@ -200,6 +218,8 @@ def judged(
     """What the facts say of an object; None while they say nothing. `of` reads the facts about another key."""
     if version.accepted_by:
         return Complete(at=None, why=f"accepted by {version.accepted_by}")
+    if version.is_stored_whole:
+        return Complete(at=None, why="S3 stored it whole")
     endings = [ending for ending in facts.endings if ending.is_of(version)]
     if completed := [ending for ending in endings if ending.is_complete]:
         return Complete(
@@ -307,12 +327,16 @@ def _item(dataset: str, facts: Transfers) -> Item:
         "endings": [dataclasses.asdict(each) for each in facts.endings],
         "came_from": [dataclasses.asdict(each) for each in facts.came_from],
         "went_to": [dataclasses.asdict(each) for each in facts.went_to],
+        **(
+            {"checksums": list(map(dataclasses.asdict, facts.checksums))} if facts.checksums else {}
+        ),
     }
 
 
 def _times_of_facts(facts: Transfers) -> list[str]:
     renames = (*facts.came_from, *facts.went_to)
     return [
+        *(checksum.ended_at for checksum in facts.checksums),
         *(ending.ended_at for ending in facts.endings),
         *(rename.ended_at for rename in renames),
     ]
@@ -326,6 +350,7 @@ def _of_item(item: Item) -> Transfers:
         endings=tuple(Ending(**_whole_numbers(each)) for each in item["endings"]),
         came_from=tuple(Rename(**each) for each in item["came_from"]),
         went_to=tuple(Rename(**each) for each in item["went_to"]),
+        checksums=tuple(Claimed(**each) for each in item.get("checksums", ())),
         revision=int(item["revision"]),
     )
 
@@ -349,7 +374,7 @@ def _settled_ones_dropped(versions: Sequence[Version]) -> tuple[Version, ...]:
     return tuple(version for version in versions if version not in dropped)
 
 
-_Fact = TypeVar("_Fact", bound=Ending | Rename)
+_Fact = TypeVar("_Fact", bound=Ending | Rename | Claimed)
 
 
 def _with(facts: tuple[_Fact, ...], fact: _Fact) -> tuple[_Fact, ...]:

@@ -6,6 +6,7 @@ file of the same name, which is there from the day before: accepted files stay i
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from pathlib import Path
 import paramiko
 
 from contracts.errors import PermanentError
+from contracts.model import Checksum
+from pipeline import checksums
 from slipway.deployment import LOCAL, Deployment, state_directory
 
 
@@ -85,8 +88,10 @@ def connected(to: Endpoint) -> Iterator[paramiko.SFTPClient]:
         yield session
 
 
-def send(session: paramiko.SFTPClient, file: Path, *, folder: str) -> float:
-    """Send one file to `/<folder>/<name>` and return the seconds it took.
+def send(
+    session: paramiko.SFTPClient, file: Path, *, folder: str, checksum: Checksum | None = None
+) -> float:
+    """Send one file to `/<folder>/<name>`, and its checksum beside it if one is wanted; the seconds it took.
 
     Raises UploadFailed when the file cannot be read or the server refuses it.
     """
@@ -96,6 +101,9 @@ def send(session: paramiko.SFTPClient, file: Path, *, folder: str) -> float:
     try:
         session.put(str(file), unfinished, confirm=True)
         _rename(session, unfinished, target)
+        if checksum:
+            text = checksums.line(file.read_bytes(), checksum, file.name)
+            session.putfo(io.BytesIO(text), target + checksums.suffix(checksum))
     except OSError as error:
         left = _removed_or_left(session, unfinished)
         raise UploadFailed(f"{file} could not be sent to {target}: {error}{left}") from error

@@ -96,7 +96,8 @@ def _send(deployment: Deployment, delivery: Delivery, tell: Tell) -> None:
     if delivery.by_sftp(deployment):
         to = partner.endpoint(deployment, user=delivery.partner, identity=delivery.identity)
         with partner.connected(to) as sftp:
-            partner.send(sftp, delivery.file, folder=delivery.contract.intake.folder)
+            intake = delivery.contract.intake
+            partner.send(sftp, delivery.file, folder=intake.folder, checksum=intake.checksum)
         tell(f"sent {delivery.file.name} by SFTP as {delivery.partner}")
         return
     deployment.client("s3").put_object(

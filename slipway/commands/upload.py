@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     to = partner.endpoint(deployment, user=options.partner, identity=options.identity)
     with partner.connected(to) as sftp:
         for file in files:
-            seconds = partner.send(sftp, file, folder=folder)
+            seconds = partner.send(sftp, file, folder=folder, checksum=contract.intake.checksum)
             watch.say(f"sent {file.name} as {options.partner} in {seconds:.1f} s")
     if options.no_wait:
         return 0

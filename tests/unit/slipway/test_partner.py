@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -25,6 +25,10 @@ class Server:
     def put(self, local: str, path: str, *, confirm: bool) -> Any:
         assert confirm
         self.files[path] = Path(local).read_bytes()
+        return SimpleNamespace()
+
+    def putfo(self, file: IO[bytes], path: str) -> Any:
+        self.files[path] = file.read()
         return SimpleNamespace()
 
     def posix_rename(self, source: str, target: str) -> None:
@@ -62,6 +66,13 @@ def test_the_same_name_can_be_sent_every_day(file: Path, refuses: tuple[str, ...
     file.write_bytes(b"two\n")
     partner.send(server, file, folder="sales_records")
     assert server.files == {TARGET: b"two\n"}
+
+
+def test_a_checksum_is_sent_beside_the_file_where_the_contract_wants_one(file: Path) -> None:
+    server: Any = Server()
+    partner.send(server, file, folder="sales_records", checksum="md5")
+    said = b"5bbf5a52328e7439ae6e719dfe712200  orders.csv\n"  # md5sum
+    assert server.files == {TARGET: b"one\n", f"{TARGET}.md5": said}
 
 
 def test_a_file_that_could_not_be_renamed_leaves_nothing_unfinished(file: Path) -> None:

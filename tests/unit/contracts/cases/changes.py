@@ -43,6 +43,10 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
         replace(M, intake=replace(INTAKE, redelivery="once")),
         ("intake.redelivery", "safe", "none"),
     ),
+    "a checksum beside each file": (
+        replace(M, intake=replace(INTAKE, checksum="md5")),
+        ("intake.checksum", "breaking", "none"),
+    ),
     "files without it are refused": (
         with_column("weeks", absent="refuse"),
         ("columns.weeks.absent", "breaking", "none"),

@@ -59,6 +59,10 @@ BY_KEY = Warehouse(
 AHEAD = Forecast(of="fees", by=(), horizon=6)
 OTHER_CHANGES: dict[str, Pair] = {
     "files without it are loaded": column("weeks", "absent", "refuse", "clear"),
+    "no checksum any more": (
+        replace(M, intake=replace(M.intake, checksum="sha256")),
+        M,
+    ),
     "files without it change nothing": column("weeks", "absent", "clear", "keep"),
     "optional column added under evolve": (
         EVOLVING,
