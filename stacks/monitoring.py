@@ -25,6 +25,7 @@ from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
 from stacks.constructs.python_function import PythonFunction
+from stacks.cost_guards import guard_costs
 from stacks.intake import IntakeStack
 from stacks.marts import MartsStack
 from stacks.orchestration import OrchestrationStack
@@ -68,6 +69,7 @@ class MonitoringStack(PipelineStack):
         self._alerts = alerts
         self._action = actions.SnsAction(alerts.alarms)
         self.dead_letters: dict[str, sqs.Queue] = {}
+        guard_costs(self, blueprint.settings)
         self._failed_executions(orchestration, marts)
         self._files_not_taken(intake)
         if intake.sftp_log:

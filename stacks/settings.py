@@ -280,6 +280,21 @@ class Retention(_Section):
     datasets: dict[str, RawRetention]
 
 
+class Costs(_Section):
+    """Guards on what the environment costs (stacks/cost_guards.py); without an amount there is none of the kind."""
+
+    monthly_usd: Annotated[int, Field(ge=1)] | None
+    anomaly_usd: Annotated[int, Field(ge=1)] | None
+    # Source: AWS Budgets, "Quotas": an alert has at most ten addresses and one topic.
+    told: Annotated[list[Email], Field(max_length=10)]
+
+    @model_validator(mode="after")
+    def _somebody_is_told(self) -> Costs:
+        if (self.monthly_usd or self.anomaly_usd) and not self.told:
+            raise ValueError("told is empty, so that nobody would hear of it: name an address")
+        return self
+
+
 class Features(_Section):
     """Parts that cost money while idle, or that not everybody wants."""
 
@@ -308,6 +323,7 @@ class Settings(_Section):
     warehouse: Warehouse
     quicksight: QuickSight
     people: People
+    costs: Costs
     tags: dict[TagKey, TagValue]
     retention: Retention
     features: Features

@@ -24,6 +24,8 @@ RECORDED_TYPES = {
     "AWS::Glue::SecurityConfiguration": "encryption settings of jobs and crawlers are not applied",
     "AWS::Glue::TableOptimizer": "no compaction, retention or orphan-file deletion runs by itself",
     "AWS::Budgets::Budget": "nothing is billed",
+    "AWS::CE::AnomalyMonitor": "nothing is billed",
+    "AWS::CE::AnomalySubscription": "nothing is billed",
     "AWS::CloudTrail::Trail": "calls are recorded in memory, no trail is delivered to a bucket",
     "AWS::EC2::SecurityGroupIngress": "the network is not emulated",
     "AWS::EC2::SecurityGroupEgress": "the network is not emulated",
