@@ -13,47 +13,15 @@ import psycopg
 from psycopg import sql
 
 from local_cloud.postgres import SUPERUSER, Postgres
-from sources.model import ChangeColumn, PostgresSource
+from sample_data import shop as sample
+from sources.model import ChangeColumn, PostgresSource, load
 from sources.model import Postgres as Described
 
 HOST = "127.0.0.1"
-READER, READER_PASSWORD = "slipway_reader", "only-reads"
-# Column of the contract of sales_records: column of the shop's table.
-FIELDS = {
-    "region": "region",
-    "country": "country",
-    "item_type": "item",
-    "sales_channel": "channel",
-    "order_priority": "priority",
-    "order_date": "ordered_on",
-    "order_id": "id",
-    "ship_date": "shipped_on",
-    "units_sold": "units",
-    "unit_price": "price",
-    "unit_cost": "cost",
-    "total_revenue": "revenue",
-    "total_cost": "total_cost",
-    "total_profit": "profit",
-}
-TABLE = """
-create table {schema}.orders (
-  id bigint primary key, region text not null default 'Europe', country text not null default 'Shopland',
-  item text not null default 'Snacks', channel text not null default 'Online', priority char(1) not null default 'C',
-  ordered_on date not null default '2004-07-01', shipped_on date not null default '2004-08-03',
-  units integer not null default 10, price numeric(10, 2) not null default 152.58,
-  cost numeric(10, 2) not null default 97.44, revenue numeric(14, 2) not null default 1525.80,
-  total_cost numeric(14, 2) not null default 974.40, profit numeric(14, 2) not null default 551.40,
-  updated_at timestamptz not null default now());
-create index on {schema}.orders (updated_at);
-create function {schema}.touch() returns trigger language plpgsql as
-  $$ begin new.updated_at := now(); return new; end $$;
-create trigger touch before update on {schema}.orders for each row execute function {schema}.touch();
-"""
-# What docs/sources.md tells people to grant.
-GRANTS = """
-grant usage on schema {schema} to {reader};
-grant select on {schema}.orders to {reader};
-"""
+READER_PASSWORD = "only-reads"
+EXAMPLE = load("shop_orders")
+# Column of the contract: column of the shop's table.
+FIELDS = dict(EXAMPLE.fields) if isinstance(EXAMPLE, PostgresSource) else {}
 
 
 @dataclass
@@ -75,7 +43,7 @@ class Shop:
         return sql.SQL(query).format(  # type: ignore[arg-type]  # tests write their queries in full
             orders=sql.Identifier(self.schema, "orders"),
             schema=sql.Identifier(self.schema),
-            reader=sql.Identifier(READER),
+            reader=sql.Identifier(sample.READER),
         )
 
     def order(self, *numbers: int, connection: psycopg.Connection[Any] | None = None) -> None:
@@ -127,7 +95,7 @@ class Shop:
                 "host": HOST,
                 "port": self.server.port,
                 "dbname": SUPERUSER,
-                "username": READER,
+                "username": sample.READER,
                 "password": READER_PASSWORD,
                 **changes,
             }
@@ -150,9 +118,7 @@ def connect(server: Postgres) -> psycopg.Connection[Any]:
 def make_reader(server: Postgres) -> None:
     """The role that docs/sources.md tells people to make."""
     with connect(server) as connection:
-        connection.execute(
-            f"create role {READER} login password '{READER_PASSWORD}'; grant pg_read_all_stats to {READER}"
-        )
+        sample.make_reader(connection, READER_PASSWORD)
 
 
 @contextmanager
@@ -160,8 +126,6 @@ def shop(server: Postgres, schema: str) -> Iterator[Shop]:
     """A shop without orders, in a schema that is dropped afterwards."""
     with connect(server) as connection:
         made = Shop(server=server, schema=schema, connection=connection)
-        made.run("create schema if not exists {schema}")
-        made.run(TABLE)
-        made.run(GRANTS)
+        sample.open_shop(connection, schema)
         yield made
         made.run("drop schema {schema} cascade")

@@ -18,7 +18,7 @@ from typing import Literal
 from psycopg import sql
 
 from contracts.model import Contract
-from sources.database.rendering import TableColumn
+from sources.database.rendering import ISO, TableColumn
 from sources.database.sessions import Session
 from sources.database.tables import Table
 from sources.errors import SourceFailed
@@ -67,7 +67,7 @@ class Reader:
         end = self._end(position)
         where = self._where(position, end)
         records, totals = self._counted(where)
-        copied = self.session.copy(self._copy(where), take) if records else 0
+        copied = self._copied(where, take) if records else 0
         if copied != records:
             raise SourceFailed(
                 f"the database counted {records} rows and gave {copied} in the same snapshot; this must not be"
@@ -77,8 +77,10 @@ class Reader:
     def _end(self, position: Position) -> Bounds | None:
         """The last row of a chunk that is full; None if what is left is fewer."""
         columns = self._order(position.phase)
+        # The inner query, so that only the last row becomes text.
         query = sql.SQL(
-            "select {texts} from {table} where {where} order by {columns} offset {skipped} limit 1"
+            "select {texts} from (select {columns} from {table} where {where} order by {columns}"
+            " offset {skipped} limit 1) last_row"
         ).format(
             texts=sql.SQL(", ").join(
                 sql.SQL("{}::text").format(sql.Identifier(each.name)) for each in columns
@@ -102,6 +104,13 @@ class Reader:
         [(count, *totals)] = self.session.rows(query)
         names = [name for name, _ in self.table.totals]
         return int(count), dict(zip(names, totals, strict=True))
+
+    def _copied(self, where: sql.Composable, take: Callable[[bytes], None]) -> int:
+        """The style is for these dates alone: positions and bounds are ISO, in this session and in the next."""
+        self.session.set_local("datestyle", self.table.date_style)
+        copied = self.session.copy(self._copy(where), take)
+        self.session.set_local("datestyle", ISO)
+        return copied
 
     def _copy(self, where: sql.Composable) -> sql.Composed:
         return sql.SQL(

@@ -7,6 +7,8 @@ row is read. Names are quoted by psycopg; no value of a row is ever part of a qu
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -24,6 +26,16 @@ AS_TEXT = (
     *("numeric", "float4", "float8", "bool", "uuid", "json", "jsonb", "xml", "inet", "cidr"),
     *("macaddr", "date", "timestamp", "timestamptz", "time", "interval", "enum"),
 )
+# By the formats that read what they write: a format with M takes 07, too.
+# Source: PostgreSQL manual, "Date/Time Output".
+ISO = "ISO, YMD"
+STYLES = {
+    "yyyy-MM-dd": ISO,
+    **dict.fromkeys(("M/d/yyyy", "MM/dd/yyyy"), "SQL, MDY"),
+    **dict.fromkeys(("d/M/yyyy", "dd/MM/yyyy"), "SQL, DMY"),
+    **dict.fromkeys(("d.M.yyyy", "dd.MM.yyyy"), "German, DMY"),
+}
+CAST = ("bool", "bpchar")  # COPY writes t and f, and the blanks that fill a char(n)
 FIRST_DATE = "0001-01-01"  # earlier ones are BC, which to_char leaves out
 FIELDS = {
     **{"yyyy": "YYYY", "MM": "MM", "dd": "DD", "HH": "HH24", "mm": "MI", "ss": "SS"},
@@ -75,15 +87,34 @@ def mismatch(column: Column, given: TableColumn) -> str | None:
     return None
 
 
-def rendered(column: Column, given: TableColumn, line_breaks: LineBreaks) -> sql.Composable:
-    """The SQL of a value as a file has it; NULL stays NULL."""
+def date_style(pairs: Iterable[tuple[Column, TableColumn]]) -> str:
+    """The style in which COPY itself writes most dates, in a third of to_char's time.
+
+    It says how every date of a query is written, so there is only one, and none but ISO where a date is a text.
+    """
+    styles = Counter[str]()
+    for column, given in pairs:
+        if column.kind == "string" and given.type in ("date", "timestamp", "timestamptz"):
+            return ISO
+        if column.kind == "date":
+            styles[STYLES.get(column.format or "", ISO)] += 1
+    return styles.most_common(1)[0][0] if styles else ISO
+
+
+def rendered(
+    column: Column, given: TableColumn, line_breaks: LineBreaks, style: str = ISO
+) -> sql.Composable:
+    """The SQL of a value as a file has it, where dates have this style; NULL stays NULL."""
     name = sql.Identifier(given.name)
+    if column.kind == "date" and STYLES.get(column.format or "") == style:
+        return name
     if column.kind in ("date", "timestamp"):
         return _formatted(column, given)
     text = sql.SQL("{}::text").format(name)
     if line_breaks == "spaces" and given.type not in (*WHOLE, "numeric", "bool", "uuid"):
         return sql.SQL(r"regexp_replace({}, E'\r\n|\r|\n', ' ', 'g')").format(text)
-    return text
+    # COPY writes the others as a cast would, in two thirds of its time.
+    return text if given.type in CAST else name
 
 
 def _formatted(column: Column, given: TableColumn) -> sql.Composable:

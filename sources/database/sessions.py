@@ -89,6 +89,10 @@ class Session:
             if not self.connection.broken:
                 self.connection.rollback()
 
+    def set_local(self, name: str, value: str) -> None:
+        """A setting until the transaction ends, or it is set again."""
+        self.rows("select set_config(%s, %s, true)", name, value)
+
     def run(self, query: Query) -> None:
         """A statement without an answer."""
         with self._understood():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from contracts.model import Contract
-from sources.database.rendering import TableColumn, mismatch, rendered
+from sources.database.rendering import TableColumn, date_style, mismatch, rendered
 from sources.database.sessions import Session
 from sources.errors import SourceFailed
 from sources.model import PostgresSource
@@ -44,7 +44,8 @@ from pg_index i where i.indrelid = to_regclass(%s) and i.indisvalid
 class Table:
     """A table that can be read as the description says. `key` are its columns of the contract's key.
 
-    `columns` are of the contract, in the order of the file; `totals` those whose sums the database is asked for.
+    `columns` are of the contract, in the order of the file, `values` their SQL, which needs dates in `date_style`;
+    `totals` are those whose sums the database is asked for.
     """
 
     name: sql.Composable
@@ -52,6 +53,7 @@ class Table:
     stamp: TableColumn | None
     columns: tuple[str, ...]
     values: tuple[sql.Composable, ...]
+    date_style: str
     totals: tuple[tuple[str, TableColumn], ...]
     notes: tuple[str, ...]
 
@@ -79,15 +81,15 @@ def described(session: Session, contract: Contract) -> Table:
         raise SourceFailed(f"{source.postgres.table} does not fit: {'; '.join(problems)}")
     fields = dict(source.fields)
     stamp = source.postgres.watermark
+    pairs = [(contract.column(column), columns[given]) for column, given in source.fields]
+    style = date_style(pairs)
     return Table(
         name=name,
         key=tuple(columns[fields[key]] for key in contract.key),
         stamp=columns[stamp.column] if stamp else None,
         columns=tuple(column for column, _ in source.fields),
-        values=tuple(
-            rendered(contract.column(column), columns[given], source.line_breaks)
-            for column, given in source.fields
-        ),
+        values=tuple(rendered(*pair, source.line_breaks, style) for pair in pairs),
+        date_style=style,
         totals=tuple(
             (column.name, columns[fields[column.name]])
             for column in contract.control_columns

@@ -75,7 +75,7 @@ def test_values_are_written_as_the_contract_reads_them(bench: TableBench) -> Non
     bench.fetch()
     [record] = bench.merged().values()
     assert (record["region"], record["country"]) == (odd, "")
-    assert (record["order_date"], record["ship_date"]) == ("7/1/2004", "8/3/2004")
+    assert (record["order_date"], record["ship_date"]) == ("07/01/2004", "08/03/2004")
     assert (record["total_revenue"], record["order_priority"]) == ("0.10", "C")
 
 

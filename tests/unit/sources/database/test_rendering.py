@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ from psycopg import sql
 from contracts import model
 from contracts.model import Column
 from rows import grammar
-from sources.database.rendering import TableColumn, mismatch, rendered
+from sources.database.rendering import TableColumn, date_style, mismatch, rendered
 from sources.database.sessions import Session, connected, login_of
 from sources.model import LineBreaks
 from tests.shop_database import Shop
@@ -45,12 +46,21 @@ def written(
     session: Session, value: str, target: Column, source: TableColumn, breaks: LineBreaks = "keep"
 ) -> str | None:
     """What becomes of a literal of SQL."""
-    literal = sql.SQL(value)  # type: ignore[arg-type]  # literals of this file
-    query = sql.SQL("select {} from (select {} as v) t").format(
-        rendered(target, source, breaks), literal
+    style = date_style([(target, source)])
+    query = sql.SQL("copy (select {} from (select {} as v) t) to stdout with (format csv)").format(
+        rendered(target, source, breaks, style),
+        sql.SQL(value),  # type: ignore[arg-type]  # literals of this file
     )
-    [(text,)] = session.rows(query)
-    return None if text is None else str(text)
+    content = bytearray()
+    session.run("begin")
+    session.set_local("datestyle", style)
+    session.copy(query, content.extend)
+    session.run("rollback")
+    line = content.decode().removesuffix("\n")
+    if not line:
+        return None
+    [[text]] = csv.reader([line] if "\n" not in line else line.splitlines(keepends=True))
+    return text
 
 
 @pytest.mark.parametrize(
@@ -69,7 +79,7 @@ def written(
         ("0.1::float8", column("string"), given("float8"), "0.1"),
         (f"'{UUID}'::uuid", column("string"), given("uuid"), UUID),
         ("'{\"a\": 1.50}'::json", column("string"), given("json"), '{"a": 1.50}'),
-        ("'2024-02-29'::date", column("date", "M/d/yyyy"), given("date"), "2/29/2024"),
+        ("'2024-02-29'::date", column("date", "M/d/yyyy"), given("date"), "02/29/2024"),
         ("'2024-02-09'::date", column("date", "dd.MM.yyyy"), given("date"), "09.02.2024"),
         ("'2024-02-09'::date", column("date", "yyyyMMdd"), given("date"), "20240209"),
         ("'0999-12-31'::date", column("date", "yyyy-MM-dd"), given("date"), "0999-12-31"),
