@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 from contracts import model
 from contracts.errors import NeedsSpark, PermanentError
 from contracts.marts import Mart
 from duckdb_jobs.engine import engine
 from duckdb_jobs.marts import DuckDbMarts
 from rows import marts, table_definitions
-from rows.marts import MartResult
+from rows.marts import MartResult, MartRun, RolledBack
 
 
-def run(
-    mart: Mart, *, run_id: str, environment: str, processed_bucket: str, curated_bucket: str
-) -> MartResult:
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where tables are."""
+
+    environment: str
+    processed_bucket: str
+    curated_bucket: str
+
+
+def run(mart: Mart, run_id: str, place: Place) -> MartResult:
     """Compute the mart and publish it, as rows.marts.run does, with the same errors.
 
     Raises PermanentError when the inputs are more than this engine can hold: no other computes a mart.
     """
+    with _opened(mart, run_id, place) as work:
+        return marts.run(work)
+
+
+def roll_back(mart: Mart, run_id: str, place: Place, *, undone: int) -> RolledBack:
+    """Publish the version before `undone` again, as rows.marts.roll_back does, with the same errors."""
+    with _opened(mart, run_id, place) as work:
+        return marts.roll_back(work, undone=undone)
+
+
+@contextmanager
+def _opened(mart: Mart, run_id: str, place: Place) -> Iterator[MartRun[str]]:
     contracts = [model.load(dataset) for dataset in mart.datasets]
     try:
         with engine(*contracts) as opened:
-            return marts.run(
-                marts.MartRun(
-                    mart=mart,
-                    run_id=run_id,
-                    table=table_definitions.mart(mart, environment, curated_bucket),
-                    inputs={
-                        each.dataset: table_definitions.processed(
-                            each, environment, processed_bucket
-                        )
-                        for each in contracts
-                    },
-                    tables=opened.tables,
-                    engine=DuckDbMarts(opened.database),
-                )
+            yield MartRun(
+                mart=mart,
+                run_id=run_id,
+                table=table_definitions.mart(mart, place.environment, place.curated_bucket),
+                inputs={
+                    each.dataset: table_definitions.processed(
+                        each, place.environment, place.processed_bucket
+                    )
+                    for each in contracts
+                },
+                tables=opened.tables,
+                engine=DuckDbMarts(opened.database),
             )
     except NeedsSpark as error:
         raise PermanentError(
-            f"{error}; marts are computed on DuckDB only: raise `duckdb.memory_megabytes` in config/{environment}.yaml"
+            f"{error}; marts are computed on DuckDB only: raise `duckdb.memory_megabytes` in"
+            f" config/{place.environment}.yaml"
         ) from error

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Generic, Protocol
 
 from contracts import naming
-from contracts.errors import ReconciliationFailed, RetryableError
+from contracts.errors import PermanentError, ReconciliationFailed, RetryableError
 from contracts.marts import Conserved, Mart
 from rows.cuts import Cut, Published, take_cut
 from rows.table_operations import Rows, TableOperations
@@ -26,10 +26,16 @@ CUT, FINGERPRINT, RUN = "slipway.cut", "slipway.mart", "slipway.run"
 
 
 class CutTables(TableOperations[Rows], Protocol[Rows]):
-    """Tables that know since when a version is published."""
+    """Tables that know what was published, and since when."""
 
     def published(self, table: Table) -> Published | None:
         """The published version of the table and since when; None when nothing was."""
+
+    def history(self, table: Table) -> list[tuple[int, dict[str, str]]]:
+        """The published version and those it was built on, newest first, each with its properties."""
+
+    def roll_back(self, table: Table, version: int) -> None:
+        """Publish an earlier version again, of which the published one is built; again is harmless."""
 
 
 class MartEngine(Protocol[Rows]):
@@ -128,6 +134,39 @@ def run(work: MartRun[Rows]) -> MartResult:
     work.tables.publish(work.table, work.branch, version)
     return MartResult(
         cut=cut, rows=rows, totals=totals, periods=tuple(periods), version=version, is_new=True
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolledBack:
+    """The version that is published again: its number, what it was computed from, and its rows and sums."""
+
+    version: int
+    cut: Mapping[str, int]
+    rows: int
+    totals: Mapping[str, Decimal]
+
+
+def roll_back(work: MartRun[Rows], *, undone: int) -> RolledBack:
+    """Publish the version before `undone` again, which is what the newest run published; the next run computes anew.
+
+    Repeated with the same `undone` it changes nothing. Raises PermanentError when there is no version before it.
+    """
+    kept = {version: found for version, found in work.tables.history(work.table) if CUT in found}
+    older = [version for version in kept if version != undone]
+    if not older:
+        raise PermanentError(
+            f"{work.mart.name} has no version before the published one; its table keeps: {undone}"
+        )
+    version = older[0]
+    work.tables.roll_back(work.table, version)
+    found = kept[version]
+    rows = work.tables.read(work.table)
+    return RolledBack(
+        version=version,
+        cut=json.loads(found[CUT]),
+        rows=work.engine.count(rows),
+        totals={each.column: _total(work, rows, each.column) for each in work.mart.conserves},
     )
 
 

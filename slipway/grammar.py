@@ -171,15 +171,20 @@ def _source(commands: Commands) -> None:
 
 def _mart(commands: Commands) -> None:
     mart = commands.add_parser(
-        "mart", help="tables over several datasets: list, what their runs did, compute one now"
+        "mart",
+        help="tables over several datasets: list, what their runs did, compute one, roll back",
     )
     actions = mart.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="every mart, what it reads, and its last run")
     show = actions.add_parser("show", help="its columns, what it conserves, and its last runs")
     show.add_argument("name", metavar="NAME")
     run = actions.add_parser("run", help="compute it now, from what its inputs have published")
-    run.add_argument("name", metavar="NAME")
-    _add_no_wait(run)
+    rollback = actions.add_parser(
+        "rollback", help="publish the version before again, until the next run computes it anew"
+    )
+    for action in (run, rollback):
+        action.add_argument("name", metavar="NAME")
+        _add_no_wait(action)
 
 
 def _files(commands: Commands) -> None:

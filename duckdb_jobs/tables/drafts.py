@@ -15,7 +15,7 @@ from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update.snapshot import ManageSnapshots
 
-from contracts.errors import RetryableError
+from contracts.errors import PermanentError, RetryableError
 from rows.iceberg import MAIN, RUN_BRANCHES
 
 AGAIN = "run the whole batch again"
@@ -102,6 +102,20 @@ def publish(loaded: IcebergTable, draft: str, version: int) -> None:
         if published != version:
             change.set_current_snapshot(snapshot_id=version)
         change.remove_branch(draft)
+        change.commit()
+
+
+def roll_back(loaded: IcebergTable, version: int) -> None:
+    """Move `main` back to a snapshot that it was built on. Raises PermanentError when it was not."""
+    if not is_published(loaded, version):
+        raise PermanentError(
+            f"{'.'.join(loaded.name())}: {MAIN} was not built on snapshot {version}, so it cannot go back to it"
+        )
+    if head(loaded, MAIN) == version:
+        return
+    with loaded.transaction() as transaction:
+        change = ManageSnapshots(transaction)
+        change.set_current_snapshot(snapshot_id=version)
         change.commit()
 
 

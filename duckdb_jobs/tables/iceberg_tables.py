@@ -113,6 +113,18 @@ class DuckDbTables:
             )
         return Published(version=version, since_millis=log[-1].timestamp_ms)
 
+    def history(self, table: Table) -> list[tuple[int, dict[str, str]]]:
+        """The published version and those it was built on, newest first, each with its properties."""
+        loaded = self._load(table)
+        return [
+            (step.snapshot_id, dict(step.summary.additional_properties) if step.summary else {})
+            for step in drafts.ancestry(loaded, drafts.head(loaded, MAIN))
+        ]
+
+    def roll_back(self, table: Table, version: int) -> None:
+        """Publish an earlier version again, of which the published one is built; again is harmless."""
+        drafts.roll_back(self._load(table), version)
+
     def read(
         self,
         table: Table,
@@ -201,12 +213,7 @@ class DuckDbTables:
         return sorted(first_day(table, value) for value in values)
 
     def last_properties(self, table: Table, marker: str) -> dict[str, str]:
-        loaded = self._load(table)
-        for step in drafts.ancestry(loaded, drafts.head(loaded, MAIN)):
-            properties = dict(step.summary.additional_properties) if step.summary else {}
-            if marker in properties:
-                return properties
-        return {}
+        return next((found for _, found in self.history(table) if marker in found), {})
 
     def properties(self, table: Table) -> dict[str, str]:
         return dict(self._load(table).properties)

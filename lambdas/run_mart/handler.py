@@ -11,6 +11,7 @@ import boto3
 
 from contracts import marts
 from duckdb_jobs import mart_run
+from duckdb_jobs.mart_run import Place
 from duckdb_jobs.workspace import workspace
 from lambdas.run_mart import messages
 from lambdas.run_mart.service import RunMart
@@ -19,32 +20,40 @@ from pipeline.alerts import Announcer
 from pipeline.aws_errors import retryable
 from pipeline.environment import read_settings
 from pipeline.ledger.marts import MartLedger
-from rows.marts import MartResult
+from rows.marts import MartResult, RolledBack
+
+ROLLBACK = "rollback"  # the mode of a request; any other computes the mart
 
 
 @retryable
 def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """`{execution, request}` runs the mart; `{execution, request, failure}`, or EventBridge's event, ends a run."""
+    """`{execution, request}` runs a mart or rolls it back; with `failure`, or as EventBridge's event, ends its run."""
     if "failure" in event or "detail-type" in event:
         failure = messages.parse(event)
         return _run_mart(failure.mart).fail(failure) if failure else {"told": False, "again": False}
     request = event["request"]
-    return _run_mart(request["mart"]).run(event["execution"], trigger=request["trigger"])
+    runner = _run_mart(request["mart"])
+    act = runner.roll_back if request.get("mode") == ROLLBACK else runner.run
+    return act(event["execution"], trigger=request["trigger"])
 
 
 def _run_mart(name: str) -> RunMart:
     settings = _settings()
     mart = marts.load(name)
 
+    place = Place(
+        environment=settings.environment,
+        processed_bucket=settings.processed_bucket,
+        curated_bucket=settings.curated_bucket,
+    )
+
     def compute(run_id: str) -> MartResult:
         with workspace():
-            return mart_run.run(
-                mart,
-                run_id=run_id,
-                environment=settings.environment,
-                processed_bucket=settings.processed_bucket,
-                curated_bucket=settings.curated_bucket,
-            )
+            return mart_run.run(mart, run_id, place)
+
+    def undo(run_id: str, version: int) -> RolledBack:
+        with workspace():
+            return mart_run.roll_back(mart, run_id, place, undone=version)
 
     return RunMart(
         mart=mart,
@@ -55,6 +64,7 @@ def _run_mart(name: str) -> RunMart:
             machine_arn=settings.announce_state_machine_arn,
         ),
         compute=compute,
+        undo=undo,
         now=lambda: datetime.now(UTC),
     )
 

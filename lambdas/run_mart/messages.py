@@ -63,7 +63,7 @@ def body(mart: Mart, failure: Failure) -> str:
     """The whole message."""
     return "\n".join(
         [
-            f"Mart {mart.name} could not be computed.",
+            f"A run of mart {mart.name} failed.",
             "",
             f"Cause: {failure.error}: {failure.cause}",
             "",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from contracts.errors import PermanentError
 from contracts.marts import Mart
 from lambdas.run_mart import messages
 from lambdas.run_mart.messages import Failure
@@ -18,24 +19,26 @@ from pipeline.alerts import Announcer, counted, facts, failure_name, subject
 from pipeline.ledger.marts import MartLedger
 from pipeline.logs import Log
 from rows.cuts import InputMissing
-from rows.marts import MartResult
+from rows.marts import MartResult, RolledBack
 
 # Longer than all attempts of the state machine may take: a run whose lease is over is dead.
 LEASE_SECONDS = 2 * 60 * 60
+RECENT_RUNS = 50
 
-Said = Literal["published", "unchanged", "waiting", "busy"]
+Said = Literal["published", "unchanged", "waiting", "busy", "rolled back"]
 Answer = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunMart:
-    """Runs one mart; `compute` does it under a run's id."""
+    """Runs one mart; `compute` does it under a run's id, `undo` publishes the version before one again."""
 
     mart: Mart
     environment: str
     ledger: MartLedger
     announcer: Announcer
     compute: Callable[[str], MartResult]
+    undo: Callable[[str, int], RolledBack]
     now: Callable[[], datetime]
 
     def run(self, execution: str, *, trigger: str) -> Answer:
@@ -60,6 +63,39 @@ class RunMart:
         self.ledger.finish(run_id, "succeeded", _figures(said, detail, result), now=self.now())
         log.info("mart run closed", outcome=said, rows=result.rows, detail=detail)
         return self._answer(said, detail, run_id=run_id, rows=result.rows)
+
+    def roll_back(self, execution: str, *, trigger: str) -> Answer:
+        """As `run`, but the version before the published one is published again.
+
+        Raises PermanentError when nothing was published, or nothing before it.
+        """
+        run_id = self.ledger.take(
+            execution, trigger=trigger, now=self.now(), lease_seconds=LEASE_SECONDS
+        )
+        if run_id is None:
+            return self._answer("busy", "another run computes it; roll it back once that has ended")
+        done = self.undo(run_id, self._published())
+        detail = "the version before is published again, until the next run"
+        figures = {
+            "outcome": "rolled back",
+            "detail": detail,
+            "rows": done.rows,
+            "totals": {name: str(total) for name, total in done.totals.items()},
+            "cut": {name: str(version) for name, version in done.cut.items()},
+            "version": str(done.version),
+        }
+        self.ledger.finish(run_id, "succeeded", figures, now=self.now())
+        return self._answer("rolled back", detail, run_id=run_id, rows=done.rows)
+
+    def _published(self) -> int:
+        """The version that the newest run that ended well has left. Looked for among the last runs only."""
+        runs = self.ledger.newest(RECENT_RUNS)
+        found = next((run for run in runs if "version" in run), None)
+        if found is None:
+            raise PermanentError(
+                f"none of the last {RECENT_RUNS} runs of {self.mart.name} published anything"
+            )
+        return int(found["version"])
 
     def fail(self, failure: Failure) -> Answer:
         """End the run of an execution that failed, and tell people once; whether the mart is wanted again."""

@@ -12,13 +12,13 @@ from slipway.deployment import Deployment, connect
 from slipway.reading import executions, marts
 from slipway.showing import views
 
-WAITING = "waiting"
+UNDONE = {"run": ("waiting",), "rollback": ("busy",)}  # what answers that it was not done
 HEADERS = ("run", "started by", "outcome", "rows", "totals", "versions of the inputs", "detail")
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when it was done, 1 when a run failed or its inputs are not there yet."""
-    actions = {"list": _list, "show": _show, "run": _run}
+    """0 when it was done, 1 when a run failed, or could not be done now."""
+    actions = {"list": _list, "show": _show, "run": _run, "rollback": _run}
     return actions[options.action](connect(options.environment), options)
 
 
@@ -79,7 +79,8 @@ def _pairs(values: dict[str, str]) -> str:
 def _run(deployment: Deployment, options: argparse.Namespace) -> int:
     mart = marts.one(deployment, options.name).mart
     watch = Stopwatch()
-    arn = executions.start(deployment, "mart", {"mart": mart.name})
+    mode = {"mode": options.action} if options.action == "rollback" else {}
+    arn = executions.start(deployment, "mart", {"mart": mart.name, **mode})
     watch.say(f"started {arn}")
     if options.no_wait:
         return 0
@@ -89,7 +90,7 @@ def _run(deployment: Deployment, options: argparse.Namespace) -> int:
         return 1
     said = ending.output
     say(f"{said['status']}: {said['rows']:,} rows; {said['detail']}")
-    if said["status"] == WAITING:
+    if said["status"] in UNDONE[options.action]:
         return 1
     say(f"its table: curated.{mart.name}; its runs: slipway mart show {mart.name}")
     return 0

@@ -321,6 +321,10 @@ def test_a_later_delivery_changes_the_mart_in_its_own_month_only(
     assert set(before) < set(cohorts(pipeline))
     [newest] = [run for run in mart_runs(pipeline) if run["outcome"] == "published"][:1]
     assert newest["detail"] == "1 period written, 2016-04-01 to 2016-04-01"
+    assert command_line.main(["mart", "rollback", MART]) == 0
+    assert cohorts(pipeline) == before
+    assert command_line.main(["mart", "run", MART]) == 0
+    assert set(cohorts(pipeline)) == {*before, added}
 
 
 @pytest.fixture

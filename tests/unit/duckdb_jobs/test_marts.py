@@ -6,6 +6,7 @@ import functools
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -16,12 +17,12 @@ import pytest
 from contracts import model
 from contracts.authoring import compile_all
 from contracts.authoring.marts.workspace import check
-from contracts.errors import ReconciliationFailed
+from contracts.errors import PermanentError, ReconciliationFailed
 from contracts.marts import Mart, MartInput, MartRule
 from duckdb_jobs.marts import DuckDbMarts
 from rows import marts, table_definitions
 from rows.cuts import InputMissing
-from rows.marts import MartResult
+from rows.marts import MartResult, MartRun
 from rows.tables import Table
 from tests.unit.duckdb_jobs.test_marketplace import (
     DATASETS,
@@ -76,6 +77,22 @@ def compiled() -> dict[str, Mart]:
     return found
 
 
+@contextmanager
+def at_work(
+    marketplace: Marketplace, run_id: str, mart: Mart | None = None
+) -> Iterator[MartRun[str]]:
+    mart = mart or compiled()[SALES]
+    with marketplace.lakes["orders"].opened() as (tables, _work):
+        yield MartRun(
+            mart=mart,
+            run_id=run_id,
+            table=table(mart.name),
+            inputs={name: marketplace.lakes[name].processed for name in mart.datasets},
+            tables=tables,
+            engine=DuckDbMarts(tables.database),
+        )
+
+
 def run(
     marketplace: Marketplace,
     run_id: str = "m1",
@@ -83,25 +100,15 @@ def run(
     after_cut: Callable[[], object] = lambda: None,
 ) -> MartResult:
     """A run of the mart; `after_cut` is what others do once its cut is taken."""
-    mart = mart or compiled()[SALES]
-    with marketplace.lakes["orders"].opened() as (tables, _work):
-        ensure = tables.ensure
+    with at_work(marketplace, run_id, mart) as work:
+        ensure = work.tables.ensure
 
         def ensure_later(table: Table, *, may_evolve: bool) -> list[str]:
             after_cut()
             return ensure(table, may_evolve=may_evolve)
 
-        tables.ensure = ensure_later  # type: ignore[method-assign]
-        return marts.run(
-            marts.MartRun(
-                mart=mart,
-                run_id=run_id,
-                table=table(mart.name),
-                inputs={name: marketplace.lakes[name].processed for name in mart.datasets},
-                tables=tables,
-                engine=DuckDbMarts(tables.database),
-            )
-        )
+        work.tables.ensure = ensure_later  # type: ignore[method-assign]
+        return marts.run(work)
 
 
 def table(name: str) -> Table:
@@ -191,6 +198,37 @@ def test_a_later_delivery_changes_the_mart_at_its_next_run_and_only_the_months_i
         assert second.version
         changed = tables.changed_partitions(table(SALES), first.version, second.version)
     assert changed == list(second.periods or ())
+
+
+def test_a_mart_goes_back_by_itself_or_with_its_inputs_and_forward_with_its_next_run(
+    marketplace: Marketplace,
+) -> None:
+    items, orders = PUBLISHED["order_items"], marketplace.lakes["order_items"]
+    first = run(marketplace)
+    deliver_changed(marketplace)
+    second = run(marketplace, "m2")
+    assert first.version
+    assert second.version
+    with at_work(marketplace, "m3") as work:
+        done = [marts.roll_back(work, undone=second.version) for _ in range(2)]
+    assert {(each.version, each.rows) for each in done} == {(first.version, first.rows)}
+    assert done[0].totals == first.totals
+    assert done[0].cut == {name: each.version for name, each in first.cut.items()}
+    assert as_text(rows(marketplace)) == expected(items)
+    with (
+        at_work(marketplace, "m4") as work,
+        pytest.raises(
+            PermanentError, match=f"no version before the published one; .* {first.version}"
+        ),
+    ):
+        marts.roll_back(work, undone=first.version)
+    assert run(marketplace, "m5").is_new
+    assert as_text(rows(marketplace)) == expected([CHANGED, *items[1:]])
+    with orders.opened() as (tables, _work):
+        tables.roll_back(orders.processed, first.cut["order_items"].version)
+    followed = run(marketplace, "m6")
+    assert (followed.is_new, followed.periods) == (True, second.periods)
+    assert as_text(rows(marketplace)) == expected(items)
 
 
 def broken() -> Iterator[tuple[str, Mart]]:

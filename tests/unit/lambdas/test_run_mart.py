@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,11 +17,12 @@ from lambdas.run_mart.messages import Failure
 from lambdas.run_mart.service import RunMart
 from pipeline.ledger.marts import MartLedger
 from rows.cuts import InputMissing, Published
-from rows.marts import MartResult
+from rows.marts import MartResult, RolledBack
 from slipway.grammar import build_parser
 from tests.unit.lambdas.conftest import Account, Crash
 
 NAME = "superstore_cohorts"
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 NEW = MartResult(
     cut={"superstore": Published(version=7001, since_millis=5)},
     rows=12,
@@ -49,8 +50,14 @@ def service(
         ledger=MartLedger(table=account.fused("run_table"), mart=ledger.mart),
         announcer=account.announcer(),
         compute=compute,
-        now=lambda: datetime(2026, 11, 29, 12, tzinfo=UTC),
+        undo=undo,
+        now=lambda: NOON + timedelta(minutes=len(ledger.newest(50))),
     )
+
+
+def undo(_: str, undone: int) -> RolledBack:
+    """The version before has the number before."""
+    return RolledBack(version=undone - 1, cut={"superstore": 6001}, rows=11, totals={})
 
 
 def run(runner: RunMart, execution: str = "one") -> dict[str, Any]:
@@ -120,6 +127,36 @@ def test_who_comes_while_it_is_computed_ends_at_once_and_is_served_by_one_more_r
     assert [answer["again"] for answer in answers] == [False, False]
     assert first["again"] is True
     assert len(ledger.newest(5)) == 1
+
+
+def test_each_rollback_goes_one_version_back_from_what_the_newest_run_left(
+    account: Account, ledger: MartLedger
+) -> None:
+    runner = service(account, ledger)
+    with pytest.raises(PermanentError, match=f"none of the last 50 runs of {NAME} published"):
+        runner.roll_back("too early", trigger="operator")
+    failure = Failure(mart=NAME, execution="too early", error="PermanentError", cause="no")
+    runner.fail(failure)
+    run(service(account, ledger, lambda _: replace(NEW, version=70)), "one")
+    answers = [runner.roll_back(name, trigger="operator") for name in ("two", "three")]
+    assert {(answer["status"], answer["rows"]) for answer in answers} == {("rolled back", 11)}
+    noted = {each["execution_arn"]: each for each in ledger.newest(5)}
+    assert (noted["two"]["version"], noted["three"]["version"]) == ("69", "68")
+    assert noted["three"]["cut"] == {"superstore": "6001"}
+
+
+def test_a_rollback_while_the_mart_is_computed_is_not_done(
+    account: Account, ledger: MartLedger
+) -> None:
+    answers: list[dict[str, Any]] = []
+
+    def compute(_: str) -> MartResult:
+        answers.append(service(account, ledger).roll_back("two", trigger="operator"))
+        return NEW
+
+    run(service(account, ledger, compute))
+    assert answers[0]["status"] == "busy"
+    assert "once that has ended" in answers[0]["detail"]
 
 
 def test_a_failure_keeps_the_lock_for_the_next_attempt_and_is_told_once(

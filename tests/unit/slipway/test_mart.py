@@ -82,6 +82,21 @@ def test_a_run_is_started_and_its_end_told(
     assert account.slipway("mart", "run", NAME, "--no-wait") == 0
 
 
+def test_a_rollback_is_a_request_of_its_own_and_says_when_it_was_not_done(
+    account: Account, ledger: MartLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ledger.newest(1) == []
+    answer = {**ENDED, "status": "rolled back"}
+    account.stepfunctions.carry_out = lambda _arn, _request: answer
+    assert account.slipway("mart", "rollback", NAME) == 0
+    [(_, request)] = account.stepfunctions.started
+    assert request == {"trigger": "operator", "mart": NAME, "mode": "rollback"}
+    assert "rolled back: 1,200 rows" in capsys.readouterr().out
+    answer["status"] = "busy"
+    assert account.slipway("mart", "rollback", NAME) == 1
+    assert account.slipway("mart", "run", NAME) == 0
+
+
 def message(event: object) -> dead_letters.Message:
     return {"Body": json.dumps(event), "MessageAttributes": {}}
 
