@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from contracts import model
 from contracts.errors import NeedsSpark, PermanentError
@@ -13,6 +14,9 @@ from duckdb_jobs.engine import engine
 from duckdb_jobs.marts import DuckDbMarts
 from rows import marts, table_definitions
 from rows.marts import MartResult, MartRun, RolledBack
+
+KEPT = timedelta(days=7)  # as long as a contract's snapshotDays as it ships
+LEAST_VERSIONS = 5  # to roll back to, however old they are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,8 @@ def run(mart: Mart, run_id: str, place: Place) -> MartResult:
     Raises PermanentError when the inputs are more than this engine can hold: no other computes a mart.
     """
     with _opened(mart, run_id, place) as work:
+        # First, so that what fails here has published nothing.
+        work.tables.expire(work.table, datetime.now(UTC) - KEPT, LEAST_VERSIONS)
         return marts.run(work)
 
 

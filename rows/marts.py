@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Generic, Protocol
 
@@ -36,6 +36,9 @@ class CutTables(TableOperations[Rows], Protocol[Rows]):
 
     def roll_back(self, table: Table, version: int) -> None:
         """Publish an earlier version again, of which the published one is built; again is harmless."""
+
+    def expire(self, table: Table, older_than: datetime, least: int) -> int:
+        """Let versions from before a moment leave with their files, but the newest `least`; how many left."""
 
 
 class MartEngine(Protocol[Rows]):

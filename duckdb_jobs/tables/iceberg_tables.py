@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -20,7 +20,7 @@ from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Operation, Snapshot
 
 from contracts.errors import NeedsSpark, PermanentError, RetryableError
-from duckdb_jobs.tables import data_files, definition, drafts
+from duckdb_jobs.tables import data_files, definition, drafts, expiry
 from duckdb_jobs.tables.local_files import LocalFiles
 from duckdb_jobs.tables.pruning import Pruning, Spans
 from duckdb_jobs.tables.relations import FILE, ROW, listed, quoted, relation, text
@@ -112,6 +112,10 @@ class DuckDbTables:
                 "nobody can tell since when it is"
             )
         return Published(version=version, since_millis=log[-1].timestamp_ms)
+
+    def expire(self, table: Table, older_than: datetime, least: int) -> int:
+        """Let versions from before a moment leave with their files, but the newest `least`; how many left."""
+        return expiry.expire(self._load(table), older_than, least) if self.exists(table) else 0
 
     def history(self, table: Table) -> list[tuple[int, dict[str, str]]]:
         """The published version and those it was built on, newest first, each with its properties."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -256,3 +256,54 @@ def test_a_column_type_that_no_contract_has_needs_spark(tables: DuckDbTables) ->
     table: Table = replace(numbers("test"), columns=columns(number="double", day="date"))
     with pytest.raises(NeedsSpark, match="'double' is none that the DuckDB engine writes"):
         tables.ensure(table, may_evolve=False)
+
+
+def data_files(tmp_path: Path) -> set[Path]:
+    """All files below the tables but their metadata documents, of which each commit leaves one."""
+    files = {file for file in (tmp_path / "tables").rglob("*") if file.is_file()}
+    return {file for file in files if file.suffix in (".parquet", ".avro")}
+
+
+def test_old_versions_leave_with_the_files_that_only_they_name(
+    tables: DuckDbTables, database: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    table, everything = numbers("test"), datetime(2100, 1, 1, tzinfo=UTC)
+    tables.ensure(table, may_evolve=False)
+    versions = []
+    for number in range(4):
+        tables.start_draft(table, f"run_{number}")
+        more = [(7, FEBRUARY)] if number == 0 else []
+        rows = relation([(number, JANUARY), *more])
+        condition = "TRUE" if number == 0 else f"day < DATE '{FEBRUARY}'"
+        tables.replace(table, f"run_{number}", rows, condition, {"number": str(number)})
+        versions.append(tables.head(table, f"run_{number}") or 0)
+        tables.publish(table, f"run_{number}", versions[-1])
+    tables.start_draft(table, "run_killed")
+    tables.append(table, "run_killed", relation([(99, JANUARY)]))
+    before = data_files(tmp_path)
+    assert tables.expire(table, datetime(2000, 1, 1, tzinfo=UTC), 2) == 0
+    assert data_files(tmp_path) == before
+
+    assert tables.expire(table, everything, 2) == 3  # the empty one, and two that were published
+    assert [version for version, _ in tables.history(table)] == versions[:1:-1]
+    for version, number in ((versions[3], 3), (versions[2], 2)):
+        read = f"SELECT number FROM {tables.read(table, version=version)} ORDER BY 1"
+        assert database.execute(read).fetchall() == [(number,), (7,)]
+    left = data_files(tmp_path)
+    assert left < before
+    assert sum(file.suffix == ".parquet" for file in left) == 4  # 2, 3, 7, and 99 of the branch
+    published = tables.published(table)
+    assert published is not None
+    assert published.version == versions[3]
+
+    tables.start_draft(table, "run_next")
+    tables.append(table, "run_next", relation([(4, JANUARY)]))
+    tables.publish(table, "run_next", tables.head(table, "run_next") or 0)
+    assert tables.expire(table, everything, 1) == 3  # with what the killed run had left
+    assert sum(file.suffix == ".parquet" for file in data_files(tmp_path)) == 3
+    read = f"SELECT number FROM {tables.read(table)} ORDER BY 1"
+    assert database.execute(read).fetchall() == [(3,), (4,), (7,)]
+
+
+def test_a_table_that_is_not_there_has_nothing_to_expire(tables: DuckDbTables) -> None:
+    assert tables.expire(numbers("test"), datetime(2100, 1, 1, tzinfo=UTC), 1) == 0
