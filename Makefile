@@ -155,7 +155,7 @@ GROUP ?=
 mutants: setup $(STATE)/mutation/site ## change the code line by line in a copy and see which tests notice: make mutants GROUP=gate
 	@PYTHONPATH=$(STATE)/mutation/site nice -n 15 $(BIN)/python -m tests.mutation $(GROUP)
 
-contracts: setup ## compile datasets/*/contract.yaml and sources/*.yaml to their folders `compiled`
+contracts: setup ## compile datasets/*/contract.yaml, marts/*/mart.yaml and sources/*.yaml to their folders `compiled`
 	@$(BIN)/python -m contracts.authoring
 	@$(BIN)/python -m sources.authoring
 

@@ -12,6 +12,7 @@ from contracts.errors import NeedsSpark, PermanentError
 from contracts.marts import Mart
 from duckdb_jobs.engine import engine
 from duckdb_jobs.marts import DuckDbMarts
+from duckdb_jobs.workspace import workspace
 from rows import marts, table_definitions
 from rows.marts import MartResult, MartRun, RolledBack
 
@@ -49,7 +50,7 @@ def roll_back(mart: Mart, run_id: str, place: Place, *, undone: int) -> RolledBa
 def _opened(mart: Mart, run_id: str, place: Place) -> Iterator[MartRun[str]]:
     contracts = [model.load(dataset) for dataset in mart.datasets]
     try:
-        with engine(*contracts) as opened:
+        with workspace(), engine(*contracts) as opened:
             yield MartRun(
                 mart=mart,
                 run_id=run_id,
@@ -65,6 +66,6 @@ def _opened(mart: Mart, run_id: str, place: Place) -> Iterator[MartRun[str]]:
             )
     except NeedsSpark as error:
         raise PermanentError(
-            f"{error}; marts are computed on DuckDB only: raise `duckdb.memory_megabytes` in"
-            f" config/{place.environment}.yaml"
+            f"{error}; marts are computed on DuckDB only: if it is for memory or size, raise"
+            f" `duckdb.memory_megabytes` in config/{place.environment}.yaml; else change the SQL of the mart"
         ) from error

@@ -94,7 +94,7 @@ class MartsStack(PipelineStack):
         own = [f"{TABLES_PREFIX}{name}/" for name in sorted(marts)]
         allow_files(role, storage.curated, own, deletes_rarely=UNDO)
         allow_tables(role, self._blueprint.database("curated"), ICEBERG_WRITE, sorted(marts))
-        ledger = ["GetItem", "PutItem", "UpdateItem", "DeleteItem"]
+        ledger = ["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"]
         permissions.allow_table(role, table=storage.run_ledger, actions=ledger)
         permissions.allow_key(role, key=storage.data_key, services=["dynamodb"], write=True)
         permissions.allow(

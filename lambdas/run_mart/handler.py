@@ -12,7 +12,6 @@ import boto3
 from contracts import marts
 from duckdb_jobs import mart_run
 from duckdb_jobs.mart_run import Place
-from duckdb_jobs.workspace import workspace
 from lambdas.run_mart import messages
 from lambdas.run_mart.service import RunMart
 from lambdas.run_mart.settings import Settings
@@ -48,12 +47,10 @@ def _run_mart(name: str) -> RunMart:
     )
 
     def compute(run_id: str) -> MartResult:
-        with workspace():
-            return mart_run.run(mart, run_id, place)
+        return mart_run.run(mart, run_id, place)
 
     def undo(run_id: str, version: int) -> RolledBack:
-        with workspace():
-            return mart_run.roll_back(mart, run_id, place, undone=version)
+        return mart_run.roll_back(mart, run_id, place, undone=version)
 
     return RunMart(
         mart=mart,

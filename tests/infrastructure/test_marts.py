@@ -42,7 +42,7 @@ def test_the_role_reads_inputs_writes_marts_and_reaches_no_other_table(prod: Ass
         *("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"),
         *("s3:ListBucket", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"),
         *("glue:CreateTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
-        *("dynamodb:DeleteItem", "states:StartExecution", "sqs:SendMessage"),
+        *("dynamodb:DeleteItem", "dynamodb:Query", "states:StartExecution", "sqs:SendMessage"),
     }
     read = {each.rpartition("tables/")[2] for each in may["s3:GetObject"]}
     assert read == {"superstore/*", f"{NAME}/*"}
