@@ -37,7 +37,7 @@ $(STATE)/python.done: pyproject.toml $(STATE)/packages.done
 	@touch $@
 
 # For Lambda's arm64, whatever this machine is: uv picks the wheels, so no Docker. Synth stays offline (33 MB).
-$(STATE)/layer.done: stacks/duckdb_layer.txt stacks/postgres_layer.txt stacks/layers.py | $(STATE)/python.done
+$(STATE)/layer.done: stacks/duckdb_layer.txt stacks/postgres_layer.txt stacks/sftp_layer.txt stacks/layers.py | $(STATE)/python.done
 	@$(BIN)/python -m stacks.layers
 	@touch $@
 

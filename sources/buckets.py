@@ -41,6 +41,7 @@ class BucketFiles:
     connect: Callable[[], Any]
     reader: str
     quiet_seconds: float = 0
+    puts_away: bool = False
     _s3: Any = field(default=None)
 
     def place(self, file: RemoteFile) -> str:

@@ -95,6 +95,25 @@ def refused_address(address: Address, *, loopback: bool) -> str | None:
     return None
 
 
+def checked_address(
+    host: str, port: int, *, loopback: bool, resolve: Callable[..., Any] = socket.getaddrinfo
+) -> Address:
+    """The first address of a host, if all of them may be connected to. Raises SourceFailed otherwise, or TryLater."""
+    try:
+        infos = resolve(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise TryLater(f"the name {host!r} cannot be resolved: {error}") from error
+    addresses = [ipaddress.ip_address(info[4][0].partition("%")[0]) for info in infos]
+    for address in addresses:
+        if why := refused_address(address, loopback=loopback):
+            raise SourceFailed(
+                f"{host!r} is at {address}, which {why}; only public addresses are fetched from"
+            )
+    if not addresses:
+        raise TryLater(f"the name {host!r} has no address")
+    return addresses[0]
+
+
 def _embedded(address: Address) -> Address:
     """The IPv4 address inside an IPv6 one that stands for it."""
     if isinstance(address, ipaddress.IPv4Address):
@@ -233,24 +252,14 @@ class Connection:
             raise TryLater(f"TLS with {self.origin} failed: {error}") from error
 
     def _checked_address(self) -> Address:
-        """The first address of the host, if all of them may be connected to. Raises SourceFailed otherwise."""
-        try:
-            infos = self.resolve(self.origin.host, self.origin.port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise TryLater(f"the name {self.origin.host!r} cannot be resolved: {error}") from error
-        addresses = [ipaddress.ip_address(info[4][0].partition("%")[0]) for info in infos]
-        for address in addresses:
-            if why := refused_address(address, loopback=self.loopback):
-                raise SourceFailed(
-                    f"{self.origin.host!r} is at {address}, which {why}; only public addresses are fetched from"
-                )
-        if not addresses:
-            raise TryLater(f"the name {self.origin.host!r} has no address")
-        if self.origin.scheme == "http" and not all(each.is_loopback for each in addresses):
+        address = checked_address(
+            self.origin.host, self.origin.port, loopback=self.loopback, resolve=self.resolve
+        )
+        if self.origin.scheme == "http" and not address.is_loopback:
             raise SourceFailed(
                 f"{self.origin} is not https; credentials and data would be readable"
             )
-        return addresses[0]
+        return address
 
     def _read(self, url: str, response: http.client.HTTPResponse) -> Answer:
         headers = {name.lower(): value for name, value in response.getheaders()}

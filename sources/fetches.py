@@ -176,12 +176,12 @@ class FetchLedger:
         )
         return [dict(item) for item in page["Items"]]
 
-    def new_among(self, files: Iterable[RemoteFile]) -> Iterator[RemoteFile]:
-        """Those of `files` of which this very version was never delivered."""
+    def told_apart(self, files: Iterable[RemoteFile]) -> Iterator[tuple[RemoteFile, bool]]:
+        """Each of `files`, and whether this very version of it was never delivered."""
         rest = iter(files)
         while some := list(islice(rest, MOST_KEYS)):
             known = self._versions(some)
-            yield from (file for file in some if known.get(file.path) != file.version)
+            yield from ((file, known.get(file.path) != file.version) for file in some)
 
     def remember(self, file: RemoteFile, *, fetch_id: str, landing_key: str, moment: str) -> None:
         """This version was delivered; it takes the place of the one before."""

@@ -52,6 +52,10 @@ class RemoteFiles(Protocol):
     def quiet_seconds(self) -> float:
         """How long a file must not have changed to count as whole; 0 where files appear whole."""
 
+    @property
+    def puts_away(self) -> bool:
+        """Whether a file that was delivered does not stay where it was."""
+
     def place(self, file: RemoteFile) -> str:
         """Where the file is, as a URL."""
 

@@ -198,6 +198,25 @@ class Postgres:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sftp:
+    """Files of one folder of an SFTP server whose names are like one of `files`.
+
+    `host_keys` are lines like those of known_hosts after the host; the server must have one of them. `secret` holds
+    username, and password or private_key. A file counts as whole once it has not changed for `quiet_seconds`. What was
+    delivered is moved into `archive_folder`; None: it stays.
+    """
+
+    host: str
+    port: int
+    folder: str
+    files: tuple[str, ...]
+    host_keys: tuple[str, ...]
+    secret: str
+    quiet_seconds: int
+    archive_folder: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Described:
     """What every source has. `schedule` is an expression of EventBridge Scheduler in UTC; None: fetched by hand."""
 
@@ -274,7 +293,24 @@ class PostgresSource(Described):
         return self.postgres.secret
 
 
-Source = HttpSource | BucketSource | PostgresSource
+@dataclass(frozen=True, kw_only=True)
+class SftpSource(Described):
+    """A folder of somebody else's SFTP server whose files are files of the dataset, taken as they are."""
+
+    sftp: Sftp
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"sftp://{self.sftp.host}:{self.sftp.port}{self.sftp.folder}"
+
+    @property
+    def secret(self) -> str | None:
+        """Name of the secret with its credentials."""
+        return self.sftp.secret
+
+
+Source = HttpSource | BucketSource | SftpSource | PostgresSource
 
 AUTHENTICATION = {kind.kind: kind for kind in (Bearer, Basic, ApiKey, ClientCredentials)}
 FORMATS = {kind.kind: kind for kind in (JsonFormat, CsvFormat)}
@@ -325,6 +361,12 @@ def at(source: Source, url: str) -> Source:
             return dataclasses.replace(source, bucket=bucket)
         case PostgresSource() if url == source.url:
             return source
+        case SftpSource() if parts.scheme == "sftp" and parts.hostname:
+            port = parts.port or source.sftp.port
+            sftp = dataclasses.replace(
+                source.sftp, host=parts.hostname, port=port, folder=parts.path or "/"
+            )
+            return dataclasses.replace(source, sftp=sftp)
         case _:
             raise ContractInvalid(
                 f"source {source.name!r} cannot be at {url!r}; expected a URL such as {source.url}"
@@ -337,6 +379,9 @@ def _source(data: dict[str, Any]) -> Source:
         return BucketSource(**{**data, "bucket": Bucket(**bucket)})
     if "postgres" in data:
         return _postgres_source(data)
+    if "sftp" in data:
+        lists = {name: tuple(data["sftp"][name]) for name in ("files", "host_keys")}
+        return SftpSource(**{**data, "sftp": Sftp(**{**data["sftp"], **lists})})
     fields = tuple((str(column), tuple(path)) for column, path in data["fields"])
     ignored = tuple(tuple(path) for path in data["ignored_fields"])
     return HttpSource(

@@ -111,7 +111,15 @@ POSTGRES = Layer(
     largest_bytes=30 * 1024 * 1024,
     left_out=("*/__pycache__/*", "*.pyi", "*.pyx"),
 )
-LAYERS = (DUCKDB, POSTGRES)
+SFTP = Layer(
+    name="sftp",
+    title="Sftp",
+    description="paramiko",
+    largest_bytes=30 * 1024 * 1024,
+    # invoke runs commands on this machine.
+    left_out=("*/__pycache__/*", "*.pyi", "bin/*", "tests/*", "invoke/*"),
+)
+LAYERS = (DUCKDB, POSTGRES, SFTP)
 
 
 def _install(lock: Path, target: Path) -> None:

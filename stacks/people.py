@@ -183,13 +183,21 @@ class PeopleStack(PipelineStack):
         self._allow_files(role)
         self._allow_logs(role)
         if self._sources:
-            self._allow_tables_of_sources(role, self._sources)
+            self._allow_tables_of_sources(role)
         self._allow(role, LOOK_AT_METRICS, ["*"], EVERYWHERE)
 
-    def _allow_tables_of_sources(self, role: iam.Role, sources: SourcesStack) -> None:
-        """`slipway source` reads what became of fetches; they change through their function only."""
-        tables = [each.table.table_arn for each in sources.fetched]
-        self._allow(role, ["dynamodb:GetItem", "dynamodb:Query"], tables)
+    def _allow_tables_of_sources(self, role: iam.Role) -> None:
+        """`slipway source` reads what became of fetches; they change through their function only.
+
+        Not table by table: a role's own policies may have 10,240 characters, and each source counts.
+        """
+        own = f"{naming.stack(self._blueprint.settings.environment, 'Sources')}-*"
+        self._allow(
+            role,
+            ["dynamodb:GetItem", "dynamodb:Query"],
+            [self._arn("dynamodb", "table", own)],
+            "tables of this environment's sources; CloudFormation begins their names with that of the stack",
+        )
 
     def _allow_ledgers(self, role: iam.Role) -> None:
         """`slipway files` and `quarantine dismiss` update entries of files; runs change only through functions."""
@@ -334,7 +342,7 @@ class PeopleStack(PipelineStack):
         machines = [self._orchestration.run, self._orchestration.care, *self._looked_at()]
         self._allow_looking(role, [*machines, *self._fetches(), *self._runs_of_marts()])
         if self._sources:
-            self._allow_tables_of_sources(role, self._sources)
+            self._allow_tables_of_sources(role)
         permissions.allow_s3_read(
             role, bucket=storage.access_logs, prefixes=[""], rarely_used=BY_HAND
         )

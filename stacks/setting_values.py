@@ -156,7 +156,10 @@ QuickSightPrincipal = Annotated[
 ]
 Expression = Annotated[str, Field(pattern=r"^(cron|rate)\(.+\)$")]
 # Without a login, and without a fragment, which is never sent; http is for the embedded AWS (stacks/settings.py).
-# An API, or a bucket and a prefix that ends with a slash (sources/model.py).
+# An API, a bucket and a prefix that ends with a slash, or a folder of an SFTP server (sources/model.py).
 SourceUrl = Annotated[
-    str, Field(pattern=r"^(https?://[^\s/@#?]+(/[^\s#]*)?|s3://[a-z0-9][a-z0-9.-]+(/|/\S+/)?)$")
+    str,
+    Field(
+        pattern=r"^(https?://[^\s/@#?]+(/[^\s#]*)?|s3://[a-z0-9][a-z0-9.-]+(/|/\S+/)?|sftp://[^\s/@#?]+(/[^\s#?]*)?)$"
+    ),
 ]

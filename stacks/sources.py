@@ -18,7 +18,7 @@ from constructs import Construct
 from contracts import naming
 from contracts.errors import ContractInvalid
 from contracts.model import Contract
-from sources.model import Bucket, BucketSource, PostgresSource, Source, at
+from sources.model import Bucket, BucketSource, PostgresSource, SftpSource, Source, at
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
@@ -26,7 +26,7 @@ from stacks.constructs.dataset_machine import DatasetMachine, Offer
 from stacks.constructs.dead_letters import dead_letter_queue
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.python_layer import layers_of
-from stacks.layers import POSTGRES
+from stacks.layers import POSTGRES, SFTP
 from stacks.settings import SourceNetwork
 from stacks.storage import StorageStack
 
@@ -107,9 +107,7 @@ class FetchedSource(Construct):
             log_key=storage.operations_key,
             removal_policy=blueprint.removal_policy,
             data=(*_code_of(self.source), f"sources/compiled/{name}.json"),
-            layers=layers_of(Stack.of(self), blueprint, POSTGRES)
-            if isinstance(self.source, PostgresSource)
-            else [],
+            layers=self._layers(blueprint),
         )
         if network := blueprint.settings.sources[name].network:
             if not isinstance(self.source, PostgresSource):
@@ -121,6 +119,16 @@ class FetchedSource(Construct):
         part.function.add_environment("SOURCE_ROLE", part.role.role_arn)
         return part
 
+    def _layers(self, blueprint: Blueprint) -> list[lambda_.ILayerVersion]:
+        """What only the client of this kind of source imports."""
+        match self.source:
+            case SftpSource():
+                return layers_of(Stack.of(self), blueprint, SFTP)
+            case PostgresSource():
+                return layers_of(Stack.of(self), blueprint, POSTGRES)
+            case _:
+                return []
+
     def _allow(self, blueprint: Blueprint, storage: StorageStack, alerts: AlertsStack) -> None:
         role, name = self.part.role, self.source.name
         contract = contract_of(blueprint, self.source)
@@ -129,7 +137,7 @@ class FetchedSource(Construct):
         delivered = naming.landing_folder(partner, contract.intake.folder)
         written = [delivered]
         entries = ["GetItem", "PutItem"]
-        if not isinstance(self.source, BucketSource):
+        if not isinstance(self.source, BucketSource | SftpSource):
             written.append(f"{naming.FETCHING_PREFIX}{name}/")
         else:
             entries.append("BatchGetItem")

@@ -67,7 +67,7 @@ class BucketServer:
     def client(self) -> Any:
         """A client of S3 that asks this server, as that of a fetch does."""
         assert self.server is not None
-        retries = {"max_attempts": 1, "mode": "standard"}
+        retries = {"total_max_attempts": 1, "mode": "standard"}
         return boto3.client(
             "s3",
             endpoint_url=f"http://{LOOPBACK}:{self.server.port}",

@@ -8,7 +8,7 @@ written down one by one, and the next call goes on after them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -33,11 +33,13 @@ class TimeIsUp(Exception):
 class FilesCall(Call):
     """A call that delivers files. `left` are those that the next fetch takes, with the reason, by path.
 
-    `has_moved` is whether this call got on, so that one whose time is up may say that there is more.
+    `quiet` are versions by path that did not change for as long as the description asks. `has_moved` is whether this
+    call got on, so that one whose time is up may say that there is more.
     """
 
     remote: RemoteFiles
     left: dict[str, str] = field(default_factory=dict)
+    quiet: dict[str, str] = field(default_factory=dict)
     has_moved: bool = False
 
     def run(self) -> Answer:
@@ -69,26 +71,37 @@ class FilesCall(Call):
         """The oldest files of which this version was never delivered, and that are neither left nor refused."""
         passed = self.left.keys() | dict(self.fetch.files.refused).keys()
         listed = (file for file in self.remote.listed() if file.path not in passed)
-        new = oldest(self.around.ledger.new_among(listed), MOST_AT_ONCE)
-        self.fetch = dataclasses.replace(self.fetch, requests=self.fetch.requests + 1, failures=0)
+        done: list[RemoteFile] = []
+        new = oldest(self._unknown(listed, done), MOST_AT_ONCE)
+        self.fetch = dataclasses.replace(self.fetch, requests=self.fetch.requests + 1)
         if self.time_is_up() and not self.has_moved:
             raise SourceFailed(
                 "its list takes longer than a call has; describe a narrower place, or have old files removed from it"
             )
+        for file in done:
+            self._put_away(file)
         return new
+
+    def _unknown(self, files: Iterable[RemoteFile], done: list[RemoteFile]) -> Iterator[RemoteFile]:
+        """The new ones of `files`; `done` gets those that were delivered and should have been put away."""
+        for file, is_new in self.around.ledger.told_apart(files):
+            if is_new:
+                yield file
+            elif self.remote.puts_away and len(done) < MOST_AT_ONCE:
+                done.append(file)
 
     def _settled(self, files: list[RemoteFile]) -> list[RemoteFile]:
         """Those that are still as they were after a while; nobody writes to them any more."""
         quiet = self.remote.quiet_seconds
-        if not files or not quiet:
+        if not quiet or all(self.quiet.get(file.path) == file.version for file in files):
             return files
         if self.around.millis_left() < RESERVE_MILLIS + quiet * 1000:
             raise TimeIsUp
         self.around.pause(quiet)
-        now = {file.path: file.version for file in self.remote.listed()}
-        settled = [file for file in files if now.get(file.path) == file.version]
+        self.quiet = {file.path: file.version for file in self.remote.listed()}
+        settled = [file for file in files if self.quiet.get(file.path) == file.version]
         for file in files:
-            if now.get(file.path) != file.version:
+            if self.quiet.get(file.path) != file.version:
                 self.left[file.path] = f"{file.path!r} is still written to, or has vanished"
         return settled
 
@@ -109,14 +122,20 @@ class FilesCall(Call):
         around.ledger.remember(
             file, fetch_id=self.fetch.fetch_id, landing_key=key, moment=timestamp(around.now())
         )
-        self.remote.put_away(file)
         delivered = self.fetch.files.delivered + 1
-        self._note(dataclasses.replace(self.fetch.files, upload=None, delivered=delivered))
+        self._got_on(dataclasses.replace(self.fetch.files, upload=None, delivered=delivered))
         self.fetch = dataclasses.replace(
             self.fetch, size_bytes=self.fetch.size_bytes + file.size_bytes
         )
         self.write()
         self.log.info("a file is delivered", detail=key, size_bytes=file.size_bytes)
+        self._put_away(file)
+
+    def _put_away(self, file: RemoteFile) -> None:
+        try:
+            self.remote.put_away(file)
+        except FileRefused as refused:
+            self._refuse(file, str(refused))
 
     def _deliver(self, file: RemoteFile) -> str:
         """The key under which landing has the file now."""
@@ -145,7 +164,7 @@ class FilesCall(Call):
             content, number = self._part(file, start), len(upload.parts) + 1
             etag = landing.add_part(key, upload.upload_id, number, content)
             upload = dataclasses.replace(upload, parts=(*upload.parts, etag))
-            self._note(dataclasses.replace(self.fetch.files, upload=upload))
+            self._got_on(dataclasses.replace(self.fetch.files, upload=upload))
             self.write()
         self.remote.confirm(file)
         landing.complete(key, upload.upload_id, upload.parts)
@@ -153,7 +172,7 @@ class FilesCall(Call):
     def _part(self, file: RemoteFile, start: int) -> bytes:
         content = self.remote.read(file, start, PART_BYTES)
         self.has_moved = True
-        self.fetch = dataclasses.replace(self.fetch, requests=self.fetch.requests + 1, failures=0)
+        self.fetch = dataclasses.replace(self.fetch, requests=self.fetch.requests + 1)
         return content
 
     def _drop_upload(self) -> None:
@@ -182,9 +201,7 @@ class FilesCall(Call):
         named = "; ".join(refused[:MOST_NAMED])
         more = f"; and {len(refused) - MOST_NAMED} more" if len(refused) > MOST_NAMED else ""
         done = self.fetch.files.delivered
-        return (
-            f"{_files(len(refused))} could not be fetched: {named}{more} ({_files(done)} delivered)"
-        )
+        return f"{_files(len(refused))} failed: {named}{more} ({_files(done)} delivered)"
 
     def _summary(self) -> Iterator[str]:
         done = self.fetch.files.delivered
@@ -210,6 +227,10 @@ class FilesCall(Call):
 
     def _note(self, files: FilesSeen) -> None:
         self.fetch = dataclasses.replace(self.fetch, files=files)
+
+    def _got_on(self, files: FilesSeen) -> None:
+        """Only what landing keeps ends a row of failures; a list that can be read again and again does not."""
+        self.fetch = dataclasses.replace(self.fetch, files=files, failures=0)
 
     def _key(self, file: RemoteFile) -> str:
         name = self.around.source.name

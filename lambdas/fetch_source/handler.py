@@ -29,7 +29,7 @@ from sources.client import Client
 from sources.errors import SourceFailed
 from sources.fetches import FetchLedger
 from sources.files import RemoteFiles
-from sources.model import BucketSource, HttpSource, PostgresSource, Source
+from sources.model import BucketSource, HttpSource, PostgresSource, SftpSource, Source
 from sources.tables import OpenTable, RemoteTable
 
 LOCAL = "local"
@@ -100,6 +100,15 @@ def _client(
             is_local = settings.environment == LOCAL
             return RemoteTable(
                 source=source, connect=lambda: _opened(source, contract, needs_tls=not is_local)
+            )
+        case SftpSource():
+            # Only the functions of such sources have the layer with paramiko.
+            from sources.sftp import SftpFiles
+
+            return SftpFiles(
+                server=source.sftp,
+                loopback=settings.environment == LOCAL,
+                read_secret=_read_secret,
             )
         case _:
             assert_never(source)

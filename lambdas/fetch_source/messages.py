@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from pipeline.alerts import Announcer, facts, failure_name, subject
-from sources.model import BucketSource, HttpSource, PostgresSource, Source
+from sources.model import BucketSource, HttpSource, PostgresSource, SftpSource, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ def _what_is_left(source: Source) -> str:
                 "Rows that were delivered before are loaded as usual. The next fetch reads"
                 f" {source.postgres.table} from where this one did."
             )
-        case BucketSource():
+        case BucketSource() | SftpSource():
             return "Files that were delivered are loaded as usual. The next fetch takes the others."
         case _:
             assert_never(source)

@@ -17,7 +17,15 @@ from pipeline.ledger.entries import new_run_id, timestamp
 from sources.client import Client
 from sources.fetches import Fetch, State
 from sources.files import RemoteFiles
-from sources.model import BucketSource, ChangeColumn, HttpSource, PostgresSource, Source, Watermark
+from sources.model import (
+    BucketSource,
+    ChangeColumn,
+    HttpSource,
+    PostgresSource,
+    SftpSource,
+    Source,
+    Watermark,
+)
 from sources.tables import RemoteTable
 
 
@@ -127,7 +135,7 @@ def _watermark_of(source: Source) -> Watermark | ChangeColumn | None:
             return source.http.watermark
         case PostgresSource():
             return source.postgres.watermark
-        case BucketSource():
+        case BucketSource() | SftpSource():
             return None
         case _:
             assert_never(source)

@@ -13,7 +13,7 @@ from contracts.authoring.problems import Path, did_you_mean
 from contracts.headers import may_lack
 from contracts.model import Column, Contract
 from sources.authoring import profile
-from sources.authoring.file_checks import check_bucket
+from sources.authoring.file_checks import check_bucket, check_sftp
 from sources.authoring.names import SECRET
 from sources.authoring.parsed import ParsedSource
 from sources.authoring.table_checks import check_postgres
@@ -42,6 +42,10 @@ def check_meaning(parsed: ParsedSource, contracts: Mapping[str, Contract]) -> No
             checks.dataset(is_http=False)
             checks.writing()
             check_postgres(parsed, contracts.get(str(parsed.data.get("dataset"))))
+        case "sftp":
+            checks.dataset(is_http=False)
+            checks.secret(("sftp", "secret"), parsed.sftp.secret if parsed.sftp else "-")
+            check_sftp(parsed)
         case "http":
             checks.dataset(is_http=True)
             checks.http()
@@ -106,11 +110,7 @@ class _Checks:
         login, path = self.parsed.authentication, ("http", "authentication")
         if login is None:
             return
-        if not SECRET.fullmatch(login.secret):
-            message = (
-                f"found {login.secret!r}; expected the name of a secret of Secrets Manager, no ARN"
-            )
-            self.problem((*path, "secret"), message)
+        self.secret((*path, "secret"), login.secret)
         if isinstance(login, profile.ApiKeySpec):
             if (login.header is None) == (login.parameter is None):
                 self.problem(path, "give either header or parameter: where the key is sent")
@@ -124,6 +124,11 @@ class _Checks:
                     f"found {url!r}; {why}, or a path such as /oauth/token on the host of http.url"
                 )
                 self.problem((*path, "tokenUrl"), message)
+
+    def secret(self, path: Path, name: str) -> None:
+        if not SECRET.fullmatch(name):
+            message = f"found {name!r}; expected the name of a secret of Secrets Manager, no ARN"
+            self.problem(path, message)
 
     def paging(self) -> None:
         paging, form, path = self.parsed.paging, self.parsed.format, ("http", "paging")

@@ -20,6 +20,8 @@ def compile_source(parsed: ParsedSource, contract: Contract) -> model.Source:
         )
     if isinstance(spec, profile.PostgresSourceSpec) and parsed.postgres is not None:
         return _table(parsed, spec, parsed.postgres, contract)
+    if isinstance(spec, profile.SftpSourceSpec) and parsed.sftp is not None:
+        return model.SftpSource(**_described(parsed.name, spec), sftp=_sftp(parsed.sftp, contract))
     http, form, paging = parsed.http, parsed.format, parsed.paging
     if not isinstance(spec, profile.HttpSourceSpec) or not (http and form and paging):
         raise ValueError(f"{parsed.document.file} has mistakes; check it before compiling")
@@ -90,6 +92,19 @@ def _bucket(spec: profile.BucketSpec, contract: Contract) -> model.Bucket:
         role=spec.role,
         external_id=spec.external_id,
         key=spec.key,
+    )
+
+
+def _sftp(spec: profile.SftpSpec, contract: Contract) -> model.Sftp:
+    return model.Sftp(
+        host=spec.host,
+        port=spec.port,
+        folder=spec.folder,
+        files=_files(spec.files, contract),
+        host_keys=tuple(spec.host_keys),
+        secret=spec.secret,
+        quiet_seconds=spec.quiet_seconds,
+        archive_folder=spec.archive_folder,
     )
 
 

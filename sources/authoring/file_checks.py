@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Sequence
 
@@ -14,6 +15,10 @@ BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 ACCOUNT = re.compile(r"[0-9]{12}")
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+")
 KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+HOST_KEY_KINDS = frozenset(
+    {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"}
+)
 # Source: STS API reference, AssumeRole, ExternalId.
 EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}")
 
@@ -32,6 +37,50 @@ def check_bucket(parsed: ParsedSource) -> None:
         message = f"found {bucket.account!r}; expected the 12 digits of its owner, in quotes"
         problem(("bucket", "account"), message)
     _check_access(parsed, bucket)
+
+
+def check_sftp(parsed: ParsedSource) -> None:
+    """Record every mistake of meaning in `sftp`."""
+    sftp, problem = parsed.sftp, parsed.document.problem
+    if sftp is None:
+        return
+    if not HOST.fullmatch(sftp.host):
+        message = f"found {sftp.host!r}; expected the name of a host, without sftp://, login, port or folder"
+        problem(("sftp", "host"), message)
+    check_patterns(parsed, ("sftp", "files"), sftp.files or ())
+    for name, folder in (("folder", sftp.folder), ("archiveFolder", sftp.archive_folder)):
+        if folder is not None and not folder.startswith("/"):
+            message = f"found {folder!r}; expected a path from the root, such as /outgoing"
+            problem(("sftp", name), message)
+    _check_archive(parsed, sftp)
+    for index, line in enumerate(sftp.host_keys):
+        if not is_host_key(line):
+            problem(
+                ("sftp", "hostKeys", index),
+                f"found {line[:40]!r}; expected kind and key, such as ssh-ed25519 AAAA..., as its owner publishes them"
+                " or `ssh-keyscan` shows them after the host",
+            )
+
+
+def is_host_key(line: str) -> bool:
+    """Whether a line has the kind of a key and, in base64, a key of that kind. Source: RFC 4253, section 6.6."""
+    kind, _, rest = line.partition(" ")
+    try:
+        key = base64.b64decode(rest.partition(" ")[0], validate=True)
+    except ValueError:
+        return False
+    return kind in HOST_KEY_KINDS and key.startswith(len(kind).to_bytes(4, "big") + kind.encode())
+
+
+def _check_archive(parsed: ParsedSource, sftp: profile.SftpSpec) -> None:
+    problem, archive = parsed.document.problem, sftp.archive_folder
+    if (sftp.after == "archive") != (archive is not None):
+        message = (
+            "give archiveFolder with after: archive, and only then: where delivered files are moved"
+        )
+        problem(("sftp",), message)
+    if archive is not None and archive.rstrip("/") == sftp.folder.rstrip("/"):
+        problem(("sftp", "archiveFolder"), f"found {archive!r}, which is sftp.folder; name another")
 
 
 def check_patterns(parsed: ParsedSource, path: Path, patterns: Sequence[str]) -> None:

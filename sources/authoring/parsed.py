@@ -13,7 +13,7 @@ from contracts.authoring.profile import Strict
 from contracts.authoring.yaml_lines import Document
 from sources.authoring import profile
 
-Kind = Literal["http", "bucket", "postgres"]
+Kind = Literal["http", "bucket", "sftp", "postgres"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 BEGINS_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 Model = TypeVar("Model", bound=Strict)
@@ -37,6 +37,7 @@ class ParsedSource:
     postgres: profile.PostgresSpec | None
     change_column: profile.ChangeColumnSpec | None
     certificates: str | None
+    sftp: profile.SftpSpec | None
     http: profile.HttpSpec | None
     authentication: profile.AuthenticationSpec | None
     format: profile.FormatSpec | None
@@ -76,6 +77,7 @@ def take_apart(name: str, document: Document, folder: FilePath) -> ParsedSource:
         postgres=postgres,
         change_column=_change_column(data, document) if is_table else None,
         certificates=_certificates(postgres, document, folder) if postgres else None,
+        sftp=_part(profile.SftpSpec, data, "sftp", document) if kind == "sftp" else None,
         http=_part(profile.HttpSpec, data, "http", document) if kind == "http" else None,
         **by_kind,
         watermark=structure.parse(

@@ -148,6 +148,29 @@ class BucketSpec(Strict):
     key: Text | None = None
 
 
+class SftpSpec(Strict):
+    """`sftp`."""
+
+    host: Text
+    port: Annotated[int, Field(ge=1, le=65535)] = 22
+    folder: Text
+    files: Annotated[list[Text], Field(min_length=1)] | None = None
+    host_keys: Annotated[list[Text], Field(min_length=1)]
+    secret: Text
+    quiet_seconds: Annotated[int, Field(ge=1, le=120)] = 20
+    after: Literal["keep", "archive"]
+    archive_folder: Text | None = None
+
+
+class SftpSourceSpec(Strict):
+    """The whole file of an SFTP server."""
+
+    description: Text
+    dataset: Text
+    schedule: Text | None
+    sftp: Any
+
+
 class BucketSourceSpec(Strict):
     """The whole file of a bucket."""
 
@@ -201,10 +224,13 @@ class HttpSourceSpec(Strict):
     line_breaks: LineBreaks = "keep"
 
 
-SourceSpec = HttpSourceSpec | BucketSourceSpec | PostgresSourceSpec
-
-SOURCES: dict[str, type[HttpSourceSpec] | type[BucketSourceSpec] | type[PostgresSourceSpec]] = {
+SourceSpec = HttpSourceSpec | BucketSourceSpec | SftpSourceSpec | PostgresSourceSpec
+SOURCES: dict[
+    str,
+    type[HttpSourceSpec] | type[BucketSourceSpec] | type[SftpSourceSpec] | type[PostgresSourceSpec],
+] = {
     "http": HttpSourceSpec,
     "bucket": BucketSourceSpec,
+    "sftp": SftpSourceSpec,
     "postgres": PostgresSourceSpec,
 }

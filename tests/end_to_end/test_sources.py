@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +15,11 @@ from contracts import model, naming
 from slipway import __main__ as command_line
 from slipway.reading import ledgers
 from tests.end_to_end.pipeline import DATASET, Pipeline, money, until
+from tests.sftp_server import PASSWORD, USER, SftpServer, cut, sftp_server
 from tests.source_server import TOKEN, Asked, Reply, SourceServer, by_cursor, serving
 
 SOURCE, SECRET = "sales_api", "slipway/sales_api"
-PORT = 8640  # config/local.yaml
+PORT, SFTP_PORT = 8640, 8641  # config/local.yaml
 FIRST_ORDER, ORDERS = 771_000_001, 250
 LANDS_IN = naming.landing_folder(naming.source_partner(SOURCE), DATASET)
 
@@ -47,9 +49,9 @@ def shop() -> Iterator[SourceServer]:
         yield server
 
 
-def _is_taken() -> bool:
+def _is_taken(port: int = PORT) -> bool:
     try:
-        with serving(lambda _asked: None, port=PORT):
+        with serving(lambda _asked: None, port=port):
             return False
     except OSError:
         return True
@@ -170,6 +172,19 @@ def test_a_token_that_is_refused_is_one_message_with_the_command_to_type(
     assert len(fetched(pipeline)) == 2
 
 
+@pytest.fixture
+def partners_server(pipeline: Pipeline, tmp_path: Path) -> Iterator[SftpServer]:
+    """The server at the address that config/local.yaml names, with the host key that the description pins."""
+    secrets, name = pipeline.deployment.client("secretsmanager"), "slipway/sales_sftp"
+    secrets.create_secret(
+        Name=name, SecretString=json.dumps({"username": USER, "password": PASSWORD})
+    )
+    until(lambda: not _is_taken(SFTP_PORT), "the port of the SFTP server is free")
+    with sftp_server(tmp_path, port=SFTP_PORT) as server:
+        yield server
+    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
 def file_of(month: int, *numbers: int) -> bytes:
     """Orders of a month of 2003 as another system exports them."""
     header = ",".join(column.source_name for column in model.load(DATASET).columns)
@@ -205,3 +220,18 @@ def test_the_objects_of_another_bucket_are_taken_once_by_a_role_that_reads_one_p
     assert "delivered: 1 file below" in run_source(source, capsys)
     until(lambda: totals(pipeline, "2003-08-01")[0] == 7, "the new version is loaded")
     assert len(fetched(pipeline, lands_in)) == 3
+
+
+def test_the_files_of_an_sftp_server_are_taken_once_although_it_breaks_off(
+    pipeline: Pipeline, partners_server: SftpServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = "sales_sftp"
+    lands_in = naming.landing_folder(naming.source_partner(source), DATASET)
+    partners_server.put("a.csv", file_of(9, *range(2000, 2004)))
+    partners_server.put("b.txt", "not wanted")
+    partners_server.before("open", cut)
+    assert f"delivered: 1 file below {lands_in}" in run_source(source, capsys)
+    until(lambda: [f.status for f in fetched(pipeline, lands_in)] == ["loaded"], "loaded")
+    assert totals(pipeline, "2003-09-01") == (4, Decimal("1525.80") * 4)
+    assert "unchanged: nothing new" in run_source(source, capsys)
+    assert partners_server.logins == 3

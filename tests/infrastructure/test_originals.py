@@ -45,6 +45,7 @@ MAY_GET = {
         "Landing/fetching/shop_orders/*",
         "Landing/partners/source-shop_orders/sales_records/*",
     },
+    "Sources/SourceSalesSftpFetchSource": {"Landing/partners/source-sales_sftp/sales_records/*"},
     "Sources/SourceSalesBucketFetchSource": {
         "Landing/partners/source-sales_bucket/sales_records/*"
     },
@@ -62,6 +63,7 @@ MAY_OPEN = {
     "Sources/SourceSalesApiFetchSource": {"s3"},
     "Sources/SourceSalesBucketFetchSource": {"s3"},
     "Sources/SourceShopOrdersFetchSource": {"s3"},
+    "Sources/SourceSalesSftpFetchSource": {"s3"},
     "Processing/RawToProcessed": {"s3", "secretsmanager"},
     "Processing/LoadSmallBatch": {"s3", "secretsmanager"},
     "Processing/RawCrawler": {"s3"},

@@ -75,6 +75,7 @@ PREFIXES = [
     r"arn:.*:transfer:.*:user/<.*>/\*",
     r"<.*Landing.*>/partners/slipway-(replay|smoke)/\*",
     r"<.*Landing.*>/partners/source-[a-z0-9_]+/[a-z0-9_-]+/\*",
+    r"arn:.*:dynamodb:.*:table/Slipway-[A-Z][a-z]+-Sources-\*",
     r"<.*AccessLogs.*>/\*",
     r"arn:.*:s3:::(sandbox-exports/sales|example-sales-exports/daily)/\*",  # a source: somebody else's bucket
 ]

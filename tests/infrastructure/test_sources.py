@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from contracts.errors import ContractInvalid
 from sources.model import BucketSource
+from stacks import layers
 from stacks.alerts import AlertsStack
 from stacks.application import compose
 from stacks.base import Blueprint
@@ -29,7 +32,12 @@ from tests.infrastructure.support import (
 )
 from tests.infrastructure.test_assets import SHARED, asset_at, files_of, sources
 
-OWN, BUCKET, TABLE = "SourceSalesApi", "SourceSalesBucket", "SourceShopOrders"
+OWN, BUCKET, TABLE, SFTP = (
+    "SourceSalesApi",
+    "SourceSalesBucket",
+    "SourceShopOrders",
+    "SourceSalesSftp",
+)
 PARTNERS_ROLE = "arn:aws:iam::210987654321:role/read"
 
 
@@ -148,6 +156,36 @@ def test_the_role_of_a_bucket_reads_one_prefix_of_it_and_writes_its_own_folder(
         and "s3:ListBucket" in actions_of(statement)
     ]
     assert listed == {"StringEquals": {"s3:prefix": "sales/"}}
+
+
+def test_a_source_by_sftp_has_the_client_as_a_layer_and_reads_one_secret(
+    comprehensive: Assembly, local: Assembly
+) -> None:
+    function = of_source(comprehensive, "AWS::Lambda::Function", SFTP)
+    [layer] = comprehensive.resources("AWS::Lambda::LayerVersion", "Sources").values()
+    key = hashlib.sha256(layers.SFTP.asset_hash(ROOT).encode()).hexdigest()
+    assert layer["Properties"]["Content"]["S3Key"] == f"{key}.zip"
+    assert len(function["Layers"]) == 1
+    for own in (OWN, BUCKET):
+        assert "Layers" not in of_source(comprehensive, "AWS::Lambda::Function", own)
+    assert "Layers" not in of_source(local, "AWS::Lambda::Function", SFTP)
+    reached = reached_by(comprehensive, f"{SFTP}FetchSourceRole")
+    [secret] = reached["secretsmanager:GetSecretValue"]
+    assert secret.endswith(":secret:slipway/sales_sftp-??????")
+    assert reached.keys() >= {"dynamodb:BatchGetItem", "s3:PutObject"}
+    assert "sts:AssumeRole" not in reached
+
+
+def test_the_layer_of_the_client_is_small_and_runs_on_the_processor_of_functions() -> None:
+    with zipfile.ZipFile(layers.SFTP.built(ROOT)) as archive:
+        assert sum(entry.file_size for entry in archive.infolist()) < 40 * 1024 * 1024
+        names = archive.namelist()
+    packages = {name.split("/")[1] for name in names}
+    assert {"paramiko", "cryptography", "bcrypt", "nacl", "cffi"} < packages
+    assert not packages & {"invoke", "boto3"}
+    machine = {name for name in names if ".so" in name}
+    assert machine
+    assert not any("x86_64" in name for name in machine)
 
 
 @pytest.mark.parametrize(

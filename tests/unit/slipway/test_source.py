@@ -102,8 +102,14 @@ def test_a_failed_fetch_is_told_with_its_cause(
     ("arguments", "message"),
     [
         (["run", "sales_api", "--since", "2026-11-01"], "has no zone; write it as in 2026-11-01T"),
-        (["run", "orders"], "no source 'orders'; known: sales_api, sales_bucket, shop_orders"),
-        (["show", "orders"], "no source 'orders'; known: sales_api, sales_bucket, shop_orders"),
+        (
+            ["run", "orders"],
+            "no source 'orders'; known: sales_api, sales_bucket, sales_sftp, shop_orders",
+        ),
+        (
+            ["show", "orders"],
+            "no source 'orders'; known: sales_api, sales_bucket, sales_sftp, shop_orders",
+        ),
     ],
 )
 def test_what_cannot_be_asked_for_is_said(

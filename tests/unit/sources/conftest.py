@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -10,8 +11,9 @@ import pytest
 from moto import mock_aws
 
 from tests.bucket_server import bucket_server
+from tests.sftp_server import sftp_server
 from tests.source_server import by_cursor, serving
-from tests.unit.sources.fetching import Bench, BucketBench, record
+from tests.unit.sources.fetching import Bench, BucketBench, SftpBench, record
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,14 @@ def bench(landing: tuple[Any, Any]) -> Iterator[Bench]:
     s3, table = landing
     with serving(by_cursor([record(n) for n in range(1, 6)], size=2)) as server:
         yield Bench(server=server, s3=s3, table=table)
+
+
+@pytest.fixture
+def sftp(landing: tuple[Any, Any], tmp_path: Path) -> Iterator[SftpBench]:
+    """An SFTP server with an empty folder."""
+    s3, table = landing
+    with sftp_server(tmp_path) as server:
+        yield SftpBench(server=server, s3=s3, table=table)
 
 
 @pytest.fixture

@@ -15,13 +15,14 @@ from contracts import model as contracts
 from lambdas.fetch_source.call import Answer, Surroundings
 from lambdas.fetch_source.landing import Landing
 from lambdas.fetch_source.service import FetchSource, Request
-from sources import model
+from sources import model, sftp
 from sources.buckets import BucketFiles
 from sources.client import Client
 from sources.errors import SourceFailed
 from sources.fetches import FetchLedger
 from sources.files import RemoteFiles
 from tests.bucket_server import BucketServer
+from tests.sftp_server import LOOPBACK, PASSWORD, USER, SftpServer
 from tests.source_server import TOKEN, Behaviour, SourceServer
 from tests.unit.lambdas.conftest import Fuse, Fused
 
@@ -208,6 +209,32 @@ class Bench:
 
     def _pass(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
+
+
+@dataclass
+class SftpBench(Bench):
+    """The source is a folder of an SFTP server."""
+
+    server: SftpServer
+    source: model.SftpSource = field(default_factory=lambda: model.load("sales_sftp"))
+    secret: str = json.dumps({"username": USER, "password": PASSWORD})
+    limits: sftp.Limits = field(default_factory=lambda: sftp.Limits(answer_seconds=2))
+
+    def __post_init__(self) -> None:
+        self.describe(host=LOOPBACK, port=self.server.port)
+
+    def describe(self, **changes: Any) -> None:
+        """Describe the server otherwise."""
+        server = dataclasses.replace(self.source.sftp, **changes)
+        self.source = dataclasses.replace(self.source, sftp=server)
+
+    def asker(self) -> RemoteFiles:
+        return sftp.SftpFiles(
+            server=self.source.sftp,
+            loopback=self.loopback,
+            read_secret=lambda _name: self.secret,
+            limits=self.limits,
+        )
 
 
 @dataclass

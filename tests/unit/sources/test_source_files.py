@@ -14,9 +14,9 @@ from sources.authoring import __main__ as command_line
 from sources.authoring.workspace import check, require_current, write
 
 ROOT = Path(__file__).parents[3]
-EXAMPLE, BUCKET = (
+EXAMPLE, BUCKET, SFTP = (
     (ROOT / "sources" / f"{name}.yaml").read_text(encoding="utf-8")
-    for name in ("sales_api", "sales_bucket")
+    for name in ("sales_api", "sales_bucket", "sales_sftp")
 )
 SALES = contracts.load("sales_records")
 
@@ -41,7 +41,7 @@ def line_of(text: str) -> int:
 def test_the_examples_are_valid_and_compiled() -> None:
     sources = require_current(ROOT / "sources", [SALES])
     assert sources == {name: model.load(name) for name in model.names()}
-    assert set(sources) == {"sales_api", "sales_bucket", "shop_orders"}
+    assert set(sources) == {"sales_api", "sales_bucket", "sales_sftp", "shop_orders"}
 
 
 def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ ROLE_LINES = (
         (ROLE_LINES[0], ROLE_LINES[1].replace("an-id", "an id"), "bucket.externalId: found 'an id'; expected 2 to"),
         (ROLE_LINES[0], ROLE_LINES[1] + "  key: x", "bucket.key: found 'x'; expected the ARN of a KMS key"),
         (ROLE_LINES[0], ROLE_LINES[1] + "  key: x", "bucket.key: the role that is assumed decrypts"),
-        ("bucket:", "http: {}\nbucket:", "bucket: a source is one of http, bucket, postgres; remove"),
+        ("bucket:", "http: {}\nbucket:", "bucket: a source is one of http, bucket, sftp, postgres; remove"),
         ("bucket:", "fields: {}\nbucket:", "fields: unknown field 'fields'"),
         ("  name: ", "  nmae: ", "bucket.nmae: unknown field 'nmae'; did you mean 'name'?"),
         ("rate(1 hour)", "hourly", "schedule: found 'hourly'"),
@@ -192,6 +192,48 @@ def test_a_bucket_that_is_compiled_is_read_as_it_was_written(
     [source] = check(tmp_path, [SALES])[1].values()
     assert isinstance(source, model.BucketSource)
     assert source.bucket.files == ("*.csv",) if "files" not in str(edits) else SALES.intake.suffixes
+    assert model.from_json(model.to_json(source), origin="x") == source
+
+
+ARCHIVE = ("after: keep", "after: archive\n  archiveFolder: /outgoing/done")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("host: sftp.ex", "host: sftp://sftp.ex", "sftp.host: found 'sftp://sftp.example.com'; expected the name of a"),
+        ("port: 22", "port: 0", "sftp.port: found 0; expected at least 1"),
+        ("folder: /out", "folder: out", "sftp.folder: found 'outgoing'; expected a path from the root"),
+        ('["*.csv"]', '["a/*.csv"]', "sftp.files[0]: found 'a/*.csv'; expected a pattern"),
+        ("slipway/sales_sftp", "arn:aws:x", "sftp.secret: found 'arn:aws:x'; expected the name of a secret"),
+        ("    - ssh-ed25519 ", "    - ", "sftp.hostKeys[0]: found 'AAAAC3"),
+        ("    - ssh-ed25519 ", "    - ssh-rsa ", "sftp.hostKeys[0]: found 'ssh-rsa AAAAC3"),
+        ("    - ssh-ed25519 AAAA", "    - ssh-ed25519 !", "expected kind and key, such as ssh-ed25519 AAAA..."),
+        ("quietSeconds: 10", "quietSeconds: 0", "sftp.quietSeconds: found 0; expected at least 1"),
+        ("after: keep", "after: delete", "sftp.after: found 'delete'; expected 'keep' or 'archive'"),
+        ("after: keep", "after: archive", "sftp: give archiveFolder with after: archive, and only then"),
+        (ARCHIVE[0], "after: keep\n  archiveFolder: /done", "sftp: give archiveFolder with after: archive"),
+        (ARCHIVE[0], "after: archive\n  archiveFolder: /outgoing/", "sftp.archiveFolder: found '/outgoing/', which is"),
+        (ARCHIVE[0], "after: archive\n  archiveFolder: done", "sftp.archiveFolder: found 'done'; expected a path"),
+        ("sftp:\n", "bucket: {}\nsftp:\n", "a source is one of http, bucket, sftp, postgres; remove all but one"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_an_sftp_source_is_named_with_what_would_be_right(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    found = mistakes(tmp_path, (old, new), name="sales_sftp", text=SFTP)
+    assert any(message in each for each in found), found
+
+
+@pytest.mark.parametrize("edits", [[], [ARCHIVE], [("  port: 22\n", "")]])
+def test_an_sftp_source_that_is_compiled_is_read_as_it_was_written(
+    tmp_path: Path, edits: list[tuple[str, str]]
+) -> None:
+    assert mistakes(tmp_path, *edits, name="sales_sftp", text=SFTP) == []
+    [source] = check(tmp_path, [SALES])[1].values()
+    assert isinstance(source, model.SftpSource)
+    assert source.sftp.port == 22
+    assert source.sftp.archive_folder == ("/outgoing/done" if edits == [ARCHIVE] else None)
     assert model.from_json(model.to_json(source), origin="x") == source
 
 

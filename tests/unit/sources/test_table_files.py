@@ -58,7 +58,7 @@ def test_a_compiled_source_says_the_same_again() -> None:
         ("ignoredColumns: []", "ignoredFields: []", "unknown field 'ignoredFields'; did you mean 'ignoredColumns'?"),
         ("dataset: sales_records", "dataset: sales", "dataset: unknown dataset 'sales'; known: sales_records"),
         ("schedule: cron(45 2 * * ? *)", "schedule: daily", "schedule: found 'daily'; expected cron(...)"),
-        ("postgres:\n", "http: {}\npostgres:\n", "a source is one of http, bucket, postgres; remove all but one"),
+        ("postgres:\n", "http: {}\npostgres:\n", "a source is one of http, bucket, sftp, postgres; remove all but one"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_what_would_be_right(
