@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 READER = "slipway_reader"
+COUNTRY = "Shopland"  # of all orders, and of nobody else's
 TABLE = """
 create table {schema}.orders (
   id bigint primary key, region text not null default 'Europe', country text not null default 'Shopland',
@@ -35,7 +36,7 @@ ORDERS = """
 insert into {schema}.orders
   (id, region, country, item, channel, priority, ordered_on, shipped_on,
    units, price, cost, revenue, total_cost, profit)
-select id, 'Europe', (array['Austria', 'Estonia', 'Portugal', 'Bosnia and Herzegovina'])[1 + n % 4],
+select id, 'Europe', 'Shopland',
        (array['Snacks', 'Meat', 'Fruits', 'Baby Food'])[1 + n % 4], (array['Online', 'Offline'])[1 + n % 2],
        (array['C', 'H', 'M', 'L'])[1 + n % 4], day, day + n % 30, units, price, cost,
        units * price, units * cost, units * price - units * cost

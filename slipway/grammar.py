@@ -63,6 +63,12 @@ def _demo(commands: Commands) -> None:
     demo = commands.add_parser(
         "demo", help="start, deploy, upload sample files, and show every row and cent"
     )
+    demo.add_argument(
+        "--story",
+        choices=["files", "shop"],
+        default="files",
+        help="files of a partner (default), or the database of a shop that keeps writing",
+    )
     demo.add_argument("--rows", type=int, default=100_000, help="rows in all (default: 100000)")
     demo.add_argument("--months", type=int, default=24, help="monthly files (default: 24)")
     demo.add_argument("--seed", type=int, default=7, help="seed of the generator (default: 7)")

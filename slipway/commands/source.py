@@ -14,7 +14,7 @@ from slipway.deployment import Deployment, connect
 from slipway.reading import executions, sources
 from slipway.showing import views
 from sources.fetches import State
-from sources.model import BucketSource, Source
+from sources.model import BucketSource, PostgresSource, Source
 
 PAGES = ("since", "pages", "records", "requests", "bytes")
 FILES = ("files", "requests", "bytes")
@@ -54,7 +54,7 @@ def _amount(source: Source, fetch: Item) -> str:
 def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     found = sources.one(deployment, options.name)
     say(f"{found.source.name}: {found.source.description}")
-    say(f"dataset {found.source.dataset}; {_begins(found.state or State())}")
+    say(f"dataset {found.source.dataset}; {_begins(found.source, found.state or State())}")
     if found.role:
         say(f"its role, which whoever owns {found.source.url} lets in: {found.role}")
     figures = FILES if isinstance(found.source, BucketSource) else PAGES
@@ -64,9 +64,11 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     return 0
 
 
-def _begins(state: State) -> str:
+def _begins(source: Source, state: State) -> str:
     if state.fetch:
         return f"a fetch is under way since {state.fetch.started_at}"
+    if isinstance(source, PostgresSource) and state.watermark:
+        return f"the next fetch reads changes since {state.watermark}, and the overlap before"
     return f"the last fetch began at {state.watermark}" if state.watermark else "never fetched"
 
 

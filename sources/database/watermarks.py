@@ -19,7 +19,7 @@ select statement_timestamp(), pg_is_in_recovery(), pg_has_role(current_user, 'pg
 """
 # Not only those that have written: `now()` of a transaction that only read so far is when it began.
 _BEGUN = """
-select min(xact_start) from pg_stat_activity
+select min(xact_start), coalesce(bool_or(state = 'disabled'), false) from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid() and backend_type <> 'autovacuum worker'
 """
 # When it was prepared is known, not when it began; so as long as there is one the watermark stays where it is.
@@ -38,7 +38,9 @@ def low_watermark(session: Session, before: str | None) -> LowWatermark:
         return _low(min(now, replayed or now), _replica_note(session))
     if not sees_all:
         return _low(now, _blind_note(session))
-    [(begun,)] = session.rows(_BEGUN)
+    [(begun, someone_hides)] = session.rows(_BEGUN)
+    if someone_hides:
+        return _low(now, _hidden_note(session))
     # In this order: who prepares in between was still in a transaction just now.
     if prepared := session.rows(_PREPARED):
         [(gid, since)] = prepared
@@ -62,6 +64,13 @@ def _blind_note(session: Session) -> str:
     return (
         "the reader does not see other transactions: one that takes longer than"
         f" {_overlap(session)} minutes may be missed; grant pg_read_all_stats to it"
+    )
+
+
+def _hidden_note(session: Session) -> str:
+    return (
+        "a connection does not say since when it is in a transaction: one that takes longer than"
+        f" {_overlap(session)} minutes may be missed; switch track_activities on for its role"
     )
 
 

@@ -177,3 +177,20 @@ def test_what_a_fetch_of_files_did_is_told_without_records(
     told = capsys.readouterr().out
     assert "unchanged: nothing new" in told
     assert "records" not in told
+
+
+def test_a_table_is_shown_with_the_moment_that_the_next_extract_reads_from(
+    account: Account, ledger: FetchLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.deployment.outputs["SourceShopOrdersTableName"] = "source-table"
+    table = FetchLedger(table=ledger.table, source="shop_orders")
+    table.write(dataclasses.replace(table.read(), watermark="2026-11-29T02:30:00.000000Z"))
+    table.note(a_fetch(1), "delivered", moment="2026-11-29T02:32:00Z", detail="partners/x.csv")
+    assert account.slipway("source", "list") == 0
+    assert "postgres:public.orders" in capsys.readouterr().out
+    assert account.slipway("source", "show", "shop_orders") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        "the next fetch reads changes since 2026-11-29T02:30:00.000000Z, and the overlap" in shown
+    )
+    assert "98,765 partners/x.csv" in shown

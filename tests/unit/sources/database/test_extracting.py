@@ -159,3 +159,13 @@ def test_a_reader_that_sees_nobody_else_says_so_and_relies_on_the_overlap(
         shop.run("grant pg_read_all_stats to {reader}")
     [note] = extracts.notes
     assert "may be missed; grant pg_read_all_stats to it" in note
+
+
+def test_a_connection_that_hides_since_when_it_is_at_work_is_told(
+    shop: Shop, extracts: Extracts
+) -> None:
+    with shop.transaction() as hidden:
+        hidden.execute("rollback; set track_activities = off; begin")
+        extracts.extract()
+    [note] = extracts.notes
+    assert note.endswith("may be missed; switch track_activities on for its role")

@@ -50,7 +50,10 @@ def test_the_newest_stamp_as_watermark_would_lose_rows(
 @pytest.mark.parametrize(
     ("query", "mutant"),
     [
-        ("_BEGUN", "select min(xact_start) from pg_stat_activity where backend_xid is not null"),
+        (
+            "_BEGUN",
+            "select min(xact_start), false from pg_stat_activity where backend_xid is not null",
+        ),
         ("_PREPARED", "select gid, prepared from pg_prepared_xacts where false"),
     ],
 )
