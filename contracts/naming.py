@@ -22,6 +22,9 @@ SOURCE_PARTNER = (
     "source-"  # begins the partner of a fetched source; no SFTP user may have such a name
 )
 RECORDS_METADATA = "fetch-records"  # of a fetched file: how many records its source says it has
+TOTALS_METADATA = (
+    "fetch-totals"  # the totals that a database says it has: JSON, amounts as text by column
+)
 FETCHING_PREFIX = "fetching/"  # in the landing bucket, outside the event filter: parts of files still being fetched
 # Column of every processed row: when its file arrived. A dataset whose rows have no date is partitioned by it.
 ARRIVAL_COLUMN = "_received_at"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from contracts.model import Contract
 from lambdas.claim_batch.engines import Choice
@@ -53,6 +54,11 @@ def _received_at(item: Item) -> datetime:
     return datetime.fromisoformat(item["received_at"]).astimezone(UTC).replace(tzinfo=None)
 
 
+def _declared_totals(item: Item) -> dict[str, Decimal] | None:
+    declared = item.get("declared_totals")
+    return {name: Decimal(text) for name, text in declared.items()} if declared else None
+
+
 def _file(item: Item, raw_bucket: str, mode: LoadMode) -> ManifestFile:
     return ManifestFile(
         sha256=item["sha256"],
@@ -64,6 +70,7 @@ def _file(item: Item, raw_bucket: str, mode: LoadMode) -> ManifestFile:
         header=tuple(item["header"]),
         has_quotes=bool(item["has_quotes"]),
         replay_of=item.get("replay_of"),
+        declared_totals=_declared_totals(item),
         is_released=True if item.get("released_at") else None,
         refused_before=int(item.get("rows_quarantined", 0)) if mode == "replay" else None,
     )

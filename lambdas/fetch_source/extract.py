@@ -212,5 +212,5 @@ def metadata(fetch: Fetch, table: RemoteTable) -> dict[str, str]:
         "fetch-since": fetch.since or "",
         "fetch-pages": str(fetch.seen.pages),
         naming.RECORDS_METADATA: str(seen.records),
-        "fetch-totals": json.dumps(dict(seen.totals)),
+        naming.TOTALS_METADATA: json.dumps(dict(seen.totals)),
     }

@@ -99,6 +99,7 @@ def _identity(manifest: Manifest, result: LoadResult, contract: Contract) -> Ite
 def _files(manifest: Manifest, result: LoadResult, contract: Contract) -> Iterator[str]:
     """For each file: counted = read = loaded + quarantined + deduplicated, in rows and in each money column."""
     counted = {file.sha256: file.row_count for file in manifest.files}
+    declared = {file.sha256: file.declared_totals or {} for file in manifest.files}
     for file in result.files:
         name, read = file.file_name, file.rows_read
         if file.sha256 in counted:
@@ -110,6 +111,7 @@ def _files(manifest: Manifest, result: LoadResult, contract: Contract) -> Iterat
         )
         yield from _effects(name, file)
         yield from _money(name, file.totals, contract)
+        yield from _declared(file, declared.get(file.sha256, {}), contract)
 
 
 def _retracted(manifest: Manifest, result: LoadResult) -> Iterator[str]:
@@ -145,6 +147,20 @@ def _money(name: str, totals: PartTotals, contract: Contract) -> Iterator[str]:
         known = {part: amount for part, amount in amounts.items() if amount is not None}
         parts = added(known[part] for part in PARTS)
         yield from _compare(name, column.name, "read", known["read"], " + ".join(PARTS), parts)
+
+
+def _declared(
+    file: LoadedFile, declared: Mapping[str, Decimal], contract: Contract
+) -> Iterator[str]:
+    """Money as the database said it. An amount of a refused record may be one that cannot be read, and counts as 0."""
+    if file.rows_quarantined:
+        return
+    for column in contract.control_columns:
+        if column.name in declared and column.name in file.totals.read:
+            said, read = declared[column.name], file.totals.read[column.name]
+            yield from _compare(
+                file.file_name, column.name, "said by its source", said, "read", read
+            )
 
 
 def _observed(manifest: Manifest, result: LoadResult, contract: Contract) -> Iterator[str]:

@@ -7,14 +7,17 @@ the same content half registered finishes that work too: its first deliverer may
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 from contracts import naming
 from contracts.errors import FileRejected
 from contracts.model import Redelivery
+from contracts.naming import TOTALS_METADATA
 from lambdas.intake.arrivals import Arrival
 from lambdas.intake.inspection import Inspection
 from lambdas.intake.storage import Source, Storage, copy_source
@@ -278,6 +281,14 @@ def raw_name(file_name: str, suffix: str) -> str:
     return (SHOWN if stem.startswith(HIDDEN) else "") + stem + suffix
 
 
+def _declared_totals(arrival: Arrival, source: Source) -> Item:
+    """What a database said that the file's money adds up to; the gate compares it with what was read."""
+    text = source.metadata.get(TOTALS_METADATA) if arrival.is_fetched else None
+    totals = json.loads(text) if text else {}
+    declared = {name: total for name, total in totals.items() if Decimal(total).is_finite()}
+    return {"declared_totals": declared} if declared else {}
+
+
 def _entry(dataset: str, arrival: Arrival, source: Source, found: Inspection, suffix: str) -> Item:
     moment = received_at(arrival, source)
     return {
@@ -299,6 +310,7 @@ def _entry(dataset: str, arrival: Arrival, source: Source, found: Inspection, su
         "row_count": found.row_count,
         "header": list(found.header),
         "has_quotes": found.spans_lines,
+        **_declared_totals(arrival, source),
         **({"notes": list(found.notes)} if found.notes else {}),
         **({"transfer_completed_at": arrival.completed_at} if arrival.completed_at else {}),
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from pipeline.engines import Engine
@@ -36,6 +38,8 @@ class ManifestFile(JsonDocument):
     """Hash of the file whose refused records this one corrects; null: it corrects none."""
     refused_before: int | None = None
     """Rows of it that the load before this replay refused; only in a replay."""
+    declared_totals: Mapping[str, Decimal] | None = None
+    """Sum of each money column as the database said it that the file was read from; left out for all other files."""
     is_released: bool | None = None
     """Whether a person released it after it was set aside: limits on replaced rows do not hold; else left out."""
 

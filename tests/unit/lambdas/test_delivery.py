@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from contracts import model
+from lambdas.claim_batch import manifest as claim_manifest
 from pipeline.ledger import file_entry
 from tests.unit.lambdas.taking import FOLDER, Sales, intake, sha
 
@@ -288,13 +290,28 @@ def test_a_fetched_file_has_as_many_records_as_its_source_said(
         assert (entry["reason"], entry["detail"]) == ("source_count", told)
 
 
-def test_what_a_partner_says_of_a_count_is_not_asked(
+def test_the_totals_that_a_database_said_go_with_its_file(
     account: Any, contract: model.Contract, sales: Sales
 ) -> None:
-    record = account.upload(f"{FOLDER}/a.csv", sales(rows=3), metadata={"fetch-records": "4"})
+    said = {"fetch-records": "3", "fetch-totals": '{"total_cost": "12.30", "total_profit": "NaN"}'}
+    fetched = "partners/source-shop_orders/sales_records/a.csv"
+    intake(account, contract).handle_batch([account.upload(fetched, sales(rows=3), metadata=said)])
+    [entry] = account.entries().values()
+    assert entry["declared_totals"] == {"total_cost": "12.30"}  # with a NaN nothing adds up
+    assert claim_manifest._file(entry, "raw", "load").declared_totals == {
+        "total_cost": Decimal("12.30")
+    }
+
+
+def test_what_a_partner_says_of_count_and_totals_is_not_asked(
+    account: Any, contract: model.Contract, sales: Sales
+) -> None:
+    said = {"fetch-records": "4", "fetch-totals": "no JSON"}
+    record = account.upload(f"{FOLDER}/a.csv", sales(rows=3), metadata=said)
     intake(account, contract).handle_batch([record])
     [entry] = account.entries().values()
     assert entry["status"] == "waiting"
+    assert "declared_totals" not in entry
 
 
 def test_a_partner_cannot_make_a_replay(

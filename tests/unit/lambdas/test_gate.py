@@ -100,6 +100,24 @@ def first(result: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def test_what_a_database_said_of_a_file_must_be_what_was_read(contract: model.Contract) -> None:
+    manifest, result = documents(contract)
+    manifest["files"][1]["declared_totals"] = money("50.00")
+    assert judged(manifest, result, contract)["rows_read"] == 150
+    manifest["files"][1]["declared_totals"]["total_cost"] = "50.01"
+    told = r"b\.csv: total_cost: said by its source 50\.01, read 50\.00, difference 0\.01"
+    with pytest.raises(ReconciliationFailed, match=told):
+        judged(manifest, result, contract)
+
+
+def test_what_a_database_said_is_not_asked_where_an_amount_may_not_have_been_read(
+    contract: model.Contract,
+) -> None:
+    manifest, result = documents(contract)
+    manifest["files"][0]["declared_totals"] = money("999.00")  # a record of it was refused
+    assert judged(manifest, result, contract)["rows_read"] == 150
+
+
 DISCREPANCIES: dict[str, tuple[Change, list[str]]] = {
     "a row lost between file and Spark": (
         lambda _, r: first(r).update(rows_read=99, rows_loaded=96),
