@@ -21,6 +21,11 @@ OK, NOT_MODIFIED = 200, 304
 # 408, 425 and 429 ask for another try; 5xx are the server's own trouble. Source: RFC 9110, 15; RFC 6585, 4; RFC 8470.
 LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 USER_AGENT = "Slipway"
+ACCEPTED = {
+    "json": "application/json",
+    "json_lines": "application/x-ndjson, application/jsonl",
+    "csv": "text/csv",
+}
 MOST_OF_AN_ERROR = 120  # characters of an answer that are shown
 
 
@@ -89,7 +94,7 @@ class Client:
         headers = {
             "User-Agent": USER_AGENT,
             "Accept-Encoding": "gzip",
-            "Accept": "application/json" if http.format.kind == "json" else "text/csv",
+            "Accept": ACCEPTED[http.format.kind],
             **dict(http.headers),
             **dict(shown.headers),
             **self._conditions(state),

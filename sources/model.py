@@ -80,7 +80,14 @@ class CsvFormat:
     delimiter: str
 
 
-Format = JsonFormat | CsvFormat
+@dataclass(frozen=True, kw_only=True)
+class JsonLinesFormat:
+    """JSON lines in UTF-8: each line that is not empty is a record."""
+
+    kind: Literal["json_lines"] = "json_lines"
+
+
+Format = JsonFormat | JsonLinesFormat | CsvFormat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,7 +320,7 @@ class SftpSource(Described):
 Source = HttpSource | BucketSource | SftpSource | PostgresSource
 
 AUTHENTICATION = {kind.kind: kind for kind in (Bearer, Basic, ApiKey, ClientCredentials)}
-FORMATS = {kind.kind: kind for kind in (JsonFormat, CsvFormat)}
+FORMATS = {kind.kind: kind for kind in (JsonFormat, JsonLinesFormat, CsvFormat)}
 PAGING = {kind.kind: kind for kind in (OnePage, ByLink, ByCursor, ByOffset)}
 PATHS = ("records", "total", "next")
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, assert_never
 
 from sources.connection import Answer
 from sources.errors import SourceFailed
-from sources.model import CsvFormat, HttpSource, JsonFormat, Path
+from sources.model import CsvFormat, HttpSource, JsonFormat, JsonLinesFormat, Path
 
 MOST_NAMED = 5
 LARGEST_SHOWN = 40
@@ -39,6 +39,8 @@ def read_page(source: HttpSource, answer: Answer, *, number: int) -> Page:
     match source.http.format:
         case JsonFormat() as form:
             return reader.json(form, answer.body)
+        case JsonLinesFormat():
+            return reader.json_lines(answer)
         case CsvFormat() as form:
             return reader.csv(form, answer)
         case _:
@@ -76,9 +78,19 @@ class _Reader:
             rows=tuple(self._rows(records)), total=self._total(document, form), document=document
         )
 
+    def json_lines(self, answer: Answer) -> Page:
+        self._require_end(answer, "JSON lines")
+        # Only these end a line: in a string JSON allows others that str.splitlines splits at. Source: RFC 8259, 7.
+        lines = self._text(answer.body).replace("\r\n", "\n").split("\n")
+        records = [
+            self._parsed_text(line, f"line {number} ")
+            for number, line in enumerate(lines, 1)
+            if line.strip()
+        ]
+        return Page(rows=tuple(self._rows(records)), total=None, document=None)
+
     def csv(self, form: CsvFormat, answer: Answer) -> Page:
-        if not answer.tells_its_end:
-            self._refuse("is CSV without a length: whether it is whole cannot be known")
+        self._require_end(answer, "CSV")
         text = self._text(answer.body).removeprefix(BYTE_ORDER_MARK)
         try:
             lines = [
@@ -111,19 +123,28 @@ class _Reader:
                 for place, (_, path) in zip(columns, self.source.fields, strict=True)
             )
 
+    def _require_end(self, answer: Answer, what: str) -> None:
+        """What breaks off between two lines looks whole."""
+        if not answer.tells_its_end:
+            self._refuse(f"is {what} without a length: whether it is whole cannot be known")
+
     def _parsed(self, body: bytes) -> Any:
+        return self._parsed_text(self._text(body), "")
+
+    def _parsed_text(self, text: str, where: str) -> Any:
+        """`where` names the part of the page that `text` is, for messages; '' for all of it."""
         try:
             return json.loads(
-                self._text(body),
+                text,
                 parse_float=str,
                 parse_int=str,
                 parse_constant=self._constant,
                 object_pairs_hook=self._object,
             )
         except RecursionError:
-            self._refuse("is nested too deeply")
+            self._refuse(f"{where}is nested too deeply")
         except json.JSONDecodeError as error:
-            self._refuse(f"is not JSON: {error}")
+            self._refuse(f"{where}is not JSON: {error}")
 
     def _text(self, body: bytes) -> str:
         try:

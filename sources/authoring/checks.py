@@ -135,9 +135,10 @@ class _Checks:
         in_answer = isinstance(paging, profile.CursorSpec) or (
             isinstance(paging, profile.LinkSpec) and paging.next is not None
         )
-        if in_answer and isinstance(form, profile.CsvSpec):
+        if in_answer and isinstance(form, profile.CsvSpec | profile.JsonLinesSpec):
             message = (
-                "is looked for in JSON, and format is csv; use kind offset, or link without next"
+                f"is looked for in one JSON document, and format is {form.kind}; use kind offset, or"
+                " link without next"
             )
             self.problem((*path, "next"), message)
         if isinstance(paging, profile.CursorSpec | profile.LinkSpec) and paging.next:

@@ -155,6 +155,8 @@ def _format(spec: profile.FormatSpec) -> model.Format:
         case profile.JsonSpec():
             total = _path(spec.total) if spec.total else None
             return model.JsonFormat(records=_path(spec.records or ""), total=total)
+        case profile.JsonLinesSpec():
+            return model.JsonLinesFormat()
         case profile.CsvSpec():
             return model.CsvFormat(delimiter=spec.delimiter)
         case _:

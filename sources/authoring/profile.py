@@ -55,6 +55,12 @@ class JsonSpec(Strict):
     total: Text | None = None
 
 
+class JsonLinesSpec(Strict):
+    """`format` of kind json_lines."""
+
+    kind: Literal["json_lines"]
+
+
 class CsvSpec(Strict):
     """`format` of kind csv."""
 
@@ -95,7 +101,7 @@ class OffsetSpec(Strict):
 
 
 AuthenticationSpec = BearerSpec | BasicSpec | ApiKeySpec | ClientCredentialsSpec
-FormatSpec = JsonSpec | CsvSpec
+FormatSpec = JsonSpec | JsonLinesSpec | CsvSpec
 PagingSpec = OnePageSpec | LinkSpec | CursorSpec | OffsetSpec
 
 AUTHENTICATION: dict[str, type[Strict]] = {
@@ -104,7 +110,11 @@ AUTHENTICATION: dict[str, type[Strict]] = {
     "api_key": ApiKeySpec,
     "client_credentials": ClientCredentialsSpec,
 }
-FORMATS: dict[str, type[Strict]] = {"json": JsonSpec, "csv": CsvSpec}
+FORMATS: dict[str, type[Strict]] = {
+    "json": JsonSpec,
+    "json_lines": JsonLinesSpec,
+    "csv": CsvSpec,
+}
 PAGING: dict[str, type[Strict]] = {
     "none": OnePageSpec,
     "link": LinkSpec,

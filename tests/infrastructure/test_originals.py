@@ -118,6 +118,7 @@ def test_only_what_loads_reads_the_secret_of_tokens(comprehensive: Assembly) -> 
     assert set(others) == {
         "Warehouse/LoadWarehouse",
         "Sources/SourceSalesApiFetchSource",
+        "Sources/SourceSalesSftpFetchSource",
         "Sources/SourceShopOrdersFetchSource",
     }
     assert all("*" not in resource for read in others.values() for resource in read)

@@ -22,6 +22,7 @@ from sources.model import (
     ByOffset,
     CsvFormat,
     JsonFormat,
+    JsonLinesFormat,
     OnePage,
     Watermark,
 )
@@ -164,6 +165,22 @@ def test_csv_is_taken_by_its_header_on_every_page(bench: Bench) -> None:
     bench.server.always = lambda asked: Reply(pages[int(asked.parameters["page"])].encode())
     bench.fetch()
     assert bench.only() == "sales_channel,order_id,region\nOnline,1,\nOffline,2,\nOnline,3,\n"
+
+
+def test_json_lines_are_records_on_every_page(bench: Bench) -> None:
+    pages = [
+        json.dumps(ALL[0]) + "\r\n\n" + json.dumps({**ALL[1], "channel": "On\u2028line"}),
+        json.dumps(ALL[2]) + "\n",
+        "\n",
+    ]
+    bench.http(
+        format=JsonLinesFormat(),
+        paging=ByOffset(parameter="page", counts="pages", first=0, size_parameter=None, size=None),
+    )
+    bench.server.always = lambda asked: Reply(pages[int(asked.parameters["page"])].encode())
+    bench.fetch()
+    assert bench.only().replace("On\u2028line", "Online") == lines(1, 2, 3)
+    assert bench.server.asked[0].headers["accept"] == "application/x-ndjson, application/jsonl"
 
 
 def test_what_a_value_holds_is_quoted_as_csv_wants_it(bench: Bench) -> None:

@@ -14,7 +14,15 @@ import pytest
 
 from sources import connection, paging
 from sources.errors import CredentialsRefused, ListChanged, SourceFailed
-from sources.model import ApiKey, ByLink, ByOffset, ClientCredentials, CsvFormat, OnePage
+from sources.model import (
+    ApiKey,
+    ByLink,
+    ByOffset,
+    ClientCredentials,
+    CsvFormat,
+    JsonLinesFormat,
+    OnePage,
+)
 from tests.source_server import Asked, Behaviour, Reply, by_cursor
 from tests.unit.sources.fetching import Bench, lines, record
 
@@ -363,6 +371,26 @@ def test_a_secret_without_its_field_is_named_and_not_shown(bench: Bench, secret:
         bench.fetch()
     assert no.value.__cause__ is None
     assert "a token" not in str(no.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "has_length", "message"),
+    [
+        (json.dumps(ALL[0]) + "\n", False, "page 1 is JSON lines without a length: whether it is"),
+        (json.dumps(ALL[0]) + '\n{"id": 2', True, "page 1 line 2 is not JSON: "),
+        (json.dumps(ALL[0]) + json.dumps(ALL[1]), True, "page 1 line 1 is not JSON: Extra data"),
+        (json.dumps(ALL[:2]), True, "page 1 record 1 is a list where an object was expected"),
+        ("[" * 100_000, True, "page 1 line 1 is nested too deeply"),
+    ],
+)
+def test_json_lines_that_are_not_whole_are_refused(
+    bench: Bench, body: str, has_length: bool, message: str
+) -> None:
+    bench.http(format=JsonLinesFormat(), paging=OnePage())
+    bench.server.always = answers(body.encode(), has_length=has_length)
+    with pytest.raises(SourceFailed, match=message):
+        bench.fetch()
+    assert bench.delivered() == {}
 
 
 def test_csv_that_may_be_cut_is_refused(bench: Bench) -> None:
