@@ -21,6 +21,7 @@ def lines(ruler: Ruler, templates: Templates, volume: Volume) -> Iterator[Line]:
     """Every line that volume drives, dataset by dataset, then what people ask."""
     for name, month in sorted(volume.datasets.items()):
         yield from _engines(ruler, templates, name, month)
+        yield from _marts(ruler, templates, name, month)
         yield from _by_run_and_file(ruler, name, month)
         yield from _by_size(ruler, templates, name, month)
     if volume.scanned_gigabytes:
@@ -47,6 +48,18 @@ def _engines(
     if duckdb := seconds.get("duckdb"):
         memory = duckdb.times(templates.duckdb_memory_gib)
         yield ruler.volume("gib_second", "DuckDB functions of runs", memory, dataset=dataset)
+
+
+def _marts(
+    ruler: Ruler, templates: Templates, dataset: str, month: DatasetVolume
+) -> Iterator[Line]:
+    """What is computed after each run; a mart of several datasets after the runs of each."""
+    if number := month.runs * templates.marts_by_dataset.get(dataset, 0):
+        seconds = ruler.rate("duckdb_worker_seconds_by_job").times(number)
+        memory = seconds.times(templates.duckdb_memory_gib)
+        yield ruler.volume("gib_second", "marts after runs", memory, dataset=dataset)
+        transitions = ruler.rate("transitions_by_mart_run").times(number)
+        yield ruler.volume("state_transition", "marts after runs", transitions, dataset=dataset)
 
 
 def _worker_seconds(ruler: Ruler, templates: Templates, month: DatasetVolume) -> dict[str, Range]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +16,7 @@ from pipeline.costs import DPU_PER_WORKER
 
 SUFFIX = ".template.json"
 CARE = "CareDefault"
+MARTS = "MartsOfDatasets"  # substitution of the machine of marts: dataset/mart, joined by commas
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,16 @@ class Templates:
         return int(variables.get("DUCKDB_MAX_ROWS", 0)), int(
             variables.get("DUCKDB_MAX_MEGABYTES", 0)
         )
+
+    @cached_property
+    def marts_by_dataset(self) -> dict[str, int]:
+        """How many marts are computed after each run of a dataset (stacks/marts.py)."""
+        given = (
+            each.properties.get("DefinitionSubstitutions", {}).get(MARTS, "")
+            for each in self.of_type("AWS::StepFunctions::StateMachine")
+        )
+        pairs = [pair for text in given for pair in text.split(",") if pair]
+        return dict(Counter(pair.partition("/")[0] for pair in pairs))
 
     def _function(self, name: str) -> Resource | None:
         handler = f"lambdas.{name}."

@@ -100,6 +100,26 @@ def test_small_runs_are_priced_as_functions_and_large_ones_as_spark(tmp_path: Pa
     assert of(estimate(here, PRICES, flowing(long)), "Spark jobs of runs").low > 0
 
 
+def test_marts_are_priced_after_each_run_of_each_dataset_that_they_read(tmp_path: Path) -> None:
+    machine = {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {"DefinitionSubstitutions": {"MartsOfDatasets": "superstore/a,superstore/b"}},
+    }
+    here = templates(tmp_path, Marts=machine)
+    assert here.marts_by_dataset == {"superstore": 2}
+    lines = [
+        line
+        for line in estimate(here, PRICES, flowing(month(runs=10))).lines
+        if line.what == "marts after runs"
+    ]
+    assert {line.dataset for line in lines} == {"superstore"}
+    seconds = PRICES.rates["duckdb_worker_seconds_by_job"]
+    memory, _transitions = (line.quantity for line in lines)
+    assert memory == Range(low=seconds.low * 20 * 2, high=seconds.high * 20 * 2)  # of 2 GB
+    without = estimate(templates(tmp_path / "none"), PRICES, flowing(month()))
+    assert of(without, "marts after runs") == Range.of(0)
+
+
 def test_measured_seconds_are_taken_exactly(tmp_path: Path) -> None:
     measured = DatasetVolume(
         runs=Decimal(1),
