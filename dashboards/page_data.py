@@ -87,11 +87,28 @@ class EngineCost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FetchedSource:
+    """A source of the dataset; `place` is its URL without scheme and parameters, for the page links to nowhere.
+
+    `complete_at` is when the last complete fetch began: what its source had by then is delivered. Moments are None
+    before there is such a fetch.
+    """
+
+    name: str
+    place: str
+    status: str
+    changed_at: datetime | None
+    complete_at: datetime | None
+    explanation: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Health:
     """How the pipeline of the dataset fares. Runs and files are the newest ones, newest first.
 
     `fates` counts all deliveries by status; `last_loaded_at` is None before the first success; data is expected at
-    least every `freshness_hours`. `cost` is None when no run of the month says what it cost.
+    least every `freshness_hours`. `cost` is None when no run of the month says what it cost; `sources` are those that
+    are fetched in this environment.
     """
 
     runs: tuple[Run, ...]
@@ -103,6 +120,7 @@ class Health:
     last_loaded_at: datetime | None
     freshness_hours: int
     cost: EngineCost | None
+    sources: tuple[FetchedSource, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

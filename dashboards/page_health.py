@@ -30,6 +30,8 @@ TONES = {
     "arrived": PLAIN,
     "replaced": PLAIN,
 }
+# How a fetch of a source ended (sources/fetches.py).
+FETCHES = {"delivered": GOOD, "unchanged": GOOD, "empty": GOOD, "failed": BAD}
 SIGNS = {
     GOOD: "M3 8.5 6.5 12 13 4.5",
     WATCH: "M8 3v6.2M8 12.2v.3",
@@ -91,6 +93,8 @@ def section(data: PageData) -> Markup:
     """The section on the pipeline."""
     health = data.health
     cards = [_reconciliation(health), _refusals(health), _runs(health), _files(health)]
+    if health.sources:
+        cards.append(_sources(data))
     return tag(
         "section",
         tag("h2", "Pipeline", id="pipeline"),
@@ -290,6 +294,25 @@ def _files(health: Health) -> Markup:
         more,
         figures("Files", ("File", "Fate", "Received", *COUNTS, "Why"), rows, range(3, 7)),
     )
+
+
+def _sources(data: PageData) -> Markup:
+    """What is fetched, and how old what came from there is."""
+    rows = [
+        (
+            source.name,
+            pill(FETCHES.get(source.status, PLAIN), _words(source.status)),
+            _time(source.changed_at) if source.changed_at else texts.NONE,
+            texts.span(max(data.written_at - source.complete_at, timedelta(0)))
+            if source.complete_at
+            else texts.NONE,
+            source.place,
+            source.explanation,
+        )
+        for source in data.health.sources
+    ]
+    headers = ("Source", "Last fetch", "At", "Complete, ago", "From", "Why")
+    return _card("Sources", "wide", figures("Sources", headers, rows, (3,)))
 
 
 def _why(file: File) -> Child:

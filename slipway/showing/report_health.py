@@ -17,14 +17,23 @@ from typing import Any
 from contracts import naming
 from contracts.amounts import EXACT, added
 from contracts.model import Contract, CuratedModel
-from dashboards.page_data import Account, EngineCost, File, Health, Reconciliation, Refusal, Run
+from dashboards.page_data import (
+    Account,
+    EngineCost,
+    FetchedSource,
+    File,
+    Health,
+    Reconciliation,
+    Refusal,
+    Run,
+)
 from pipeline import costs
 from pipeline.ledger import Item
 from pipeline.modes import works_on_files
 from pipeline.run_documents import PARTS
 from rows.columns import REASONS, RULE_IDS
 from slipway.deployment import Deployment
-from slipway.reading import curated_sums, lake, ledgers, quarantine_queries
+from slipway.reading import curated_sums, lake, ledgers, quarantine_queries, sources
 from slipway.reading.curated_sums import Sums
 from slipway.reading.warehouse import StatementFailed
 
@@ -63,7 +72,25 @@ def health(deployment: Deployment, contract: Contract, runs: Sequence[Item]) -> 
         last_loaded_at=_moment(loads[-1]["ended_at"]) if loads else None,
         freshness_hours=contract.freshness_hours + _quiet_hours(contract, loads),
         cost=engine_cost(runs, datetime.now(UTC).date()),
+        sources=tuple(_sources(deployment, contract.dataset)),
     )
+
+
+def _sources(deployment: Deployment, dataset: str) -> Iterator[FetchedSource]:
+    """The sources of the dataset that are deployed, with what their newest fetch did."""
+    for each in sources.every(deployment):
+        if each.state is None or each.source.dataset != dataset:
+            continue
+        last = each.fetches[0] if each.fetches else None
+        complete = each.state.watermark
+        yield FetchedSource(
+            name=each.source.name,
+            place=each.source.url.partition("?")[0].rpartition("://")[2],
+            status=str(last["status"]) if last else "never",
+            changed_at=_moment(last["changed_at"]) if last else None,
+            complete_at=_moment(complete) if complete else None,
+            explanation=str(last["detail"])[:LONGEST_EXPLANATION] if last else "",
+        )
 
 
 def engine_cost(runs: Iterable[Item], today: date) -> EngineCost | None:

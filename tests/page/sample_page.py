@@ -147,6 +147,16 @@ def healthy(source: Lake) -> page_data.Health:
         last_loaded_at=WRITTEN - timedelta(hours=3),
         freshness_hours=36,
         cost=page_data.EngineCost(month=WRITTEN.date(), runs=3, usd=Decimal("1.234")),
+        sources=(
+            page_data.FetchedSource(
+                name="sales_api",
+                place="api.example.com/v1/orders",
+                status="failed",
+                changed_at=WRITTEN - timedelta(hours=1),
+                complete_at=WRITTEN - timedelta(hours=25),
+                explanation="page 1: <status> 403",
+            ),
+        ),
     )
 
 

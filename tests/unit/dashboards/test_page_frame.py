@@ -207,3 +207,12 @@ def test_refusals_are_drawn_only_where_their_numbers_differ(data: PageData) -> N
     assert page.render(data).count('class="gauge"') == 2
     same = (first, dataclasses.replace(second, rows=first.rows))
     assert 'class="gauge"' not in page.render(changed(data, refusals=same))
+
+
+def test_sources_say_how_they_fare_and_how_old_what_came_from_there_is(data: PageData) -> None:
+    text = page.render(data)
+    card = text[text.index(">Sources<") :]
+    assert "sales_api" in card
+    assert "1 d 1 h" in card
+    assert "page 1: &lt;status&gt; 403" in card
+    assert ">Sources<" not in page.render(changed(data, sources=()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,10 @@ from slipway.deployment import Deployment
 from slipway.reading import lake as athena
 from slipway.reading import ledgers, warehouse
 from slipway.reading.answers import Answer
+from slipway.reading.sources import Fetched
 from slipway.showing import report, report_health
+from sources.fetches import State
+from sources.model import load
 from tests.page import sample_page
 
 CONTRACT = sample_page.CONTRACT
@@ -260,3 +263,24 @@ def test_the_report_is_collected_from_ledgers_and_athena(
     assert "Sales records" in text
     assert '"dataThrough":"2024-' in text
     assert "sales_records" in report.with_dashboard()
+
+
+def test_sources_of_the_dataset_that_are_fetched_here_say_how_they_fare(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api, bucket, moment = load("sales_api"), load("sales_bucket"), "2026-11-29T02:30:00.000000Z"
+    note = {"status": "failed", "changed_at": moment, "detail": "page 1: " + "x" * 999}
+    every = [
+        Fetched(source=api, state=State(watermark=moment), fetches=[note]),
+        Fetched(source=bucket, state=State(), fetches=[]),
+        Fetched(source=load("sales_sftp"), state=None, fetches=[]),
+        Fetched(source=replace(api, dataset="others"), state=State(), fetches=[]),
+    ]
+    monkeypatch.setattr(report_health.sources, "every", lambda _deployment: every)
+    first, second = report_health._sources(DEPLOYMENT, "sales_records")
+    assert (first.name, first.status) == ("sales_api", "failed")
+    assert first.place == "api.example.com/v1/orders"
+    assert first.changed_at == first.complete_at == datetime.fromisoformat(moment)
+    assert len(first.explanation) == report_health.LONGEST_EXPLANATION
+    assert (second.name, second.status) == ("sales_bucket", "never")
+    assert second.changed_at is second.complete_at is None
