@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
-from slipway.acting.shop_story import Account, _differences, _sums
+from slipway import __main__ as command_line
+from slipway.acting.shop_story import Account, Ending, _differences, _sums
+from slipway.commands import demo
 
 ROWS = [("1", "10.00", "4.00", "6.00"), ("2", "0.50", "0.25", "0.25")]
 AGREED = _sums(ROWS)
@@ -39,3 +42,30 @@ def test_a_cent_of_the_curated_table_is_named() -> None:
     curated = (2, Decimal("10.49"), Decimal("4.25"), Decimal("6.25"))
     [told] = _differences(ROWS, list(ROWS), accounts(curated))
     assert "curated: (2, Decimal('10.49')" in told
+
+
+@pytest.mark.parametrize(
+    ("differences", "code", "told"),
+    [
+        ((), 0, "every row and cent of the shop is in the lake"),
+        (("2 rows [gone]",), 1, "does not agree: 2 rows [gone]"),
+    ],
+)  # fmt: skip
+def test_the_demonstration_shows_each_account_and_ends_as_they_agree(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    differences: tuple[str, ...],
+    code: int,
+    told: str,
+) -> None:
+    stopped: list[bool] = []
+    cloud = SimpleNamespace(stop=lambda: stopped.append(True))
+    ending = Ending(accounts=accounts(), differences=differences)
+    monkeypatch.setattr(demo.up, "bring_up", lambda _watch, _engine: cloud)
+    monkeypatch.setattr(demo, "connect", lambda _environment: None)
+    monkeypatch.setattr(demo.shop_story, "tell", lambda *_, **_given: ending)
+    assert command_line.main(["demo", "--story", "shop", "--rows", "10"]) == code
+    shown = " ".join(capsys.readouterr().out.split())
+    assert told in shown
+    assert "10.50" in shown
+    assert stopped == [True]
