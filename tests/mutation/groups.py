@@ -111,6 +111,24 @@ GROUPS = {
             *(f"{LAMBDAS}/test_load_warehouse{name}.py" for name in ("", "_handler")),
         ),
     ),
+    "sources": Group(
+        modules=(
+            *(f"sources/{name}.py" for name in ("client", "paging", "records")),
+            *(f"lambdas/fetch_source/{name}.py" for name in ("call", "pages", "service")),
+        ),
+        tests=tuple(
+            f"tests/unit/sources/test_{name}.py" for name in ("fetching", "misbehaving_sources")
+        ),
+        sample=50,
+    ),
+    "source_files": Group(
+        modules=(
+            *(f"sources/{name}.py" for name in ("buckets", "fetches", "files")),
+            "lambdas/fetch_source/files.py",
+        ),
+        tests=("tests/unit/sources/test_buckets.py",),
+        sample=50,
+    ),
     "bursts": Group(
         modules=(
             "pipeline/bursts.py",

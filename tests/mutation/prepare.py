@@ -15,6 +15,7 @@ PACKAGES = (
     "contracts",
     "pipeline",
     "rows",
+    "sources",
     "lambdas",
     "slipway",
     "glue_jobs",
