@@ -317,7 +317,8 @@ class SftpSource(Described):
         return self.sftp.secret
 
 
-Source = HttpSource | BucketSource | SftpSource | PostgresSource
+FileSource = BucketSource | SftpSource  # what they give are files, taken as they are
+Source = HttpSource | FileSource | PostgresSource
 
 AUTHENTICATION = {kind.kind: kind for kind in (Bearer, Basic, ApiKey, ClientCredentials)}
 FORMATS = {kind.kind: kind for kind in (JsonFormat, JsonLinesFormat, CsvFormat)}

@@ -18,7 +18,7 @@ from constructs import Construct
 from contracts import naming
 from contracts.errors import ContractInvalid
 from contracts.model import Contract
-from sources.model import Bucket, BucketSource, PostgresSource, SftpSource, Source, at
+from sources.model import Bucket, BucketSource, FileSource, PostgresSource, SftpSource, Source, at
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
@@ -137,7 +137,7 @@ class FetchedSource(Construct):
         delivered = naming.landing_folder(partner, contract.intake.folder)
         written = [delivered]
         entries = ["GetItem", "PutItem"]
-        if not isinstance(self.source, BucketSource | SftpSource):
+        if not isinstance(self.source, FileSource):
             written.append(f"{naming.FETCHING_PREFIX}{name}/")
         else:
             entries.append("BatchGetItem")

@@ -14,7 +14,7 @@ from slipway.deployment import Deployment, connect
 from slipway.reading import executions, sources
 from slipway.showing import views
 from sources.fetches import State
-from sources.model import BucketSource, PostgresSource, Source
+from sources.model import FileSource, PostgresSource, Source
 
 PAGES = ("since", "pages", "records", "requests", "bytes")
 FILES = ("files", "requests", "bytes")
@@ -46,7 +46,7 @@ def _last(fetched: sources.Fetched) -> str:
 
 
 def _amount(source: Source, fetch: Item) -> str:
-    if not isinstance(source, BucketSource):
+    if not isinstance(source, FileSource):
         return f"{int(fetch['records']):,} records"
     return counted(int(fetch["files"]), "file")
 
@@ -57,7 +57,7 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     say(f"dataset {found.source.dataset}; {_begins(found.source, found.state or State())}")
     if found.role:
         say(f"its role, which whoever owns {found.source.url} lets in: {found.role}")
-    figures = FILES if isinstance(found.source, BucketSource) else PAGES
+    figures = FILES if isinstance(found.source, FileSource) else PAGES
     rows = [_row(item, figures) for item in found.fetches]
     right = [place for place, name in enumerate(figures, 2) if name != "since"]
     table("its last fetches", ("fetch", "status", *figures, "detail"), rows, right=right)
@@ -97,7 +97,7 @@ def _run(deployment: Deployment, options: argparse.Namespace) -> int:
         views.failures(deployment, [ending.execution], what="fetch")
         return 1
     said = ending.output["fetch"]
-    records = "" if isinstance(source, BucketSource) else f"{said['records']:,} records; "
+    records = "" if isinstance(source, FileSource) else f"{said['records']:,} records; "
     say(f"{said['status']}: {records}{said['detail']}")
     if said["status"] == "delivered":
         say(f"intake takes it from here: slipway files list --dataset {source.dataset}")

@@ -8,6 +8,7 @@ import json
 import boto3
 import pytest
 
+from contracts import naming
 from sources.fetches import Fetch, FetchLedger, FilesSeen, State
 from sources.paging import Seen
 from tests.unit.slipway.conftest import REGION, Account
@@ -165,15 +166,16 @@ def test_a_bucket_is_shown_with_its_files_and_the_role_that_its_owner_lets_in(
 
 
 @pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize("name", ["sales_bucket", "sales_sftp"])
 def test_what_a_fetch_of_files_did_is_told_without_records(
-    account: Account, capsys: pytest.CaptureFixture[str]
+    account: Account, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     outputs = account.deployment.outputs
-    outputs["SourceSalesBucketTableName"] = "source-table"
-    outputs["SourceSalesBucketStateMachineArn"] = MACHINE
+    outputs[naming.source_output(name, "TableName")] = "source-table"
+    outputs[naming.source_output(name, "StateMachineArn")] = MACHINE
     ended = {"status": "unchanged", "records": 0, "detail": "nothing new"}
     account.stepfunctions.carry_out = lambda _arn, _request: {"fetch": ended}
-    assert account.slipway("source", "run", "sales_bucket") == 0
+    assert account.slipway("source", "run", name) == 0
     told = capsys.readouterr().out
     assert "unchanged: nothing new" in told
     assert "records" not in told
