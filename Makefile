@@ -26,7 +26,7 @@ $(STATE)/tools.done:
 
 # Each step leaves its stamp when it is done, so an interrupted setup goes on at the step that was cut off.
 $(STATE)/packages.done: requirements.txt | $(STATE)/tools.done
-	@echo "setup 1/5  Python packages (about 1.6 GB on disk, Spark and the CDK are the large ones)"
+	@echo "setup 1/5  Python packages (about 1.8 GB on disk, Spark and the CDK are the large ones)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet $(UV)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt

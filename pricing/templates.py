@@ -15,7 +15,6 @@ from contracts.errors import PermanentError
 from pipeline.costs import DPU_PER_WORKER
 
 SUFFIX = ".template.json"
-CARE = "CareDefault"
 MARTS = "MartsOfDatasets"  # substitution of the machine of marts: dataset/mart, joined by commas
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from contracts import model
 from lambdas.intake import arrivals
+from lambdas.intake.completion import Whole
 from lambdas.intake.runs import execution_name
 from tests.unit.lambdas.taking import FOLDER, Sales, intake
 
@@ -92,7 +93,8 @@ def test_a_file_that_a_run_has_taken_starts_no_other_run_when_its_event_comes_ag
 ) -> None:
     record = account.upload(f"{FOLDER}/a.csv", sales())
     service = intake(account, contract)
-    taken = service.take(arrivals.arrived(json.loads(record["body"])))
+    arrival = arrivals.arrived(json.loads(record["body"]))
+    taken = service.take(Whole(arrival=arrival, is_noted=False))
     assert taken is not None
     account.files().claim("sales_records", taken[1], "run")
     assert service.handle_batch([record]) == []
