@@ -16,9 +16,9 @@ def suffix(kind: Checksum) -> str:
     return f".{kind}"
 
 
-def is_name(name: str, kind: Checksum | None) -> bool:
+def is_name(name: str, kind: Checksum) -> bool:
     """Whether a file of this name holds the checksum of another."""
-    return kind is not None and name.casefold().endswith(suffix(kind))
+    return name.casefold().endswith(suffix(kind))
 
 
 def hasher(kind: Checksum) -> hashlib._Hash:

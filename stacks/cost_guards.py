@@ -1,8 +1,8 @@
 """What tells that an environment costs more than it should: a budget of the month, and days that are unlike the others.
 
-AWS writes the mails itself, without our topic: a budget that may not publish to an encrypted topic says nothing, and
-nobody could try that here. Both see costs hours late and by the tags `project` and `environment`, once an administrator
-has activated these as cost allocation tags. They tell, and stop nothing.
+AWS writes the mails itself, without our topic: whether a budget may publish to an encrypted one could not be settled.
+Both see costs hours late, and by tags that an administrator has activated as cost allocation tags: the budget by
+`project` and `environment`, the monitor by `environment`. They tell, and stop nothing.
 """
 
 from __future__ import annotations

@@ -288,8 +288,11 @@ def _create_no_fates(loading: LoadRun) -> None:
 def _match(loading: LoadRun, *, is_replacing: bool, is_amending: bool) -> tuple[str, str]:
     """Conditions of the merge: same key, within the partitions where rows change; and newer, or the row itself."""
     contract = loading.contract
-    changed = [f"SELECT {HELD_DATE} FROM {FATED} WHERE {FATE} = '{REPLACING}'"] * is_replacing
-    changed += [keeping.amended_dates(loading)] * is_amending
+    changed = []
+    if is_replacing:
+        changed.append(f"SELECT {HELD_DATE} FROM {FATED} WHERE {FATE} = '{REPLACING}'")
+    if is_amending:
+        changed.append(keeping.amended_dates(loading))
     found = loading.database.execute(" UNION ".join(changed)).fetchall()
     days: list[date] = [periods.first_day(day, contract.partition_transform) for (day,) in found]
     same = [f"t.{DUCKDB.name(name)} = s.{DUCKDB.name(name)}" for name in loading.key]

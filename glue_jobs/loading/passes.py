@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from contracts import model
 from glue_jobs import reading, storage
-from glue_jobs.loading import samples
+from glue_jobs.loading import keeping, samples
 from glue_jobs.loading.work import LoadRun
 from glue_jobs.quality.checks import ERASED
 from glue_jobs.transforms import figures, period_columns, protection, records, staging
@@ -39,7 +39,6 @@ from rows.columns import (
 )
 from rows.effects import FateCount
 from rows.load_figures import ByFile, Figures, Measured
-from rows.spark_dialect import SparkDialect
 
 SPLITS_SCHEMA = (
     f"{SOURCE_SHA256} string, {SPLIT_START} bigint, {ROWS_BEFORE} bigint, "
@@ -74,7 +73,7 @@ def stage(loading: LoadRun) -> tuple[DataFrame, Observed]:
         parts.append(
             staging.checked(counted, loading.contract, shape, key_pads=pads, erased=erased)
         )
-    staged = loading.keeping(SparkDialect()).staged
+    staged = keeping.of_run(loading).staged
     origins = {
         origin_name(name): F.expr(staged(loading.without(name))) for name in loading.kept_columns
     }
@@ -169,11 +168,11 @@ def erased(loading: LoadRun) -> dict[str, int]:
     }
 
 
-def keeping(loading: LoadRun) -> dict[str, int]:
+def rows_keeping(loading: LoadRun) -> dict[str, int]:
     """Rows in the table with a value of another delivery, by file; files without any are left out."""
     if not loading.kept_columns:
         return {}
-    is_keeping = F.expr(loading.keeping(SparkDialect()).is_keeping)
+    is_keeping = F.expr(keeping.of_run(loading).is_keeping)
     rows = loading.tables.read(loading.processed, draft=loading.branch)
     counted = rows.where(loading.of_files & is_keeping).groupBy(SOURCE_SHA256).count()
     return {row[SOURCE_SHA256]: row["count"] for row in counted.collect()}
@@ -202,7 +201,7 @@ def retracted(
             else loading.tables.read(table, version=before[table.name]).where(own).count()
             for table in tables
         )
-        kept = F.expr(loading.keeping(SparkDialect()).said_by(sha256))
+        kept = F.expr(keeping.of_run(loading).said_by(sha256))
         conditions = zip(tables, (own | kept, own), strict=True)
         left = (loading.tables.read(t, draft=loading.branch).where(each) for t, each in conditions)
         return RetractedRows(
@@ -250,7 +249,7 @@ def by_file(
         erased=erased(loading),
         samples=samples.by_file(loading) if of_table[QUARANTINE] else {},
         last_days=_last_days(read),
-        keeping=keeping(loading),
+        keeping=rows_keeping(loading),
     )
     return load_figures.loaded_files(contract, loading.manifest.files, measured)
 

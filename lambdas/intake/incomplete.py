@@ -1,5 +1,5 @@
 """What happens to an object whose upload is not known to be complete: it stays where it is, on record, and people are
-told once. Nothing of it is read, and nothing is lost: it can be accepted, and a whole upload of its name replaces it.
+told once. No row of it is loaded, and nothing is lost: it can be accepted, and a whole upload of its name replaces it.
 
 The entry is written first and holds what the message needs; `alerted_at` is the last write, so a crash anywhere is
 finished by the redelivered event.
