@@ -52,7 +52,19 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (
         *(_demo, _up_and_down, _upload, _query, _warehouse, _report, _forecast),
         *(_files, _runs, _quarantine, _backfill, _reprocess, _contract),
-        *(_source, _mart, _redrive, _maintain, _erase, _doctor, _alerts, _smoke, _adopt, _verify),
+        *(
+            _source,
+            _mart,
+            _redrive,
+            _maintain,
+            _erase,
+            _doctor,
+            _alerts,
+            _alarms,
+            _smoke,
+            _adopt,
+            _verify,
+        ),
         _cost,
     ):
         add(commands)
@@ -417,6 +429,14 @@ def _alerts(commands: Commands) -> None:
     alerts = commands.add_parser("alerts", help="messages that went out to people, newest first")
     alerts.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
     alerts.add_argument("--full", action="store_true", help="each with its whole text")
+
+
+def _alarms(commands: Commands) -> None:
+    alarms = commands.add_parser(
+        "alarms",
+        help="alarms that are on (then it ends with 1), since when, why and where to read on",
+    )
+    alarms.add_argument("--all", action="store_true", help="every alarm, with its state")
 
 
 def _smoke(commands: Commands) -> None:

@@ -350,7 +350,7 @@ class MonitoringStack(PipelineStack):
             description="Measures how old each dataset is",
             schedule=events.Schedule.rate(Duration.hours(1)),
         )
-        # The next hour measures again; a lasting failure is an alarm, since missing data is breaching.
+        # The next hour measures again; a lasting failure is told by the alarms Stale, which then have no data.
         undelivered = self._keep("MeasureFreshness")
         keep_failed_invocations(part, undelivered)
         rule.add_target(
@@ -368,8 +368,13 @@ class MonitoringStack(PipelineStack):
         return self.dead_letters[name]
 
     def _stale_data(self, contract: Contract) -> None:
-        """The data is older than the contract allows, or nobody has measured it, twice in a row."""
-        cloudwatch.Alarm(
+        """The data is older than the contract allows, twice in a row; or its age is no longer measured.
+
+        A new alarm has insufficient data: that is its first state, no change of state, and so nobody is told until
+        an age has been measured. Were missing data breaching, each first deployment would begin with this alarm.
+        Source: CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data", "Alarm actions".
+        """
+        alarm = cloudwatch.Alarm(
             self,
             "Stale" + contract.dataset.title().replace("_", ""),
             metric=self._age(contract.dataset),
@@ -378,8 +383,10 @@ class MonitoringStack(PipelineStack):
             threshold=contract.freshness_hours,
             evaluation_periods=2,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
-        ).add_alarm_action(self._action)
+            treat_missing_data=cloudwatch.TreatMissingData.MISSING,
+        )
+        alarm.add_alarm_action(self._action)
+        alarm.add_insufficient_data_action(self._action)
 
     def _age(self, dataset: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(

@@ -20,6 +20,7 @@ from local_cloud.adapters.athena import (
 from local_cloud.adapters.athena import (
     statements as athena,
 )
+from local_cloud.adapters.cloudwatch import service as cloudwatch
 from local_cloud.adapters.glue import (
     gaps as glue_gaps,
 )
@@ -67,6 +68,7 @@ def install_all(settings: ServerSettings) -> None:
     keys.install()
     batches.install()
     deliveries.install()
+    cloudwatch.install()
     lambda_roles.install()
     unmapped.install()
     usage.install()

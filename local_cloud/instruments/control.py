@@ -43,6 +43,9 @@ OPEN = (
     "/_ministack/cfn-signal/",
 )
 
+# What adapters add: each command by its name. An instrument imports no adapter.
+more_commands: dict[str, Callable[..., Any]] = {}
+
 _origin_inside: contextvars.ContextVar[tuple[str, bool]] = contextvars.ContextVar(
     "slipway_request_origin", default=(LOOPBACK, True)
 )
@@ -104,6 +107,7 @@ async def _control(command: str, send: Send) -> None:
         "no-warehouse-crash": warehouse_crashes.disarm,
         "warehouse-crashes": warehouse_crashes.struck,
         "reuse-spark": reused_jvms.want,  # reuse-spark/<yes|no>
+        **more_commands,
     }
     name, *arguments = command.split("/")
     answer = answers.get(name)

@@ -33,5 +33,6 @@ def run(options: argparse.Namespace) -> int:
 def _say_source(deployment: Deployment) -> None:
     machine = deployment.output("AnnounceStateMachineArn")
     say(
-        f"Read from the executions of {machine}, which are kept for 90 days. CloudWatch's alarms are not among them."
+        f"Read from the executions of {machine}, which are kept for 90 days. Alarms are not among them; "
+        "`slipway alarms` has those."
     )

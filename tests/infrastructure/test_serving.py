@@ -267,7 +267,8 @@ def test_stale_data_is_noticed_by_its_age_even_if_nothing_ever_ran(
         hours,
         "GreaterThanThreshold",
     )
-    assert properties["TreatMissingData"] == "breaching"
+    assert properties["TreatMissingData"] == "missing"
+    assert properties["InsufficientDataActions"] == properties["AlarmActions"]
     assert (properties["EvaluationPeriods"], properties["Period"], properties["Statistic"]) == (
         2,
         60 * 60,

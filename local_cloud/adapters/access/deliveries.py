@@ -1,7 +1,7 @@
-"""What SNS, S3 and CloudWatch alarms deliver in their own name: by the policy of the function or topic they reach.
+"""What SNS and S3 deliver in their own name: by the policy of the function they reach.
 
-The emulator asks a queue's policy for SNS and S3, but no function's for either, and no topic's for an alarm. A delivery
-that is refused is dropped and logged, as AWS drops it. EventBridge's deliveries are in `service_roles`.
+The emulator asks a queue's policy for SNS and S3, but no function's for either. A delivery that is refused is dropped
+and logged, as AWS drops it. EventBridge's deliveries are in `service_roles`, those of alarms in `cloudwatch`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,10 @@ from typing import Any
 
 from local_cloud.adapters.access import keys, service_calls
 from local_cloud.patching import original, replace
-from local_cloud.settings import ACCOUNT, REGION
 
-CLOUDWATCH = "ministack.services.cloudwatch"
 S3 = "ministack.services.s3"
 SNS = "ministack.services.sns"
-ALARM_ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
-INVOKE, PUBLISH = "lambda:InvokeFunction", "sns:Publish"
+INVOKE = "lambda:InvokeFunction"
 logger = logging.getLogger("slipway.access")
 
 
@@ -26,7 +23,6 @@ def install() -> None:
     original("ministack.app", "_get_module")("sns")
     replace(SNS, "_deliver_to_lambda", _of_topic)
     replace(S3, "_deliver_event_to_lambda", _of_bucket)
-    replace(CLOUDWATCH, "_dispatch_alarm_actions", _of_alarm)
 
 
 def may_deliver(service: str, action: str, target_arn: str, source_arn: str) -> bool:
@@ -54,19 +50,3 @@ def _of_bucket(deliver: Any) -> Any:
             deliver(arn, payload, region)
 
     return deliver_event_to_lambda
-
-
-def _of_alarm(dispatch: Any) -> Any:
-    def dispatch_alarm_actions(alarm: dict[str, Any], *states: Any) -> None:
-        arn = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{alarm['AlarmName']}"
-        kept = {
-            field: [topic for topic in alarm.get(field) or [] if _may_alarm(topic, arn)]
-            for field in ALARM_ACTIONS
-        }
-        dispatch(alarm | kept, *states)
-
-    return dispatch_alarm_actions
-
-
-def _may_alarm(action_arn: str, alarm_arn: str) -> bool:
-    return may_deliver("cloudwatch.amazonaws.com", PUBLISH, action_arn, alarm_arn)

@@ -48,6 +48,7 @@ COMMANDS = {
         "erase",
         "doctor",
         "alerts",
+        "alarms",
     },
     "files": {"list", "show", "set-aside", "release", "judge-again"},
     "runs": {"list", "show", "start", "retry", "release", "rollback"},
