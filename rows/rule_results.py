@@ -9,26 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from contracts import model
 from pipeline.run_documents import RowRuleResult, RuleKind, RuleStatus, TableRuleResult
-
-
-class RowRule(Protocol):
-    """What a result needs to know of a check, whichever engine carries it out.
-
-    A row that breaks a rule of `needs` cannot be judged by this one.
-    """
-
-    @property
-    def rule_id(self) -> str: ...
-
-    @property
-    def action(self) -> model.RuleAction: ...
-
-    @property
-    def needs(self) -> tuple[str, ...]: ...
+from rows.expressions.checks import Check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +50,7 @@ class RuleResult:
 
 
 def of_row_rules(
-    checks: Iterable[RowRule], verdicts: Iterable[Verdict], rows: int
+    checks: Iterable[Check], verdicts: Iterable[Verdict], rows: int
 ) -> list[RuleResult]:
     """The result of each check over `rows` rows, of which those that break any have the `verdicts`."""
     found = list(verdicts)
@@ -130,7 +115,7 @@ def quality_row(result: RuleResult, common: Mapping[str, str | datetime]) -> dic
     return {**common, **{name: getattr(result, name) for name in names}}
 
 
-def _of_check(check: RowRule, verdicts: list[Verdict], rows: int) -> RuleResult:
+def _of_check(check: Check, verdicts: list[Verdict], rows: int) -> RuleResult:
     failed = sum(verdict.rows for verdict in verdicts if check.rule_id in verdict.rule_ids)
     unjudged = sum(
         verdict.rows for verdict in verdicts if not verdict.rule_ids.isdisjoint(check.needs)

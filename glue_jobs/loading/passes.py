@@ -20,8 +20,7 @@ from contracts import model
 from glue_jobs import reading, storage
 from glue_jobs.loading import keeping, samples
 from glue_jobs.loading.work import LoadRun
-from glue_jobs.quality.checks import ERASED
-from glue_jobs.transforms import figures, period_columns, protection, records, staging
+from glue_jobs.transforms import figures, period_columns, records, staging
 from glue_jobs.transforms.deduplication import FATE
 from glue_jobs.transforms.figures import ROWS, Totals
 from pipeline.modes import loads_again
@@ -38,7 +37,10 @@ from rows.columns import (
     origin_name,
 )
 from rows.effects import FateCount
+from rows.expressions.checks import ERASED
+from rows.expressions.one_pass import OnePass
 from rows.load_figures import ByFile, Figures, Measured
+from rows.spark_dialect import SparkDialect
 
 SPLITS_SCHEMA = (
     f"{SOURCE_SHA256} string, {SPLIT_START} bigint, {ROWS_BEFORE} bigint, "
@@ -58,21 +60,23 @@ class Observed:
 
 def stage(loading: LoadRun) -> tuple[DataFrame, Observed]:
     """Write the checked rows of all files aside; they, as read back, and what was counted on the way."""
-    pads, erased = _key_pads(loading), loading.manifest.erased_subjects
+    key, erased = loading.pii_key, loading.manifest.erased_subjects
+    pads = None if key is None else staging.key_pads(loading.spark, key)
     parts, observations = [], []
     for shape, files in layout.by_layout(
         loading.contract, loading.manifest.files, loading.header_change
     ).items():
         observation = Observation()
         raw = reading.text_fields(loading.spark, loading.contract, shape, files)
-        parsed = staging.parsed(raw, loading.contract, shape)
+        one_pass = OnePass(
+            dialect=SparkDialect(), contract=loading.contract, layout=shape, erased=erased
+        )
+        parsed = staging.parsed(raw, one_pass)
         counted = parsed
         if files:  # Spark plans no observation of nothing, and would wait for it for ever
             counted = parsed.observe(observation, *figures.of_source(loading.contract))
             observations.append(observation)
-        parts.append(
-            staging.checked(counted, loading.contract, shape, key_pads=pads, erased=erased)
-        )
+        parts.append(staging.checked(counted, one_pass, pads))
     staged = keeping.of_run(loading).staged
     origins = {
         origin_name(name): F.expr(staged(loading.without(name))) for name in loading.kept_columns
@@ -115,12 +119,6 @@ def numbered(loading: LoadRun, staged: DataFrame, splits: list[Row]) -> DataFram
         before[file.sha256] += split[ROWS]
     frame = loading.spark.createDataFrame(places, SPLITS_SCHEMA)
     return records.numbered(staged, frame, loading.manifest.run_id, loading.contract.version)
-
-
-def _key_pads(loading: LoadRun) -> DataFrame | None:
-    if loading.pii_key is None:
-        return None
-    return loading.spark.createDataFrame([protection.pads(loading.pii_key)], protection.PADS_SCHEMA)
 
 
 Committed = dict[tuple[str, str], Row]  # (table, file) -> rows and totals

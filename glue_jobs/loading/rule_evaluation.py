@@ -10,12 +10,14 @@ from pyspark.sql import functions as F
 
 from contracts.table_rules import Reference
 from glue_jobs.loading.work import LoadRun
-from glue_jobs.quality import checks, table_checks
+from glue_jobs.quality import table_checks
 from glue_jobs.transforms import figures
 from glue_jobs.transforms.figures import ROWS
 from rows import protection_history, rule_results, table_rule_results
 from rows.columns import SPLIT_START, STAGED_RULE_IDS, WARNINGS
+from rows.expressions import checks
 from rows.rule_results import RuleResult, Verdict
+from rows.spark_dialect import SparkDialect
 from rows.table_rule_results import LastResult
 
 
@@ -34,7 +36,8 @@ def verdicts(rows: DataFrame, splits: list[Row]) -> list[Verdict]:
 def row_rules(loading: LoadRun, found: list[Verdict], splits: list[Row]) -> list[RuleResult]:
     """The result of every check that the contract implies, over the rows that this run judged."""
     judged = sum(split[ROWS] for split in splits if split[SPLIT_START] is not None)
-    return rule_results.of_row_rules(checks.of_contract(loading.contract, 0), found, judged)
+    every = checks.of_contract(SparkDialect(), loading.contract, 0)
+    return rule_results.of_row_rules(every, found, judged)
 
 
 def table_rules(loading: LoadRun, brought: DataFrame, brought_rows: int) -> list[RuleResult]:

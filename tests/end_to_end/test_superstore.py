@@ -18,8 +18,8 @@ import pytest
 
 from contracts import marts as marts_of_contracts
 from contracts import model, naming, personal_data
-from glue_jobs.transforms.staging import WITHHELD
 from local_cloud.session import LocalCloud
+from rows.expressions.raw_text import WITHHELD
 from sample_data import superstore
 from sample_data.superstore import MonthFile, Record
 from slipway import __main__ as command_line

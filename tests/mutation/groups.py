@@ -147,7 +147,8 @@ GROUPS = {
         tests=("tests/spark/test_verdicts_bites.py", "tests/spark/test_figures_bite.py"),
     ),
     "checks": Group(
-        modules=("glue_jobs/quality/checks.py",),
-        tests=("tests/spark/test_checks_bite.py",),
+        modules=("rows/expressions/*.py",),
+        # Not test_golden_texts, which would kill every mutant of a text, whether the text means something else or not.
+        tests=tuple(f"tests/unit/rows/test_{name}.py" for name in ("checks", "one_pass", "values")),
     ),
 }

@@ -14,9 +14,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from contracts import model, naming, records
-from glue_jobs import parsing
 from lambdas.intake.headers import HeaderRule
 from lambdas.intake.inspection import inspect
+from rows.expressions.values import QUOTED
 from slipway.reading import independent_count
 from tests.spark.lake import Lake, counts
 
@@ -157,8 +157,8 @@ def test_numbers_are_read_without_loss_and_over_their_whole_range(lake: Lake) ->
 
 def test_quotes_that_are_left_and_a_header_again_are_said_in_plain_words(lake: Lake) -> None:
     assert refused(lake, "c22b_space_quote_text_only.csv")[1]["reasons"] == [
-        f"country: '\"India\"' {parsing.QUOTED}",
-        f"item_type: '\"Cereal\"' {parsing.QUOTED}",
+        f"country: '\"India\"' {QUOTED}",
+        f"item_type: '\"Cereal\"' {QUOTED}",
     ]
     assert refused(lake, "c12_header_repeated.csv")[31]["reasons"] == [
         "row: the header again, which is no record; files were probably joined"

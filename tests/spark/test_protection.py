@@ -10,13 +10,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from contracts import personal_data
-from contracts.errors import ContractInvalid, PermanentError
+from contracts.errors import ContractInvalid
 from contracts.model import Contract, Rule
-from glue_jobs.transforms import protection
-from glue_jobs.transforms.staging import WITHHELD
+from glue_jobs.transforms import staging
+from rows.dialect import INNER_PAD
+from rows.expressions import protection
+from rows.expressions.raw_text import WITHHELD
+from rows.spark_dialect import SparkDialect
 from tests.spark.lake import Lake, counts, lines
 from tests.spark.orders import ORDERS, column, curated
 
@@ -67,20 +69,10 @@ def test_a_token_made_by_spark_is_the_token_made_by_python_and_null_stays_null(
 ) -> None:
     texts = ["anna@example.com", "Ærøskøbing 東京 🎈", "'; DROP", None]
     frame = spark.createDataFrame([(text,) for text in texts], "text string")
-    pads = spark.createDataFrame([protection.pads(key)], protection.PADS_SCHEMA)
-    found = frame.crossJoin(pads).select(
-        "text", protection.token(F.col("text")), protection.masked(F.col("text"))
-    )
-    expected = {
-        text: (personal_data.token(key, text), personal_data.masked(text)) for text in texts if text
-    }
-    assert {row[0]: (row[1], row[2]) for row in found.collect()} == {None: (None, None), **expected}
-
-
-def test_a_key_that_could_be_guessed_is_refused_without_showing_it() -> None:
-    with pytest.raises(PermanentError, match="has 5 bytes, at least 32") as refused:
-        protection.pads(b"guess")
-    assert "guess" not in str(refused.value)
+    with_pads = frame.crossJoin(staging.key_pads(spark, key))
+    found = with_pads.selectExpr("text", SparkDialect().token("text"))
+    expected = {text: text and personal_data.token(key, text) for text in texts}
+    assert {row[0]: row[1] for row in found.collect()} == expected
 
 
 def test_tables_hold_tokens_and_masks_and_the_newest_row_of_a_token_wins(people: Lake) -> None:
@@ -235,7 +227,7 @@ def test_nothing_that_people_can_read_shows_personal_data_or_the_key(
         for form in (secret.decode("latin-1"), secret.hex(), base64.b64encode(secret).decode()):
             assert form not in public
             assert form.upper() not in public
-    assert protection.INNER in logged  # the plans were there to look at
+    assert INNER_PAD in logged  # the plans were there to look at
 
 
 def test_erased_subjects_of_a_contract_without_subjects_are_an_error(people: Lake) -> None:

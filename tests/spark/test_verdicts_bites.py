@@ -11,9 +11,9 @@ import pytest
 
 from contracts import model
 from contracts.table_rules import Freshness, Reference, RowCount, TableRule, Unique
-from glue_jobs.quality.checks import Check
 from glue_jobs.transforms import figures
 from rows import rule_results, table_rule_results
+from rows.expressions.checks import Check
 from rows.rule_results import RuleResult, Verdict
 
 SALES = model.load("sales_records")
@@ -25,8 +25,7 @@ NOON = datetime(2026, 11, 20, 12)
 
 
 def check(rule_id: str, action: Any = "quarantine", needs: tuple[str, ...] = ()) -> Check:
-    nothing: Any = None  # what Spark would evaluate
-    return Check(rule_id, nothing, nothing, action, needs)
+    return Check(rule_id, "true", "''", action, needs)
 
 
 def texts(result: RuleResult) -> tuple[str, int, int, str, str]:

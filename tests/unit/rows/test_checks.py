@@ -1,4 +1,4 @@
-"""Every check of a row, alone, in DuckDB; tests/spark/test_checks_bite.py has the same of Spark."""
+"""Every check of a row, alone, in DuckDB; tests/spark/test_one_definition.py holds Spark to the same."""
 
 from __future__ import annotations
 

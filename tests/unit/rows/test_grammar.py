@@ -1,4 +1,4 @@
-"""Which texts are values of which type, without any engine; tests/spark/test_parsing.py has the values and reasons."""
+"""Which texts are values of which type, without any engine; test_values.py has the values and reasons."""
 
 from __future__ import annotations
 

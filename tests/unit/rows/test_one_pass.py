@@ -1,4 +1,4 @@
-"""One pass over records, in DuckDB: what leaves it, and that its text changes only when somebody decides so."""
+"""One pass over records, in DuckDB: what leaves it."""
 
 from __future__ import annotations
 
@@ -120,8 +120,9 @@ def test_two_hashes_over_the_pads_are_the_hmac_of_the_standard_library(
 
 
 def test_a_key_that_is_too_short_makes_no_tokens() -> None:
-    with pytest.raises(PermanentError, match="31 bytes, at least 32"):
-        protection.pads(b"x" * 31)
+    with pytest.raises(PermanentError, match="31 bytes, at least 32") as refused:
+        protection.pads(b"guess" + b"x" * 26)
+    assert "guess" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -137,8 +138,3 @@ def test_a_pattern_means_in_duckdb_what_it_means_in_java(
 ) -> None:
     sql = DuckDBDialect().matches("CAST(? AS varchar)", rf"\A(?:{portable(pattern)})\z")
     assert duckdb.execute(f"SELECT {sql}", [text]).fetchall() == [(matches,)]
-
-
-def test_the_text_for_each_engine_is_the_one_that_was_agreed() -> None:
-    kept = {path.name: path.read_text(encoding="utf-8") for path in golden_texts.FOLDER.iterdir()}
-    assert golden_texts.texts() == kept, f"if the change is meant: {golden_texts.COMMAND}"

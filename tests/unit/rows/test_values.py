@@ -1,4 +1,4 @@
-"""What each text is and what is said about it, in DuckDB; tests/spark/test_parsing.py has the same of Spark."""
+"""What each text is and what is said about it, in DuckDB; tests/spark/test_values.py has the same of Spark."""
 
 from __future__ import annotations
 
