@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import uuid4
 
+from local_cloud.adapters import transfer_logs
 from local_cloud.instruments import recorded_types
 from local_cloud.patching import EmulatorChanged, original
 from local_cloud.settings import ACCOUNT, REGION
@@ -95,6 +96,7 @@ def _create_server(_logical_id: str, properties: Properties, _stack_name: str) -
     server_id = _transfer(
         "CreateServer", {key: properties[key] for key in kept if key in properties}
     )["ServerId"]
+    transfer_logs.follow(server_id, properties)
     arn = f"arn:aws:transfer:{REGION}:{ACCOUNT}:server/{server_id}"
     return arn, {"Arn": arn, "ServerId": server_id, "State": "ONLINE"}
 
@@ -106,6 +108,7 @@ def _update_server(
         "IdentityProviderType"
     ):
         return _create_server(logical_id, new, stack_name)
+    transfer_logs.follow(physical_id.rsplit("/", 1)[-1], new)
     return physical_id, {
         "Arn": physical_id,
         "ServerId": physical_id.rsplit("/", 1)[-1],

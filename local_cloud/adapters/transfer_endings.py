@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from local_cloud.adapters.cloudwatch import metrics
 from local_cloud.patching import original
 
 EVENTBRIDGE = "ministack.services.eventbridge"
@@ -151,6 +152,8 @@ def _tell_upload(
     else:
         detail |= {"status-code": "COMPLETED", "etag": etag}
         _dispatch(server, "SFTP Server File Upload Completed", upload.started, detail)
+        # Transfer Family user guide, "Using CloudWatch metrics for Transfer Family".
+        metrics.record("AWS/Transfer", "FilesIn", 1, {"ServerId": (server._user or {})["ServerId"]})
 
 
 def _dispatch(server: Any, detail_type: str, started: datetime, detail: dict[str, Any]) -> None:

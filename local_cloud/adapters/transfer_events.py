@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote
 
-from local_cloud.adapters import roles, transfer_endings
+from local_cloud.adapters import roles, transfer_endings, transfer_logs
 from local_cloud.patching import original, replace
 from local_cloud.settings import ACCOUNT, REGION
 
@@ -152,6 +152,7 @@ def _with_identified_sessions(ensure: Any) -> Any:
             session.scandir = _listed(session.scandir)
             transfer_endings.announce(session, etag_of_last_put=_stored_etag.get)
             session._resolve = _within_home(session._resolve)
+            transfer_logs.watch_logins(original(TRANSFER, "_MiniStackSSHServer"))
 
     return ensure_sftp_runtime
 

@@ -1,12 +1,12 @@
 """Alarms fire: a real cause in the deployed application, a message through topic policy and key, and OK again.
 
-What each alarm of the templates needs to fire is in tests/infrastructure/test_alarms.py.
+That these are all alarms of every environment, with the same thresholds, is in tests/infrastructure/test_alarms.py.
 """
 
 from __future__ import annotations
 
 import json
-import time
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,13 +14,24 @@ import pytest
 
 from local_cloud.session import LocalCloud
 from slipway.__main__ import main as command
+from slipway.reading import alarms
+from tests.end_to_end.alarm_causes import (
+    CAUSES,
+    HOUR,
+    MINUTE,
+    Stage,
+    dead_letters,
+    measure,
+    status,
+)
 from tests.end_to_end.pipeline import Pipeline
 
 LISTENER = "alarm-listener"
 EVENTS = "alarm-events"
 CHANGES = {"source": ["aws.cloudwatch"], "detail-type": ["CloudWatch Alarm State Change"]}
-RANGE_MINUTES = 17  # three periods of five minutes, and what is left of a minute at both ends
-PATIENCE_SECONDS = 20
+RANGE_SECONDS = (
+    17 * MINUTE
+)  # three periods of five minutes, and what is left of a minute at both ends
 
 
 def queue(pipeline: Pipeline, name: str, service: str, source: str) -> tuple[str, str]:
@@ -75,104 +86,157 @@ def events(pipeline: Pipeline) -> Iterator[str]:
     rules.delete_rule(Name=EVENTS)
 
 
-def after(cloud: LocalCloud, minutes: int, what: str) -> list[dict[str, Any]]:
-    """How alarms of one name change their state while time passes."""
-    changes = cloud.control(f"pass-time/{minutes * 60}")
-    return [each for each in changes if what in each["alarm"]]
+@pytest.fixture(scope="module")
+def stage(pipeline: Pipeline, cloud: LocalCloud) -> Stage:
+    stage = Stage(pipeline.deployment, cloud)
+    stage.pass_time(RANGE_SECONDS)  # what other stories caused is over
+    return stage
 
 
-def test_a_failed_execution_is_told_and_is_over(
-    cloud: LocalCloud,
-    pipeline: Pipeline,
-    listener: str,
-    events: str,
-    capsys: pytest.CaptureFixture[str],
+@pytest.fixture(scope="module")
+def descriptions(stage: Stage) -> dict[str, str]:
+    """What each deployed alarm says, by its name in the templates."""
+    pages = stage.client("cloudwatch").get_paginator("describe_alarms").paginate()
+    return {
+        name_of(each["AlarmName"]): each["AlarmDescription"]
+        for page in pages
+        for each in page["MetricAlarms"]
+    }
+
+
+def name_of(physical: str) -> str:
+    found = alarms.NAME.match(physical)
+    assert found
+    return found["what"]
+
+
+def changed(stage: Stage, since: int) -> list[tuple[str, str]]:
+    """Alarms and their new states, without those that found data for the first time."""
+    return [
+        (name_of(each["alarm"]), each["after"])
+        for each in stage.changes[since:]
+        if (each["before"], each["after"]) != ("INSUFFICIENT_DATA", "OK")
+    ]
+
+
+@pytest.mark.parametrize("pattern", CAUSES)
+def test_each_alarm_fires_by_a_real_cause_is_told_and_is_over(
+    stage: Stage, pipeline: Pipeline, listener: str, descriptions: dict[str, str], pattern: str
 ) -> None:
-    after(cloud, RANGE_MINUTES, "")  # what other stories left
-    read(pipeline, listener), read(pipeline, events)
-    announce = pipeline.deployment.output("AnnounceStateMachineArn")
-    stepfunctions = pipeline.deployment.client("stepfunctions")
-    execution = stepfunctions.start_execution(
+    names = [name for name in descriptions if re.fullmatch(pattern, name)]
+    assert names
+    read(pipeline, listener)
+    since = len(stage.changes)
+    with CAUSES[pattern](stage, names):
+        stage.pass_time(2 * MINUTE)
+        assert sorted(changed(stage, since)) == sorted((name, "ALARM") for name in names)
+        told = [json.loads(each["Message"]) for each in read(pipeline, listener)]
+        assert {name_of(each["AlarmName"]): each["AlarmDescription"] for each in told} == {
+            name: descriptions[name] for name in names
+        }
+        assert {each["NewStateValue"] for each in told} == {"ALARM"}
+        assert command(["alarms"]) == 1
+        since = len(stage.changes)
+    stage.pass_time(RANGE_SECONDS if "Logins" not in pattern else 4 * HOUR)
+    assert sorted(changed(stage, since)) == sorted((name, "OK") for name in names)
+    assert read(pipeline, listener) == []  # no alarm tells of its end
+    assert command(["alarms"]) == 0
+
+
+def test_each_deployed_alarm_has_a_cause(descriptions: dict[str, str]) -> None:
+    assert len(descriptions) > 30
+    assert [name for name in descriptions if not any(re.fullmatch(p, name) for p in CAUSES)] == []
+
+
+def test_ages_that_are_no_longer_measured_are_told(
+    stage: Stage, pipeline: Pipeline, listener: str, descriptions: dict[str, str]
+) -> None:
+    stale = sorted(name for name in descriptions if name.startswith("Stale"))
+    for _ in range(2):
+        measure(stage)
+        stage.pass_time(HOUR)
+    read(pipeline, listener)
+    since = len(stage.changes)
+    stage.pass_time(5 * HOUR)
+    assert sorted(changed(stage, since)) == [(name, "INSUFFICIENT_DATA") for name in stale]
+    told = [each["Subject"] for each in read(pipeline, listener)]
+    assert len(told) == len(stale)
+    assert all(
+        subject.startswith('INSUFFICIENT_DATA: "Slipway-Local-Monitoring-Stale') for subject in told
+    )
+
+
+def test_a_failed_job_is_told_by_its_rule(stage: Stage, pipeline: Pipeline, listener: str) -> None:
+    read(pipeline, listener)
+    job = stage.output("CareJobName")
+    run_id = stage.client("glue").start_job_run(
+        JobName=job, Arguments={"--extra-py-files": "s3://no-such-bucket/packages.zip"}
+    )["JobRunId"]
+    told: list[Any] = []
+
+    def has_come() -> bool:
+        told.extend(read(pipeline, listener))
+        return bool(told)
+
+    stage.wait(has_come)
+    [message] = told
+    text = json.loads(message["Message"])  # EventBridge sends the quotes of its template, too
+    assert text.startswith(f"Slipway local: job {job} ended as FAILED: ")
+    assert text.endswith(f"Its log stream begins with {run_id}.")
+
+
+def test_a_change_is_told_in_the_words_of_cloudwatch_and_as_an_event(
+    stage: Stage, pipeline: Pipeline, listener: str, events: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read(pipeline, listener)
+    read(pipeline, events)
+    announce, states = stage.output("AnnounceStateMachineArn"), stage.client("stepfunctions")
+    execution = states.start_execution(
         stateMachineArn=announce, input=json.dumps({"topic": "nothing that is told"})
     )["executionArn"]
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while stepfunctions.describe_execution(executionArn=execution)["status"] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-    [on] = after(cloud, 2, "FailedAnnouncements")
-    assert (on["before"], on["after"]) == ("OK", "ALARM")
+    stage.wait(lambda: status(states, execution) == "FAILED")
+    stage.pass_time(2 * MINUTE)
+    on = stage.changes[-1]
     assert on["reason"].startswith("Threshold Crossed: 1 out of the last 1 datapoints [1.0 (")
     assert on["reason"].endswith(
         "was greater than or equal to the threshold (1.0) (minimum 1 datapoint for OK -> ALARM transition)."
     )
-    [envelope] = [each for each in read(pipeline, listener) if "FailedAnnounce" in each["Subject"]]
+    [envelope] = read(pipeline, listener)
     assert envelope["Subject"] == f'ALARM: "{on["alarm"]}" in US East (N. Virginia)'
     told = json.loads(envelope["Message"])
-    assert told["AlarmDescription"] == (
-        "A message about a run or files failed: the input of the execution holds it; "
-        "a redrive of the execution sends it"
-    )
     assert (told["NewStateValue"], told["OldStateValue"]) == ("ALARM", "OK")
     assert told["Trigger"]["Dimensions"] == [{"name": "StateMachineArn", "value": announce}]
-    [event] = [
-        each for each in read(pipeline, events) if each["detail"]["alarmName"] == on["alarm"]
-    ]
+    [event] = read(pipeline, events)
     assert event["resources"] == [told["AlarmArn"]]
+    assert event["detail"]["alarmName"] == on["alarm"]
     assert event["detail"]["state"]["value"] == "ALARM"
     assert event["detail"]["previousState"]["value"] == "OK"
-
     capsys.readouterr()
     assert command(["alarms"]) == 1
     assert "next: docs/runbook.md, FailedAnnouncements" in capsys.readouterr().out
-    [off] = after(cloud, RANGE_MINUTES, "FailedAnnouncements")
-    assert (off["before"], off["after"]) == ("ALARM", "OK")
-    assert command(["alarms"]) == 0
-
-
-def test_a_dead_letter_is_told_until_it_is_gone(
-    cloud: LocalCloud, pipeline: Pipeline, listener: str
-) -> None:
-    read(pipeline, listener)
-    sqs = pipeline.deployment.client("sqs")
-    url = pipeline.deployment.output("IntakeDeadLetterQueueUrl")
-    sqs.send_message(QueueUrl=url, MessageBody="what intake could not take")
-    [on] = after(cloud, 2, "IntakeDeadLetters")
-    [envelope] = read(pipeline, listener)
-    told = json.loads(envelope["Message"])
-    assert told["AlarmName"] == on["alarm"]
-    assert told["AlarmDescription"] == (
-        "Messages that Intake could not handle wait; redrive them once the cause is gone"
-    )
-    assert after(cloud, 60, "IntakeDeadLetters") == []  # it goes on, and says nothing twice
-    [message] = sqs.receive_message(QueueUrl=url)["Messages"]
-    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    [off] = after(cloud, RANGE_MINUTES, "IntakeDeadLetters")
-    assert off["after"] == "OK"
+    stage.pass_time(RANGE_SECONDS)
 
 
 def test_an_alarm_that_the_topic_does_not_let_in_is_not_told(
-    cloud: LocalCloud, pipeline: Pipeline, listener: str
+    stage: Stage, pipeline: Pipeline, listener: str
 ) -> None:
     read(pipeline, listener)
-    topic = pipeline.deployment.output("AlarmsTopicArn")
-    sns, sqs = (pipeline.deployment.client(name) for name in ("sns", "sqs"))
+    topic, sns = stage.output("AlarmsTopicArn"), stage.client("sns")
     policy = sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"]
     document = json.loads(policy)
     document["Statement"] = [
         each for each in document["Statement"] if each["Sid"] != "AlarmsOfThisAccount"
     ]
-    url = pipeline.deployment.output("ScheduleDeadLetterQueueUrl")
     sns.set_topic_attributes(
         TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(document)
     )
     try:
-        sqs.send_message(QueueUrl=url, MessageBody="what could not be started")
-        [on] = after(cloud, 2, "ScheduleDeadLetters")
+        with dead_letters(stage, ["ScheduleDeadLetters"]):
+            stage.pass_time(2 * MINUTE)
     finally:
         sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
-        sqs.purge_queue(QueueUrl=url)
-    assert on["after"] == "ALARM"
+    assert stage.changes[-1]["after"] == "ALARM"
     assert read(pipeline, listener) == []
-    denied = [each["action"] for each in cloud.control("denials") if each["resource"] == topic]
-    assert "sns:Publish" in denied
+    denied = [each for each in stage.cloud.control("denials") if each["resource"] == topic]
+    assert "sns:Publish" in [each["action"] for each in denied]
+    stage.pass_time(RANGE_SECONDS)

@@ -20,6 +20,7 @@ METRICS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "AWS/States": (("StateMachineArn",), STATES),
     "AWS/SQS": (("QueueName",), SQS),
     "AWS/Lambda": (("FunctionName",), LAMBDA),
+    "AWS/Transfer": (("ServerId",), ("FilesIn",)),  # its user guide, "Using CloudWatch metrics"
 }
 
 

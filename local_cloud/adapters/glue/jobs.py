@@ -154,7 +154,29 @@ def _run(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -> No
     logger.info(
         "Glue run %s of %s: %s %s", record["Id"], job["Name"], record["JobRunState"], message[:200]
     )
+    _tell(record)
     active.ended.set()
+
+
+def _tell(record: dict[str, Any]) -> None:
+    """The event of a run that has ended. Source: Glue developer guide, "AWS Glue events", job state change."""
+    state = record["JobRunState"]
+    detail = {
+        "jobName": record["JobName"],
+        "severity": {"FAILED": "ERROR", "TIMEOUT": "WARN"}.get(state, "INFO"),
+        "state": state,
+        "jobRunId": record["Id"],
+        "message": record["ErrorMessage"] or f"Job run {state.lower()}",
+    }
+    entry = {
+        "Source": "aws.glue",
+        "DetailType": "Glue Job State Change",
+        "Detail": json.dumps(detail),
+        "Resources": [],
+    }
+    original("ministack.services.eventbridge", "_put_events")(
+        {"Entries": [entry]}, allow_aws_source=True
+    )
 
 
 def _execute(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -> tuple[str, str]:

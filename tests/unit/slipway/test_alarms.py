@@ -57,9 +57,10 @@ def test_without_an_alarm_it_says_so_and_ends_with_0(account: Account, capsys: A
 @pytest.mark.parametrize(
     ("name", "section"),
     [
-        ("Slipway-Local-Monitoring-FailedSourceSalesApi0D672FCF", "FailedSource"),
+        ("Slipway-Local-Monitoring-FailedSourceSalesApi0D672FCF-198D5D240AD4B", "FailedSource"),
         ("Slipway-Local-Monitoring-StaleTiny5CD6C84B-1A2B3C4D5E6F", "Stale"),
         ("Slipway-Prod-Monitoring-IntakeDeadLettersC79D6A89-zzQ1", "IntakeDeadLetters"),
+        ("Slipway-Local-Monitoring-IntakeWaits81E297DD-ADEBC1234567F", "IntakeWaits"),
         ("somebody's own", "somebody's own"),
     ],
 )
