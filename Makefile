@@ -11,7 +11,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types imports hooks contracts synth bench notebook lock clean deploy smoke verify destroy test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos test-deep mutants
+.PHONY: help setup emr demo test check fmt lint types imports hooks contracts synth bench notebook lock clean deploy smoke verify destroy test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos test-deep mutants
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ $(STATE)/python.done: pyproject.toml $(STATE)/packages.done
 	@touch $@
 
 # For Lambda's arm64, whatever this machine is: uv picks the wheels, so no Docker. Synth stays offline (33 MB).
-$(STATE)/layer.done: stacks/duckdb_layer.txt stacks/postgres_layer.txt stacks/sftp_layer.txt stacks/layers.py | $(STATE)/python.done
+$(STATE)/layer.done: stacks/duckdb_layer.txt stacks/postgres_layer.txt stacks/sftp_layer.txt stacks/emr_layer.txt stacks/layers.py | $(STATE)/python.done
 	@$(BIN)/python -m stacks.layers
 	@touch $@
 
@@ -70,6 +70,16 @@ $(STATE)/spark.done: $(STATE)/jars.done | $(STATE)/python.done
 	@$(BIN)/python -m local_cloud.spark_classes
 	@touch $@
 
+# For a deployment with emr.release_label emr-spark-8.0.0, and for the proofs that run its Spark: 430 MB unpacked.
+$(STATE)/emr.done: local_cloud/emr_jars.xml local_cloud/emr_requirements.txt $(STATE)/packages.done
+	@echo "Spark 4.0.2 in an environment of its own, Iceberg for it (about 480 MB on disk)"
+	@rm -rf $(STATE)/emr && $(BIN)/uv venv --quiet --python $(BIN)/python $(STATE)/emr/python
+	@$(BIN)/uv pip install --quiet --python $(STATE)/emr/python/bin/python --no-deps -r local_cloud/emr_requirements.txt
+	@$(call IVY,emr/jars)
+	@test -n "$$(ls $(STATE)/emr/jars)" && touch $@
+
+emr: $(STATE)/emr.done ## Spark and Iceberg of emr-spark-8.0.0: for deployments with that release, and for make test-deep
+
 # Somebody else's simulator of IAM for one deep test. It is AGPL, so it has a package.json of its own and is never shipped.
 $(STATE)/second_opinion.done: tests/infrastructure/second_opinion/package-lock.json | $(STATE)/tools.done
 	@npm ci --prefix $(<D) --silent --no-audit --no-fund
@@ -86,7 +96,7 @@ test: setup ## every check and every suite, without what is marked deep; what th
 	@$(TIMED)
 
 DEEP ?= --all
-test-deep: setup $(STATE)/second_opinion.done ## proofs that take hours, in slices: make test-deep DEEP=--list (--next, or part of a name)
+test-deep: setup $(STATE)/second_opinion.done $(STATE)/emr.done ## proofs that take hours, in slices: make test-deep DEEP=--list (--next, or part of a name)
 	@$(BIN)/python -m tests.deep $(if $(filter --%,$(firstword $(DEEP))),$(DEEP),"$(DEEP)")
 
 check: lint types imports ## static checks only: style, types, import rules, contracts

@@ -44,6 +44,11 @@ def parse_loading(argv: Sequence[str]) -> LoadingArguments:
     return LoadingArguments(**found, pii_secret_arn=given.get("pii_secret_arn", ""))  # type: ignore[arg-type] # checked
 
 
+def spark_version(argv: Sequence[str]) -> str:
+    """The version of Spark that the job is for; empty where it is not said: Glue's, which its own version decides."""
+    return _pairs(argv).get("spark_version", "")
+
+
 def _required(given: dict[str, str], names: Sequence[str]) -> dict[str, str]:
     missing = [f"--{name}" for name in names if not given.get(name)]
     if missing:

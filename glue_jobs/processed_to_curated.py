@@ -24,6 +24,7 @@ def main(argv: Sequence[str]) -> None:
     spark = SparkSession.builder.appName(
         f"processed_to_curated {given.dataset} {given.run_id}"
     ).getOrCreate()
+    session.require_version(spark, arguments.spark_version(argv))
     session.prepare(spark, manifest.size_bytes)
     result = curation.run(
         curation.CurationRun(

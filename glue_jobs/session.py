@@ -6,6 +6,8 @@ import math
 
 from pyspark.sql import SparkSession
 
+from contracts.errors import PermanentError
+
 SHUFFLE_BYTES = (
     64 * 1024 * 1024
 )  # of raw text per shuffle partition; adaptive execution joins small ones
@@ -24,6 +26,19 @@ def prepare(spark: SparkSession, input_bytes: int) -> None:
     _only_errors(spark, HEADER_LOGGER)
     wanted = max(spark.sparkContext.defaultParallelism, math.ceil(input_bytes / SHUFFLE_BYTES))
     spark.conf.set("spark.sql.shuffle.partitions", str(min(wanted, MOST_SHUFFLE_PARTITIONS)))
+
+
+def require_version(spark: SparkSession, wanted: str) -> None:
+    """Stop under any other Spark than the one that `wanted` names, if it names one: results are proven for that alone.
+
+    AWS's builds add to the number: 4.0.2-amzn-0. Raises PermanentError.
+    """
+    found = spark.version.partition("-")[0]
+    if wanted and found != wanted:
+        raise PermanentError(
+            f"this is Spark {spark.version}, and the job is for {wanted}: set emr.release_label in config/ to a release"
+            " that has it, and deploy"
+        )
 
 
 def _only_errors(spark: SparkSession, logger: str) -> None:

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Literal
 
-Engine = Literal["spark", "duckdb"]
-TITLES: dict[Engine, str] = {"spark": "Spark", "duckdb": "DuckDB"}
+Engine = Literal["spark", "duckdb", "emr"]
+TITLES: dict[Engine, str] = {"spark": "Spark", "duckdb": "DuckDB", "emr": "EMR Serverless"}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, NewType, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from contracts.errors import ContractInvalid
 
@@ -17,15 +18,21 @@ def read_settings(kind: type[Settings], environment: Mapping[str, str]) -> Setti
     """The dataclass `kind`, each field from the variable of its name in capitals.
 
     A field is a text that is not empty, a positive whole number (`int`), one that may be 0 (`Limit`), a positive
-    `Decimal` or one of some words (`Literal`).
+    `Decimal` or one of some words (`Literal`). With a default it may be missing, as for a feature that is off.
     Raises ContractInvalid, naming the first variable that is missing or is none of these.
     """
     types = get_type_hints(kind)
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # TypeVar cannot say "a dataclass"
+    names = [
+        field.name
+        for field in fields(kind)  # type: ignore[arg-type]  # TypeVar cannot say "a dataclass"
+        if field.default is MISSING or field.name.upper() in environment
+    ]
     return kind(**{name: _value(environment, name.upper(), types[name]) for name in names})
 
 
 def _value(environment: Mapping[str, str], name: str, kind: Any) -> str | int | Decimal:
+    if get_origin(kind) in (Union, UnionType):
+        [kind] = [option for option in get_args(kind) if option is not NoneType]  # `X | None`
     value = environment.get(name, "")
     if not value:
         raise ContractInvalid(

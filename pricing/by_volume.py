@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from pipeline.costs import WORKER_MEMORY_GB, WORKER_VCPUS
+from pipeline.engines import Engine
 from pricing.estimate import Line, Range, Ruler
 from pricing.templates import Templates
 from pricing.volume import DatasetVolume, Volume
@@ -32,10 +34,13 @@ def lines(ruler: Ruler, templates: Templates, volume: Volume) -> Iterator[Line]:
         yield ruler.volume("rpu_hour", "warehouse while it computes", hours)
 
 
-def goes_to_duckdb(templates: Templates, month: DatasetVolume) -> bool:
-    """Whether a run of average size is small enough for the functions."""
+def engine_of(templates: Templates, month: DatasetVolume) -> Engine:
+    """The engine of a run of average size, as ClaimBatch chooses it."""
+    rows, megabytes = month.rows / month.runs, month.megabytes / month.runs
+    if (above := templates.emr_limits) and (rows > above[0] or megabytes > above[1]):
+        return "emr"
     most_rows, most_megabytes = templates.duckdb_limits
-    return month.rows / month.runs <= most_rows and month.megabytes / month.runs <= most_megabytes
+    return "duckdb" if rows <= most_rows and megabytes <= most_megabytes else "spark"
 
 
 def _engines(
@@ -45,9 +50,22 @@ def _engines(
     if spark := seconds.get("spark"):
         dpus = spark.times(templates.spark_worker_dpus)
         yield ruler.volume("dpu_second", "Spark jobs of runs", dpus, dataset=dataset)
+    if emr := seconds.get("emr"):
+        yield from _emr(ruler, templates, dataset, emr)
     if duckdb := seconds.get("duckdb"):
         memory = duckdb.times(templates.duckdb_memory_gib)
         yield ruler.volume("gib_second", "DuckDB functions of runs", memory, dataset=dataset)
+
+
+def _emr(ruler: Ruler, templates: Templates, dataset: str, workers: Range) -> Iterator[Line]:
+    """Seconds of workers as what EMR Serverless bills of each: processors, memory, and disk beyond 20 GB."""
+    of_a_worker = {
+        "emr_vcpu_second": Decimal(WORKER_VCPUS),
+        "emr_gb_second": Decimal(WORKER_MEMORY_GB),
+        "emr_disk_gb_second": templates.emr_billed_disk_gb,
+    }
+    for price, quantity in of_a_worker.items():
+        yield ruler.volume(price, "EMR Serverless", workers.times(quantity), dataset=dataset)
 
 
 def _marts(
@@ -65,12 +83,15 @@ def _marts(
 def _worker_seconds(ruler: Ruler, templates: Templates, month: DatasetVolume) -> dict[str, Range]:
     if month.worker_seconds is not None:
         return {engine: Range.of(each) for engine, each in month.worker_seconds.items()}
-    engine = "duckdb" if goes_to_duckdb(templates, month) else "spark"
+    engine = engine_of(templates, month)
     jobs, gigabytes = month.runs * JOBS_OF_A_RUN, month.megabytes / MEGABYTES_OF_A_GIGABYTE
-    work = ruler.rate(f"{engine}_worker_seconds_by_gigabyte").times(gigabytes)
+    rates = (
+        "duckdb" if engine == "duckdb" else "spark"
+    )  # EMR runs the same scripts, on workers like a G.1X
+    work = ruler.rate(f"{rates}_worker_seconds_by_gigabyte").times(gigabytes)
     if engine == "spark":
         work = work.times(1 / templates.spark_worker_dpus)  # a larger worker does it in less time
-    return {engine: ruler.rate(f"{engine}_worker_seconds_by_job").times(jobs).plus(work)}
+    return {engine: ruler.rate(f"{rates}_worker_seconds_by_job").times(jobs).plus(work)}
 
 
 BY_RUN = {

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from contracts.errors import PermanentError
-from pipeline.costs import DPU_PER_WORKER
+from pipeline.costs import DPU_PER_WORKER, WORKER_VCPUS
 
 SUFFIX = ".template.json"
+FREE_DISK_GB = (
+    20  # of each worker. Source: EMR Serverless API reference, JobRun billedResourceUtilization
+)
 MARTS = "MartsOfDatasets"  # substitution of the machine of marts: dataset/mart, joined by commas
 
 
@@ -76,6 +79,25 @@ class Templates:
             variables.get("DUCKDB_MAX_MEGABYTES", 0)
         )
 
+    @property
+    def emr_limits(self) -> tuple[int, int] | None:
+        """Rows and megabytes above which a run goes to EMR Serverless; None when there is none."""
+        function = self._function("claim_batch")
+        variables = function.properties["Environment"]["Variables"] if function else {}
+        if "EMR_ABOVE_ROWS" not in variables:
+            return None
+        return int(variables["EMR_ABOVE_ROWS"]), int(variables["EMR_ABOVE_MEGABYTES"])
+
+    @property
+    def emr_billed_disk_gb(self) -> Decimal:
+        """Disk of a worker of EMR Serverless that is billed: what it has beyond 20 GB."""
+        application = next(self.of_type("AWS::EMRServerless::Application"), None)
+        if application is None:
+            return Decimal(0)
+        most = application.properties["MaximumCapacity"]
+        workers = _number(most["Cpu"]) / WORKER_VCPUS
+        return max(_number(most["Disk"]) / workers - FREE_DISK_GB, Decimal(0))
+
     @cached_property
     def marts_by_dataset(self) -> dict[str, int]:
         """How many marts are computed after each run of a dataset (stacks/marts.py)."""
@@ -105,6 +127,11 @@ def read(place: Path) -> Templates:
             f"{place} is no template and holds none (*{SUFFIX}); `npx cdk synth -c environment=...` writes cdk.out"
         )
     return Templates(resources=tuple(each for file in files for each in _resources(file)))
+
+
+def _number(quantity: str) -> Decimal:
+    """The number of a quantity such as `100 vCPU`."""
+    return Decimal(quantity.partition(" ")[0])
 
 
 def _resources(file: Path) -> Iterator[Resource]:

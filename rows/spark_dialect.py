@@ -41,7 +41,8 @@ class SparkDialect(Dialect):
         return f"CASE WHEN {text} RLIKE {some} THEN array_join({shown}, '') ELSE {text} END"
 
     def date(self, text: str, date_format: str) -> str:
-        return f"try_to_date({text}, {self.text(date_format)})"
+        # try_to_date came with Spark 4.1; EMR Serverless may run 4.0
+        return f"CAST(try_to_timestamp({text}, {self.text(date_format)}) AS date)"
 
     def timestamp(self, text: str, date_format: str) -> str:
         return f"CAST(try_to_timestamp({text}, {self.text(date_format)}) AS timestamp_ntz)"

@@ -554,7 +554,8 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
         choices=get_args(Engine),
-        help="who does the jobs (default: by the size of the batch and the settings)",
+        help="who does the jobs: Spark on Glue, DuckDB in a function, or EMR Serverless where it is deployed"
+        " (default: by the size of the batch and the settings)",
     )
 
 

@@ -119,7 +119,19 @@ SFTP = Layer(
     # invoke runs commands on this machine.
     left_out=("*/__pycache__/*", "*.pyi", "bin/*", "tests/*", "invoke/*"),
 )
-LAYERS = (DUCKDB, POSTGRES, SFTP)
+# No layer, but made in the same way: what the jobs import besides Spark, as an archive for EMR Serverless.
+EMR = Layer(
+    name="emr",
+    title="Emr",
+    description="boto3 with the three services that the jobs call",
+    largest_bytes=30 * 1024 * 1024,
+    left_out=(
+        *("*/__pycache__/*", "*.pyi", "bin/*", "botocore/data/[a-r]*/*", "botocore/data/[t-z]*/*"),
+        *("botocore/data/s[!3et]*/*", "botocore/data/s3?*/*", "botocore/data/se[!c]*/*"),
+        *("botocore/data/security*/*", "botocore/data/st[!s]*/*"),
+    ),
+)  # fmt: skip
+LAYERS = (DUCKDB, POSTGRES, SFTP, EMR)
 
 
 def _install(lock: Path, target: Path) -> None:

@@ -23,6 +23,8 @@ from stacks.processing import ProcessingStack
 from stacks.run_functions import RunFunctions
 from stacks.storage import StorageStack
 
+STATES_OF_EMR = ("OnEmr", "DidEmrBegin", "EmrJobFailed", "EmrBills", "EmrUsage")  # of job_run
+
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
@@ -100,8 +102,12 @@ class OrchestrationStack(PipelineStack):
                 "LoadSmallBatchFunctionArn": processing.load_small_batch,
                 "CurateSmallBatchFunctionArn": processing.curate_small_batch,
             },
+            emr=processing.emr,
         )
-        return self._machine("job_run", "One job for a run, on whichever engine", offer)
+        without = () if processing.emr else STATES_OF_EMR
+        return self._machine(
+            "job_run", "One job for a run, on whichever engine", offer, without=without
+        )
 
     def _run(self, functions: RunFunctions, processing: ProcessingStack) -> DatasetMachine:
         offer = Offer(
@@ -136,7 +142,9 @@ class OrchestrationStack(PipelineStack):
             "dataset_care", "Maintenance, rollback or erasure of one dataset", offer
         )
 
-    def _machine(self, name: str, comment: str, offer: Offer) -> DatasetMachine:
+    def _machine(
+        self, name: str, comment: str, offer: Offer, without: Sequence[str] = ()
+    ) -> DatasetMachine:
         return DatasetMachine(
             self,
             "".join(word.capitalize() for word in name.split("_")),
@@ -145,6 +153,7 @@ class OrchestrationStack(PipelineStack):
             comment=comment,
             offer=offer,
             operations_key=self._storage.operations_key,
+            without=without,
         )
 
     def _report_silent_ends(self) -> None:

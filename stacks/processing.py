@@ -19,6 +19,7 @@ from contracts import naming
 from contracts.model import TableFormat
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
+from stacks.constructs.emr_engine import EmrEngine
 from stacks.constructs.spark_job import SparkJob, SparkPlatform, allow_glue_runtime
 from stacks.duckdb_functions import DuckDbFunctions
 from stacks.storage import StorageStack
@@ -78,7 +79,7 @@ class ProcessingStack(PipelineStack):
         self._platform = SparkPlatform(
             root=blueprint.root,
             size=blueprint.settings.glue,
-            spark_settings=self._spark_settings(),
+            spark_settings=self._spark_settings(self._table_formats()),
             table_formats=self._table_formats(),
             security=self._security,
             log_group_prefix=self._log_group_prefix,
@@ -93,6 +94,7 @@ class ProcessingStack(PipelineStack):
         permissions.note_rarely_used(self.load_small_batch.role, {"s3:DeleteObject": UNDO})
         self.curate_small_batch = functions.curate_small_batch()
         self.allow_curating(self.curate_small_batch.role)
+        self.emr = self._emr() if blueprint.settings.emr.enabled else None
         self.forecast = functions.forecast()
         self._allow_forecasting(self.forecast.role)
         if blueprint.settings.features.raw_crawler:
@@ -155,14 +157,10 @@ class ProcessingStack(PipelineStack):
         return self.raw_to_processed, self.processed_to_curated, self.care
 
     def _raw_to_processed(self) -> SparkJob:
-        secret = self._storage.pii_secret
         job = self._job(
             "raw_to_processed",
             "Parses, checks, deduplicates and merges raw files into processed tables",
-            {
-                "schema_change": self._blueprint.schema_change,
-                "pii_secret_arn": secret.secret_arn if secret else "",
-            },
+            self._loading_arguments(),
         )
         self.allow_loading(job.role)
         permissions.note_rarely_used(job.role, {"glue:CreateTable": MADE_ONCE})
@@ -273,23 +271,55 @@ class ProcessingStack(PipelineStack):
             platform=self._platform,
             name=name,
             description=description,
-            arguments={
-                "environment": self._blueprint.settings.environment,
-                "processed_bucket": self._storage.processed.bucket_name,
-                "curated_bucket": self._storage.curated.bucket_name,
-                **(arguments or {}),
-            },
+            arguments={**self._arguments(), **(arguments or {})},
         )
         permissions.allow_key(job.role, key=self._storage.data_key, services=["s3"], write=True)
         return job
+
+    def _emr(self) -> EmrEngine:
+        """The two jobs of a run on EMR Serverless, with what their Glue jobs may do; upkeep stays on Glue."""
+        engine = EmrEngine(
+            self,
+            "Emr",
+            blueprint=self._blueprint,
+            spark_settings=self._spark_settings(["iceberg"]),
+            arguments={
+                "raw_to_processed": {**self._arguments(), **self._loading_arguments()},
+                "processed_to_curated": self._arguments(),
+            },
+            log_key=self._storage.operations_key,
+        )
+        load, curate = engine.jobs["raw_to_processed"], engine.jobs["processed_to_curated"]
+        self.allow_loading(load.role)
+        self.allow_curating(curate.role)
+        for job in (load, curate):
+            permissions.allow_key(job.role, key=self._storage.data_key, services=["s3"], write=True)
+            permissions.note_rarely_used(job.role, {"glue:CreateTable": MADE_ONCE})
+        self.publish(EmrApplicationId=engine.application.attr_application_id)
+        return engine
 
     def _table_formats(self) -> list[TableFormat]:
         """Iceberg, whose catalog says where tables lie, and what else a contract asks for."""
         wanted = {contract.table_format for contract in self._blueprint.contracts}
         return [name for name in EXTENSIONS if name == "iceberg" or name in wanted]
 
-    def _spark_settings(self) -> dict[str, str]:
-        catalog, formats = "spark.sql.catalog.glue_catalog", self._table_formats()
+    def _arguments(self) -> dict[str, str]:
+        """What every job is told, besides its dataset and its run."""
+        return {
+            "environment": self._blueprint.settings.environment,
+            "processed_bucket": self._storage.processed.bucket_name,
+            "curated_bucket": self._storage.curated.bucket_name,
+        }
+
+    def _loading_arguments(self) -> dict[str, str]:
+        secret = self._storage.pii_secret
+        return {
+            "schema_change": self._blueprint.schema_change,
+            "pii_secret_arn": secret.secret_arn if secret else "",
+        }
+
+    def _spark_settings(self, formats: Sequence[TableFormat]) -> dict[str, str]:
+        catalog = "spark.sql.catalog.glue_catalog"
         return {
             "spark.sql.extensions": ",".join(EXTENSIONS[name] for name in formats),
             **(DELTA_SETTINGS if "delta" in formats else {}),

@@ -50,6 +50,7 @@ class RunFunctions:
                 "MAX_FILES_PER_RUN": str(self.blueprint.settings.runs.max_files_per_run),
                 "DUCKDB_MAX_ROWS": str(self.blueprint.settings.duckdb.max_rows),
                 "DUCKDB_MAX_MEGABYTES": str(self.blueprint.settings.duckdb.max_megabytes),
+                **self._emr_limits(),
                 "CLAIM_LEASE_SECONDS": str(self._lease_seconds),
             },
             timeout_seconds=540,
@@ -184,7 +185,12 @@ class RunFunctions:
     @property
     def _lease_seconds(self) -> int:
         """A round of a run is two jobs, each at most as long as both engines together, and what serves their tables."""
-        jobs = 2 * (self.blueprint.settings.glue.timeout_minutes * 60 + DUCKDB_SECONDS)
+        settings = self.blueprint.settings
+        spark_minutes = max(
+            settings.glue.timeout_minutes,
+            settings.emr.timeout_minutes if settings.emr.enabled else 0,
+        )
+        jobs = 2 * (spark_minutes * 60 + DUCKDB_SECONDS)
         return jobs + (SERVE_SECONDS if self.serves else 0) + SPARE_SECONDS
 
     def _function(
@@ -209,6 +215,15 @@ class RunFunctions:
             removal_policy=self.blueprint.removal_policy,
         )
 
+    def _emr_limits(self) -> dict[str, str]:
+        emr = self.blueprint.settings.emr
+        if not emr.enabled:
+            return {}
+        return {
+            "EMR_ABOVE_ROWS": str(emr.above_rows),
+            "EMR_ABOVE_MEGABYTES": str(emr.above_megabytes),
+        }
+
     def _environment(self) -> dict[str, str]:
         return {"ENVIRONMENT": self.blueprint.settings.environment}
 
@@ -219,6 +234,7 @@ class RunFunctions:
             price_list.load(),
             worker_type=settings.glue.worker_type,
             memory_megabytes=settings.duckdb.memory_megabytes,
+            emr=settings.emr.enabled,
         )
 
     def _announcing(self) -> dict[str, str]:

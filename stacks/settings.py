@@ -38,7 +38,9 @@ from stacks.setting_values import (
 
 ENVIRONMENTS = ("dev", "prod", "local")
 AN_ID = "([0-9a-f]{8}|[0-9a-f]{17})"
-ENGINE_LIMITS = {"spark": 0, "duckdb": 10**12}  # of rows and megabytes: none or all
+# Limits of rows and megabytes that leave every run to one engine: those of DuckDB, and those above which EMR
+# Serverless begins, if it is to be there.
+ENGINE_LIMITS = {"spark": (0, None), "duckdb": (10**12, None), "emr": (0, 0)}
 
 
 class _Section(BaseModel):
@@ -195,6 +197,27 @@ class DuckDb(_Section):
     storage_megabytes: Annotated[int, Field(ge=512, le=10240)]
 
 
+class Emr(_Section):
+    """Which runs go to EMR Serverless, if it is enabled, and how large it may grow.
+
+    A run goes there if it has more than `above_rows` rows or more than `above_megabytes` MB of files. Every worker has
+    4 vCPU and 16 GB, the driver included; `max_workers` are those of all runs together.
+    """
+
+    enabled: bool
+    release_label: Literal["emr-spark-8.0.0", "emr-spark-8.1.0"]
+    above_rows: Annotated[int, Field(ge=0)]
+    above_megabytes: Annotated[int, Field(ge=0)]
+    # A driver and the three executors with which Spark begins there.
+    # Source: EMR Serverless user guide, "Spark job properties", spark.dynamicAllocation.initialExecutors.
+    max_workers: Annotated[int, Field(ge=4, le=1000)]
+    worker_disk_gigabytes: Annotated[int, Field(ge=20, le=200)]
+    # As the Glue jobs: the state machine waits 7,200 s for a job.
+    timeout_minutes: Annotated[int, Field(ge=5, le=110)]
+    # Source: CloudFormation, AWS::EMRServerless::Application AutoStopConfiguration: 1 to 10,080.
+    idle_minutes: Annotated[int, Field(ge=1, le=60)]
+
+
 class Athena(_Section):
     """Guard rails of the workgroups: the analysts' own, and one for each team by name."""
 
@@ -318,6 +341,7 @@ class Settings(_Section):
     sources: dict[str, FetchedSource]
     glue: Glue
     duckdb: DuckDb
+    emr: Emr
     athena: Athena
     network: Network
     warehouse: Warehouse
@@ -378,11 +402,16 @@ def _with_key(settings: Settings, public_key: str) -> Settings:
 def _with_engine(settings: Settings, engine: str) -> Settings:
     if settings.environment != "local" or engine not in ENGINE_LIMITS:
         raise ContractInvalid(
-            f"-c engine={engine}: it is spark or duckdb, and for the local environment;"
+            f"-c engine={engine}: it is {', '.join(ENGINE_LIMITS)}, and for the local environment;"
             " elsewhere put duckdb.max_rows into the YAML, or name the engine of a run"
         )
-    limits = dict.fromkeys(("max_rows", "max_megabytes"), ENGINE_LIMITS[engine])
-    return settings.model_copy(update={"duckdb": settings.duckdb.model_copy(update=limits)})
+    most, above = ENGINE_LIMITS[engine]
+    duckdb = settings.duckdb.model_copy(update={"max_rows": most, "max_megabytes": most})
+    update: dict[str, BaseModel] = {"duckdb": duckdb}
+    if above is not None:
+        limits = {"enabled": True, "above_rows": above, "above_megabytes": above}
+        update["emr"] = settings.emr.model_copy(update=limits)
+    return settings.model_copy(update=update)
 
 
 def _require_consistent(settings: Settings, environment: str) -> None:

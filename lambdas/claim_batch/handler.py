@@ -11,7 +11,7 @@ import boto3
 
 from contracts import model
 from lambdas.claim_batch import requests
-from lambdas.claim_batch.engines import SmallBatch
+from lambdas.claim_batch.engines import EngineLimits, LargeBatch, SmallBatch
 from lambdas.claim_batch.resuming import Resumption
 from lambdas.claim_batch.selection import Selector
 from lambdas.claim_batch.service import ClaimBatch
@@ -48,10 +48,20 @@ def _service() -> ClaimBatch:
             files=files, s3=s3, raw_bucket=settings.raw_bucket, max_files=settings.max_files_per_run
         ),
         resumption=Resumption(runs=runs, s3=s3, processed_bucket=settings.processed_bucket),
-        small_batch=SmallBatch(
-            max_rows=settings.duckdb_max_rows, max_megabytes=settings.duckdb_max_megabytes
-        ),
+        engines=_limits(settings),
         s3=s3,
         raw_bucket=settings.raw_bucket,
         processed_bucket=settings.processed_bucket,
+    )
+
+
+def _limits(settings: Settings) -> EngineLimits:
+    rows, megabytes = settings.emr_above_rows, settings.emr_above_megabytes
+    return EngineLimits(
+        small=SmallBatch(
+            max_rows=settings.duckdb_max_rows, max_megabytes=settings.duckdb_max_megabytes
+        ),
+        large=None
+        if rows is None or megabytes is None
+        else LargeBatch(above_rows=rows, above_megabytes=megabytes),
     )

@@ -12,8 +12,10 @@ from typing import Any
 
 from contracts.errors import PermanentError
 from contracts.model import Contract
+from lambdas.claim_batch.engines import ASKED_FOR
 from lambdas.claim_batch.requests import Request, Resume
 from pipeline import steps
+from pipeline.engines import Engine
 from pipeline.ledger import Item, RunLedger
 from pipeline.run_documents import CurateResult, Manifest, RunDocument, store
 
@@ -65,6 +67,12 @@ class Resumption:
                 f" resume it from the first step: slipway runs retry {run_id} --from {steps.FIRST.name}"
             )
         return manifests[0]
+
+    def engine_asked_for(self, dataset: str, run_id: str) -> Engine | None:
+        """The engine that somebody named for the run, which it keeps when it is resumed; None if its size decided."""
+        found, _ = self._documents(dataset, run_id, (Manifest,))
+        named = (each for each in found if isinstance(each, Manifest))
+        return next((each.engine for each in named if each.engine_reason == ASKED_FOR), None)
 
     def _documents(
         self, dataset: str, run_id: str, kinds: Iterable[type[RunDocument]]

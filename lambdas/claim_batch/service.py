@@ -7,12 +7,12 @@ A load that finds the dataset held leaves its files to the holder; what an opera
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from contracts.errors import DatasetBusy, PermanentError
 from contracts.model import Contract
-from lambdas.claim_batch.engines import SmallBatch
+from lambdas.claim_batch.engines import EngineLimits
 from lambdas.claim_batch.manifest import manifest
 from lambdas.claim_batch.requests import Request, Resume
 from lambdas.claim_batch.resuming import Resumption
@@ -35,7 +35,7 @@ class ClaimBatch:
     lock: DatasetLock
     selector: Selector
     resumption: Resumption
-    small_batch: SmallBatch
+    engines: EngineLimits
     s3: Any
     raw_bucket: str
     processed_bucket: str
@@ -46,6 +46,7 @@ class ClaimBatch:
 
         Raises DatasetBusy when an operator's request must wait, PermanentError when it cannot be done as asked.
         """
+        self.engines.require_deployed(request.engine)
         if request.resume is not None:
             return self._resume(request, request.resume, contract)
         try:
@@ -78,7 +79,7 @@ class ClaimBatch:
             request, contract, run_id, request.mode, claimed, retracted=retracted
         )
         self._refuse_if_ended(request, run_id, claimed, request.mode)
-        return _answer(written, FIRST, left)
+        return _answer(written, FIRST, left, engine=written.engine or "spark")
 
     def _resume(self, request: Request, resume: Resume, contract: Contract) -> dict[str, Any]:
         """A failure from here on is cleaned up by fail_run, which finds the run by the lock of this execution."""
@@ -106,10 +107,23 @@ class ClaimBatch:
         retracted = run.get("retracts", {}).get("sha256")
         left = self._left(resume, hashes, claimed, retracted)
         works_on = earlier or self._write_manifest(
-            request, contract, resume.run_id, run["mode"], claimed, retracted=retracted
+            self._as_before(request, resume),
+            contract,
+            resume.run_id,
+            run["mode"],
+            claimed,
+            retracted=retracted,
         )
         self._refuse_if_ended(request, resume.run_id, claimed, run["mode"])
-        return _answer(works_on, resume.step, left, engine=request.engine)
+        engine = self.engines.to_go_on(works_on.engine, request.engine)
+        return _answer(works_on, resume.step, left, engine=engine)
+
+    def _as_before(self, request: Request, resume: Resume) -> Request:
+        """A run that is begun anew keeps the engine that was named for it, if that is still there."""
+        if request.engine is not None:
+            return request
+        named = self.resumption.engine_asked_for(request.dataset, resume.run_id)
+        return replace(request, engine=named and self.engines.to_go_on(named, None))
 
     def _refuse_if_ended(
         self, request: Request, run_id: str, claimed: list[Item], mode: str
@@ -216,23 +230,21 @@ class ClaimBatch:
             erased_subjects=erased,
             items=claimed,
             retracted=retracted,
-            choice=self.small_batch.choose(contract, claimed, request.engine),
+            choice=self.engines.choose(contract, claimed, request.engine),
         )
         store.write(self.s3, content, bucket=self.processed_bucket)
         return content
 
 
-def _answer(
-    works_on: Manifest, step: Step, left: list[Left], *, engine: Engine | None = None
-) -> dict[str, Any]:
-    """`engine` is the one that a resumed run shall go on with, if not the manifest's."""
-    file_count, chosen = len(works_on.files), engine or works_on.engine or "spark"
+def _answer(works_on: Manifest, step: Step, left: list[Left], *, engine: Engine) -> dict[str, Any]:
+    """`engine` is the manifest's, or the one that a resumed run shall go on with."""
+    file_count = len(works_on.files)
     Log({"dataset": works_on.dataset, "run_id": works_on.run_id}).info(
         "batch claimed",
         files=file_count,
         begins_at=step.name,
         left=len(left),
-        engine=chosen,
+        engine=engine,
         why=works_on.engine_reason,
     )
     return {
@@ -240,7 +252,7 @@ def _answer(
         "run_id": works_on.run_id,
         "claimed": True,
         "from": step.name,
-        "engine": chosen,
+        "engine": engine,
         "size_bytes": works_on.size_bytes,
         "file_count": file_count,
         "reason": None,

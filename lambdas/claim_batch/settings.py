@@ -9,9 +9,10 @@ from pipeline.environment import Limit
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Names of resources, the two limits of a claim, and the size up to which DuckDB takes a run.
+    """Names of resources, the two limits of a claim, and the sizes up to which DuckDB and above which EMR Serverless
+    takes a run; without the latter there is no EMR Serverless.
 
-    `claim_lease_seconds` must be longer than a run can take (both Glue jobs, what is served and some minutes), since
+    `claim_lease_seconds` must be longer than a run can take (both jobs, what is served and some minutes), since
     a run whose lease is over is taken for dead.
     """
 
@@ -23,3 +24,5 @@ class Settings:
     duckdb_max_rows: Limit
     duckdb_max_megabytes: Limit
     claim_lease_seconds: int
+    emr_above_rows: Limit | None = None
+    emr_above_megabytes: Limit | None = None

@@ -65,7 +65,7 @@ def _retracted(run: Item, written: Written) -> dict[str, Any]:
 
 
 def engines(run: Item, written: Written, jobs: Mapping[str, JobResult]) -> dict[str, Any]:
-    """Which engine was chosen and why, which did each job, and where Spark stepped in for DuckDB.
+    """Which engine was chosen and why, which did each job, and where Spark on Glue stepped in.
 
     A resumed run keeps what the jobs before it had.
     """

@@ -17,7 +17,6 @@ from lambdas.close_run.settings import Settings
 from pipeline import costs, serving
 from pipeline.alerts import Announcer
 from pipeline.aws_errors import retryable
-from pipeline.costs import EnginePrices
 from pipeline.environment import read_settings
 from pipeline.ledger import FileLedger, RunLedger
 from pipeline.run_documents import (
@@ -83,9 +82,6 @@ def _service() -> CloseRun:
             stepfunctions=boto3.client("stepfunctions"),
             machine_arn=settings.announce_state_machine_arn,
         ),
-        prices=EnginePrices(
-            spark_worker_second_usd=settings.spark_worker_second_usd,
-            duckdb_second_usd=settings.duckdb_second_usd,
-        ),
+        prices=settings.engine_prices,
         now=lambda: datetime.now(UTC),
     )

@@ -193,13 +193,14 @@ def _kept_values(written: Written) -> Iterator[str]:
 
 
 def _engines(run: Item) -> Iterator[str]:
-    """Nothing of a run that went to Spark as ever; else which engine did it, why, and what it could not do."""
+    """Nothing of a run that went to Spark on Glue as ever; else which engine did it, why, and what it could not do."""
     engines, fallbacks = run.get("engines", {}), run.get("fallbacks", {})
-    if run.get("engine_chosen") == "duckdb" or "duckdb" in engines.values():
+    if {run.get("engine_chosen", "spark"), *engines.values()} != {"spark"}:
         did = ", ".join(f"{TITLES[engine]} did {job}" for job, engine in engines.items())
         yield f"Engines: {did}. {TITLES[run['engine_chosen']]} was chosen: {run['engine_reason']}."
     for job, why in fallbacks.items():
-        yield f"WARNING: DuckDB could not do {job}, so Spark did: {why}"
+        could_not = TITLES["emr" if run["engine_chosen"] == "emr" else "duckdb"]
+        yield f"WARNING: {could_not} could not do {job}, so Spark did: {why}"
 
 
 def next_command(run: Item) -> str:

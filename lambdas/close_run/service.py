@@ -74,7 +74,9 @@ class CloseRun:
                 effects=effects,
                 worker_seconds=worker_seconds,
                 cost_usd=self.prices.usd(
-                    worker_seconds, {name: job.engine for name, job in jobs.items()}
+                    worker_seconds,
+                    {name: job.engine for name, job in jobs.items()},
+                    {name: job.billed for name, job in jobs.items() if job.billed},
                 ),
             )
             attributes |= engines(run, written, jobs)

@@ -16,6 +16,7 @@ from contracts.errors import PermanentError, QuarantineLimitExceeded
 from contracts.texts import shortened
 from pipeline import costs
 from pipeline.ledger import UNKNOWN_DATASET
+from pipeline.run_documents import BilledResources
 from pipeline.steps import HAND_OVER, MACHINES, Step
 
 STATUS_CHANGE = "Step Functions Execution Status Change"
@@ -25,14 +26,15 @@ ENDED_BADLY = {
     "ABORTED": "the execution was stopped by hand or by a call of StopExecution",
 }
 CAUSE_LENGTH = 2000
+TOLD_BY = ("ErrorMessage", "StateDetails", "errorMessage")  # Glue, EMR Serverless, Lambda
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
     """One failed execution. `step` is None when it is not known, `run_id` when it had no run or does not say.
 
-    `request` is the input of the execution, `worker_seconds` what its jobs cost, also the one that failed, `engines`
-    who did those that ended well, `serve` what the step Serve gave, if that succeeded.
+    `request` is the input of the execution, `worker_seconds` and `billed` what its jobs cost, also the one that failed,
+    `engines` who did them, as far as that is known, `serve` what the step Serve gave, if that succeeded.
     """
 
     dataset: str
@@ -44,6 +46,7 @@ class Failure:
     request: Mapping[str, Any] = field(default_factory=dict)
     worker_seconds: Mapping[str, int] = field(default_factory=dict)
     engines: Mapping[str, str] = field(default_factory=dict)
+    billed: Mapping[str, BilledResources] = field(default_factory=dict)
     serve: Sequence[Mapping[str, Any]] | None = None
 
     @property
@@ -74,10 +77,15 @@ def _from_catch(event: Mapping[str, Any]) -> Failure:
     step = _first_without_result(state, steps, held.get("from"))
     caught = _of_job(state.get("failure") or {}, step)
     results = tuple(each.result for each in steps)
-    jobs = costs.of_steps(state, results)
+    jobs, engines = costs.of_steps(state, results), costs.engines_of_steps(state, results)
+    billed = costs.billed_of_steps(state, results)
     failed = _as_object(caught.get("Cause") or "")
     if step and failed and (seconds := costs.worker_seconds(failed)) is not None:
         jobs |= {step.result: seconds}
+    if step and failed and (engine := costs.engine_of(failed)):
+        engines |= {step.result: engine}
+    if step and failed and (used := costs.billed_by_emr(failed)):
+        billed |= {step.result: used}
     return Failure(
         dataset=event["dataset"],
         execution_arn=event["execution_arn"],
@@ -87,7 +95,8 @@ def _from_catch(event: Mapping[str, Any]) -> Failure:
         cause=readable(caught.get("Cause") or "no cause was given"),
         request=state.get("request") or {},
         worker_seconds=jobs,
-        engines=costs.engines_of_steps(state, results),
+        engines=engines,
+        billed=billed,
         serve=state.get("serve"),
     )
 
@@ -143,14 +152,14 @@ def _as_object(text: str) -> dict[str, Any] | None:
 
 
 def readable(cause: str) -> str:
-    """What went wrong in words: Glue gives its JobRun as JSON, Lambda its error object, Step Functions the execution of
-    another machine, others plain text.
+    """What went wrong in words: Glue and EMR Serverless give a JobRun as JSON, Lambda its error object, Step Functions
+    the execution of another machine, others plain text.
     """
     found = _as_object(cause)
     if (error := _error_of_machine(found)) is not None:
         return _of_machine(found or {}, error)
     if found is not None:
-        cause = str(found.get("ErrorMessage") or found.get("errorMessage") or cause)
+        cause = str(next((found[name] for name in TOLD_BY if found.get(name)), cause))
     return shortened(cause.strip(), CAUSE_LENGTH)
 
 

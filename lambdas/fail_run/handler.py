@@ -14,7 +14,6 @@ from lambdas.fail_run.service import FailRun
 from lambdas.fail_run.settings import Settings
 from pipeline.alerts import Announcer
 from pipeline.aws_errors import retryable
-from pipeline.costs import EnginePrices
 from pipeline.environment import read_settings
 from pipeline.ledger import FileLedger, RunLedger
 
@@ -37,9 +36,6 @@ def _service() -> FailRun:
             stepfunctions=boto3.client("stepfunctions"),
             machine_arn=settings.announce_state_machine_arn,
         ),
-        prices=EnginePrices(
-            spark_worker_second_usd=settings.spark_worker_second_usd,
-            duckdb_second_usd=settings.duckdb_second_usd,
-        ),
+        prices=settings.engine_prices,
         now=lambda: datetime.now(UTC),
     )

@@ -84,8 +84,10 @@ class FailRun:
             "served": serving.kept(_serve_results(failure), run.get("served", {})),
             "worker_seconds": costs.added(run.get("worker_seconds", {}), failure.worker_seconds),
             "cost_usd": costs.added_usd(
-                run.get("cost_usd", {}), self.prices.usd(failure.worker_seconds, failure.engines)
+                run.get("cost_usd", {}),
+                self.prices.usd(failure.worker_seconds, failure.engines, failure.billed),
             ),
+            "engines": {**run.get("engines", {}), **failure.engines},
         }
         self.runs.finish(failure.dataset, run_id, "failed", ending)
         for sha256 in run["file_hashes"]:

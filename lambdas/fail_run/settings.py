@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+
+from pipeline.costs import PriceSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(PriceSettings):
     """Prices of engines, and names of the resources that fail_run uses."""
 
     environment: str
     file_ledger: str
     run_ledger: str
     announce_state_machine_arn: str
-    spark_worker_second_usd: Decimal
-    duckdb_second_usd: Decimal

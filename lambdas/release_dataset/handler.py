@@ -19,7 +19,6 @@ from lambdas.release_dataset.waiting import WaitingFiles
 from pipeline import costs, serving
 from pipeline.alerts import Announcer
 from pipeline.aws_errors import retryable
-from pipeline.costs import EnginePrices
 from pipeline.environment import read_settings
 from pipeline.ledger import FileLedger, RunLedger
 from pipeline.run_documents import MaintenanceRequest, MaintenanceResult, serve_result, store
@@ -88,9 +87,6 @@ def _service() -> ReleaseDataset:
         waiting=WaitingFiles(
             files=files, stepfunctions=stepfunctions, state_machine_arn=settings.state_machine_arn
         ),
-        prices=EnginePrices(
-            spark_worker_second_usd=settings.spark_worker_second_usd,
-            duckdb_second_usd=settings.duckdb_second_usd,
-        ),
+        prices=settings.engine_prices,
         now=lambda: datetime.now(UTC),
     )

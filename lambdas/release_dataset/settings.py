@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+
+from pipeline.costs import PriceSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(PriceSettings):
     """Prices of engines, and names of resources; `state_machine_arn` is that of dataset_run."""
 
     environment: str
@@ -16,5 +17,3 @@ class Settings:
     processed_bucket: str
     state_machine_arn: str
     announce_state_machine_arn: str
-    spark_worker_second_usd: Decimal
-    duckdb_second_usd: Decimal

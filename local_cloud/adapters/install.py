@@ -21,6 +21,7 @@ from local_cloud.adapters.athena import (
     statements as athena,
 )
 from local_cloud.adapters.cloudwatch import service as cloudwatch
+from local_cloud.adapters.emr import applications as emr_applications
 from local_cloud.adapters.glue import (
     gaps as glue_gaps,
 )
@@ -32,6 +33,9 @@ from local_cloud.adapters.glue import (
 )
 from local_cloud.adapters.quicksight import resources as quicksight
 from local_cloud.adapters.redshift import service as redshift_service
+from local_cloud.adapters.step_functions import (
+    emr as step_functions_emr,
+)
 from local_cloud.adapters.step_functions import (
     glue as step_functions_glue,
 )
@@ -49,6 +53,8 @@ def install_all(settings: ServerSettings) -> None:
     """Close every gap, or stop the start with the name that has moved."""
     spark_jobs.install(settings)
     step_functions_glue.install()
+    step_functions_emr.install(settings)
+    emr_applications.install()
     step_functions_sns.install()
     step_functions_nested.install()
     service_roles.install()

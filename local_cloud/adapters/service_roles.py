@@ -153,6 +153,7 @@ def _denial_name(resource: str) -> str:
         "glue": "Glue.AWSGlueException",
         "sns": "SNS.AmazonSNSException",
     }
+    names["emr-serverless"] = "EmrServerless.AccessDeniedException"
     names["states"] = "StepFunctions.AccessDeniedException"
     service = resource.removeprefix("arn:aws:states:::").split(":")[0]
     return names.get(service, "States.Permissions")

@@ -6,7 +6,7 @@ classes. Standard library only: jobs, functions and the operator's command read 
 
 from pipeline.run_documents.base import RunDocument, StoredDocument
 from pipeline.run_documents.curating import ConservedTotal, CuratedTable, CurateResult
-from pipeline.run_documents.job import JobResult
+from pipeline.run_documents.job import BilledResources, JobResult
 from pipeline.run_documents.loading import (
     PARTS,
     LoadedFile,
@@ -53,6 +53,7 @@ from pipeline.run_documents.serving import (
 
 __all__ = [
     "PARTS",
+    "BilledResources",
     "ConservedTotal",
     "CurateResult",
     "CuratedTable",

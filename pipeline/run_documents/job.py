@@ -11,6 +11,20 @@ from pipeline.run_documents.json_form import JsonDocument
 
 
 @dataclass(frozen=True, kw_only=True)
+class BilledResources(JsonDocument):
+    """What EMR Serverless billed for a job, added up over its workers."""
+
+    WRITTEN_BY: ClassVar[str] = "job_run"
+
+    vcpu_seconds: int
+    """Seconds of one vCPU."""
+    memory_gb_seconds: int
+    """Seconds of one GB of memory."""
+    disk_gb_seconds: int
+    """Seconds of one GB of disk, of what a worker has beyond 20 GB."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobResult(JsonDocument):
     """What one job of a run took; the state of dataset_run keeps it under the step's result."""
 
@@ -25,7 +39,9 @@ class JobResult(JsonDocument):
     size_bytes: int
     """Size of the run's files."""
     fallback: str | None
-    """Why Spark did a job that DuckDB was to do, as `error: cause`; null: it was done as chosen."""
+    """Why Spark on Glue did a job that another engine was to do, as `error: cause`; null: it was done as chosen."""
+    billed: BilledResources | None = None
+    """What EMR Serverless billed; of other engines there are only worker seconds."""
 
     @property
     def fallback_sentence(self) -> str:

@@ -16,6 +16,7 @@ from slipway.reading import executions, ledgers
 from slipway.reading.executions import Ending, Machine
 from slipway.showing import run_view, views
 
+EMR_OUTPUT = "EmrApplicationId"  # of the stack Processing, where emr.enabled
 MOST_FILES = 2_000  # docs/reference/state_machines.md, Modes of a run
 CARE_HEADERS = (
     "table",
@@ -55,8 +56,16 @@ def care(deployment: Deployment, dataset: str, request: dict[str, object], *, no
     return _told(deployment, ending, carried_out)
 
 
-def engine(named: str | None) -> dict[str, str]:
-    """What a request says of the engine that an operator wants; nothing when it is left to the settings."""
+def engine(deployment: Deployment, named: str | None) -> dict[str, str]:
+    """What a request says of the engine that an operator wants; nothing when it is left to the settings.
+
+    Raises PermanentError when that engine is not deployed there.
+    """
+    if named == "emr" and EMR_OUTPUT not in deployment.outputs:
+        raise PermanentError(
+            f"--engine emr: EMR Serverless is not deployed in {deployment.environment};"
+            f" set emr.enabled to true in config/{deployment.environment}.yaml and deploy"
+        )
     return {"engine": named} if named else {}
 
 

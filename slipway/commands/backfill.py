@@ -19,7 +19,10 @@ def run(options: argparse.Namespace) -> int:
     show(plan)
     if options.plan or not plan.files:
         return 0
-    request: dict[str, object] = {"mode": "backfill", **operations.engine(options.engine)}
+    request: dict[str, object] = {
+        "mode": "backfill",
+        **operations.engine(deployment, options.engine),
+    }
     if options.files:
         request["files"] = operations.hashes(plan.files)
     return operations.run(deployment, contract.dataset, request, no_wait=options.no_wait)

@@ -258,7 +258,7 @@ def _retract(deployment: Deployment, options: argparse.Namespace) -> int:
         "files": [item["sha256"]],
         "by": getpass.getuser(),
         "reason": options.reason,
-        **operations.engine(options.engine),
+        **operations.engine(deployment, options.engine),
     }
     return operations.run(deployment, contract.dataset, request, no_wait=options.no_wait)
 

@@ -255,7 +255,7 @@ def _judge_anew(deployment: Deployment, options: argparse.Namespace) -> int:
         say(f"no record of {contract.dataset} is open; nothing to replay")
         return 0
     request: dict[str, object] = {"mode": "replay", "files": operations.hashes(items)}
-    request |= operations.engine(options.engine)
+    request |= operations.engine(deployment, options.engine)
     ended = operations.run(deployment, contract.dataset, request, no_wait=options.no_wait)
     if not options.no_wait:
         _tell_open(deployment, contract.dataset, items)

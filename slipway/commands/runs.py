@@ -44,7 +44,7 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
 
 def _start(deployment: Deployment, options: argparse.Namespace) -> int:
     dataset = ledgers.one_contract(options.dataset).dataset
-    request = {"dataset": dataset, **operations.engine(options.engine)}
+    request = {"dataset": dataset, **operations.engine(deployment, options.engine)}
     say(f"started {executions.start(deployment, 'run', request)}")
     return 0
 
@@ -62,7 +62,7 @@ def _retry(deployment: Deployment, options: argparse.Namespace) -> int:
     step = options.step or _failed_step(deployment, item)
     say(f"run {options.run_id} goes on from {step}")
     resume = {"run_id": options.run_id, "from": step}
-    request: dict[str, object] = {"resume": resume, **operations.engine(options.engine)}
+    request: dict[str, object] = {"resume": resume, **operations.engine(deployment, options.engine)}
     return operations.run(deployment, item["dataset"], request, no_wait=options.no_wait)
 
 

@@ -20,6 +20,7 @@ from constructs import Construct
 
 from stacks.base import Blueprint
 from stacks.constructs import permissions
+from stacks.constructs.emr_engine import EmrEngine
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.spark_job import SparkJob
 
@@ -39,6 +40,7 @@ class Offer:
     machines: Mapping[str, Sequence[DatasetMachine]] = field(
         default_factory=dict
     )  # run as nested executions
+    emr: EmrEngine | None = None
 
     def substitutions(self) -> dict[str, str]:
         """The text for each name."""
@@ -47,6 +49,7 @@ class Offer:
             **{name: part.function.function_arn for name, part in self.functions.items()},
             **{name: job.name for name, job in self.jobs.items()},
             **{name: topic.topic_arn for name, topic in self.topics.items()},
+            **(self.emr.substitutions() if self.emr else {}),
             **{
                 name: ",".join(part.arn for part in parts) or NOBODY
                 for name, parts in self.machines.items()
@@ -55,7 +58,10 @@ class Offer:
 
 
 class DatasetMachine(Construct):
-    """The machine `state_machines/<name>.asl.json`; `of` tells several machines of one file apart."""
+    """The machine `state_machines/<name>.asl.json`; `of` tells several machines of one file apart.
+
+    `without` are states of a feature that is off: they are left out, with every choice that leads to them.
+    """
 
     def __init__(
         self,
@@ -68,10 +74,11 @@ class DatasetMachine(Construct):
         offer: Offer,
         operations_key: kms.IKey,
         of: str | None = None,
+        without: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         file = blueprint.root / "state_machines" / f"{name}.asl.json"
-        definition = file.read_text(encoding="utf-8")
+        definition = pruned(file.read_text(encoding="utf-8"), without)
         _require_equal(
             set(re.findall(r"\$\{(\w+)\}", definition)), set(offer.substitutions()), file.name
         )
@@ -146,6 +153,8 @@ class DatasetMachine(Construct):
             _allow_jobs(role, jobs)
         if machines := [part for parts in offer.machines.values() for part in parts]:
             _allow_machines(role, machines)
+        if offer.emr:
+            offer.emr.allow_runs(role)
         if topics := [topic.topic_arn for topic in offer.topics.values()]:
             permissions.allow(role, actions=["sns:Publish"], resources=topics)
             permissions.allow_key(role, key=operations_key, services=["sns"], write=True)
@@ -238,6 +247,18 @@ def _allow_machines(role: iam.Role, machines: Sequence[DatasetMachine]) -> None:
         ],
         rarely_used="Step Functions keeps a managed rule by which it hears of the end of nested executions",
     )
+
+
+def pruned(definition: str, without: Sequence[str]) -> str:
+    """The text of a machine without some states of its top level and the choices that lead to them."""
+    if not without:
+        return definition
+    machine = json.loads(definition)
+    kept = {name: state for name, state in machine["States"].items() if name not in without}
+    for state in kept.values():
+        if "Choices" in state:
+            state["Choices"] = [rule for rule in state["Choices"] if rule["Next"] not in without]
+    return json.dumps({**machine, "States": kept})
 
 
 def _require_equal(in_file: set[str], given: set[str], file: str) -> None:

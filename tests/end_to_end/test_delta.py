@@ -104,7 +104,7 @@ def test_a_real_file_is_loaded_to_the_cent_and_every_reader_agrees(pipeline: Pip
 def test_only_spark_did_it_and_the_run_says_why(pipeline: Pipeline) -> None:
     run = ledgers.runs(pipeline.deployment, DATASET)[-1]
     assert set(run["engines"].values()) == {"spark"}
-    assert run["engine_reason"] == "only Spark writes tables of format delta"
+    assert run["engine_reason"] == "only Spark on Glue writes tables of format delta"
 
 
 def test_athena_is_told_what_the_table_is(pipeline: Pipeline) -> None:

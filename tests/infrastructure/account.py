@@ -29,6 +29,7 @@ PSEUDO = {
 ARNS = {
     "AWS::CloudWatch::Alarm": "cloudwatch:{region}:{account}:alarm:{name}",
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
+    "AWS::EMRServerless::Application": "emr-serverless:{region}:{account}:/applications/{name}",
     "AWS::Events::Rule": "events:{region}:{account}:rule/{name}",
     "AWS::Glue::Crawler": "glue:{region}:{account}:crawler/{name}",
     "AWS::Glue::Job": "glue:{region}:{account}:job/{name}",

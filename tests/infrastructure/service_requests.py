@@ -99,6 +99,17 @@ def _assuming(service: str, *path: str) -> Callable[[Account, Resource], Calls]:
     return of_resource
 
 
+def _of_machine(account: Account, machine: Resource) -> Calls:
+    """Its own role, and those that EMR Serverless assumes for the jobs that it starts there."""
+    yield from _assuming("states", "RoleArn")(account, machine)
+    given = machine.properties.get("DefinitionSubstitutions", {})
+    for name in ("EmrLoadRoleArn", "EmrCurateRoleArn"):
+        for application in account.of_type("AWS::EMRServerless::Application"):
+            if name in given:
+                service = "emr-serverless.amazonaws.com"
+                yield from_source(service, ASSUME, given[name], application.arn)
+
+
 MADE_FOR: dict[str, Callable[[Account, Resource], Calls]] = {
     "AWS::CloudWatch::Alarm": _of_alarm,
     "AWS::EC2::FlowLog": _assuming("vpc-flow-logs", "DeliverLogsPermissionArn"),
@@ -113,6 +124,6 @@ MADE_FOR: dict[str, Callable[[Account, Resource], Calls]] = {
     "AWS::RedshiftServerless::Namespace": _of_namespace,
     "AWS::S3::Bucket": _of_bucket,
     "AWS::Scheduler::Schedule": _of_schedule,
-    "AWS::StepFunctions::StateMachine": _assuming("states", "RoleArn"),
+    "AWS::StepFunctions::StateMachine": _of_machine,
     "AWS::Transfer::User": _of_user,
 }

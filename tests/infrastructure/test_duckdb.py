@@ -152,8 +152,12 @@ def test_the_local_environment_may_be_told_one_engine_for_every_run() -> None:
     every, none = (load(config, "local", engine=name).duckdb for name in ("duckdb", "spark"))
     assert min(every.max_rows, every.max_megabytes) >= 10**9
     assert (none.max_rows, none.max_megabytes) == (0, 0)
+    emr = load(config, "local", engine="emr").emr
+    assert (emr.enabled, emr.above_rows, emr.above_megabytes) == (True, 0, 0)
+    assert not load(config, "local", engine="duckdb").emr.enabled
     for environment, engine in (("prod", "duckdb"), ("local", "sail")):
-        with pytest.raises(ContractInvalid, match=re.escape(f"-c engine={engine}: it is spark or")):
+        named = re.escape(f"-c engine={engine}: it is spark, duckdb, emr, and for")
+        with pytest.raises(ContractInvalid, match=named):
             load(config, environment, engine=engine)
 
 

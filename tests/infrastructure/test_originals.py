@@ -51,6 +51,7 @@ MAY_GET = {
     },
     "Processing/RawToProcessed": RAW,  # parses it
     "Processing/LoadSmallBatch": RAW,  # the same for small batches
+    "Processing/EmrLoad": RAW,  # the same for very large ones
     "Processing/RawCrawler": RAW,  # infers the tables of the raw zone, if features.raw_crawler
     # exports refused records of raw, and sees whether a file that is judged again is still where it landed
     "People/Operator": {"Landing/partners/*", "Landing/rejected/*", *RAW},
@@ -66,11 +67,15 @@ MAY_OPEN = {
     "Sources/SourceSalesSftpFetchSource": {"s3"},
     "Processing/RawToProcessed": {"s3", "secretsmanager"},
     "Processing/LoadSmallBatch": {"s3", "secretsmanager"},
+    "Processing/EmrLoad": {"s3", "secretsmanager"},
     "Processing/RawCrawler": {"s3"},
     "People/Operator": {"s3", "secretsmanager"},
 }
 # The operator makes the token of the person who is erased.
-MAY_READ_THE_SECRET = {"Processing/RawToProcessed", "Processing/LoadSmallBatch", "People/Operator"}
+MAY_READ_THE_SECRET = {
+    *(f"Processing/{role}" for role in ("RawToProcessed", "LoadSmallBatch", "EmrLoad")),
+    "People/Operator",
+}
 
 
 def role_of(place: str) -> str:

@@ -65,6 +65,8 @@ PREFIXES = [
     r"<.*Processed.*>/runs/\*/(staged/|care\.json|found\.json)\*",
     r"arn:.*:logs:.*:log-group:/aws-glue/(jobs/|crawlers)\*",
     r"<\w+Log\w+\.Arn>",
+    r"arn:.*:logs:.*:log-group:<EmrLog[0-9A-F]{8}>:\*",
+    r"<\w*EmrApplication\w+>/jobruns/\*",
     r"arn:.*:states:.*:execution:<\w+(\.Name|Name[0-9A-F]*)>:\*",
     r"arn:.*:quicksight:.*:dataset/slipway-[a-z-]+/ingestion/\*",
     # people: this environment's stacks, logs and roles by the name of the environment, catalog tables by database

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import re
 from pathlib import Path
@@ -140,8 +141,10 @@ MACHINES = {
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_a_machine_is_the_file_with_every_placeholder_filled(prod: Assembly, name: str) -> None:
-    properties = machine(prod, name)
+def test_a_machine_is_the_file_with_every_placeholder_filled(
+    comprehensive: Assembly, name: str
+) -> None:
+    properties = machine(comprehensive, name)
     file = json.loads(
         (ROOT / "state_machines" / f"{MACHINES[name]}.asl.json").read_text(encoding="utf-8")
     )
@@ -407,17 +410,26 @@ def test_functions_run_on_arm_with_their_own_log(prod: Assembly) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_is_given_exactly_the_variables_that_it_reads(prod: Assembly, name: str) -> None:
+def test_a_function_is_given_exactly_the_variables_that_it_reads(
+    prod: Assembly, comprehensive: Assembly, name: str
+) -> None:
+    """Those with a default are of a feature, which only one of the two environments has."""
+    settings = importlib.import_module(f"lambdas.{name}.settings").Settings
+    fields = dataclasses.fields(
+        settings
+    )  # pipeline.environment.read_settings takes the names from them
+    always = {one.name.upper() for one in fields if one.default is dataclasses.MISSING}
+    assert variables_of(prod, name) == always
+    assert variables_of(comprehensive, name) == {one.name.upper() for one in fields}
+
+
+def variables_of(assembly: Assembly, name: str) -> set[str]:
     [given] = [
         set(r["Properties"]["Environment"]["Variables"])
-        for r in prod.resources("AWS::Lambda::Function").values()
+        for r in assembly.resources("AWS::Lambda::Function").values()
         if r["Properties"]["Handler"] == f"lambdas.{name}.handler.handle"
     ]
-    source = (ROOT / "lambdas" / name / "settings.py").read_text(encoding="utf-8")
-    fields = re.findall(
-        r"^    (\w+): ", source, re.M
-    )  # pipeline.environment.read_settings takes the names from them
-    assert given == {field.upper() for field in fields}
+    return given
 
 
 def test_every_log_ends_some_day_and_is_encrypted(prod: Assembly) -> None:

@@ -12,7 +12,7 @@ from unittest import mock
 
 from contracts import model
 from lambdas.claim_batch import selection
-from lambdas.claim_batch.engines import SmallBatch
+from lambdas.claim_batch.engines import EngineLimits, SmallBatch
 from lambdas.claim_batch.resuming import Resumption
 from lambdas.claim_batch.selection import Selector
 from lambdas.claim_batch.service import ClaimBatch
@@ -132,7 +132,7 @@ class Deployment:
         """The first task of a run."""
         return ClaimBatch(
             lock=self.lock,
-            small_batch=SmallBatch(max_rows=0, max_megabytes=0),
+            engines=EngineLimits(small=SmallBatch(max_rows=0, max_megabytes=0)),
             selector=Selector(files=self.files, s3=self.s3, raw_bucket="raw", max_files=MAX_FILES),
             resumption=Resumption(runs=self.runs, s3=self.s3, processed_bucket="processed"),
             s3=self.s3,

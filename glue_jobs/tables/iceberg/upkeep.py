@@ -126,7 +126,9 @@ class IcebergUpkeep:
             .usePrefixListing(True)
         )
         result = action.olderThan(int(older_than.timestamp() * 1000)).execute()
-        return int(result.orphanFilesCount())
+        return sum(
+            1 for _ in result.orphanFileLocations()
+        )  # orphanFilesCount came with Iceberg 1.11
 
     @property
     def _java(self) -> Any:

@@ -23,6 +23,7 @@ Policy = str | dict[str, Any] | None
 # Any other sends neither here: a condition that AWS might not meet must not be met offline.
 SENDS_SOURCE = {
     "cloudwatch.amazonaws.com": "the alarm. CloudWatch user guide, alarms and encrypted topics",
+    "emr-serverless.amazonaws.com": "the application. EMR Serverless user guide, job runtime roles, trust policy",
     "events.amazonaws.com": "the rule. EventBridge user guide, cross-service confused deputy prevention",
     "glue.amazonaws.com": "the job or crawler. AWS agent toolkit, IAM role management",
     "logging.s3.amazonaws.com": "the bucket. S3 user guide, enabling server access logging",

@@ -55,14 +55,14 @@ def script_arguments(arguments: dict[str, str]) -> list[str]:
     ]
 
 
-def local_properties(settings: ServerSettings) -> dict[str, str]:
-    """What differs from Glue: endpoints, credentials from the environment, and the size of this machine."""
+def local_properties(settings: ServerSettings, java: list[str] | None = None) -> dict[str, str]:
+    """What differs from AWS: endpoints, credentials from the environment, and the size of this machine."""
     return {
         "spark.master": "local[2]",
         "spark.driver.memory": "2g",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": " ".join(java_options(settings)),
+        "spark.driver.extraJavaOptions": " ".join(java_options(settings) if java is None else java),
         "spark.pyspark.driver.python": str(DRIVER_PYTHON),
         "spark.log.level": "WARN",
         "spark.ui.enabled": "false",

@@ -18,12 +18,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 from uuid import uuid4
 
-import boto3
-
-from local_cloud.adapters import roles
+from local_cloud.adapters import roles, spark_process
 from local_cloud.adapters.glue import command as spark_command
 from local_cloud.instruments import crashes, reused_jvms
 from local_cloud.patching import original, replace
@@ -195,12 +192,12 @@ def _execute(settings: ServerSettings, job: dict[str, Any], active: ActiveRun) -
     credentials = session.environment()
     arguments = active.record["Arguments"]
     folder = settings.state_dir / "spark" / run_id
-    s3 = _s3_client(settings, credentials)
-    script = _download(s3, job["Command"]["ScriptLocation"], folder)
+    s3 = spark_process.s3_client(settings, credentials)
+    script = spark_process.download(s3, job["Command"]["ScriptLocation"], folder)
     extra = [uri for uri in arguments.get("--extra-py-files", "").split(",") if uri]
-    packages = [_download(s3, uri.strip(), folder) for uri in extra]
+    packages = [spark_process.download(s3, uri.strip(), folder) for uri in extra]
     log_path = settings.logs_dir / f"{run_id}.log"
-    environment = _environment(settings, credentials) | {
+    environment = spark_process.environment(settings, credentials, Path(sys.executable)) | {
         "SLIPWAY_DRIVER_LOG": str(log_path.resolve())
     }
     if reused_jvms.wanted:
@@ -235,7 +232,9 @@ def _of_reused_jvm(
     """Takes a JVM for the run; the variables by which its driver finds the JVM and the job's packages."""
     start = spark_command.reused_jvm(settings, _jars(settings))
     active.jvm = reused_jvms.take(
-        start, _environment(settings, {}), settings.logs_dir / "reused_jvm.log"
+        start,
+        spark_process.environment(settings, {}, Path(sys.executable)),
+        settings.logs_dir / "reused_jvm.log",
     )
     return {**active.jvm.environment(), "PYTHONPATH": os.pathsep.join(map(str, packages))}
 
@@ -243,16 +242,7 @@ def _of_reused_jvm(
 def _submit(
     command: list[str], env: dict[str, str], log_path: Path, active: ActiveRun, timeout_seconds: int
 ) -> int:
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    with log_path.open("ab") as log:  # to which the driver adds
-        active.process = subprocess.Popen(
-            [sys.executable, "-m", "local_cloud.lifeline", *command],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=env,
-            cwd=Path(__file__).parents[3],
-        )
+    active.process = spark_process.start(command, env, log_path)
     if active.stop_state:  # stopped between the check and the start
         active.process.terminate()
     try:
@@ -263,29 +253,6 @@ def _submit(
     finally:
         if active.process.stdin:
             active.process.stdin.close()
-
-
-def _environment(settings: ServerSettings, credentials: dict[str, str]) -> dict[str, str]:
-    """Nothing of the server's own environment but what finds programs, so that its credentials stay its own."""
-    inherited = {
-        key: os.environ[key]
-        for key in ("PATH", "HOME", "JAVA_HOME", "LANG", "TMPDIR")
-        if key in os.environ
-    }
-    return (
-        inherited
-        | credentials
-        | {
-            "AWS_ENDPOINT_URL": settings.endpoint,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "PYSPARK_PYTHON": sys.executable,
-            "PYSPARK_DRIVER_PYTHON": sys.executable,
-            "PYTHONUNBUFFERED": "1",
-            "SPARK_LOCAL_IP": "127.0.0.1",
-        }
-    )
 
 
 def _jars(settings: ServerSettings) -> list[Path]:
@@ -300,29 +267,6 @@ def _jars(settings: ServerSettings) -> list[Path]:
     return spark_command.needed_jars(
         jars, sorted((Path(spark.origin).parent / "jars").glob("*.jar"))
     )
-
-
-def _s3_client(settings: ServerSettings, credentials: dict[str, str]) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=settings.endpoint,
-        region_name=REGION,
-        aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=credentials["AWS_SESSION_TOKEN"],
-    )
-
-
-def _download(s3: Any, uri: str, folder: Path) -> Path:
-    location = urlparse(uri)
-    if location.scheme != "s3":
-        raise ValueError(
-            f"{uri!r} is not an s3:// address; Glue reads scripts and packages from S3"
-        )
-    target = folder / Path(location.path).name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    s3.download_file(location.netloc, location.path.lstrip("/"), str(target))
-    return target
 
 
 def _timeout_seconds(job: dict[str, Any]) -> int:

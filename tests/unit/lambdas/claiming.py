@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.claim_batch import requests
-from lambdas.claim_batch.engines import SmallBatch
+from lambdas.claim_batch.engines import EngineLimits, SmallBatch
 from lambdas.claim_batch.resuming import Resumption
 from lambdas.claim_batch.selection import Selector
 from lambdas.claim_batch.service import ClaimBatch
@@ -23,7 +23,7 @@ def service(account: Any, *, at: datetime = NOON, max_files: int = 10) -> ClaimB
     files, runs, s3 = account.files(), account.runs(), account.fused("s3")
     return ClaimBatch(
         lock=DatasetLock(files=files, runs=runs, lease_seconds=LEASE_SECONDS, now=lambda: at),
-        small_batch=SmallBatch(max_rows=0, max_megabytes=0),
+        engines=EngineLimits(small=SmallBatch(max_rows=0, max_megabytes=0)),
         selector=Selector(files=files, s3=s3, raw_bucket="raw", max_files=max_files),
         resumption=Resumption(runs=runs, s3=s3, processed_bucket="processed"),
         s3=s3,

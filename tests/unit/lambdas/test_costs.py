@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from pipeline import costs
+from pipeline.costs import EmrPrices
+from pipeline.environment import read_settings
+from pipeline.run_documents import BilledResources
 from pricing import engines, price_list
 from tests.run_samples import PRICES
 
@@ -72,6 +76,62 @@ def test_each_step_costs_the_seconds_of_its_engine() -> None:
         "processed_to_curated": Decimal("0.005"),
         "care": Decimal("0.001"),
     }
+
+
+JOB_RUN_OF_EMR = {
+    "ApplicationId": "00app",
+    "JobRunId": "00run",
+    "BilledResourceUtilization": {"VCPUHour": 1.0, "MemoryGBHour": 4.0, "StorageGBHour": 2.0},
+}
+BILLED = BilledResources(vcpu_seconds=3600, memory_gb_seconds=14400, disk_gb_seconds=7200)
+
+
+def test_a_job_of_emr_serverless_costs_what_was_billed_for_it() -> None:
+    assert costs.billed_by_emr(JOB_RUN_OF_EMR) == BILLED
+    assert costs.worker_seconds(JOB_RUN_OF_EMR) == 900
+    prices = replace(
+        PRICES,
+        emr=EmrPrices(
+            emr_vcpu_second_usd=Decimal("0.00001"),
+            emr_gb_second_usd=Decimal("0.000001"),
+            emr_disk_gb_second_usd=Decimal("0.0000001"),
+        ),
+    )
+    seconds = {"raw_to_processed": 900, "processed_to_curated": 50}
+    engines = {"raw_to_processed": "emr", "processed_to_curated": "spark"}
+    assert prices.usd(seconds, engines, {"raw_to_processed": BILLED}) == {
+        "raw_to_processed": Decimal("0.051120"),
+        "processed_to_curated": Decimal("0.005"),
+    }
+    unknown = {"processed_to_curated": Decimal("0.005")}  # never the price of Glue in its place
+    assert prices.usd(seconds, engines, {}) == unknown
+    assert PRICES.usd(seconds, engines, {"raw_to_processed": BILLED}) == unknown
+
+
+def test_the_engine_of_a_failed_job_is_known_by_its_record() -> None:
+    assert costs.engine_of(JOB_RUN_OF_EMR) == "emr"
+    assert costs.engine_of({"Id": "jr_1", "JobName": "load", "ExecutionTime": 3}) == "spark"
+    assert costs.engine_of({"errorMessage": "no", "errorType": "KeyError"}) is None
+
+
+def test_functions_are_given_prices_of_emr_serverless_only_where_it_is_deployed() -> None:
+    given = engines.worker_second_prices(
+        price_list.load(), worker_type="G.1X", memory_megabytes=2048, emr=True
+    )
+    plain = {"SPARK_WORKER_SECOND_USD", "DUCKDB_SECOND_USD"}
+    assert set(given) - plain == {
+        "EMR_VCPU_SECOND_USD",
+        "EMR_GB_SECOND_USD",
+        "EMR_DISK_GB_SECOND_USD",
+    }
+    settings = read_settings(costs.PriceSettings, given)
+    assert settings.engine_prices.emr is not None
+    hour = Decimal(3600)
+    assert settings.engine_prices.emr.emr_vcpu_second_usd * hour == pytest.approx(
+        Decimal("0.042094")
+    )
+    without = {name: value for name, value in given.items() if name in plain}
+    assert read_settings(costs.PriceSettings, without).engine_prices.emr is None
 
 
 def test_what_a_resumed_run_cost_in_usd_before_is_added_too() -> None:

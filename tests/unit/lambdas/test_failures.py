@@ -49,6 +49,26 @@ def test_what_the_jobs_cost_is_read_also_from_the_one_that_failed(account: Any) 
     assert parse(event).engines == {"raw_to_processed": "duckdb"}
 
 
+def test_the_engine_and_the_bill_of_the_job_that_failed_are_read_from_its_record(
+    account: Any,
+) -> None:
+    event = caught(account)
+    job_run = {
+        "Id": "jr_1", "JobName": "load", "ErrorMessage": "lost", "ExecutionTime": 97, "NumberOfWorkers": 2,
+    }  # fmt: skip
+    event["state"]["failure"]["Cause"] = json.dumps(job_run)
+    assert parse(event).engines == {"raw_to_processed": "spark"}
+    used = {"VCPUHour": 1.0, "MemoryGBHour": 4.0}
+    of_emr = {"ApplicationId": "00a", "JobRunId": "00r", "StateDetails": "Job failed: lost"}
+    event["state"]["failure"]["Cause"] = json.dumps(of_emr | {"BilledResourceUtilization": used})
+    failure = parse(event)
+    assert (failure.engines, failure.cause) == ({"raw_to_processed": "emr"}, "Job failed: lost")
+    assert failure.worker_seconds == {"raw_to_processed": 900}
+    assert failure.billed["raw_to_processed"].memory_gb_seconds == 14_400
+    event["state"]["failure"]["Cause"] = json.dumps(of_emr)
+    assert parse(event).worker_seconds == {}
+
+
 @pytest.mark.parametrize(
     ("cause", "told"),
     [

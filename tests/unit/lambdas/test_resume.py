@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from contracts import model
 from contracts.errors import DatasetBusy, PermanentError
+from lambdas.claim_batch.engines import EngineLimits, LargeBatch, SmallBatch
+from lambdas.claim_batch.service import ClaimBatch
 from pipeline.ledger import HELD_STATUS, RunLedger
 from pipeline.steps import RESUMABLE
 from tests.run_samples import curate_result, load_result
@@ -30,10 +33,18 @@ A, B = digest("a"), digest("b")
 RESULTS = {"raw_to_processed": load_result(), "processed_to_curated": curate_result()}
 
 
-def failed(account: Any, contract: model.Contract, *, mode: str = "load") -> str:
+def failed(
+    account: Any,
+    contract: model.Contract,
+    *,
+    mode: str = "load",
+    claims: ClaimBatch | None = None,
+    **asked: Any,
+) -> str:
     """The id of a run over A and B that did all its work and then failed: files given back, lock free."""
     given: dict[str, Any] = {} if mode == "load" else {"mode": mode, "files": [A, B]}
-    run_id = str(service(account).claim(request("first", **given), contract)["run_id"])
+    first = request("first", **given, **asked)
+    run_id = str((claims or service(account)).claim(first, contract)["run_id"])
     for name, result in RESULTS.items():
         key = f"runs/{DATASET}/{run_id}/{name}.json"
         account.s3.put_object(Bucket="processed", Key=key, Body=json.dumps(result))
@@ -74,6 +85,31 @@ def test_a_failed_run_goes_on_under_its_id_with_its_files(
     assert (entry["status"], entry["execution_arn"].endswith(":second")) == ("running", True)
     assert waiting.runs().lock(DATASET)["run_id"] == run_id
     assert len(waiting.entries("run_table")) == 2
+
+
+WITH_EMR = EngineLimits(
+    small=SmallBatch(max_rows=0, max_megabytes=0),
+    large=LargeBatch(above_rows=10**9, above_megabytes=10**9),
+)
+
+
+@pytest.mark.parametrize("step", RESUMABLE)
+def test_a_resumed_run_keeps_the_engine_that_was_named_for_it_at_any_step(
+    waiting: Any, contract: model.Contract, step: str
+) -> None:
+    with_emr = replace(service(waiting), engines=WITH_EMR)
+    run_id = failed(waiting, contract, engine="emr", claims=with_emr)
+    assert with_emr.claim(again(run_id, step), contract)["engine"] == "emr"
+    assert manifest(waiting, run_id)["engine_reason"] == "the request named it"
+
+
+@pytest.mark.parametrize("step", RESUMABLE)
+def test_where_emr_serverless_is_gone_meanwhile_its_runs_go_on_with_spark_on_glue(
+    waiting: Any, contract: model.Contract, step: str
+) -> None:
+    with_emr = replace(service(waiting), engines=WITH_EMR)
+    run_id = failed(waiting, contract, engine="emr", claims=with_emr)
+    assert service(waiting).claim(again(run_id, step), contract)["engine"] == "spark"
 
 
 @pytest.mark.parametrize("mode", ["load", "backfill"])

@@ -9,7 +9,7 @@ import pytest
 
 from contracts.errors import PermanentError
 from pricing import price_list
-from pricing.by_volume import goes_to_duckdb
+from pricing.by_volume import engine_of
 from pricing.estimate import Estimate, Range, total
 from pricing.estimating import estimate
 from pricing.idle import monthly
@@ -93,9 +93,9 @@ def test_a_doubled_volume_changes_only_what_volume_drives(tmp_path: Path) -> Non
 def test_small_runs_are_priced_as_functions_and_large_ones_as_spark(tmp_path: Path) -> None:
     here = templates(tmp_path)
     small, wide, long = month(), month(megabytes=101), month(rows=10_001)
-    assert goes_to_duckdb(here, small)
-    assert not goes_to_duckdb(here, wide)
-    assert not goes_to_duckdb(here, long)
+    assert engine_of(here, small) == "duckdb"
+    assert engine_of(here, wide) == "spark"
+    assert engine_of(here, long) == "spark"
     assert of(estimate(here, PRICES, flowing(small)), "Spark jobs of runs") == Range.of(0)
     assert of(estimate(here, PRICES, flowing(long)), "Spark jobs of runs").low > 0
 

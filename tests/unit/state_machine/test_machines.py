@@ -12,7 +12,7 @@ import pytest
 from contracts import errors
 from lambdas.fail_run.failures import CAUSE_LENGTH
 from pipeline.steps import FORECAST
-from tests.unit.state_machine.test_rounds import longest
+from tests.unit.state_machine.test_rounds import longest, waits
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "state_machines").glob("*.asl.json"))
@@ -37,8 +37,13 @@ def successors(state: dict[str, Any]) -> Iterator[str]:
 
 
 def longest_path(states: dict[str, Any]) -> float:
-    """Seconds of all tasks one after the other, as if each fell back to the next."""
-    return sum(longest(state) for state in states.values() if state["Type"] == "Task")
+    """Seconds of the tasks that follow each other: DuckDB's function and Glue, or EMR Serverless, its wait and its
+    figures, or a start there that is refused each time, and Glue.
+    """
+    duckdb = longest(states["OnDuckDb"]) + longest(states["OnSpark"])
+    emr = longest(states["OnEmr"]) + states["EmrBills"]["Seconds"] + longest(states["EmrUsage"])
+    refused = sum(map(waits, states["OnEmr"]["Retry"])) + longest(states["OnSpark"])
+    return float(max(duckdb, emr, refused))
 
 
 def repeated(task: dict[str, Any]) -> set[str]:
@@ -141,6 +146,13 @@ def test_a_job_has_the_time_that_its_engines_may_need_one_after_the_other(step: 
     """The nested execution ends first, so that what failed is known, and each of its tasks before it."""
     job = MACHINES["job_run"]
     assert longest_path(job["States"]) < job["TimeoutSeconds"] < RUN[step]["TimeoutSeconds"]
+
+
+def test_a_job_of_emr_serverless_is_not_repeated_once_it_may_have_written() -> None:
+    task = MACHINES["job_run"]["States"]["OnEmr"]
+    assert task["Resource"] == "arn:aws:states:::emr-serverless:startJobRun.sync"
+    assert not repeated(task) & {"States.ALL", "States.TaskFailed", "States.Timeout"}
+    assert [rule["ErrorEquals"] for rule in task["Catch"]] == [["States.TaskFailed"]]
 
 
 def test_functions_are_retried_on_the_error_they_raise_for_it_and_never_on_a_permanent_one() -> (

@@ -75,6 +75,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
 INPUT = {"dataset": "d", "trigger": "operator"}
 MARTS = "orders/sales,users/sales,orders/customers"
 VALUES = {
+    "EmrTimeoutMinutes": "110",
+    **dict.fromkeys(("EmrLoadArguments", "EmrCurateArguments"), "--environment prod --spark_version 4.0.2"),
     "SettleSeconds": "1", "LookSeconds": "1", "MostLooks": "3", "ForecastDatasets": "c,d", "MartsOfDatasets": MARTS,
 }  # fmt: skip
 JOB_RUN = "JobRunStateMachineArn"
@@ -106,6 +108,9 @@ def walker(monkeypatch: pytest.MonkeyPatch) -> Walk:
         seen: dict[str, Any] = {"calls": [], "payloads": [], "failure": None}
 
         def invoke(resource: str, task: dict[str, Any]) -> Any:
+            if "emr" in resource:
+                seen["calls"].append("OnEmr" if resource.endswith(".sync") else "EmrUsage")
+                return answered(seen["calls"][-1], task)
             name = re.sub(
                 "(FunctionArn|JobName)$",
                 "",
@@ -118,10 +123,18 @@ def walker(monkeypatch: pytest.MonkeyPatch) -> Walk:
             if name == "FailRun" and name not in given:
                 seen["failure"] = parse(task["Payload"])
                 return {"Payload": {"error": seen["failure"].error, "cause": seen["failure"].cause}}
+            answer = next_answer(name)
+            return {"Payload": answer} if "lambda" in resource else answer
+
+        def answered(name: str, task: dict[str, Any]) -> Any:
+            seen["payloads"].append(task)
+            return next_answer(name)
+
+        def next_answer(name: str) -> Any:
             answer = given[name].pop(0) if isinstance(given[name], list) else given[name]
             if isinstance(answer, Exception):
                 raise answer
-            return {"Payload": answer} if "lambda" in resource else answer
+            return answer
 
         text = (MACHINES / f"{machine}.asl.json").read_text()
         values = {**VALUES, "ServingMachineArns": ",".join(served) or "none"}

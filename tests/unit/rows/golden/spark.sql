@@ -41,7 +41,7 @@ _text_age = CASE WHEN `_text_age` <> '' THEN `_text_age` END
 _text_lacking = CAST(NULL AS string)
 
 visit = CASE WHEN `_text_visit` RLIKE '\\A[+-]?([0-9]+(\\.0*)?|\\.0+)\\z' THEN CASE WHEN contains(`_text_visit`, '.') THEN TRY_CAST(TRY_CAST(`_text_visit` AS decimal(38,0)) AS bigint) ELSE TRY_CAST(`_text_visit` AS bigint) END END
-day = CASE WHEN `_text_day` RLIKE '\\A[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}\\z' THEN try_to_date(`_text_day`, 'M/d/yyyy') END
+day = CASE WHEN `_text_day` RLIKE '\\A[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}\\z' THEN CAST(try_to_timestamp(`_text_day`, 'M/d/yyyy') AS date) END
 began = CASE WHEN `_text_began` RLIKE '\\A[0-9]{1,2}\\.[0-9]{1,2}\\.[0-9]{2}\\ [0-9]{2}:[0-9]{2}\\z' THEN CAST(try_to_timestamp(`_text_began`, 'd.M.yy HH:mm') AS timestamp_ntz) END
 is_paid = CASE WHEN lower(`_text_is_paid`) IN ('true', 'yes', 'y', '1') THEN true WHEN lower(`_text_is_paid`) IN ('false', 'no', 'n', '0') THEN false END
 amount = CASE WHEN `_text_amount` RLIKE '\\A[+-]?(0*[0-9]{1,6}(\\.[0-9]{0,2}0*)?|\\.[0-9]{1,2}0*)\\z' THEN TRY_CAST(`_text_amount` AS decimal(8,2)) END
