@@ -6,7 +6,8 @@
     │   ├── FileRejected         a partner's file cannot be accepted
     │   ├── ReconciliationFailed rows or money do not add up: nothing may be published
     │   │   └── QuarantineLimitExceeded  everything adds up, but too many rows are bad: their files are set aside
-    │   └── WarehouseLoadFailed  the warehouse refused a load, and is as before
+    │   ├── WarehouseLoadFailed  the warehouse refused a load, and is as before
+    │   └── WriteBackFailed      the internal database refused what was written back, and is as before
     ├── RetryableError           the same call may succeed later (throttling, lost connection)
     │   ├── DatasetBusy          another run holds the dataset
     │   └── WarehouseConflict    another transaction was in the way of a load
@@ -61,6 +62,10 @@ class DatasetBusy(RetryableError):
 
 class WarehouseLoadFailed(PermanentError):
     """The warehouse refused a statement of a load; the load was one transaction, so the tables are as before."""
+
+
+class WriteBackFailed(PermanentError):
+    """The internal database refused a write-back, or would not have been as the lake; it is as before."""
 
 
 class WarehouseConflict(RetryableError):

@@ -253,6 +253,8 @@ class Contract:
     `partition_column` is a required date or timestamp of the contract, or naming.ARRIVAL_COLUMN where rows have no date
     of their own.
 
+    `write_back`: its processed table is written to the internal database, where that feature is on.
+
     `dates_after_delivery` says whether people are told of rows whose partition date is after the day of their delivery.
     """
 
@@ -276,6 +278,7 @@ class Contract:
     max_quarantined_share: str
     days_without_files: DaysWithoutFiles
     dates_after_delivery: DatesAfterDelivery
+    write_back: bool
     replacing: ReplacingLimits
     curated: tuple[CuratedModel, ...]
 

@@ -31,6 +31,7 @@ from local_cloud.unprivileged import NOBODY
 ROOT = Path(__file__).resolve().parents[1]
 BINARIES = ROOT / ".slipway" / "postgres"
 SUPERUSER = "postgres"
+PREFIX = "slipway-postgres-"
 PLATFORMS = {
     ("Linux", "x86_64"): "linux-amd64",
     ("Linux", "aarch64"): "linux-arm64v8",
@@ -109,30 +110,63 @@ def running(
 
     Raises PostgresUnusable when `make setup` has not been run, or with the server's own words.
     """
-    if not (BINARIES / "bin" / "postgres").is_file():
-        raise PostgresUnusable(f"there is no PostgreSQL in {BINARIES}; run `make setup`")
     # In the system's folder for such things: nobody may not enter those that pytest makes.
-    with tempfile.TemporaryDirectory(prefix="slipway-postgres-") as made:
-        folder = Path(made)
-        server = _started(folder, {**SETTINGS, **(settings or {})}, files or {})
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as made:
+        installed = install(Path(made), settings=settings, files=files)
+        server = installed.start()
         try:
             yield server
         finally:
             server.stop()
 
 
-def _started(folder: Path, settings: Mapping[str, str], files: Mapping[str, str]) -> Postgres:
-    binaries, data, password = _reachable(folder), folder / "data", secrets.token_urlsafe(12)
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """A server that may be started, and again after it was stopped or killed: its data and its port stay."""
+
+    folder: Path
+    port: int
+    password: str
+    settings: Mapping[str, str]
+
+    def start(self) -> Postgres:
+        """Start it. Raises PostgresUnusable with the server's own words."""
+        return _started(self)
+
+
+def install(
+    folder: Path,
+    *,
+    settings: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
+    port: int | None = None,
+) -> Installed:
+    """An empty server in an empty folder, which nobody must be able to enter. Raises PostgresUnusable."""
+    if not (BINARIES / "bin" / "postgres").is_file():
+        raise PostgresUnusable(f"there is no PostgreSQL in {BINARIES}; run `make setup`")
+    data, password = folder / "data", secrets.token_urlsafe(12)
     (folder / "password").write_text(password, encoding="ascii")
     _hand_over(folder, folder / "password")
-    _initialize(binaries, data, folder)
-    for name, content in files.items():
+    _initialize(_reachable(folder), data, folder)
+    for name, content in (files or {}).items():
         (data / name).write_text(content, encoding="utf-8")
         (data / name).chmod(stat.S_IRUSR | stat.S_IWUSR)
         _hand_over(data / name)
-    port = _free_port()
-    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options]
+    return Installed(
+        folder=folder,
+        port=port or free_port(),
+        password=password,
+        settings={**SETTINGS, **(settings or {})},
+    )
+
+
+def _started(installed: Installed) -> Postgres:
+    folder, data = installed.folder, installed.folder / "data"
+    options = [
+        part for name, value in installed.settings.items() for part in ("-c", f"{name}={value}")
+    ]
+    program = str(_reachable(folder) / "postgres")
+    command = [program, "-D", str(data), "-p", str(installed.port), *options]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [*_python("local_cloud.lifeline"), *_python("local_cloud.unprivileged"), *command],
@@ -142,7 +176,9 @@ def _started(folder: Path, settings: Mapping[str, str], files: Mapping[str, str]
             env=_environment(folder),
             cwd=ROOT,
         )
-    server = Postgres(port=port, password=password, folder=folder, process=process)
+    server = Postgres(
+        port=installed.port, password=installed.password, folder=folder, process=process
+    )
     _await(server)
     return server
 
@@ -184,6 +220,8 @@ def _reachable(folder: Path) -> Path:
     parents = [BINARIES / "bin", *(BINARIES / "bin").parents]
     if os.geteuid() != 0 or all(parent.stat().st_mode & stat.S_IXOTH for parent in parents):
         return BINARIES / "bin"
+    if (folder / "postgres").is_dir():
+        return folder / "postgres" / "bin"
     shutil.copytree(BINARIES, folder / "postgres", symlinks=True)
     (folder / "postgres").chmod(0o755)
     return folder / "postgres" / "bin"
@@ -195,7 +233,8 @@ def _hand_over(*paths: Path) -> None:
         os.chown(path, NOBODY, NOBODY)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody has at this moment."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

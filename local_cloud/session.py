@@ -33,6 +33,7 @@ from local_cloud.settings import LOOPBACK, REGION
 ROOT = Path(__file__).resolve().parents[1]
 JARS = ROOT / ".slipway" / "jars"  # of this checkout, wherever the state is
 CLOUD_DIRECTORY = "cloud"
+DATABASES = "rds"
 PREFERRED_PORT = 4566
 PREFERRED_SFTP_PORT = 2222
 # Below those that systems give to outgoing connections at any moment (Linux from 32768, others from 49152).
@@ -120,6 +121,7 @@ class LocalCloud:
                 f"processes {session_processes(self.pid)} survived; end them with kill -9"
             )
         (self.path / "state.json").unlink(missing_ok=True)
+        _remove_databases(self.path)
         for folder in ("tmp", "spark", "redshift", keys.PRIVATE_KEY):
             target = self.path / folder
             if target.is_dir():
@@ -142,6 +144,7 @@ def start(
     """
     directory = (state_dir / CLOUD_DIRECTORY).resolve()
     _refuse_second(directory)
+    _remove_databases(directory)
     for leftover in ("tmp", "spark", "redshift", "logs"):
         shutil.rmtree(directory / leftover, ignore_errors=True)
     (directory / "logs").mkdir(parents=True)
@@ -262,6 +265,13 @@ def _wait_until_healthy(cloud: LocalCloud, process: subprocess.Popen[bytes]) -> 
     raise LocalCloudFailed(
         f"the embedded AWS did not come up within {START_SECONDS} s:\n{log[-2000:]}"
     )
+
+
+def _remove_databases(directory: Path) -> None:
+    """What servers of PostgreSQL kept, each in a folder of its own that a link names (local_cloud/adapters/rds.py)."""
+    for link in (directory / DATABASES).glob("*"):
+        shutil.rmtree(link.readlink(), ignore_errors=True)
+    shutil.rmtree(directory / DATABASES, ignore_errors=True)
 
 
 def _refuse_second(directory: Path) -> None:

@@ -12,6 +12,7 @@ from contracts.texts import shortened
 from pipeline.alerts import counted
 from pipeline.run_documents import (
     DashboardsServed,
+    DatabaseServed,
     ForecastServed,
     RefreshOrdered,
     ServeResult,
@@ -21,6 +22,7 @@ from pipeline.run_documents import (
 
 Served = dict[str, Any]
 CAUSE_LENGTH = 300
+DATABASE = "database"  # how DatabaseServed calls itself
 
 
 def of_forecast(answer: Mapping[str, Any] | None) -> list[ServeResult]:
@@ -63,6 +65,9 @@ def _figures(output: ServeResult) -> dict[str, Any]:
         case WarehouseServed():
             tables = [table.to_json() for table in output.tables]
             return {"tables": {table.pop("table"): table for table in tables}}
+        case DatabaseServed():
+            written = [table.to_json() for table in output.tables]
+            return {"tables": {table.pop("table"): table for table in written}}
         case DashboardsServed():
             return {"data_sets": output.data_sets, "rows": output.rows}
         case RefreshOrdered():
@@ -103,6 +108,10 @@ def sentences(served: Mapping[str, Any]) -> Iterator[str]:
             continue
         rows = counted(sum(int(table["loaded_rows"]) for table in tables.values()), "row")
         names = ", ".join(sorted(tables))
+        if name == DATABASE:
+            removed = counted(sum(int(table["removed_rows"]) for table in tables.values()), "row")
+            yield f"{name.capitalize()}: {rows} written to and {removed} removed from {names} in schema silver."
+            continue
         yield f"{name.capitalize()}: {rows} merged into {names}."
 
 

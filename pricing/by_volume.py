@@ -24,6 +24,7 @@ def lines(ruler: Ruler, templates: Templates, volume: Volume) -> Iterator[Line]:
     for name, month in sorted(volume.datasets.items()):
         yield from _engines(ruler, templates, name, month)
         yield from _marts(ruler, templates, name, month)
+        yield from _write_backs(ruler, templates, name, month)
         yield from _by_run_and_file(ruler, name, month)
         yield from _by_size(ruler, templates, name, month)
     if volume.scanned_gigabytes:
@@ -78,6 +79,26 @@ def _marts(
         yield ruler.volume("gib_second", "marts after runs", memory, dataset=dataset)
         transitions = ruler.rate("transitions_by_mart_run").times(number)
         yield ruler.volume("state_transition", "marts after runs", transitions, dataset=dataset)
+
+
+def _write_backs(
+    ruler: Ruler, templates: Templates, dataset: str, month: DatasetVolume
+) -> Iterator[Line]:
+    """Each run of a marked dataset wakes the internal database, which sleeps again after its pause."""
+    if dataset not in templates.written_back:
+        return
+    awake = ruler.rate("seconds_awake_by_write_back").times(month.runs / Decimal(3600))
+    acus = ruler.rate("acus_while_awake")
+    hours = Range(low=awake.low * acus.low, high=awake.high * acus.high)
+    yield ruler.volume("acu_hour", "internal database while awake", hours, dataset=dataset)
+    seconds = ruler.rate("duckdb_worker_seconds_by_job").times(month.runs)
+    memory = seconds.times(templates.duckdb_memory_gib)
+    yield ruler.volume("gib_second", "write-backs after runs", memory, dataset=dataset)
+    transitions = ruler.rate("transitions_by_write_back").times(month.runs)
+    yield ruler.volume("state_transition", "write-backs after runs", transitions, dataset=dataset)
+    if month.stored_gigabytes is not None:
+        stored = Range.of(month.stored_gigabytes)
+        yield ruler.volume("database_gigabyte", "tables written back", stored, dataset=dataset)
 
 
 def _worker_seconds(ruler: Ruler, templates: Templates, month: DatasetVolume) -> dict[str, Range]:

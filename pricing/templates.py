@@ -18,6 +18,9 @@ SUFFIX = ".template.json"
 FREE_DISK_GB = (
     20  # of each worker. Source: EMR Serverless API reference, JobRun billedResourceUtilization
 )
+WRITTEN_BACK = (
+    "WriteBackDatasets"  # substitution of the machine of write-backs: datasets, joined by commas
+)
 MARTS = "MartsOfDatasets"  # substitution of the machine of marts: dataset/mart, joined by commas
 
 
@@ -107,6 +110,15 @@ class Templates:
         )
         pairs = [pair for text in given for pair in text.split(",") if pair]
         return dict(Counter(pair.partition("/")[0] for pair in pairs))
+
+    @cached_property
+    def written_back(self) -> tuple[str, ...]:
+        """Datasets whose table is written to the internal database after each run (stacks/database.py)."""
+        given = (
+            each.properties.get("DefinitionSubstitutions", {}).get(WRITTEN_BACK, "")
+            for each in self.of_type("AWS::StepFunctions::StateMachine")
+        )
+        return tuple(name for text in given for name in text.split(",") if name)
 
     def _function(self, name: str) -> Resource | None:
         handler = f"lambdas.{name}."

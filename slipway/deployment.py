@@ -22,7 +22,12 @@ STACKS = (
     *("Storage", "Alerts", "Intake", "Processing", "Orchestration", "Analytics"),
     "Monitoring",
 )
-OPTIONAL_STACKS = ("Warehouse", "Sources", "Marts")  # of features that an environment may leave out
+OPTIONAL_STACKS = (
+    "Warehouse",
+    "Database",
+    "Sources",
+    "Marts",
+)  # of features that an environment may leave out
 
 
 class NotDeployed(PermanentError):

@@ -50,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
-        *(_demo, _up_and_down, _upload, _query, _warehouse, _report, _forecast),
+        *(_demo, _up_and_down, _upload, _query, _warehouse, _database, _report, _forecast),
         *(_files, _runs, _quarantine, _backfill, _reprocess, _contract),
         *(
             _source,
@@ -146,6 +146,18 @@ def _warehouse(commands: Commands) -> None:
     )
     load.add_argument("dataset", metavar="DATASET")
     _add_no_wait(load)
+
+
+def _database(commands: Commands) -> None:
+    database = commands.add_parser(
+        "database", help="the internal database: write a dataset's table into it by hand"
+    )
+    actions = database.add_subparsers(dest="action", required=True, metavar="ACTION")
+    write = actions.add_parser(
+        "write", help="bring its table to what the lake holds, and compare rows and cents"
+    )
+    write.add_argument("dataset", metavar="DATASET")
+    _add_no_wait(write)
 
 
 def _report(commands: Commands) -> None:

@@ -5,6 +5,7 @@ Storage <- Alerts <- Processing <- Orchestration <- Intake <- Monitoring
        ^      ^          ^                ^- Marts <---------| only with marts
        ^                  ^- Analytics <- QuickSight <-| only with features.quicksight
        |- Network <- Warehouse <-----------------------| only with features.warehouse
+       |          ^- Database <------------------------| only with features.database
 People comes last, and only if the settings name somebody.
 """
 
@@ -29,6 +30,7 @@ from stacks.alerts import AlertsStack
 from stacks.analytics import AnalyticsStack
 from stacks.base import Blueprint
 from stacks.constructs.dataset_machine import DatasetMachine
+from stacks.database import DatabaseStack
 from stacks.intake import IntakeStack
 from stacks.marts import MartsStack
 from stacks.monitoring import MonitoringStack
@@ -52,11 +54,20 @@ def compose(app: App, blueprint: Blueprint) -> None:
         DatasetMachine
     ] = []  # what a run starts once its tables have changed: one machine of each feature
     warehouse_load: DatasetMachine | None = None
-    if blueprint.settings.features.warehouse:
+    features = blueprint.settings.features
+    network: NetworkStack | None = None
+    if features.warehouse or features.database:
         network = NetworkStack(app, blueprint=blueprint, storage=storage)
+    if network and features.warehouse:
         warehouse = WarehouseStack(app, blueprint=blueprint, storage=storage, network=network)
         warehouse_load = warehouse.load
         serving.append(warehouse_load)
+    write_back: DatasetMachine | None = None
+    if network and features.database:
+        database = DatabaseStack(app, blueprint=blueprint, storage=storage, network=network)
+        database.add_stack_dependency(processing, reason="its tables are in the processed database")
+        write_back = database.write_back
+        serving.append(write_back)
     if blueprint.settings.features.quicksight:
         from stacks.quicksight import (
             QuickSightStack,
@@ -111,7 +122,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
             monitoring=monitoring,
             sources=sources,
             marts=marts,
-            warehouse_load=warehouse_load,
+            by_hand=[machine for machine in (warehouse_load, write_back) if machine],
         )
 
 

@@ -1,7 +1,7 @@
-"""The functions that work with DuckDB: the two jobs of a small batch, the forecast, and runs of marts. They have as
-much memory as the settings give, and a job as much time as Lambda does.
+"""The functions that work with DuckDB: the two jobs of a small batch, the forecast, runs of marts, write-backs. They
+have as much memory as the settings give, and a job as much time as Lambda does.
 
-What they may do is granted where it is for the Glue jobs (stacks/processing.py), or in stacks/marts.py.
+What they may do is granted where it is for the Glue jobs (stacks/processing.py), or in stacks/marts.py and database.py.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.python_layer import layers_of
-from stacks.layers import DUCKDB
+from stacks.layers import DUCKDB, POSTGRES, Layer
 from stacks.storage import StorageStack
 
 # The longest that Lambda allows. Source: Lambda developer guide, "Lambda quotas". The state machine waits for longer.
 TIMEOUT_SECONDS = 15 * 60
 FORECAST_SECONDS = 110  # TimeoutSeconds of Forecast in state_machines/ is a little more
+WRITE_BACK_SECONDS = 870  # TimeoutSeconds of WriteBack in state_machines/ is a little more
 ROOMS = ("rows", "duckdb_jobs")
 
 
@@ -74,6 +75,18 @@ class DuckDbFunctions:
             data=("contracts/compiled/marts/*.json",),
         )
 
+    def write_back(self, environment: Mapping[str, str]) -> PythonFunction:
+        """Writes processed tables into the internal database, and nothing to the lake."""
+        return self._function(
+            "write_back",
+            "Writes the processed table of a dataset into the internal database and compares the two",
+            environment,
+            timeout_seconds=WRITE_BACK_SECONDS,
+            data=("duckdb_jobs/write_back/*.pem",),
+            layers=(DUCKDB, POSTGRES),
+            writes=False,
+        )
+
     def _function(
         self,
         name: str,
@@ -82,6 +95,8 @@ class DuckDbFunctions:
         *,
         timeout_seconds: int = TIMEOUT_SECONDS,
         data: Sequence[str] = (),
+        layers: Sequence[Layer] = (DUCKDB,),
+        writes: bool = True,
     ) -> PythonFunction:
         size = self.blueprint.settings.duckdb
         part = PythonFunction(
@@ -104,7 +119,9 @@ class DuckDbFunctions:
             removal_policy=self.blueprint.removal_policy,
             data=data,
             rooms=ROOMS,
-            layers=layers_of(self.scope, self.blueprint, DUCKDB),
+            layers=[
+                made for layer in layers for made in layers_of(self.scope, self.blueprint, layer)
+            ],
         )
-        permissions.allow_key(part.role, key=self.storage.data_key, services=["s3"], write=True)
+        permissions.allow_key(part.role, key=self.storage.data_key, services=["s3"], write=writes)
         return part

@@ -25,7 +25,7 @@ BY_VPC = "VPC writes the flow log by itself; no line of code does"
 
 
 class NetworkStack(PipelineStack):
-    """VPC, private subnets, endpoints, and a security group for each role in the network."""
+    """VPC, private subnets and endpoints; each feature takes a security group for each of its roles in the network."""
 
     def __init__(self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack) -> None:
         super().__init__(
@@ -46,13 +46,11 @@ class NetworkStack(PipelineStack):
         self._routes = ec2.CfnRouteTable(self, "PrivateRoutes", vpc_id=self.vpc.attr_vpc_id)
         self.subnets = self._subnets(settings.cidr, settings.zones)
         self._endpoint_group = self._group("Endpoints", "Interface endpoints: answer, never ask")
-        self.warehouse_group = self._group(
-            "Warehouse", "Compute of the warehouse: asks, is never asked"
-        )
-        self._warehouse_traffic()
         self._gateway_endpoint("S3", "s3")
         self._gateway_endpoint("DynamoDb", "dynamodb")
-        self._interface_endpoint("Glue", "glue")  # the warehouse looks up tables of the lake
+        self._interface_endpoint("Glue", "glue")  # where tables of the lake are looked up
+        if blueprint.settings.features.database:
+            self._interface_endpoint("SecretsManager", "secretsmanager")
         self._flow_log(storage)
 
     def _subnets(self, cidr: str, zones: list[int]) -> list[ec2.CfnSubnet]:
@@ -93,42 +91,67 @@ class NetworkStack(PipelineStack):
             ],
         )
 
-    def _warehouse_traffic(self) -> None:
-        warehouse, endpoints = (
-            self.warehouse_group.attr_group_id,
-            self._endpoint_group.attr_group_id,
-        )
-        ec2.CfnSecurityGroupEgress(
-            self,
-            "WarehouseToEndpoints",
-            group_id=warehouse,
-            destination_security_group_id=endpoints,
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
-            description="AWS services with an interface endpoint",
-        )
-        ec2.CfnSecurityGroupIngress(
-            self,
-            "EndpointsFromWarehouse",
-            group_id=endpoints,
-            source_security_group_id=warehouse,
-            ip_protocol="tcp",
-            from_port=HTTPS,
-            to_port=HTTPS,
-            description="The warehouse",
+    def asking_group(self, name: str, who: str, description: str) -> ec2.CfnSecurityGroup:
+        """A group whose members ask services of AWS through the endpoints, and are never asked. `who` begins a name of
+        a rule.
+        """
+        group = self._group(name, description)
+        self.allow_traffic(
+            name,
+            (group, self._endpoint_group),
+            port=HTTPS,
+            asks="AWS services with an interface endpoint",
+            answers=who,
         )
         # S3 behind a gateway endpoint keeps its public addresses, and CloudFormation cannot look up their prefix list.
         # The route table has no other way out. Source: VPC user guide, "Gateway endpoints for Amazon S3".
         ec2.CfnSecurityGroupEgress(
             self,
-            "WarehouseToS3",
-            group_id=warehouse,
+            f"{name}ToS3",
+            group_id=group.attr_group_id,
             cidr_ip="0.0.0.0/0",
             ip_protocol="tcp",
             from_port=HTTPS,
             to_port=HTTPS,
             description="S3 through its gateway endpoint: the only route there is",
+        )
+        return group
+
+    def answering_group(self, name: str, description: str) -> ec2.CfnSecurityGroup:
+        """A group whose members let nothing in or out until `allow_traffic` says so."""
+        return self._group(name, description)
+
+    def allow_traffic(
+        self,
+        name: str,
+        pair: tuple[ec2.CfnSecurityGroup, ec2.CfnSecurityGroup],
+        *,
+        port: int,
+        asks: str,
+        answers: str,
+        to: str = "Endpoints",
+    ) -> None:
+        """Let the first group ask the second on a port; `asks` and `answers` describe the two rules."""
+        source, target = (group.attr_group_id for group in pair)
+        ec2.CfnSecurityGroupEgress(
+            self,
+            f"{name}To{to}",
+            group_id=source,
+            destination_security_group_id=target,
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            description=asks,
+        )
+        ec2.CfnSecurityGroupIngress(
+            self,
+            f"{to}From{name}",
+            group_id=target,
+            source_security_group_id=source,
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            description=answers,
         )
 
     def _gateway_endpoint(self, name: str, service: str) -> None:

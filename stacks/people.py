@@ -86,13 +86,13 @@ class PeopleStack(PipelineStack):
         monitoring: MonitoringStack,
         sources: SourcesStack | None,
         marts: MartsStack | None,
-        warehouse_load: DatasetMachine | None,
+        by_hand: Sequence[DatasetMachine],
     ) -> None:
         super().__init__(scope, "People", blueprint=blueprint, description="roles for people")
         self._blueprint, self._storage, self._alerts = blueprint, storage, alerts
         self._orchestration = orchestration
         self._intake, self._monitoring = intake, monitoring
-        self._warehouse_load = warehouse_load
+        self._by_hand = by_hand
         self._sources, self._marts = sources, marts
         people = blueprint.settings.people
         for team, arns in people.analysts.items():
@@ -210,9 +210,7 @@ class PeopleStack(PipelineStack):
 
     def _allow_executions(self, role: iam.Role, policy: iam.Policy) -> None:
         """What commands start can be stopped; a message that failed can be sent again; the rest is only looked at."""
-        started = [self._orchestration.run, self._orchestration.care]
-        if self._warehouse_load:
-            started.append(self._warehouse_load)
+        started = [self._orchestration.run, self._orchestration.care, *self._by_hand]
         started += [*self._fetches(), *self._runs_of_marts()]
         # Each machine is named once for itself and once for its executions: what a role may hold is limited.
         arns = [machine.arn for machine in started]

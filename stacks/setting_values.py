@@ -130,12 +130,22 @@ def _rpus(value: int) -> int:
     return value
 
 
+def _acus(value: float) -> float:
+    # Source: RDS API reference, ServerlessV2ScalingConfiguration, MaxCapacity: half steps, at least 1.
+    if not 1 <= value <= 256 or value * 2 % 1:
+        raise ValueError(
+            "is not a capacity that Aurora Serverless offers: 1 to 256 in steps of 0.5"
+        )
+    return value
+
+
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 PublicKey = Annotated[str, AfterValidator(_public_key)]
 PartnerNetwork = Annotated[str, AfterValidator(_network)]
 Zones = Annotated[list[Annotated[int, Field(ge=0, le=9)]], AfterValidator(_zones)]
 PrivateNetwork = Annotated[str, AfterValidator(_private_network)]
 Rpus = Annotated[int, AfterValidator(_rpus)]
+Acus = Annotated[float, AfterValidator(_acus)]
 LogDays = Annotated[int, AfterValidator(_log_days)]
 # Source: Transfer Family CreateUser, UserName pattern; lower case, because it becomes part of object keys.
 Partner = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{2,99}$"), AfterValidator(_partner)]

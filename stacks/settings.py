@@ -17,6 +17,7 @@ from contracts.errors import ContractInvalid
 from contracts.model import SchemaChange
 from stacks.setting_values import (
     ANALYSTS,
+    Acus,
     Email,
     Expression,
     LogDays,
@@ -249,6 +250,17 @@ class Warehouse(_Section):
         return self
 
 
+class Database(_Section):
+    """Size of the internal database, if it is switched on, in Aurora capacity units (ACU); it sleeps while nobody asks.
+
+    Source: RDS API reference, ServerlessV2ScalingConfiguration: half steps up to 256, pauses of 300 to 86,400 s.
+    """
+
+    max_acus: Acus
+    pause_after_seconds: Annotated[int, Field(ge=300, le=86_400)]
+    backup_days: Annotated[int, Field(ge=1, le=35)]
+
+
 class QuickSight(_Section):
     """The people of QuickSight, if it is switched on: ARNs of users or groups; how often dashboards are refreshed.
 
@@ -324,6 +336,7 @@ class Features(_Section):
     dashboard: bool
     raw_crawler: bool
     warehouse: bool
+    database: bool
     quicksight: bool
 
 
@@ -345,6 +358,7 @@ class Settings(_Section):
     athena: Athena
     network: Network
     warehouse: Warehouse
+    database: Database
     quicksight: QuickSight
     people: People
     costs: Costs

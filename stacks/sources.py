@@ -24,10 +24,10 @@ from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine, Offer
 from stacks.constructs.dead_letters import dead_letter_queue
+from stacks.constructs.private_functions import enter_network
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.python_layer import layers_of
 from stacks.layers import POSTGRES, SFTP
-from stacks.settings import SourceNetwork
 from stacks.storage import StorageStack
 
 # The longest that Lambda allows; a call stops taking pages well before (lambdas/fetch_source/service.py).
@@ -115,7 +115,9 @@ class FetchedSource(Construct):
                     f"config/{blueprint.settings.environment}.yaml: sources.{name}.network: only a source that is a"
                     " table has one, since others are at public addresses; remove it"
                 )
-            enter_network(part, network)
+            enter_network(
+                part, subnet_ids=network.subnet_ids, security_group_ids=network.security_group_ids
+            )
         part.function.add_environment("SOURCE_ROLE", part.role.role_arn)
         return part
 
@@ -165,33 +167,6 @@ class FetchedSource(Construct):
             )
         if isinstance(source, BucketSource):
             allow_bucket(role, source.bucket)
-
-
-def enter_network(part: PythonFunction, network: SourceNetwork) -> None:
-    """Let a function reach what is in the network, such as a database; what else it needs the network must offer.
-
-    Source: AWS managed policy AWSLambdaVPCAccessExecutionRole, and Lambda developer guide, "Giving Lambda functions
-    access to resources in a VPC": DeleteNetworkInterface must be allowed on all resources.
-    """
-    function = part.function.node.default_child
-    if not isinstance(function, lambda_.CfnFunction):
-        raise TypeError("a function is a CfnFunction")
-    function.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
-        subnet_ids=network.subnet_ids, security_group_ids=network.security_group_ids
-    )
-    permissions.allow(
-        part.role,
-        actions=[
-            *("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
-            *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"),
-            *("ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"),
-        ],
-        resources=["*"],
-        wildcard_reason="Lambda makes the interfaces with this role, and checks that it may on all resources",
-        rarely_used="Lambda makes the interfaces with the function's role; no line of code does",
-    )
-    # Not made before the role may: Lambda tries at once.
-    function.node.add_dependency(part.role)
 
 
 def _code_of(source: Source) -> tuple[str, ...]:

@@ -167,6 +167,9 @@ class WarehouseStack(PipelineStack):
 
     def _workgroup(self, network: NetworkStack) -> redshift.CfnWorkgroup:
         size = self._blueprint.settings.warehouse
+        group = network.asking_group(
+            "Warehouse", "The warehouse", "Compute of the warehouse: asks, is never asked"
+        )
         workgroup = redshift.CfnWorkgroup(
             self,
             "Workgroup",
@@ -182,7 +185,7 @@ class WarehouseStack(PipelineStack):
             ],
             enhanced_vpc_routing=True,
             publicly_accessible=False,
-            security_group_ids=[network.warehouse_group.attr_group_id],
+            security_group_ids=[group.attr_group_id],
             subnet_ids=[subnet.attr_subnet_id for subnet in network.subnets],
         )
         workgroup.add_resource_dependency(self.namespace)

@@ -67,6 +67,7 @@ def compile_contract(contract: ParsedContract, folder: FilePath) -> model.Contra
             dates=tuple(custom.days_without_files.dates),
         ),
         dates_after_delivery=custom.dates_after_delivery,
+        write_back=custom.write_back,
         replacing=_replacing(custom),
         curated=tuple(_curated(item, folder) for item in contract.curated),
     )

@@ -18,6 +18,7 @@ SAFE_HEAD = {
     "freshness_hours": "only an alarm changes",
     "days_without_files": "only an alarm changes",
     "dates_after_delivery": "only a warning changes",
+    "write_back": "the next run fills the table of the internal database; one that is there stays as it is",
     "max_quarantined_share": "it judges the next run, and no row that is there",
 }
 

@@ -272,6 +272,7 @@ class ProcessedProperties(Strict):
         default_factory=lambda: DaysWithoutFilesProperty.model_validate({})
     )
     dates_after_delivery: DatesAfterDelivery = "warn"
+    write_back: bool = False
     partitioned_by_arrival: PartitionTransform | None = None
 
 

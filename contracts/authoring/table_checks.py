@@ -16,6 +16,7 @@ from contracts.authoring import (
     sql,
     values,
     warehouse_checks,
+    write_back_checks,
 )
 from contracts.authoring.parsed import ParsedContract, ParsedTable
 from contracts.authoring.problems import Problem, did_you_mean
@@ -60,6 +61,7 @@ def check_meaning(contract: ParsedContract, folder: FilePath) -> None:
     warehouse_checks.check_count(contract)
     warehouse_checks.check_format(contract)
     forecast_checks.check_format(contract)
+    write_back_checks.check_format(contract)
     _check_table_names(contract)
     _check_unused_sql(contract, folder)
 

@@ -7,7 +7,7 @@ dead may still run, and must neither publish nor mix its rows with those of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ import duckdb
 from pyiceberg.catalog import Catalog
 from pyiceberg.expressions import BooleanExpression
 from pyiceberg.manifest import DataFile, ManifestEntryStatus
+from pyiceberg.table import FileScanTask
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Operation, Snapshot
 
@@ -142,6 +143,11 @@ class DuckDbTables:
         at = version if version is not None else self._head(table, loaded, draft)
         held = self._held(table, loaded, at, self._pruning(loaded).expression(where))
         return f"(SELECT * FROM {relation(list(held.files), loaded.schema())} AS t WHERE {where})"
+
+    def count(self, table: Table, version: int) -> int:
+        """Rows of a version, as its manifests count them: no data file is read."""
+        tasks = self._load(table).scan(snapshot_id=version).plan_files()
+        return sum(task.file.record_count for task in _without_deletes(tasks, table))
 
     def append(self, table: Table, draft: str, rows: str) -> None:
         loaded = self._draft(table, draft)
@@ -289,9 +295,8 @@ class DuckDbTables:
     ) -> _Held:
         if at is None:
             return _Held(loaded=loaded, files={})
-        tasks = list(loaded.scan(row_filter=expression, snapshot_id=at).plan_files())
-        if any(task.delete_files for task in tasks):
-            raise NeedsSpark(f"{_name(table)} has files with row deletes, which only Spark applies")
+        planned = loaded.scan(row_filter=expression, snapshot_id=at).plan_files()
+        tasks = _without_deletes(planned, table)
         files = self._files.fetched([task.file for task in tasks], _name(table))
         return _Held(loaded=loaded, files=files)
 
@@ -358,6 +363,13 @@ class DuckDbTables:
 
 def _name(table: Table) -> str:
     return definition.name(table)
+
+
+def _without_deletes(planned: Iterable[FileScanTask], table: Table) -> list[FileScanTask]:
+    tasks = list(planned)
+    if any(task.delete_files for task in tasks):
+        raise NeedsSpark(f"{_name(table)} has files with row deletes, which only Spark applies")
+    return tasks
 
 
 def _partitions(loaded: IcebergTable, step: Snapshot) -> set[int | date]:

@@ -7,6 +7,7 @@ from local_cloud.adapters import (
     lambda_errors,
     lambda_roles,
     policy_variables,
+    rds,
     s3_objects,
     secrets_of_stacks,
     service_roles,
@@ -71,6 +72,7 @@ def install_all(settings: ServerSettings) -> None:
     quicksight.install(settings)
     policy_variables.install()
     redshift_service.install(settings)
+    rds.install_types(settings)
     keys.install()
     batches.install()
     deliveries.install()

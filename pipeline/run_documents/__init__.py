@@ -40,6 +40,8 @@ from pipeline.run_documents.maintenance import (
 from pipeline.run_documents.manifest import Manifest, ManifestFile, RetractedFile
 from pipeline.run_documents.serving import (
     DashboardsServed,
+    DatabaseServed,
+    DatabaseTable,
     ForecastServed,
     ForecastTable,
     LoadExtent,
@@ -48,6 +50,7 @@ from pipeline.run_documents.serving import (
     ServeResult,
     WarehouseServed,
     WarehouseTable,
+    WrittenTotal,
     serve_result,
 )
 
@@ -58,6 +61,8 @@ __all__ = [
     "CurateResult",
     "CuratedTable",
     "DashboardsServed",
+    "DatabaseServed",
+    "DatabaseTable",
     "ErasureFindings",
     "ErasureRequest",
     "ForecastServed",
@@ -97,5 +102,6 @@ __all__ = [
     "TouchedDates",
     "WarehouseServed",
     "WarehouseTable",
+    "WrittenTotal",
     "serve_result",
 ]

@@ -59,6 +59,46 @@ class WarehouseServed(JsonDocument):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WrittenTotal(JsonDocument):
+    """A money column on both sides, over the periods that were written; the write-back has compared them."""
+
+    lake: Decimal
+    """Sum over the rows of the lake."""
+    database: Decimal
+    """Sum over the rows of the database."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseTable(JsonDocument):
+    """A processed table in schema silver of the internal database."""
+
+    table: str
+    """The table."""
+    mode: LoadExtent
+    """What this run wrote of it, whichever attempt did; none: the database held it already."""
+    loaded_rows: int
+    """Rows that this run inserted or changed."""
+    removed_rows: int
+    """Rows that this run took out, because the lake has them no more."""
+    rows: int
+    """Rows of the table in the database, as many as in the lake."""
+    totals: Mapping[str, WrittenTotal]
+    """By control column, over the periods that were written last; over all where the mode was everything."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseServed(JsonDocument):
+    """What the internal database holds after a write-back."""
+
+    WRITTEN_BY: ClassVar[str] = "write_back"
+
+    served: Literal["database"]
+    """Which consumer it is."""
+    tables: tuple[DatabaseTable, ...]
+    """The processed table; empty where nothing was published yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DashboardsServed(JsonDocument):
     """What the dashboards show after a refresh that was waited for, as a rollback and an erasure do."""
 
@@ -120,12 +160,10 @@ class ForecastServed(JsonDocument):
     """Why it was not made, so that tables have the forecast from before; left out where it was."""
 
 
-ServeResult = WarehouseServed | DashboardsServed | RefreshOrdered | ForecastServed
-_KINDS: dict[
-    str,
-    type[WarehouseServed] | type[DashboardsServed] | type[RefreshOrdered] | type[ForecastServed],
-] = {
+ServeResult = WarehouseServed | DatabaseServed | DashboardsServed | RefreshOrdered | ForecastServed
+_KINDS: dict[str, type[ServeResult]] = {
     "warehouse": WarehouseServed,
+    "database": DatabaseServed,
     "dashboards": DashboardsServed,
     "dashboard_refresh": RefreshOrdered,
     "forecast": ForecastServed,

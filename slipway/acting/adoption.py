@@ -21,6 +21,8 @@ IDENTIFIERS = {
     "AWS::DynamoDB::Table": "TableName",
     "AWS::Glue::Database": "DatabaseName",
     "AWS::KMS::Key": "KeyId",
+    "AWS::RDS::DBCluster": "DBClusterIdentifier",
+    "AWS::RDS::DBInstance": "DBInstanceIdentifier",
     "AWS::RedshiftServerless::Namespace": "NamespaceName",
     "AWS::S3::Bucket": "BucketName",
     "AWS::SecretsManager::Secret": "Id",

@@ -13,12 +13,13 @@ from contracts import naming
 from contracts.errors import PermanentError
 from slipway.deployment import Deployment
 
-Machine = Literal["run", "care", "announce", "warehouse", "mart"]
+Machine = Literal["run", "care", "announce", "warehouse", "database", "mart"]
 OUTPUT_OF = {
     "run": "StateMachineArn",
     "care": "CareStateMachineArn",
     "announce": "AnnounceStateMachineArn",
     "warehouse": "WarehouseLoadStateMachineArn",
+    "database": "WriteBackStateMachineArn",
     "mart": "MartStateMachineArn",
 }
 POLL_SECONDS = 1.0

@@ -16,7 +16,7 @@ def found(assembly: Assembly, resource_type: str) -> dict[str, dict[str, Any]]:
 
 
 def test_it_is_not_there_unless_a_feature_needs_it(prod: Assembly) -> None:
-    assert not {"Network", "Warehouse"} & set(prod.templates)
+    assert not {"Network", "Warehouse", "Database"} & set(prod.templates)
     assert prod.resources("AWS::EC2::VPC") == {}
 
 
@@ -62,7 +62,10 @@ def test_only_services_that_a_feature_needs_have_an_interface_endpoint(
         for e in found(comprehensive, "VPCEndpoint").values()
         if e["VpcEndpointType"] == "Interface"
     ]
-    assert [flat(e["ServiceName"]).rpartition(".")[2] for e in interfaces] == ["glue"]
+    assert [flat(e["ServiceName"]).rpartition(".")[2] for e in interfaces] == [
+        "glue",
+        "secretsmanager",
+    ]
     assert all(e["PrivateDnsEnabled"] and len(e["SubnetIds"]) == 3 for e in interfaces)
 
 
@@ -77,18 +80,35 @@ def test_endpoints_serve_this_account_only(comprehensive: Assembly) -> None:
         }
 
 
-def test_the_warehouse_may_ask_and_nobody_may_ask_the_warehouse(comprehensive: Assembly) -> None:
+def test_who_may_ask_whom(comprehensive: Assembly) -> None:
     rules = found(comprehensive, "SecurityGroupIngress")
-    assert list(rules) == ["EndpointsFromWarehouse"]
-    assert flat(rules["EndpointsFromWarehouse"]["GroupId"]).startswith("<EndpointsSecurityGroup.")
-    assert flat(rules["EndpointsFromWarehouse"]["SourceSecurityGroupId"]).startswith(
-        "<WarehouseSecurityGroup."
-    )
+    asked = {
+        name: (_group(rule["SourceSecurityGroupId"]), _group(rule["GroupId"]), rule["FromPort"])
+        for name, rule in rules.items()
+    }
+    assert asked == {
+        "EndpointsFromWarehouse": ("Warehouse", "Endpoints", 443),
+        "EndpointsFromWriteBack": ("WriteBack", "Endpoints", 443),
+        "DatabaseFromWriteBack": ("WriteBack", "Database", 5433),
+    }
     for group in found(comprehensive, "SecurityGroup").values():
         assert "SecurityGroupIngress" not in group
         assert [rule["CidrIp"] for rule in group["SecurityGroupEgress"]] == ["127.0.0.1/32"]
-    for rule in [*rules.values(), *found(comprehensive, "SecurityGroupEgress").values()]:
-        assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", 443, 443)
+
+
+def test_whoever_asks_may_leave_for_that_and_for_s3_only(comprehensive: Assembly) -> None:
+    rules = found(comprehensive, "SecurityGroupEgress")
+    assert set(rules) == {
+        *("WarehouseToEndpoints", "WarehouseToS3"),
+        *("WriteBackToEndpoints", "WriteBackToS3", "WriteBackToDatabase"),
+    }
+    for name, rule in rules.items():
+        port = 5433 if name == "WriteBackToDatabase" else 443
+        assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", port, port)
+
+
+def _group(reference: Any) -> str:
+    return flat(reference).removeprefix("<").partition("SecurityGroup")[0]
 
 
 def test_all_traffic_is_written_down_and_kept_as_long_as_logs(comprehensive: Assembly) -> None:

@@ -102,6 +102,7 @@ MAY: list[tuple[str, str, Place | str]] = [
     ("Operator", "states:StartExecution", RUN),
     ("Operator", "states:StartExecution", CARE),
     ("Operator", "states:StartExecution", WAREHOUSE_LOAD),
+    ("Operator", "states:StartExecution", Place("AWS::StepFunctions::StateMachine", "WriteBack")),
     ("Operator", "states:StopExecution", execution("DatasetRun")),
     ("Operator", "states:StopExecution", execution("DatasetCare")),
     ("Operator", "states:RedriveExecution", execution("Announce")),

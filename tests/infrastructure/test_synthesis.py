@@ -204,6 +204,10 @@ def test_optional_features_bring_their_own_stacks(comprehensive: Assembly) -> No
         *("WarehouseDatabaseName", "WarehouseLoadStateMachineArn", "WarehouseReaderRoleArn"),
         "WarehouseWorkgroupName",
     ]
+    assert outputs["Database"] == [
+        *("DatabaseHost", "DatabaseName", "DatabasePort", "DatabaseSecretArn"),
+        *("DatabaseSecurityGroupId", "WriteBackStateMachineArn"),
+    ]
 
 
 def documented(assembly: Assembly) -> dict[str, dict[str, list[str]]]:

@@ -92,6 +92,7 @@ ORDERS = Contract(
     max_quarantined_share="0.5",
     days_without_files=DaysWithoutFiles(weekdays=(), dates=()),
     dates_after_delivery="warn",
+    write_back=False,
     replacing=ReplacingLimits(share=None, others_share=None, conflicting_repeats_share=None),
     curated=(
         curated("orders_by_month", "month", "month_start"),

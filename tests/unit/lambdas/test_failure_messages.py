@@ -162,7 +162,7 @@ def test_a_failed_serve_says_that_the_lake_is_done_and_the_warehouse_whole(
 ) -> None:
     body = messages.body(failure("Serve", mode=mode, run_id="r9"), run(mode), files_waiting=0)
     assert "The lake's tables are as this run was to leave them." in body
-    assert "in one transaction: its tables are as before, or show this run whole." in body
+    assert "in one transaction each: their tables are as before, or show this run whole." in body
     assert commands(body)[-1] == again
 
 

@@ -271,7 +271,7 @@ def test_times_are_utc_without_a_zone_however_they_were_written(text: str) -> No
 @pytest.mark.parametrize("served", [{"served": "weather"}, {"served": None}, {}, [], "warehouse2"])
 def test_a_consumer_that_nobody_knows_is_refused(served: object) -> None:
     with pytest.raises(
-        PermanentError, match=r"served is .*, expected one of warehouse, dashboards"
+        PermanentError, match=r"served is .*, expected one of warehouse, database, dashboards"
     ):
         serve_result(served)
 

@@ -68,6 +68,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "job_run": {"RawToProcessed": {"Id": "jr_1"}, "ProcessedToCurated": {"Id": "jr_2"}},
     "warehouse_load": {},
+    "write_back": {},
     "source_fetch": {},
     "mart_run": {},
     "announce": {"TellRejections": {"subject": "s", "message": "m", "attributes": ATTRIBUTES}},
@@ -78,6 +79,7 @@ VALUES = {
     "EmrTimeoutMinutes": "110",
     **dict.fromkeys(("EmrLoadArguments", "EmrCurateArguments"), "--environment prod --spark_version 4.0.2"),
     "SettleSeconds": "1", "LookSeconds": "1", "MostLooks": "3", "ForecastDatasets": "c,d", "MartsOfDatasets": MARTS,
+    "WriteBackDatasets": "c,d",
 }  # fmt: skip
 JOB_RUN = "JobRunStateMachineArn"
 NAMED_BY = ("FunctionName", "JobName", "StateMachineArn")

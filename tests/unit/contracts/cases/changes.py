@@ -35,6 +35,10 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
         replace(M, dates_after_delivery="allow"),
         ("dates_after_delivery", "safe", "none"),
     ),
+    "written back to the database": (
+        replace(M, write_back=True),
+        ("write_back", "safe", "none"),
+    ),
     "fewer rows replaced": (
         replace(M, replacing=replace(M.replacing, others_share="0")),
         ("replacing.others_share", "safe", "none"),

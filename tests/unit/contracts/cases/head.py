@@ -225,6 +225,13 @@ CASES = {
         "found '2026-02-31'; expected a day that exists",
         at="        value: {dates: [2026-02-31]}",
     ),
+    "write_back_of_a_format_that_duckdb_cannot_read": C(
+        "        value: iceberg\n",
+        "        value: delta\n      - property: writeBack\n        value: true\n",
+        "schema[0].customProperties[3].value",
+        "tables of format delta are not written back: DuckDB reads the table for it and reads no such",
+        at="        value: true",
+    ),
     "custom_value_of_another_kind": C(
         'value: {folder: visits, suffixes: [.csv], delimiter: ";", maxBytes: 1000000}',
         "value: visits",
