@@ -125,8 +125,8 @@ SERVE = Step(
     reads=(LoadResult, CurateResult),
     is_resumable=True,
     after_failure=(
-        "The lake's tables are as this run was to leave them. The warehouse and the internal database take a load in one"
-        " transaction each: their tables are as before, or show this run whole."
+        "The lake's tables are as this run was to leave them. The warehouse and the internal database take a load in"
+        " one transaction each: their tables are as before, or show this run whole."
     ),
 )
 CLOSE_RUN = Step(

@@ -102,32 +102,34 @@ def _served(name: str, served: Mapping[str, Any]) -> None:
         "table",
         "loaded",
         "rows loaded",
+        "rows removed",
         "rows in all",
         "lake bytes read",
-        "totals in lake and warehouse",
+        f"totals in lake and {name}",
     )
     rows = [
         (
             each,
             found["mode"],
             found["loaded_rows"],
+            found.get("removed_rows"),
             found["rows"],
             found.get("lake_bytes"),
-            _compared(found),
+            _compared(found, name),
         )
         for each, found in sorted(tables.items())
     ]
-    table(f"served: {name}", headers, rows, right=[2, 3, 4])
+    table(f"served: {name}", headers, rows, right=[2, 3, 4, 5])
 
 
-def _compared(found: Mapping[str, Any]) -> str:
-    return ", ".join(_both(found.get("totals", {})))
+def _compared(found: Mapping[str, Any], consumer: str) -> str:
+    return ", ".join(_both(found.get("totals", {}), consumer))
 
 
-def _both(totals: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _both(totals: Mapping[str, Mapping[str, Any]], consumer: str) -> Iterator[str]:
     """The sum of a column once when both sides have it, as every load that succeeded has."""
     for column, sums in sorted(totals.items()):
-        sides = (str(sums["lake"]), str(sums["warehouse"]))
+        sides = (str(sums["lake"]), str(sums[consumer]))
         yield (
             f"{column} {sides[0]}"
             if sides[0] == sides[1]

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from contracts import naming
+from contracts import model, naming
 from local_cloud.postgres import Postgres, running
 from slipway import __main__ as command_line
 from slipway.acting import shop_story
 from slipway.console import Stopwatch
 from slipway.reading import ledgers
+from tests.end_to_end.internal_database import ask
 from tests.end_to_end.pipeline import DATASET, Pipeline
 from tests.end_to_end.test_sources import until
 from tests.shop_database import FIELDS, Shop, make_reader, shop
@@ -102,3 +103,43 @@ def test_a_column_that_was_renamed_is_told_before_anything_is_delivered(
     told = " ".join(capsys.readouterr().out.split())  # the console folds long lines
     assert "public.orders does not fit: it has no column 'channel'" in told
     assert len(delivered(pipeline)) == before
+
+
+def in_the_database(pipeline: Pipeline, condition: str) -> list[tuple[str, ...]]:
+    """Rows of schema silver, every column as text, in the order of their numbers."""
+    names = [column.name for column in model.load(DATASET).stored_columns]
+    columns = ", ".join(f"{name}::text" for name in names)
+    query = f"select {columns} from silver.{DATASET} where {condition} order by order_id"
+    return [tuple(map(str, row)) for row in ask(pipeline.deployment, query)]
+
+
+def in_athena(pipeline: Pipeline, condition: str) -> list[tuple[str, ...]]:
+    names = [column.name for column in model.load(DATASET).stored_columns]
+    columns = ", ".join(f"cast({name} as varchar)" for name in names)
+    query = f"select {columns} from processed.{DATASET} where {condition} order by order_id"
+    return [tuple(map(str, row)) for row in pipeline.ask(query)]
+
+
+def test_the_shop_is_back_in_a_database_row_for_row_and_a_retracted_file_is_not(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Everything that other stories loaded is there, too: the whole table, by Athena and by PostgreSQL."""
+    there = in_the_database(pipeline, "true")
+    assert there == in_athena(pipeline, "true")
+    assert len(there) > 500
+    [last] = sorted(delivered(pipeline), key=lambda fate: fate.received_at)[-1:]
+    assert (
+        command_line.main(["files", "retract", last.sha256, "--reason", "not ours", "--yes"]) == 0
+    )
+    said = capsys.readouterr().out
+    shorter = in_the_database(pipeline, "true")
+    assert shorter == in_athena(pipeline, "true")
+    assert shorter != there, said
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_a_write_back_by_hand_finds_that_nothing_is_missing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command_line.main(["database", "write", DATASET]) == 0
+    assert "total_revenue" in capsys.readouterr().out

@@ -54,6 +54,10 @@ MUCH = {
             "mode": "periods", "loaded_rows": 3, "rows": 689,
             "totals": {"revenue": {"lake": "7.5", "warehouse": "7.5"}},
         }}},
+        "database": {"tables": {"orders": {
+            "mode": "periods", "loaded_rows": 3, "removed_rows": 2, "rows": 801,
+            "totals": {"amount": {"lake": "8.25", "database": "8.25"}},
+        }}},
         "dashboard_refresh": {"refresh": "started"},
     },
     "worker_seconds": {"load": 689},
@@ -73,6 +77,7 @@ def test_a_run_is_shown_in_few_lines_without_pythons_marks_and_without_what_is_e
     lines = [line.split() for line in shown.splitlines()]
     assert ["revenue", "1.50", "1.50", "1.50", "1.50"] in lines
     assert [DATASET, "empty", "12"] in lines
+    assert ["orders", "periods", "3", "2", "801", "amount", "8.25"] in lines
     assert "2 of 9 rows broke it" in shown
     assert "unproven: no rows" in shown
     assert "40 rules kept by all rows" in shown
