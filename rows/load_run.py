@@ -77,9 +77,14 @@ class BaseLoadRun(Generic[Rows]):
         """Whether the processed table may be evolved; who asks for a backfill has decided it."""
         return self.change == "evolve" or self.manifest.mode == "backfill"
 
-    def processed_of(self, dataset: str) -> Table:
-        """The processed table of another dataset, to be read."""
-        return replace(self.processed, name=dataset, columns=())
+    def published_of(self, dataset: str) -> Table | None:
+        """The processed table of another dataset, to be read; None before anything of it is published.
+
+        A first run makes its table before it has rows to publish, so that a table is there says nothing.
+        """
+        other = replace(self.processed, name=dataset, columns=())
+        is_there = self.tables.exists(other) and self.tables.head(other) is not None
+        return other if is_there else None
 
     def with_origins(self) -> Self:
         """The run, with the columns that say whose a kept value is: those that the table has, and those needed now."""

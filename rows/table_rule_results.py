@@ -22,7 +22,7 @@ Counted = Mapping[str, Any]
 def judged(rule: TableRule, counted: Counted | None, started_at: datetime) -> RuleResult:
     """How the rule ended in a run that began at `started_at`; the function of its kind says which figures it reads.
 
-    `counted` is None where the table of a reference does not exist. Raises ValueError for any other rule without.
+    `counted` is None before the table of a reference is published. Raises ValueError for any other rule without.
     """
     if isinstance(rule, Reference):
         return reference(rule, counted)
@@ -100,9 +100,9 @@ def unique(rule: Unique, counted: Counted) -> RuleResult:
 
 
 def reference(rule: Reference, counted: Counted | None) -> RuleResult:
-    """Whether every value is known: of ROWS, FAILED have one that is not; None where the other table does not exist."""
+    """Whether every value is known: of ROWS, FAILED have one that is not; None before the other is published."""
     if counted is None:
-        measured = f"there is no table of {rule.other_dataset} yet"
+        measured = f"nothing of {rule.other_dataset} is published yet"
         return _result(
             rule, checked=0, failed=0, holds=False, measured=measured, expected=_known(rule)
         )

@@ -77,9 +77,9 @@ def _demo(commands: Commands) -> None:
     )
     demo.add_argument(
         "--story",
-        choices=["files", "shop"],
+        choices=["files", "shop", "marketplace"],
         default="files",
-        help="files of a partner (default), or the database of a shop that keeps writing",
+        help="files of a partner (default), the database of a shop, or the related files of a marketplace",
     )
     demo.add_argument("--rows", type=int, default=100_000, help="rows in all (default: 100000)")
     demo.add_argument("--months", type=int, default=24, help="monthly files (default: 24)")

@@ -102,11 +102,12 @@ SLICES = (
     ),
     *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
     rest_of(
-        "second opinions, writers and extracts of a database",
+        "second opinions, writers and extracts of a database, the marketplace as deployed",
         *SECOND_OPINIONS,
         KEEPING,
         "tests/unit/sources/database",
-        minutes=18,
+        "tests/end_to_end/test_marketplace.py",
+        minutes=20,
     ),
     rest_of(
         "the rest of the Spark suite, and Delta as deployed",

@@ -151,7 +151,7 @@ def _counted_for(
     statistics: Counted,
     last: Mapping[str, LastResult],
 ) -> Counted | None:
-    """The figures that the rule is judged by; None where the table of a reference does not exist."""
+    """The figures that the rule is judged by; None before the table of a reference is published."""
     match rule:
         case RowCount() | Freshness():
             return statistics
@@ -180,9 +180,9 @@ def _repeated(loading: LoadRun, rule: Unique, table: str) -> Counted:
 
 
 def _unmatched(loading: LoadRun, rule: Reference, scope: str) -> Counted | None:
-    """Rows, and how many of them have a value that the other table has not; None where there is no such table."""
-    other = loading.processed_of(rule.other_dataset)
-    if not loading.tables.exists(other):
+    """Rows, and how many of them have a value that the other table has not; None before the other is published."""
+    other = loading.published_of(rule.other_dataset)
+    if other is None:
         return None
     value, known_value = DUCKDB.name(rule.column), DUCKDB.name(rule.other_column)
     known = f"(SELECT DISTINCT {known_value} AS value FROM {loading.tables.read(other)})"

@@ -111,6 +111,6 @@ def _last_results(loading: LoadRun) -> dict[str, LastResult]:
 
 
 def _published(loading: LoadRun, dataset: str) -> DataFrame | None:
-    """The processed table of another dataset, None before its first run."""
-    other = loading.processed_of(dataset)
-    return loading.tables.read(other) if loading.tables.exists(other) else None
+    """The processed rows of another dataset, None before anything of it is published."""
+    other = loading.published_of(dataset)
+    return None if other is None else loading.tables.read(other)

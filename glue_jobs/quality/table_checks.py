@@ -32,8 +32,8 @@ class Subject:
     """What the rules of a run are about.
 
     `table`: all rows as the run would publish them, `statistics` of it already counted. `brought`: those of them that
-    the run brought. `published` finds the processed table of another dataset, None before its first run. `last`: by
-    rule, how it ended in the run before.
+    the run brought. `published` finds the processed table of another dataset, None before anything of it is published.
+    `last`: by rule, how it ended in the run before.
     """
 
     table: DataFrame
@@ -44,7 +44,7 @@ class Subject:
 
 
 def counted(rule: TableRule, subject: Subject) -> Counted | None:
-    """The figures that the rule is judged by; None where the table of a reference does not exist."""
+    """The figures that the rule is judged by; None before the table of a reference is published."""
     match rule:
         case RowCount() | Freshness():
             return subject.statistics

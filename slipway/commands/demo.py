@@ -14,9 +14,9 @@ from pathlib import Path
 from contracts import model, naming
 from contracts.errors import PermanentError
 from sample_data import generate
-from slipway.acting import partner, progress, shop_story
+from slipway.acting import partner, progress
 from slipway.acting.inbox import Inbox
-from slipway.commands import quarantine, up
+from slipway.commands import quarantine, stories, up
 from slipway.console import Stopwatch, console, say, table
 from slipway.deployment import LOCAL, Deployment, connect, state_directory
 from slipway.reading import lake, reconciliation
@@ -25,6 +25,7 @@ from slipway.showing import report, views
 
 DATASET = "sales_records"
 PARTNER = "acme"
+STORIES = {"shop": stories.shop, "marketplace": stories.marketplace}
 TOP_REGIONS = """
     select region, sum(orders) as orders, sum(revenue) as revenue, sum(profit) as profit
     from curated.sales_by_region_quarter
@@ -56,8 +57,8 @@ def run(options: argparse.Namespace) -> int:
             "the demo brings its own embedded AWS; it does not run in --environment "
             + options.environment
         )
-    if options.story == "shop":
-        return _tell_of_shop(options)
+    if options.story in STORIES:
+        return STORIES[options.story](options)
     watch = Stopwatch()
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Two seconds of work, done while this process waits for others.
@@ -73,25 +74,6 @@ def run(options: argparse.Namespace) -> int:
             console.print("the embedded AWS is left running; `slipway down` stops it")
         else:
             cloud.stop()
-
-
-def _tell_of_shop(options: argparse.Namespace) -> int:
-    """0 when the shop's table and the lake agree row for row and to the cent, else 1."""
-    watch = Stopwatch()
-    cloud = up.bring_up(watch, options.engine)
-    try:
-        ending = shop_story.tell(connect(LOCAL), watch, orders=options.rows, seed=options.seed)
-    finally:
-        if not options.keep:
-            cloud.stop()
-    headers = ("account", "orders", "revenue", "cost", "profit")
-    rows = [(each.label, *map(_figure, each.figures)) for each in ending.accounts]
-    table("the shop and the lake", headers, rows, right=range(1, len(headers)))
-    for difference in ending.differences:
-        say(f"does not agree: {difference}")
-    if not ending.differences:
-        console.print("[bold green]every row and cent of the shop is in the lake[/bold green]")
-    return int(bool(ending.differences))
 
 
 def _prepare(options: argparse.Namespace) -> generate.SampleSet:

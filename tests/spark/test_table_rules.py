@@ -47,7 +47,7 @@ def test_each_kind_judges_the_table_as_it_would_be_published_and_its_history_is_
         1,
     )
     alone = ruled.run(first, run_id=FIRST)
-    assert outcomes(alone)[3] == ("unproven", "there is no table of statuses yet")
+    assert outcomes(alone)[3] == ("unproven", "nothing of statuses is published yet")
 
     ruled.spark.sql(f"CREATE TABLE {statuses} USING iceberg AS SELECT 'open' AS code")
     second = ruled.put(

@@ -148,7 +148,7 @@ def test_sharing_rows_and_unknown_values_are_counted(failed: int, status: str) -
 
 def test_a_reference_to_a_table_that_is_not_there_is_unproven() -> None:
     found = table_rule_results.reference(KNOWN, None)
-    told = ("unproven", 0, 0, "there is no table of items yet", "every day is in items.name")
+    told = ("unproven", 0, 0, "nothing of items is published yet", "every day is in items.name")
     assert (texts(found), found.holds) == (told, False)
 
 

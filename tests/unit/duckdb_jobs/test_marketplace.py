@@ -5,7 +5,6 @@ What is expected is counted here with csv and Decimal, and knows nothing of cont
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -15,19 +14,18 @@ import pytest
 
 from contracts import model
 from contracts.authoring import check, compile_all
+from sample_data import marketplace
+from sample_data.marketplace import Row
 from tests.spark.duckdb_lake import FIRST_RUN, DuckDbLake
 from tests.spark.lake import counts
 
 ROOT = Path(__file__).resolve().parents[3]
 DATASETS = ROOT / "examples" / "marketplace" / "datasets"
-FILES = ROOT / "tests" / "cases" / "marketplace"
+FILES = ROOT / "examples" / "marketplace" / "files"
 # An order in which every reference finds its table.
 NAMES = ("users", "products", "orders", "order_items", "payments", "returns")
 SECOND = "20240501T110000-00000002"
-Row = dict[str, str]
-PUBLISHED = {
-    name: list(csv.DictReader((FILES / f"{name}.csv").read_text().splitlines())) for name in NAMES
-}
+PUBLISHED = marketplace.read(FILES)
 MONEY = {"orders": "total_amount", "order_items": "total_price", "payments": "amount"}
 
 

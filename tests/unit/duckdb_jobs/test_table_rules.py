@@ -44,5 +44,16 @@ def test_every_kind_is_counted_over_the_rows_of_this_run_and_of_those_before(
         ("unique", "failed", "2 rows share their note, status with another"),
         ("freshness", "passed", "2024-05-01, 11.0 hours before the run"),
         ("reference", "failed", "1 of 3 rows have a value of status that is not there"),
-        ("reference", "unproven", "there is no table of statuses yet"),
+        ("reference", "unproven", "nothing of statuses is published yet"),
+    ]
+
+
+def test_a_reference_to_a_table_of_which_nothing_is_published_yet_is_unproven(
+    lake: DuckDbLake,
+) -> None:
+    """The run of the other dataset has made its table, and may be at work: its rows are missing in no one's."""
+    found = lake.load(lake.put(lines("1,4/30/2024,open,1,1.00,a"), "1.csv", 1), run_id=FIRST)
+    assert [rule["measured"] for rule in found["table_rules"][3:]] == [
+        "nothing of orders is published yet",
+        "nothing of statuses is published yet",
     ]

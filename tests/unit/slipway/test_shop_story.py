@@ -9,7 +9,7 @@ import pytest
 
 from slipway import __main__ as command_line
 from slipway.acting.shop_story import Account, Ending, _differences, _sums
-from slipway.commands import demo
+from slipway.commands import stories
 
 ROWS = [("1", "10.00", "4.00", "6.00"), ("2", "0.50", "0.25", "0.25")]
 AGREED = _sums(ROWS)
@@ -61,9 +61,9 @@ def test_the_demonstration_shows_each_account_and_ends_as_they_agree(
     stopped: list[bool] = []
     cloud = SimpleNamespace(stop=lambda: stopped.append(True))
     ending = Ending(accounts=accounts(), differences=differences)
-    monkeypatch.setattr(demo.up, "bring_up", lambda _watch, _engine: cloud)
-    monkeypatch.setattr(demo, "connect", lambda _environment: None)
-    monkeypatch.setattr(demo.shop_story, "tell", lambda *_, **_given: ending)
+    monkeypatch.setattr(stories.up, "bring_up", lambda _watch, _engine: cloud)
+    monkeypatch.setattr(stories, "connect", lambda _environment: None)
+    monkeypatch.setattr(stories.shop_story, "tell", lambda *_, **_given: ending)
     assert command_line.main(["demo", "--story", "shop", "--rows", "10"]) == code
     shown = " ".join(capsys.readouterr().out.split())
     assert told in shown
