@@ -33,11 +33,17 @@ def python(code: str, *, check: bool = True) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=check).stdout
 
 
-def imported(function: str) -> dict[str, Any]:
-    answers = [json.loads(python(MEASURE.format(function=function))) for _ in range(3)]
-    return min(
-        answers, key=lambda answer: answer["cost"]
-    )  # the first reads from disk: the quickest of three
+def imported(function: str, budget: float) -> dict[str, Any]:
+    """What a process of its own says of the import; the first of three that is within the budget, if one is."""
+    answers = (json.loads(python(MEASURE.format(function=function))) for _ in range(3))
+    slow = []
+    for answer in answers:
+        if answer["cost"] < budget:
+            return dict(answer)
+        slow.append(answer["cost"])  # the first one reads from disk
+    raise AssertionError(
+        f"importing {function} costs {slow} imports of boto3, {budget} are allowed"
+    )
 
 
 def test_all_import_rules_hold() -> None:
@@ -60,16 +66,14 @@ def test_the_rules_keep_every_function_apart() -> None:
 def test_a_function_with_an_engine_has_a_budget_of_its_own_and_no_data_frames(
     function: str,
 ) -> None:
-    answer = imported(function)
-    assert answer["cost"] < ENGINE_BUDGET
+    answer = imported(function, ENGINE_BUDGET)
     found = {name.split(".")[0] for name in answer["modules"]}
     assert not found & {"pyarrow", "pandas", "numpy", "pyspark", "awswrangler", "sqlglot", "yaml"}
 
 
 @pytest.mark.parametrize("function", sorted(set(FUNCTIONS) - set(ON_DUCKDB)))
 def test_a_function_imports_quickly_and_nothing_heavy(function: str) -> None:
-    answer = imported(function)
-    assert answer["cost"] < IMPORT_BUDGET
+    answer = imported(function, IMPORT_BUDGET)
     assert not HEAVY & {name.split(".")[0] for name in answer["modules"]}
 
 
