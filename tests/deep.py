@@ -102,12 +102,13 @@ SLICES = (
     ),
     *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
     rest_of(
-        "second opinions, writers and extracts of a database, the marketplace as deployed",
+        "second opinions, writers and extracts of a database, the marketplace and EMR Serverless as deployed",
         *SECOND_OPINIONS,
         KEEPING,
         "tests/unit/sources/database",
         "tests/end_to_end/test_marketplace.py",
-        minutes=20,
+        "tests/end_to_end/test_emr_serverless.py",
+        minutes=28,
     ),
     rest_of(
         "the rest of the Spark suite, and Delta as deployed",

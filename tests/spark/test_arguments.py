@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -13,7 +14,7 @@ from moto import mock_aws
 from contracts import model
 from contracts.errors import PermanentError
 from contracts.personal_data import PiiTreatment
-from glue_jobs import arguments, storage
+from glue_jobs import arguments, session, storage
 from pipeline.job_arguments import CuratingArguments, JobArguments
 from pipeline.run_documents import CurateResult, LoadResult, Manifest
 from rows import pii_key
@@ -27,6 +28,17 @@ GIVEN = {
     "processed_bucket": "processed",
     "curated_bucket": "curated",
 }
+
+
+def test_a_job_stops_under_another_spark_than_the_one_that_it_is_for() -> None:
+    """AWS's builds add to the number; a job that is told none takes what there is."""
+    for found, wanted in (("4.0.2-amzn-0", "4.0.2"), ("4.1.1", "4.1.1"), ("4.1.1", "")):
+        session.require_version(SimpleNamespace(version=found), wanted)  # type: ignore[arg-type]
+    other = SimpleNamespace(version="4.0.3-amzn-1")
+    with pytest.raises(PermanentError, match=r"this is Spark 4\.0\.3-amzn-1, and .* for 4\.0\.2"):
+        session.require_version(other, "4.0.2")  # type: ignore[arg-type]
+    assert arguments.spark_version(["--dataset", "d", "--spark_version", "4.0.2"]) == "4.0.2"
+    assert arguments.spark_version(["--dataset", "d"]) == ""
 
 
 def not_asked() -> Any:

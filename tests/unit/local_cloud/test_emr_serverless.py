@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ministack.services import stepfunctions
 
 from local_cloud.adapters import roles, service_roles, spark_process
 from local_cloud.adapters.emr import applications, command, job_runs
@@ -17,6 +19,9 @@ from local_cloud.patching import original
 from local_cloud.settings import ServerSettings
 from pipeline import costs
 from pipeline.emr_releases import BY_LABEL
+from pipeline.run_documents import JobResult
+
+MACHINE = Path(__file__).parents[3] / "state_machines" / "job_run.asl.json"
 
 RELEASE = {"Type": "SPARK", "ReleaseLabel": "emr-spark-8.1.0"}
 PARAMETERS = "--py-files s3://code/p.zip --jars s3://code/i.jar --conf spark.x=1 --conf spark.driver.memory=14g"
@@ -217,3 +222,66 @@ def test_a_release_runs_in_the_environment_that_has_its_spark(settings: ServerSe
     theirs = command.environment_of(BY_LABEL["emr-spark-8.0.0"], settings)
     assert theirs.python == folder / "python" / "bin" / "python"
     assert [jar.name for jar in theirs.jars] == ["s3-2.35.0.jar", "hadoop-aws-3.4.1.jar"]
+
+
+@pytest.fixture
+def machine(
+    application: str, settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], dict[str, Any]]:
+    """Runs job_run by the emulator's interpreter, with this adapter behind its tasks."""
+    monkeypatch.setattr(roles, "enforced", lambda: False)
+    monkeypatch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
+    monkeypatch.setattr(stepfunctions, "_emit_execution_status_event", lambda _: None)
+    monkeypatch.setattr(stepfunctions, "_SERVICE_DISPATCH", {})
+    monkeypatch.setattr(service_roles, "MORE_PERMISSIONS", {})
+    monkeypatch.setattr(emr.step_functions_glue, "STOPPING", [])
+    monkeypatch.setattr(job_runs, "ADDED_UP_SECONDS", 0)
+    emr.install(settings)
+    values = {
+        "EmrApplicationId": application, "EmrTimeoutMinutes": "1", "EmrSparkParameters": PARAMETERS,
+        "EmrLoadRoleArn": ROLE, "EmrLoadScriptUri": "s3://code/load.py", "EmrLoadArguments": "--environment local",
+    }  # fmt: skip
+    text = re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[1]), MACHINE.read_text())
+    given = {
+        "job": "raw_to_processed",
+        "dataset": "d",
+        "run_id": "r1",
+        "engine": "emr",
+        "size_bytes": 5,
+    }
+
+    def run() -> dict[str, Any]:
+        execution = {
+            "executionArn": "arn:e", "stateMachineArn": "arn:m", "name": "e", "status": "RUNNING", "events": [],
+            "input": json.dumps(given), "startDate": "2026-01-01T00:00:00Z",
+        }  # fmt: skip
+        monkeypatch.setattr(service_roles, "current_execution", lambda: execution)
+        monkeypatch.setitem(
+            stepfunctions._state_machines, "arn:m", {"definition": text, "name": "m"}
+        )
+        monkeypatch.setitem(stepfunctions._executions, "arn:e", execution)
+        stepfunctions._run_execution("arn:e")
+        return execution
+
+    return run
+
+
+def test_the_machine_of_jobs_runs_a_job_here_and_answers_with_its_bill(
+    machine: Callable[[], dict[str, Any]], assumed: dict[str, Any]
+) -> None:
+    ended = machine()
+    assert ended["status"] == "SUCCEEDED", ended
+    done = JobResult.from_json(json.loads(ended["output"]))
+    assert assumed["arguments"] == ["--dataset", "d", "--run_id", "r1", "--environment", "local"]
+    assert (done.engine, done.fallback) == ("emr", None)
+    assert done.billed is not None
+    assert (done.billed.vcpu_seconds, done.worker_seconds) == (241, 60)
+
+
+def test_the_machine_of_jobs_fails_with_the_record_of_a_job_that_failed_here(
+    machine: Callable[[], dict[str, Any]], assumed: dict[str, Any]
+) -> None:
+    assumed["does"] = "exit 3"
+    ended = machine()
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.TaskFailed")
+    assert json.loads(ended["cause"])["State"] == "FAILED"

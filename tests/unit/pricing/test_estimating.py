@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pricing.estimating import estimate
 from pricing.idle import monthly
 from pricing.templates import read
 from pricing.volume import NONE, DatasetVolume, Volume
-from tests.unit.pricing.small import templates
+from tests.unit.pricing.small import function, templates
 
 PRICES = price_list.load()
 SERVER = {
@@ -98,6 +99,42 @@ def test_small_runs_are_priced_as_functions_and_large_ones_as_spark(tmp_path: Pa
     assert engine_of(here, long) == "spark"
     assert of(estimate(here, PRICES, flowing(small)), "Spark jobs of runs") == Range.of(0)
     assert of(estimate(here, PRICES, flowing(long)), "Spark jobs of runs").low > 0
+
+
+APPLICATION = {
+    "Type": "AWS::EMRServerless::Application",
+    "Properties": {"MaximumCapacity": {"Cpu": "40 vCPU", "Memory": "160 GB", "Disk": "500 GB"}},
+}
+
+
+def test_runs_above_the_limits_of_emr_serverless_are_priced_by_what_it_bills(
+    tmp_path: Path,
+) -> None:
+    limits = {"EMR_ABOVE_ROWS": "5000", "EMR_ABOVE_MEGABYTES": "50"}
+    claim = function("claim_batch", DUCKDB_MAX_ROWS="1000", DUCKDB_MAX_MEGABYTES="10", **limits)
+    here = templates(tmp_path, Application=APPLICATION, Claim=claim)
+    at, above = month(rows=50_000, megabytes=500), month(rows=50_010, megabytes=500)
+    assert (engine_of(here, at), engine_of(here, above)) == ("spark", "emr")
+    assert engine_of(here, month(megabytes=510)) == "emr"
+    measured = replace(above, worker_seconds={"emr": Decimal(3600)})
+    found = estimate(here, PRICES, flowing(measured))
+    lines = {line.price_name: line for line in found.lines if line.what == "EMR Serverless"}
+    quantities = {name: line.quantity.low for name, line in lines.items()}
+    assert quantities == {
+        "emr_vcpu_second": 4 * 3600,
+        "emr_gb_second": 16 * 3600,
+        "emr_disk_gb_second": 30 * 3600,  # 50 GB a worker, 20 of them free
+    }
+    usd = sum(line.usd.low for line in lines.values())
+    assert usd == Decimal("0.042094") * 4 + Decimal("0.004628") * 16 + Decimal("0.000111") * 30
+    assert of(found, "Spark jobs of runs") == Range.of(0)
+
+
+def test_without_emr_serverless_nothing_of_it_is_priced(tmp_path: Path) -> None:
+    here = templates(tmp_path)
+    assert (here.emr_limits, here.emr_billed_disk_gb) == (None, 0)
+    large = estimate(here, PRICES, flowing(month(rows=10**12)))
+    assert not [line for line in large.lines if line.what == "EMR Serverless"]
 
 
 def test_marts_are_priced_after_each_run_of_each_dataset_that_they_read(tmp_path: Path) -> None:

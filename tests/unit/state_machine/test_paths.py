@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline import costs
-from pipeline.run_documents import JobResult
+from pipeline.run_documents import BilledResources, JobResult
 from pipeline.steps import FORECAST, RESUMABLE
 from tests.unit.state_machine.walking import (
     ANSWERS,
@@ -163,6 +163,14 @@ def test_closing_gets_what_the_jobs_cost(walk: Walk) -> None:
         "raw_to_processed": 194,
         "processed_to_curated": 61,
     }
+
+
+def test_closing_gets_what_emr_serverless_billed(walk: Walk) -> None:
+    billed = {"vcpu_seconds": 4500, "memory_gb_seconds": 18000, "disk_gb_seconds": 0}
+    ended = walk(RawToProcessed={"Output": {**LOADED, "engine": "emr", "billed": billed}})
+    state = ended["payloads"][-1]["state"]
+    assert JobResult.from_json(state["raw_to_processed"]).billed == BilledResources(**billed)
+    assert JobResult.from_json(state["processed_to_curated"]).billed is None
 
 
 def test_care_holds_works_and_releases(walk: Walk) -> None:

@@ -20,7 +20,7 @@ CLAIMED = {
     "engine": "spark", "size_bytes": 4321,
 }  # fmt: skip
 LOADED = {
-    "engine": "spark", "seconds": 97, "worker_seconds": 194, "size_bytes": 4321, "fallback": None,
+    "engine": "spark", "seconds": 97, "worker_seconds": 194, "size_bytes": 4321, "fallback": None, "billed": None,
 }  # fmt: skip
 NOTHING = {
     **CLAIMED,
