@@ -44,7 +44,7 @@ def _load(folder: Path, file: str, run_id: str) -> LoadResult:
             loading.LoadRun(
                 database=tables.database,
                 contract=contract,
-                manifest=files.manifest(folder, Path(file), run_id, contract.version),
+                manifest=files.manifest(folder, [Path(file)], run_id, contract.version),
                 processed=table_definitions.processed(contract, files.ENVIRONMENT, None),
                 quarantine=table_definitions.quarantine(contract, files.ENVIRONMENT, None),
                 quality=table_definitions.quality(contract, files.ENVIRONMENT, None),

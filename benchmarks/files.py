@@ -1,8 +1,9 @@
-"""What both engines are given: one file of generated orders as a run's manifest, in a directory."""
+"""What both engines are given: files of generated orders as a run's manifest, in a directory."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +13,19 @@ from sample_data.sales_rows import COLUMNS
 DATASET, ENVIRONMENT = "sales_records", "bench"
 
 
-def manifest(folder: Path, file: Path, run_id: str, contract_version: str) -> Manifest:
-    """The manifest of a run that loads the file, which is put where the run finds it."""
+def manifest(folder: Path, files: Sequence[Path], run_id: str, contract_version: str) -> Manifest:
+    """The manifest of a run that loads the files, which are put where the run finds them."""
+    return Manifest(
+        dataset=DATASET,
+        run_id=run_id,
+        mode="load",
+        contract_version=contract_version,
+        erased_subjects=(),
+        files=tuple(_entry(folder, file) for file in files),
+    )
+
+
+def _entry(folder: Path, file: Path) -> ManifestFile:
     sha256 = hashlib.sha256(
         str(file).encode()
     ).hexdigest()  # of the name: hashing content is intake's work
@@ -21,7 +33,7 @@ def manifest(folder: Path, file: Path, run_id: str, contract_version: str) -> Ma
     place.parent.mkdir(parents=True, exist_ok=True)
     place.unlink(missing_ok=True)
     place.hardlink_to(file)
-    entry = ManifestFile(
+    return ManifestFile(
         sha256=sha256,
         raw_uri=f"file://{place}",
         file_name=file.name,
@@ -31,12 +43,4 @@ def manifest(folder: Path, file: Path, run_id: str, contract_version: str) -> Ma
         header=tuple(COLUMNS),
         has_quotes=False,  # values are quoted, but none spans lines
         replay_of=None,
-    )
-    return Manifest(
-        dataset=DATASET,
-        run_id=run_id,
-        mode="load",
-        contract_version=contract_version,
-        erased_subjects=(),
-        files=(entry,),
     )

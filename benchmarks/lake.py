@@ -5,6 +5,7 @@ No emulator takes part, so that the figures are those of the jobs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -49,13 +50,13 @@ def start_spark(folder: Path) -> SparkSession:
     return spark
 
 
-def load(spark: SparkSession, folder: Path, file: Path, run_id: str) -> LoadResult:
-    """raw_to_processed of one file; its result."""
+def load(spark: SparkSession, folder: Path, files: Sequence[Path], run_id: str) -> LoadResult:
+    """raw_to_processed of some files; its result."""
     contract = model.load(DATASET)
     for zone in ("processed", "curated"):
         database = naming.database(ENVIRONMENT, "processed" if zone == "processed" else "curated")
         spark.sql(f"CREATE NAMESPACE IF NOT EXISTS glue_catalog.{database}")
-    given = manifest(folder, file, run_id, contract.version)
+    given = manifest(folder, files, run_id, contract.version)
     session.prepare(spark, given.size_bytes)
     return loading.run(
         loading.LoadRun(

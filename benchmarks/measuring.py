@@ -1,8 +1,9 @@
-"""Runs a task in a process of its own and takes its time and the peak memory of its whole process tree (Linux)."""
+"""Runs a task in a process of its own and takes time, processor time and peak memory of its process tree (Linux)."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,9 +18,13 @@ SAMPLE_SECONDS = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """`seconds` is the whole process, start of Python and Spark included; `found` what the task printed last."""
+    """`seconds` is the whole process, start of Python and Spark included; `found` what the task printed last.
+
+    `processor_seconds` are of all its processes, as far as a sample saw them: they say the same on a busy machine.
+    """
 
     seconds: float
+    processor_seconds: float
     peak_bytes: int
     found: dict[str, Any]
 
@@ -35,9 +40,11 @@ def measure(module: str, *words: str) -> Measured:
         "w+"
     ) as log:  # a pipe that nobody reads would stop a talkative process
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, text=True)
-        peak = 0
+        peak, processor = 0, dict[int, float]()
         while process.poll() is None:
-            peak = max(peak, sum(map(_resident_bytes, _tree(process.pid))))
+            tree = list(_tree(process.pid))
+            peak = max(peak, sum(map(_resident_bytes, tree)))
+            processor |= {pid: took for pid in tree if (took := _processor_seconds(pid))}
             time.sleep(SAMPLE_SECONDS)
         seconds = time.monotonic() - started
         log.seek(0)
@@ -45,7 +52,10 @@ def measure(module: str, *words: str) -> Measured:
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output}")
     return Measured(
-        seconds=seconds, peak_bytes=peak, found=json.loads(output.strip().splitlines()[-1])
+        seconds=seconds,
+        processor_seconds=sum(processor.values()),
+        peak_bytes=peak,
+        found=json.loads(output.strip().splitlines()[-1]),
     )
 
 
@@ -57,6 +67,16 @@ def _tree(pid: int) -> Iterator[int]:
         return
     for child in " ".join(texts).split():
         yield from _tree(int(child))
+
+
+def _processor_seconds(pid: int) -> float:
+    """In user and system mode. Source: proc(5), /proc/PID/stat, fields 14 and 15."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # the process has ended meanwhile
+        return 0.0
+    fields = stat.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident_bytes(pid: int) -> int:

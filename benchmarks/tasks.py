@@ -35,7 +35,7 @@ def load(folder: Path, file: str, run_id: str) -> dict[str, Any]:
     """raw_to_processed."""
     spark = lake.start_spark(folder)
     started = time.monotonic()
-    result = lake.load(spark, folder, Path(file), run_id)
+    result = lake.load(spark, folder, _files(file), run_id)
     return {
         "seconds": time.monotonic() - started,
         "after": result.heads,
@@ -47,7 +47,7 @@ def curate(folder: Path, file: str, run_id: str, after: str) -> dict[str, Any]:
     """processed_to_curated after `load`."""
     spark = lake.start_spark(folder)
     started = time.monotonic()
-    result = lake.curate(spark, run_id, json.loads(after), Path(file).stat().st_size)
+    result = lake.curate(spark, run_id, json.loads(after), _size(file))
     return {"seconds": time.monotonic() - started, "result": result.to_json()}
 
 
@@ -55,9 +55,19 @@ def day(folder: Path, file: str, run_id: str) -> dict[str, Any]:
     """Both jobs for one more file, in one session."""
     spark = lake.start_spark(folder)
     started = time.monotonic()
-    loaded = lake.load(spark, folder, Path(file), run_id)
-    lake.curate(spark, run_id, loaded.heads, Path(file).stat().st_size)
+    loaded = lake.load(spark, folder, _files(file), run_id)
+    lake.curate(spark, run_id, loaded.heads, _size(file))
     return {"seconds": time.monotonic() - started, "rows": loaded.files[0].rows_loaded}
+
+
+def _files(named: str) -> list[Path]:
+    """The file of that name, or every file of a directory."""
+    place = Path(named)
+    return sorted(place.iterdir()) if place.is_dir() else [place]
+
+
+def _size(named: str) -> int:
+    return sum(file.stat().st_size for file in _files(named))
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,10 +20,12 @@ from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import NOBODY, DatasetMachine, Offer
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
+from stacks.constructs.spark_job import CONCURRENT_RUNS
 from stacks.processing import ProcessingStack
 from stacks.run_functions import RunFunctions
 from stacks.storage import StorageStack
 
+LONGEST_WINDOW = 24 * 60  # minutes
 STATES_OF_EMR = ("OnEmr", "DidEmrBegin", "EmrJobFailed", "EmrBills", "EmrUsage")  # of job_run
 
 
@@ -35,6 +38,15 @@ class Start:
     expression: str
     machine: DatasetMachine
     request: dict[str, str]
+
+
+def window_minutes(at_once: int) -> int:
+    """Within how many minutes after its time the maintenance of so many datasets begins, so that hardly any is refused
+    by Glue for good; 0 while all can run at once. Simulated with five minutes each (docs/scale.md).
+
+    Source: EventBridge Scheduler user guide, flexible time windows: 1 to 1,440 minutes.
+    """
+    return 0 if at_once <= CONCURRENT_RUNS else min(LONGEST_WINDOW, math.ceil(1.5 * at_once))
 
 
 class OrchestrationStack(PipelineStack):
@@ -216,7 +228,13 @@ class OrchestrationStack(PipelineStack):
         undelivered = self._dead_letters("Schedule")
         role = self._schedule_role(starts, undelivered)
         for start in starts:
-            self._schedule(start, role, undelivered).node.add_dependency(role, start.machine)
+            at_once = sum(
+                other.machine is self.care and other.expression == start.expression
+                for other in starts
+            )
+            window = window_minutes(at_once) if start.machine is self.care else 0
+            scheduled = self._schedule(start, role, undelivered, window)
+            scheduled.node.add_dependency(role, start.machine)
 
     def _starts(self) -> list[Start]:
         """What begins by itself, for each dataset."""
@@ -273,15 +291,18 @@ class OrchestrationStack(PipelineStack):
         return role
 
     def _schedule(
-        self, start: Start, role: iam.Role, undelivered: sqs.Queue
+        self, start: Start, role: iam.Role, undelivered: sqs.Queue, window: int
     ) -> scheduler.CfnSchedule:
+        flexible = scheduler.CfnSchedule.FlexibleTimeWindowProperty
         return scheduler.CfnSchedule(
             self,
             start.construct_id,
             description=start.description,
             schedule_expression=start.expression,
             schedule_expression_timezone="UTC",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            flexible_time_window=flexible(mode="FLEXIBLE", maximum_window_in_minutes=window)
+            if window
+            else flexible(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
                 arn=start.machine.arn,
                 role_arn=role.role_arn,

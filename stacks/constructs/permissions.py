@@ -27,6 +27,7 @@ KMS_WRITE = (*KMS_READ, "kms:GenerateDataKey")
 # AWS KMS key"; Glue developer guide, "Setting up encryption".
 KMS_ENCRYPT = ("kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey")
 
+MOST_RESOURCES = 20  # of a statement; 20 names of tables are about 2,000 characters
 RARELY_USED = "SlipwayRarelyUsed"  # metadata of a role: {action: why it stays although an ordinary run never uses it}
 # What is true of every role; the reasons of one role stand where the action is allowed.
 RARELY_USED_ANYWHERE = {
@@ -62,19 +63,30 @@ def allow(
         raise ValueError(
             f"{role.node.path}: resources {wildcards} have wildcards; say why with wildcard_reason"
         )
-    statement = iam.PolicyStatement(
-        actions=list(actions), resources=list(resources), conditions=conditions or None
-    )
-    if policy is None:
-        role.add_to_policy(statement)
-    else:
-        policy.add_statements(statement)
+    for some in batched(resources):
+        statement = iam.PolicyStatement(
+            actions=list(actions), resources=some, conditions=conditions or None
+        )
+        if policy is None:
+            role.add_to_policy(statement)
+        else:
+            policy.add_statements(statement)
     holder = policy or role
     for resource in wildcards:
         holder.node.add_validation(_WildcardReason(holder, resource, str(wildcard_reason)))
     note_rarely_used(
         role, {action: rarely_used or RARELY_USED_ANYWHERE.get(action) for action in actions}
     )
+
+
+def batched(resources: Sequence[str]) -> list[list[str]]:
+    """Few enough for one statement: what does not fit into a role CDK puts into managed policies, statement by
+    statement, and one of those holds 6,144 characters. Source: IAM user guide, "IAM and STS quotas".
+    """
+    return [
+        list(resources[first : first + MOST_RESOURCES])
+        for first in range(0, len(resources), MOST_RESOURCES)
+    ]
 
 
 def service_for(

@@ -32,6 +32,7 @@ GLUE_ARGUMENTS = {
     "--enable-job-insights": "true",
     "--enable-continuous-cloudwatch-log": "true",
 }
+CONCURRENT_RUNS = 10  # of one job; what would be one more is refused, and tried again for minutes
 PACKAGES = ["*", *CONTRACTS, *PIPELINE, *ROWS, "!glue_jobs", "!glue_jobs/**/", "!glue_jobs/**/*.py"]
 
 
@@ -90,7 +91,9 @@ class SparkJob(Construct):
             number_of_workers=platform.size.max_workers,  # with auto-scaling this is the upper bound
             timeout=platform.size.timeout_minutes,
             max_retries=0,  # one place retries: the state machine
-            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=10),
+            execution_property=glue.CfnJob.ExecutionPropertyProperty(
+                max_concurrent_runs=CONCURRENT_RUNS
+            ),
             security_configuration=platform.security.ref,
         )
         self.job.node.add_dependency(self.role)

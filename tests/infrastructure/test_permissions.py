@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
@@ -11,8 +12,15 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 
 from stacks.constructs import permissions
+from stacks.table_access import ICEBERG_WRITE, allow_tables
 from tests.infrastructure.account import Account
-from tests.infrastructure.support import Assembly, actions_of, policies, resources_of
+from tests.infrastructure.support import (
+    CONTEXT,
+    Assembly,
+    actions_of,
+    policies,
+    resources_of,
+)
 
 # Actions that AWS gives no resource type, by the service that needs them.
 WITHOUT_RESOURCE = {
@@ -189,6 +197,30 @@ def test_a_policy_beside_the_default_one_is_under_the_same_rules() -> None:
     assert resource["Metadata"][permissions.RARELY_USED] == {
         "states:StartExecution": "only on Sundays"
     }
+
+
+def test_what_many_datasets_need_is_cut_into_policies_that_iam_takes() -> None:
+    """Sources: IAM user guide, "IAM and STS quotas": 10,240 characters in a role, 6,144 in a managed policy."""
+    app = cdk.App(context=CONTEXT)
+    stack = cdk.Stack(app, "S", env=cdk.Environment(account="111122223333", region="eu-central-1"))
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
+    tables = [f"sales_records_{number:04d}_quarantine" for number in range(400)]
+    allow_tables(role, "slipway_prod_processed", ICEBERG_WRITE, tables)
+    resources = app.synth().get_stack_by_name("S").template["Resources"].values()
+    found: dict[str, list[Any]] = {}
+    for resource in resources:
+        if resource["Type"] != "AWS::IAM::Role":
+            found.setdefault(resource["Type"], []).append(resource["Properties"]["PolicyDocument"])
+    managed = found["AWS::IAM::ManagedPolicy"]
+    size = {id(one): len(json.dumps(one, separators=(",", ":"))) for one in managed}
+    assert max(size.values()) <= 6_144
+    allowed = {
+        resource.rpartition("/")[2]
+        for document in (*managed, *found["AWS::IAM::Policy"])
+        for statement in document["Statement"]
+        for resource in resources_of(statement)
+    }
+    assert set(tables) <= allowed
 
 
 def test_a_wildcard_resource_needs_a_reason() -> None:
