@@ -282,6 +282,25 @@ def test_a_job_that_spark_had_to_do_for_duckdb_is_a_warning_that_says_why() -> N
     assert closing.subject("dev", run, written()).startswith("WARNING")
 
 
+def test_a_very_large_run_says_so_and_what_emr_serverless_did_not_begin() -> None:
+    large = {
+        **SMALL,
+        "engine_chosen": "emr",
+        "engine_reason": "9 rows in 0.1 MB are more than 5 rows and 2 MB, above which EMR Serverless is used",
+        "engines": {"raw_to_processed": "emr", "processed_to_curated": "spark"},
+        "fallbacks": {"processed_to_curated": "EmrServerless.ServiceQuotaExceededException: no"},
+    }
+    told = closing.body(large, written()).splitlines()
+    assert (
+        "Engines: EMR Serverless did raw_to_processed, Spark did processed_to_curated. EMR Serverless was chosen:"
+        " 9 rows in 0.1 MB are more than 5 rows and 2 MB, above which EMR Serverless is used."
+    ) in told
+    assert (
+        "WARNING: EMR Serverless could not do processed_to_curated, so Spark did:"
+        " EmrServerless.ServiceQuotaExceededException: no"
+    ) in told
+
+
 def test_a_run_on_spark_says_nothing_of_engines() -> None:
     on_spark = {**SMALL, "engine_chosen": "spark", "engines": {"raw_to_processed": "spark"}}
     assert closing.body(on_spark, written()) == closing.body(RUN, written())
