@@ -82,6 +82,16 @@ def raw_key(*, dataset: str, ingest_date: str, sha256: str, file_name: str) -> s
     return f"{dataset}/ingest_date={ingest_date}/{sha256}/{file_name}"
 
 
+def raw_crawler(environment: str, dataset: str) -> str:
+    """Name of the crawler over a dataset's files in the raw bucket, and of its classifier."""
+    return f"slipway-{environment}-raw-{dataset}"
+
+
+def crawler_output(dataset: str) -> str:
+    """The stack output that names the crawler over a dataset's files."""
+    return f"{''.join(word.capitalize() for word in dataset.split('_'))}CrawlerName"
+
+
 def run_prefix(dataset: str, run_id: str) -> str:
     """Prefix in the processed bucket under which a run keeps its manifest, staged rows and results."""
     return f"{RUNS_PREFIX}{dataset}/{run_id}/"

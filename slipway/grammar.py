@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
         *(
             _source,
             _mart,
+            _crawler,
             _redrive,
             _maintain,
             _erase,
@@ -470,6 +471,13 @@ def _smoke(commands: Commands) -> None:
         "--identity",
         help="private key file of the partner; without it the file is put into S3, and SFTP is not tried",
     )
+
+
+def _crawler(commands: Commands) -> None:
+    actions = Group(commands, "crawler", "tables over files as partners sent them: show, start")
+    show = actions.action("show", "what the last crawls did, and the table of one dataset")
+    _add_no_wait(actions.action("start", "crawl a dataset's files now"))
+    actions.default("show", show)
 
 
 def _adopt(commands: Commands) -> None:

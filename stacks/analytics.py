@@ -1,7 +1,7 @@
 """Athena: workgroups that cannot be talked out of their limits, views, and sample queries.
 
-A sample query is a file sql/athena/<dataset>/<name>.sql whose first comment line describes it; `{processed}` and
-`{curated}` stand for the databases of the environment. Views come from the contracts (`views`) and from files
+A sample query is a file sql/athena/<dataset>/<name>.sql whose first comment line describes it; `{raw}`, `{processed}`
+and `{curated}` stand for the databases of the environment. Views come from the contracts (`views`) and from files
 (`view_files`).
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from aws_cdk import aws_athena as athena
 from constructs import Construct
 
+from contracts import naming
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs.athena_view import athena_view
 from stacks.processing import ProcessingStack
@@ -101,7 +102,11 @@ class AnalyticsStack(PipelineStack):
             description=first_line.removeprefix("-- "),
             database=self._blueprint.database("curated"),
             work_group=f"slipway-{self._blueprint.settings.environment}-{ANALYSTS}",
-            query_string=text.replace("{processed}", self._blueprint.database("processed")).replace(
-                "{curated}", self._blueprint.database("curated")
-            ),
+            query_string=self._with_databases(text),
         )
+
+    def _with_databases(self, text: str) -> str:
+        zones: tuple[naming.Zone, ...] = ("raw", "processed", "curated")
+        for zone in zones:
+            text = text.replace(f"{{{zone}}}", self._blueprint.database(zone))
+        return text

@@ -123,6 +123,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
             sources=sources,
             marts=marts,
             by_hand=[machine for machine in (warehouse_load, write_back) if machine],
+            crawlers=processing.crawlers,
         )
 
 

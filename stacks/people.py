@@ -24,6 +24,7 @@ from stacks.intake import IntakeStack
 from stacks.marts import MartsStack
 from stacks.monitoring import MonitoringStack
 from stacks.orchestration import OrchestrationStack
+from stacks.raw_crawlers import RawCrawlers
 from stacks.setting_values import ANALYSTS
 from stacks.sources import SourcesStack
 from stacks.storage import StorageStack
@@ -48,6 +49,7 @@ CATALOG = (
     *("glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables"),
     "glue:GetPartitions",
 )
+CRAWL = ("glue:StartCrawler", "glue:GetCrawler")
 LOOK_AT_MACHINE = ("states:DescribeStateMachine", "states:ListExecutions")
 LOOK_AT_EXECUTION = ("states:DescribeExecution", "states:GetExecutionHistory")
 START, STOP, REDRIVE = ("states:StartExecution", "states:StopExecution", "states:RedriveExecution")
@@ -87,12 +89,13 @@ class PeopleStack(PipelineStack):
         sources: SourcesStack | None,
         marts: MartsStack | None,
         by_hand: Sequence[DatasetMachine],
+        crawlers: RawCrawlers | None,
     ) -> None:
         super().__init__(scope, "People", blueprint=blueprint, description="roles for people")
         self._blueprint, self._storage, self._alerts = blueprint, storage, alerts
         self._orchestration = orchestration
         self._intake, self._monitoring = intake, monitoring
-        self._by_hand = by_hand
+        self._by_hand, self._crawlers = by_hand, crawlers
         self._sources, self._marts = sources, marts
         people = blueprint.settings.people
         for team, arns in people.analysts.items():
@@ -132,16 +135,16 @@ class PeopleStack(PipelineStack):
     def _analyst(self, team: str, arns: Sequence[str]) -> None:
         name = "Analyst" + "".join(word.capitalize() for word in team.split("-"))
         role = self._role(name, arns, f"analyst, workgroup {team}")
-        self._allow_asking(role, team)
+        zones = (self._blueprint.database("processed"), self._blueprint.database("curated"))
+        self._allow_asking(role, team, zones)
 
-    def _allow_asking(self, role: iam.Role, team: str) -> None:
-        """Queries in one workgroup over the tables of processed and curated; never a file as it was sent."""
+    def _allow_asking(self, role: iam.Role, team: str, databases: Sequence[str]) -> None:
+        """Queries in one workgroup over tables of these databases; files of processed and curated only."""
         environment = self._blueprint.settings.environment
         workgroup = f"slipway-{environment}-{team}"
         self._allow(role, ASK, [self._arn("athena", "workgroup", workgroup)])
         self._allow(role, BROWSE, [self._arn("athena", "datacatalog", "AwsDataCatalog")])
         self._allow(role, OPEN_CONSOLE, ["*"], EVERYWHERE)
-        databases = [self._blueprint.database("processed"), self._blueprint.database("curated")]
         self._allow(
             role,
             CATALOG,
@@ -150,7 +153,7 @@ class PeopleStack(PipelineStack):
                 *(self._arn("glue", "database", name) for name in databases),
                 *(self._arn("glue", "table", f"{name}/*") for name in databases),
             ],
-            "views and tables of these two databases come and go with contracts",
+            "views and tables of these databases come and go with contracts",
         )
         for bucket in (self._storage.processed, self._storage.curated):
             permissions.allow_s3_read(
@@ -175,7 +178,9 @@ class PeopleStack(PipelineStack):
         role = self._role("Operator", arns, "operator: runs, files, queues and dead letters")
         # A second policy, since CDK makes a managed one of what is too long for one.
         steering = iam.Policy(self, "OperatorSteering", roles=[role])
-        self._allow_asking(role, ANALYSTS)
+        # Of all zones by one name: what a role's own policies may hold is limited. Files decide what can be read.
+        every = self._blueprint.database("raw").removesuffix("raw") + "*"
+        self._allow_asking(role, ANALYSTS, [every])
         self._allow_ledgers(role)
         self._allow_executions(role, steering)
         self._allow_queues(role, steering)
@@ -184,7 +189,12 @@ class PeopleStack(PipelineStack):
         self._allow_logs(role)
         if self._sources:
             self._allow_tables_of_sources(role)
-        self._allow(role, LOOK_AT_METRICS, ["*"], EVERYWHERE)
+        looks = list(LOOK_AT_METRICS)
+        if self._crawlers:  # crawls files that an operator may read anyway
+            why = "the crawlers of this environment"
+            self._allow(role, CRAWL, [self._crawlers.arn], why, policy=steering)
+            looks.append("glue:GetCrawlerMetrics")
+        self._allow(role, looks, ["*"], EVERYWHERE)
 
     def _allow_tables_of_sources(self, role: iam.Role) -> None:
         """`slipway source` reads what became of fetches; they change through their function only.

@@ -6,7 +6,6 @@ Iceberg files invents tables that do not exist.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from aws_cdk import RemovalPolicy
@@ -20,8 +19,9 @@ from contracts.model import TableFormat
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.emr_engine import EmrEngine
-from stacks.constructs.spark_job import SparkJob, SparkPlatform, allow_glue_runtime
+from stacks.constructs.spark_job import SparkJob, SparkPlatform
 from stacks.duckdb_functions import DuckDbFunctions
+from stacks.raw_crawlers import RawCrawlers
 from stacks.storage import StorageStack
 from stacks.table_access import (
     ICEBERG_COMMIT,
@@ -43,25 +43,10 @@ DELTA_SETTINGS = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 }
 MADE_ONCE = "a table is made once, by the engine of the first run: DuckDB, if that run is small"
-CRAWLER = (*ICEBERG_WRITE, "glue:GetTables")
-PARTITIONS = (
-    "glue:GetPartitions",
-    "glue:BatchGetPartition",
-    "glue:BatchCreatePartition",
-    "glue:UpdatePartition",
-)
-
-BY_CRAWLER = "used when the crawler runs, which no run of a dataset waits for"
-
-# One table per dataset folder; level 1 is the bucket. Source: Glue developer guide, crawler configuration options.
-CRAWLER_GROUPING = {
-    "Version": 1.0,
-    "Grouping": {"TableGroupingPolicy": "CombineCompatibleSchemas", "TableLevelConfiguration": 2},
-}
 
 
 class ProcessingStack(PipelineStack):
-    """Databases, the raw crawler, the three jobs, the two functions that do a small batch's, and the forecast."""
+    """Databases, the raw crawlers, the three jobs, the two functions that do a small batch's, and the forecast."""
 
     def __init__(self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack) -> None:
         super().__init__(
@@ -97,8 +82,11 @@ class ProcessingStack(PipelineStack):
         self.emr = self._emr() if blueprint.settings.emr.enabled else None
         self.forecast = functions.forecast()
         self._allow_forecasting(self.forecast.role)
+        self.crawlers: RawCrawlers | None = None
         if blueprint.settings.features.raw_crawler:
-            self._raw_crawler()
+            self.crawlers = RawCrawlers(
+                self, blueprint=blueprint, storage=storage, security=self._security
+            )
         self.publish(
             RawToProcessedJobName=self.raw_to_processed.name,
             ProcessedToCuratedJobName=self.processed_to_curated.name,
@@ -339,62 +327,6 @@ class ProcessingStack(PipelineStack):
         rarely_used: Mapping[str, str] | None = None,
     ) -> None:
         allow_tables(role, self._blueprint.database(zone), actions, tables, rarely_used)
-
-    def _raw_crawler(self) -> None:
-        role = self._raw_crawler_role()
-        crawler = glue.CfnCrawler(
-            self,
-            "RawCrawler",
-            description="Tables over files as partners sent them, one per dataset",
-            role=role.role_arn,
-            database_name=self._blueprint.database("raw"),
-            targets=glue.CfnCrawler.TargetsProperty(
-                s3_targets=[
-                    glue.CfnCrawler.S3TargetProperty(
-                        path=f"s3://{self._storage.raw.bucket_name}/{prefix}"
-                    )
-                    for prefix in self._raw_prefixes()
-                ]
-            ),
-            schedule=self._crawler_schedule(),
-            schema_change_policy=glue.CfnCrawler.SchemaChangePolicyProperty(
-                update_behavior="UPDATE_IN_DATABASE", delete_behavior="LOG"
-            ),
-            configuration=json.dumps(CRAWLER_GROUPING),
-            crawler_security_configuration=self._security.ref,
-        )
-        crawler.node.add_dependency(role)
-
-    def _raw_crawler_role(self) -> iam.Role:
-        role = iam.Role(
-            self,
-            "RawCrawlerRole",
-            assumed_by=permissions.service_for(self, "glue"),
-            description="What the crawler over the raw zone may do",
-        )
-        permissions.allow_s3_read(role, bucket=self._storage.raw, prefixes=self._raw_prefixes())
-        permissions.allow_s3_list(role, bucket=self._storage.raw)
-        permissions.allow_key(role, key=self._storage.originals_key, services=["s3"], write=False)
-        allow_glue_runtime(
-            role, log_groups="/aws-glue/crawlers", log_key=self._storage.operations_key
-        )
-        self._allow_tables(
-            role,
-            "raw",
-            (*CRAWLER, *PARTITIONS),
-            [contract.dataset for contract in self._blueprint.contracts],
-            rarely_used=dict.fromkeys(
-                (*CRAWLER, *PARTITIONS, "s3:GetObject"),
-                "used when the crawler runs, which no run of a dataset waits for",
-            ),
-        )
-        return role
-
-    def _crawler_schedule(self) -> glue.CfnCrawler.ScheduleProperty | None:
-        expression = self._blueprint.settings.glue.raw_crawler_schedule
-        return (
-            glue.CfnCrawler.ScheduleProperty(schedule_expression=expression) if expression else None
-        )
 
     def _raw_prefixes(self) -> list[str]:
         return [f"{contract.dataset}/" for contract in self._blueprint.contracts]

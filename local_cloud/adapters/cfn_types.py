@@ -34,7 +34,7 @@ RECORDED_TYPES = {
     "Custom::RedshiftUsageLimit": "nothing is billed; the function that sets the limit is not run",
 }
 # Kept by the emulator itself, but with no effect.
-WITHOUT_EFFECT = ("AWS::Glue::Crawler", "AWS::CloudWatch::Dashboard")
+WITHOUT_EFFECT = ("AWS::CloudWatch::Dashboard",)
 
 logger = logging.getLogger("slipway.cloudformation")
 Properties = dict[str, Any]

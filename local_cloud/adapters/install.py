@@ -24,6 +24,9 @@ from local_cloud.adapters.athena import (
 from local_cloud.adapters.cloudwatch import service as cloudwatch
 from local_cloud.adapters.emr import applications as emr_applications
 from local_cloud.adapters.glue import (
+    crawlers as glue_crawlers,
+)
+from local_cloud.adapters.glue import (
     gaps as glue_gaps,
 )
 from local_cloud.adapters.glue import (
@@ -64,6 +67,7 @@ def install_all(settings: ServerSettings) -> None:
     transfer_events.install()
     cfn_types.install()
     glue_gaps.install()
+    glue_crawlers.install(settings)
     glue_permissions.install()
     athena.install(settings)
     athena_permissions.install()

@@ -41,7 +41,7 @@ def samples(engine: Engine, root: Path = SQL) -> tuple[Sample, ...]:
 
 def _sample(file: Path) -> Sample:
     text = file.read_text(encoding="utf-8").strip()
-    for zone in ("processed", "curated"):
+    for zone in ("raw", "processed", "curated"):
         text = text.replace(f"{{{zone}}}", zone)
     return Sample(
         name=f"{file.parent.name}/{file.stem}",

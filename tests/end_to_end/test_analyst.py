@@ -28,8 +28,9 @@ from sample_data import broken, superstore
 from sample_data.sales_rows import Span, write_file
 from slipway import __main__ as command_line
 from slipway.acting import partner, progress
-from slipway.reading import independent_count, samples
-from tests.end_to_end.pipeline import DATASET, PARTNER, Pipeline
+from slipway.reading import independent_count, lake, samples
+from tests.end_to_end.people import ANALYST, OPERATOR, acting_as
+from tests.end_to_end.pipeline import DATASET, PARTNER, Pipeline, sha256_of
 
 ROWS, BROKEN, FAULTS, MONTHS = 1200, 200, 5, 24
 FIGURES = ("by_month", "by_region", "region_margin", "year_over_year", "items", "rfm")
@@ -88,6 +89,7 @@ def sent(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Sent:
             )
     wait_for(watch, DATASET, [file.name for file in (good, bad)])
     wait_for(watch, "superstore", [f"{month.folder}/{month.path.name}" for month in months])
+    assert command_line.main(["crawler", "start", "--dataset", DATASET]) == 0
     kept = folder / "kept.csv"
     with (
         whole.open(newline="", encoding="utf-8") as source,
@@ -122,6 +124,31 @@ def test_every_sample_query_answers_by_its_name(
     header, first, *_ = capsys.readouterr().out.splitlines()
     assert header.strip()
     assert not first.startswith("0 rows"), sample.name
+
+
+def test_the_crawled_table_has_every_record_that_was_sent(
+    sent: Sent, pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with acting_as(OPERATOR):
+        sample = samples.find("athena", "sales_records/records_per_file_as_sent")
+        answer = pipeline.ask(sample.sql)
+        regions = pipeline.ask("select count(distinct region) from raw.sales_records")
+        assert command_line.main(["crawler", "show", "--dataset", DATASET]) == 0
+    records = {sha256: count for _, sha256, count in answer}
+    assert records[sha256_of(sent.good)] == ROWS
+    assert records[sha256_of(sent.bad)] == BROKEN
+    assert regions[0][0] > 1
+    shown = capsys.readouterr().out
+    assert "SUCCEEDED" in shown
+    assert re.search(r"units sold +(bigint|string)", shown)
+
+
+def test_an_analyst_reads_no_originals_through_the_crawled_table(
+    pipeline: Pipeline, sent: Sent
+) -> None:
+    assert sent
+    with acting_as(ANALYST), pytest.raises(lake.QueryFailed, match="glue:GetTable"):
+        pipeline.ask("select region from raw.sales_records")
 
 
 def test_a_parquet_file_has_exact_money_and_days(sent: Sent, tmp_path: Path) -> None:

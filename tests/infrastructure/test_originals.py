@@ -52,7 +52,9 @@ MAY_GET = {
     "Processing/RawToProcessed": RAW,  # parses it
     "Processing/LoadSmallBatch": RAW,  # the same for small batches
     "Processing/EmrLoad": RAW,  # the same for very large ones
-    "Processing/RawCrawler": RAW,  # infers the tables of the raw zone, if features.raw_crawler
+    # infer the tables of the raw zone, if features.raw_crawler
+    "Processing/RawCrawlersSalesRecords": {"Raw/sales_records/*"},
+    "Processing/RawCrawlersTiny": {"Raw/tiny/*"},
     # exports refused records of raw, and sees whether a file that is judged again is still where it landed
     "People/Operator": {"Landing/partners/*", "Landing/rejected/*", *RAW},
 }
@@ -68,7 +70,8 @@ MAY_OPEN = {
     "Processing/RawToProcessed": {"s3", "secretsmanager"},
     "Processing/LoadSmallBatch": {"s3", "secretsmanager"},
     "Processing/EmrLoad": {"s3", "secretsmanager"},
-    "Processing/RawCrawler": {"s3"},
+    "Processing/RawCrawlersSalesRecords": {"s3"},
+    "Processing/RawCrawlersTiny": {"s3"},
     "People/Operator": {"s3", "secretsmanager"},
 }
 # The operator makes the token of the person who is erased.

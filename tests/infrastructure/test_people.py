@@ -82,6 +82,10 @@ USER = f"arn:aws:transfer:{REGION}:{ACCOUNT}:user/{{server}}/acme"
 FUNCTION = Place("AWS::Lambda::Function", "FailRun")
 LEDGER, RUNS = table("FileLedger"), table("RunLedger")
 
+CRAWLER = f"arn:aws:glue:{REGION}:{ACCOUNT}:crawler/slipway-prod-raw-tiny"
+OTHER_CRAWLER = f"arn:aws:glue:{REGION}:{ACCOUNT}:crawler/slipway-dev-raw-tiny"
+RAW_TABLE = f"arn:aws:glue:{REGION}:{ACCOUNT}:table/slipway_prod_raw/{{table}}"
+
 ASK, GET, PUT, DELETE = (
     "athena:StartQueryExecution",
     "s3:GetObject",
@@ -119,6 +123,8 @@ MAY: list[tuple[str, str, Place | str]] = [
     ("Operator", GET, SENT),
     ("Operator", GET, bucket("Processed", "runs/tiny/a/manifest.json")),
     ("Operator", "secretsmanager:GetSecretValue", SECRET),
+    ("Operator", "glue:StartCrawler", CRAWLER),
+    ("Operator", "glue:GetTable", RAW_TABLE.format(table="tiny")),
     ("Auditor", "dynamodb:Query", LEDGER),
     ("Auditor", GET, bucket("AccessLogs", "raw/2026-11-28-00")),
     ("Auditor", "kms:GetKeyPolicy", key("DataKey")),
@@ -142,6 +148,11 @@ MAY_NOT: list[tuple[str, str, Place | str]] = [
     ("AnalystFinance", "dynamodb:Query", LEDGER),
     ("AnalystFinance", "states:StartExecution", RUN),
     ("AnalystFinance", "glue:UpdateTable", f"arn:aws:glue:{REGION}:{ACCOUNT}:catalog"),
+    ("AnalystFinance", "glue:GetTable", RAW_TABLE.format(table="tiny")),
+    ("AnalystFinance", "glue:StartCrawler", CRAWLER),
+    ("Operator", "glue:UpdateTable", RAW_TABLE.format(table="tiny")),
+    ("Operator", "glue:UpdateCrawler", CRAWLER),
+    ("Operator", "glue:StartCrawler", OTHER_CRAWLER),
     ("Operator", ASK, workgroup("slipway-prod-finance")),
     ("Operator", "dynamodb:UpdateItem", RUNS),
     ("Operator", "dynamodb:DeleteItem", LEDGER),

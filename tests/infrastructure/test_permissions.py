@@ -24,6 +24,7 @@ from tests.infrastructure.support import (
 
 # Actions that AWS gives no resource type, by the service that needs them.
 WITHOUT_RESOURCE = {
+    "glue:GetCrawlerMetrics": "counts of tables; no source was found that it takes the ARN of a crawler",
     "cloudwatch:PutMetricData": "limited to Glue's namespace by a condition",
     "xray:PutTraceSegments": "Step Functions tracing",
     "xray:PutTelemetryRecords": "Step Functions tracing",
@@ -81,7 +82,8 @@ PREFIXES = [
     r"arn:.*:cloudformation:.*:stack/Slipway-[A-Z][a-z]+-\*/\*",
     r"arn:.*:iam:.*:role/Slipway-[A-Z][a-z]+-\*",
     r"arn:.*:logs:.*:log-group:(Slipway-[A-Z][a-z]+-|/aws/vendedlogs/states/slipway-[a-z]+-|/aws-glue/jobs/)\*:\*",
-    r"arn:.*:glue:.*:table/slipway_[a-z]+_(processed|curated)/\*",
+    r"arn:.*:glue:.*:(table/slipway_[a-z]+_(\*|processed|curated)/\*|database/slipway_[a-z]+_\*)",
+    r"arn:.*:glue:.*:crawler/slipway-[a-z]+-raw-\*",
     r"arn:.*:transfer:.*:user/<.*>/\*",
     r"<.*Landing.*>/partners/slipway-(replay|smoke)/\*",
     r"<.*Landing.*>/partners/source-[a-z0-9_]+/[a-z0-9_-]+/\*",

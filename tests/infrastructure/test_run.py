@@ -116,12 +116,43 @@ def test_tables_live_below_the_zone_bucket(prod: Assembly) -> None:
     assert locations["slipway_prod_curated"].endswith("/tables")
 
 
-def test_only_raw_is_crawled_one_target_per_dataset(comprehensive: Assembly) -> None:
-    crawler = comprehensive.only("AWS::Glue::Crawler")
-    assert crawler["DatabaseName"] == "slipway_prod_raw"
-    paths = [flat(target["Path"]) for target in crawler["Targets"]["S3Targets"]]
+def test_only_raw_is_crawled_and_each_dataset_by_a_crawler_of_its_own(
+    comprehensive: Assembly,
+) -> None:
+    crawlers = [
+        each["Properties"] for each in comprehensive.resources("AWS::Glue::Crawler").values()
+    ]
+    assert {each["DatabaseName"] for each in crawlers} == {"slipway_prod_raw"}
+    paths = [flat(each["Targets"]["S3Targets"][0]["Path"]) for each in crawlers]
     assert [path.partition(">")[2] for path in paths] == ["/sales_records/", "/tiny/"]
-    assert crawler["SchemaChangePolicy"]["DeleteBehavior"] == "LOG"
+    assert [each["Name"] for each in crawlers] == [
+        "slipway-prod-raw-sales_records",
+        "slipway-prod-raw-tiny",
+    ]
+    for each in crawlers:
+        assert each["SchemaChangePolicy"]["DeleteBehavior"] == "LOG"
+        assert each["Schedule"] == {"ScheduleExpression": "cron(0 3 * * ? *)"}
+        [target] = each["Targets"]["S3Targets"]
+        assert target["Exclusions"] == ["**.gz"]
+
+
+def test_a_crawler_classifies_by_the_contract(comprehensive: Assembly) -> None:
+    classifiers = comprehensive.resources("AWS::Glue::Classifier")
+    found = [each["Properties"]["CsvClassifier"] for each in classifiers.values()]
+    assert [each["Name"] for each in found] == [
+        "slipway-prod-raw-sales_records",
+        "slipway-prod-raw-tiny",
+    ]
+    for each in found:
+        assert (each["Delimiter"], each["QuoteSymbol"]) == (",", '"')
+        assert each["ContainsHeader"] == "PRESENT"
+        assert "Header" not in each  # of the file itself
+    named = [
+        flat(each["Properties"]["Classifiers"][0])
+        for each in comprehensive.resources("AWS::Glue::Crawler").values()
+    ]
+    assert all("Classifier" in name for name in named)
+    assert len(set(named)) == len(named)
 
 
 def machine(assembly: Assembly, name: str) -> dict[str, Any]:

@@ -47,8 +47,7 @@ def test_sample_queries_are_athena_sql_on_this_environment(prod: Assembly) -> No
         assert "{" not in text
         tables = sqlglot.parse_one(text, read="athena").find_all(sqlglot.exp.Table)
         assert {table.db for table in tables if table.db} <= {
-            "slipway_prod_processed",
-            "slipway_prod_curated",
+            *("slipway_prod_raw", "slipway_prod_processed", "slipway_prod_curated"),
         }
         assert not query["Properties"]["Description"].startswith("-")
 

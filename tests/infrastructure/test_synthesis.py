@@ -153,7 +153,10 @@ def test_the_stacks_are_the_ones_that_the_documentation_lists(prod: Assembly) ->
             *("ProcessedBucketName", "RawBucketName", "ResultsBucketName", "RunLedgerName"),
         ],
         "Intake": ["IntakeDeadLetterQueueUrl", "IntakeQueueUrl"],
-        "Processing": ["CareJobName", "ProcessedToCuratedJobName", "RawToProcessedJobName"],
+        "Processing": [
+            *("CareJobName", "ProcessedToCuratedJobName", "RawToProcessedJobName"),
+            *("SalesRecordsCrawlerName", "SuperstoreCrawlerName"),
+        ],
         "Orchestration": [
             *("CareStateMachineArn", "FailRunDeadLetterQueueUrl", "FailRunFunctionName"),
             *("ReleaseDatasetDeadLetterQueueUrl", "ReleaseDatasetFunctionName"),

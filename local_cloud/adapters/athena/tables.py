@@ -20,7 +20,9 @@ import pyarrow as pa
 from pyiceberg.table import StaticTable
 
 from local_cloud.adapters.athena import sql as athena_sql
+from local_cloud.adapters.athena import text_tables
 from local_cloud.adapters.athena.sql import QueryRefused, TableName
+from local_cloud.adapters.athena.text_tables import Place, TextTable
 from local_cloud.patching import original
 from local_cloud.settings import ACCOUNT, REGION
 
@@ -115,6 +117,8 @@ class Workspace:
             relation = self._iceberg(name, table)
         elif kind == "DELTA":
             relation = self._delta(name, table)
+        elif text := text_tables.described(str(name), table):
+            relation = self._text(name, table, text)
         else:
             relation = self._files(name, table)
         quoted = f"{_quoted(name.database)}.{_quoted(name.table)}"
@@ -153,11 +157,47 @@ class Workspace:
         self.connection.register(f"data of {name}", data)
         return f"FROM {_quoted(f'data of {name}')}"
 
-    def _files(self, name: TableName, table: dict[str, Any]) -> str:
-        """CSV, JSON and Parquet tables: the emulator's own readers, copied into DuckDB before the files go."""
-        location = (table.get("StorageDescriptor") or {}).get("Location") or ""
+    def _text(self, name: TableName, table: dict[str, Any], text: TextTable) -> str:
+        """CSV tables. Values stay text until a query asks for the column."""
+        locations = [(table["StorageDescriptor"]["Location"], ())]
+        if text.keys:
+            arn = f"arn:aws:glue:{REGION}:{ACCOUNT}:table/{name.database}/{name.table}"
+            self.caller.require("glue:GetPartitions", arn)
+            known = original("ministack.services.glue", "_partitions")
+            locations = [
+                (each["StorageDescriptor"]["Location"], tuple(each["Values"]))
+                for each in known.get(f"{name.database}/{name.table}", [])
+            ]
+        places = [Place(files=self._objects(at), values=values) for at, values in locations]
+        self.bytes_scanned += sum(len(data) for place in places for data in place.files.values())
+        self.connection.register(f"data of {name}", text.read(places))
+        return f"FROM {_quoted(f'data of {name}')} SELECT {text.projection(_quoted)}"
+
+    def _objects(self, location: str) -> dict[str, bytes]:
+        """The objects below a location, hidden ones left out."""
+        self._require_files(location)
+        s3, place = "ministack.services.s3", urlparse(location)
+        prefix = place.path.strip("/") + "/"
+        kept = original(s3, "_buckets").get(place.netloc, {"objects": {}})["objects"]
+        keys = [
+            key
+            for key in sorted(kept)
+            if key.startswith(prefix) and not key.rpartition("/")[2].startswith((".", "_"))
+        ]
+        return {
+            key: original(s3, "_get_object_data")(place.netloc, key)
+            for key in keys
+            if not key.endswith("/")
+        }
+
+    def _require_files(self, location: str) -> None:
         self.caller.require("s3:ListBucket", f"arn:aws:s3:::{urlparse(location).netloc}")
         self.caller.require("s3:GetObject", _object_arn(location.rstrip("/") + "/*"))
+
+    def _files(self, name: TableName, table: dict[str, Any]) -> str:
+        """JSON and Parquet tables: the emulator's own readers, copied into DuckDB before the files go."""
+        location = (table.get("StorageDescriptor") or {}).get("Location") or ""
+        self._require_files(location)
         workdirs: list[str] = []
         try:
             files = original(ATHENA, "_materialize_table_files")(location, workdirs)
