@@ -11,7 +11,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup emr demo test check fmt lint types imports hooks contracts synth bench notebook lock clean deploy smoke verify destroy test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos test-deep mutants
+.PHONY: help setup emr demo test check fmt lint types imports hooks contracts synth bench bench-forecasts notebook lock clean deploy smoke verify destroy test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos test-deep mutants
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -190,6 +190,14 @@ DELETE_DATA ?= no
 destroy: setup ## remove the stacks and keep data and keys; DELETE_DATA=yes deletes these, too, if the settings allow it
 	@test "$(DELETE_DATA)" = no || npx cdk deploy --all -c environment=$(ENVIRONMENT) -c delete-data=yes --require-approval $(APPROVAL)
 	@npx cdk destroy --all -c environment=$(ENVIRONMENT) -c delete-data=$(DELETE_DATA)
+
+# statsmodels is only compared with, so it has an environment of its own.
+$(STATE)/forecast-bench/done: benchmarks/forecasts.txt | $(STATE)/tools.done
+	@$(PYTHON) -m venv --clear $(@D) && $(@D)/bin/python -m pip install --quiet -r $<
+	@touch $@
+
+bench-forecasts: $(STATE)/forecast-bench/done ## WAPE, MASE and coverage of forecasts, beside seasonal naive, ETS and theta of statsmodels
+	@OMP_NUM_THREADS=1 $(STATE)/forecast-bench/bin/python -m benchmarks.compare_forecasts
 
 bench: setup ## rows per second, compared with bare Spark and DuckDB; cost of one more day
 	@$(BIN)/python -m benchmarks.run

@@ -7,7 +7,8 @@
     │   ├── ReconciliationFailed rows or money do not add up: nothing may be published
     │   │   └── QuarantineLimitExceeded  everything adds up, but too many rows are bad: their files are set aside
     │   ├── WarehouseLoadFailed  the warehouse refused a load, and is as before
-    │   └── WriteBackFailed      the internal database refused what was written back, and is as before
+    │   ├── WriteBackFailed      the internal database refused what was written back, and is as before
+    │   └── Superseded           newer work is on its way, so this one publishes nothing
     ├── RetryableError           the same call may succeed later (throttling, lost connection)
     │   ├── DatasetBusy          another run holds the dataset
     │   └── WarehouseConflict    another transaction was in the way of a load
@@ -77,3 +78,7 @@ class NeedsSpark(SlipwayError):
 
     Nothing was published. What the attempt wrote is on drafts, which the next attempt drops.
     """
+
+
+class Superseded(PermanentError):
+    """What the work began with has been replaced meanwhile, so nothing was published: newer work is on its way."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from contracts import model
@@ -10,6 +12,7 @@ from duckdb_jobs.forecasting import DuckDbForecasting
 from pipeline.job_arguments import CuratingArguments
 from pipeline.run_documents import ForecastServed
 from rows import forecast_run, table_definitions
+from rows.forecast_run import ForecastRun
 
 
 def run(given: CuratingArguments) -> ForecastServed:
@@ -17,31 +20,36 @@ def run(given: CuratingArguments) -> ForecastServed:
 
     Raises NeedsSpark when the engine cannot read the tables; nothing is published then.
     """
+    with opened(given) as work:
+        tables = forecast_run.run(work)
+    return ForecastServed(served="forecast", tables=tables)
+
+
+@contextmanager
+def opened(given: CuratingArguments) -> Iterator[ForecastRun[str]]:
+    """What forecasts of the dataset are made with, on the Glue Data Catalog. Raises NeedsSpark as `run` does."""
     contract = model.load(given.dataset)
     wanted = contract.forecast_models
-    with engine(contract) as opened:
-        tables = forecast_run.run(
-            forecast_run.ForecastRun(
-                contract=contract,
-                run_id=given.run_id,
-                today=datetime.now(UTC).date(),
-                processed=table_definitions.processed(
-                    contract, given.environment, given.processed_bucket
-                ),
-                curated={
-                    found.name: table_definitions.curated(
-                        found, given.environment, given.curated_bucket
-                    )
-                    for found in wanted
-                },
-                forecasts={
-                    found.name: table_definitions.forecast(
-                        found, given.environment, given.curated_bucket
-                    )
-                    for found in wanted
-                },
-                tables=opened.tables,
-                engine=DuckDbForecasting(opened.database),
-            )
+    with engine(contract) as started:
+        yield ForecastRun(
+            contract=contract,
+            run_id=given.run_id,
+            today=datetime.now(UTC).date(),
+            processed=table_definitions.processed(
+                contract, given.environment, given.processed_bucket
+            ),
+            curated={
+                found.name: table_definitions.curated(
+                    found, given.environment, given.curated_bucket
+                )
+                for found in wanted
+            },
+            forecasts={
+                found.name: table_definitions.forecast(
+                    found, given.environment, given.curated_bucket
+                )
+                for found in wanted
+            },
+            tables=started.tables,
+            engine=DuckDbForecasting(started.database),
         )
-    return ForecastServed(served="forecast", tables=tables)

@@ -51,13 +51,11 @@ def _problem(caught: Mapping[str, Any]) -> str:
 def kept(outputs: Sequence[ServeResult] | None, earlier: Mapping[str, Any]) -> Served:
     """`{served: {...}}`, tables by their name, as the run ledger keeps it.
 
-    Without `outputs`, because the run was resumed after Serve, what `earlier` attempts had kept; and their forecast,
-    where it was resumed after that.
+    Without `outputs`, because the run was resumed after Serve, what `earlier` attempts had kept.
     """
     if outputs is None:
         return dict(earlier)
-    forecast = {name: figures for name, figures in earlier.items() if name == "forecast"}
-    return {**forecast, **{output.served: _figures(output) for output in outputs}}
+    return {output.served: _figures(output) for output in outputs}
 
 
 def _figures(output: ServeResult) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pricing.volume import DatasetVolume, Volume
 
 MEGABYTES_OF_A_GIGABYTE = 1000
 JOBS_OF_A_RUN = 2
+STEPS_OF_A_TRAINING = 3  # of its function: features, gate, publication
 
 
 def lines(ruler: Ruler, templates: Templates, volume: Volume) -> Iterator[Line]:
@@ -25,6 +26,7 @@ def lines(ruler: Ruler, templates: Templates, volume: Volume) -> Iterator[Line]:
         yield from _engines(ruler, templates, name, month)
         yield from _marts(ruler, templates, name, month)
         yield from _write_backs(ruler, templates, name, month)
+        yield from _trainings(ruler, templates, name, month)
         yield from _by_run_and_file(ruler, name, month)
         yield from _by_size(ruler, templates, name, month)
     if volume.scanned_gigabytes:
@@ -99,6 +101,24 @@ def _write_backs(
     if month.stored_gigabytes is not None:
         stored = Range.of(month.stored_gigabytes)
         yield ruler.volume("database_gigabyte", "tables written back", stored, dataset=dataset)
+
+
+def _trainings(
+    ruler: Ruler, templates: Templates, dataset: str, month: DatasetVolume
+) -> Iterator[Line]:
+    """A model after each run, but no more than begin in a month; none of an instance that has no price here."""
+    number = min(month.runs, Decimal(templates.most_trainings.get(dataset, 0)))
+    if not number:
+        return
+    what = "trainings of models"
+    if templates.instance_without_price is None:
+        seconds = ruler.rate("training_instance_seconds_by_training").times(number)
+        yield ruler.volume("training_instance_second", what, seconds, dataset=dataset)
+    functions = ruler.rate("duckdb_worker_seconds_by_job").times(number * STEPS_OF_A_TRAINING)
+    memory = functions.times(templates.duckdb_memory_gib)
+    yield ruler.volume("gib_second", what, memory, dataset=dataset)
+    transitions = ruler.rate("transitions_by_training").times(number)
+    yield ruler.volume("state_transition", what, transitions, dataset=dataset)
 
 
 def _worker_seconds(ruler: Ruler, templates: Templates, month: DatasetVolume) -> dict[str, Range]:

@@ -33,9 +33,15 @@ def estimate(templates: Templates, prices: PriceList, volume: Volume = NONE) -> 
                 for name, month in volume.datasets.items()
                 if month.stored_gigabytes is None
             },
+            **_instances(templates),
         },
         unknown_types=tuple(kind for kind in here if not prices.knows(kind)),
     )
+
+
+def _instances(templates: Templates) -> dict[str, str]:
+    instance = templates.instance_without_price
+    return {f"trainings on {instance}": "prices.yaml has ml.m5.large only"} if instance else {}
 
 
 def _joined(lines: Iterable[Line]) -> tuple[Line, ...]:

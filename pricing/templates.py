@@ -21,6 +21,8 @@ FREE_DISK_GB = (
 WRITTEN_BACK = (
     "WriteBackDatasets"  # substitution of the machine of write-backs: datasets, joined by commas
 )
+PRICED_INSTANCE = "ml.m5.large"  # that prices.yaml has
+MINUTES_OF_A_MONTH = 730 * 60
 MARTS = "MartsOfDatasets"  # substitution of the machine of marts: dataset/mart, joined by commas
 
 
@@ -119,6 +121,27 @@ class Templates:
             for each in self.of_type("AWS::StepFunctions::StateMachine")
         )
         return tuple(name for text in given for name in text.split(",") if name)
+
+    @cached_property
+    def most_trainings(self) -> dict[str, int]:
+        """How often a month at most a model is trained after runs of a dataset (stacks/forecast_training.py)."""
+        return {
+            dataset: MINUTES_OF_A_MONTH * 60 // int(given["TrainingSeconds"])
+            for given in self._trainings
+            for dataset in given["ForecastDatasets"].split(",")
+        }
+
+    @property
+    def instance_without_price(self) -> str | None:
+        """The instance type of trainings, if prices.yaml has none for it."""
+        types = [str(given["InstanceType"]) for given in self._trainings]
+        return next((each for each in types if each != PRICED_INSTANCE), None)
+
+    @property
+    def _trainings(self) -> list[Mapping[str, Any]]:
+        machines = self.of_type("AWS::StepFunctions::StateMachine")
+        given = (each.properties.get("DefinitionSubstitutions", {}) for each in machines)
+        return [each for each in given if "TrainForecastFunctionArn" in each]
 
     def _function(self, name: str) -> Resource | None:
         handler = f"lambdas.{name}."

@@ -19,6 +19,7 @@ from contracts import model, naming
 from contracts.errors import PermanentError, ReconciliationFailed
 from pipeline.run_documents import ForecastTable
 from rows import forecasting, periods
+from rows.forecasting.methods import Predicted
 from rows.forecasting.series import VERSION, Scale, SeriesForecast
 from rows.table_operations import TableOperations
 from rows.tables import Table
@@ -26,6 +27,7 @@ from rows.tables import Table
 SOURCE_SNAPSHOT = "slipway.curated-snapshot"
 FINGERPRINT = "slipway.forecast"
 RUN = "slipway.run"
+TRAINED = ("holt_winters", "gradient_boosting")  # methods that had to beat seasonal naive
 EVERY_ROW = "TRUE"
 SEASON: dict[model.Period, int] = {"month": 12, "quarter": 4, "year": 1}  # periods of a year
 MOST_SERIES = 5_000  # at 90 months one takes 10 ms of a small function, which has 110 s
@@ -101,26 +103,74 @@ def run(work: ForecastRun[Rows]) -> tuple[ForecastTable, ...]:
 def _update(
     work: ForecastRun[Rows], curated_model: model.CuratedModel, wanted: model.Forecast
 ) -> ForecastTable:
+    found = newest(work, curated_model)
+    made: dict[Key, SeriesForecast] = {}
+    if found is not None:
+        made = forecasts(curated_model, wanted, found)
+        memory = memory_of(curated_model, wanted, found)
+        publish(work, curated_model, rows_of(work, curated_model.period, found.until, made), memory)
+    name, until = work.forecasts[curated_model.name].name, found.until if found else None
+    return told(name, wanted, until, made)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a forecast is made from: every series of a version of the curated table, until its last complete period."""
+
+    version: int
+    until: date
+    series: Mapping[Key, Sequence[Decimal]]
+
+
+def newest(work: ForecastRun[Rows], curated_model: model.CuratedModel) -> Known | None:
+    """What is published now; None before the first complete period.
+
+    Raises PermanentError when there are too many series.
+    """
     source = work.curated[curated_model.name]
     head = work.tables.head(source) if work.tables.exists(source) else None
     until = _complete_until(work, curated_model, head) if head is not None else None
-    made: dict[Key, SeriesForecast] = {}
-    if head is not None and until is not None:
-        totals = work.engine.totals(work.tables.read(source, version=head), curated_model)
-        series = histories(totals, curated_model.period, until)
-        _require_few(curated_model, series)
-        scale = _scale(curated_model.column(wanted.of))
-        season = SEASON[curated_model.period]
-        made = {
-            key: forecasting.forecast(values, season=season, horizon=wanted.horizon, scale=scale)
-            for key, values in series.items()
-        }
-        memory = {
-            SOURCE_SNAPSHOT: str(head),
-            FINGERPRINT: fingerprint(curated_model, wanted, until),
-        }
-        _publish(work, curated_model, _rows(work, curated_model.period, until, made), memory)
-    return _told(work.forecasts[curated_model.name].name, wanted, until, made)
+    return known_at(work, curated_model, head, until) if head is not None and until else None
+
+
+def known_at(
+    work: ForecastRun[Rows], curated_model: model.CuratedModel, version: int, until: date
+) -> Known:
+    """What a version of the curated table says until a period. Raises PermanentError when there are too many series."""
+    rows = work.tables.read(work.curated[curated_model.name], version=version)
+    series = histories(work.engine.totals(rows, curated_model), curated_model.period, until)
+    _require_few(curated_model, series)
+    return Known(version=version, until=until, series=series)
+
+
+def forecasts(
+    curated_model: model.CuratedModel,
+    wanted: model.Forecast,
+    found: Known,
+    predicted: Mapping[Key, Predicted] | None = None,
+) -> dict[Key, SeriesForecast]:
+    """The forecast of each series; `predicted` is what a trained model says of some of them."""
+    scale, season = _scale(curated_model.column(wanted.of)), SEASON[curated_model.period]
+    return {
+        key: forecasting.forecast(
+            values,
+            season=season,
+            horizon=wanted.horizon,
+            scale=scale,
+            predicted=(predicted or {}).get(key),
+        )
+        for key, values in found.series.items()
+    }
+
+
+def memory_of(
+    curated_model: model.CuratedModel, wanted: model.Forecast, found: Known
+) -> dict[str, str]:
+    """What the version of a forecast remembers, so that the same is not made again."""
+    return {
+        SOURCE_SNAPSHOT: str(found.version),
+        FINGERPRINT: fingerprint(curated_model, wanted, found.until),
+    }
 
 
 def _complete_until(
@@ -185,41 +235,57 @@ def _scale(column: model.Column) -> Scale:
     return Scale(decimals=decimals, largest=Decimal(10**precision - 1).scaleb(-decimals))
 
 
-def _rows(
-    work: ForecastRun[Rows], unit: periods.Unit, until: date, made: Mapping[Key, SeriesForecast]
+def rows_of(
+    work: ForecastRun[Rows],
+    unit: periods.Unit,
+    until: date,
+    made: Mapping[Key, SeriesForecast],
+    trained_version: str = VERSION,
 ) -> list[Row]:
-    """In the order of the columns of table_definitions.forecast."""
+    """In the order of the columns of table_definitions.forecast; `trained_version` is that of a trained model."""
     rows: list[Row] = []
     for key, series in made.items():
         day = until
         for point in series.points:
             day = periods.next_first_day(day, unit)
             band = (point.lower_80, point.upper_80, point.lower_95, point.upper_95)
-            errors = (_error(series.wape), _error(series.mase))
-            origin = (until, VERSION, work.run_id)
+            errors = (error_of(series.wape), error_of(series.mase))
+            version = trained_version if series.method == "gradient_boosting" else VERSION
+            origin = (until, version, work.run_id)
             rows.append((*key, day, point.value, *band, series.method, *errors, *origin))
     return rows
 
 
-def _error(measure: float | None) -> Decimal | None:
-    """With four decimals; the largest one that the column holds stands for all above."""
+def error_of(measure: float | None) -> Decimal | None:
+    """An error measure with four decimals; the largest one that the column holds stands for all above."""
     if measure is None:
         return None
     return min(Decimal(measure), MOST_ERROR).quantize(Decimal("0.0001"))
 
 
-def _publish(
+def publish(
     work: ForecastRun[Rows],
     curated_model: model.CuratedModel,
     rows: Sequence[Row],
     memory: Mapping[str, str],
 ) -> None:
     """Replace the table by these rows, unless it holds them already."""
-    table, tables = work.forecasts[curated_model.name], work.tables
-    tables.ensure(table, may_evolve=True)
-    if memory.items() <= tables.last_properties(table, SOURCE_SNAPSHOT).items():
+    table = work.forecasts[curated_model.name]
+    work.tables.ensure(table, may_evolve=True)
+    if memory.items() <= work.tables.last_properties(table, SOURCE_SNAPSHOT).items():
         return
-    tables.start_draft(table, work.branch)
+    work.tables.start_draft(table, work.branch)
+    publish_draft(work, table, rows, memory)
+
+
+def publish_draft(
+    work: ForecastRun[Rows], table: Table, rows: Sequence[Row], memory: Mapping[str, str]
+) -> None:
+    """Fill the draft that was started, compare, and make it the table.
+
+    Raises RetryableError when somebody else has started a draft since.
+    """
+    tables = work.tables
     made = work.engine.made(table, rows)
     tables.replace(table, work.branch, made, EVERY_ROW, {**memory, RUN: work.run_id})
     committed = work.engine.count_and_sum(tables.read(table, draft=work.branch), "value")
@@ -239,9 +305,10 @@ def fingerprint(curated_model: model.CuratedModel, wanted: model.Forecast, until
     return hashlib.sha256(f"{VERSION}\n{asked}\n{until}".encode()).hexdigest()
 
 
-def _told(
+def told(
     table: str, wanted: model.Forecast, until: date | None, made: Mapping[Key, SeriesForecast]
 ) -> ForecastTable:
+    """What is said of a forecast."""
     tested = sum(series.tested for series in made.values())
     own, naive = (
         sum(getattr(series, name) for series in made.values())
@@ -250,9 +317,9 @@ def _told(
     return ForecastTable(
         table=table,
         series=len(made),
-        better_than_naive=sum(series.method == "holt_winters" for series in made.values()),
+        better_than_naive=sum(series.method in TRAINED for series in made.values()),
         horizon=wanted.horizon,
         trained_through=until,
-        wape=_error(own / tested) if tested else None,
-        naive_wape=_error(naive / tested) if tested else None,
+        wape=error_of(own / tested) if tested else None,
+        naive_wape=error_of(naive / tested) if tested else None,
     )

@@ -27,6 +27,7 @@ OPTIONAL_STACKS = (
     "Database",
     "Sources",
     "Marts",
+    "Training",
 )  # of features that an environment may leave out
 
 

@@ -31,6 +31,7 @@ QUEUES = (
     *("intake", "fail-run", "release-dataset", "schedule", "failed-jobs", "measure-freshness"),
     "sources",
     "marts",
+    "training",
     "announcements",
 )
 DATASET_HELP = "needed only when there is more than one"
@@ -177,6 +178,11 @@ def _forecast(commands: Commands) -> None:
     actions = forecast.add_subparsers(dest="action", required=True, metavar="ACTION")
     show = actions.add_parser("show", help="every series: method, next period, WAPE and MASE")
     show.add_argument("--dataset", help=DATASET_HELP)
+    train = actions.add_parser(
+        "train", help="train a model now, and publish what it says where it is better"
+    )
+    train.add_argument("--dataset", help=DATASET_HELP)
+    _add_no_wait(train)
 
 
 def _source(commands: Commands) -> None:

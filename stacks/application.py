@@ -3,6 +3,7 @@
 Storage <- Alerts <- Processing <- Orchestration <- Intake <- Monitoring
        ^      ^- Sources <-----------------------------------| only with sources that are fetched
        ^      ^          ^                ^- Marts <---------| only with marts
+       ^      ^          ^                ^- Training          only with forecasts.engine sagemaker
        ^                  ^- Analytics <- QuickSight <-| only with features.quicksight
        |- Network <- Warehouse <-----------------------| only with features.warehouse
        |          ^- Database <------------------------| only with features.database
@@ -31,6 +32,7 @@ from stacks.analytics import AnalyticsStack
 from stacks.base import Blueprint
 from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.database import DatabaseStack
+from stacks.forecast_training import ForecastTrainingStack
 from stacks.intake import IntakeStack
 from stacks.marts import MartsStack
 from stacks.monitoring import MonitoringStack
@@ -90,6 +92,17 @@ def compose(app: App, blueprint: Blueprint) -> None:
         processing=processing,
         serving=serving,
     )
+    training: ForecastTrainingStack | None = None
+    if trains(blueprint):
+        training = ForecastTrainingStack(
+            app,
+            blueprint=blueprint,
+            storage=storage,
+            alerts=alerts,
+            processing=processing,
+            orchestration=orchestration,
+        )
+        training.add_stack_dependency(processing, reason="forecasts are in the curated database")
     intake = IntakeStack(
         app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration
     )
@@ -110,6 +123,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
         intake=intake,
         sources=sources,
         marts=marts,
+        training=training,
     )
     if blueprint.settings.people.are_named:
         PeopleStack(
@@ -122,9 +136,17 @@ def compose(app: App, blueprint: Blueprint) -> None:
             monitoring=monitoring,
             sources=sources,
             marts=marts,
+            training=training,
             by_hand=[machine for machine in (warehouse_load, write_back) if machine],
             crawlers=processing.crawlers,
         )
+
+
+def trains(blueprint: Blueprint) -> bool:
+    """Whether models of forecasts are trained: the settings want it, and a contract has something forecast."""
+    return blueprint.settings.forecasts.engine == "sagemaker" and any(
+        contract.forecast_models for contract in blueprint.contracts
+    )
 
 
 def fetched_sources(

@@ -63,6 +63,14 @@ class DuckDbFunctions:
             timeout_seconds=FORECAST_SECONDS,
         )
 
+    def train_forecast(self) -> PythonFunction:
+        """Lays out what a model is trained with, judges what it says, and publishes that."""
+        return self._function(
+            "train_forecast",
+            "Features for a training of the model of forecasts, its gate, and the publication",
+            {},
+        )
+
     def run_mart(self, announce: DatasetMachine) -> PythonFunction:
         """Computes a mart and publishes it."""
         return self._function(

@@ -26,6 +26,7 @@ from stacks.constructs import permissions
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
 from stacks.constructs.python_function import PythonFunction
 from stacks.cost_guards import guard_costs
+from stacks.forecast_training import ForecastTrainingStack
 from stacks.intake import IntakeStack
 from stacks.marts import MartsStack
 from stacks.orchestration import OrchestrationStack
@@ -61,6 +62,7 @@ class MonitoringStack(PipelineStack):
         intake: IntakeStack,
         sources: SourcesStack | None,
         marts: MartsStack | None,
+        training: ForecastTrainingStack | None,
     ) -> None:
         super().__init__(
             scope, "Monitoring", blueprint=blueprint, description="alarms and dashboard"
@@ -80,6 +82,8 @@ class MonitoringStack(PipelineStack):
             self._dead_letters({"Sources": sources.undelivered})
         if marts:
             self._dead_letters({"Marts": marts.undelivered})
+        if training:
+            self._dead_letters({"Training": training.undelivered})
         self._failed_jobs([job.name for job in processing.jobs])
         self._count_successes(orchestration.close_run.log_group)
         self.measure_freshness = self._measure_freshness(blueprint, storage)

@@ -20,6 +20,7 @@ from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine
+from stacks.forecast_training import ForecastTrainingStack
 from stacks.intake import IntakeStack
 from stacks.marts import MartsStack
 from stacks.monitoring import MonitoringStack
@@ -88,6 +89,7 @@ class PeopleStack(PipelineStack):
         monitoring: MonitoringStack,
         sources: SourcesStack | None,
         marts: MartsStack | None,
+        training: ForecastTrainingStack | None,
         by_hand: Sequence[DatasetMachine],
         crawlers: RawCrawlers | None,
     ) -> None:
@@ -96,7 +98,7 @@ class PeopleStack(PipelineStack):
         self._orchestration = orchestration
         self._intake, self._monitoring = intake, monitoring
         self._by_hand, self._crawlers = by_hand, crawlers
-        self._sources, self._marts = sources, marts
+        self._sources, self._marts, self._training = sources, marts, training
         people = blueprint.settings.people
         for team, arns in people.analysts.items():
             self._analyst(team, arns)
@@ -138,8 +140,19 @@ class PeopleStack(PipelineStack):
         zones = (self._blueprint.database("processed"), self._blueprint.database("curated"))
         self._allow_asking(role, team, zones)
 
-    def _allow_asking(self, role: iam.Role, team: str, databases: Sequence[str]) -> None:
-        """Queries in one workgroup over tables of these databases; files of processed and curated only."""
+    def _allow_asking(
+        self,
+        role: iam.Role,
+        team: str,
+        databases: Sequence[str],
+        *,
+        also_through: Sequence[str] = (),
+    ) -> None:
+        """Queries in one workgroup over tables of these databases; files of processed and curated only.
+
+        `also_through` are services besides S3 through which the role uses the data key: one statement for all, since
+        what a role may hold is limited.
+        """
         environment = self._blueprint.settings.environment
         workgroup = f"slipway-{environment}-{team}"
         self._allow(role, ASK, [self._arn("athena", "workgroup", workgroup)])
@@ -167,7 +180,8 @@ class PeopleStack(PipelineStack):
         permissions.allow_s3_list(role, bucket=results, prefix=f"{team}/")
         permissions.note_rarely_used(role, {"s3:ListBucket": BY_HAND})
         self._allow(role, ["s3:GetBucketLocation"], [results.bucket_arn])
-        permissions.allow_key(role, key=self._storage.data_key, services=["s3"], write=True)
+        services = ["s3", *also_through]
+        permissions.allow_key(role, key=self._storage.data_key, services=services, write=True)
 
     def _allow_place(self, role: iam.Role, bucket: s3.IBucket) -> None:
         self._allow(role, ["s3:ListBucket", "s3:GetBucketLocation"], [bucket.bucket_arn])
@@ -180,7 +194,7 @@ class PeopleStack(PipelineStack):
         steering = iam.Policy(self, "OperatorSteering", roles=[role])
         # Of all zones by one name: what a role's own policies may hold is limited. Files decide what can be read.
         every = self._blueprint.database("raw").removesuffix("raw") + "*"
-        self._allow_asking(role, ANALYSTS, [every])
+        self._allow_asking(role, ANALYSTS, [every], also_through=["dynamodb"])
         self._allow_ledgers(role)
         self._allow_executions(role, steering)
         self._allow_queues(role, steering)
@@ -216,12 +230,11 @@ class PeopleStack(PipelineStack):
         permissions.allow_table(role, table=storage.file_ledger, actions=actions, index=BY_STATUS)
         permissions.allow_table(role, table=storage.run_ledger, actions=["GetItem", "Query"])
         permissions.note_rarely_used(role, {f"dynamodb:{each}": BY_HAND for each in actions})
-        permissions.allow_key(role, key=storage.data_key, services=["dynamodb"], write=True)
 
     def _allow_executions(self, role: iam.Role, policy: iam.Policy) -> None:
         """What commands start can be stopped; a message that failed can be sent again; the rest is only looked at."""
         started = [self._orchestration.run, self._orchestration.care, *self._by_hand]
-        started += [*self._fetches(), *self._runs_of_marts()]
+        started += [*self._fetches(), *self._runs_of_marts(), *self._trainings()]
         # Each machine is named once for itself and once for its executions: what a role may hold is limited.
         arns = [machine.arn for machine in started]
         self._allow(role, [START, *LOOK_AT_MACHINE], arns, policy=policy)
@@ -234,6 +247,9 @@ class PeopleStack(PipelineStack):
 
     def _runs_of_marts(self) -> list[DatasetMachine]:
         return [self._marts.machine] if self._marts else []
+
+    def _trainings(self) -> list[DatasetMachine]:
+        return [self._training.machine] if self._training else []
 
     def _looked_at(self) -> list[DatasetMachine]:
         """Machines that no command starts."""
@@ -262,7 +278,8 @@ class PeopleStack(PipelineStack):
         }
         fetches = [self._sources.undelivered] if self._sources else []
         runs_of_marts = [self._marts.undelivered] if self._marts else []
-        return [self._intake.dead_letters, *kept.values(), *fetches, *runs_of_marts]
+        trainings = [self._training.undelivered] if self._training else []
+        return [self._intake.dead_letters, *kept.values(), *fetches, *runs_of_marts, *trainings]
 
     def _allow_queues(self, role: iam.Role, policy: iam.Policy) -> None:
         look = ["sqs:GetQueueAttributes"]
@@ -348,7 +365,8 @@ class PeopleStack(PipelineStack):
         permissions.note_rarely_used(role, {"dynamodb:GetItem": BY_HAND, "dynamodb:Query": BY_HAND})
         permissions.allow_key(role, key=storage.data_key, services=["dynamodb"], write=False)
         machines = [self._orchestration.run, self._orchestration.care, *self._looked_at()]
-        self._allow_looking(role, [*machines, *self._fetches(), *self._runs_of_marts()])
+        of_features = [*self._fetches(), *self._runs_of_marts(), *self._trainings()]
+        self._allow_looking(role, [*machines, *of_features])
         if self._sources:
             self._allow_tables_of_sources(role)
         permissions.allow_s3_read(

@@ -81,7 +81,7 @@ class ProcessingStack(PipelineStack):
         self.allow_curating(self.curate_small_batch.role)
         self.emr = self._emr() if blueprint.settings.emr.enabled else None
         self.forecast = functions.forecast()
-        self._allow_forecasting(self.forecast.role)
+        self.allow_forecasting(self.forecast.role)
         self.crawlers: RawCrawlers | None = None
         if blueprint.settings.features.raw_crawler:
             self.crawlers = RawCrawlers(
@@ -193,8 +193,8 @@ class ProcessingStack(PipelineStack):
         allow_files(role, self._storage.curated, [TABLES_PREFIX], deletes_rarely=UNDO)
         self._allow_tables(role, "curated", ICEBERG_WRITE, self._curated_tables())
 
-    def _allow_forecasting(self, role: iam.Role) -> None:
-        """Read what is published of processed and curated; write tables of forecasts and nothing else."""
+    def allow_forecasting(self, role: iam.Role) -> None:
+        """Let `role` read what is published of processed and curated; write tables of forecasts and nothing else."""
         marked = [
             model for contract in self._blueprint.contracts for model in contract.forecast_models
         ]

@@ -219,6 +219,20 @@ class Emr(_Section):
     idle_minutes: Annotated[int, Field(ge=1, le=60)]
 
 
+class Forecasts(_Section):
+    """Who makes forecasts: a function alone, or also a model that is trained on SageMaker.
+
+    At most one training of a dataset begins in `training_minutes`.
+    """
+
+    engine: Literal["lambda", "sagemaker"]
+    training_minutes: Annotated[int, Field(ge=5, le=24 * 60)]
+    # Source: SageMaker API reference, TransformResources, InstanceType; those without an accelerator.
+    instance_type: Annotated[str, Field(pattern=r"^ml\.[mc][0-9][a-z]{0,2}\.[0-9]*x?large$")]
+    # The state machine waits two hours for a job, which must have found its machine and ended before that.
+    max_runtime_minutes: Annotated[int, Field(ge=5, le=90)]
+
+
 class Athena(_Section):
     """Guard rails of the workgroups: the analysts' own, and one for each team by name."""
 
@@ -355,6 +369,7 @@ class Settings(_Section):
     glue: Glue
     duckdb: DuckDb
     emr: Emr
+    forecasts: Forecasts
     athena: Athena
     network: Network
     warehouse: Warehouse

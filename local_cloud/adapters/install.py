@@ -37,6 +37,7 @@ from local_cloud.adapters.glue import (
 )
 from local_cloud.adapters.quicksight import resources as quicksight
 from local_cloud.adapters.redshift import service as redshift_service
+from local_cloud.adapters.sagemaker import service as sagemaker_service
 from local_cloud.adapters.step_functions import (
     emr as step_functions_emr,
 )
@@ -77,6 +78,7 @@ def install_all(settings: ServerSettings) -> None:
     policy_variables.install()
     redshift_service.install(settings)
     rds.install_types(settings)
+    sagemaker_service.install(settings)
     keys.install()
     batches.install()
     deliveries.install()

@@ -154,6 +154,7 @@ def _denial_name(resource: str) -> str:
         "sns": "SNS.AmazonSNSException",
     }
     names["emr-serverless"] = "EmrServerless.AccessDeniedException"
+    names["sagemaker"] = "SageMaker.AmazonSageMakerException"
     names["states"] = "StepFunctions.AccessDeniedException"
     service = resource.removeprefix("arn:aws:states:::").split(":")[0]
     return names.get(service, "States.Permissions")

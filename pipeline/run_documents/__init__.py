@@ -53,6 +53,7 @@ from pipeline.run_documents.serving import (
     WrittenTotal,
     serve_result,
 )
+from pipeline.run_documents.training import TrainingPlan, TrainingTable, TrainingVerdict
 
 __all__ = [
     "PARTS",
@@ -100,6 +101,9 @@ __all__ = [
     "TableFigures",
     "TableRuleResult",
     "TouchedDates",
+    "TrainingPlan",
+    "TrainingTable",
+    "TrainingVerdict",
     "WarehouseServed",
     "WarehouseTable",
     "WrittenTotal",

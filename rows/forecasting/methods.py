@@ -7,13 +7,13 @@ bit: whether every value of the history is above zero, by which Holt-Winters mul
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import fsum
 from typing import Literal, Protocol
 
-MethodName = Literal["seasonal_naive", "holt_winters", "mean", "ended"]
+MethodName = Literal["seasonal_naive", "holt_winters", "gradient_boosting", "mean", "ended"]
 Values = Sequence[float]
 
 # Of Holt-Winters: each combination is run, and at an origin the one with the least squared errors so far counts.
@@ -73,6 +73,25 @@ class _State:
     trend: float
     season: tuple[float, ...]
     errors: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """What a trained model said at the newest origins, each time without having seen what came later.
+
+    `forecasts` are by origin; the last is the number of all values, with what is to be published.
+    """
+
+    forecasts: Mapping[int, Sequence[float]]
+
+    @property
+    def needs(self) -> int:
+        """The first origin."""
+        return min(self.forecasts)
+
+    def at(self, origin: int, horizon: int) -> list[float]:
+        """As the model said. Raises KeyError for an origin at which it was not asked."""
+        return list(self.forecasts[origin][:horizon])
 
 
 class HoltWinters:

@@ -12,7 +12,15 @@ from decimal import Decimal
 from typing import Literal, assert_never
 
 from rows.forecasting.backtest import Backtest, backtest, half_widths, seasonal_scale
-from rows.forecasting.methods import HoltWinters, Mean, Method, MethodName, SeasonalNaive, Values
+from rows.forecasting.methods import (
+    HoltWinters,
+    Mean,
+    Method,
+    MethodName,
+    Predicted,
+    SeasonalNaive,
+    Values,
+)
 from rows.forecasting.seasonality import has_season
 from rows.money import EXACT
 
@@ -76,10 +84,16 @@ def treatment(values: Values, season: int) -> Treatment:
 
 
 def forecast(
-    amounts: Sequence[Decimal], *, season: int, horizon: int, scale: Scale
+    amounts: Sequence[Decimal],
+    *,
+    season: int,
+    horizon: int,
+    scale: Scale,
+    predicted: Predicted | None = None,
 ) -> SeriesForecast:
     """The next `horizon` periods of a history without gaps; zeros stand for periods without a row.
 
+    `predicted` is what a trained model says of the series: one more method, which has to pass the same gate.
     Raises ValueError for a history without a value.
     """
     if not amounts:
@@ -92,7 +106,7 @@ def forecast(
             chosen: Method = Mean(values, 2 * season)
             return _of_method("mean", chosen, 2, values, season, horizon, scale)
         case "regular":
-            return _gated(values, season, horizon, scale)
+            return _gated(values, season, horizon, scale, predicted)
         case _ as unknown:
             assert_never(unknown)
 
@@ -113,15 +127,33 @@ def _ended(horizon: int, scale: Scale) -> SeriesForecast:
     )
 
 
-def _gated(values: Values, season: int, horizon: int, scale: Scale) -> SeriesForecast:
-    naive = SeasonalNaive(values, season)
-    model = HoltWinters(values, season)
-    if has_season(values, season) and _beats(model, values, season, horizon):
-        return _of_method("holt_winters", model, model.needs, values, season, horizon, scale)
-    return _of_method("seasonal_naive", naive, naive.needs, values, season, horizon, scale)
+def _gated(
+    values: Values, season: int, horizon: int, scale: Scale, predicted: Predicted | None
+) -> SeriesForecast:
+    name, method = chosen(values, season, horizon, predicted)
+    return _of_method(name, method, method.needs, values, season, horizon, scale)
 
 
-def _beats(model: HoltWinters, values: Values, season: int, horizon: int) -> bool:
+def chosen(
+    values: Values, season: int, horizon: int, predicted: Predicted | None = None
+) -> tuple[MethodName, Method]:
+    """Seasonal naive, unless a model passes the gate; where both do, the one with less error at the same origins."""
+    models: list[tuple[MethodName, Method]] = [("holt_winters", HoltWinters(values, season))]
+    if predicted is not None and len(values) - predicted.needs >= season:
+        models.append(("gradient_boosting", predicted))
+    if has_season(values, season):
+        models = [model for model in models if _beats(model[1], values, season, horizon)]
+    else:
+        models = []
+    first = max((method.needs for _, method in models), default=0)
+    return min(
+        models,
+        key=lambda model: backtest(model[1], values, horizon, first).absolute_error,
+        default=("seasonal_naive", SeasonalNaive(values, season)),
+    )
+
+
+def _beats(model: Method, values: Values, season: int, horizon: int) -> bool:
     """Whether the model is better than each simple answer by the margin."""
     own = backtest(model, values, horizon, model.needs).absolute_error
     simple: tuple[Method, ...] = (

@@ -28,6 +28,7 @@ QUEUES = {
     "measure-freshness": "MeasureFreshnessDeadLetterQueueUrl",
     "sources": "SourcesDeadLetterQueueUrl",
     "marts": "MartsDeadLetterQueueUrl",
+    "training": "TrainingDeadLetterQueueUrl",
 }
 BATCH = 10  # the most that SQS gives or takes at once. Source: SQS API reference, ReceiveMessage, SendMessageBatch
 HIDDEN_SECONDS = (
@@ -213,11 +214,19 @@ def _mart(deployment: Deployment, message: Message) -> None:
     )
 
 
+def _training(deployment: Deployment, message: Message) -> None:
+    """Order what the end of a dataset's run should have ordered."""
+    deployment.client("stepfunctions").start_execution(
+        stateMachineArn=deployment.output(OUTPUT_OF["training"]), input=json.dumps(_event(message))
+    )
+
+
 _HANDLERS: dict[str, Callable[[Deployment, Message], None]] = {
     "fail-run": _fail_run,
     "schedule": _start,
     "sources": _start,
     "marts": _mart,
+    "training": _training,
     "release-dataset": _release_dataset,
     "failed-jobs": _tell_failed_job,
     "measure-freshness": _measure_freshness,

@@ -13,7 +13,7 @@ from contracts import naming
 from contracts.errors import PermanentError
 from slipway.deployment import Deployment
 
-Machine = Literal["run", "care", "announce", "warehouse", "database", "mart"]
+Machine = Literal["run", "care", "announce", "warehouse", "database", "mart", "training"]
 OUTPUT_OF = {
     "run": "StateMachineArn",
     "care": "CareStateMachineArn",
@@ -21,6 +21,7 @@ OUTPUT_OF = {
     "warehouse": "WarehouseLoadStateMachineArn",
     "database": "WriteBackStateMachineArn",
     "mart": "MartStateMachineArn",
+    "training": "TrainingStateMachineArn",
 }
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = (

@@ -25,6 +25,7 @@ from pipeline.run_documents import (
     Manifest,
     ServeResult,
     StoredDocument,
+    TrainingPlan,
 )
 
 STORED: tuple[type[StoredDocument], ...] = (
@@ -35,6 +36,7 @@ STORED: tuple[type[StoredDocument], ...] = (
     MaintenanceFindings,
     ErasureFindings,
     MaintenanceResult,
+    TrainingPlan,
 )
 SCALARS = {
     str: "text",

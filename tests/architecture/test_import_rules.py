@@ -11,7 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
-ON_DUCKDB = ("curate_small_batch", "forecast", "load_small_batch", "run_mart", "write_back")
+ON_DUCKDB = (
+    *("curate_small_batch", "forecast", "load_small_batch", "run_mart", "train_forecast"),
+    "write_back",
+)
 # In imports of boto3 by the same process, since a busy machine makes seconds of both longer.
 ENGINE_BUDGET = 10  # measured 4.3 to 6.6: DuckDB, and pyiceberg with pydantic
 IMPORT_BUDGET = 1  # measured 0.4 to 0.5; boto3 takes 0.2 s

@@ -190,8 +190,13 @@ class Account:
                 r"\$\{(AWS::\w+)\}", lambda found: str(PSEUDO[found[1]]), text
             ),
             "Fn::Select": lambda stack, given: self.resolved(stack, given[1])[int(given[0])],
+            "Fn::FindInMap": self._mapped,
             "Fn::GetAZs": lambda _stack, _given: [f"{REGION}{zone}" for zone in "abcdef"],
         }
+
+    def _mapped(self, stack: str, given: list[Any]) -> Any:
+        name, first, second = self.resolved(stack, given)
+        return self.templates[stack]["Mappings"][name][first][second]
 
     def _ref(self, stack: str, logical_id: str) -> Any:
         if logical_id in PSEUDO:

@@ -21,6 +21,7 @@ COLUMNS: tuple[tuple[str, Kind], ...] = (
     ("prod", "idle"),
     ("comprehensive", "idle"),
     ("prod", "volume"),
+    ("comprehensive", "volume"),
 )
 
 
@@ -37,8 +38,10 @@ def table(estimates: Mapping[str, Estimate]) -> str:
         f"| {service} | {' | '.join(_cells(estimates, service))} |" for service in sorted({*used})
     ]
     sums = (f"**{usd(estimates[name].total(kind))}**" for name, kind in COLUMNS)
-    head = "| service | idle, as shipped | idle, every feature | example volume, as shipped |"
-    return "\n".join([head, "|---|--:|--:|--:|", *rows, f"| **sum** | {' | '.join(sums)} |", ""])
+    head = "| service | idle, as shipped | idle, every feature | example volume, as shipped | every feature |"
+    return "\n".join(
+        [head, "|---|--:|--:|--:|--:|", *rows, f"| **sum** | {' | '.join(sums)} |", ""]
+    )
 
 
 def current(text: str, estimates: Mapping[str, Estimate]) -> str:

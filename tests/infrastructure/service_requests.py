@@ -100,7 +100,7 @@ def _assuming(service: str, *path: str) -> Callable[[Account, Resource], Calls]:
 
 
 def _of_machine(account: Account, machine: Resource) -> Calls:
-    """Its own role, and those that EMR Serverless assumes for the jobs that it starts there."""
+    """Its own role, and those that EMR Serverless and SageMaker assume for the jobs that it starts there."""
     yield from _assuming("states", "RoleArn")(account, machine)
     given = machine.properties.get("DefinitionSubstitutions", {})
     for name in ("EmrLoadRoleArn", "EmrCurateRoleArn"):
@@ -108,6 +108,10 @@ def _of_machine(account: Account, machine: Resource) -> Calls:
             if name in given:
                 service = "emr-serverless.amazonaws.com"
                 yield from_source(service, ASSUME, given[name], application.arn)
+    if role := given.get("ModelRoleArn"):
+        for kind in ("training-job", "transform-job", "model"):
+            source = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{kind}/slipway-prod-sales-records-0"
+            yield from_source("sagemaker.amazonaws.com", ASSUME, role, source)
 
 
 MADE_FOR: dict[str, Callable[[Account, Resource], Calls]] = {

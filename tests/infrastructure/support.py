@@ -20,8 +20,8 @@ from stacks.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPREHENSIVE = Path(__file__).parent / "comprehensive"
-# These come with a feature, and with a source; prod has neither.
-OPTIONAL = ("fetch_source", "load_warehouse", "write_back")
+# These come with a feature, a source, or models that are trained; prod has none of them.
+OPTIONAL = ("fetch_source", "load_warehouse", "train_forecast", "write_back")
 FUNCTIONS = sorted(
     file.parent.name
     for file in (ROOT / "lambdas").glob("*/handler.py")

@@ -17,7 +17,7 @@ from stacks.constructs.python_function import code_of
 from tests.infrastructure.support import FUNCTIONS, ROOT, Assembly, new_app
 
 # An engine comes as a layer, and its code along with the functions that work with it.
-HEAVY = ("forecast", "run_mart", "load_small_batch", "curate_small_batch")
+HEAVY = ("forecast", "train_forecast", "run_mart", "load_small_batch", "curate_small_batch")
 LIGHT = [name for name in FUNCTIONS if name not in HEAVY]
 SHARED = (
     "contracts/*.py",

@@ -25,7 +25,7 @@ from tests.infrastructure.support import (
 # Actions that AWS gives no resource type, by the service that needs them.
 WITHOUT_RESOURCE = {
     "glue:GetCrawlerMetrics": "counts of tables; no source was found that it takes the ARN of a crawler",
-    "cloudwatch:PutMetricData": "limited to Glue's namespace by a condition",
+    "cloudwatch:PutMetricData": "limited to the namespace of Glue or SageMaker by a condition",
     "xray:PutTraceSegments": "Step Functions tracing",
     "xray:PutTelemetryRecords": "Step Functions tracing",
     "xray:GetSamplingRules": "Step Functions tracing",
@@ -67,12 +67,17 @@ WITHOUT_RESOURCE = {
     ),
     "redshift-serverless:UpdateUsageLimit": "while the stack is deployed",
     "redshift-serverless:DeleteUsageLimit": "while the stack is deployed",
+    "sagemaker:ListTags": "as Step Functions documents it for jobs that it waits for",
+    "ecr:GetAuthorizationToken": "SageMaker fetches AWS's image with the role of a job",
 }
 # Wildcards after a prefix: objects below a prefix of one bucket, streams of one log group.
 PREFIXES = [
     r"<.*(Landing|Raw|Processed|Curated|Results).*>/[a-z_]+/([a-z_/]+/)?\*",
     r"<.*Processed.*>/runs/\*/(staged/|care\.json|found\.json)\*",
+    r"<.*Processed.*>/runs/\*/training-\*",
     r"arn:.*:logs:.*:log-group:/aws-glue/(jobs/|crawlers)\*",
+    r"arn:.*:logs:.*:log-group:/aws/sagemaker/\*",
+    r"arn:.*:sagemaker:.*:(training-job|transform-job|model)/slipway-[a-z]+-\*",
     r"<\w+Log\w+\.Arn>",
     r"arn:.*:logs:.*:log-group:<EmrLog[0-9A-F]{8}>:\*",
     r"<\w*EmrApplication\w+>/jobruns/\*",

@@ -172,7 +172,9 @@ def test_every_queue_in_which_something_ends_is_alarmed_kept_for_two_weeks_and_k
     }
     queues = assembly.resources("AWS::SQS::Queue")
     ending = dead_letter_queues(assembly)
-    assert len(ending) == 6 + sum(name in assembly.templates for name in ("Sources", "Marts"))
+    assert len(ending) == 6 + sum(
+        name in assembly.templates for name in ("Sources", "Marts", "Training")
+    )
     for place in ending:
         logical_id = place.partition("/")[2]
         assert logical_id in alarmed

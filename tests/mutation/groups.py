@@ -151,4 +151,23 @@ GROUPS = {
         # Not test_golden_texts, which would kill every mutant of a text, whether the text means something else or not.
         tests=tuple(f"tests/unit/rows/test_{name}.py" for name in ("checks", "one_pass", "values")),
     ),
+    "forecasting": Group(
+        modules=("rows/forecasting/*.py",),
+        tests=tuple(
+            f"tests/unit/rows/test_{name}.py" for name in ("forecasting", "forecast_features")
+        ),
+        sample=60,
+    ),
+    "forecast_runs": Group(
+        modules=(
+            "rows/forecast_run.py",
+            "rows/forecast_training.py",
+            "lambdas/train_forecast/service.py",
+        ),
+        tests=(
+            *(f"tests/unit/duckdb_jobs/test_forecast{name}.py" for name in ("", "_training")),
+            f"{LAMBDAS}/test_train_forecast.py",
+        ),
+        sample=50,
+    ),
 }

@@ -29,6 +29,7 @@ SENDS_SOURCE = {
     "logging.s3.amazonaws.com": "the bucket. S3 user guide, enabling server access logging",
     "quicksight.amazonaws.com": "the data source. QuickSight user guide, Athena with a run-as role",
     "s3.amazonaws.com": "the bucket. S3 user guide, granting permissions to publish event notifications",
+    "sagemaker.amazonaws.com": "the job or model. SageMaker AI developer guide, confused deputy prevention",
     "scheduler.amazonaws.com": "the schedule group. EventBridge Scheduler user guide, confused deputy prevention",
     "sns.amazonaws.com": "the topic. SNS developer guide, subscribing a queue to a topic",
     "states.amazonaws.com": "the machine. Step Functions developer guide, creating an IAM role for a state machine",

@@ -157,6 +157,49 @@ def test_marts_are_priced_after_each_run_of_each_dataset_that_they_read(tmp_path
     assert of(without, "marts after runs") == Range.of(0)
 
 
+def training_machine(instance: str = "ml.m5.large", seconds: int = 3600) -> dict[str, object]:
+    given = {
+        "TrainForecastFunctionArn": "arn",
+        "ForecastDatasets": "sales_records",
+        "TrainingSeconds": str(seconds),
+        "InstanceType": instance,
+    }
+    properties = {"DefinitionSubstitutions": given}
+    return {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
+
+
+def trainings(found: Estimate) -> dict[str, Range]:
+    lines = (line for line in found.lines if line.what == "trainings of models")
+    assert {line.dataset for line in found.lines if line.what == "trainings of models"} <= {
+        "sales_records"
+    }
+    return {line.price_name: line.quantity for line in lines}
+
+
+def test_a_model_is_priced_after_each_run_of_a_dataset_that_is_forecast(tmp_path: Path) -> None:
+    here = templates(tmp_path, Train=training_machine())
+    seconds = PRICES.rates["training_instance_seconds_by_training"]
+    found = trainings(estimate(here, PRICES, flowing(month(runs=10))))
+    assert found["training_instance_second"] == Range(low=seconds.low * 10, high=seconds.high * 10)
+    assert found.keys() == {"training_instance_second", "gib_second", "state_transition"}
+    without = estimate(templates(tmp_path / "none"), PRICES, flowing(month()))
+    assert trainings(without) == {}
+
+
+def test_no_more_trainings_are_priced_than_can_begin_in_a_month(tmp_path: Path) -> None:
+    daily = templates(tmp_path, Train=training_machine(seconds=24 * 3600))
+    seconds = PRICES.rates["training_instance_seconds_by_training"]
+    found = trainings(estimate(daily, PRICES, flowing(month(runs=5000))))
+    assert found["training_instance_second"].low == seconds.low * 30
+
+
+def test_an_instance_without_a_price_is_said_to_be_not_estimated(tmp_path: Path) -> None:
+    large = templates(tmp_path, Train=training_machine("ml.c5.xlarge"))
+    found = estimate(large, PRICES, flowing(month()))
+    assert "training_instance_second" not in trainings(found)
+    assert "trainings on ml.c5.xlarge" in found.not_estimated
+
+
 def test_measured_seconds_are_taken_exactly(tmp_path: Path) -> None:
     measured = DatasetVolume(
         runs=Decimal(1),

@@ -12,7 +12,7 @@ import pytest
 
 from rows.forecasting import forecast
 from rows.forecasting.backtest import backtest, half_widths, seasonal_scale
-from rows.forecasting.methods import HoltWinters, Mean, Method, SeasonalNaive
+from rows.forecasting.methods import HoltWinters, Mean, Method, Predicted, SeasonalNaive
 from rows.forecasting.seasonality import has_season
 from rows.forecasting.series import Scale, SeriesForecast
 
@@ -247,3 +247,62 @@ def test_one_absurd_value_stays_in_its_series() -> None:
     absurd = [*plain[:50], Decimal(10**13), *plain[51:]]
     assert of(absurd) != of(plain)
     assert of(other) == before
+
+
+# what a trained model says of a series
+
+
+def said(values: Sequence[Decimal], off: float = 1.0, origins: int = 24) -> Predicted:
+    """A model that is wrong by a share; for what is to come it says a year before."""
+    known = [float(value) for value in values]
+    come = [*known, *known[-YEAR:]]
+    first = len(known) - origins
+    return Predicted(
+        forecasts={
+            origin: [come[origin + step] * off for step in range(HORIZON)]
+            for origin in range(first, len(known) + 1)
+        }
+    )
+
+
+def published(values: Sequence[Decimal], predicted: Predicted) -> SeriesForecast:
+    return forecast(values, season=YEAR, horizon=HORIZON, scale=CENTS, predicted=predicted)
+
+
+def test_a_trained_model_is_published_where_it_beats_every_other_method() -> None:
+    values = seasonal(Random(1), 60)
+    found = published(values, said(values, off=1.01))
+    assert found.method == "gradient_boosting"
+    assert found.wape == pytest.approx(0.01, abs=1e-6)
+    assert found.absolute_error < found.naive_error
+    naive = SeasonalNaive([float(value) for value in values], YEAR).at(60, HORIZON)
+    expected = [1.01 * each for each in naive]
+    assert [float(point.value) for point in found.points] == pytest.approx(expected, abs=0.01)
+
+
+def test_a_trained_model_that_is_worse_changes_nothing() -> None:
+    values = seasonal(Random(1), 60)
+    assert published(values, said(values, off=1.4)) == of(values)
+
+
+def test_of_two_models_that_pass_the_one_with_less_error_at_the_same_origins_is_published() -> None:
+    values = growing(Random(1), 90)
+    assert of(values).method == "holt_winters"
+    assert published(values, said(values, off=1.01)).method == "gradient_boosting"
+    assert published(values, said(values, off=1.10)).method == "holt_winters"
+
+
+def test_a_series_without_a_season_is_never_published_by_a_model_however_good_it_seems() -> None:
+    values = noisy(Random(3), 60)
+    assert published(values, said(values, off=1.001)) == of(values)
+
+
+def test_a_model_that_was_tested_for_less_than_a_season_is_not_published() -> None:
+    values = seasonal(Random(1), 60)
+    assert published(values, said(values, off=1.01, origins=YEAR - 1)) == of(values)
+    assert published(values, said(values, off=1.01, origins=YEAR)).method == "gradient_boosting"
+
+
+@pytest.mark.parametrize("values", [cents(*[50] * 20, *[0] * YEAR), cents(*[0, 0, 30] * YEAR)])
+def test_what_has_a_treatment_of_its_own_keeps_it(values: list[Decimal]) -> None:
+    assert published(values, said(values, off=1.0)) == of(values)

@@ -23,8 +23,9 @@ SHIPPED = (
     *("contracts", "pipeline", "rows", "glue_jobs", "lambdas"),
     *("local_cloud", "slipway", "sources", "stacks"),
 )
-# The root is never raised, a rejection is no failure of a run, and what needs Spark goes on with Spark.
-NO_ALERT = {"SlipwayError", "FileRejected", "NeedsSpark"}
+# The root is never raised, a rejection is no failure of a run, what needs Spark goes on with Spark, and what was
+# overtaken ends without a word.
+NO_ALERT = {"SlipwayError", "FileRejected", "NeedsSpark", "Superseded"}
 # What is filled in, or stands for something, where the grammar takes only certain words.
 EXAMPLES = {
     "--from YYYY-MM-DD --to YYYY-MM-DD": "--from 2026-10-01 --to 2026-10-31",

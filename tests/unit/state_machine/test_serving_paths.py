@@ -126,11 +126,18 @@ def test_a_forecast_that_fails_is_told_to_closing_and_the_run_goes_on(walk: Walk
     caught = ended["payloads"][-1]["state"]["forecast"]
     (told,) = serving.of_forecast(caught)
     kept = serving.kept([told], {})
-    assert serving.kept([], kept) == kept
     assert serving.needs_a_look(kept)
     assert next(serving.sentences(kept)) == (
         "WARNING: no forecast was made (PermanentError: too many series); tables of forecasts are as before."
     )
+
+
+def test_a_run_that_is_resumed_at_serve_says_what_it_forecast(walk: Walk) -> None:
+    request = {**INPUT, "resume": {"run_id": "r1", "from": "Serve"}}
+    claim = {**CLAIMED, "from": "Serve"}
+    ended = walk(given_input=request, ClaimBatch=claim, served=(WAREHOUSE,))
+    assert ended["status"] == "SUCCEEDED"
+    assert len(serving.of_forecast(ended["payloads"][-1]["state"]["forecast"])) == 1
 
 
 def test_a_forecast_that_ran_out_of_time_is_tried_twice_more(walk: Walk) -> None:

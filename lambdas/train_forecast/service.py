@@ -1,0 +1,143 @@
+"""The steps of a training around SageMaker's jobs, over the files in S3. Each may be repeated.
+
+Everything of a training lies in a folder like that of a run, which the bucket's lifecycle ends like those of runs:
+features, model, backtest, what the model said, and the plan that all of it belongs to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlparse
+
+from contracts import naming
+from contracts.errors import PermanentError, Superseded
+from pipeline.job_arguments import CuratingArguments
+from pipeline.run_documents import ForecastServed, TrainingPlan, TrainingVerdict, store
+
+ROWS_FILE = "rows.csv"
+TRAIN, TRANSFORM, MODEL, FORECAST = "train/", "transform/", "model/", "forecast/"
+# What a training job puts beside model.tar.gz: the folder of SM_OUTPUT_DATA_DIR.
+# Source: SageMaker AI developer guide, "Amazon SageMaker AI training storage folders".
+OUTPUT_FILE, BACKTEST_FILE = "output.tar.gz", "backtest.csv"
+LARGEST_BACKTEST = 512 * 1024 * 1024  # bytes: 3,000,000 lines of 40 characters are 120 MB
+# Source: SageMaker API reference, CreateTrainingJob, TrainingJobName: 63 letters, digits and hyphens.
+LONGEST_DATASET, HASH_CHARACTERS = 24, 12
+
+
+class Engine(Protocol):
+    """duckdb_jobs.forecast_training, or what stands for it in a test."""
+
+    def lay_out(self, given: CuratingArguments, to_learn: Path, to_forecast: Path) -> TrainingPlan:
+        """Write what the model learns from and what it is to forecast."""
+
+    def judge(
+        self, given: CuratingArguments, plan: TrainingPlan, backtest: Iterable[str]
+    ) -> TrainingVerdict:
+        """Hold the backtest against the other methods."""
+
+    def publish(
+        self, given: CuratingArguments, plan: TrainingPlan, said: Iterable[str]
+    ) -> ForecastServed:
+        """Publish what passed the gate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The steps, over a boto3 S3 client."""
+
+    s3: Any
+    engine: Engine
+    environment: str
+    processed_bucket: str
+    curated_bucket: str
+
+    def lay_out(self, dataset: str, execution: str, started: str, folder: Path) -> dict[str, Any]:
+        """Features into S3. `execution` and its start name the training: repeated, it is the same one.
+
+        The answer: what SageMaker's jobs are given; `trains` is False where there is nothing to learn.
+        """
+        digest = hashlib.sha256(execution.encode()).hexdigest()[:HASH_CHARACTERS]
+        training = f"training-{started[:19].replace('-', '').replace(':', '')}-{digest}"
+        to_learn, to_forecast = folder / "learn.csv", folder / "forecast.csv"
+        plan = self.engine.lay_out(self._given(dataset, training), to_learn, to_forecast)
+        place = naming.run_prefix(dataset, training)
+        if plan.tables:
+            for file, part in ((to_learn, TRAIN), (to_forecast, TRANSFORM)):
+                self.s3.upload_file(str(file), self.processed_bucket, f"{place}{part}{ROWS_FILE}")
+        store.write(self.s3, plan, bucket=self.processed_bucket)
+        uri = f"s3://{self.processed_bucket}/{place}"
+        return {
+            "trains": bool(plan.tables),
+            "training": training,
+            "job": f"slipway-{self.environment}-{_job_part(dataset)}-{digest}",
+            "seasons": json.dumps([table.season for table in plan.tables]),
+            **{f"{part[:-1]}_uri": f"{uri}{part}" for part in (TRAIN, TRANSFORM, MODEL, FORECAST)},
+        }
+
+    def judge(self, dataset: str, training: str, model: str) -> dict[str, Any]:
+        """The verdict, with `superseded` where the tables have changed since; `model` is the URI of model.tar.gz."""
+        given, plan = self._given(dataset, training), self._plan(dataset, training)
+        try:
+            verdict = self.engine.judge(given, plan, self._backtest(model))
+        except Superseded as error:
+            return {"publishes": False, "superseded": str(error)}
+        return {"publishes": verdict.better > 0, "superseded": None, **verdict.to_json()}
+
+    def publish(self, dataset: str, training: str, model: str) -> dict[str, Any]:
+        """What was published, with `superseded` as above; the answer has the tables of a ForecastServed."""
+        given, plan = self._given(dataset, training), self._plan(dataset, training)
+        key = f"{naming.run_prefix(dataset, training)}{FORECAST}{ROWS_FILE}.out"
+        try:
+            said = [*self._backtest(model), *self._lines(self.processed_bucket, key)]
+            served = self.engine.publish(given, plan, said)
+        except Superseded as error:
+            return {"published": False, "superseded": str(error), "tables": []}
+        return {"published": True, "superseded": None, "tables": served.to_json()["tables"]}
+
+    def _given(self, dataset: str, training: str) -> CuratingArguments:
+        return CuratingArguments(
+            dataset=dataset,
+            run_id=training,
+            environment=self.environment,
+            processed_bucket=self.processed_bucket,
+            curated_bucket=self.curated_bucket,
+        )
+
+    def _plan(self, dataset: str, training: str) -> TrainingPlan:
+        bucket = self.processed_bucket
+        return store.read(self.s3, TrainingPlan, bucket=bucket, dataset=dataset, run_id=training)
+
+    def _backtest(self, model: str) -> Iterator[str]:
+        """Lines of the backtest, from beside the model. Raises PermanentError where the job wrote none."""
+        place = urlparse(model)
+        key = place.path.lstrip("/").rpartition("/")[0] + f"/{OUTPUT_FILE}"
+        body = self.s3.get_object(Bucket=place.netloc, Key=key)["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
+            for member in archive:
+                if member.isfile() and Path(member.name).name == BACKTEST_FILE:
+                    if member.size > LARGEST_BACKTEST:
+                        raise PermanentError(
+                            f"{BACKTEST_FILE} of {model} has {member.size:,} bytes, "
+                            f"and at most {LARGEST_BACKTEST:,} are read"
+                        )
+                    content = archive.extractfile(member)
+                    yield from io.TextIOWrapper(content, encoding="utf-8") if content else ()
+                    return
+        raise PermanentError(
+            f"s3://{place.netloc}/{key} has no {BACKTEST_FILE}, so nothing can be judged"
+        )
+
+    def _lines(self, bucket: str, key: str) -> Iterator[str]:
+        body = self.s3.get_object(Bucket=bucket, Key=key)["Body"]
+        yield from io.TextIOWrapper(io.BytesIO(body.read()), encoding="utf-8")
+
+
+def _job_part(dataset: str) -> str:
+    return dataset.replace("_", "-")[:LONGEST_DATASET].strip("-")
