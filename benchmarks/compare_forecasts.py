@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         public = forecast_others.public_series()
         print(f"\nShipped by statsmodels: {', '.join(one.kind for one in public)}\n")
         print("\n".join(compared(public, others)))
+        print(f"\nFits that failed and said seasonal naive: {forecast_others.failures}")
     print(f"\n{time.monotonic() - began:.0f} s")
     return 0
 
