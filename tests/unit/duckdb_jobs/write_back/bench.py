@@ -22,7 +22,7 @@ from tests.unit.duckdb_jobs.small_lake import SmallLake
 HOST = "127.0.0.1"
 COLUMNS = ("order_id", "order_date", "status", "amount", "_run_id")
 Side = Literal["before", "after"]
-Act = Callable[[], None]
+Act = Callable[[Session], None]
 Moment = Callable[[list[str]], bool]
 
 
@@ -65,10 +65,10 @@ class WatchedSession(Session):
         self.made.append(query if isinstance(query, str) else query.as_string())
         mine = self.at(self.made)
         if mine and self.side == "before":
-            self.act()
+            self.act(self)
         made = make()
         if mine and self.side == "after":
-            self.act()
+            self.act(self)
         return made
 
     def rows(self, query: Query) -> list[tuple[Any, ...]]:
@@ -117,7 +117,7 @@ class Bench:
             session.run("set lock_timeout = '300ms'")  # no test waits for a minute
             to = target(self.lake.contract, self.lake.processed)
             watched = WatchedSession(
-                connection=session.connection, act=act or (lambda: None), at=at, side=side
+                connection=session.connection, act=act or (lambda _session: None), at=at, side=side
             )
             self.made = watched.made
             work = WriteBack(

@@ -8,6 +8,7 @@ import pytest
 
 from contracts import naming
 from contracts.errors import RetryableError, WriteBackFailed
+from duckdb_jobs.write_back.sessions import Session
 from tests.unit.duckdb_jobs.small_lake import Order
 from tests.unit.duckdb_jobs.write_back.bench import Bench, connect, writing
 
@@ -124,7 +125,7 @@ def test_a_newer_version_that_came_meanwhile_stays(bench: Bench) -> None:
     bench.write_back("r1")
     bench.lake.run("r2", (1, "2024-01-05", "paid", "11.00"))
 
-    def overtake() -> None:
+    def overtake(_session: Session) -> None:
         bench.lake.run("r3", (1, "2024-01-05", "shipped", "12.00"))
         bench.write_back("r3")
 
