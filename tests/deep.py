@@ -102,10 +102,11 @@ SLICES = (
     ),
     *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
     rest_of(
-        "second opinions, writers and extracts of a database, the marketplace and EMR Serverless as deployed",
+        "second opinions, writers and extracts of a database, write-backs, the marketplace and EMR Serverless as deployed",
         *SECOND_OPINIONS,
         KEEPING,
         "tests/unit/sources/database",
+        "tests/unit/duckdb_jobs/write_back",
         "tests/end_to_end/test_marketplace.py",
         "tests/end_to_end/test_emr_serverless.py",
         minutes=28,

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from contracts import naming
+from contracts import model, naming
 from contracts.errors import PermanentError
 from local_cloud.postgres import SUPERUSER, Postgres, running
 from local_cloud.settings import LOOPBACK
@@ -24,7 +24,7 @@ from sample_data import shop
 from slipway.acting import progress
 from slipway.console import Stopwatch
 from slipway.deployment import Deployment
-from slipway.reading import executions, lake
+from slipway.reading import executions, internal_database, lake
 from sources.model import PostgresSource, load
 
 SOURCE, SCHEMA = "shop_orders", "public"
@@ -154,8 +154,19 @@ class Story:
             Account(label="the shop's own table", figures=_sums(there)),
             Account(label="processed, by Athena", figures=_sums(here)),
             self._curated(),
+            *self._written_back(),
         )
         return Ending(accounts=accounts, differences=tuple(_differences(there, here, accounts)))
+
+    def _written_back(self) -> Iterator[Account]:
+        """The orders as the internal database has them, if there is one."""
+        contract = model.load(self.source.dataset)
+        if internal_database.holds(self.deployment, contract):
+            money = "total_revenue, total_cost, total_profit"
+            back = internal_database.rows(
+                self.deployment, contract, money, f"country = '{shop.COUNTRY}'"
+            )
+            yield Account(label="silver, by PostgreSQL", figures=_sums(back))
 
     def _curated(self) -> Account:
         sums = "sum(orders), sum(revenue), sum(cost), sum(profit)"

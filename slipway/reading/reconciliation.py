@@ -1,7 +1,7 @@
-"""Hold the accounts of one delivery against each other: files, ledger, tables by Athena, tables by the warehouse.
+"""Hold the accounts of one delivery against each other: files, ledger, tables by Athena, warehouse, PostgreSQL.
 
 Rows and every control column must agree: delivered = loaded + quarantined + deduplicated, and loaded = processed =
-each curated model = its copy in the warehouse, if there is one.
+each curated model = its copy in the warehouse, if there is one; processed = its copy in the internal database.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contracts.amounts import added
 from contracts.model import Contract
 from pipeline.run_documents import PARTS
 from slipway.deployment import Deployment
-from slipway.reading import curated_sums, independent_count, lake, ledgers
+from slipway.reading import curated_sums, independent_count, internal_database, lake, ledgers
 from slipway.reading.curated_sums import Sums
 
 
@@ -57,6 +57,7 @@ def reconcile(
         processed,
         *(_line(f"Athena: curated {name}", sums, names) for name, sums in curated.items()),
         *(_line(f"warehouse: curated {name}", sums, names) for name, sums in copies.items()),
+        *_written_back(deployment, contract),
     ]
     files = Line(
         label="files, as delivered",
@@ -82,6 +83,16 @@ def _processed_line(deployment: Deployment, dataset: str, names: Sequence[str]) 
         rows=int(first[0]),
         totals=tuple(_money(x) for x in first[1:]),
     )
+
+
+def _written_back(deployment: Deployment, contract: Contract) -> Iterable[Line]:
+    if internal_database.holds(deployment, contract):
+        count, *totals = internal_database.sums(deployment, contract)
+        yield Line(
+            label=f"database: silver {contract.dataset}",
+            rows=int(count),
+            totals=tuple(map(Decimal, totals)),
+        )
 
 
 def _line(label: str, sums: Sums, names: Sequence[str]) -> Line:
