@@ -36,6 +36,8 @@ class Engine:
     database: duckdb.DuckDBPyConnection
     tables: DuckDbTables
     folder: Path
+    read_bytes: int
+    """How many bytes of data files it reads."""
 
 
 @contextmanager
@@ -48,9 +50,9 @@ def engine(*contracts: Contract) -> Iterator[Engine]:
         folder = Path(name)
         database = open_database(folder, int(memory_bytes * DATABASE_SHARE))
         with database:
-            files = LocalFiles(folder, int(memory_bytes * READ_SHARE))
-            tables = DuckDbTables(database, GlueTables(), files)
-            yield Engine(database=database, tables=tables, folder=folder)
+            read_bytes = int(memory_bytes * READ_SHARE)
+            tables = DuckDbTables(database, GlueTables(), LocalFiles(folder, read_bytes))
+            yield Engine(database=database, tables=tables, folder=folder, read_bytes=read_bytes)
 
 
 def _require_iceberg(contract: Contract) -> None:

@@ -149,6 +149,19 @@ class DuckDbTables:
         tasks = self._load(table).scan(snapshot_id=version).plan_files()
         return sum(task.file.record_count for task in _without_deletes(tasks, table))
 
+    def partition_bytes(self, table: Table, version: int) -> dict[date, int]:
+        """Bytes of the data files of a version, by the first day of their partition."""
+        sizes: dict[date, int] = {}
+        tasks = self._load(table).scan(snapshot_id=version).plan_files()
+        for task in _without_deletes(tasks, table):
+            day = first_day(table, task.file.partition[0])
+            sizes[day] = sizes.get(day, 0) + task.file.file_size_in_bytes
+        return sizes
+
+    def forget_files(self) -> None:
+        """Remove the data files that were fetched, so that others may be."""
+        self._files.forget()
+
     def append(self, table: Table, draft: str, rows: str) -> None:
         loaded = self._draft(table, draft)
         self._commit(table, draft, loaded, added=self._written(table, loaded, rows))

@@ -56,6 +56,13 @@ class LocalFiles:
             paths = pool.map(self._fetch, wanted)
         return dict(zip(paths, files, strict=True))
 
+    def forget(self) -> None:
+        """Remove what was fetched; files of a lake on this disk stay where they are."""
+        for location in self._bytes_of:
+            if local_path(location) is None:
+                self._cached(location).unlink(missing_ok=True)
+        self._bytes_of.clear()
+
     def new_path(self) -> Path:
         """Where to write a data file before it is stored."""
         return self._folder / f"{uuid.uuid4()}.parquet"

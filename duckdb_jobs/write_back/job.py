@@ -42,7 +42,11 @@ def run(order: Order, login: Login) -> DatabaseServed:
         ):
             to = target(contract, table)
             lake = LakeTable(
-                tables=opened.tables, table=table, money=to.money, folder=opened.folder
+                tables=opened.tables,
+                table=table,
+                money=to.money,
+                folder=opened.folder,
+                part_bytes=opened.read_bytes // 2,
             )
             work = WriteBack(target=to, run_id=order.run_id or BY_HAND, lake=lake, session=session)
             written = work.run()

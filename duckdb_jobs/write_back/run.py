@@ -1,5 +1,4 @@
-"""One write-back: decide what differs, take it from the lake; then stage, remove, upsert and compare as one
-transaction.
+"""One write-back: decide what differs, stage it from the lake; then remove, upsert and compare as one transaction.
 
 What the database holds is read before the lake is, and looked at again under a lock before anything is written. If it
 has changed in between, another write-back read the lake later than this one may have, so this one gives way and is
@@ -18,7 +17,7 @@ from psycopg import sql
 
 from contracts.errors import RetryableError, WriteBackFailed
 from duckdb_jobs.write_back import statements
-from duckdb_jobs.write_back.lake import EVERYTHING, Extract, LakeTable
+from duckdb_jobs.write_back.lake import EVERYTHING, Days, LakeTable
 from duckdb_jobs.write_back.sessions import Session
 from duckdb_jobs.write_back.statements import Target
 from pipeline.run_documents import DatabaseTable, LoadExtent, WrittenTotal
@@ -41,6 +40,16 @@ class Held:
     removed_rows: int | None
     figures: Figures | None
     compared: Mapping[str, Mapping[str, str]] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """Rows that the server took, and what the lake says of the same: rows and sums by money column; all its rows."""
+
+    taken: int
+    rows: int
+    sums: Mapping[str, Decimal]
+    all_rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +76,21 @@ class WriteBack:
         if is_whole and held.version == version:
             return self._told(held)
         is_known = is_whole and held.version is not None
-        scope = self.lake.scope_since(held.version or 0, version) if is_known else EVERYTHING
-        extract = self.lake.extract(version, scope)
+        days = self.lake.changed(held.version or 0, version) if is_known else None
+        staged = self._stage(version, days)
         with self.session.transaction():
-            return self._write(held, version, scope, extract)
+            return self._write(held, version, self.lake.within(days), staged)
+
+    def _stage(self, version: int, days: Days | None) -> Staged:
+        """Fill a table of this session, which nobody waits for, with the rows of the lake."""
+        self.session.run(statements.stage(self.target))
+        copy, taken, rows = statements.copy_rows(self.target), 0, 0
+        sums = dict.fromkeys(self.target.money, Decimal(0))
+        for extract in self.lake.extracts(version, days):
+            taken += self.session.copy(copy, extract.file)
+            rows += extract.rows
+            sums = {name: total + extract.sums[name] for name, total in sums.items()}
+        return Staged(taken=taken, rows=rows, sums=sums, all_rows=self.lake.all_rows(version))
 
     def _prepare(self) -> None:
         with self.session.transaction():
@@ -110,20 +130,18 @@ class WriteBack:
         [found] = self.session.rows(statements.figures(self.target, rows, scope))
         return dict(zip((ROWS, *self.target.money), found, strict=True))
 
-    def _write(self, before: Held, version: int, scope: str, extract: Extract) -> DatabaseTable:
+    def _write(self, before: Held, version: int, scope: str, staged: Staged) -> DatabaseTable:
         self._require_same(before)
         target, where = self.target, sql.SQL(scope)
         mode: LoadExtent = "everything" if scope == EVERYTHING else "periods"
         if before.shape != target.shape or self._figures_now() is None:
             self.session.run(statements.drop_table(target))
             self.session.run(statements.create_table(target))
-        self.session.run(statements.stage(target))
-        taken = self.session.copy(statements.copy_rows(target), extract.file)
         removed = self.session.run(statements.remove_gone(target, where))
         written = self.session.run(statements.upsert(target))
-        compared = self._compared(extract, self._figures(target.place, where), taken)
+        compared = self._compared(staged, self._figures(target.place, where))
         figures = self._figures(target.place, sql.SQL(EVERYTHING))
-        self._require_count(figures, extract.all_rows)
+        self._require_count(figures, staged.all_rows)
         self.session.run(
             statements.record(
                 target.name,
@@ -147,16 +165,16 @@ class WriteBack:
                 " changed, and what is there is as new or newer"
             )
 
-    def _compared(self, extract: Extract, there: Figures, taken: int) -> dict[str, dict[str, str]]:
+    def _compared(self, staged: Staged, there: Figures) -> dict[str, dict[str, str]]:
         """Both sides by figure. Raises WriteBackFailed, which undoes the transaction, when they differ."""
-        here: dict[str, Decimal] = {ROWS: Decimal(extract.rows), **extract.sums}
+        here: dict[str, Decimal] = {ROWS: Decimal(staged.rows), **staged.sums}
         wrong = [
             f"{name} is {there[name]} in the database and {value} in the lake"
             for name, value in here.items()
             if Decimal(there[name]) != value
         ]
-        if taken != extract.rows:
-            wrong.insert(0, f"{taken} of {extract.rows} rows were staged")
+        if staged.taken != staged.rows:
+            wrong.insert(0, f"{staged.taken} of {staged.rows} rows were staged")
         if wrong:
             raise _differ(self.target, "; ".join(wrong))
         return {name: {"lake": str(here[name]), "database": there[name]} for name in here}

@@ -97,15 +97,15 @@ def held(name: str, *, lock: bool) -> Query:
 def create_table(to: Target) -> sql.Composed:
     """The table, empty."""
     defined = [
-        sql.SQL("{} {}{}").format(
-            sql.Identifier(column.name),
-            sql.SQL(column_type(column.type)),
-            sql.SQL(" not null" if column.is_required else ""),
-        )
+        sql.SQL("{}{}").format(_defined(column), sql.SQL(" not null" if column.is_required else ""))
         for column in to.columns
     ]
     key = sql.SQL("primary key ({})").format(_listed(to.key))
     return sql.SQL("create table {} ({})").format(to.place, sql.SQL(", ").join([*defined, key]))
+
+
+def _defined(column: TableColumn) -> sql.Composed:
+    return sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column_type(column.type)))
 
 
 def drop_table(to: Target) -> Query:
@@ -114,8 +114,9 @@ def drop_table(to: Target) -> Query:
 
 
 def stage(to: Target) -> Query:
-    """An empty copy that ends with the transaction."""
-    return sql.SQL("create temporary table staged (like {}) on commit drop").format(to.place)
+    """An empty table for its rows, which nobody else sees and which ends with the session."""
+    defined = sql.SQL(", ").join(map(_defined, to.columns))
+    return sql.SQL("create temporary table staged ({})").format(defined)
 
 
 def copy_rows(to: Target) -> Query:

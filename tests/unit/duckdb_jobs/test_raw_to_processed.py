@@ -59,7 +59,7 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         with open_database(tmp_path, MEMORY_BYTES) as database:
             files = LocalFiles(tmp_path, LIMIT_BYTES)
             tables = DuckDbTables(database, LocalCatalog(tmp_path / "tables"), files)
-            yield Engine(database=database, tables=tables, folder=tmp_path)
+            yield Engine(database=database, tables=tables, folder=tmp_path, read_bytes=LIMIT_BYTES)
 
     monkeypatch.setattr(raw_to_processed, "engine", local_engine)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

@@ -92,6 +92,7 @@ class Bench:
     database: str
     host: str
     lake: SmallLake
+    part_bytes: int = 10**9
     made: list[str] = field(default_factory=list)
 
     @property
@@ -124,7 +125,11 @@ class Bench:
                 target=to,
                 run_id=run_id,
                 lake=LakeTable(
-                    tables=tables, table=self.lake.processed, money=to.money, folder=Path(folder)
+                    tables=tables,
+                    table=self.lake.processed,
+                    money=to.money,
+                    folder=Path(folder),
+                    part_bytes=self.part_bytes,
                 ),
                 session=watched,
             )

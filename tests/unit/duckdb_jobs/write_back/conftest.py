@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from local_cloud.postgres import SUPERUSER, Postgres, running
+from local_cloud.postgres import PREFIX, SUPERUSER, Postgres, install
 from tests.unit.duckdb_jobs.small_lake import SmallLake
 from tests.unit.duckdb_jobs.write_back.bench import HOST, Bench, connect
 
@@ -17,8 +18,10 @@ _NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Postgres]:
-    with running() as started:
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+        started = install(Path(folder)).start()
         yield started
+        started.kill()  # dozens of databases would be written out in good order, for nobody
 
 
 @pytest.fixture

@@ -197,3 +197,18 @@ def test_a_lock_that_somebody_holds_is_waited_for_and_then_tried_again(bench: Be
         other.rollback()
     bench.write_back("r2")
     assert bench.there() == bench.here()
+
+
+def test_a_table_that_is_more_than_one_part_is_written_part_by_part(bench: Bench) -> None:
+    bench.part_bytes = 1  # each partition is a part
+    days = ["2024-01-05", "2024-02-06", "2024-03-07", "2024-04-08"]
+    bench.lake.run("r1", *((n, day, "open", "1.10") for n, day in enumerate(days, start=1)))
+    written = bench.write_back("r1")
+    assert sum(made.startswith("copy") for made in bench.made) == len(days)
+    assert bench.there() == bench.here()
+    assert written is not None
+    assert written.totals["amount"].database == Decimal("4.40")
+    bench.lake.run("r2", (1, days[0], "paid", "2.20"))
+    bench.write_back("r2")
+    assert sum(made.startswith("copy") for made in bench.made) == 1  # what did not change stays
+    assert bench.there() == bench.here()
