@@ -102,14 +102,14 @@ SLICES = (
     ),
     *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
     rest_of(
-        "second opinions, writers and extracts of a database, write-backs, the marketplace and EMR Serverless as deployed",
+        "second opinions, a database read and written back to, the marketplace and EMR Serverless as deployed",
         *SECOND_OPINIONS,
         KEEPING,
         "tests/unit/sources/database",
         "tests/unit/duckdb_jobs/write_back",
         "tests/end_to_end/test_marketplace.py",
         "tests/end_to_end/test_emr_serverless.py",
-        minutes=28,
+        minutes=29,
     ),
     rest_of(
         "the rest of the Spark suite, and Delta as deployed",
