@@ -37,7 +37,7 @@ PATIENCE_SECONDS = (
 )
 OF_A_RUN = ("_run_id", "_loaded_at", "run_id", "checked_at")
 # What is another engine's, or another run's of the same batch.
-OWN = {"engine", "duration_seconds", "snapshots", "run_id"}
+OWN = {"engine", "duration_seconds", "snapshots", "run_id", "branch"}
 OWN_CURATED = {"snapshot", "before"}
 
 
@@ -108,7 +108,7 @@ def document(pipeline: Pipeline, kind: Any, run_id: str) -> dict[str, Any]:
     body = pipeline.deployment.client("s3").get_object(
         Bucket=pipeline.deployment.output("ProcessedBucketName"), Key=kind.key(DATASET, run_id)
     )["Body"]
-    return dict(json.loads(body.read()))
+    return dict(json.loads(HOURS.sub("hours before the run", body.read().decode())))
 
 
 def last_run(pipeline: Pipeline) -> dict[str, Any]:
