@@ -19,7 +19,8 @@ from pipeline.ledger import timestamp
 Topic = Literal[
     "failed", "succeeded"
 ]  # of a message that is told at once; rejections wait for their burst
-Kind = Literal["success", "failure", "rejection", "quality_warning", "refreshed"]
+Kind = Literal["success", "failure", "rejection", "arrival", "quality_warning", "refreshed"]
+Digest = Literal["rejected", "arrived"]  # what waits for its burst
 Severity = Literal["info", "warning", "error"]
 
 SUBJECT_LENGTH = 99  # SNS Publish: no line breaks or control characters, less than 100 characters
@@ -50,21 +51,24 @@ class Announcer:
         }
         return self._start(name, content)
 
-    def tell_of_burst(self, dataset: str, burst: str, *, environment: str, at: datetime) -> bool:
-        """Have the rejected files of a burst told in one message at a moment; False when that was arranged before.
+    def tell_of_burst(
+        self, dataset: str, burst: str, *, digest: Digest, environment: str, at: datetime
+    ) -> bool:
+        """Have the files of a burst told in one message at a moment; False when that was arranged before.
 
         What it says is composed then, by announce_rejections. `burst` is that of pipeline.bursts.
         """
+        severity: Severity = "warning" if digest == "rejected" else "info"
         content = {
-            "topic": "rejected",
+            "topic": digest,
             "subject": subject_line(
-                subject("warning", environment, dataset, "files rejected")
+                subject(severity, environment, dataset, f"files {digest}")
             ),  # until it is composed
             "dataset": dataset,
             "burst": burst,
             "tell_at": timestamp(at),
         }
-        return self._start(burst_name(dataset, burst), content)
+        return self._start(burst_name(digest, dataset, burst), content)
 
     def _start(self, name: str, content: Mapping[str, Any]) -> bool:
         try:
@@ -89,15 +93,20 @@ def failure_name(execution_arn: str) -> str:
     return f"failed-{hashlib.sha256(execution_arn.encode()).hexdigest()[:HASH_CHARACTERS]}"
 
 
-def burst_name(dataset: str, burst: str) -> str:
-    """Execution name under which the rejected files of a burst are announced."""
-    prefix, suffix = "rejected-", f"-{burst}"
+def burst_name(digest: Digest, dataset: str, burst: str) -> str:
+    """Execution name under which the files of a burst are announced."""
+    prefix, suffix = f"{digest}-", f"-{burst}"
     return prefix + dataset[: LONGEST_NAME - len(prefix) - len(suffix)] + suffix
 
 
 def rejections_of(dataset: str) -> str:
     """Partition key of a dataset's rejection bursts."""
     return f"rejected#{dataset}"
+
+
+def arrivals_of(dataset: str) -> str:
+    """Partition key of a dataset's bursts of files that were taken."""
+    return f"arrived#{dataset}"
 
 
 def subject(severity: Severity, environment: str, dataset: str, what: str) -> str:

@@ -40,6 +40,9 @@ class AlertsStack(PipelineStack):
         self.file_rejected = self._topic(
             "FileRejected", "Slipway: file rejected", people.file_rejected, owners
         )
+        self.file_arrived = self._topic(
+            "FileArrived", "Slipway: file arrived", people.file_arrived, {}
+        )
         self.run_succeeded = self._topic(
             "RunSucceeded", "Slipway: run succeeded", people.run_succeeded, warned
         )
@@ -58,6 +61,7 @@ class AlertsStack(PipelineStack):
             parts.announce_rejections(self.bursts), self._by_substitution()
         )
         self.publish(
+            FileArrivedTopicArn=self.file_arrived.topic_arn,
             FileRejectedTopicArn=self.file_rejected.topic_arn,
             RunSucceededTopicArn=self.run_succeeded.topic_arn,
             RunFailedTopicArn=self.run_failed.topic_arn,
@@ -70,6 +74,7 @@ class AlertsStack(PipelineStack):
             "FailedTopicArn": self.run_failed,
             "SuccessTopicArn": self.run_succeeded,
             "RejectedTopicArn": self.file_rejected,
+            "ArrivedTopicArn": self.file_arrived,
         }
 
     def _topic(

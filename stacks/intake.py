@@ -240,6 +240,7 @@ class IntakeStack(PipelineStack):
                 "SCHEMA_CHANGE": self._blueprint.schema_change,
                 "BURSTS_TABLE": alerts.bursts.table_name,
                 "BURST_SECONDS": str(settings.alerts.burst_seconds),
+                "ARRIVED_SECONDS": str(settings.alerts.arrived_seconds or 0),
             },
             timeout_seconds=INTAKE_TIMEOUT_SECONDS,
             memory_mb=INTAKE_MEMORY_MB,

@@ -51,12 +51,24 @@ class _Section(BaseModel):
 class Alerts(_Section):
     """Who is told of what, by e-mail; every address confirms its subscription once."""
 
+    file_arrived: list[Email]
     file_rejected: list[Email]
     run_succeeded: list[Email]
     quality_warning: list[Email]
     run_failed: list[Email]
     alarms: list[Email]
     burst_seconds: Annotated[int, Field(ge=1, le=3600)]
+    # Below the time limit of the machine that waits so long (state_machines/announce.asl.json).
+    arrived_seconds: Annotated[int, Field(ge=1, le=12 * 60 * 60)] | None
+
+    @model_validator(mode="after")
+    def _arrivals_are_collected(self) -> Alerts:
+        if self.file_arrived and self.arrived_seconds is None:
+            raise ValueError(
+                "file_arrived has addresses, and arrived_seconds is null, so that nothing is sent: say how long "
+                "to collect, e.g. 3600"
+            )
+        return self
 
 
 class SftpUser(_Section):

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import boto3
 
 from contracts import model
+from lambdas.intake.arrival_notices import ArrivalNotices
 from lambdas.intake.completion import Completion
 from lambdas.intake.incomplete import Incomplete
 from lambdas.intake.redelivery import Redelivery
@@ -63,6 +64,12 @@ def _intake() -> Intake:
             burst_seconds=settings.burst_seconds,
             files=files,
             storage=storage,
+            bursts=bursts,
+            announcer=announcer,
+        ),
+        notices=ArrivalNotices(
+            environment=settings.environment,
+            collect_seconds=settings.arrived_seconds,
             bursts=bursts,
             announcer=announcer,
         ),

@@ -47,7 +47,9 @@ class Incomplete:
         now = datetime.now(UTC)
         burst = self.bursts.join(rejections_of(dataset), known["entry"], known["reason"])
         tell_at = now + timedelta(seconds=self.burst_seconds)
-        self.announcer.tell_of_burst(dataset, burst, environment=self.environment, at=tell_at)
+        self.announcer.tell_of_burst(
+            dataset, burst, digest="rejected", environment=self.environment, at=tell_at
+        )
         self.files.mark_alerted(dataset, known["entry"], timestamp(now))
 
     def replaced(self, dataset: str, key: str, version: Version, detail: str) -> None:

@@ -69,7 +69,9 @@ class Rejection:
         dataset, entry, now = item["dataset"], item["entry"], datetime.now(UTC)
         burst = self.bursts.join(rejections_of(dataset), entry, item["reason"])
         tell_at = now + timedelta(seconds=self.burst_seconds)
-        self.announcer.tell_of_burst(dataset, burst, environment=self.environment, at=tell_at)
+        self.announcer.tell_of_burst(
+            dataset, burst, digest="rejected", environment=self.environment, at=tell_at
+        )
         self.files.mark_alerted(dataset, entry, timestamp(now))
 
     def again(self, dataset: str, entry: str) -> Item:

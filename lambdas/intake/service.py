@@ -16,6 +16,7 @@ from contracts.ignored_names import TEMPORARY
 from contracts.model import Checksum, Contract, SchemaChange
 from contracts.naming import LANDING_PREFIX, RECORDS_METADATA
 from lambdas.intake import arrivals, events
+from lambdas.intake.arrival_notices import ArrivalNotices
 from lambdas.intake.arrivals import Arrival
 from lambdas.intake.completion import Completion, Proof, Whole
 from lambdas.intake.events import Due, Reopened, Told
@@ -72,6 +73,7 @@ class Intake:
     completion: Completion
     registration: Registration
     rejection: Rejection
+    notices: ArrivalNotices
     returning: Returning
     runs: RunStarter
     redelivery: Redelivery
@@ -298,6 +300,8 @@ class Intake:
             redelivery=contract.intake.redelivery,
             replay_of=replay_of,
         )
+        if became != "duplicate" and not arrival.is_replay:
+            self.notices.note(contract.dataset, item)
         log.info(
             became, sha256=found.sha256, rows=found.row_count, first_delivery=item["landing_key"]
         )

@@ -20,3 +20,4 @@ class Settings:
     schema_change: SchemaChange
     bursts_table: str
     burst_seconds: int
+    arrived_seconds: int

@@ -15,7 +15,8 @@ from typing import Any
 from slipway.deployment import Deployment
 from slipway.reading import executions
 
-DIGEST_STATE = "ComposeDigest"  # of announce.asl.json: composes a message about rejected files
+DIGEST_STATE = "ComposeDigest"  # of announce.asl.json: composes a message about files
+DIGESTS = ("rejected", "arrived")
 FATES = {"SUCCEEDED": "sent", "RUNNING": "being sent", "FAILED": "not sent"}
 
 
@@ -45,7 +46,7 @@ def newest(deployment: Deployment, limit: int) -> list[Announced]:
 def _announced(deployment: Deployment, execution: dict[str, Any]) -> Announced:
     content = json.loads(execution.get("input") or "{}")
     content |= (
-        _digest(deployment, execution["executionArn"]) if content.get("topic") == "rejected" else {}
+        _digest(deployment, execution["executionArn"]) if content.get("topic") in DIGESTS else {}
     )
     return Announced(
         started_at=execution["startDate"],
@@ -57,7 +58,7 @@ def _announced(deployment: Deployment, execution: dict[str, Any]) -> Announced:
 
 
 def _digest(deployment: Deployment, execution_arn: str) -> dict[str, Any]:
-    """What was composed about a burst of rejected files; nothing until its time has come."""
+    """What was composed about a burst of files; nothing until its time has come."""
     for event in _history(deployment, execution_arn):
         exited = event.get("stateExitedEventDetails", {})
         if exited.get("name") == DIGEST_STATE:

@@ -33,7 +33,7 @@ class Announcing:
             "Announce",
             blueprint=self.blueprint,
             name="announce",
-            comment="Tells people of one run, or of one burst of rejected files, once",
+            comment="Tells people of one run, or of one burst of files that were rejected or arrived, once",
             offer=Offer(functions={"TellRejectionsFunctionArn": function}, topics=topics),
             operations_key=self.operations_key,
         )
@@ -63,7 +63,7 @@ class Announcing:
             "TellRejections",
             root=self.blueprint.root,
             name="announce_rejections",
-            description="Closes a burst of rejected files and composes the message about it",
+            description="Closes a burst of files and composes the message about it",
             environment={
                 "ENVIRONMENT": self.blueprint.settings.environment,
                 "FILE_LEDGER": self.file_ledger.table_name,

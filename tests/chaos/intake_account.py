@@ -110,6 +110,7 @@ def intake_account() -> Iterator[IntakeAccount]:
             "ANNOUNCE_STATE_MACHINE_ARN": machine["stateMachineArn"],
             "BURSTS_TABLE": BURSTS,
             "BURST_SECONDS": "5",
+            "ARRIVED_SECONDS": "0",
         }
         for name, value in settings.items():
             patch.setenv(name, value)

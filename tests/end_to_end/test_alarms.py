@@ -15,6 +15,7 @@ import pytest
 from local_cloud.session import LocalCloud
 from slipway.__main__ import main as command
 from slipway.reading import alarms
+from tests.end_to_end import listening
 from tests.end_to_end.alarm_causes import (
     CAUSES,
     HOUR,
@@ -34,44 +35,16 @@ RANGE_SECONDS = (
 )  # three periods of five minutes, and what is left of a minute at both ends
 
 
-def queue(pipeline: Pipeline, name: str, service: str, source: str) -> tuple[str, str]:
-    """URL and ARN of a queue into which a service may put what comes from `source`."""
-    sqs = pipeline.deployment.client("sqs")
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
-        "QueueArn"
-    ]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": service},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": source}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    return url, arn
-
-
 def read(pipeline: Pipeline, url: str) -> list[Any]:
-    """Everything in a queue, taken out."""
-    sqs, found = pipeline.deployment.client("sqs"), []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        for message in messages:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            found.append(json.loads(message["Body"]))
-    return found
+    return listening.read(pipeline.deployment, url)
 
 
 @pytest.fixture(scope="module")
 def listener(pipeline: Pipeline) -> Iterator[str]:
     """A queue that is subscribed to the topic of alarms, as an address would be."""
     topic = pipeline.deployment.output("AlarmsTopicArn")
-    url, arn = queue(pipeline, LISTENER, "sns.amazonaws.com", topic)
-    sns = pipeline.deployment.client("sns")
-    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
-    yield url
-    sns.unsubscribe(SubscriptionArn=subscription)
+    with listening.subscribed(pipeline.deployment, topic, LISTENER) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +52,7 @@ def events(pipeline: Pipeline) -> Iterator[str]:
     """A queue that gets the events of changed alarms by a rule."""
     rules = pipeline.deployment.client("events")
     rule = rules.put_rule(Name=EVENTS, EventPattern=json.dumps(CHANGES))["RuleArn"]
-    url, arn = queue(pipeline, EVENTS, "events.amazonaws.com", rule)
+    url, arn = listening.queue(pipeline.deployment, EVENTS, "events.amazonaws.com", rule)
     rules.put_targets(Rule=EVENTS, Targets=[{"Id": "queue", "Arn": arn}])
     yield url
     rules.remove_targets(Rule=EVENTS, Ids=["queue"])

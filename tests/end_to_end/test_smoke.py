@@ -1,11 +1,17 @@
-"""What is typed after a deployment: one file through everything, and the tables are what they were."""
+"""What is typed after a deployment: one file through everything, and the tables are what they were.
+
+Whoever asked for it is told that the file arrived.
+"""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 
 from slipway import __main__ as command_line
 from slipway.reading import lake, ledgers
+from tests.end_to_end.listening import arrivals_told, read, subscribed
 from tests.end_to_end.pipeline import DATASET, Pipeline
 
 
@@ -28,8 +34,15 @@ def counted(pipeline: Pipeline, table: str, column: str) -> tuple[int, ...]:
 def test_a_smoke_test_loads_asks_hears_and_leaves_the_tables_as_they_were(
     pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = counts(pipeline)
-    assert command_line.main(["smoke"]) == 0
+    before, deployment = counts(pipeline), pipeline.deployment
+    topic = deployment.output("FileArrivedTopicArn")
+    with arrivals_told(deployment, seconds=1), subscribed(deployment, topic, "arrivals") as url:
+        assert command_line.main(["smoke"]) == 0
+        [arrived] = read(deployment, url)
+    assert re.fullmatch(
+        r"INFO \[local\] sales_records: 1 file arrived: smoke_\S+ \(1 of acme\)", arrived["Subject"]
+    )
+    assert arrived["TopicArn"] == topic
     told = capsys.readouterr().out
     for wanted in ("by SFTP as acme", "Athena finds its 25 rows", "load succeeded, 25 rows loaded"):
         assert wanted in told

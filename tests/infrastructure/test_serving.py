@@ -135,7 +135,7 @@ def test_the_query_of_a_view_gives_its_columns(comprehensive: Assembly) -> None:
 
 def test_topics_are_encrypted_and_tell_whom_the_settings_name(comprehensive: Assembly) -> None:
     topics = comprehensive.resources("AWS::SNS::Topic")
-    assert len(topics) == 4
+    assert len(topics) == 5
     assert all(
         "OperationsKey" in flat(topic["Properties"]["KmsMasterKeyId"]) for topic in topics.values()
     )

@@ -167,6 +167,7 @@ def test_the_stacks_are_the_ones_that_the_documentation_lists(prod: Assembly) ->
             *(
                 "AlarmsTopicArn",
                 "AnnounceStateMachineArn",
+                "FileArrivedTopicArn",
                 "FileRejectedTopicArn",
                 "RunFailedTopicArn",
             ),

@@ -19,6 +19,7 @@ from lambdas.claim_batch.service import ClaimBatch
 from lambdas.close_run.service import CloseRun
 from lambdas.fail_run.service import FailRun
 from lambdas.hold_dataset.service import HoldDataset
+from lambdas.intake.arrival_notices import ArrivalNotices
 from lambdas.intake.completion import Completion
 from lambdas.intake.incomplete import Incomplete
 from lambdas.intake.redelivery import Redelivery
@@ -122,6 +123,12 @@ class Deployment:
             ),
             registration=Registration(raw_bucket="raw", files=self.files, storage=storage),
             rejection=Rejection(files=self.files, storage=storage, **told),  # type: ignore[arg-type]
+            notices=ArrivalNotices(
+                environment="dev",
+                collect_seconds=0,
+                bursts=OneBurst(),  # type: ignore[arg-type]
+                announcer=self.announcer,
+            ),
             returning=Returning(raw_bucket="raw", files=self.files, storage=storage),
             runs=RunStarter(stepfunctions=self.stepfunctions, state_machine_arn=RUN_MACHINE),
             redelivery=Redelivery(sqs=Queue(), queue_url="landing-events"),

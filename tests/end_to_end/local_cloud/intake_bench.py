@@ -110,6 +110,7 @@ def intake_bench(bench: Bench) -> Iterator[IntakeBench]:
             "ANNOUNCE_STATE_MACHINE_ARN": machine,
             "BURSTS_TABLE": "bursts",
             "BURST_SECONDS": "5",
+            "ARRIVED_SECONDS": "0",
         }
         for name, value in settings.items():
             patch.setenv(name, value)

@@ -164,8 +164,8 @@ class Account:
             bursts=Bursts(table=self.burst_table, now=lambda: datetime.now(UTC)),
         )
         for message in told:
-            if message["topic"] == "rejected":
-                digest = rejections.compose(message["dataset"], message["burst"])
+            if message["topic"] in ("rejected", "arrived"):
+                digest = rejections.compose(message["topic"], message["dataset"], message["burst"])
                 message |= {
                     "subject": digest.subject,
                     "message": digest.body,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contracts import model
+from lambdas.intake.arrival_notices import ArrivalNotices
 from lambdas.intake.completion import Completion
 from lambdas.intake.incomplete import Incomplete
 from lambdas.intake.redelivery import Redelivery
@@ -42,7 +43,12 @@ def message(name: str, body: str, *, tries: int = 1) -> dict[str, Any]:
     return {"messageId": name, "receiptHandle": name, "body": body, "attributes": attributes}
 
 
-def intake(account: Any, *contracts: model.Contract, queue: Queue | None = None) -> Intake:
+def intake(
+    account: Any,
+    *contracts: model.Contract,
+    queue: Queue | None = None,
+    arrived_seconds: int = 0,
+) -> Intake:
     """Intake over the account."""
     storage = Storage(account.fused("s3"))
     return Intake(
@@ -67,6 +73,12 @@ def intake(account: Any, *contracts: model.Contract, queue: Queue | None = None)
             burst_seconds=300,
             files=account.files(),
             storage=storage,
+            bursts=account.bursts(),
+            announcer=account.announcer(),
+        ),
+        notices=ArrivalNotices(
+            environment="dev",
+            collect_seconds=arrived_seconds,
             bursts=account.bursts(),
             announcer=account.announcer(),
         ),

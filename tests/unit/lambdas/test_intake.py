@@ -317,6 +317,7 @@ def test_the_handler_reads_its_environment_and_reports_failed_messages(
         "ANNOUNCE_STATE_MACHINE_ARN": account.announce_arn,
         "BURSTS_TABLE": "bursts",
         "BURST_SECONDS": "300",
+        "ARRIVED_SECONDS": "0",
         "SCHEMA_CHANGE": "evolve",
     }.items():
         monkeypatch.setenv(name, value)

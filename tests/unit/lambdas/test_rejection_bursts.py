@@ -44,7 +44,7 @@ def arranged(account: Any) -> list[dict[str, Any]]:
         for item in listed
     ]
     assert [item["name"] for item in described] == [
-        f"rejected-{content['dataset']}-{content['burst']}"
+        f"{content['topic']}-{content['dataset']}-{content['burst']}"
         for content in (json.loads(item["input"]) for item in described)
     ]
     return sorted(
@@ -99,11 +99,11 @@ def test_what_comes_after_the_message_was_composed_is_told_in_the_next(
 ) -> None:
     service = intake(account, contract)
     service.handle_batch([account.upload(f"{FOLDER}/a.csv", BAD, sequencer="01")])
-    first = telling(account).compose("sales_records", arranged(account)[0]["burst"])
+    first = telling(account).compose("rejected", "sales_records", arranged(account)[0]["burst"])
     service.handle_batch([account.upload(f"{FOLDER}/b.csv", BAD, sequencer="02")])
-    again = telling(account).compose("sales_records", arranged(account)[0]["burst"])
+    again = telling(account).compose("rejected", "sales_records", arranged(account)[0]["burst"])
     assert again == first  # as a retry of the state machine asks
-    second = telling(account).compose("sales_records", arranged(account)[1]["burst"])
+    second = telling(account).compose("rejected", "sales_records", arranged(account)[1]["burst"])
     assert ["a.csv" in first.subject, "b.csv" in second.subject] == [True, True]
 
 
@@ -117,9 +117,14 @@ def test_a_burst_that_closes_while_a_file_joins_it_leaves_the_file_to_the_next(
     account.fuse.writes = (
         3 + after_write
     )  # entry, copy, reason, then removal and those of the burst
-    account.fuse.action = lambda: telling(account).compose("sales_records", content["burst"])
+    account.fuse.action = lambda: telling(account).compose(
+        "rejected", "sales_records", content["burst"]
+    )
     service.handle_batch([account.upload(f"{FOLDER}/b.csv", BAD, sequencer="02")])
-    told = [telling(account).compose("sales_records", item["burst"]) for item in arranged(account)]
+    told = [
+        telling(account).compose("rejected", "sales_records", item["burst"])
+        for item in arranged(account)
+    ]
     assert sum(digest.body.count("Now at:") for digest in told) == 2
     assert len(told) == (2 if after_write < 3 else 1)
 
@@ -179,7 +184,7 @@ def test_a_full_burst_is_followed_by_another(
             [account.upload(f"{FOLDER}/{number}.csv", BAD, sequencer=f"{number:02}")]
         )
     told = [
-        telling(account).compose("sales_records", item["burst"]).subject
+        telling(account).compose("rejected", "sales_records", item["burst"]).subject
         for item in arranged(account)
     ]
     assert sorted(re.findall(r": (\d) files? rejected", " ".join(told))) == ["1", "3", "3"]
@@ -189,7 +194,7 @@ def test_a_burst_that_nobody_joined_is_an_error_and_no_empty_message(account: An
     with pytest.raises(
         PermanentError, match="burst '20260101T000000000000' of 'sales_records' has no file"
     ):
-        telling(account).compose("sales_records", "20260101T000000000000")
+        telling(account).compose("rejected", "sales_records", "20260101T000000000000")
 
 
 def test_the_handler_answers_as_sns_takes_it(

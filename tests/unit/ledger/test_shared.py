@@ -149,12 +149,12 @@ def test_a_message_is_named_after_what_it_tells_within_the_length_that_step_func
     names = [
         alerts.success_name("d" * 90, "20260101T000000-0a1b2c3d"),
         alerts.failure_name("arn:aws:states:r:1:execution:m:" + "n" * 80),
-        alerts.burst_name("d" * 90, "20260101T000000000000"),
+        alerts.burst_name("rejected", "d" * 90, "20260101T000000000000"),
     ]
     assert [len(name) <= 80 for name in names] == [True] * 3
     assert alerts.failure_name("arn:one") != alerts.failure_name("arn:two")
     assert (
-        alerts.burst_name("sales", "20260101T000000000000")
+        alerts.burst_name("rejected", "sales", "20260101T000000000000")
         == "rejected-sales-20260101T000000000000"
     )
 

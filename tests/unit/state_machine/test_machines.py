@@ -256,6 +256,7 @@ def test_announcing_publishes_once_per_execution_and_has_no_time_limit_that_coul
         "AnnounceFailure": "${FailedTopicArn}",
         "AnnounceSuccess": "${SuccessTopicArn}",
         "AnnounceRejections": "${RejectedTopicArn}",
+        "AnnounceArrivals": "${ArrivedTopicArn}",
     }
     for task in tasks.values():
         assert task["Resource"] == "arn:aws:states:::sns:publish"

@@ -240,12 +240,17 @@ def test_a_message_goes_to_its_topic_with_its_attributes_and_again_only_when_sns
     assert ended["payloads"][1] == {"TopicArn": arn, **PUBLISHED}
 
 
-def test_rejected_files_are_told_with_what_was_composed_after_the_wait(walk: Walk) -> None:
-    ended = walk("announce", {"topic": "rejected", **BURST}, Publish={"MessageId": "1"})
+@pytest.mark.parametrize(
+    ("topic", "arn"), [("rejected", "RejectedTopicArn"), ("arrived", "ArrivedTopicArn")]
+)
+def test_files_are_told_with_what_was_composed_after_the_wait(
+    walk: Walk, topic: str, arn: str
+) -> None:
+    ended = walk("announce", {"topic": topic, **BURST}, Publish={"MessageId": "1"})
     assert (ended["calls"], ended["status"]) == (["TellRejections", "Publish"], "SUCCEEDED")
     assert ended["payloads"] == [
-        {"dataset": "d", "burst": "b"},
-        {"TopicArn": "RejectedTopicArn", **PUBLISHED},
+        {"digest": topic, "dataset": "d", "burst": "b"},
+        {"TopicArn": arn, **PUBLISHED},
     ]
 
 
