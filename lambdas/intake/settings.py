@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contracts.model import SchemaChange
+from pipeline.environment import Limit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,4 +21,4 @@ class Settings:
     schema_change: SchemaChange
     bursts_table: str
     burst_seconds: int
-    arrived_seconds: int
+    arrived_seconds: Limit  # 0: nobody is told

@@ -34,6 +34,7 @@ SHARING = (
         "test_shop",
         "test_people",
         "test_alarms",
+        "test_own_schedules",
     ),
 )
 
