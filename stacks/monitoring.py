@@ -1,6 +1,7 @@
 """Alarms on what must not stay unnoticed, and one dashboard.
 
-Alarmed are dead letters, failed and stopped executions, failed jobs, files that intake cannot take, and stale data.
+Alarmed are dead letters, lost events, failed and stopped executions, failed jobs, files that intake cannot take, and
+stale data.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ class MonitoringStack(PipelineStack):
         self._dead_letters(
             {"Intake": intake.dead_letters, **orchestration.dead_letters, **self.dead_letters}
         )
+        for stack in (intake, orchestration, *([marts] if marts else []), self):
+            self._lost_events(stack)
         for contract in blueprint.contracts:
             self._stale_data(contract)
         if blueprint.settings.features.dashboard:
@@ -245,6 +248,26 @@ class MonitoringStack(PipelineStack):
                 ),
                 f"Messages that {name} could not handle wait; redrive them once the cause is gone",
             )
+
+    def _lost_events(self, stack: PipelineStack) -> None:
+        """What a rule cannot deliver lies in a queue that has an alarm; this is for what the queue did not take either.
+
+        Source: EventBridge user guide, "Monitoring Amazon EventBridge"; by rule, as there is no sum over all.
+        """
+        part = stack.stack_name.rpartition("-")[2]
+        for rule in stack.node.find_all():
+            if isinstance(rule, events.Rule):
+                self._alarm(
+                    f"Lost{part}{rule.node.id}",
+                    cloudwatch.Metric(
+                        namespace="AWS/Events",
+                        metric_name="InvocationsFailedToBeSentToDlq",
+                        dimensions_map={"RuleName": rule.rule_name},
+                        statistic="Sum",
+                        period=FIVE_MINUTES,
+                    ),
+                    f"Rule {rule.node.id} of stack {part} could neither deliver an event nor keep it in its queue",
+                )
 
     def _failed_jobs(self, job_names: list[str]) -> None:
         """Glue has no metric for a job that failed, only an event; it is sent on as a readable message."""

@@ -21,6 +21,7 @@ from uuid import uuid4
 from local_cloud.adapters import roles
 from local_cloud.adapters.access import service_calls
 from local_cloud.adapters.access.service_calls import EVENTS, SCHEDULER
+from local_cloud.adapters.cloudwatch import metrics
 from local_cloud.patching import original, replace
 
 EVENTBRIDGE = "ministack.services.eventbridge"
@@ -54,6 +55,7 @@ def invoke(function: Json, event: Json) -> None:
 def keep(target: Json, event: Json, rule: Json, *, code: str, reason: str) -> None:
     """Put an event that could not be delivered into the dead-letter queue of its target, or say that it is lost."""
     logger.error("delivery of %s to %s failed: %s", rule.get("Name"), target["Arn"], reason)
+    _count("FailedInvocations", event, rule)
     queue = (target.get("DeadLetterConfig") or {}).get("Arn")
     if not queue:
         return
@@ -70,8 +72,16 @@ def keep(target: Json, event: Json, rule: Json, *, code: str, reason: str) -> No
         logger.error(
             "an event is lost: the dead-letter queue of %s refuses it: %s", rule.get("Name"), denied
         )
+        _count("InvocationsFailedToBeSentToDlq", event, rule)
     else:
         _send(queue, view.event_with_detail(), told)
+        _count("InvocationsSentToDlq", event, rule)
+
+
+def _count(metric: str, event: Json, rule: Json) -> None:
+    """Scheduler, whose deliveries come this way, too, has metrics of its own, which are not emulated."""
+    if event.get("Source") != "aws.scheduler":
+        metrics.record("AWS/Events", metric, 1, {"RuleName": str(rule.get("Name"))})
 
 
 def _require_queue(queue_arn: str, target: Json, event: Json, rule: Json) -> None:

@@ -12,7 +12,12 @@ from slipway.deployment import Deployment
 ON = "ALARM"
 # CloudFormation names an alarm <stack>-<logical id>-<random>, and the CDK ends a logical id with a hash.
 NAME = re.compile(r"^.+-(?P<what>[A-Za-z0-9]+)[0-9A-F]{8}-\w+$")
-PER_NAME = ("Stale", "FailedSource", "TimedOutSource")  # one section of the runbook for all of them
+PER_NAME = (
+    "Stale",
+    "FailedSource",
+    "TimedOutSource",
+    "Lost",
+)  # one section of the runbook for all of them
 
 
 @dataclass(frozen=True, kw_only=True)

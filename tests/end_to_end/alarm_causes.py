@@ -40,6 +40,9 @@ ENDS = {
 }
 ENDED = {"Failed": "FAILED", "TimedOut": "TIMED_OUT", "Aborted": "ABORTED"}
 NONSENSE = "no event of anything"
+LOST = "InvocationsFailedToBeSentToDlq"
+NOBODY = "arn:aws:lambda:us-east-1:000000000000:function:nobody-"
+RULE = re.compile(r"Slipway-[A-Za-z]+-([A-Za-z]+)-([A-Za-z]+)[0-9A-F]{8}-")
 
 
 @dataclass(frozen=True)
@@ -299,12 +302,54 @@ def _entries(table: Any, dataset: str) -> list[dict[str, Any]]:
     return found
 
 
+@contextmanager
+def events_lost(stage: Stage, names: Names) -> Iterator[None]:
+    """Each rule gets an event, a target that is not there, and a dead-letter queue that refuses it."""
+    events, sqs = stage.client("events"), stage.client("sqs")
+    url = sqs.create_queue(QueueName="refuses-everybody")["QueueUrl"]
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    refusing = {"DeadLetterConfig": {"Arn": answer["Attributes"]["QueueArn"]}}
+    rules = [_rule_of(events.list_rules()["Rules"], name) for name in names]
+    for rule in rules:
+        name = rule["Name"]
+        targets = events.list_targets_by_rule(Rule=name)["Targets"]
+        kept = {key: rule[key] for key in ("EventPattern", "ScheduleExpression") if key in rule}
+        events.put_rule(Name=name, EventPattern=json.dumps({"source": ["slipway.tests"]}))
+        events.put_targets(
+            Rule=name,
+            Targets=[each | {"Arn": f"{NOBODY}{each['Id']}"} | refusing for each in targets],
+        )
+        try:
+            events.put_events(
+                Entries=[{"Source": "slipway.tests", "DetailType": "test", "Detail": "{}"}]
+            )
+            stage.wait(
+                lambda name=name: stage.counted("AWS/Events", LOST, RuleName=name) == 1  # type: ignore[misc]
+            )
+        finally:
+            events.put_rule(Name=name, **kept)
+            events.put_targets(Rule=name, Targets=targets)
+    sqs.delete_queue(QueueUrl=url)
+    yield
+
+
+def _rule_of(rules: list[dict[str, Any]], alarm: str) -> dict[str, Any]:
+    """LostIntakeFileLanded is about <stack Intake>-FileLanded..."""
+    named = {
+        "Lost" + "".join(found.groups()): rule
+        for rule in rules
+        if (found := RULE.match(rule["Name"]))
+    }
+    return named[alarm]
+
+
 # Each alarm of the templates matches one of these.
 CAUSES: dict[str, Cause] = {
     r"Failed(Runs|Care|Announcements|Marts|Source\w+)": executions("Failed"),
     r"TimedOut\w+": executions("TimedOut"),
     r"Aborted\w+": executions("Aborted"),
     r"\w+DeadLetters": dead_letters,
+    r"Lost\w+": events_lost,
     r"IntakeWaits": intake_switched_off,
     r"IntakeErrors": intake_fails,
     r"IntakeThrottles": intake_throttled,

@@ -14,11 +14,14 @@ STATES = (*(f"Executions{each}" for each in EXECUTIONS), "ExecutionTime")
 SQS = ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")
 # Lambda developer guide, "Types of metrics for Lambda functions".
 LAMBDA = ("Invocations", "Errors", "Throttles", "Duration")
+# EventBridge user guide, "Monitoring Amazon EventBridge": only where it is not zero.
+EVENTS = ("FailedInvocations", "InvocationsSentToDlq", "InvocationsFailedToBeSentToDlq")
 
 # By namespace: the dimensions of the metrics, and their names.
 METRICS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "AWS/States": (("StateMachineArn",), STATES),
     "AWS/SQS": (("QueueName",), SQS),
+    "AWS/Events": (("RuleName",), EVENTS),
     "AWS/Lambda": (("FunctionName",), LAMBDA),
     "AWS/Transfer": (("ServerId",), ("FilesIn",)),  # its user guide, "Using CloudWatch metrics"
 }
