@@ -82,6 +82,16 @@ def raw_key(*, dataset: str, ingest_date: str, sha256: str, file_name: str) -> s
     return f"{dataset}/ingest_date={ingest_date}/{sha256}/{file_name}"
 
 
+def audit_database(environment: str) -> str:
+    """Name of the Glue database with the events of the environment's trail."""
+    return f"slipway_{environment}_audit"
+
+
+def trail(environment: str) -> str:
+    """Name of the environment's own trail, by which policies know it."""
+    return f"slipway-{environment}"
+
+
 def raw_crawler(environment: str, dataset: str) -> str:
     """Name of the crawler over a dataset's files in the raw bucket, and of its classifier."""
     return f"slipway-{environment}-raw-{dataset}"

@@ -29,6 +29,7 @@ def lines(ruler: Ruler, templates: Templates, volume: Volume) -> Iterator[Line]:
         yield from _trainings(ruler, templates, name, month)
         yield from _by_run_and_file(ruler, name, month)
         yield from _by_size(ruler, templates, name, month)
+        yield from _trail(ruler, templates, name, month)
     if volume.scanned_gigabytes:
         scanned = Range.of(volume.scanned_gigabytes)
         yield ruler.volume("scanned_gigabyte", "Athena queries", scanned)
@@ -161,6 +162,21 @@ def _by_run_and_file(ruler: Ruler, dataset: str, month: DatasetVolume) -> Iterat
         for price, rate in rates.items():
             quantity = ruler.rate(rate).times(number)
             yield ruler.volume(price, what, quantity, dataset=dataset)
+
+
+def _trail(
+    ruler: Ruler, templates: Templates, dataset: str, month: DatasetVolume
+) -> Iterator[Line]:
+    """Each request on an object of a data bucket is an event of the environment's own trail."""
+    if "AWS::CloudTrail::Trail" in templates.types:
+        requests = (
+            *((month.runs, "puts_by_run"), (month.runs, "gets_by_run")),
+            (month.files, "puts_by_file"),
+        )
+        for number, rate in requests:
+            what = "requests on objects, in the trail"
+            events = ruler.rate(rate).times(number)
+            yield ruler.volume("data_event", what, events, dataset=dataset)
 
 
 def _by_size(

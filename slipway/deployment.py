@@ -23,6 +23,7 @@ STACKS = (
     "Monitoring",
 )
 OPTIONAL_STACKS = (
+    "Trail",
     "Warehouse",
     "Database",
     "Sources",

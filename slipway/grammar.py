@@ -57,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
             _source,
             _mart,
             _crawler,
+            _trail,
             _redrive,
             _maintain,
             _erase,
@@ -484,6 +485,20 @@ def _crawler(commands: Commands) -> None:
     show = actions.action("show", "what the last crawls did, and the table of one dataset")
     _add_no_wait(actions.action("start", "crawl a dataset's files now"))
     actions.default("show", show)
+
+
+def _trail(commands: Commands) -> None:
+    trail = commands.add_parser(
+        "trail", help="who read or removed objects, by CloudTrail: reads, deletions (for auditors)"
+    )
+    trail.add_argument("action", choices=("reads", "deletions"))
+    trail.add_argument(
+        "--key",
+        default="",
+        metavar="TEXT",
+        help="only objects whose key has this in it, such as a file's hash or name",
+    )
+    trail.add_argument("--days", type=int, default=7, help="so far back (default: 7)")
 
 
 def _adopt(commands: Commands) -> None:

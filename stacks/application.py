@@ -7,6 +7,7 @@ Storage <- Alerts <- Processing <- Orchestration <- Intake <- Monitoring
        ^                  ^- Analytics <- QuickSight <-| only with features.quicksight
        |- Network <- Warehouse <-----------------------| only with features.warehouse
        |          ^- Database <------------------------| only with features.database
+       |- Trail                                         | only with features.trail
 People comes last, and only if the settings name somebody.
 """
 
@@ -42,6 +43,7 @@ from stacks.people import PeopleStack
 from stacks.processing import ProcessingStack
 from stacks.sources import SourcesStack
 from stacks.storage import StorageStack
+from stacks.trail import TrailStack
 from stacks.warehouse import WarehouseStack
 
 
@@ -49,6 +51,11 @@ def compose(app: App, blueprint: Blueprint) -> None:
     """Add every stack of the environment to `app`."""
     storage = StorageStack(app, blueprint=blueprint)
     readiness.say(storage, blueprint.settings)
+    trail = (
+        TrailStack(app, blueprint=blueprint, storage=storage)
+        if blueprint.settings.features.trail
+        else None
+    )
     alerts = AlertsStack(app, blueprint=blueprint, storage=storage)
     processing = ProcessingStack(app, blueprint=blueprint, storage=storage)
     analytics = AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
@@ -139,6 +146,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
             training=training,
             by_hand=[machine for machine in (warehouse_load, write_back) if machine],
             crawlers=processing.crawlers,
+            trail=trail,
         )
 
 

@@ -30,6 +30,7 @@ from stacks.setting_values import ANALYSTS
 from stacks.sources import SourcesStack
 from stacks.storage import StorageStack
 from stacks.table_access import TABLES_PREFIX
+from stacks.trail import LOGS, RESULTS, TABLE, TrailStack
 
 BY_HAND = "a person uses it, no run does"
 # Source: service authorization reference, Amazon Athena: actions on a workgroup.
@@ -92,6 +93,7 @@ class PeopleStack(PipelineStack):
         training: ForecastTrainingStack | None,
         by_hand: Sequence[DatasetMachine],
         crawlers: RawCrawlers | None,
+        trail: TrailStack | None,
     ) -> None:
         super().__init__(scope, "People", blueprint=blueprint, description="roles for people")
         self._blueprint, self._storage, self._alerts = blueprint, storage, alerts
@@ -99,6 +101,7 @@ class PeopleStack(PipelineStack):
         self._intake, self._monitoring = intake, monitoring
         self._by_hand, self._crawlers = by_hand, crawlers
         self._sources, self._marts, self._training = sources, marts, training
+        self._trail = trail
         people = blueprint.settings.people
         for team, arns in people.analysts.items():
             self._analyst(team, arns)
@@ -373,12 +376,15 @@ class PeopleStack(PipelineStack):
             role, bucket=storage.access_logs, prefixes=[""], rarely_used=BY_HAND
         )
         self._allow_place(role, storage.access_logs)
-        buckets = (
+        buckets: list[s3.IBucket] = [
             *(storage.landing, storage.raw, storage.processed, storage.curated),
             *(storage.results, storage.access_logs),
-        )
+        ]
+        keys = [storage.data_key, storage.originals_key, storage.operations_key]
+        if self._trail:
+            buckets.append(self._trail.bucket)
+            keys.append(self._trail.key)
         self._allow(role, AUDIT_BUCKET, [bucket.bucket_arn for bucket in buckets])
-        keys = (storage.data_key, storage.originals_key, storage.operations_key)
         self._allow(role, AUDIT_KEY, [key.key_arn for key in keys])
         own_roles = f"{naming.stack(self._blueprint.settings.environment, '')}*"
         self._allow(
@@ -389,6 +395,30 @@ class PeopleStack(PipelineStack):
         )
         self._allow_logs(role)
         self._allow(role, (*LOOK_AT_METRICS, *LOOK_AT_CALLS), ["*"], EVERYWHERE)
+        if self._trail:
+            self._allow_trail(role, self._trail)
+
+    def _allow_trail(self, role: iam.Role, trail: TrailStack) -> None:
+        """Queries over the events in a workgroup of its own; files and answers are under the trail's key."""
+        workgroup = self._arn("athena", "workgroup", str(trail.workgroup.name))
+        self._allow(role, ASK, [workgroup])
+        self._allow(
+            role,
+            CATALOG,
+            [
+                self.format_arn(service="glue", resource="catalog"),
+                self._arn("glue", "database", trail.database),
+                self._arn("glue", "table", f"{trail.database}/{TABLE}"),
+            ],
+        )
+        permissions.allow_s3_read(
+            role, bucket=trail.bucket, prefixes=[LOGS, RESULTS], rarely_used=BY_HAND
+        )
+        permissions.allow_s3_write(role, bucket=trail.bucket, prefixes=[RESULTS])
+        permissions.note_rarely_used(role, {"s3:PutObject": BY_HAND})
+        self._allow_place(role, trail.bucket)
+        permissions.allow_key(role, key=trail.key, services=["s3"], write=True)
+        self._allow(role, ["cloudtrail:GetTrail", "cloudtrail:GetTrailStatus"], [trail.arn])
 
     # who looks after partners
 

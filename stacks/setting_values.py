@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from contracts import naming
 
 ANALYSTS = "analysts"  # the Athena workgroup that every environment has
+AUDIT = "audit"  # the workgroup of auditors, over the trail
 ZONES = 3
 
 # RFC 4253 and RFC 5656 names of the key types that Transfer Family accepts for service-managed users.
@@ -93,6 +94,8 @@ def _team(value: str) -> str:
         raise ValueError(
             f"is the workgroup that always exists: set its limit with athena.scan_limit_gib, not {ANALYSTS}"
         )
+    if value == AUDIT:
+        raise ValueError(f"is the workgroup of auditors, which features.trail makes: not {AUDIT}")
     return value
 
 

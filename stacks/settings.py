@@ -337,6 +337,7 @@ class Retention(_Section):
     results_days: Annotated[int, Field(ge=1)]
     runs_days: Annotated[int, Field(ge=1)]
     access_logs_days: Annotated[int, Field(ge=1)]
+    trail_days: Annotated[int, Field(ge=1)]
     logs_days: LogDays
     datasets: dict[str, RawRetention]
 
@@ -356,11 +357,18 @@ class Costs(_Section):
         return self
 
 
+class Trail(_Section):
+    """What the environment's own trail takes besides the objects of the data buckets, if it is switched on."""
+
+    management_events: bool
+
+
 class Features(_Section):
     """Parts that cost money while idle, or that not everybody wants."""
 
     dashboard: bool
     raw_crawler: bool
+    trail: bool
     warehouse: bool
     database: bool
     quicksight: bool
@@ -389,6 +397,7 @@ class Settings(_Section):
     quicksight: QuickSight
     people: People
     costs: Costs
+    trail: Trail
     tags: dict[TagKey, TagValue]
     retention: Retention
     features: Features

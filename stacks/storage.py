@@ -22,6 +22,7 @@ from contracts.model import Contract
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.data_bucket import DataBucket, housekeeping
+from stacks.trail_files import open_bucket, open_key
 
 LEDGER_INDEX = "by_status"
 # Of 62 letters and digits: 381 bits, above the 256 that HMAC-SHA256 can use. Source: RFC 2104, section 3, Keys.
@@ -56,7 +57,22 @@ class StorageStack(PipelineStack):
         self.pii_secret = (
             self._pii_secret() if any(c.protected_columns for c in blueprint.contracts) else None
         )
+        if blueprint.settings.features.trail:
+            self.trail_files = self._trail_files()
         self._publish()
+
+    def _trail_files(self) -> tuple[kms.Key, s3.Bucket]:
+        """Key and bucket of CloudTrail's files. No other key's policy names CloudTrail, which must never open data."""
+        environment = self._blueprint.settings.environment
+        arn = self.format_arn(
+            service="cloudtrail", resource="trail", resource_name=naming.trail(environment)
+        )
+        key = self._key("TrailKey", "trail", "CloudTrail's files")
+        open_key(key, arn)
+        days = self._blueprint.settings.retention.trail_days
+        bucket = self._bucket("TrailLogs", key=key, expiry_days=days)
+        open_bucket(bucket, arn, self.account)
+        return key, bucket
 
     def _buckets(self) -> None:
         days = self._blueprint.settings.retention

@@ -27,7 +27,6 @@ RECORDED_TYPES = {
     "AWS::Budgets::Budget": "nothing is billed",
     "AWS::CE::AnomalyMonitor": "nothing is billed",
     "AWS::CE::AnomalySubscription": "nothing is billed",
-    "AWS::CloudTrail::Trail": "calls are recorded in memory, no trail is delivered to a bucket",
     "AWS::EC2::SecurityGroupIngress": "the network is not emulated",
     "AWS::EC2::SecurityGroupEgress": "the network is not emulated",
     "AWS::EC2::FlowLog": "the network is not emulated",

@@ -21,6 +21,7 @@ from local_cloud.adapters.athena import (
 from local_cloud.adapters.athena import (
     statements as athena,
 )
+from local_cloud.adapters.cloudtrail import service as cloudtrail
 from local_cloud.adapters.cloudwatch import service as cloudwatch
 from local_cloud.adapters.emr import applications as emr_applications
 from local_cloud.adapters.glue import (
@@ -85,5 +86,6 @@ def install_all(settings: ServerSettings) -> None:
     cloudwatch.install()
     lambda_roles.install()
     unmapped.install()
+    cloudtrail.install()
     usage.install()
     control.install(settings)

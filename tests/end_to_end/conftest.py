@@ -33,6 +33,7 @@ SHARING = (
         "test_sources",
         "test_shop",
         "test_people",
+        "test_trail",
         "test_alarms",
         "test_own_schedules",
     ),

@@ -114,7 +114,23 @@ def _of_machine(account: Account, machine: Resource) -> Calls:
             yield from_source("sagemaker.amazonaws.com", ASSUME, role, source)
 
 
+def _of_trail(_account: Account, trail: Resource) -> Calls:
+    """Looks at the bucket, puts files into it, and asks its key, each for this trail."""
+    arn = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{trail.properties['TrailName']}"
+    bucket, key = f"arn:aws:s3:::{trail.properties['S3BucketName']}", trail.properties["KMSKeyId"]
+    file = f"{bucket}/AWSLogs/{ACCOUNT}/CloudTrail/{REGION}/2026/11/28/a.json.gz"
+    for action, resource, context in (
+        ("s3:GetBucketAcl", bucket, {}),
+        ("s3:PutObject", file, {"s3:x-amz-acl": "bucket-owner-full-control"}),
+        ("kms:GenerateDataKey", key, {"kms:EncryptionContext:aws:cloudtrail:arn": arn}),
+        ("kms:DescribeKey", key, {}),
+    ):
+        call = from_source("cloudtrail.amazonaws.com", action, resource, arn)
+        yield replace(call, context={**call.context, **context})
+
+
 MADE_FOR: dict[str, Callable[[Account, Resource], Calls]] = {
+    "AWS::CloudTrail::Trail": _of_trail,
     "AWS::CloudWatch::Alarm": _of_alarm,
     "AWS::EC2::FlowLog": _assuming("vpc-flow-logs", "DeliverLogsPermissionArn"),
     "AWS::Events::Rule": _of_rule,

@@ -94,6 +94,7 @@ PREFIXES = [
     r"<.*Landing.*>/partners/source-[a-z0-9_]+/[a-z0-9_-]+/\*",
     r"arn:.*:dynamodb:.*:table/Slipway-[A-Z][a-z]+-Sources-\*",
     r"<.*AccessLogs.*>/\*",
+    r"<.*TrailLogs.*>/(AWSLogs|queries)/\*",
     r"arn:.*:s3:::(sandbox-exports/sales|example-sales-exports/daily)/\*",  # a source: somebody else's bucket
 ]
 LOOKS_AT_A_KEY = {"kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus"}

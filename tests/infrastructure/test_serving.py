@@ -56,6 +56,7 @@ def views(assembly: Assembly) -> dict[str, dict[str, Any]]:
     return {
         table["Properties"]["TableInput"]["Name"]: table["Properties"]
         for table in assembly.resources("AWS::Glue::Table").values()
+        if table["Properties"]["TableInput"]["TableType"] == "VIRTUAL_VIEW"
     }
 
 

@@ -8,6 +8,7 @@ context. A log group's key must let CloudWatch Logs in.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from local_cloud.adapters.access import key_use, service_calls
@@ -27,6 +28,8 @@ LOGS_USE = (
 # Source: SNS developer guide, "Enable compatibility between event sources from AWS services and encrypted topics".
 SENDS_SOURCE_TO_KMS = ("cloudwatch.amazonaws.com",)
 _keys: dict[str, Key] = {}  # by ARN of the resource
+# Told of each use that was allowed: access key, action, ARN of the key, condition keys.
+listeners: list[Callable[[str, str, str, dict[str, Any]], None]] = []
 
 
 def install() -> None:
@@ -91,6 +94,8 @@ def _with_keys(enforce: Any) -> Any:
             )
             if denied is not None:
                 return denied
+            for told in listeners:
+                told(key_id, use.action, use.key_arn, dict(use.context))
         return denied
 
     return checked

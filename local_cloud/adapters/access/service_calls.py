@@ -22,6 +22,7 @@ Policy = str | dict[str, Any] | None
 # Which services say for whom they come (aws:SourceAccount, aws:SourceArn), so that a condition on either can hold.
 # Any other sends neither here: a condition that AWS might not meet must not be met offline.
 SENDS_SOURCE = {
+    "cloudtrail.amazonaws.com": "the trail. CloudTrail user guide, S3 bucket policy and KMS key policy for CloudTrail",
     "cloudwatch.amazonaws.com": "the alarm. CloudWatch user guide, alarms and encrypted topics",
     "emr-serverless.amazonaws.com": "the application. EMR Serverless user guide, job runtime roles, trust policy",
     "events.amazonaws.com": "the rule. EventBridge user guide, cross-service confused deputy prevention",

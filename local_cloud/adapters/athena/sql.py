@@ -81,7 +81,7 @@ def qualify(statement: exp.Expr, database: str) -> set[TableName]:
         table.set("db", exp.to_identifier(name.database, quoted=True))
         table.set("this", exp.to_identifier(name.table, quoted=True))
         found.add(name)
-    _drop_table_qualifiers(statement)
+    _drop_table_qualifiers(statement, found)
     return found
 
 
@@ -123,10 +123,15 @@ def view_text(sql: str, database: str, columns: list[tuple[str, str]]) -> str:
     return f"/* Presto View: {base64.b64encode(json.dumps(definition).encode()).decode()} */"
 
 
-def _drop_table_qualifiers(statement: exp.Expr) -> None:
-    """`db.table.column` becomes `table.column`: every table carries its name as alias now."""
+def _drop_table_qualifiers(statement: exp.Expr, tables: set[TableName]) -> None:
+    """`db.table.column` becomes `table.column`: every table carries its name as alias now.
+
+    Not so `alias.column.field.field` of a structure, which is written the same way.
+    """
     for column in statement.find_all(exp.Column):
-        if column.args.get("db"):
+        if not column.args.get("db"):
+            continue
+        if TableName(database=column.db.lower(), table=column.table.lower()) in tables:
             column.set("db", None)
             column.set("catalog", None)
 

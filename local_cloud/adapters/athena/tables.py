@@ -20,14 +20,16 @@ import pyarrow as pa
 from pyiceberg.table import StaticTable
 
 from local_cloud.adapters.athena import sql as athena_sql
-from local_cloud.adapters.athena import text_tables
+from local_cloud.adapters.athena import text_tables, trail_tables
 from local_cloud.adapters.athena.sql import QueryRefused, TableName
 from local_cloud.adapters.athena.text_tables import Place, TextTable
+from local_cloud.adapters.cloudtrail import service as cloudtrail
 from local_cloud.patching import original
 from local_cloud.settings import ACCOUNT, REGION
 
 ATHENA = "ministack.services.athena"
 EVALUATOR = "ministack.core.iam_evaluator"
+ATHENA_SERVICE = "athena.amazonaws.com"
 CACHED_TABLES = 32
 _cache: OrderedDict[str, pa.Table] = OrderedDict()
 _cache_lock = threading.Lock()
@@ -117,6 +119,8 @@ class Workspace:
             relation = self._iceberg(name, table)
         elif kind == "DELTA":
             relation = self._delta(name, table)
+        elif trail_tables.is_trail(table):
+            relation = self._trail(name, table)
         elif text := text_tables.described(str(name), table):
             relation = self._text(name, table, text)
         else:
@@ -173,6 +177,13 @@ class Workspace:
         self.connection.register(f"data of {name}", text.read(places))
         return f"FROM {_quoted(f'data of {name}')} SELECT {text.projection(_quoted)}"
 
+    def _trail(self, name: TableName, table: dict[str, Any]) -> str:
+        """CloudTrail's files."""
+        objects = self._objects(table["StorageDescriptor"]["Location"])
+        self.bytes_scanned += sum(map(len, objects.values()))
+        self.connection.register(f"data of {name}", trail_tables.read(str(name), table, objects))
+        return f"FROM {_quoted(f'data of {name}')}"
+
     def _objects(self, location: str) -> dict[str, bytes]:
         """The objects below a location, hidden ones left out."""
         self._require_files(location)
@@ -184,11 +195,14 @@ class Workspace:
             for key in sorted(kept)
             if key.startswith(prefix) and not key.rpartition("/")[2].startswith((".", "_"))
         ]
-        return {
-            key: original(s3, "_get_object_data")(place.netloc, key)
-            for key in keys
-            if not key.endswith("/")
-        }
+        found = {}
+        for key in keys:
+            if not key.endswith("/"):
+                found[key] = original(s3, "_get_object_data")(place.netloc, key)
+                cloudtrail.note_object(
+                    self.caller.access_key_id, "GetObject", place.netloc, key, ATHENA_SERVICE
+                )
+        return found
 
     def _require_files(self, location: str) -> None:
         self.caller.require("s3:ListBucket", f"arn:aws:s3:::{urlparse(location).netloc}")
