@@ -418,7 +418,6 @@ class PeopleStack(PipelineStack):
         permissions.note_rarely_used(role, {"s3:PutObject": BY_HAND})
         self._allow_place(role, trail.bucket)
         permissions.allow_key(role, key=trail.key, services=["s3"], write=True)
-        self._allow(role, ["cloudtrail:GetTrail", "cloudtrail:GetTrailStatus"], [trail.arn])
 
     # who looks after partners
 
