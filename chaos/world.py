@@ -132,11 +132,13 @@ class World:
         return [item for page in pages.paginate(stateMachineArn=arn) for item in page["executions"]]
 
     def running(self) -> list[str]:
-        """Executions of any state machine that have not ended."""
+        """Executions that have not ended, but trainings of forecasts: those wait for their window, up to an hour."""
         client = self.client("stepfunctions")
+        training = self.deployment.outputs.get("TrainingStateMachineArn")
         return [
             item["executionArn"]
             for machine in client.list_state_machines()["stateMachines"]
+            if machine["stateMachineArn"] != training
             for item in client.list_executions(
                 stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING"
             )["executions"]

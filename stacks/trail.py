@@ -55,7 +55,6 @@ class TrailStack(PipelineStack):
         )
         self._blueprint, self._storage = blueprint, storage
         self.name = naming.trail(blueprint.settings.environment)
-        self.arn = self.format_arn(service="cloudtrail", resource="trail", resource_name=self.name)
         self.key, self.bucket = storage.trail_files
         self._trail()
         self.database = naming.audit_database(blueprint.settings.environment)
