@@ -19,7 +19,7 @@ from stacks.constructs.python_function import PythonFunction
 from stacks.duckdb_functions import DuckDbFunctions
 from stacks.network import NetworkStack
 from stacks.storage import StorageStack
-from stacks.table_access import ICEBERG_READ, TABLES_PREFIX, allow_tables
+from stacks.table_access import TABLES_PREFIX, allow_tables
 
 DATABASE = "slipway"
 ADMIN = "slipway_admin"
@@ -170,7 +170,9 @@ class DatabaseStack(PipelineStack):
         files = [f"{TABLES_PREFIX}{name}/" for name in datasets]
         if datasets:
             permissions.allow_s3_read(part.role, bucket=storage.processed, prefixes=files)
-            allow_tables(part.role, self._blueprint.database("processed"), ICEBERG_READ, datasets)
+            allow_tables(
+                part.role, self._blueprint.database("processed"), ["glue:GetTable"], datasets
+            )
         permissions.allow(part.role, actions=["secretsmanager:GetSecretValue"], resources=[secret])
         permissions.allow_key(
             part.role, key=storage.data_key, services=["secretsmanager"], write=False

@@ -33,6 +33,7 @@ from stacks.duckdb_functions import DuckDbFunctions
 from stacks.orchestration import OrchestrationStack
 from stacks.processing import ProcessingStack
 from stacks.storage import StorageStack
+from stacks.table_access import ICEBERG_WRITE
 
 IMAGES = Path(__file__).with_name("scikit_learn_images.yaml")
 SCRIPT = "forecast_model.py"
@@ -78,6 +79,8 @@ class ForecastTrainingStack(PipelineStack):
         processing.allow_forecasting(part.role)
         for allow in (permissions.allow_s3_read, permissions.allow_s3_write):
             allow(part.role, bucket=self._storage.processed, prefixes=[TRAININGS])
+        used = (*ICEBERG_WRITE, "s3:GetObject", "s3:PutObject")
+        permissions.note_rarely_used(part.role, dict.fromkeys(used, WHEN_TRAINED))
         return part
 
     def _packed_code(self) -> assets.Asset:
@@ -131,6 +134,8 @@ class ForecastTrainingStack(PipelineStack):
         )
         permissions.allow_key(role, key=self._storage.data_key, services=["s3"], write=True)
         self._allow_runtime(role)
+        used = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
+        permissions.note_rarely_used(role, dict.fromkeys(used, WHEN_TRAINED))
         return role
 
     def _allow_runtime(self, role: iam.Role) -> None:
