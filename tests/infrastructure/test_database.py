@@ -72,7 +72,7 @@ def test_the_function_reads_marked_tables_and_the_secret_and_writes_nothing_to_t
         if not action.startswith(("ec2:", "logs:", "kms:"))
     }
     assert {action for action, _ in allowed} == {
-        *("s3:GetObject", "glue:GetDatabase", "glue:GetTable", "secretsmanager:GetSecretValue"),
+        *("s3:GetObject", "glue:GetTable", "secretsmanager:GetSecretValue"),
     }
     files = {resource for action, resource in allowed if action == "s3:GetObject"}
     assert {resource.rpartition("tables/")[2] for resource in files} == {
