@@ -51,75 +51,26 @@ def compose(app: App, blueprint: Blueprint) -> None:
     """Add every stack of the environment to `app`."""
     storage = StorageStack(app, blueprint=blueprint)
     readiness.say(storage, blueprint.settings)
-    trail = (
-        TrailStack(app, blueprint=blueprint, storage=storage)
-        if blueprint.settings.features.trail
-        else None
-    )
+    is_trailed = blueprint.settings.features.trail
+    trail = TrailStack(app, blueprint=blueprint, storage=storage) if is_trailed else None
     alerts = AlertsStack(app, blueprint=blueprint, storage=storage)
     processing = ProcessingStack(app, blueprint=blueprint, storage=storage)
     analytics = AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
-    serving: list[
-        DatasetMachine
-    ] = []  # what a run starts once its tables have changed: one machine of each feature
-    warehouse_load: DatasetMachine | None = None
-    features = blueprint.settings.features
-    network: NetworkStack | None = None
-    if features.warehouse or features.database:
-        network = NetworkStack(app, blueprint=blueprint, storage=storage)
-    if network and features.warehouse:
-        warehouse = WarehouseStack(app, blueprint=blueprint, storage=storage, network=network)
-        warehouse_load = warehouse.load
-        serving.append(warehouse_load)
-    write_back: DatasetMachine | None = None
-    if network and features.database:
-        database = DatabaseStack(app, blueprint=blueprint, storage=storage, network=network)
-        database.add_stack_dependency(processing, reason="its tables are in the processed database")
-        write_back = database.write_back
-        serving.append(write_back)
-    if blueprint.settings.features.quicksight:
-        from stacks.quicksight import (
-            QuickSightStack,
-        )  # its classes of the CDK take a third of all imports' time
-
-        described = dashboards_of(blueprint.root, blueprint.contracts)
-        shown = QuickSightStack(
-            app, blueprint=blueprint, storage=storage, alerts=alerts, dashboards=described
-        )
-        shown.add_stack_dependency(
-            analytics, reason="the data source names the workgroup of analysts"
-        )
-        shown.add_stack_dependency(processing, reason="datasets name the curated database")
-        serving.append(shown.refresh)
+    stores = _stores(app, blueprint, storage, processing)
     orchestration = OrchestrationStack(
         app,
         blueprint=blueprint,
         storage=storage,
         alerts=alerts,
         processing=processing,
-        serving=serving,
+        serving=[*stores, *_dashboards(app, blueprint, storage, alerts, processing, analytics)],
     )
-    training: ForecastTrainingStack | None = None
-    if trains(blueprint):
-        training = ForecastTrainingStack(
-            app,
-            blueprint=blueprint,
-            storage=storage,
-            alerts=alerts,
-            processing=processing,
-            orchestration=orchestration,
-        )
-        training.add_stack_dependency(processing, reason="forecasts are in the curated database")
+    training = _training(app, blueprint, storage, alerts, processing, orchestration)
     intake = IntakeStack(
         app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration
     )
     sources = fetched_sources(app, blueprint, storage, alerts)
-    marts: MartsStack | None = None
-    if blueprint.marts:
-        marts = MartsStack(
-            app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration
-        )
-        marts.add_stack_dependency(processing, reason="a mart's table is in the curated database")
+    marts = _marts(app, blueprint, storage, alerts, processing, orchestration)
     monitoring = MonitoringStack(
         app,
         blueprint=blueprint,
@@ -144,10 +95,90 @@ def compose(app: App, blueprint: Blueprint) -> None:
             sources=sources,
             marts=marts,
             training=training,
-            by_hand=[machine for machine in (warehouse_load, write_back) if machine],
+            by_hand=stores,
             crawlers=processing.crawlers,
             trail=trail,
         )
+
+
+def _stores(
+    app: App, blueprint: Blueprint, storage: StorageStack, processing: ProcessingStack
+) -> list[DatasetMachine]:
+    """The warehouse and the internal database, if they are wanted: the machines that write into them."""
+    features, machines = blueprint.settings.features, list[DatasetMachine]()
+    if not features.warehouse and not features.database:
+        return machines
+    network = NetworkStack(app, blueprint=blueprint, storage=storage)
+    if features.warehouse:
+        warehouse = WarehouseStack(app, blueprint=blueprint, storage=storage, network=network)
+        machines.append(warehouse.load)
+    if features.database:
+        database = DatabaseStack(app, blueprint=blueprint, storage=storage, network=network)
+        database.add_stack_dependency(processing, reason="its tables are in the processed database")
+        machines.append(database.write_back)
+    return machines
+
+
+def _dashboards(
+    app: App,
+    blueprint: Blueprint,
+    storage: StorageStack,
+    alerts: AlertsStack,
+    processing: ProcessingStack,
+    analytics: AnalyticsStack,
+) -> list[DatasetMachine]:
+    """QuickSight, if it is wanted: the machine that refreshes it."""
+    if not blueprint.settings.features.quicksight:
+        return []
+    # Its classes of the CDK take a third of all imports' time.
+    from stacks.quicksight import QuickSightStack
+
+    described = dashboards_of(blueprint.root, blueprint.contracts)
+    shown = QuickSightStack(
+        app, blueprint=blueprint, storage=storage, alerts=alerts, dashboards=described
+    )
+    shown.add_stack_dependency(analytics, reason="the data source names the workgroup of analysts")
+    shown.add_stack_dependency(processing, reason="datasets name the curated database")
+    return [shown.refresh]
+
+
+def _training(
+    app: App,
+    blueprint: Blueprint,
+    storage: StorageStack,
+    alerts: AlertsStack,
+    processing: ProcessingStack,
+    orchestration: OrchestrationStack,
+) -> ForecastTrainingStack | None:
+    if not trains(blueprint):
+        return None
+    training = ForecastTrainingStack(
+        app,
+        blueprint=blueprint,
+        storage=storage,
+        alerts=alerts,
+        processing=processing,
+        orchestration=orchestration,
+    )
+    training.add_stack_dependency(processing, reason="forecasts are in the curated database")
+    return training
+
+
+def _marts(
+    app: App,
+    blueprint: Blueprint,
+    storage: StorageStack,
+    alerts: AlertsStack,
+    processing: ProcessingStack,
+    orchestration: OrchestrationStack,
+) -> MartsStack | None:
+    if not blueprint.marts:
+        return None
+    marts = MartsStack(
+        app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration
+    )
+    marts.add_stack_dependency(processing, reason="a mart's table is in the curated database")
+    return marts
 
 
 def trains(blueprint: Blueprint) -> bool:

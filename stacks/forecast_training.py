@@ -14,9 +14,7 @@ import tempfile
 from pathlib import Path
 
 import yaml
-from aws_cdk import ArnFormat, Aws, CfnMapping, Duration, Token
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
+from aws_cdk import ArnFormat, Aws, CfnMapping, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
@@ -29,6 +27,7 @@ from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine, Offer
 from stacks.constructs.dead_letters import dead_letter_queue
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.rules import start_after
 from stacks.duckdb_functions import DuckDbFunctions
 from stacks.orchestration import OrchestrationStack
 from stacks.processing import ProcessingStack
@@ -40,8 +39,6 @@ SCRIPT = "forecast_model.py"
 TRAININGS = f"{naming.RUNS_PREFIX}*/training-"  # how folders of trainings begin, of any dataset
 WHEN_TRAINED = "used when a model is trained, after a run of a dataset of which something is forecast or by hand"
 IN_ITS_NAME = "SageMaker does it with the role of a job; no line of code does"
-STATUS_CHANGE = "Step Functions Execution Status Change"
-RETRY_HOURS, RETRIES = 6, 20
 
 
 class ForecastTrainingStack(PipelineStack):
@@ -67,7 +64,16 @@ class ForecastTrainingStack(PipelineStack):
         self.jobs_role = self._jobs_role()
         self.machine = self._machine(alerts)
         self.undelivered = dead_letter_queue(self, "DeadLetters")
-        self._order_after_runs(orchestration)
+        # Of a version that was trained already nothing is trained.
+        start_after(
+            self,
+            "TablesChanged",
+            changing=[orchestration.run, orchestration.care],
+            machine=self.machine,
+            undelivered=self.undelivered,
+            description="Orders a training of the model of forecasts after tables may have changed",
+            role_description="Lets the rule for changed tables order trainings",
+        )
         self.publish(
             TrainingStateMachineArn=self.machine.arn,
             TrainingDeadLetterQueueUrl=self.undelivered.queue_url,
@@ -266,46 +272,6 @@ class ForecastTrainingStack(PipelineStack):
             resources=[alerts.announce.arn],
             rarely_used="tells people of a model that could not be trained",
         )
-
-    def _order_after_runs(self, orchestration: OrchestrationStack) -> None:
-        """After each run and each care that ended well; of a version that was trained already nothing is trained."""
-        rule = events.Rule(
-            self,
-            "TablesChanged",
-            description="Orders a training of the model of forecasts after tables may have changed",
-            event_pattern=events.EventPattern(
-                source=["aws.states"],
-                detail_type=[STATUS_CHANGE],
-                detail={
-                    "status": ["SUCCEEDED"],
-                    "stateMachineArn": [orchestration.run.arn, orchestration.care.arn],
-                },
-            ),
-        )
-        rule.node.add_dependency(self.machine)
-        rule.add_target(
-            targets.SfnStateMachine(
-                self.machine.machine,
-                role=self._starter().without_policy_updates(),
-                dead_letter_queue=self.undelivered,
-                max_event_age=Duration.hours(RETRY_HOURS),
-                retry_attempts=RETRIES,
-            )
-        )
-
-    def _starter(self) -> iam.Role:
-        # By prefix, as of the rule for marts (stacks/marts.py).
-        rules = self.format_arn(
-            service="events", resource="rule", resource_name=f"{self.stack_name}-*"
-        )
-        role = iam.Role(
-            self,
-            "TablesChangedRole",
-            assumed_by=permissions.service_for(self, "events", source=rules),
-            description="Lets the rule for changed tables order trainings",
-        )
-        permissions.allow(role, actions=["states:StartExecution"], resources=[self.machine.arn])
-        return role
 
 
 class _Image:

@@ -6,10 +6,8 @@ the dataset. So a run never waits for a mart, and a mart holds no dataset's lock
 
 from __future__ import annotations
 
-from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.alerts import AlertsStack
@@ -18,6 +16,7 @@ from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine, Offer
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.rules import LONGEST_RETRY, RETRIES, STATUS_CHANGE, start_after
 from stacks.duckdb_functions import DuckDbFunctions
 from stacks.orchestration import OrchestrationStack
 from stacks.storage import StorageStack
@@ -30,9 +29,6 @@ from stacks.table_access import (
     allow_tables,
 )
 
-STATUS_CHANGE = "Step Functions Execution Status Change"
-LONGEST_RETRY = Duration.hours(6)
-RETRIES = 20
 WHEN_COMPUTED = "used when a mart is computed, after a run of one of its inputs or by hand"
 
 
@@ -69,7 +65,16 @@ class MartsStack(PipelineStack):
             operations_key=storage.operations_key,
         )
         permissions.note_rarely_used(self.machine.role, {"lambda:InvokeFunction": WHEN_COMPUTED})
-        self._run_after_inputs(orchestration)
+        # A mart whose inputs stand as they did does nothing.
+        start_after(
+            self,
+            "InputsChanged",
+            changing=[orchestration.run, orchestration.care],
+            machine=self.machine,
+            undelivered=self.undelivered,
+            description="Runs the marts of a dataset after its tables may have changed",
+            role_description="Lets the rule for changed inputs start runs of marts",
+        )
         self._report_silent_ends()
         self.publish(
             MartStateMachineArn=self.machine.arn,
@@ -110,47 +115,6 @@ class MartsStack(PipelineStack):
             *(f"dynamodb:{each}" for each in ledger),
         ]
         permissions.note_rarely_used(role, dict.fromkeys(used, WHEN_COMPUTED))
-
-    def _run_after_inputs(self, orchestration: OrchestrationStack) -> None:
-        """After each run and each care that ended well: a mart whose inputs stand as they did does nothing."""
-        rule = events.Rule(
-            self,
-            "InputsChanged",
-            description="Runs the marts of a dataset after its tables may have changed",
-            event_pattern=events.EventPattern(
-                source=["aws.states"],
-                detail_type=[STATUS_CHANGE],
-                detail={
-                    "status": ["SUCCEEDED"],
-                    "stateMachineArn": [orchestration.run.arn, orchestration.care.arn],
-                },
-            ),
-        )
-        rule.node.add_dependency(self.machine)
-        rule.add_target(
-            targets.SfnStateMachine(
-                self.machine.machine,
-                role=self._starter().without_policy_updates(),
-                dead_letter_queue=self.undelivered,
-                max_event_age=LONGEST_RETRY,
-                retry_attempts=RETRIES,
-            )
-        )
-
-    def _starter(self) -> iam.Role:
-        # By prefix: the rule needs the role first. CloudFormation begins the names of rules with that of their stack.
-        # Source: EventBridge user guide, "Cross-service confused deputy prevention".
-        rules = self.format_arn(
-            service="events", resource="rule", resource_name=f"{self.stack_name}-*"
-        )
-        role = iam.Role(
-            self,
-            "InputsChangedRole",
-            assumed_by=permissions.service_for(self, "events", source=rules),
-            description="Lets the rule for changed inputs start runs of marts",
-        )
-        permissions.allow(role, actions=["states:StartExecution"], resources=[self.machine.arn])
-        return role
 
     def _report_silent_ends(self) -> None:
         """Runs that were stopped, ran out of time, or could not report: their lock is freed and people are told."""

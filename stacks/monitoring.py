@@ -26,6 +26,7 @@ from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.rules import role_of_rules
 from stacks.cost_guards import guard_costs
 from stacks.forecast_training import ForecastTrainingStack
 from stacks.intake import IntakeStack
@@ -298,17 +299,7 @@ class MonitoringStack(PipelineStack):
         )
 
     def _publisher(self) -> iam.Role:
-        # By prefix: the rule needs the role first. CloudFormation begins the names of rules with that of their stack.
-        # Source: EventBridge user guide, "Cross-service confused deputy prevention".
-        rules = self.format_arn(
-            service="events", resource="rule", resource_name=f"{self.stack_name}-*"
-        )
-        role = iam.Role(
-            self,
-            "FailedJobsRole",
-            assumed_by=permissions.service_for(self, "events", source=rules),
-            description="Lets the rule for failed jobs publish alarms",
-        )
+        role = role_of_rules(self, "FailedJobsRole", "Lets the rule for failed jobs publish alarms")
         permissions.allow(
             role,
             actions=["sns:Publish"],
