@@ -21,15 +21,9 @@ from typing import Any
 IN_IMAGE = "/opt/ml"
 REPOSITORY = Path(__file__).parents[3]
 SERVING = Path(__file__).with_name("serving.py")
-INHERITED = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "TMPDIR",
-)  # nothing else of the server: its credentials stay its own
-FAILURE_LENGTH = (
-    1024  # characters of FailureReason. Source: SageMaker API reference, DescribeTrainingJob
-)
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")  # nothing else: the server's credentials are its own
+# Characters of FailureReason. Source: SageMaker API reference, DescribeTrainingJob.
+FAILURE_LENGTH = 1024
 MESSAGE_LINES = 20
 
 
