@@ -20,6 +20,7 @@ from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import DatasetMachine
+from stacks.constructs.grantees import Grantee, ManagedParts
 from stacks.forecast_training import ForecastTrainingStack
 from stacks.intake import IntakeStack
 from stacks.marts import MartsStack
@@ -63,6 +64,11 @@ LOOK_AT_METRICS = (
     "cloudwatch:ListMetrics",
 )
 LOOK_AT_CALLS = ("cloudtrail:LookupEvents",)
+# Whether it logs, and what. Source: service authorization reference, CloudTrail: each takes the ARN of a trail.
+LOOK_AT_TRAIL = (
+    *("cloudtrail:GetTrail", "cloudtrail:GetTrailStatus"),
+    "cloudtrail:GetEventSelectors",
+)
 AUDIT_BUCKET = (
     *("s3:GetBucketPolicy", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration"),
     *("s3:GetBucketVersioning", "s3:GetBucketPublicAccessBlock", "s3:GetBucketLogging"),
@@ -145,24 +151,18 @@ class PeopleStack(PipelineStack):
 
     def _allow_asking(
         self,
-        role: iam.Role,
+        to: Grantee,
         team: str,
         databases: Sequence[str],
-        *,
-        also_through: Sequence[str] = (),
     ) -> None:
-        """Queries in one workgroup over tables of these databases; files of processed and curated only.
-
-        `also_through` are services besides S3 through which the role uses the data key: one statement for all, since
-        what a role may hold is limited.
-        """
+        """Queries in one workgroup over tables of these databases; files of processed and curated only."""
         environment = self._blueprint.settings.environment
         workgroup = f"slipway-{environment}-{team}"
-        self._allow(role, ASK, [self._arn("athena", "workgroup", workgroup)])
-        self._allow(role, BROWSE, [self._arn("athena", "datacatalog", "AwsDataCatalog")])
-        self._allow(role, OPEN_CONSOLE, ["*"], EVERYWHERE)
+        self._allow(to, ASK, [self._arn("athena", "workgroup", workgroup)])
+        self._allow(to, BROWSE, [self._arn("athena", "datacatalog", "AwsDataCatalog")])
+        self._allow(to, OPEN_CONSOLE, ["*"], EVERYWHERE)
         self._allow(
-            role,
+            to,
             CATALOG,
             [
                 self.format_arn(service="glue", resource="catalog"),
@@ -173,77 +173,73 @@ class PeopleStack(PipelineStack):
         )
         for bucket in (self._storage.processed, self._storage.curated):
             permissions.allow_s3_read(
-                role, bucket=bucket, prefixes=[TABLES_PREFIX], rarely_used=BY_HAND
+                to, bucket=bucket, prefixes=[TABLES_PREFIX], rarely_used=BY_HAND
             )
-            self._allow_place(role, bucket)
+            self._allow_place(to, bucket)
         results = self._storage.results
-        permissions.allow_s3_read(role, bucket=results, prefixes=[f"{team}/"], rarely_used=BY_HAND)
-        permissions.allow_s3_write(role, bucket=results, prefixes=[f"{team}/"])
-        permissions.note_rarely_used(role, {"s3:PutObject": BY_HAND})
-        permissions.allow_s3_list(role, bucket=results, prefix=f"{team}/")
-        permissions.note_rarely_used(role, {"s3:ListBucket": BY_HAND})
-        self._allow(role, ["s3:GetBucketLocation"], [results.bucket_arn])
-        services = ["s3", *also_through]
-        permissions.allow_key(role, key=self._storage.data_key, services=services, write=True)
+        permissions.allow_s3_read(to, bucket=results, prefixes=[f"{team}/"], rarely_used=BY_HAND)
+        permissions.allow_s3_write(to, bucket=results, prefixes=[f"{team}/"])
+        permissions.note_rarely_used(to, {"s3:PutObject": BY_HAND})
+        permissions.allow_s3_list(to, bucket=results, prefix=f"{team}/")
+        permissions.note_rarely_used(to, {"s3:ListBucket": BY_HAND})
+        self._allow(to, ["s3:GetBucketLocation"], [results.bucket_arn])
+        permissions.allow_key(to, key=self._storage.data_key, services=["s3"], write=True)
 
-    def _allow_place(self, role: iam.Role, bucket: s3.IBucket) -> None:
-        self._allow(role, ["s3:ListBucket", "s3:GetBucketLocation"], [bucket.bucket_arn])
+    def _allow_place(self, to: Grantee, bucket: s3.IBucket) -> None:
+        self._allow(to, ["s3:ListBucket", "s3:GetBucketLocation"], [bucket.bucket_arn])
 
     # who operates
 
     def _operator(self, arns: Sequence[str]) -> None:
         role = self._role("Operator", arns, "operator: runs, files, queues and dead letters")
-        # A second policy, since CDK makes a managed one of what is too long for one.
-        steering = iam.Policy(self, "OperatorSteering", roles=[role])
-        # Of all zones by one name: what a role's own policies may hold is limited. Files decide what can be read.
-        every = self._blueprint.database("raw").removesuffix("raw") + "*"
-        self._allow_asking(role, ANALYSTS, [every], also_through=["dynamodb"])
-        self._allow_ledgers(role)
-        self._allow_executions(role, steering)
-        self._allow_queues(role, steering)
-        self._allow_repairs(role, steering)
-        self._allow_files(role)
-        self._allow_logs(role)
-        if self._sources:
-            self._allow_tables_of_sources(role)
+        parts = ManagedParts(role)
+        asking = parts.part("Asking", "Queries in the workgroup of analysts")
+        zones = [self._blueprint.database(zone) for zone in ("raw", "processed", "curated")]
+        self._allow_asking(asking, ANALYSTS, zones)
+        self._allow_ledgers(parts.part("Ledgers", "What became of files, runs and fetches"))
+        self._allow_executions(parts.part("Steering", "Starts and stops what commands start"))
+        repairing = parts.part("Repairing", "Dead letters, and what they are handed to")
+        self._allow_queues(repairing)
+        self._allow_repairs(repairing)
+        self._allow_files(parts.part("Files", "Files as they were sent, and corrected ones"))
+        watching = parts.part("Watching", "Logs and metrics")
+        self._allow_logs(watching)
         looks = list(LOOK_AT_METRICS)
-        if self._crawlers:  # crawls files that an operator may read anyway
-            why = "the crawlers of this environment"
-            self._allow(role, CRAWL, [self._crawlers.arn], why, policy=steering)
+        if self._crawlers:
             looks.append("glue:GetCrawlerMetrics")
-        self._allow(role, looks, ["*"], EVERYWHERE)
+        self._allow(watching, looks, ["*"], EVERYWHERE)
 
-    def _allow_tables_of_sources(self, role: iam.Role) -> None:
-        """`slipway source` reads what became of fetches; they change through their function only.
-
-        Not table by table: a role's own policies may have 10,240 characters, and each source counts.
-        """
+    def _allow_tables_of_sources(self, to: Grantee) -> None:
+        """`slipway source` reads what became of fetches; they change through their function only."""
         own = f"{naming.stack(self._blueprint.settings.environment, 'Sources')}-*"
         self._allow(
-            role,
+            to,
             ["dynamodb:GetItem", "dynamodb:Query"],
             [self._arn("dynamodb", "table", own)],
             "tables of this environment's sources; CloudFormation begins their names with that of the stack",
         )
 
-    def _allow_ledgers(self, role: iam.Role) -> None:
+    def _allow_ledgers(self, to: Grantee) -> None:
         """`slipway files` and `quarantine dismiss` update entries of files; runs change only through functions."""
         storage = self._storage
         actions = ["GetItem", "Query", "UpdateItem"]
-        permissions.allow_table(role, table=storage.file_ledger, actions=actions, index=BY_STATUS)
-        permissions.allow_table(role, table=storage.run_ledger, actions=["GetItem", "Query"])
-        permissions.note_rarely_used(role, {f"dynamodb:{each}": BY_HAND for each in actions})
+        permissions.allow_table(to, table=storage.file_ledger, actions=actions, index=BY_STATUS)
+        permissions.allow_table(to, table=storage.run_ledger, actions=["GetItem", "Query"])
+        permissions.note_rarely_used(to, {f"dynamodb:{each}": BY_HAND for each in actions})
+        permissions.allow_key(to, key=storage.data_key, services=["dynamodb"], write=True)
+        if self._sources:
+            self._allow_tables_of_sources(to)
 
-    def _allow_executions(self, role: iam.Role, policy: iam.Policy) -> None:
+    def _allow_executions(self, to: Grantee) -> None:
         """What commands start can be stopped; a message that failed can be sent again; the rest is only looked at."""
         started = [self._orchestration.run, self._orchestration.care, *self._by_hand]
         started += [*self._fetches(), *self._runs_of_marts(), *self._trainings()]
-        # Each machine is named once for itself and once for its executions: what a role may hold is limited.
-        arns = [machine.arn for machine in started]
-        self._allow(role, [START, *LOOK_AT_MACHINE], arns, policy=policy)
-        self._on_executions(role, [STOP, *LOOK_AT_EXECUTION], started, policy)
-        self._on_executions(role, [REDRIVE], [self._alerts.announce], policy)
-        self._allow_looking(role, self._looked_at(), policy)
+        self._allow(to, [START, *LOOK_AT_MACHINE], [machine.arn for machine in started])
+        self._on_executions(to, [STOP, *LOOK_AT_EXECUTION], started)
+        self._on_executions(to, [REDRIVE], [self._alerts.announce])
+        self._allow_looking(to, self._looked_at())
+        if self._crawlers:  # crawls files that an operator may read anyway
+            self._allow(to, CRAWL, [self._crawlers.arn], "the crawlers of this environment")
 
     def _fetches(self) -> list[DatasetMachine]:
         return [each.machine for each in self._sources.fetched] if self._sources else []
@@ -258,21 +254,15 @@ class PeopleStack(PipelineStack):
         """Machines that no command starts."""
         return [self._orchestration.job, self._alerts.announce]
 
-    def _allow_looking(
-        self, role: iam.Role, machines: Sequence[DatasetMachine], policy: iam.Policy | None = None
-    ) -> None:
-        self._allow(role, LOOK_AT_MACHINE, [machine.arn for machine in machines], policy=policy)
-        self._on_executions(role, LOOK_AT_EXECUTION, machines, policy)
+    def _allow_looking(self, to: Grantee, machines: Sequence[DatasetMachine]) -> None:
+        self._allow(to, LOOK_AT_MACHINE, [machine.arn for machine in machines])
+        self._on_executions(to, LOOK_AT_EXECUTION, machines)
 
     def _on_executions(
-        self,
-        role: iam.Role,
-        actions: Sequence[str],
-        machines: Sequence[DatasetMachine],
-        policy: iam.Policy | None,
+        self, to: Grantee, actions: Sequence[str], machines: Sequence[DatasetMachine]
     ) -> None:
         arns = [machine.executions for machine in machines]
-        self._allow(role, actions, arns, "executions are named at run time", policy=policy)
+        self._allow(to, actions, arns, "executions are named at run time")
 
     def _dead_letters(self) -> list[sqs.Queue]:
         kept: Mapping[str, sqs.Queue] = {
@@ -284,15 +274,15 @@ class PeopleStack(PipelineStack):
         trainings = [self._training.undelivered] if self._training else []
         return [self._intake.dead_letters, *kept.values(), *fetches, *runs_of_marts, *trainings]
 
-    def _allow_queues(self, role: iam.Role, policy: iam.Policy) -> None:
+    def _allow_queues(self, to: Grantee) -> None:
         look = ["sqs:GetQueueAttributes"]
         take = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
         dead = [queue.queue_arn for queue in self._dead_letters()]
-        self._allow(role, [*look, *take], dead, policy=policy)
+        self._allow(to, [*look, *take], dead)
         landed = [self._intake.queue.queue_arn]
-        self._allow(role, [*look, "sqs:SendMessage"], landed, policy=policy)
+        self._allow(to, [*look, "sqs:SendMessage"], landed)
 
-    def _allow_repairs(self, role: iam.Role, policy: iam.Policy) -> None:
+    def _allow_repairs(self, to: Grantee) -> None:
         """Dead letters are handed again to what they were for: functions, and the topic of alarms."""
         parts = (
             self._orchestration.fail_run,
@@ -301,40 +291,40 @@ class PeopleStack(PipelineStack):
         )
         marts = [self._marts.part] if self._marts else []
         functions = [part.function.function_arn for part in (*parts, *marts)]
-        self._allow(role, ["lambda:InvokeFunction"], functions, policy=policy)
+        self._allow(to, ["lambda:InvokeFunction"], functions)
         topics = (
             *(self._alerts.file_rejected, self._alerts.run_succeeded),
             *(self._alerts.run_failed, self._alerts.alarms),
         )
         arns = [topic.topic_arn for topic in topics]
-        self._allow(role, ["sns:ListSubscriptionsByTopic"], arns, policy=policy)
-        self._allow(role, ["sns:Publish"], [self._alerts.alarms.topic_arn], policy=policy)
-        permissions.allow_key(role, key=self._alerts.key, services=["sns"], write=True)
+        self._allow(to, ["sns:ListSubscriptionsByTopic"], arns)
+        self._allow(to, ["sns:Publish"], [self._alerts.alarms.topic_arn])
+        permissions.allow_key(to, key=self._alerts.key, services=["sns"], write=True)
 
-    def _allow_files(self, role: iam.Role) -> None:
+    def _allow_files(self, to: Grantee) -> None:
         """Refused records are exported from raw and replayed through landing; persons are erased by their token."""
         storage = self._storage
         by_hand = [f"{naming.LANDING_PREFIX}{each}/" for each in naming.BY_OPERATORS]
-        permissions.allow_s3_write(role, bucket=storage.landing, prefixes=by_hand)
+        permissions.allow_s3_write(to, bucket=storage.landing, prefixes=by_hand)
         # What is judged again must still be there: `slipway files judge-again` looks at the very object.
         sent = [naming.LANDING_PREFIX, naming.REJECTED_PREFIX]
         permissions.allow_s3_read(
-            role, bucket=storage.landing, prefixes=sent, versions=True, rarely_used=BY_HAND
+            to, bucket=storage.landing, prefixes=sent, versions=True, rarely_used=BY_HAND
         )
-        self._allow_place(role, storage.landing)
+        self._allow_place(to, storage.landing)
         datasets = [f"{contract.dataset}/" for contract in self._blueprint.contracts]
-        permissions.allow_s3_read(role, bucket=storage.raw, prefixes=datasets, rarely_used=BY_HAND)
-        self._allow_place(role, storage.raw)
+        permissions.allow_s3_read(to, bucket=storage.raw, prefixes=datasets, rarely_used=BY_HAND)
+        self._allow_place(to, storage.raw)
         permissions.allow_s3_read(
-            role, bucket=storage.processed, prefixes=["runs/"], rarely_used=BY_HAND
+            to, bucket=storage.processed, prefixes=["runs/"], rarely_used=BY_HAND
         )
         services = ["s3"]
         if storage.pii_secret:
             services.append("secretsmanager")
-            self._allow(role, ["secretsmanager:GetSecretValue"], [storage.pii_secret.secret_arn])
-        permissions.allow_key(role, key=storage.originals_key, services=services, write=True)
+            self._allow(to, ["secretsmanager:GetSecretValue"], [storage.pii_secret.secret_arn])
+        permissions.allow_key(to, key=storage.originals_key, services=services, write=True)
 
-    def _allow_logs(self, role: iam.Role) -> None:
+    def _allow_logs(self, to: Grantee) -> None:
         environment = self._blueprint.settings.environment
         groups = (
             f"{naming.stack(environment, '')}*",
@@ -342,7 +332,7 @@ class PeopleStack(PipelineStack):
             "/aws-glue/jobs/*",  # Glue adds to the name it is given: stacks/constructs/spark_job.py
         )
         self._allow(
-            role,
+            to,
             READ_LOGS,
             [
                 self.format_arn(
@@ -362,20 +352,33 @@ class PeopleStack(PipelineStack):
         role = self._role(
             "Auditor", arns, "auditor: reads what was done and how it is set up, no data"
         )
+        parts = ManagedParts(role)
+        self._allow_records(parts.part("Records", "Ledgers, executions, logs and metrics"))
+        self._allow_setup(parts.part("Setup", "How buckets, keys and roles are set up"))
+        if self._trail:
+            self._allow_trail(parts.part("Trail", "The environment's trail"), self._trail)
+
+    def _allow_records(self, to: Grantee) -> None:
+        """What was done: by ledgers, executions, logs and CloudTrail's event history."""
         storage = self._storage
         for table in (storage.file_ledger, storage.run_ledger):
-            permissions.allow_table(role, table=table, actions=["GetItem", "Query"])
-        permissions.note_rarely_used(role, {"dynamodb:GetItem": BY_HAND, "dynamodb:Query": BY_HAND})
-        permissions.allow_key(role, key=storage.data_key, services=["dynamodb"], write=False)
+            permissions.allow_table(to, table=table, actions=["GetItem", "Query"])
+        permissions.note_rarely_used(to, {"dynamodb:GetItem": BY_HAND, "dynamodb:Query": BY_HAND})
+        permissions.allow_key(to, key=storage.data_key, services=["dynamodb"], write=False)
         machines = [self._orchestration.run, self._orchestration.care, *self._looked_at()]
         of_features = [*self._fetches(), *self._runs_of_marts(), *self._trainings()]
-        self._allow_looking(role, [*machines, *of_features])
+        self._allow_looking(to, [*machines, *of_features])
         if self._sources:
-            self._allow_tables_of_sources(role)
+            self._allow_tables_of_sources(to)
         permissions.allow_s3_read(
-            role, bucket=storage.access_logs, prefixes=[""], rarely_used=BY_HAND
+            to, bucket=storage.access_logs, prefixes=[""], rarely_used=BY_HAND
         )
-        self._allow_place(role, storage.access_logs)
+        self._allow_place(to, storage.access_logs)
+        self._allow_logs(to)
+        self._allow(to, (*LOOK_AT_METRICS, *LOOK_AT_CALLS), ["*"], EVERYWHERE)
+
+    def _allow_setup(self, to: Grantee) -> None:
+        storage = self._storage
         buckets: list[s3.IBucket] = [
             *(storage.landing, storage.raw, storage.processed, storage.curated),
             *(storage.results, storage.access_logs),
@@ -384,26 +387,23 @@ class PeopleStack(PipelineStack):
         if self._trail:
             buckets.append(self._trail.bucket)
             keys.append(self._trail.key)
-        self._allow(role, AUDIT_BUCKET, [bucket.bucket_arn for bucket in buckets])
-        self._allow(role, AUDIT_KEY, [key.key_arn for key in keys])
+        self._allow(to, AUDIT_BUCKET, [bucket.bucket_arn for bucket in buckets])
+        self._allow(to, AUDIT_KEY, [key.key_arn for key in keys])
         own_roles = f"{naming.stack(self._blueprint.settings.environment, '')}*"
         self._allow(
-            role,
+            to,
             AUDIT_ROLE,
             [self.format_arn(service="iam", region="", resource="role", resource_name=own_roles)],
             "roles of this environment; CloudFormation makes up their names",
         )
-        self._allow_logs(role)
-        self._allow(role, (*LOOK_AT_METRICS, *LOOK_AT_CALLS), ["*"], EVERYWHERE)
-        if self._trail:
-            self._allow_trail(role, self._trail)
 
-    def _allow_trail(self, role: iam.Role, trail: TrailStack) -> None:
+    def _allow_trail(self, to: Grantee, trail: TrailStack) -> None:
         """Queries over the events in a workgroup of its own; files and answers are under the trail's key."""
+        self._allow(to, LOOK_AT_TRAIL, [trail.arn])
         workgroup = self._arn("athena", "workgroup", str(trail.workgroup.name))
-        self._allow(role, ASK, [workgroup])
+        self._allow(to, ASK, [workgroup])
         self._allow(
-            role,
+            to,
             CATALOG,
             [
                 self.format_arn(service="glue", resource="catalog"),
@@ -412,12 +412,12 @@ class PeopleStack(PipelineStack):
             ],
         )
         permissions.allow_s3_read(
-            role, bucket=trail.bucket, prefixes=[LOGS, RESULTS], rarely_used=BY_HAND
+            to, bucket=trail.bucket, prefixes=[LOGS, RESULTS], rarely_used=BY_HAND
         )
-        permissions.allow_s3_write(role, bucket=trail.bucket, prefixes=[RESULTS])
-        permissions.note_rarely_used(role, {"s3:PutObject": BY_HAND})
-        self._allow_place(role, trail.bucket)
-        permissions.allow_key(role, key=trail.key, services=["s3"], write=True)
+        permissions.allow_s3_write(to, bucket=trail.bucket, prefixes=[RESULTS])
+        permissions.note_rarely_used(to, {"s3:PutObject": BY_HAND})
+        self._allow_place(to, trail.bucket)
+        permissions.allow_key(to, key=trail.key, services=["s3"], write=True)
 
     # who looks after partners
 
@@ -454,18 +454,15 @@ class PeopleStack(PipelineStack):
 
     def _allow(
         self,
-        role: iam.Role,
+        to: Grantee,
         actions: Sequence[str],
         resources: Sequence[str],
         wildcard_reason: str | None = None,
-        *,
-        policy: iam.Policy | None = None,
     ) -> None:
         permissions.allow(
-            role,
+            to,
             actions=actions,
             resources=resources,
             wildcard_reason=wildcard_reason,
             rarely_used=BY_HAND,
-            policy=policy,
         )

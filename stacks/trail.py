@@ -57,6 +57,7 @@ class TrailStack(PipelineStack):
         self.name = naming.trail(blueprint.settings.environment)
         self.key, self.bucket = storage.trail_files
         self._trail()
+        self.arn = self.format_arn(service="cloudtrail", resource="trail", resource_name=self.name)
         self.database = naming.audit_database(blueprint.settings.environment)
         self._table()
         self.workgroup = self._workgroup()

@@ -72,6 +72,21 @@ def _of_role(deployment: Deployment, name: str) -> Iterator[Remark]:
         yield from _of_policy(
             deployment, f"policy {policy} of {name}", document, policyType="IDENTITY_POLICY"
         )
+    attached = iam.get_paginator("list_attached_role_policies").paginate(RoleName=name)
+    for arn in (each["PolicyArn"] for page in attached for each in page["AttachedPolicies"]):
+        yield from _of_policy(
+            deployment,
+            f"policy {arn.rpartition('/')[2]} of {name}",
+            _managed(iam, arn),
+            policyType="IDENTITY_POLICY",
+        )
+
+
+def _managed(iam: Any, arn: str) -> dict[str, Any]:
+    """The document of a managed policy that counts at present."""
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    found = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
+    return dict(found["Document"])
 
 
 def _of_policy(

@@ -21,6 +21,7 @@ from constructs import Construct
 from stacks.base import Blueprint
 from stacks.constructs import permissions
 from stacks.constructs.emr_engine import EmrEngine
+from stacks.constructs.grantees import PolicyBeside
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.spark_job import SparkJob
 
@@ -174,11 +175,10 @@ class DatasetMachine(Construct):
         Whoever starts executions should depend on this whole construct, or the first may come before the policy.
         """
         permissions.allow(
-            self.role,
+            PolicyBeside(self.role, iam.Policy(self, "Itself", roles=[self.role])),
             actions=["states:StartExecution"],
             resources=[self.arn],
             rarely_used="starts itself: a run whose files keep coming for longer than one can take, a refresh, a mart",
-            policy=iam.Policy(self, "Itself", roles=[self.role]),
         )
 
 

@@ -19,6 +19,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import IConstruct, IValidation
 
+from stacks.constructs.grantees import Grantee, add, role_of
+
 S3_READ = ("s3:GetObject",)
 S3_WRITE = ("s3:PutObject", "s3:AbortMultipartUpload")
 KMS_READ = ("kms:Decrypt",)
@@ -41,20 +43,19 @@ RARELY_USED_ANYWHERE = {
 
 
 def allow(
-    role: iam.Role,
+    grantee: Grantee,
     *,
     actions: Sequence[str],
     resources: Sequence[str],
     conditions: Mapping[str, Mapping[str, Any]] | None = None,
     wildcard_reason: str | None = None,
     rarely_used: str | None = None,
-    policy: iam.Policy | None = None,
 ) -> None:
-    """Let `role` do `actions` on `resources`; `rarely_used` says why although an ordinary run uses none of them.
+    """Let a role do `actions` on `resources`; `rarely_used` says why although an ordinary run uses none of them.
 
-    `policy` is an additional policy of the role, for a resource that must itself wait for the default one.
     Raises ValueError for an action with a wildcard, and for a resource with one but without `wildcard_reason`.
     """
+    role = role_of(grantee)
     vague = [action for action in actions if "*" in action]
     if vague:
         raise ValueError(f"{role.node.path}: actions {vague} have wildcards; list what is needed")
@@ -67,13 +68,9 @@ def allow(
         statement = iam.PolicyStatement(
             actions=list(actions), resources=some, conditions=conditions or None
         )
-        if policy is None:
-            role.add_to_policy(statement)
-        else:
-            policy.add_statements(statement)
-    holder = policy or role
-    for resource in wildcards:
-        holder.node.add_validation(_WildcardReason(holder, resource, str(wildcard_reason)))
+        holder = add(grantee, statement)
+        for resource in (each for each in some if each in wildcards):
+            holder.node.add_validation(_WildcardReason(holder, resource, str(wildcard_reason)))
     note_rarely_used(
         role, {action: rarely_used or RARELY_USED_ANYWHERE.get(action) for action in actions}
     )
@@ -103,8 +100,9 @@ def service_for(
     return iam.ServicePrincipal(f"{service}.amazonaws.com", conditions=conditions)
 
 
-def note_rarely_used(role: iam.Role, reasons: Mapping[str, str | None]) -> None:
-    """Write down why `role` keeps actions that an ordinary run never uses; None is no reason and is left out."""
+def note_rarely_used(grantee: Grantee, reasons: Mapping[str, str | None]) -> None:
+    """Write down why a role keeps actions that an ordinary run never uses; None is no reason and is left out."""
+    role = role_of(grantee)
     resource = role.node.default_child
     if not isinstance(resource, iam.CfnRole):
         raise TypeError(f"{role.node.path}: expected a role of CDK's own, found {resource!r}")
@@ -119,38 +117,38 @@ def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
 
 
 def allow_s3_read(
-    role: iam.Role,
+    grantee: Grantee,
     *,
     bucket: s3.IBucket,
     prefixes: Sequence[str],
     versions: bool = False,
     rarely_used: str | None = None,
 ) -> None:
-    """Let `role` read objects below `prefixes`; with `versions` also one that was overwritten or deleted."""
+    """Let a role read objects below `prefixes`; with `versions` also one that was overwritten or deleted."""
     actions = (*S3_READ, "s3:GetObjectVersion") if versions else S3_READ
-    _allow_objects(role, actions, bucket, prefixes, rarely_used)
+    _allow_objects(grantee, actions, bucket, prefixes, rarely_used)
 
 
-def allow_s3_write(role: iam.Role, *, bucket: s3.IBucket, prefixes: Sequence[str]) -> None:
-    """Let `role` write objects below `prefixes`."""
-    _allow_objects(role, S3_WRITE, bucket, prefixes)
+def allow_s3_write(grantee: Grantee, *, bucket: s3.IBucket, prefixes: Sequence[str]) -> None:
+    """Let a role write objects below `prefixes`."""
+    _allow_objects(grantee, S3_WRITE, bucket, prefixes)
 
 
 def allow_s3_delete(
-    role: iam.Role, *, bucket: s3.IBucket, prefixes: Sequence[str], rarely_used: str | None = None
+    grantee: Grantee, *, bucket: s3.IBucket, prefixes: Sequence[str], rarely_used: str | None = None
 ) -> None:
-    """Let `role` remove objects below `prefixes`; their versions stay until the bucket's own rules end them."""
-    _allow_objects(role, ("s3:DeleteObject",), bucket, prefixes, rarely_used)
+    """Let a role remove objects below `prefixes`; their versions stay until the bucket's own rules end them."""
+    _allow_objects(grantee, ("s3:DeleteObject",), bucket, prefixes, rarely_used)
 
 
-def allow_s3_list(role: iam.Role, *, bucket: s3.IBucket, prefix: str | None = None) -> None:
-    """Let `role` list keys, all or those below `prefix`.
+def allow_s3_list(grantee: Grantee, *, bucket: s3.IBucket, prefix: str | None = None) -> None:
+    """Let a role list keys, all or those below `prefix`.
 
     Code that must tell a missing object (404) from a forbidden one (403) needs this without a prefix, since S3 decides
     between the two by ListBucket on the bucket. Source: S3 API reference, GetObject and HeadObject, Permissions.
     """
     allow(
-        role,
+        grantee,
         actions=["s3:ListBucket"],
         resources=[bucket.bucket_arn],
         conditions={"StringLike": {"s3:prefix": [prefix, f"{prefix}*"]}} if prefix else None,
@@ -159,14 +157,14 @@ def allow_s3_list(role: iam.Role, *, bucket: s3.IBucket, prefix: str | None = No
 
 
 def _allow_objects(
-    role: iam.Role,
+    grantee: Grantee,
     actions: Sequence[str],
     bucket: s3.IBucket,
     prefixes: Sequence[str],
     rarely_used: str | None = None,
 ) -> None:
     allow(
-        role,
+        grantee,
         actions=actions,
         resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
         wildcard_reason="objects below this prefix are named by file, hash and run at run time",
@@ -174,12 +172,12 @@ def _allow_objects(
     )
 
 
-def allow_key(role: iam.Role, *, key: kms.IKey, services: Sequence[str], write: bool) -> None:
-    """Let `role` use `key` through the named services (s3, dynamodb, ...) only."""
-    stack = Stack.of(role)
+def allow_key(grantee: Grantee, *, key: kms.IKey, services: Sequence[str], write: bool) -> None:
+    """Let a role use `key` through the named services (s3, dynamodb, ...) only."""
+    stack = Stack.of(role_of(grantee))
     actions = KMS_WRITE if write else KMS_READ
     allow(
-        role,
+        grantee,
         actions=(*actions, *KMS_ENCRYPT) if "dynamodb" in services else actions,
         resources=[key.key_arn],
         conditions={
@@ -191,12 +189,14 @@ def allow_key(role: iam.Role, *, key: kms.IKey, services: Sequence[str], write: 
 
 
 def allow_table(
-    role: iam.Role, *, table: dynamodb.Table, actions: Sequence[str], index: str | None = None
+    grantee: Grantee, *, table: dynamodb.Table, actions: Sequence[str], index: str | None = None
 ) -> None:
-    """Let `role` do `actions` (without their `dynamodb:` prefix) on a table, and query `index`."""
-    allow(role, actions=[f"dynamodb:{action}" for action in actions], resources=[table.table_arn])
+    """Let a role do `actions` (without their `dynamodb:` prefix) on a table, and query `index`."""
+    allow(
+        grantee, actions=[f"dynamodb:{action}" for action in actions], resources=[table.table_arn]
+    )
     if index:
-        allow(role, actions=["dynamodb:Query"], resources=[f"{table.table_arn}/index/{index}"])
+        allow(grantee, actions=["dynamodb:Query"], resources=[f"{table.table_arn}/index/{index}"])
 
 
 @jsii.implements(IValidation)

@@ -123,7 +123,7 @@ class Account:
             documents[role.arn] += [
                 policy["PolicyDocument"] for policy in role.properties.get("Policies", [])
             ]
-        for policy in self.of_type("AWS::IAM::Policy"):
+        for policy in (*self.of_type("AWS::IAM::Policy"), *self.of_type("AWS::IAM::ManagedPolicy")):
             for name in policy.properties["Roles"]:
                 documents[arns[name]].append(policy.properties["PolicyDocument"])
         return documents

@@ -68,7 +68,10 @@ class Assembly:
         """Statements of the policies attached to the role whose logical id begins with `role`."""
         return [
             statement
-            for policy in self.resources("AWS::IAM::Policy", stack).values()
+            for policy in {
+                **self.resources("AWS::IAM::Policy", stack),
+                **self.resources("AWS::IAM::ManagedPolicy", stack),
+            }.values()
             if any(reference["Ref"].startswith(role) for reference in policy["Properties"]["Roles"])
             for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         ]
@@ -163,9 +166,10 @@ def flat(value: Any) -> str:
 
 def policies(assembly: Assembly) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every statement of every identity policy, with the place it stands."""
-    for place, resource in assembly.resources("AWS::IAM::Policy").items():
-        for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
-            yield place, statement
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for place, resource in assembly.resources(kind).items():
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                yield place, statement
     for place, resource in assembly.resources("AWS::IAM::Role").items():
         for policy in resource["Properties"].get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:

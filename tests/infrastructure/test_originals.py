@@ -82,6 +82,8 @@ MAY_READ_THE_SECRET = {
 
 
 def role_of(place: str) -> str:
+    """By the place of a policy: the default one of the role, or a managed one named after a part of its work."""
+    place = re.sub(r"^People/(Operator|Auditor)[A-Z]\w+$", r"People/\1", place)
     return re.sub(r"(Role)?DefaultPolicy[0-9A-F]{8}$", "", place)
 
 

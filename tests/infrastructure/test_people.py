@@ -86,6 +86,9 @@ CRAWLER = f"arn:aws:glue:{REGION}:{ACCOUNT}:crawler/slipway-prod-raw-tiny"
 OTHER_CRAWLER = f"arn:aws:glue:{REGION}:{ACCOUNT}:crawler/slipway-dev-raw-tiny"
 RAW_TABLE = f"arn:aws:glue:{REGION}:{ACCOUNT}:table/slipway_prod_raw/{{table}}"
 
+TRAIL = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/slipway-prod"
+OTHER_TRAIL = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/payroll"
+
 ASK, GET, PUT, DELETE = (
     "athena:StartQueryExecution",
     "s3:GetObject",
@@ -130,6 +133,9 @@ MAY: list[tuple[str, str, Place | str]] = [
     ("Auditor", "kms:GetKeyPolicy", key("DataKey")),
     ("Auditor", "s3:GetBucketPolicy", bucket("Raw")),
     ("Auditor", "cloudtrail:LookupEvents", "*"),
+    ("Auditor", "cloudtrail:GetTrail", TRAIL),
+    ("Auditor", "cloudtrail:GetTrailStatus", TRAIL),
+    ("Auditor", "cloudtrail:GetEventSelectors", TRAIL),
     ("Auditor", ASK, workgroup("slipway-prod-audit")),
     ("Auditor", GET, bucket("TrailLogs", "AWSLogs/000000000000/CloudTrail/a.json.gz")),
     ("Auditor", PUT, bucket("TrailLogs", "queries/a.csv")),
@@ -184,7 +190,10 @@ MAY_NOT: list[tuple[str, str, Place | str]] = [
     ("Auditor", GET, CURATED),
     ("Auditor", PUT, bucket("TrailLogs", "AWSLogs/000000000000/CloudTrail/a.json.gz")),
     ("Auditor", DELETE, bucket("TrailLogs", "AWSLogs/000000000000/CloudTrail/a.json.gz")),
-    ("Auditor", "cloudtrail:StopLogging", f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/slipway-prod"),
+    ("Auditor", "cloudtrail:StopLogging", TRAIL),
+    ("Auditor", "cloudtrail:PutEventSelectors", TRAIL),
+    ("Auditor", "cloudtrail:GetTrail", OTHER_TRAIL),
+    ("Operator", "cloudtrail:GetTrail", TRAIL),
     ("Operator", ASK, workgroup("slipway-prod-audit")),
     ("Operator", GET, bucket("TrailLogs", "AWSLogs/000000000000/CloudTrail/a.json.gz")),
     ("Auditor", ASK, workgroup("slipway-prod-analysts")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 import aws_cdk as cdk
@@ -12,6 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 
 from stacks.constructs import permissions
+from stacks.constructs.grantees import ManagedParts, PolicyBeside
 from stacks.table_access import ICEBERG_WRITE, allow_tables
 from tests.infrastructure.account import Account
 from tests.infrastructure.support import (
@@ -87,7 +89,7 @@ PREFIXES = [
     r"arn:.*:cloudformation:.*:stack/Slipway-[A-Z][a-z]+-\*/\*",
     r"arn:.*:iam:.*:role/Slipway-[A-Z][a-z]+-\*",
     r"arn:.*:logs:.*:log-group:(Slipway-[A-Z][a-z]+-|/aws/vendedlogs/states/slipway-[a-z]+-|/aws-glue/jobs/)\*:\*",
-    r"arn:.*:glue:.*:(table/slipway_[a-z]+_(\*|processed|curated)/\*|database/slipway_[a-z]+_\*)",
+    r"arn:.*:glue:.*:table/slipway_[a-z]+_(raw|processed|curated)/\*",
     r"arn:.*:glue:.*:crawler/slipway-[a-z]+-raw-\*",
     r"arn:.*:transfer:.*:user/<.*>/\*",
     r"<.*Landing.*>/partners/slipway-(replay|smoke)/\*",
@@ -130,16 +132,66 @@ def test_wildcard_resources_are_prefixes_or_actions_without_resource(assembly: A
 
 def test_no_role_outgrows_what_its_own_policies_may_hold(assembly: Assembly) -> None:
     """Beyond 10,240 characters in all CDK would make a managed policy. Source: IAM user guide, "IAM quotas"."""
-    assert assembly.resources("AWS::IAM::ManagedPolicy") == {}
-    account = Account.of(assembly)
-    sizes = {
-        role: sum(len(json.dumps(each, separators=(",", ":"))) for each in documents)
-        for role, documents in account.identity_policies.items()
-    }
+    sizes: Counter[str] = Counter()
+    for policy in Account.of(assembly).of_type("AWS::IAM::Policy"):
+        for role in policy.properties["Roles"]:
+            sizes[role] += characters(policy.properties["PolicyDocument"])
     assert {role: size for role, size in sizes.items() if size > 10_240} == {}
 
 
-def test_no_managed_policy_is_attached(assembly: Assembly) -> None:
+def test_managed_policies_fit_and_only_people_have_them(assembly: Assembly) -> None:
+    """6,144 characters each, ten of a role. Source: IAM user guide, "IAM and AWS STS quotas"."""
+    managed = Account.of(assembly).of_type("AWS::IAM::ManagedPolicy")
+    sizes = {each.place: characters(each.properties["PolicyDocument"]) for each in managed}
+    assert {place: size for place, size in sizes.items() if size > 6_144} == {}
+    of_roles = Counter(role for each in managed for role in each.properties["Roles"])
+    assert {role: number for role, number in of_roles.items() if number > 10} == {}
+    roles = {role.rpartition("-")[2].partition("Role")[0] for role in of_roles}
+    assert roles == ({"Operator", "Auditor"} if "People" in assembly.templates else set())
+
+
+def test_a_part_that_outgrows_a_managed_policy_goes_on_in_the_next() -> None:
+    role, parts = role_in_parts()
+    part = parts.part("Steering", "starts what commands start")
+    machines = [
+        f"arn:aws:states:eu-central-1:111122223333:stateMachine:m{n:03d}" for n in range(250)
+    ]
+    permissions.allow(part, actions=["states:StartExecution"], resources=machines)
+    managed = Template.from_stack(cdk.Stack.of(role)).find_resources("AWS::IAM::ManagedPolicy")
+    documents = [each["Properties"]["PolicyDocument"] for each in managed.values()]
+    assert len(documents) == 3
+    assert max(map(characters, documents)) <= 6_144
+    allowed = [arn for each in documents for s in each["Statement"] for arn in resources_of(s)]
+    assert sorted(allowed) == machines
+
+
+def test_a_role_that_needs_more_managed_policies_than_iam_attaches_is_refused() -> None:
+    _, parts = role_in_parts()
+    for number in range(10):
+        part = parts.part(f"Part{number}", "one of ten")
+        permissions.allow(part, actions=["s3:GetObject"], resources=["arn:aws:s3:::b/k"])
+    with pytest.raises(
+        ValueError, match="'PersonEleventh' would be managed policy 11 of this role"
+    ):
+        permissions.allow(
+            parts.part("Eleventh", "too many"),
+            actions=["s3:GetObject"],
+            resources=["arn:aws:s3:::b/k"],
+        )
+
+
+def role_in_parts() -> tuple[iam.Role, ManagedParts]:
+    stack = cdk.Stack(cdk.App(), "S")
+    role = iam.Role(stack, "PersonRole", assumed_by=iam.AccountRootPrincipal())
+    return role, ManagedParts(role)
+
+
+def characters(document: dict[str, Any]) -> int:
+    """As IAM counts them: without white space."""
+    return len(json.dumps(document, separators=(",", ":")))
+
+
+def test_no_managed_policy_of_aws_is_attached(assembly: Assembly) -> None:
     attached = {
         place: role["Properties"]["ManagedPolicyArns"]
         for place, role in assembly.resources("AWS::IAM::Role").items()
@@ -191,13 +243,13 @@ def test_a_wildcard_action_cannot_be_written() -> None:
 def test_a_policy_beside_the_default_one_is_under_the_same_rules() -> None:
     stack = cdk.Stack(cdk.App(), "S")
     role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
-    beside = iam.Policy(stack, "Beside", roles=[role])
-    start = {"actions": ["states:StartExecution"], "policy": beside}
+    beside = PolicyBeside(role, iam.Policy(stack, "Beside", roles=[role]))
+    start = ["states:StartExecution"]
     permissions.allow(
-        role, **start, resources=["arn:aws:states:::m"], rarely_used="only on Sundays"
+        beside, actions=start, resources=["arn:aws:states:::m"], rarely_used="only on Sundays"
     )
     with pytest.raises(ValueError, match="say why"):
-        permissions.allow(role, **start, resources=["arn:aws:states:::m*"])
+        permissions.allow(beside, actions=start, resources=["arn:aws:states:::m*"])
     template = Template.from_stack(stack)
     [policy] = template.find_resources("AWS::IAM::Policy")
     [resource] = template.find_resources("AWS::IAM::Role").values()

@@ -25,6 +25,7 @@ ELSEWHERE = "999999999999"
 # Which policies stand in a property of another name, and where they are held instead.
 NOT_HERE = {
     "AWS::IAM::Policy": "what roles may do",
+    "AWS::IAM::ManagedPolicy": "what roles may do",
     "AWS::EC2::VPCEndpoint": "test_network: no network is emulated",
 }
 # CDK writes them into the queue's policy with SendMessage; no document says that EventBridge calls them.

@@ -7,7 +7,7 @@ from typing import Any
 
 from stacks.constructs.python_function import code_of
 from stacks.warehouse import MOST_LOOKS, STATEMENT_SECONDS
-from tests.infrastructure.support import ROOT, Assembly, actions_of, flat, resources_of
+from tests.infrastructure.support import ROOT, Assembly, actions_of, flat, policies, resources_of
 
 
 def test_the_namespace_keeps_its_password_and_data_under_keys_of_ours(
@@ -201,8 +201,7 @@ def test_the_secret_is_looked_up_since_cloudformation_does_not_tell_it(
 def test_nobody_else_may_read_the_secret_of_the_warehouse(comprehensive: Assembly) -> None:
     readers = [
         place
-        for place, policy in comprehensive.resources("AWS::IAM::Policy").items()
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        for place, statement in policies(comprehensive)
         if secret(comprehensive) in resources_of(statement)
     ]
     assert len(readers) == 1

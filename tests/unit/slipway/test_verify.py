@@ -14,6 +14,7 @@ from tests.unit.slipway.conftest import Account
 
 MACHINE = "arn:aws:states:eu-central-1:111122223333:stateMachine:DatasetRun"
 ROLE = "arn:aws:iam::111122223333:role/intake"
+MANAGED = "arn:aws:iam::111122223333:policy/Steering"
 
 
 def stubbed(service: str, *answers: tuple[str, dict[str, Any], dict[str, Any]]) -> Any:
@@ -67,8 +68,9 @@ def cloudformation() -> Any:
 
 
 def iam() -> Any:
-    """Knows the role with one policy."""
+    """Knows the role with one policy of its own and a managed one, whose second version counts."""
     role, policy = {"RoleName": "intake"}, {"PolicyName": "Default"}
+    managed = {"PolicyArn": MANAGED}
     described = {
         **role,
         "Path": "/",
@@ -82,11 +84,18 @@ def iam() -> Any:
         ("get_role", {"Role": described}, role),
         ("list_role_policies", {"PolicyNames": ["Default"]}, role),
         ("get_role_policy", {**role, **policy, "PolicyDocument": "{}"}, role | policy),
+        ("list_attached_role_policies", {"AttachedPolicies": [{"PolicyArn": MANAGED}]}, role),
+        ("get_policy", {"Policy": {"Arn": MANAGED, "DefaultVersionId": "v2"}}, managed),
+        (
+            "get_policy_version",
+            {"PolicyVersion": {"Document": "{}"}},
+            managed | {"VersionId": "v2"},
+        ),
     )
 
 
 def access_analyzer() -> Any:
-    """Finds nothing in the trust, and one thing in the policy."""
+    """Finds nothing in the trust, and one thing in each policy."""
     trust = {
         "policyDocument": "{}",
         "policyType": "RESOURCE_POLICY",
@@ -97,6 +106,7 @@ def access_analyzer() -> Any:
         "accessanalyzer",
         ("validate_policy", {"findings": []}, trust),
         ("validate_policy", {"findings": [finding("SECURITY_WARNING")]}, identity),
+        ("validate_policy", {"findings": [finding("WARNING")]}, identity),
     )
 
 
@@ -141,6 +151,9 @@ def test_each_role_and_machine_of_this_environment_is_looked_at(account: Account
             kind="SECURITY_WARNING",
             text="PASS_ROLE_WITH_STAR: too much",
         ),
+        Remark(
+            of="policy Steering of intake", kind="WARNING", text="PASS_ROLE_WITH_STAR: too much"
+        ),
         Remark(of="DatasetRun", kind="WARNING", text="PENDING: odd (/States/A)"),
     ]
 
@@ -150,7 +163,7 @@ def test_a_risk_fails_and_a_suggestion_does_not(
     account: Account, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert account.slipway("verify") == 1
-    assert "1 error and 1 suggestion" in capsys.readouterr().out
+    assert "1 error and 2 suggestions" in capsys.readouterr().out
     mild = Remark(of="x", kind="SUGGESTION", text="y")
     monkeypatch.setattr(verification, "remarks", lambda _deployment: [mild])
     assert account.slipway("verify") == 0
