@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any
 
 from contracts.errors import ContractInvalid
-from contracts.model import Period
+from contracts.model import Column, CuratedModel, Period, Warehouse, warehouse_from_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +26,16 @@ class MartInput:
 
 @dataclass(frozen=True, kw_only=True)
 class MartColumn:
-    """A column of a mart; `type` is written as in a contract (contracts.model.Column)."""
+    """A column of a mart; `type` is written as in a contract (contracts.model.Column).
+
+    `max_length` is that of its texts in characters, for which the warehouse makes room; None where none is said.
+    """
 
     name: str
     type: str
     description: str
     required: bool
+    max_length: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +60,8 @@ class MartRule:
 class Mart:
     """One mart. `sql` selects from relations named like the datasets in `inputs`, with the columns listed for each.
 
-    `grain` identifies a row, `period_column` is a date of it: the first day of the row's period.
+    `grain` identifies a row, `period_column` is a date of it: the first day of the row's period. `warehouse` is None
+    for a mart that stays in the lake.
     """
 
     name: str
@@ -70,11 +75,50 @@ class Mart:
     period_column: str
     conserves: tuple[Conserved, ...]
     rules: tuple[MartRule, ...]
+    warehouse: Warehouse | None
 
     @property
     def datasets(self) -> tuple[str, ...]:
         """The datasets that the mart reads, in the order of its file."""
         return tuple(each.dataset for each in self.inputs)
+
+
+def as_curated(mart: Mart) -> CuratedModel:
+    """The mart as whoever shows curated tables sees it: the same table, whose SQL is none that they run."""
+    return CuratedModel(
+        name=mart.name,
+        description=mart.description,
+        sql=mart.sql,
+        columns=tuple(_as_column(each, mart) for each in mart.columns),
+        grain=mart.grain,
+        period=mart.period,
+        period_column=mart.period_column,
+        source_date=mart.period_column,
+        conserves=tuple((each.column, each.source) for each in mart.conserves),
+        warehouse=mart.warehouse,
+        forecast=None,
+    )
+
+
+def _as_column(column: MartColumn, mart: Mart) -> Column:
+    """No value of the grain is ever empty: each run of a mart demands it (rows/marts.py)."""
+    return Column(
+        name=column.name,
+        type=column.type,
+        description=column.description,
+        source_name=column.name,
+        required=column.required or column.name in mart.grain,
+        format=None,
+        minimum=None,
+        maximum=None,
+        pattern=None,
+        max_length=column.max_length,
+        allowed=(),
+        control_total=False,
+        pii=None,
+        data_subject=False,
+        absent="clear",
+    )
 
 
 def to_json(mart: Mart) -> str:
@@ -116,6 +160,7 @@ def _mart(data: dict[str, Any]) -> Mart:
         "grain": tuple(data["grain"]),
         "conserves": tuple(Conserved(**each) for each in data["conserves"]),
         "rules": tuple(MartRule(**each) for each in data["rules"]),
+        "warehouse": warehouse_from_json(data["warehouse"]),
     }
     return Mart(**{**data, **lists})
 

@@ -402,13 +402,14 @@ def _curated(data: dict[str, Any]) -> CuratedModel:
         "columns": _columns(data["columns"]),
         "grain": tuple(data["grain"]),
         "conserves": tuple((pair[0], pair[1]) for pair in data["conserves"]),
-        "warehouse": _warehouse(data["warehouse"]),
+        "warehouse": warehouse_from_json(data["warehouse"]),
         "forecast": _forecast(data["forecast"]),
     }
     return CuratedModel(**known)
 
 
-def _warehouse(data: dict[str, Any] | None) -> Warehouse | None:
+def warehouse_from_json(data: dict[str, Any] | None) -> Warehouse | None:
+    """A layout from its compiled JSON; None where there is none."""
     return Warehouse(**{**data, "sort_keys": tuple(data["sort_keys"])}) if data else None
 
 

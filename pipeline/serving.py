@@ -97,6 +97,9 @@ def sentences(served: Mapping[str, Any]) -> Iterator[str]:
         if "forecasts" in output:
             yield from _of_forecasts(output)
             continue
+        if "problem" in output:
+            yield f"WARNING: {name}: shows what it showed before ({output['problem']})."
+            continue
         tables = output.get("tables")
         if tables is None:
             yield f"{name.capitalize()}: brought up to date."

@@ -91,7 +91,8 @@ class MartResult:
     """`is_new` is False when the inputs stand as they did at the last run, so that nothing was written.
 
     `rows` and `totals` are those of the published version `version`. `periods` are those that were written; None when
-    an earlier attempt of this run did, and died before it could say so.
+    an earlier attempt of this run did, and died before it could say so. `before` is the version that was published
+    before; None when that is not known, or nothing was.
     """
 
     cut: Cut
@@ -99,6 +100,7 @@ class MartResult:
     totals: Mapping[str, Decimal]
     periods: tuple[date, ...] | None
     version: int | None
+    before: int | None
     is_new: bool
 
 
@@ -118,6 +120,7 @@ def run(work: MartRun[Rows]) -> MartResult:
         name: work.tables.read(table, version=cut[name].version)
         for name, table in work.inputs.items()
     }
+    published = work.tables.head(work.table)
     work.tables.start_draft(work.table, work.branch)
     computed = work.engine.computed(inputs, work.mart)
     _require_rules(work, computed)
@@ -136,7 +139,13 @@ def run(work: MartRun[Rows]) -> MartResult:
     rows = work.engine.count(committed)
     work.tables.publish(work.table, work.branch, version)
     return MartResult(
-        cut=cut, rows=rows, totals=totals, periods=tuple(periods), version=version, is_new=True
+        cut=cut,
+        rows=rows,
+        totals=totals,
+        periods=tuple(periods),
+        version=version,
+        before=published,
+        is_new=True,
     )
 
 
@@ -189,12 +198,14 @@ def fingerprint(mart: Mart) -> str:
 
 def _as_published(work: MartRun[Rows], cut: Cut, *, by_this_run: bool) -> MartResult:
     published = work.tables.read(work.table)
+    version = work.tables.head(work.table)
     return MartResult(
         cut=cut,
         rows=work.engine.count(published),
         totals={each.column: _total(work, published, each.column) for each in work.mart.conserves},
         periods=None if by_this_run else (),
-        version=work.tables.head(work.table),
+        version=version,
+        before=None if by_this_run else version,
         is_new=by_this_run,
     )
 

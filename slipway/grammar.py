@@ -141,13 +141,13 @@ def _query(commands: Commands) -> None:
 
 def _warehouse(commands: Commands) -> None:
     warehouse = commands.add_parser(
-        "warehouse", help="the warehouse: load a dataset's tables into it by hand"
+        "warehouse", help="the warehouse: load a dataset's tables, or a mart, into it by hand"
     )
     actions = warehouse.add_subparsers(dest="action", required=True, metavar="ACTION")
     load = actions.add_parser(
         "load", help="bring its tables to what the lake holds, and compare every cent"
     )
-    load.add_argument("dataset", metavar="DATASET")
+    load.add_argument("name", metavar="NAME", help="a dataset or a mart")
     _add_no_wait(load)
 
 

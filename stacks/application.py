@@ -13,7 +13,7 @@ People comes last, and only if the settings name somebody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import App
@@ -35,7 +35,7 @@ from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.database import DatabaseStack
 from stacks.forecast_training import ForecastTrainingStack
 from stacks.intake import IntakeStack
-from stacks.marts import MartsStack
+from stacks.marts import CONSUMERS, MartsStack
 from stacks.monitoring import MonitoringStack
 from stacks.network import NetworkStack
 from stacks.orchestration import OrchestrationStack
@@ -57,20 +57,21 @@ def compose(app: App, blueprint: Blueprint) -> None:
     processing = ProcessingStack(app, blueprint=blueprint, storage=storage)
     analytics = AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
     stores = _stores(app, blueprint, storage, processing)
+    serving = {**stores, **_dashboards(app, blueprint, storage, alerts, processing, analytics)}
     orchestration = OrchestrationStack(
         app,
         blueprint=blueprint,
         storage=storage,
         alerts=alerts,
         processing=processing,
-        serving=[*stores, *_dashboards(app, blueprint, storage, alerts, processing, analytics)],
+        serving=list(serving.values()),
     )
     training = _training(app, blueprint, storage, alerts, processing, orchestration)
     intake = IntakeStack(
         app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration
     )
     sources = fetched_sources(app, blueprint, storage, alerts)
-    marts = _marts(app, blueprint, storage, alerts, processing, orchestration)
+    marts = _marts(app, blueprint, storage, alerts, processing, orchestration, serving)
     monitoring = MonitoringStack(
         app,
         blueprint=blueprint,
@@ -95,7 +96,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
             sources=sources,
             marts=marts,
             training=training,
-            by_hand=stores,
+            by_hand=list(stores.values()),
             crawlers=processing.crawlers,
             trail=trail,
         )
@@ -103,19 +104,19 @@ def compose(app: App, blueprint: Blueprint) -> None:
 
 def _stores(
     app: App, blueprint: Blueprint, storage: StorageStack, processing: ProcessingStack
-) -> list[DatasetMachine]:
+) -> dict[str, DatasetMachine]:
     """The warehouse and the internal database, if they are wanted: the machines that write into them."""
-    features, machines = blueprint.settings.features, list[DatasetMachine]()
+    features, machines = blueprint.settings.features, dict[str, DatasetMachine]()
     if not features.warehouse and not features.database:
         return machines
     network = NetworkStack(app, blueprint=blueprint, storage=storage)
     if features.warehouse:
         warehouse = WarehouseStack(app, blueprint=blueprint, storage=storage, network=network)
-        machines.append(warehouse.load)
+        machines["warehouse"] = warehouse.load
     if features.database:
         database = DatabaseStack(app, blueprint=blueprint, storage=storage, network=network)
         database.add_stack_dependency(processing, reason="its tables are in the processed database")
-        machines.append(database.write_back)
+        machines["database"] = database.write_back
     return machines
 
 
@@ -126,10 +127,10 @@ def _dashboards(
     alerts: AlertsStack,
     processing: ProcessingStack,
     analytics: AnalyticsStack,
-) -> list[DatasetMachine]:
+) -> dict[str, DatasetMachine]:
     """QuickSight, if it is wanted: the machine that refreshes it."""
     if not blueprint.settings.features.quicksight:
-        return []
+        return {}
     # Its classes of the CDK take a third of all imports' time.
     from stacks.quicksight import QuickSightStack
 
@@ -139,7 +140,7 @@ def _dashboards(
     )
     shown.add_stack_dependency(analytics, reason="the data source names the workgroup of analysts")
     shown.add_stack_dependency(processing, reason="datasets name the curated database")
-    return [shown.refresh]
+    return {"dashboards": shown.refresh}
 
 
 def _training(
@@ -171,11 +172,17 @@ def _marts(
     alerts: AlertsStack,
     processing: ProcessingStack,
     orchestration: OrchestrationStack,
+    serving: Mapping[str, DatasetMachine],
 ) -> MartsStack | None:
     if not blueprint.marts:
         return None
     marts = MartsStack(
-        app, blueprint=blueprint, storage=storage, alerts=alerts, orchestration=orchestration
+        app,
+        blueprint=blueprint,
+        storage=storage,
+        alerts=alerts,
+        orchestration=orchestration,
+        serving={name: serving[name] for name in CONSUMERS if name in serving},
     )
     marts.add_stack_dependency(processing, reason="a mart's table is in the curated database")
     return marts

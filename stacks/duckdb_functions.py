@@ -13,7 +13,7 @@ from constructs import Construct
 
 from stacks.base import Blueprint
 from stacks.constructs import permissions
-from stacks.constructs.dataset_machine import DatasetMachine
+from stacks.constructs.dataset_machine import NOBODY, DatasetMachine
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.python_layer import layers_of
 from stacks.layers import DUCKDB, POSTGRES, Layer
@@ -71,14 +71,15 @@ class DuckDbFunctions:
             {},
         )
 
-    def run_mart(self, announce: DatasetMachine) -> PythonFunction:
-        """Computes a mart and publishes it."""
+    def run_mart(self, announce: DatasetMachine, serving: Sequence[str]) -> PythonFunction:
+        """Computes a mart and publishes it; `serving` are the consumers that the environment has."""
         return self._function(
             "run_mart",
             "Computes a mart from one consistent cut of its inputs, reconciles and publishes it",
             {
                 "RUN_LEDGER": self.storage.run_ledger.table_name,
                 "ANNOUNCE_STATE_MACHINE_ARN": announce.arn,
+                "SERVING": ",".join(serving) or NOBODY,
             },
             data=("contracts/compiled/marts/*.json",),
         )

@@ -6,6 +6,8 @@ the dataset. So a run never waits for a mart, and a mart holds no dataset's lock
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from constructs import Construct
@@ -29,11 +31,13 @@ from stacks.table_access import (
     allow_tables,
 )
 
+# Who may show a mart, and how its machine names the machine of each.
+CONSUMERS = {"warehouse": "WarehouseLoadStateMachineArn"}
 WHEN_COMPUTED = "used when a mart is computed, after a run of one of its inputs or by hand"
 
 
 class MartsStack(PipelineStack):
-    """Function, machine and rules of all marts."""
+    """Function, machine and rules of all marts. `serving` are the machines of those that show marts, by consumer."""
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class MartsStack(PipelineStack):
         storage: StorageStack,
         alerts: AlertsStack,
         orchestration: OrchestrationStack,
+        serving: Mapping[str, DatasetMachine],
     ) -> None:
         super().__init__(
             scope, "Marts", blueprint=blueprint, description="tables over several datasets"
@@ -50,7 +55,7 @@ class MartsStack(PipelineStack):
         self._blueprint = blueprint
         self.undelivered = dead_letter_queue(self, "MartsDeadLetters")
         functions = DuckDbFunctions(scope=self, blueprint=blueprint, storage=storage)
-        self.part = functions.run_mart(alerts.announce)
+        self.part = functions.run_mart(alerts.announce, sorted(serving))
         self._allow(self.part, storage, alerts)
         self.machine = DatasetMachine(
             self,
@@ -61,10 +66,17 @@ class MartsStack(PipelineStack):
             offer=Offer(
                 values={"MartsOfDatasets": ",".join(self._pairs())},
                 functions={"RunMartFunctionArn": self.part},
+                machines={
+                    name: [serving[consumer]] if consumer in serving else []
+                    for consumer, name in CONSUMERS.items()
+                },
             ),
             operations_key=storage.operations_key,
         )
-        permissions.note_rarely_used(self.machine.role, {"lambda:InvokeFunction": WHEN_COMPUTED})
+        permissions.note_rarely_used(
+            self.machine.role,
+            dict.fromkeys(("lambda:InvokeFunction", "states:StartExecution"), WHEN_COMPUTED),
+        )
         # A mart whose inputs stand as they did does nothing.
         start_after(
             self,

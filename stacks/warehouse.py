@@ -112,6 +112,7 @@ class WarehouseStack(PipelineStack):
             for contract in blueprint.contracts
             for model in contract.curated
         ]
+        tables += [f"{database}/{name}" for name, mart in blueprint.marts.items() if mart.warehouse]
         permissions.allow(
             role,
             actions=CATALOG_READ,
@@ -199,7 +200,7 @@ class WarehouseStack(PipelineStack):
             "LoadWarehouse",
             root=self._blueprint.root,
             name="load_warehouse",
-            data=("sql/redshift/load/*.sql",),
+            data=("sql/redshift/load/*.sql", "contracts/compiled/marts/*.json"),
             description="Submits the statements of a load to the warehouse and reads what they found",
             environment={
                 "WAREHOUSE_WORKGROUP": self._name,
@@ -256,7 +257,7 @@ class WarehouseStack(PipelineStack):
             "WarehouseLoad",
             blueprint=self._blueprint,
             name="warehouse_load",
-            comment="Loads the curated tables of one dataset into the warehouse",
+            comment="Loads the curated tables of one dataset, or one mart, into the warehouse",
             offer=Offer(
                 values={
                     "LookSeconds": str(look_seconds),

@@ -113,12 +113,13 @@ def _curated(table: ParsedTable[CuratedProperties], folder: FilePath) -> model.C
         period_column=custom.period_column,
         source_date=custom.source_date,
         conserves=tuple(custom.conserves.items()),
-        warehouse=_warehouse(custom.warehouse),
+        warehouse=warehouse(custom.warehouse),
         forecast=_forecast(custom.forecast),
     )
 
 
-def _warehouse(mark: WarehouseProperty | None) -> model.Warehouse | None:
+def warehouse(mark: WarehouseProperty | None) -> model.Warehouse | None:
+    """The layout that a mark asks for; None without a mark."""
     if mark is None:
         return None
     return model.Warehouse(

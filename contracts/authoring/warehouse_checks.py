@@ -60,17 +60,20 @@ def check_table(table: ParsedTable[CuratedProperties], document: Document) -> No
     if table.custom.warehouse is None:
         document.problem(path, "found nothing; write {distribution: auto}, or remove the property")
         return
-    _check_layout(table.custom.warehouse, table.names, path, document)
-    _check_names(
-        [(table.path, table.spec.name), *((item.path, item.spec.name) for item in table.columns)],
+    check_layout(table.custom.warehouse, table.names, path, document)
+    named = [
+        (table.path, table.spec.name),
+        *((item.path, item.spec.name) for item in table.columns),
+    ]
+    check_names([((*place, "name"), name) for place, name in named], document)
+    check_types(
+        [((*each.path, "physicalType"), each.spec.physical_type) for each in table.columns],
         document,
     )
-    _check_types(table, document)
 
 
-def _check_layout(
-    mark: WarehouseProperty, names: list[str], path: Path, document: Document
-) -> None:
+def check_layout(mark: WarehouseProperty, names: list[str], path: Path, document: Document) -> None:
+    """Mistakes in how the rows of a table with columns `names` are to be laid out."""
     _check_distribution(mark, path, document)
     named = [((*path, "distributionKey"), mark.distribution_key)] if mark.distribution_key else []
     named += [((*path, "sortKeys", index), name) for index, name in enumerate(mark.sort_keys)]
@@ -117,19 +120,20 @@ def _check_distribution(mark: WarehouseProperty, path: Path, document: Document)
             assert_never(mark.distribution)
 
 
-def _check_names(named: list[tuple[Path, str]], document: Document) -> None:
+def check_names(named: list[tuple[Path, str]], document: Document) -> None:
+    """Names of a table and its columns, each with its place, that people would have to quote in each query."""
     for path, name in named:
         if name in RESERVED:
             message = (
                 f"{name!r} is reserved in Redshift, where this table is loaded; choose another name"
             )
-            document.problem((*path, "name"), message)
+            document.problem(path, message)
 
 
-def _check_types(table: ParsedTable[CuratedProperties], document: Document) -> None:
-    for column in table.columns:
-        kind = column.spec.physical_type
+def check_types(types: list[tuple[Path, str]], document: Document) -> None:
+    """Types of columns, each with its place, that Redshift does not have."""
+    for path, kind in types:
         found = DECIMAL.match(kind)
         if values.wrong_type(kind) is None and found and int(found[2]) > MOST_SCALE:
             message = f"found {kind!r}; Redshift keeps at most {MOST_SCALE} digits after the point"
-            document.problem((*column.path, "physicalType"), message)
+            document.problem(path, message)

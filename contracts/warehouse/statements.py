@@ -282,11 +282,12 @@ def _by_name(side: str, names: Iterable[str]) -> str:
 def _sum(model: CuratedModel, name: str) -> str:
     column = next(item for item in model.columns if item.name == name)
     digits = column.precision_and_scale
-    if digits is None:
+    if digits is None and column.kind not in ("int", "bigint"):
         raise ContractInvalid(
-            f"{model.name}.{name} conserves money and is {column.type}; expected a decimal"
+            f"{model.name}.{name} is conserved and is {column.type}; expected a number"
         )
-    return f"CAST(COALESCE(SUM({quoted(name)}), 0) AS DECIMAL({MONEY_DIGITS}, {digits[1]}))"
+    scale = digits[1] if digits else 0
+    return f"CAST(COALESCE(SUM({quoted(name)}), 0) AS DECIMAL({MONEY_DIGITS}, {scale}))"
 
 
 def _scope(model: CuratedModel, periods: Sequence[str]) -> str:

@@ -7,26 +7,18 @@ States.Runtime.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.errors import PermanentError, QuarantineLimitExceeded
-from contracts.texts import shortened
 from pipeline import costs
+from pipeline.failed_tasks import ENDED_BADLY, as_object, error_of_machine, readable
 from pipeline.ledger import UNKNOWN_DATASET
 from pipeline.run_documents import BilledResources
 from pipeline.steps import HAND_OVER, MACHINES, Step
 
 STATUS_CHANGE = "Step Functions Execution Status Change"
-ENDED_BADLY = {
-    "FAILED": "the execution failed outside every task; its history has the event",
-    "TIMED_OUT": "the execution took longer than its TimeoutSeconds and was ended by Step Functions",
-    "ABORTED": "the execution was stopped by hand or by a call of StopExecution",
-}
-CAUSE_LENGTH = 2000
-TOLD_BY = ("ErrorMessage", "StateDetails", "errorMessage")  # Glue, EMR Serverless, Lambda
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +71,7 @@ def _from_catch(event: Mapping[str, Any]) -> Failure:
     results = tuple(each.result for each in steps)
     jobs, engines = costs.of_steps(state, results), costs.engines_of_steps(state, results)
     billed = costs.billed_of_steps(state, results)
-    failed = _as_object(caught.get("Cause") or "")
+    failed = as_object(caught.get("Cause") or "")
     if step and failed and (seconds := costs.worker_seconds(failed)) is not None:
         jobs |= {step.result: seconds}
     if step and failed and (engine := costs.engine_of(failed)):
@@ -91,7 +83,7 @@ def _from_catch(event: Mapping[str, Any]) -> Failure:
         execution_arn=event["execution_arn"],
         run_id=held.get("run_id"),
         step=step.name if step else None,
-        error=_error_of_machine(failed) or caught.get("Error") or "Unknown",
+        error=error_of_machine(failed) or caught.get("Error") or "Unknown",
         cause=readable(caught.get("Cause") or "no cause was given"),
         request=state.get("request") or {},
         worker_seconds=jobs,
@@ -106,10 +98,10 @@ def _of_job(caught: Mapping[str, Any], step: Step | None) -> Mapping[str, Any]:
 
     An execution that was stopped or took too long says nothing of the job, and is told as what it is.
     """
-    execution = _as_object(caught.get("Cause") or "")
+    execution = as_object(caught.get("Cause") or "")
     if step is None or step.worker != "job" or execution is None:
         return caught
-    is_of_job = _error_of_machine(execution) is not None and execution["Status"] == "FAILED"
+    is_of_job = error_of_machine(execution) is not None and execution["Status"] == "FAILED"
     return execution if is_of_job and execution.get("Error") else caught
 
 
@@ -131,7 +123,7 @@ def _from_status_change(detail: Mapping[str, Any]) -> Failure:
         )
     given = detail.get("cause")
     # EventBridge leaves the input out when it is very large.
-    request = _as_object(detail.get("input") or "") or {}
+    request = as_object(detail.get("input") or "") or {}
     return Failure(
         dataset=str(request.get("dataset", UNKNOWN_DATASET)),
         execution_arn=detail["executionArn"],
@@ -141,51 +133,3 @@ def _from_status_change(detail: Mapping[str, Any]) -> Failure:
         cause=readable(given) if given else ENDED_BADLY[status],
         request=request,
     )
-
-
-def _as_object(text: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def readable(cause: str) -> str:
-    """What went wrong in words: Glue and EMR Serverless give a JobRun as JSON, Lambda its error object, Step Functions
-    the execution of another machine, others plain text.
-    """
-    found = _as_object(cause)
-    if (error := _error_of_machine(found)) is not None:
-        return _of_machine(found or {}, error)
-    if found is not None:
-        cause = str(next((found[name] for name in TOLD_BY if found.get(name)), cause))
-    return shortened(cause.strip(), CAUSE_LENGTH)
-
-
-def _error_of_machine(found: Mapping[str, Any] | None) -> str | None:
-    """The error of another machine's execution; None when `found` is something else.
-
-    Source: Step Functions API reference, DescribeExecution, whose answer is the cause of a failed startExecution.sync.
-    """
-    if found is None or not {"ExecutionArn", "Status"} <= set(found):
-        return None
-    return str(found.get("Error") or f"Execution.{found['Status']}")
-
-
-def _of_machine(found: Mapping[str, Any], error: str) -> str:
-    """One sentence, then which execution it was, then whatever else it said."""
-    cause = found.get("Cause")
-    told = readable(cause) if cause else ENDED_BADLY.get(str(found["Status"]), "it gave no cause")
-    first, *more = told.splitlines() or [told]
-    sentence = f"{_name_of_machine(found)} ended as {found['Status']} with {error}: {first}"
-    return shortened(
-        "\n".join([sentence, f"its execution: {found['ExecutionArn']}", *more]), CAUSE_LENGTH
-    )
-
-
-def _name_of_machine(found: Mapping[str, Any]) -> str:
-    """`arn:...:stateMachine:NAME` and `arn:...:execution:NAME:EXECUTION` both carry it."""
-    return str(found.get("StateMachineArn") or found["ExecutionArn"].rpartition(":")[0]).rpartition(
-        ":"
-    )[2]

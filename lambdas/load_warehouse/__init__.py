@@ -1,1 +1,1 @@
-"""Loads the curated tables of a dataset into Redshift, through the Data API, in one transaction."""
+"""Loads the curated tables of a dataset, or a mart, into Redshift, through the Data API, in one transaction."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from contracts.model import CuratedModel
 from contracts.warehouse import statements as warehouse
@@ -41,6 +42,22 @@ def of_care(result: MaintenanceResult) -> dict[str, Lake]:
     return {
         item.table: Lake(before=item.before, after=item.after, periods=()) for item in result.tables
     }
+
+
+def of_mart(name: str, said: Mapping[str, Any] | None) -> dict[str, Lake]:
+    """What a run of a mart says of its table (state_machines/mart_run.asl.json); nothing is known by hand.
+
+    Versions come as texts, since they have more digits than a number of JSON keeps everywhere.
+    """
+    if said is None:
+        return {}
+    before, after = said["before"], said["after"]
+    lake = Lake(
+        before=None if before is None else int(before),
+        after=int(after),
+        periods=tuple(said["periods"]),
+    )
+    return {name: lake}
 
 
 def decide(

@@ -10,16 +10,20 @@ from typing import Any
 
 import boto3
 
-from contracts import model
+from contracts import marts, model
 from contracts.errors import PermanentError
+from contracts.model import CuratedModel
+from contracts.warehouse import statements as warehouse
 from lambdas.load_warehouse.data_api import DataApi
-from lambdas.load_warehouse.decisions import Lake, of_care, of_run
+from lambdas.load_warehouse.decisions import Lake, of_care, of_mart, of_run
 from lambdas.load_warehouse.service import LoadWarehouse
 from lambdas.load_warehouse.settings import Settings
 from pipeline.aws_errors import retryable
 from pipeline.environment import read_settings
 from pipeline.logs import Log
 from pipeline.run_documents import CurateResult, MaintenanceResult, store
+
+MART = "mart"  # caller of a load whose `dataset` is the name of a mart
 
 
 @retryable
@@ -28,7 +32,7 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
 
     Raises WarehouseLoadFailed, WarehouseConflict, or RetryableError for a call of AWS that may succeed later.
     """
-    action, service = event["action"], _service(event["dataset"], event.get("run_id"))
+    action, service = event["action"], _service(event)
     if action == "prepare":
         return service.prepare(event["attempt"])
     if action == "look":
@@ -47,6 +51,8 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
 def _lake(event: Mapping[str, Any]) -> dict[str, Lake]:
     """What the run or the care did to the lake; nothing is known of it when somebody loads by hand."""
     dataset, run_id = event["dataset"], event.get("run_id")
+    if event["caller"] == MART:
+        return of_mart(dataset, event["lake"])
     if run_id is None:
         return {}
     s3, place = (
@@ -60,12 +66,20 @@ def _lake(event: Mapping[str, Any]) -> dict[str, Lake]:
             return of_care(store.read(s3, MaintenanceResult, **place))
         case other:
             raise PermanentError(
-                f"unknown caller {other!r} of run {run_id!r}; expected run or care"
+                f"unknown caller {other!r} of run {run_id!r}; expected run, care or mart"
             )
 
 
-def _service(dataset: str, run_id: str | None) -> LoadWarehouse:
-    settings = _settings()
+def _models(name: str, caller: str) -> tuple[CuratedModel, ...]:
+    """The marked tables of a dataset, or the mart of this name if it is marked."""
+    if caller != MART:
+        return warehouse.marked(model.load(name))
+    mart = marts.as_curated(marts.load(name))
+    return (mart,) if mart.warehouse else ()
+
+
+def _service(event: Mapping[str, Any]) -> LoadWarehouse:
+    settings, dataset, run_id = _settings(), event["dataset"], event.get("run_id")
     return LoadWarehouse(
         api=DataApi(
             client=_redshift(),
@@ -75,7 +89,8 @@ def _service(dataset: str, run_id: str | None) -> LoadWarehouse:
             sleep=time.sleep,
             clock=time.monotonic,
         ),
-        contract=model.load(dataset),
+        owner=dataset,
+        models=_models(dataset, event["caller"]),
         run_id=run_id,
         curated_database=settings.curated_database,
         log=Log({"dataset": dataset, "run_id": run_id}),

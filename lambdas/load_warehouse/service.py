@@ -1,4 +1,4 @@
-"""A load of one dataset in steps that each submit or read one transaction and keep nothing but its id.
+"""A load of one dataset, or mart, in steps that each submit or read one transaction and keep nothing but its id.
 
 Every step may be repeated. The decision what to load is taken from what Prepare read, so a Load that is called again
 decides the same, and its token makes the second submission the first. A load that was refused is written down as such,
@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any, cast, get_args
 
 from contracts.errors import PermanentError, RetryableError, SlipwayError, WarehouseConflict
-from contracts.model import Contract, CuratedModel
+from contracts.model import CuratedModel
 from contracts.warehouse import statements as warehouse
 from contracts.warehouse.sql import head_of
 from lambdas.load_warehouse.data_api import BROKEN, FINISHED, RUNNING, Batch, DataApi, Row
@@ -29,18 +29,14 @@ SHORT_SECONDS = 60.0  # for what is asked beside the load; the function's own ti
 
 @dataclass(frozen=True, kw_only=True)
 class LoadWarehouse:
-    """Loads the marked tables of one dataset, for the run `run_id` or by hand (None)."""
+    """Loads the marked tables `models` of a dataset or mart `owner`, for the run `run_id` or by hand (None)."""
 
     api: DataApi
-    contract: Contract
+    owner: str
+    models: tuple[CuratedModel, ...]
     run_id: str | None
     curated_database: str
     log: Log
-
-    @property
-    def models(self) -> tuple[CuratedModel, ...]:
-        """The tables that the contract marks."""
-        return warehouse.marked(self.contract)
 
     @property
     def load_id(self) -> str:
@@ -52,11 +48,7 @@ class LoadWarehouse:
         if not self.models:
             return {"statement": NOTHING}
         statements = warehouse.preparation(self.models, self.curated_database)
-        return {
-            "statement": self.api.submit(
-                statements, token=f"prepare {self.contract.dataset} {attempt}"
-            )
-        }
+        return {"statement": self.api.submit(statements, token=f"prepare {self.owner} {attempt}")}
 
     def load(self, prepared: str, lake: Mapping[str, Lake], attempt: str) -> dict[str, Any]:
         """Submit the transaction of the load: {statement}. `lake` is empty for a load by hand."""
@@ -70,11 +62,7 @@ class LoadWarehouse:
                 "table to be loaded", table=item.model.name, mode=item.mode, anew=item.anew
             )
         statements = warehouse.loading(self.models, loads, self.load_id)
-        return {
-            "statement": self.api.submit(
-                statements, token=f"load {self.contract.dataset} {attempt}"
-            )
-        }
+        return {"statement": self.api.submit(statements, token=f"load {self.owner} {attempt}")}
 
     def look(self, statement: str, lake: Callable[[], Mapping[str, Lake]]) -> dict[str, Any]:
         """How a submitted transaction stands: {status: running | finished}. `lake` is asked only when it failed.

@@ -21,15 +21,22 @@ from pipeline.environment import read_settings
 from pipeline.ledger.marts import MartLedger
 from rows.marts import MartResult, RolledBack
 
+NOBODY = "none"  # in the settings, where no consumer is deployed
 ROLLBACK = "rollback"  # the mode of a request; any other computes the mart
 
 
 @retryable
 def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """`{execution, request}` runs a mart or rolls it back; with `failure`, or as EventBridge's event, ends its run."""
+    """`{execution, request}` runs a mart or rolls it back; with `closing` ends a run that was served.
+
+    With `failure`, or as EventBridge's event, it ends a run that failed.
+    """
     if "failure" in event or "detail-type" in event:
         failure = messages.parse(event)
         return _run_mart(failure.mart).fail(failure) if failure else {"told": False, "again": False}
+    if "closing" in event:
+        closing = event["closing"]
+        return _run_mart(closing["mart"]).close(closing)
     request = event["request"]
     runner = _run_mart(request["mart"])
     act = runner.roll_back if request.get("mode") == ROLLBACK else runner.run
@@ -60,6 +67,7 @@ def _run_mart(name: str) -> RunMart:
             stepfunctions=boto3.client("stepfunctions"),
             machine_arn=settings.announce_state_machine_arn,
         ),
+        serving=tuple(each for each in settings.serving.split(",") if each != NOBODY),
         compute=compute,
         undo=undo,
         now=lambda: datetime.now(UTC),

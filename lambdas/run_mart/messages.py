@@ -59,16 +59,20 @@ def parse(event: Mapping[str, Any]) -> Failure | None:
     )
 
 
-def body(mart: Mart, failure: Failure) -> str:
-    """The whole message."""
+def body(mart: Mart, failure: Failure, *, is_published: bool) -> str:
+    """The whole message; `is_published`: the run had published, and failed while others were to show it."""
+    standing = (
+        f"Published: curated.{mart.name} is as this run computed it. Who shows it may show what was before."
+        if is_published
+        else f"Nothing was published: curated.{mart.name} is as after its last run."
+    )
     return "\n".join(
         [
             f"A run of mart {mart.name} failed.",
             "",
             f"Cause: {failure.error}: {failure.cause}",
             "",
-            f"Nothing was published: curated.{mart.name} is as after its last run. Its inputs are not touched:"
-            f" {', '.join(mart.datasets)}.",
+            f"{standing} Its inputs are not touched: {', '.join(mart.datasets)}.",
             "",
             f"What its runs did: slipway mart show {mart.name}",
             f"Once the cause is gone: slipway mart run {mart.name}",
@@ -76,6 +80,27 @@ def body(mart: Mart, failure: Failure) -> str:
             "Runbook: docs/runbook.md, A mart could not be computed",
             "",
             f"Execution: {failure.execution}",
+        ]
+    )
+
+
+def body_of_not_shown(mart: Mart, problems: Mapping[str, str], run_id: str) -> str:
+    """The message of a run that published what could not be shown everywhere."""
+    said = [f"{name}: {problem}" for name, problem in sorted(problems.items())]
+    return "\n".join(
+        [
+            f"Mart {mart.name} was published in the lake; not everybody shows it.",
+            "",
+            *said,
+            "",
+            f"Not touched: curated.{mart.name} is right in Athena. What is named above shows what it showed before.",
+            "",
+            f"What its runs did: slipway mart show {mart.name}",
+            f"Once the cause is gone: slipway mart run {mart.name}",
+            "The next run of the mart tries again by itself.",
+            "Runbook: docs/runbook.md, A mart is published and not shown",
+            "",
+            f"Run: {run_id}",
         ]
     )
 

@@ -1,19 +1,20 @@
-"""One run of a mart: lock, compute and publish, ledger, unlock. Each step may be repeated after a crash.
+"""One run of a mart: lock, compute and publish, ledger, served by others, unlock. Each step may be repeated.
 
 The same execution gets its own lock again, and a computation that was published and not noted finds its cut in the
-table and does nothing. A mart whose inputs were not all loaded yet waits for them: that is no failure.
+table and does nothing. The lock is kept while others show the mart, so that what they compare with stands still; that
+one of them fails is told, and fails nothing. A mart whose inputs were not all loaded yet waits: that is no failure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from contracts.errors import PermanentError
 from contracts.marts import Mart
-from lambdas.run_mart import messages
+from lambdas.run_mart import messages, showing
 from lambdas.run_mart.messages import Failure
 from pipeline.alerts import Announcer, counted, facts, failure_name, subject
 from pipeline.ledger.marts import MartLedger
@@ -22,7 +23,7 @@ from rows.cuts import InputMissing
 from rows.marts import MartResult, RolledBack
 
 # Longer than all attempts of the state machine may take: a run whose lease is over is dead.
-LEASE_SECONDS = 2 * 60 * 60
+LEASE_SECONDS = 4 * 60 * 60
 RECENT_RUNS = 50
 
 Said = Literal["published", "unchanged", "waiting", "busy", "rolled back"]
@@ -31,7 +32,10 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class RunMart:
-    """Runs one mart; `compute` does it under a run's id, `undo` publishes the version before one again."""
+    """Runs one mart; `compute` does it under a run's id, `undo` publishes the version before one again.
+
+    `serving` are the consumers that the environment has.
+    """
 
     mart: Mart
     environment: str
@@ -39,12 +43,14 @@ class RunMart:
     announcer: Announcer
     compute: Callable[[str], MartResult]
     undo: Callable[[str, int], RolledBack]
+    serving: tuple[str, ...]
     now: Callable[[], datetime]
 
     def run(self, execution: str, *, trigger: str) -> Answer:
-        """What the state machine decides by: how it ended, and whether the mart is wanted again.
+        """What the state machine decides by: how it ended, who is to show it, and whether the mart is wanted again.
 
-        Raises whatever the computation raises; the lock is then still held, until `fail` or another attempt.
+        Where somebody is to show it, the lock is held until `close`. Raises whatever the computation raises; the lock
+        is then still held, until `fail` or another attempt.
         """
         run_id = self.ledger.take(
             execution, trigger=trigger, now=self.now(), lease_seconds=LEASE_SECONDS
@@ -60,9 +66,12 @@ class RunMart:
             return self._answer("waiting", str(error), run_id=run_id)
         said: Said = "published" if result.is_new else "unchanged"
         detail = _detail(result)
-        self.ledger.finish(run_id, "succeeded", _figures(said, detail, result), now=self.now())
+        shown = self._shown()
+        figures = {**_figures(said, detail, result), "shown": shown}
+        self.ledger.finish(run_id, "succeeded", figures, now=self.now())
         log.info("mart run closed", outcome=said, rows=result.rows, detail=detail)
-        return self._answer(said, detail, run_id=run_id, rows=result.rows)
+        serve = self._serve(shown, result.version, showing.lake_of(result))
+        return self._answer(said, detail, run_id=run_id, rows=result.rows, serve=serve)
 
     def roll_back(self, execution: str, *, trigger: str) -> Answer:
         """As `run`, but the version before the published one is published again.
@@ -74,7 +83,7 @@ class RunMart:
         )
         if run_id is None:
             return self._answer("busy", "another run computes it; roll it back once that has ended")
-        done = self.undo(run_id, self._published())
+        done, shown = self.undo(run_id, self._published()), self._shown()
         detail = "the version before is published again, until the next run"
         figures = {
             "outcome": "rolled back",
@@ -83,9 +92,42 @@ class RunMart:
             "totals": {name: str(total) for name, total in done.totals.items()},
             "cut": {name: str(version) for name, version in done.cut.items()},
             "version": str(done.version),
+            "shown": shown,
         }
         self.ledger.finish(run_id, "succeeded", figures, now=self.now())
-        return self._answer("rolled back", detail, run_id=run_id, rows=done.rows)
+        lake = showing.rolled_back(done.version)
+        serve = self._serve(shown, done.version, lake)
+        return self._answer("rolled back", detail, run_id=run_id, rows=done.rows, serve=serve)
+
+    def close(self, closing: Mapping[str, Any]) -> Answer:
+        """End a run that was served: `closing` is its answer with `served`, which has one entry for each consumer."""
+        run_id = str(closing["run_id"])
+        run = self.ledger.run(run_id)
+        done = showing.concluded(self.mart, run["version"], run["shown"], closing["served"])
+        self.ledger.note(run_id, served=done.figures, shown=done.shown)
+        if done.problems:
+            self._tell_not_shown(done.problems, run_id)
+        return self._answer(
+            closing["status"],
+            closing["detail"],
+            run_id=run_id,
+            rows=int(closing["rows"]),
+            served=done.figures,
+        )
+
+    def _shown(self) -> showing.Shown:
+        """What each consumer shows, as the newest run knows that noted it."""
+        runs = self.ledger.newest(RECENT_RUNS)
+        return dict(next((run["shown"] for run in runs if "shown" in run), {}))
+
+    def _serve(
+        self, shown: Mapping[str, str], version: int | None, lake: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """One entry for each consumer that does not show this version."""
+        if version is None:
+            return []
+        owed = showing.owed(self.mart, self.serving, shown, version)
+        return [{"consumer": name, "lake": dict(lake)} for name in owed]
 
     def _published(self) -> int:
         """The version that the newest run that ended well has left. Looked for among the last runs only."""
@@ -100,16 +142,28 @@ class RunMart:
     def fail(self, failure: Failure) -> Answer:
         """End the run of an execution that failed, and tell people once; whether the mart is wanted again."""
         run_id = self.ledger.held_by(failure.execution)
+        is_published = False
         if run_id:
             ending = {"error": failure.error, "cause": failure.cause}
             self.ledger.finish(run_id, "failed", ending, now=self.now())
+            is_published = self.ledger.run(run_id)["status"] == "succeeded"
         log = Log({"mart": self.mart.name, "run_id": run_id, "execution_arn": failure.execution})
         log.error("mart run failed", error=failure.error, cause=failure.cause)
-        told = self._tell(failure, run_id or "")
+        told = self._tell(failure, run_id or "", is_published=is_published)
         return {"told": told, "again": bool(run_id) and self.ledger.release(str(run_id))}
 
-    def _answer(self, said: Said, detail: str, *, run_id: str = "", rows: int = 0) -> Answer:
-        again = bool(run_id) and self.ledger.release(run_id)
+    def _answer(
+        self,
+        said: Said,
+        detail: str,
+        *,
+        run_id: str = "",
+        rows: int = 0,
+        serve: Sequence[Mapping[str, Any]] = (),
+        served: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Frees the lock, unless somebody is to show the mart."""
+        again = bool(run_id) and not serve and self.ledger.release(run_id)
         return {
             "mart": self.mart.name,
             "status": said,
@@ -117,16 +171,42 @@ class RunMart:
             "rows": rows,
             "detail": detail,
             "again": again,
+            "serve": list(serve),
+            "served": dict(served or {}),
         }
 
-    def _tell(self, failure: Failure, run_id: str) -> bool:
+    def _tell_not_shown(self, problems: Mapping[str, str], run_id: str) -> bool:
+        """Once for each run: what it publishes next is served anew."""
+        return self.announcer.tell(
+            f"not-shown-{run_id}",
+            topic="failed",
+            subject=subject(
+                "error",
+                self.environment,
+                self.mart.name,
+                f"published, but not in the {', '.join(sorted(problems))}",
+            ),
+            body=messages.body_of_not_shown(self.mart, problems, run_id),
+            attributes={
+                **facts(
+                    kind="failure",
+                    severity="error",
+                    environment=self.environment,
+                    dataset=self.mart.name,
+                    run_id=run_id,
+                ),
+                "error": next(iter(sorted(problems.values()))).partition(":")[0],
+            },
+        )
+
+    def _tell(self, failure: Failure, run_id: str, *, is_published: bool) -> bool:
         return self.announcer.tell(
             failure_name(failure.execution),
             topic="failed",
             subject=subject(
                 "error", self.environment, self.mart.name, f"mart failed ({failure.error})"
             ),
-            body=messages.body(self.mart, failure),
+            body=messages.body(self.mart, failure, is_published=is_published),
             attributes={
                 **facts(
                     kind="failure",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from contracts.errors import RetryableError
+from contracts.errors import PermanentError, RetryableError
 from pipeline.ledger import items
 from pipeline.ledger.entries import (
     LOCK_ENTRY,
@@ -106,6 +106,24 @@ class MartLedger:
             names=names,
         )
         return moved is not None
+
+    def run(self, run_id: str) -> Item:
+        """One run. Raises PermanentError for an unknown one."""
+        found = items.get(self.table, self.key, run_entry(run_id))
+        if found is None:
+            raise PermanentError(f"mart {self.mart!r} has no run {run_id!r}")
+        return found
+
+    def note(self, run_id: str, *, served: Mapping[str, Any], shown: Mapping[str, str]) -> None:
+        """What was served after a run that succeeded, and what each consumer shows now; again is harmless."""
+        items.update(
+            self.table,
+            self.key,
+            run_entry(run_id),
+            change="SET served = :served, shown = :shown",
+            condition="#status = :succeeded",
+            values={":served": dict(served), ":shown": dict(shown), ":succeeded": "succeeded"},
+        )
 
     def newest(self, number: int) -> list[Item]:
         """The last runs, the newest first."""

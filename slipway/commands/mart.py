@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
+from pipeline import serving
 from pipeline.ledger import Item
 from slipway.acting import progress
 from slipway.console import Stopwatch, say, table
@@ -48,15 +49,23 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     )
     for each in mart.conserves:
         say(f"sum of {each.column} = sum of {each.dataset}.{each.source}")
+    for consumer, version in sorted(_shown(found.runs).items()):
+        say(f"{consumer}: shows version {version.partition(' ')[0]}")
     columns = [(each.name, each.type, each.description) for each in mart.columns]
     table(f"curated.{mart.name}", ("column", "type", "what it is"), columns)
     table("its last runs", HEADERS, map(_row, found.runs), right=(3,))
     return 0
 
 
+def _shown(runs: list[Item]) -> dict[str, str]:
+    return dict(next((run["shown"] for run in runs if "shown" in run), {}))
+
+
 def _row(item: Item) -> tuple[object, ...]:
     rows = f"{int(item['rows']):,}" if "rows" in item else ""
     detail = item.get("detail") or ": ".join(_texts(item, ("error", "cause")))
+    for name, served in sorted(item.get("served", {}).items()):
+        detail += f"; not in the {name}: {served['problem']}" if "problem" in served else ""
     return (
         *(item["run_id"], item["trigger"], _outcome(item), rows),
         *(_pairs(item.get(name, {})) for name in ("totals", "cut")),
@@ -91,6 +100,10 @@ def _run(deployment: Deployment, options: argparse.Namespace) -> int:
     said = ending.output
     say(f"{said['status']}: {said['rows']:,} rows; {said['detail']}")
     if said["status"] in UNDONE[options.action]:
+        return 1
+    for line in serving.sentences(said["served"]):
+        say(line)
+    if serving.needs_a_look(said["served"]):
         return 1
     say(f"its table: curated.{mart.name}; its runs: slipway mart show {mart.name}")
     return 0

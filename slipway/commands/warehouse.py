@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+from contracts import marts
 from contracts.errors import PermanentError
 from pipeline.run_documents import LoadExtent, WarehouseServed, WarehouseTable
 from slipway.acting import progress
@@ -28,25 +29,37 @@ LOADED: dict[LoadExtent, str] = {
 
 def run(options: argparse.Namespace) -> int:
     """0 when the warehouse holds what the lake holds, 1 when the load failed."""
-    contract = ledgers.one_contract(options.dataset)
-    if not any(model.warehouse for model in contract.curated):
-        raise PermanentError(
-            f"no table of {contract.dataset} is marked for the warehouse; say `warehouse` in its contract first"
-        )
+    name, request = options.name, _request(options.name)
     deployment = connect(options.environment)
     warehouse.target(deployment)
     watch = Stopwatch()
-    arn = executions.start(deployment, "warehouse", {"dataset": contract.dataset})
+    arn = executions.start(deployment, "warehouse", request)
     watch.say(f"started {arn}")
     if options.no_wait:
         return 0
     ending = executions.wait(
         deployment, arn, lambda step: progress.tell(step, watch) if step.name in WORK else None
     )
-    return _told(deployment, ending, contract.dataset)
+    return _told(deployment, ending, name)
 
 
-def _told(deployment: Deployment, ending: executions.Ending, dataset: str) -> int:
+def _request(name: str) -> dict[str, str]:
+    """Input of the machine for a dataset or mart. Raises PermanentError if nothing of it is marked."""
+    if name in marts.names():
+        if marts.load(name).warehouse is None:
+            raise PermanentError(
+                f"mart {name} is not marked for the warehouse; say `warehouse` in marts/{name}/mart.yaml first"
+            )
+        return {"mart": name}
+    contract = ledgers.one_contract(name)
+    if not any(model.warehouse for model in contract.curated):
+        raise PermanentError(
+            f"no table of {contract.dataset} is marked for the warehouse; say `warehouse` in its contract first"
+        )
+    return {"dataset": contract.dataset}
+
+
+def _told(deployment: Deployment, ending: executions.Ending, name: str) -> int:
     if not ending.succeeded:
         views.failures(deployment, [ending.execution])
         say("a load is one transaction: either all of it is in the warehouse, or nothing")
@@ -56,7 +69,7 @@ def _told(deployment: Deployment, ending: executions.Ending, dataset: str) -> in
         for loaded in WarehouseServed.from_json(ending.output).tables
         for line in _lines(loaded)
     ]
-    table(f"{dataset} in the warehouse", HEADERS, lines, right=[2, 4, 5])
+    table(f"{name} in the warehouse", HEADERS, lines, right=[2, 4, 5])
     return 0
 
 

@@ -24,7 +24,7 @@ from sample_data import superstore
 from sample_data.superstore import MonthFile, Record
 from slipway import __main__ as command_line
 from slipway.acting import partner, progress
-from slipway.reading import ledgers, marts
+from slipway.reading import ledgers, marts, warehouse
 from tests.end_to_end.pipeline import PARTNER, Pipeline, until
 from tests.unit.sample_data import superstore_figures
 from tests.unit.sample_data.superstore_figures import ROOT, Line
@@ -124,12 +124,24 @@ def cohorts(pipeline: Pipeline) -> list[tuple[Any, ...]]:
     return sorted(pipeline.ask(f"select * from curated.{MART}"))
 
 
+def in_warehouse(pipeline: Pipeline) -> list[tuple[Any, ...]]:
+    return sorted(warehouse.query(pipeline.deployment, f"select * from curated.{MART}").rows)
+
+
+def is_shown(pipeline: Pipeline) -> bool:
+    """Whether the warehouse has loaded what the newest run left; until then the run holds the mart."""
+    newest = mart_runs(pipeline)[0]
+    shown = newest.get("shown", {}).get("warehouse", "")
+    return bool(shown) and shown.partition(" ")[0] == newest.get("version")
+
+
 def settled_mart(pipeline: Pipeline, after: int) -> list[tuple[Any, ...]]:
     """The mart once at least `after` of its runs have ended, and none is at work."""
 
     def is_settled() -> bool:
         runs = mart_runs(pipeline)
-        return len(runs) >= after and all(run["status"] != "running" for run in runs)
+        ended = all(run["status"] != "running" for run in runs)
+        return len(runs) >= after and ended and is_shown(pipeline)
 
     until(is_settled, f"{after} runs of the mart have ended")
     return cohorts(pipeline)
@@ -148,6 +160,11 @@ def test_the_mart_over_it_runs_by_itself_and_keeps_its_cut_and_sums(
     assert "unchanged: " in capsys.readouterr().out
     assert command_line.main(["mart", "show", MART]) == 0
     assert run["cut"][DATASET] in capsys.readouterr().out
+    assert in_warehouse(pipeline) == cohorts(pipeline)
+    totals = run["served"]["warehouse"]["tables"][MART]["totals"]["sales"]
+    assert (
+        Decimal(totals["lake"]) == Decimal(totals["warehouse"]) == sum(line.sales for line in lines)
+    )
 
 
 def test_the_other_engine_makes_the_same_tables_of_the_same_files(
@@ -321,10 +338,36 @@ def test_a_later_delivery_changes_the_mart_in_its_own_month_only(
     assert set(before) < set(cohorts(pipeline))
     [newest] = [run for run in mart_runs(pipeline) if run.get("outcome") == "published"][:1]
     assert newest["detail"] == "1 period written, 2016-04-01 to 2016-04-01"
+    assert newest["served"]["warehouse"]["tables"][MART]["mode"] == "periods"
     assert command_line.main(["mart", "rollback", MART]) == 0
-    assert cohorts(pipeline) == before
+    assert in_warehouse(pipeline) == cohorts(pipeline) == before
     assert command_line.main(["mart", "run", MART]) == 0
-    assert set(cohorts(pipeline)) == {*before, added}
+    assert set(in_warehouse(pipeline)) == set(cohorts(pipeline)) == {*before, added}
+
+
+def test_a_mart_that_the_warehouse_refuses_is_published_told_and_loaded_by_the_next_run(
+    pipeline: Pipeline, cloud: LocalCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline.new_alerts()
+    loaded = in_warehouse(pipeline)
+    cloud.control("warehouse-crash-at/before/MERGE")
+    assert command_line.main(["mart", "rollback", MART]) == 1
+    assert cloud.control("no-warehouse-crash")["not_struck"] == []
+    told = " ".join(capsys.readouterr().out.split())
+    assert "shows what it showed before (WarehouseLoadFailed" in told
+    assert in_warehouse(pipeline) == loaded != cohorts(pipeline)
+    subject = f"ERROR [local] {MART}: published, but not in the warehouse"
+    until(
+        lambda: subject in [alert.subject for alert in pipeline.new_alerts() or pipeline.alerts],
+        "people are told",
+    )
+    [alert] = [alert for alert in pipeline.alerts if alert.subject == subject]
+    assert f"slipway mart run {MART}" in alert.body
+    assert "merging the staged rows" in alert.body
+    assert command_line.main(["mart", "run", MART]) == 0
+    assert in_warehouse(pipeline) == cohorts(pipeline) == loaded
+    assert command_line.main(["warehouse", "load", MART]) == 0
+    assert in_warehouse(pipeline) == loaded
 
 
 @pytest.fixture

@@ -90,6 +90,34 @@ def test_the_rule_may_start_runs_of_marts_and_nothing_else(prod: Assembly) -> No
     assert "MartRunMachine" in machine
 
 
+def test_the_machine_loads_the_warehouse_where_there_is_one_and_that_reads_marked_marts(
+    comprehensive: Assembly, prod: Assembly
+) -> None:
+    def started(assembly: Assembly) -> str:
+        statements = assembly.statements_of_role("Marts", "MartRunRole")
+        return " ".join(
+            resource
+            for statement in statements
+            for resource in resources_of(statement)
+            if "states:StartExecution" in actions_of(statement)
+        )
+
+    assert "WarehouseLoad" in started(comprehensive)
+    assert "WarehouseLoad" not in started(prod)
+    for assembly, serving in ((comprehensive, "warehouse"), (prod, "none")):
+        variables = [
+            function["Properties"]["Environment"]["Variables"].get("SERVING")
+            for function in assembly.resources("AWS::Lambda::Function", "Marts").values()
+        ]
+        assert serving in variables
+    read = [
+        resource
+        for statement in comprehensive.statements_of_role("Warehouse", "ReaderRole")
+        for resource in resources_of(statement)
+    ]
+    assert any(resource.endswith(f"slipway_prod_curated/{NAME}") for resource in read)
+
+
 def test_operators_may_start_stop_and_look_at_runs_of_marts(comprehensive: Assembly) -> None:
     granted = {
         action

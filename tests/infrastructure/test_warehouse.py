@@ -225,7 +225,11 @@ def test_the_loader_ships_its_code_the_shared_domain_and_the_statements_of_a_loa
         "pipeline/**/*.py",
         "lambdas/__init__.py",
     )
-    own = ("lambdas/load_warehouse/*.py", "sql/redshift/load/*.sql")
+    own = (
+        "lambdas/load_warehouse/*.py",
+        "sql/redshift/load/*.sql",
+        "contracts/compiled/marts/*.json",
+    )
     wanted = {
         str(path.relative_to(ROOT)) for pattern in (*shared, *own) for path in ROOT.glob(pattern)
     }

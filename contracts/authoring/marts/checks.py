@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from contracts.authoring import sql, values
+from contracts.authoring import sql, values, warehouse_checks
 from contracts.authoring.marts.parsed import ParsedMart
 from contracts.authoring.problems import Path, Problem, did_you_mean
 from contracts.model import Contract
@@ -12,7 +12,6 @@ from contracts.model import Contract
 NUMBERS = ("int", "bigint", "decimal")
 # What may be asked for in words that stand for something, and is refused by name until it is built.
 NOT_BUILT = {
-    "warehouse": "marts are not loaded into Redshift yet",
     "dashboard": "marts are not shown in QuickSight or `slipway report` yet",
 }
 
@@ -28,6 +27,7 @@ def check_meaning(parsed: ParsedMart, contracts: Mapping[str, Contract]) -> None
     checks.period()
     checks.conserves()
     checks.rules()
+    checks.warehouse()
     checks.select()
 
 
@@ -100,6 +100,9 @@ class _Checks:
                 self.problem((*path, "name"), f"column {column.name!r} is given twice; remove one")
             if message := values.wrong_type(column.type):
                 self.problem((*path, "type"), message)
+            elif column.max_length is not None and column.type != "string":
+                message = f"found {column.max_length}; only a string has one, and this is {column.type}: remove it"
+                self.problem((*path, "maxLength"), message)
             seen.add(column.name)
 
     def grain(self) -> None:
@@ -159,6 +162,34 @@ class _Checks:
             seen.add(rule.id)
             for mistake in sql.expression_mistakes(rule.expression, known):
                 self.problem((*path, "expression"), mistake)
+
+    def warehouse(self) -> None:
+        """What Redshift would not take of the mart's table, if it is to be loaded there."""
+        if "warehouse" not in self.parsed.data:
+            return
+        if self.parsed.data["warehouse"] is None:
+            self.problem(
+                ("warehouse",), "found nothing; write {distribution: auto}, or remove the field"
+            )
+        document = self.parsed.document
+        spec = self.parsed.spec
+        if spec is not None and spec.warehouse is not None:
+            names = list(self.types)
+            warehouse_checks.check_layout(spec.warehouse, names, ("warehouse",), document)
+        columns = [
+            (("columns", index), column.name, column.type)
+            for index, column in self.parsed.columns.items()
+        ]
+        warehouse_checks.check_names(
+            [
+                ((), self.parsed.name),
+                *(((*path, "name"), name) for path, name, _ in columns),
+            ],
+            document,
+        )
+        warehouse_checks.check_types(
+            [((*path, "type"), kind) for path, _, kind in columns], document
+        )
 
     def select(self) -> None:
         file, text = f"{self.parsed.name}.sql", self.parsed.sql

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from contracts.authoring.profile import Strict, Text
+from contracts.authoring.profile import Strict, Text, WarehouseProperty
 from contracts.model import Period
 
 
@@ -20,6 +20,7 @@ class ColumnSpec(Strict):
     type: Text
     description: Text
     required: bool = False
+    max_length: Annotated[int, Field(ge=1)] | None = None
 
 
 class ConservedSpec(Strict):
@@ -51,5 +52,5 @@ class MartSpec(Strict):
     conserves: Annotated[list[Any], Field(min_length=1)]
     rules: list[Any] = Field(default_factory=list)
     table_format: Text = "iceberg"
-    warehouse: bool = False
+    warehouse: WarehouseProperty | None = None
     dashboard: bool = False

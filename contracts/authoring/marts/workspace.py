@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from contracts import marts, naming
-from contracts.authoring import yaml_lines
+from contracts.authoring import compiler, yaml_lines
 from contracts.authoring.marts.checks import check_meaning
 from contracts.authoring.marts.parsed import ParsedMart, take_apart
 from contracts.authoring.problems import Problem
@@ -135,6 +135,7 @@ def _compiled(parsed: ParsedMart) -> Mart:
                 type=each.type,
                 description=each.description,
                 required=each.required,
+                max_length=each.max_length,
             )
             for each in parsed.columns.values()
         ),
@@ -149,4 +150,5 @@ def _compiled(parsed: ParsedMart) -> Mart:
             marts.MartRule(id=each.id, description=each.description, expression=each.expression)
             for each in parsed.rules.values()
         ),
+        warehouse=compiler.warehouse(spec.warehouse),
     )

@@ -101,7 +101,6 @@ def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
     ("added", "message"),
     [
         ("tableFormat: delta", "tableFormat: found 'delta'; a mart is written as iceberg"),
-        ("warehouse: true", "warehouse: found true; marts are not loaded into Redshift yet"),
         ("dashboard: true", "dashboard: found true; marts are not shown in QuickSight"),
     ],
 )
@@ -201,6 +200,41 @@ def test_a_file_that_is_no_yaml_or_no_text_is_said_so(tmp_path: Path) -> None:
         problems, found = check(folder.parent, [SUPERSTORE])
         assert message in str(problems[0])
         assert found == {}
+
+
+def test_a_mark_for_the_warehouse_is_held_to_what_redshift_takes(tmp_path: Path) -> None:
+    mark = "warehouse: {distribution: all, sortKeys: [month_start]}"
+    found = mistakes(
+        tmp_path,
+        (mark, "warehouse: {distribution: key, sortKeys: [month, month_start, month_start]}"),
+        ("name: orders", "name: user"),
+        ("type: decimal(38,4)", "type: decimal(38,38)"),
+        ("type: bigint\n", "type: bigint\n    maxLength: 9\n"),
+    )
+    for message in (
+        "warehouse.distribution: found 'key' without distributionKey",
+        "warehouse.sortKeys[0]: unknown column 'month'",
+        "warehouse.sortKeys: 'month_start' is listed 2 times",
+        "columns[5].name: 'user' is reserved in Redshift",
+        "columns[6].type: found 'decimal(38,38)'; Redshift keeps at most 37",
+        "columns[3].maxLength: found 9; only a string has one, and this is bigint",
+    ):
+        assert [each for each in found if message in each], message
+    for wrong, message in (
+        ("warehouse: true", "expected a mapping"),
+        ("warehouse:", "found nothing; write {distribution: auto}"),
+    ):
+        assert message in " ".join(mistakes(tmp_path, (mark, wrong)))
+
+
+def test_a_mark_is_compiled_and_a_mart_without_one_stays_in_the_lake(tmp_path: Path) -> None:
+    mark = "warehouse: {distribution: all, sortKeys: [month_start]}\n"
+    assert marts.load(NAME).warehouse == model.Warehouse(
+        distribution="all", distribution_key=None, sort_keys=("month_start",)
+    )
+    assert mistakes(tmp_path, (mark, "")) == []
+    _, found = check(tmp_path / "marts", [SUPERSTORE])
+    assert found[NAME].warehouse is None
 
 
 def test_the_compiled_text_gives_the_mart_back_and_other_text_is_refused() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from contracts.errors import PermanentError
-from lambdas.fail_run.failures import CAUSE_LENGTH, parse
+from lambdas.fail_run.failures import parse
+from pipeline.failed_tasks import CAUSE_LENGTH
 from pipeline.steps import MACHINES, RESUMABLE
 from tests.unit.lambdas.ending import caught
 

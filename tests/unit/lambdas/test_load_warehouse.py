@@ -73,7 +73,8 @@ class House:
         )
         return LoadWarehouse(
             api=api,
-            contract=self.contract,
+            owner=self.contract.dataset,
+            models=warehouse.marked(self.contract),
             run_id=run_id,
             curated_database="slipway_dev_curated",
             log=Log(),

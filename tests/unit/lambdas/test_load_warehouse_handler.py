@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from contracts import model
+from contracts import marts, model
 from contracts.errors import ContractInvalid, PermanentError, RetryableError
 from lambdas.load_warehouse import handler
 from pipeline.run_documents import CurateResult, MaintenanceResult, StoredDocument
@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "CURATED_DATABASE": "slipway_dev_curated",
     "PROCESSED_BUCKET": "processed",
 }
+MART = "superstore_cohorts"
 QUARTERS, MONTHS = model.load(DATASET).curated
 JANUARY = date(2024, 1, 1)
 
@@ -72,9 +73,8 @@ def asked(action: str, **event: Any) -> dict[str, Any]:
     )
 
 
-def loaded(**event: Any) -> list[str]:
+def loaded(attempt: str = "execution 1", **event: Any) -> list[str]:
     """The modes of a load from beginning to end."""
-    attempt = "execution 1"
     prepared = asked("prepare", attempt=attempt, **event)["statement"]
     assert asked("look", statement=prepared, **event) == {"status": "finished"}
     statement = asked("load", prepared=prepared, attempt=attempt, **event)["statement"]
@@ -109,13 +109,33 @@ def test_by_hand_nothing_is_read_of_any_run(redshift: Redshift) -> None:
     assert redshift.rows("SELECT DISTINCT run_id FROM operations.loads") == [("by-hand",)]
 
 
+def test_a_mart_is_loaded_by_what_its_run_says(redshift: Redshift) -> None:
+    cohorts = marts.as_curated(marts.load(MART))
+    day, row = date(2026, 1, 1), (0, 3, 3, 4, Decimal("12.5"), Decimal("-0.25"))
+    redshift.fill(cohorts, (day, day, *row))
+
+    def of(before: str | None, after: str, *periods: str) -> list[str]:
+        lake = {"before": before, "after": after, "periods": periods}
+        return loaded(f"{before} {after}", dataset=MART, caller="mart", lake=lake)
+
+    first = "9223372036854775806"
+    assert of(None, first, "2026-01-01") == ["everything"]
+    assert of(first, "9223372036854775807", "2026-01-01") == ["periods"]
+    lake = {"before": None, "after": "9223372036854775807", "periods": []}
+    another = "20260102T000000-bbbbbbbb"
+    assert loaded("again", dataset=MART, run_id=another, caller="mart", lake=lake) == ["none"]
+    assert loaded(dataset=MART, caller="mart", run_id=None, lake=None) == ["everything"]
+    assert redshift.rows(f"SELECT sales, profit FROM curated.{MART}") == [row[-2:]]
+    assert redshift.rows("SELECT DISTINCT table_name FROM operations.loads") == [(MART,)]
+
+
 def test_a_caller_that_nobody_knows_is_refused_before_anything_is_loaded(
     redshift: Redshift,
 ) -> None:
     prepared = asked("prepare", attempt="a")["statement"]
     assert asked("look", statement=prepared) == {"status": "finished"}
-    with pytest.raises(PermanentError, match=f"unknown caller 'mart' of run '{RUN}'"):
-        asked("load", prepared=prepared, attempt="a", caller="mart")
+    with pytest.raises(PermanentError, match=f"unknown caller 'walk' of run '{RUN}'"):
+        asked("load", prepared=prepared, attempt="a", caller="walk")
     assert redshift.rows("SELECT count(*) FROM operations.loads") == [(0,)]
 
 

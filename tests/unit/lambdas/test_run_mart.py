@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -29,8 +30,14 @@ NEW = MartResult(
     totals={"sales": Decimal("12.5000")},
     periods=(date(2026, 1, 1), date(2026, 3, 1)),
     version=9223372036854775807,
+    before=9223372036854775806,
     is_new=True,
 )
+STANDS = replace(NEW, is_new=False, periods=(), before=NEW.version)
+LOADED = {"served": "warehouse", "tables": []}
+LOAD = {"ExecutionArn": "arn:x:execution:WarehouseLoad:e", "Status": "FAILED"}
+LOAD |= {"Error": "WarehouseLoadFailed", "Cause": '{"errorMessage": "merge: out of memory"}'}
+REFUSED = {"Error": "States.TaskFailed", "Cause": json.dumps(LOAD)}
 
 
 @pytest.fixture
@@ -42,7 +49,11 @@ def ledger(account: Account) -> MartLedger:
 
 
 def service(
-    account: Account, ledger: MartLedger, compute: Callable[[str], MartResult] = lambda _: NEW
+    account: Account,
+    ledger: MartLedger,
+    compute: Callable[[str], MartResult] = lambda _: NEW,
+    *,
+    serving: tuple[str, ...] = (),
 ) -> RunMart:
     return RunMart(
         mart=marts.load(NAME),
@@ -51,6 +62,7 @@ def service(
         announcer=account.announcer(),
         compute=compute,
         undo=undo,
+        serving=serving,
         now=lambda: NOON + timedelta(minutes=len(ledger.newest(50))),
     )
 
@@ -182,13 +194,17 @@ def test_a_failure_keeps_the_lock_for_the_next_attempt_and_is_told_once(
 
 def test_every_command_of_the_message_can_be_typed() -> None:
     failure = Failure(mart=NAME, execution="arn:e", error="PermanentError", cause="no")
-    body = messages.body(marts.load(NAME), failure)
-    commands = [
-        line.partition(": slipway ")[2] for line in body.splitlines() if ": slipway " in line
-    ]
-    assert commands == [f"mart show {NAME}", f"mart run {NAME}"]
-    for command in commands:
-        build_parser().parse_args(command.split())
+    mart = marts.load(NAME)
+    for body in (
+        messages.body(mart, failure, is_published=False),
+        messages.body_of_not_shown(mart, {"warehouse": "E: no"}, "r1"),
+    ):
+        commands = [
+            line.partition(": slipway ")[2] for line in body.splitlines() if ": slipway " in line
+        ]
+        assert commands == [f"mart show {NAME}", f"mart run {NAME}"]
+        for command in commands:
+            build_parser().parse_args(command.split())
 
 
 def test_a_run_that_is_killed_anywhere_ends_well_when_repeated(
@@ -211,6 +227,117 @@ def test_a_run_that_is_killed_anywhere_ends_well_when_repeated(
         if survived:
             break
     assert survived
+
+
+def served(
+    account: Account, ledger: MartLedger, result: MartResult = NEW, execution: str = "one"
+) -> tuple[dict[str, Any], RunMart]:
+    """The answer of a run where there is a warehouse, and who then closes it."""
+    runner = service(account, ledger, lambda _: result, serving=("warehouse",))
+    return run(runner, execution), runner
+
+
+def closed(
+    runner: RunMart, answer: dict[str, Any], failure: dict[str, str] | None = None
+) -> dict[str, Any]:
+    outcome = {"failure": failure} if failure else {"result": LOADED}
+    return runner.close({**answer, "served": [{"consumer": "warehouse", **outcome}]})
+
+
+def test_a_marked_mart_keeps_its_lock_until_the_warehouse_has_loaded_what_changed(
+    account: Account, ledger: MartLedger
+) -> None:
+    answer, runner = served(account, ledger)
+    lake = {
+        "before": "9223372036854775806",
+        "after": "9223372036854775807",
+        "periods": ["2026-01-01", "2026-03-01"],
+    }
+    assert answer["serve"] == [{"consumer": "warehouse", "lake": lake}]
+    assert ledger.held_by("one")
+    assert run(service(account, ledger), "two")["status"] == "busy"
+    ended = closed(runner, answer)
+    assert (ended["status"], ended["again"], ended["serve"]) == ("published", True, [])
+    assert ledger.held_by("one") is None
+    [noted] = ledger.newest(1)
+    assert noted["served"] == {"warehouse": {"tables": {}}}
+    assert noted["shown"]["warehouse"].startswith("9223372036854775807 ")
+    assert account.messages() == []
+
+
+def test_what_the_warehouse_shows_is_not_loaded_again_and_what_it_does_not_is(
+    account: Account, ledger: MartLedger
+) -> None:
+    answer, runner = served(account, ledger)
+    closed(runner, answer)
+    for execution in ("two", "three"):  # each knows it from the run before
+        assert served(account, ledger, STANDS, execution)[0]["serve"] == []
+        assert ledger.held_by(execution) is None
+    newer = replace(NEW, version=8, before=NEW.version)
+    answer, runner = served(account, ledger, newer, "four")
+    assert [each["lake"]["after"] for each in answer["serve"]] == ["8"]
+    closed(runner, answer)
+    undone = service(account, ledger, serving=("warehouse",)).roll_back("five", trigger="operator")
+    lake = {"before": None, "after": "7", "periods": []}
+    assert undone["serve"] == [{"consumer": "warehouse", "lake": lake}]
+
+
+@pytest.mark.parametrize("change", ["layout", "column"])
+def test_a_mart_that_is_laid_out_anew_is_loaded_though_its_version_stands(
+    account: Account, ledger: MartLedger, change: str
+) -> None:
+    answer, runner = served(account, ledger)
+    closed(runner, answer)
+    mart = runner.mart
+    assert mart.warehouse
+    longer = tuple(replace(each, max_length=9) for each in mart.columns)
+    anew = (
+        replace(mart, warehouse=replace(mart.warehouse, distribution="even"))
+        if change == "layout"
+        else replace(mart, columns=longer)
+    )
+    runner = service(account, ledger, lambda _: STANDS, serving=("warehouse",))
+    assert run(replace(runner, mart=anew), "two")["serve"]
+
+
+def test_a_mart_that_is_not_marked_is_loaded_nowhere(account: Account, ledger: MartLedger) -> None:
+    runner = service(account, ledger, serving=("warehouse",))
+    assert run(replace(runner, mart=replace(runner.mart, warehouse=None)))["serve"] == []
+    assert ledger.held_by("one") is None
+
+
+def test_a_load_that_fails_is_told_once_fails_nothing_and_is_made_up_for_by_the_next_run(
+    account: Account, ledger: MartLedger
+) -> None:
+    answer, runner = served(account, ledger)
+    for _ in range(2):  # closed again after a crash
+        ended = closed(runner, answer, REFUSED)
+    problem = ended["served"]["warehouse"]["problem"]
+    assert ended["status"] == "published"
+    assert problem.startswith("WarehouseLoadFailed: WarehouseLoad ended as FAILED with")
+    assert "merge: out of memory" in problem
+    [message] = account.messages()
+    assert message["subject"] == f"ERROR [dev] {NAME}: published, but not in the warehouse"
+    assert f"warehouse: {problem}" in message["message"]
+    assert message["attributes"]["error"] == "WarehouseLoadFailed"
+    [noted] = ledger.newest(1)
+    assert (noted["status"], noted["shown"]) == ("succeeded", {})
+    answer, runner = served(account, ledger, STANDS, "two")
+    assert (answer["status"], len(answer["serve"])) == ("unchanged", 1)
+    closed(runner, answer)
+    assert served(account, ledger, STANDS, "three")[0]["serve"] == []
+
+
+def test_a_run_that_ends_while_it_is_shown_says_that_it_is_published(
+    account: Account, ledger: MartLedger
+) -> None:
+    _, runner = served(account, ledger)
+    failure = Failure(mart=NAME, execution="one", error="Execution.ABORTED", cause="stopped")
+    assert runner.fail(failure) == {"told": True, "again": False}
+    [message] = account.messages()
+    assert f"Published: curated.{NAME} is as this run computed it." in message["message"]
+    assert ledger.newest(1)[0]["status"] == "succeeded"
+    assert served(account, ledger, STANDS, "two")[0]["serve"]  # nobody knows whether it is shown
 
 
 CAUGHT = {

@@ -13,7 +13,13 @@ from tests.unit.slipway.conftest import Account
 
 NAME, MACHINE = "superstore_cohorts", "mart-run"
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
-ENDED = {"status": "published", "rows": 1200, "detail": "3 periods written", "again": False}
+ENDED = {
+    "status": "published",
+    "rows": 1200,
+    "detail": "3 periods written",
+    "again": False,
+    "served": {},
+}
 
 
 @pytest.fixture
@@ -95,6 +101,24 @@ def test_a_rollback_is_a_request_of_its_own_and_says_when_it_was_not_done(
     answer["status"] = "busy"
     assert account.slipway("mart", "rollback", NAME) == 1
     assert account.slipway("mart", "run", NAME) == 0
+
+
+def test_a_load_that_failed_is_told_and_is_not_a_success(
+    account: Account, ledger: MartLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ledger.newest(1) == []
+    served = {"warehouse": {"problem": "WarehouseLoadFailed: merge: no"}}
+    account.stepfunctions.carry_out = lambda _arn, _request: {**ENDED, "served": served}
+    assert account.slipway("mart", "run", NAME) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert "shows what it showed before (WarehouseLoadFailed: merge: no)" in told
+    run_id = a_run(ledger, "one")
+    ledger.finish(run_id, "succeeded", {"outcome": "published", "shown": {}}, now=NOW)
+    ledger.note(run_id, served=served, shown={"warehouse": "7 abc"})
+    assert account.slipway("mart", "show", NAME) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "warehouse: shows version 7" in shown
+    assert "not in the warehouse: WarehouseLoadFailed: merge: no" in shown
 
 
 def message(event: object) -> dead_letters.Message:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contracts import errors
-from lambdas.fail_run.failures import CAUSE_LENGTH
+from pipeline.failed_tasks import CAUSE_LENGTH
 from pipeline.steps import FORECAST
 from tests.unit.state_machine.test_rounds import longest, waits
 

@@ -9,7 +9,7 @@ import pytest
 
 from lambdas.run_mart.service import LEASE_SECONDS
 from stacks.duckdb_functions import TIMEOUT_SECONDS
-from tests.unit.state_machine.walking import ITSELF, MACHINES, Walk, failure
+from tests.unit.state_machine.walking import ITSELF, MACHINES, MARTS_WAREHOUSE, Walk, failure
 
 MACHINE: dict[str, Any] = json.loads((MACHINES / "mart_run.asl.json").read_text())
 STATES = MACHINE["States"]
@@ -78,6 +78,46 @@ def test_a_failure_is_reported_and_is_that_of_the_execution(walk: Walk, again: b
 def test_a_failure_that_cannot_be_reported_ends_with_its_own_cause(walk: Walk) -> None:
     found = mart(walk, failure("PermanentError"), *[failure("Lambda.Unknown")] * 5)
     assert (found["status"], found["error"]) == ("FAILED", "PermanentError")
+
+
+LAKE = {"before": None, "after": "9223372036854775807", "periods": ["2026-01-01"]}
+TO_BE_SHOWN = {**answer(), "run_id": "r1", "serve": [{"consumer": "warehouse", "lake": LAKE}]}
+LOADED = {"served": "warehouse", "tables": []}
+
+
+def shown(walk: Walk, outcome: Any, *closing: Any) -> dict[str, Any]:
+    tasks = {"RunMart": [TO_BE_SHOWN, *closing], ITSELF: STARTED, MARTS_WAREHOUSE: outcome}
+    return walk("mart_run", INPUT, **tasks)
+
+
+def test_a_mart_that_is_marked_is_loaded_before_its_run_is_closed(walk: Walk) -> None:
+    found = shown(walk, {"Status": "SUCCEEDED", "Output": LOADED}, answer())
+    assert (found["status"], found["calls"]) == (
+        "SUCCEEDED",
+        ["RunMart", MARTS_WAREHOUSE, "RunMart"],
+    )
+    request = found["payloads"][1]["Input"]
+    assert (request["dataset"], request["run_id"], request["caller"]) == ("sales", "r1", "mart")
+    assert request["lake"] == LAKE
+    closing = found["payloads"][2]["closing"]
+    assert closing["served"] == [{"consumer": "warehouse", "result": LOADED}]
+    assert (closing["mart"], closing["run_id"]) == ("sales", "r1")
+    assert json.loads(found["output"]) == answer()
+
+
+def test_a_load_that_fails_does_not_fail_the_run(walk: Walk) -> None:
+    found = shown(walk, failure("States.TaskFailed", Status="FAILED"), answer(again=True))
+    assert (found["status"], found["calls"][-2:]) == ("SUCCEEDED", ["RunMart", ITSELF])
+    [served] = found["payloads"][2]["closing"]["served"]
+    assert served["failure"] == {"Error": "States.TaskFailed", "Cause": '{"Status": "FAILED"}'}
+
+
+def test_a_run_that_cannot_be_closed_is_reported(walk: Walk) -> None:
+    outcome = {"Status": "SUCCEEDED", "Output": LOADED}
+    broken = [failure("Lambda.Unknown")] * 5
+    found = shown(walk, outcome, *broken, {"told": True, "again": False})
+    assert (found["status"], found["error"]) == ("FAILED", "Lambda.Unknown")
+    assert found["payloads"][-1]["request"]["mart"] == "sales"
 
 
 def test_a_lock_outlives_its_machine_and_a_call_its_function() -> None:

@@ -71,6 +71,19 @@ def test_by_hand_a_dataset_is_enough(walk: Walk) -> None:
     )
 
 
+def test_a_mart_is_loaded_by_its_run_or_by_hand(walk: Walk) -> None:
+    lake = {"before": None, "after": "7", "periods": []}
+    asked = {"dataset": "m", "run_id": "r1", "caller": "mart", "lake": lake}
+    ended = walk("warehouse_load", asked, LoadWarehouse=list(SMOOTH))
+    by_action = {p["action"]: (p["dataset"], p["run_id"], p.get("lake")) for p in ended["payloads"]}
+    assert by_action["look"] == by_action["load"] == ("m", "r1", lake)
+    ended = walk("warehouse_load", {"mart": "m"}, LoadWarehouse=list(SMOOTH))
+    assert ended["status"] == "SUCCEEDED"
+    assert {(p["dataset"], p["run_id"], p["caller"]) for p in ended["payloads"]} == {
+        ("m", None, "mart")
+    }
+
+
 def test_a_load_that_somebody_was_in_the_way_of_is_begun_again_as_a_new_attempt(walk: Walk) -> None:
     ended = load(walk, PREPARED, FINISHED, LOADING, failure("WarehouseConflict"), *SMOOTH)
     assert actions(ended) == [

@@ -47,6 +47,7 @@ SERVED = {
 }
 FORECAST = {"served": "forecast", "tables": []}
 ATTRIBUTES = {"dataset": {"DataType": "String", "StringValue": "d"}}
+MARTS_WAREHOUSE = "WarehouseLoadStateMachineArn"  # as the machine of marts names it
 ANSWERS: dict[str, dict[str, Any]] = {
     "dataset_run": {
         WAREHOUSE: SERVED["warehouse"],
