@@ -10,8 +10,8 @@ from contracts import model
 from duckdb_jobs.engine import engine
 from duckdb_jobs.forecasting import DuckDbForecasting
 from pipeline.job_arguments import CuratingArguments
-from pipeline.run_documents import ForecastServed
-from rows import forecast_run, table_definitions
+from pipeline.run_documents import ForecastRollback, ForecastRolledBack, ForecastServed
+from rows import forecast_rollback, forecast_run, table_definitions
 from rows.forecast_run import ForecastRun
 
 
@@ -23,6 +23,17 @@ def run(given: CuratingArguments) -> ForecastServed:
     with opened(given) as work:
         tables = forecast_run.run(work)
     return ForecastServed(served="forecast", tables=tables)
+
+
+def roll_back(given: CuratingArguments, wanted: ForecastRollback) -> ForecastRolledBack:
+    """Publish a forecast from before again; what was done. Raises PermanentError as rows.forecast_rollback does."""
+    contract = model.load(given.dataset)
+    marked = {each.name: each for each in contract.forecast_models}
+    table = table_definitions.forecast(
+        marked[wanted.table], given.environment, given.curated_bucket
+    )
+    with engine(contract) as started:
+        return forecast_rollback.roll_back(started.tables, table, wanted)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal, TypeGuard, cast, get_args
 
 LoadMode = Literal["load", "backfill", "replay", "retraction"]
-MaintenanceMode = Literal["maintenance", "rollback", "erasure"]
+MaintenanceMode = Literal["maintenance", "rollback", "erasure", "forecast_rollback"]
 RunMode = Literal[LoadMode, MaintenanceMode]
 
 

@@ -153,6 +153,15 @@ HOLD = Step(
     works_on="unchanged",
     after_failure="No table was changed.",
 )
+ROLL_FORECAST_BACK = Step(
+    name="RollForecastBack",
+    result="forecast_rollback",
+    worker="function",
+    works_on="unchanged",
+    after_failure=(
+        "No table was changed but, at most, that of the forecast, by one commit; to see it: slipway forecast show."
+    ),
+)
 CARE = Step(
     name="Care",
     result="care",
@@ -195,7 +204,7 @@ DATASET_RUN = Machine(
 )
 DATASET_CARE = Machine(
     name="dataset_care",
-    steps=(HOLD, CARE, FORECAST, SERVE_CARE, RELEASE),
+    steps=(HOLD, ROLL_FORECAST_BACK, CARE, FORECAST, SERVE_CARE, RELEASE),
     step_unknown=(
         f"Tables change only in the step {CARE.name}: if the execution's history does not show it, they are as before."
     ),

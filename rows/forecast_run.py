@@ -9,6 +9,8 @@ however they are added up.
 from __future__ import annotations
 
 import hashlib
+import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -27,6 +29,7 @@ from rows.tables import Table
 SOURCE_SNAPSHOT = "slipway.curated-snapshot"
 FINGERPRINT = "slipway.forecast"
 RUN = "slipway.run"
+ENTRY = "slipway.forecast-"  # how the properties of a forecast's entry begin
 TRAINED = ("holt_winters", "gradient_boosting")  # methods that had to beat seasonal naive
 EVERY_ROW = "TRUE"
 SEASON: dict[model.Period, int] = {"month": 12, "quarter": 4, "year": 1}  # periods of a year
@@ -108,7 +111,8 @@ def _update(
     if found is not None:
         made = forecasts(curated_model, wanted, found)
         memory = memory_of(curated_model, wanted, found)
-        publish(work, curated_model, rows_of(work, curated_model.period, found.until, made), memory)
+        rows = rows_of(work, curated_model.period, found.until, made)
+        publish(work, curated_model, rows, memory, entry(work.contract, found.until, made))
     name, until = work.forecasts[curated_model.name].name, found.until if found else None
     return told(name, wanted, until, made)
 
@@ -170,6 +174,28 @@ def memory_of(
     return {
         SOURCE_SNAPSHOT: str(found.version),
         FINGERPRINT: fingerprint(curated_model, wanted, found.until),
+    }
+
+
+def entry(
+    contract: model.Contract,
+    until: date,
+    made: Mapping[Key, SeriesForecast],
+    trained_version: str = VERSION,
+) -> dict[str, str]:
+    """What is kept of a forecast for whoever has to choose one: its lineage and how good it was in the backtest.
+
+    It lies with the version of the table, so it is there as long as the version, and never says another one's figures.
+    """
+    methods = Counter(series.method for series in made.values())
+    own, naive = _errors(made)
+    known = {"wape": own, "naive-wape": naive}
+    return {
+        f"{ENTRY}contract-version": contract.version,
+        f"{ENTRY}trained-through": until.isoformat(),
+        f"{ENTRY}model-version": trained_version,
+        f"{ENTRY}methods": json.dumps(methods, sort_keys=True),
+        **{f"{ENTRY}{name}": str(value) for name, value in known.items() if value is not None},
     }
 
 
@@ -268,18 +294,19 @@ def publish(
     curated_model: model.CuratedModel,
     rows: Sequence[Row],
     memory: Mapping[str, str],
+    noted: Mapping[str, str],
 ) -> None:
-    """Replace the table by these rows, unless it holds them already."""
+    """Replace the table by these rows, unless it holds them already; `noted` is an entry, kept with the version."""
     table = work.forecasts[curated_model.name]
     work.tables.ensure(table, may_evolve=True)
     if memory.items() <= work.tables.last_properties(table, SOURCE_SNAPSHOT).items():
         return
     work.tables.start_draft(table, work.branch)
-    publish_draft(work, table, rows, memory)
+    publish_draft(work, table, rows, {**memory, **noted})
 
 
 def publish_draft(
-    work: ForecastRun[Rows], table: Table, rows: Sequence[Row], memory: Mapping[str, str]
+    work: ForecastRun[Rows], table: Table, rows: Sequence[Row], properties: Mapping[str, str]
 ) -> None:
     """Fill the draft that was started, compare, and make it the table.
 
@@ -287,7 +314,7 @@ def publish_draft(
     """
     tables = work.tables
     made = work.engine.made(table, rows)
-    tables.replace(table, work.branch, made, EVERY_ROW, {**memory, RUN: work.run_id})
+    tables.replace(table, work.branch, made, EVERY_ROW, {**properties, RUN: work.run_id})
     committed = work.engine.count_and_sum(tables.read(table, draft=work.branch), "value")
     if committed != work.engine.count_and_sum(made, "value"):
         raise ReconciliationFailed(
@@ -309,17 +336,23 @@ def told(
     table: str, wanted: model.Forecast, until: date | None, made: Mapping[Key, SeriesForecast]
 ) -> ForecastTable:
     """What is said of a forecast."""
-    tested = sum(series.tested for series in made.values())
-    own, naive = (
-        sum(getattr(series, name) for series in made.values())
-        for name in ("absolute_error", "naive_error")
-    )
+    own, naive = _errors(made)
     return ForecastTable(
         table=table,
         series=len(made),
         better_than_naive=sum(series.method in TRAINED for series in made.values()),
         horizon=wanted.horizon,
         trained_through=until,
-        wape=error_of(own / tested) if tested else None,
-        naive_wape=error_of(naive / tested) if tested else None,
+        wape=own,
+        naive_wape=naive,
     )
+
+
+def _errors(made: Mapping[Key, SeriesForecast]) -> tuple[Decimal | None, Decimal | None]:
+    """WAPE over all series of the published methods and of seasonal naive; None where nothing was tested."""
+    tested = sum(series.tested for series in made.values())
+    own, naive = (
+        sum(getattr(series, name) for series in made.values())
+        for name in ("absolute_error", "naive_error")
+    )
+    return (error_of(own / tested), error_of(naive / tested)) if tested else (None, None)

@@ -231,7 +231,8 @@ def _publish(
         )  # a newer forecast begins after this, and takes the draft away
         version = f"{VERSION}/{plan.run_id}"
         rows = forecast_run.rows_of(work, curated_model.period, known.until, made, version)
-        forecast_run.publish_draft(work, table, rows, memory)
+        noted = forecast_run.entry(work.contract, known.until, made, version)
+        forecast_run.publish_draft(work, table, rows, {**memory, **noted})
     return forecast_run.told(table.name, wanted, known.until, made)
 
 

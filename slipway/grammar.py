@@ -179,6 +179,25 @@ def _forecast(commands: Commands) -> None:
     actions = forecast.add_subparsers(dest="action", required=True, metavar="ACTION")
     show = actions.add_parser("show", help="every series: method, next period, WAPE and MASE")
     show.add_argument("--dataset", help=DATASET_HELP)
+    show.add_argument(
+        "--history",
+        action="store_true",
+        help="the forecasts that are kept instead, with errors and lineage",
+    )
+    rollback = actions.add_parser(
+        "rollback", help="publish the forecast before again, until the next run makes a new one"
+    )
+    rollback.add_argument("--dataset", help=DATASET_HELP)
+    rollback.add_argument("--table", help="the curated table, where several are forecast")
+    rollback.add_argument(
+        "--to",
+        type=int,
+        metavar="VERSION",
+        help="one that `show --history` lists (default: the one before)",
+    )
+    rollback.add_argument("--reason", required=True, help="why; it stands with the run")
+    _add_yes(rollback)
+    _add_no_wait(rollback)
     train = actions.add_parser(
         "train", help="train a model now, and publish what it says where it is better"
     )

@@ -25,6 +25,7 @@ from duckdb_jobs.tables import data_files, definition, drafts, expiry
 from duckdb_jobs.tables.local_files import LocalFiles
 from duckdb_jobs.tables.pruning import Pruning, Spans
 from duckdb_jobs.tables.relations import FILE, ROW, listed, quoted, relation, text
+from pipeline.run_documents import TableFigures
 from rows.cuts import Published
 from rows.iceberg import MAIN, PROPERTIES, first_day
 from rows.partitions import missing_properties
@@ -148,6 +149,22 @@ class DuckDbTables:
         """Rows of a version, as its manifests count them: no data file is read."""
         tasks = self._load(table).scan(snapshot_id=version).plan_files()
         return sum(task.file.record_count for task in _without_deletes(tasks, table))
+
+    def figures(self, table: Table, version: int) -> TableFigures:
+        """Rows, data files and their size in a version, as its manifests count them."""
+        loaded = self._load(table)
+        if loaded.snapshot_by_id(version) is None:  # it has expired
+            return TableFigures(snapshot=version, rows=0, files=0, bytes=0)
+        files = [
+            task.file
+            for task in _without_deletes(loaded.scan(snapshot_id=version).plan_files(), table)
+        ]
+        return TableFigures(
+            snapshot=version,
+            rows=sum(file.record_count for file in files),
+            files=len(files),
+            bytes=sum(file.file_size_in_bytes for file in files),
+        )
 
     def partition_bytes(self, table: Table, version: int) -> dict[date, int]:
         """Bytes of the data files of a version, by the first day of their partition."""

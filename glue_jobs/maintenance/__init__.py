@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar, assert_never
 
+from contracts.errors import PermanentError
 from glue_jobs import storage
 from glue_jobs.maintenance import erasure, rollback
 from glue_jobs.maintenance import upkeep as maintenance
@@ -70,6 +71,8 @@ def _carried_out(
         case "erasure":
             before = _remembered(work, ErasureFindings, lambda: erasure.found(work))
             return before, "erased", erasure.erase(work, before)
+        case "forecast_rollback":
+            raise PermanentError("a forecast is rolled back by the function forecast, by no job")
         case _:
             assert_never(work.request.mode)
 

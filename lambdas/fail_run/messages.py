@@ -175,6 +175,8 @@ def _again(failure: Failure, run: Item | None) -> str:
         case "rollback":
             later = " --with-later" if request.get("with_later") else ""
             return f"slipway runs rollback {request.get('run_id', 'RUN_ID')} --dataset {dataset}{later}"
+        case "forecast_rollback":
+            return f"slipway forecast rollback --dataset {dataset} --reason WHY"
         case "erasure":
             return f"slipway erase --dataset {dataset} --subject-file FILE"
         case _ if run:

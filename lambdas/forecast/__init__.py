@@ -1,1 +1,1 @@
-"""Forecasts the curated tables of a dataset that its contract marks, and publishes the forecasts beside them."""
+"""Forecasts the curated tables that a contract marks, and publishes the forecasts beside them; takes one back."""

@@ -1,1 +1,1 @@
-"""Takes a dataset's lock for care (maintenance, rollback, erasure) and writes down what shall be done."""
+"""Takes a dataset's lock for care (pipeline/modes.py) and writes down what shall be done."""

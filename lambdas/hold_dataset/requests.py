@@ -9,13 +9,18 @@ from typing import Any, cast, get_args
 
 from contracts.errors import PermanentError
 from pipeline.modes import MaintenanceMode
+from pipeline.run_documents import ForecastRollback
 
 TOKEN = re.compile(r"[0-9a-f]{64}")  # contracts.personal_data.token
+VERSION = re.compile(r"[0-9]{1,19}")  # a snapshot of Iceberg
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """Who asks for which care. `rollback_to` is the run to roll back, `subject` the token of the person to erase."""
+    """Who asks for which care. `rollback_to` is the run to roll back, `subject` the token of the person to erase.
+
+    `forecast` is the forecast to take back.
+    """
 
     dataset: str
     trigger: str
@@ -24,6 +29,7 @@ class Request:
     rollback_to: str | None
     with_later: bool
     subject: str | None
+    forecast: ForecastRollback | None = None
 
 
 def parse(event: Mapping[str, Any]) -> Request:
@@ -41,6 +47,8 @@ def parse(event: Mapping[str, Any]) -> Request:
         raise PermanentError(
             "the execution's input has no 'subject' of 64 hex digits; use: slipway erase"
         )
+    if mode != "forecast_rollback" and "forecast" in request:
+        raise _wrong("forecast", request["forecast"], "left out")
     return Request(
         dataset=event["dataset"],
         trigger=str(request.get("trigger", "operator")),
@@ -49,7 +57,20 @@ def parse(event: Mapping[str, Any]) -> Request:
         rollback_to=run_id,
         with_later=request.get("with_later") is True,
         subject=subject,
+        forecast=_forecast(request) if mode == "forecast_rollback" else None,
     )
+
+
+def _forecast(request: Mapping[str, Any]) -> ForecastRollback:
+    wanted = ForecastRollback.from_json(
+        request.get("forecast"), place="the field forecast of the execution's input"
+    )
+    for name, version in (("undone", wanted.undone), ("back_to", wanted.back_to)):
+        if not VERSION.fullmatch(version):
+            raise _wrong(f"forecast.{name}", version, "the number of a version")
+    if not wanted.reason.strip():
+        raise _wrong("forecast.reason", wanted.reason, "why the forecast is taken back")
+    return wanted
 
 
 def _wrong(field: str, value: object, wanted: str) -> PermanentError:

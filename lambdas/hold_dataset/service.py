@@ -36,6 +36,8 @@ class HoldDataset:
             raise PermanentError(
                 f"the contract of {request.dataset} marks no column as dataSubject: nobody to erase"
             )
+        if request.forecast is not None:
+            _require_forecast(contract, request.forecast.table)
         run_id = self.lock.take(request.dataset, request.execution_arn)
         wanted = self._wanted(request, run_id)
         self.lock.runs.start(
@@ -73,4 +75,14 @@ class HoldDataset:
             erasure=ErasureRequest(subject=request.subject)
             if request.subject is not None
             else None,
+            forecast=request.forecast,
+        )
+
+
+def _require_forecast(contract: Contract, table: str) -> None:
+    forecast = [model.name for model in contract.forecast_models]
+    if table not in forecast:
+        raise PermanentError(
+            f"{contract.dataset} has no forecast of {table!r};"
+            f" its contract has forecasts of: {', '.join(forecast) or 'nothing'}"
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 
+from lambdas.release_dataset import forecast_rollback
 from lambdas.release_dataset.service import ReleaseDataset
 from lambdas.release_dataset.settings import Settings
 from lambdas.release_dataset.waiting import WaitingFiles
@@ -43,9 +44,12 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
         _s3(),
         {"bucket": _settings().processed_bucket, "dataset": dataset, "run_id": run_id},
     )
+    request = store.read(s3, MaintenanceRequest, **place)
     return _service().release(
-        store.read(s3, MaintenanceRequest, **place),
-        store.read(s3, MaintenanceResult, **place),
+        request,
+        forecast_rollback.result(request, event["state"]["forecast_rollback"]["done"])
+        if request.forecast
+        else store.read(s3, MaintenanceResult, **place),
         execution_arn=execution_arn,
         worker_seconds=costs.of_steps(event["state"], ("care",)),
         serve=[

@@ -28,6 +28,8 @@ from pipeline.run_documents.loading import (
 from pipeline.run_documents.maintenance import (
     ErasureFindings,
     ErasureRequest,
+    ForecastRollback,
+    ForecastRolledBack,
     MaintainedTable,
     MaintenanceFindings,
     MaintenanceRequest,
@@ -66,6 +68,8 @@ __all__ = [
     "DatabaseTable",
     "ErasureFindings",
     "ErasureRequest",
+    "ForecastRollback",
+    "ForecastRolledBack",
     "ForecastServed",
     "ForecastTable",
     "JobResult",

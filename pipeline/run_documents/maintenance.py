@@ -37,6 +37,53 @@ class ErasureRequest(JsonDocument):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ForecastRollback(JsonDocument):
+    """Which forecast takes the place of the published one, and why.
+
+    Versions are texts: they pass through a state machine, whose numbers may lose their last digits.
+    """
+
+    WRITTEN_BY: ClassVar[str] = "the execution's input"
+
+    table: str
+    """The curated table whose forecast it is."""
+    undone: str
+    """Version that must be the published one, so that no newer forecast is undone unseen."""
+    back_to: str
+    """Version that is published again."""
+    reason: str
+    """Why, in the operator's words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastRolledBack(JsonDocument):
+    """What a rollback of a forecast did."""
+
+    WRITTEN_BY: ClassVar[str] = "forecast"
+
+    table: str
+    """The table of the forecast."""
+    before: str
+    """Version that was published before."""
+    after: str
+    """Version that is published now."""
+    rows_before: int
+    """Rows of the former."""
+    rows_after: int
+    """Rows of the latter."""
+    files_before: int
+    """Data files of the former."""
+    files_after: int
+    """Data files of the latter."""
+    bytes_before: int
+    """Their size, of the former."""
+    bytes_after: int
+    """Their size, of the latter."""
+    report: tuple[str, ...]
+    """What was done, in sentences."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MaintenanceRequest(RunDocument):
     """What the maintenance job is asked to do."""
 
@@ -44,11 +91,13 @@ class MaintenanceRequest(RunDocument):
     WRITTEN_BY: ClassVar[str] = "hold_dataset"
 
     mode: MaintenanceMode
-    """maintenance by the contract, rollback of runs, or erasure of a person."""
+    """maintenance by the contract, rollback of runs or of a forecast, or erasure of a person."""
     rollback: RollbackPlan | None
     """What a rollback goes back to; null in the other modes."""
     erasure: ErasureRequest | None
     """Whom an erasure erases; null in the other modes."""
+    forecast: ForecastRollback | None = None
+    """Which forecast is taken back; left out in the other modes."""
 
     @property
     def undone_runs(self) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contracts.errors import PermanentError
 from pipeline.ledger import Item
-from pipeline.run_documents import MaintenanceResult, store
 from slipway.acting import progress
 from slipway.console import Stopwatch, say, table
 from slipway.deployment import Deployment
@@ -18,15 +17,8 @@ from slipway.showing import run_view, views
 
 EMR_OUTPUT = "EmrApplicationId"  # of the stack Processing, where emr.enabled
 MOST_FILES = 2_000  # docs/reference/state_machines.md, Modes of a run
-CARE_HEADERS = (
-    "table",
-    "action",
-    "rows deleted",
-    "files before",
-    "files after",
-    "bytes before",
-    "bytes after",
-)
+CARE_FIGURES = ("rows_deleted", "files_before", "files_after", "bytes_before", "bytes_after")
+CARE_HEADERS = ("table", "action", *(name.replace("_", " ") for name in CARE_FIGURES))
 
 
 def run(deployment: Deployment, dataset: str, request: dict[str, object], *, no_wait: bool) -> int:
@@ -52,7 +44,7 @@ def care(deployment: Deployment, dataset: str, request: dict[str, object], *, no
         return 0
     carried_out = _of_execution(deployment, dataset, ending.execution)
     for item in carried_out if ending.succeeded else []:
-        _show_report(deployment, item)
+        _show_report(item)
     return _told(deployment, ending, carried_out)
 
 
@@ -103,22 +95,13 @@ def _told(deployment: Deployment, ending: Ending, carried_out: list[Item]) -> in
     return int(not (ending.succeeded and carried_out))
 
 
-def _show_report(deployment: Deployment, item: Item) -> None:
-    """What the job did to each table; the sentences of the ledger, which tell of files too."""
-    bucket, run_id = deployment.output("ProcessedBucketName"), item["run_id"]
-    report = store.read(
-        deployment.client("s3"),
-        MaintenanceResult,
-        bucket=bucket,
-        dataset=item["dataset"],
-        run_id=run_id,
-    )
+def _show_report(item: Item) -> None:
+    """What was done to each table, and sentences about it and about files, as the ledger has them."""
     rows = [
-        (line.table, line.action, line.rows_deleted,
-         line.files_before, line.files_after, line.bytes_before, line.bytes_after)
-        for line in report.tables
-    ]  # fmt: skip
-    title = f"{report.mode} of {item['dataset']}, run {run_id}"
+        (line["table"], line["action"], *(int(line[name]) for name in CARE_FIGURES))
+        for line in item["care"]
+    ]
+    title = f"{item['mode']} of {item['dataset']}, run {item['run_id']}"
     table(title, CARE_HEADERS, rows, right=range(2, len(CARE_HEADERS)))
     for sentence in item["report"]:
         say(sentence)

@@ -1,17 +1,20 @@
-"""`slipway forecast`: what is published as forecast of a dataset, and a training of its model now."""
+"""`slipway forecast`: what is published as forecast of a dataset, the ones before, and a training of its model now."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from contracts.errors import PermanentError
+from contracts.model import Contract
 from dashboards.page_data import Forecast
-from slipway.acting import progress
-from slipway.console import Stopwatch, say, table
+from pipeline.run_documents import ForecastRollback
+from slipway.acting import operations, progress
+from slipway.console import Stopwatch, confirm, say, table
 from slipway.deployment import Deployment, connect
-from slipway.reading import executions, forecasts, ledgers
+from slipway.reading import executions, forecast_history, forecasts, ledgers
+from slipway.reading.forecast_history import KeptForecast
 from slipway.showing import views
 
 HEADERS = ("series", "method", "next", "80 % from", "to", "WAPE", "MASE")
@@ -19,7 +22,7 @@ FIGURES = (2, 3, 4, 5, 6)
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when there is a forecast, or a model was trained; 1 when none was made yet, or the training failed.
+    """0 when there is a forecast, or it was done; 1 when none was made yet, or what was started failed.
 
     Raises PermanentError when the contract has nothing forecast.
     """
@@ -29,8 +32,13 @@ def run(options: argparse.Namespace) -> int:
             f"nothing of {contract.dataset} is forecast; say `forecast` on a curated table of its contract first"
         )
     deployment = connect(options.environment)
-    if options.action == "train":
-        return _train(deployment, contract.dataset, wait=not options.no_wait)
+    match options.action:
+        case "train":
+            return _train(deployment, contract.dataset, wait=not options.no_wait)
+        case "rollback":
+            return _rollback(deployment, contract, options)
+        case "show" if options.history:
+            return _show_history(deployment, contract)
     found = forecasts.of_dataset(deployment, contract)
     if not found:
         say(f"{contract.dataset}: no forecast was made yet; the next run makes it")
@@ -38,6 +46,88 @@ def run(options: argparse.Namespace) -> int:
     for forecast in found:
         _show(forecast)
     return 0
+
+
+def _show_history(deployment: Deployment, contract: Contract) -> int:
+    listed = {
+        each.name: forecast_history.of_table(deployment, each.name)
+        for each in contract.forecast_models
+    }
+    for name, found in listed.items():
+        say(f"forecasts of {name}, newest first: {len(found)}")
+        for each in found:
+            for line in _entry(name, each):
+                say(line)
+    return 0 if all(listed.values()) else 1
+
+
+def _rollback(deployment: Deployment, contract: Contract, options: argparse.Namespace) -> int:
+    name = _one_table(contract, options.table)
+    found = forecast_history.of_table(deployment, name)
+    published = next((each for each in found if each.state == "published"), None)
+    target = _target(name, found, options.to)
+    if published is None or target is None:
+        raise PermanentError(f"{name} keeps no forecast before the published one; nothing was done")
+    say(f"published now: {_in_a_line(published)}")
+    say(f"goes back to:  {_in_a_line(target)}")
+    confirm(name, "The next run makes a new forecast.", yes=options.yes)
+    wanted = ForecastRollback(
+        table=name,
+        undone=str(published.version),
+        back_to=str(target.version),
+        reason=options.reason,
+    )
+    request: dict[str, object] = {"mode": "forecast_rollback", "forecast": wanted.to_json()}
+    return operations.care(deployment, contract.dataset, request, no_wait=options.no_wait)
+
+
+def _one_table(contract: Contract, named: str | None) -> str:
+    names = [each.name for each in contract.forecast_models]
+    if named is None and len(names) == 1:
+        return names[0]
+    if named not in names:
+        raise PermanentError(f"--table is {named!r}; give one of {', '.join(names)}")
+    return named
+
+
+def _target(name: str, found: Sequence[KeptForecast], to: int | None) -> KeptForecast | None:
+    """The forecast to go back to: the newest one that is kept, or the one of this version."""
+    kept = [each for each in found if each.state == "kept"]
+    if to is None:
+        return next(iter(kept), None)
+    chosen = next((each for each in kept if each.version == to), None)
+    if chosen is None:
+        listed = ", ".join(str(each.version) for each in kept) or "none"
+        raise PermanentError(
+            f"--to is {to}, which {name} cannot go back to; it keeps before the published one: {listed}"
+        )
+    return chosen
+
+
+def _entry(name: str, kept: KeptForecast) -> Iterator[str]:
+    """What one has to know to choose it; versions from before there were entries say less."""
+    yield f"{kept.version}  {kept.state}"
+    yield f"    made {kept.made_at:%Y-%m-%d %H:%M:%S} by {kept.run_id}, {_errors(kept)}"
+    if kept.model_version:
+        yield f"    model {kept.model_version}; series: {_counts(kept.methods)}"
+        yield (
+            f"    known through {kept.trained_through}, from version {kept.curated_version} of {name}, "
+            f"contract {kept.contract_version}"
+        )
+
+
+def _errors(kept: KeptForecast) -> str:
+    return f"WAPE {kept.wape}, seasonal naive {kept.naive_wape}" if kept.wape else "WAPE unknown"
+
+
+def _counts(methods: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {method}" for method, count in methods.items())
+
+
+def _in_a_line(kept: KeptForecast) -> str:
+    return (
+        f"{kept.version} of {kept.run_id}, made {kept.made_at:%Y-%m-%d %H:%M:%S}, {_errors(kept)}"
+    )
 
 
 def _train(deployment: Deployment, dataset: str, *, wait: bool) -> int:

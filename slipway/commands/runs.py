@@ -74,6 +74,7 @@ _AGAIN = {
     "maintenance": "type `slipway maintain` again",
     "rollback": "type `slipway runs rollback` again with the id of the run to undo",
     "erasure": "type `slipway erase` again",
+    "forecast_rollback": "type `slipway forecast rollback --reason WHY` again",
 }
 
 

@@ -140,3 +140,40 @@ def test_jobs_reach_folders_of_trainings_under_their_own_role_and_nothing_was_de
     assert written
     assert all(f"/{trained['training']}/" in resource for resource in written)
     assert [each for each in cloud.control("denials") if jobs_role in each["principal"]] == []
+
+
+def test_the_forecast_before_is_published_again_and_no_training_undoes_that(
+    pipeline: Pipeline, trained: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline.new_alerts()
+    assert command_line.main(["forecast", "show", "--history", "--dataset", DATASET]) == 0
+    history = capsys.readouterr().out
+    assert trained["training"] in history
+    assert "gradient-boosting-1/" in history
+    client = pipeline.deployment.client("stepfunctions")
+    machine = pipeline.deployment.output("TrainingStateMachineArn")
+    before = client.list_executions(stateMachineArn=machine)["executions"]
+    given = ["forecast", "rollback", "--dataset", DATASET, "--reason", "too high", "--yes"]
+    assert command_line.main(given) == 0
+    assert "Reason: too high" in capsys.readouterr().out
+    methods = {row[0] for row in pipeline.ask(f"select distinct method from {TABLE}")}
+    assert "gradient_boosting" not in methods
+    assert pipeline.ask(f"select count(*) from {TABLE}") == [(72,)]
+    (alert,) = pipeline.new_alerts()
+    assert "forecast_rollback succeeded" in alert.subject
+    assert "Reason: too high" in alert.body
+    ordered = [
+        each
+        for each in client.list_executions(stateMachineArn=machine)["executions"]
+        if each["executionArn"] not in {old["executionArn"] for old in before}
+    ]
+    until(
+        lambda: all(
+            client.describe_execution(executionArn=each["executionArn"])["status"] != "RUNNING"
+            for each in ordered
+        ),
+        "the order after the rollback",
+    )
+    assert not [each for each in ordered if each["name"].startswith("training-")]
+    assert command_line.main(["forecast", "show", "--history", "--dataset", DATASET]) == 0
+    assert "taken back" in capsys.readouterr().out

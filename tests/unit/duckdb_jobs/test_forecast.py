@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -15,10 +16,12 @@ from contracts.authoring.forecast_checks import OWN_COLUMNS
 from contracts.errors import PermanentError
 from contracts.model import Forecast
 from duckdb_jobs.forecasting import DuckDbForecasting
-from pipeline.run_documents import ForecastTable
-from rows import forecast_run, table_definitions
+from pipeline.run_documents import ForecastRollback, ForecastRolledBack, ForecastTable
+from rows import forecast_rollback, forecast_run, table_definitions
 from rows.forecast_run import ForecastRun, Total, histories, last_complete
+from rows.forecasting.series import VERSION
 from rows.tables import Table
+from slipway.reading.forecast_history import KeptForecast, kept
 from tests.spark.orders import ORDERS
 from tests.unit.duckdb_jobs.small_lake import Killed, Order, Side, SmallLake
 
@@ -119,6 +122,74 @@ def test_a_date_after_today_is_no_reason_to_take_a_period_for_complete(lake: Sma
     found = forecast(lake)
     assert found.trained_through == date(2024, 4, 1)
     assert max(row[1] for row in published(lake)) == date(2024, 7, 1)
+
+
+def roll_back(lake: SmallLake, undone: int, back_to: int) -> ForecastRolledBack:
+    wanted = ForecastRollback(
+        table=MONTHLY.name, undone=str(undone), back_to=str(back_to), reason="too high"
+    )
+    with lake.tables() as tables:
+        return forecast_rollback.roll_back(tables, target(), wanted)
+
+
+def listed(lake: SmallLake) -> list[KeptForecast]:
+    """What the command lists, from the table's own metadata file."""
+    with lake.tables() as tables:
+        return list(kept(json.loads(tables._load(target()).metadata.model_dump_json())))
+
+
+def test_a_forecast_is_taken_back_once_and_the_next_run_makes_a_new_one(lake: SmallLake) -> None:
+    lake.run(FIRST, *orders())
+    forecast(lake)
+    first = published(lake)
+    lake.run(SECOND, (901, "2024-05-31", "open", "1.00"))
+    forecast(lake, SECOND, today=date(2024, 6, 2))
+    newer, older = listed(lake)
+    assert (newer.state, newer.run_id, newer.trained_through) == ("published", SECOND, "2024-05-01")
+    assert (older.state, older.run_id, older.trained_through) == ("kept", FIRST, "2024-04-01")
+    for _ in range(2):  # the second time as after a crash
+        done = roll_back(lake, newer.version, older.version)
+        assert published(lake) == first
+        assert (done.before, done.after) == (str(newer.version), str(older.version))
+        assert (done.rows_before, done.rows_after, done.files_after) == (6, 6, 1)
+        assert f"of run {FIRST}" in done.report[0]
+        assert "Reason: too high" in done.report[0]
+    assert [each.state for each in listed(lake)] == ["taken back", "published"]
+    forecast(lake, THIRD, today=date(2024, 6, 2))
+    assert {row[5] for row in published(lake)} == {THIRD}
+    assert [each.state for each in listed(lake)] == ["published", "taken back", "kept"]
+
+
+def test_what_was_published_meanwhile_is_not_taken_back_unseen(lake: SmallLake) -> None:
+    lake.run(FIRST, *orders())
+    forecast(lake)
+    (seen,) = listed(lake)
+    lake.run(SECOND, (901, "2024-05-31", "open", "1.00"))
+    forecast(lake, SECOND, today=date(2024, 6, 2))
+    before, newest = published(lake), listed(lake)[0].version
+    with pytest.raises(
+        PermanentError, match=rf"the published forecast is {newest}, not 7: another"
+    ):
+        roll_back(lake, 7, 8)
+    with pytest.raises(
+        PermanentError, match=rf"no forecast 8 .*keeps {newest}, {seen.version}; .*--history"
+    ):
+        roll_back(lake, newest, 8)
+    assert published(lake) == before
+
+
+def test_a_version_says_what_its_forecast_was_made_from_and_how_good_it_was(
+    lake: SmallLake,
+) -> None:
+    lake.run(FIRST, *orders())
+    told = forecast(lake)
+    with lake.tables() as tables:
+        curated = tables.head(lake.curated[MONTHLY.name])
+    (one,) = listed(lake)
+    assert one.curated_version == str(curated)
+    assert (one.contract_version, one.model_version) == (lake.contract.version, VERSION)
+    assert one.methods == {"seasonal_naive": 2}
+    assert (one.wape, one.naive_wape) == (str(told.wape), str(told.naive_wape))
 
 
 def test_nothing_complete_is_said_and_no_table_is_needed(lake: SmallLake) -> None:

@@ -15,19 +15,27 @@ from contracts.errors import DatasetBusy, PermanentError, RetryableError
 from lambdas.hold_dataset import handler as hold_handler
 from lambdas.hold_dataset import requests
 from lambdas.hold_dataset.service import HoldDataset
+from lambdas.release_dataset import forecast_rollback
 from lambdas.release_dataset import handler as release_handler
 from lambdas.release_dataset.service import ReleaseDataset
 from lambdas.release_dataset.undoing import Undoing
 from lambdas.release_dataset.waiting import WaitingFiles
 from pipeline.ledger import HELD_STATUS, FileLedger, file_entry
 from pipeline.locking import DatasetLock
-from pipeline.run_documents import MaintenanceRequest, MaintenanceResult, ServeResult, serve_result
+from pipeline.run_documents import (
+    ForecastRollback,
+    MaintenanceRequest,
+    MaintenanceResult,
+    ServeResult,
+    serve_result,
+)
 from tests.run_samples import PRICES, maintained_table, maintenance_result
 from tests.unit.lambdas.claiming import DATASET, LEASE_SECONDS, NOON, digest, run, statuses, wait
 
 EXECUTION = "arn:aws:states:::execution:care:one"
 TOKEN = "ab" * 32
 A, B, C = (digest(name) for name in "abc")
+FORECAST = {"table": "sales_by_month_item", "undone": "7", "back_to": "5", "reason": "too high"}
 BY_ITEM: dict[str, Any] = {"mode": "periods", "loaded_rows": 3, "rows": 9, "totals": {}}
 SERVED = (serve_result({"served": "warehouse", "tables": [{"table": "by_item", **BY_ITEM}]}),)
 
@@ -63,7 +71,12 @@ def done(run_id: str, mode: str) -> dict[str, Any]:
     return maintenance_result(maintained_table(DATASET), run_id=run_id, mode=mode)
 
 
-def release(account: Any, run_id: str, serve: tuple[ServeResult, ...] = ()) -> dict[str, Any]:
+def release(
+    account: Any,
+    run_id: str,
+    serve: tuple[ServeResult, ...] = (),
+    did: MaintenanceResult | None = None,
+) -> dict[str, Any]:
     files = account.files()
     service = ReleaseDataset(
         environment="dev",
@@ -79,7 +92,7 @@ def release(account: Any, run_id: str, serve: tuple[ServeResult, ...] = ()) -> d
         now=lambda: NOON + timedelta(seconds=90),
     )
     asked = MaintenanceRequest.from_json(wanted(account, run_id))
-    did = MaintenanceResult.from_json(done(run_id, asked.mode))
+    did = did or MaintenanceResult.from_json(done(run_id, asked.mode))
     return service.release(
         asked, did, execution_arn=EXECUTION, worker_seconds={"care": 20}, serve=serve
     )
@@ -192,6 +205,19 @@ def test_a_rollback_that_is_refused_writes_no_run(account: Any, contract: model.
     ("request_given", "told"),
     [
         ({"mode": "load"}, "mode 'load'; it must be one of maintenance, rollback, erasure"),
+        ({"mode": "maintenance", "forecast": FORECAST}, "forecast .* must be left out"),
+        (
+            {"mode": "forecast_rollback"},
+            "forecast of the execution's input.* None, expected an object",
+        ),
+        (
+            {"mode": "forecast_rollback", "forecast": {**FORECAST, "back_to": "x"}},
+            "forecast.back_to 'x'; it must be the number of a version",
+        ),
+        (
+            {"mode": "forecast_rollback", "forecast": {**FORECAST, "reason": " "}},
+            "forecast.reason ' '; it must be why",
+        ),
         ({"mode": "rollback"}, "run_id None; it must be the run to roll back"),
         ({"mode": "maintenance", "run_id": "r"}, "run_id 'r'; it must be left out"),
         ({"mode": "maintenance", "subject": TOKEN}, "must be left out"),
@@ -517,3 +543,35 @@ def test_care_that_is_ended_while_it_releases_is_not_told_as_a_success(
     with pytest.raises(PermanentError, match="is failed: its execution was stopped"):
         release(account, run_id)
     assert account.messages() == []
+
+
+def test_a_forecast_of_a_table_without_one_is_not_taken_back(
+    account: Any, contract: model.Contract
+) -> None:
+    wanted = given(mode="forecast_rollback", forecast={**FORECAST, "table": "sales"})
+    with pytest.raises(PermanentError, match=r"no forecast of 'sales'.*: sales_by_month_item"):
+        hold(account, contract, wanted)
+    assert account.runs().lock(DATASET) is None
+
+
+def test_a_forecast_that_was_taken_back_is_in_ledger_and_message_with_its_reason(
+    account: Any, contract: model.Contract
+) -> None:
+    run_id = hold(account, contract, given(mode="forecast_rollback", forecast=FORECAST))
+    asked = MaintenanceRequest.from_json(wanted(account, run_id))
+    assert asked.forecast == ForecastRollback(**FORECAST)
+    answer = {
+        **{"table": "sales_by_month_item_forecast", "before": "7", "after": "5"},
+        **{"rows_before": 72, "rows_after": 66, "files_before": 2, "files_after": 1},
+        **{"bytes_before": 20, "bytes_after": 10, "report": ["It is 5 again. Reason: too high"]},
+    }
+    release(account, run_id, did=forecast_rollback.result(asked, answer))
+    entry = run(account, run_id)
+    assert (entry["status"], entry["mode"]) == ("succeeded", "forecast_rollback")
+    (table,) = entry["care"]
+    assert (table["action"], table["before"], table["after"]) == ("rolled back", 7, 5)
+    assert (table["rows_deleted"], table["files_before"], table["bytes_after"]) == (6, 2, 10)
+    assert entry["report"] == answer["report"]
+    (message,) = account.messages()
+    assert "Reason: too high" in json.dumps(message)
+    assert account.runs().lock(DATASET) is None

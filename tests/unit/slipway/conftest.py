@@ -266,7 +266,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 def _put_in_place(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     clients: dict[str, Any] = {"stepfunctions": account.stepfunctions, "lambda": account.fail_run}
     clients |= {
-        name: _client(name) for name in ("s3", "sqs", "sns", "secretsmanager", "cloudwatch")
+        name: _client(name) for name in ("s3", "sqs", "sns", "secretsmanager", "cloudwatch", "glue")
     }
     monkeypatch.setattr(Deployment, "client", lambda _self, service: clients[service])
     for found in pkgutil.iter_modules(commands.__path__):

@@ -1,14 +1,13 @@
 """`slipway runs`: what is started has the agreed input; what must not be done is refused before anything changes."""
 
 import argparse
-import json
 from typing import Any
 
 import pytest
 
 from lambdas.fail_run.failures import Failure
 from pipeline.ledger import RunLedger
-from tests.run_samples import maintained_table, maintenance_result
+from tests.run_samples import maintained_table
 from tests.unit.slipway.conftest import DATASET, RUN, Account
 
 LATER = "20260102T000000-0000000b"
@@ -387,17 +386,18 @@ def test_care_that_ended_shows_what_it_did(account: Account, capsys: Any) -> Non
     account.stepfunctions.carry_out = lambda arn, _request: care_run(account, arn)
     assert account.slipway("runs", "rollback", RUN, "--yes") == 0
     shown = capsys.readouterr().out
+    (row,) = [line.split() for line in shown.splitlines() if "rolled back  " in line]
+    assert row[:4] == ["sales_records", "rolled", "back", "5"]
     assert "sales_records went back to snapshot 11." in shown
     assert "Files that a load brought are set aside." in shown  # what the job cannot know
 
 
 def care_run(account: Account, arn: str) -> None:
     told = ["sales_records went back to snapshot 11.", "Files that a load brought are set aside."]
-    account.put_run("20260109T000000-0000000f", mode="rollback", execution_arn=arn, report=told)
     table = maintained_table("sales_records", action="rolled back", rows_deleted=5)
-    body = json.dumps(maintenance_result(table, mode="rollback"))
-    key = f"runs/{DATASET}/20260109T000000-0000000f/care.json"
-    account.deployment.client("s3").put_object(Bucket="processed", Key=key, Body=body.encode())
+    account.put_run(
+        "20260109T000000-0000000f", mode="rollback", execution_arn=arn, report=told, care=[table]
+    )
 
 
 def test_options_of_a_namespace_are_complete() -> None:

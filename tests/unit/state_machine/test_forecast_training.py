@@ -48,8 +48,9 @@ def failure(error: str, cause: str = "") -> Exception:
     return raised
 
 
-def ended(dataset: str) -> dict[str, Any]:
-    return {"detail": {"input": json.dumps({"trigger": "operator", "dataset": dataset})}}
+def ended(dataset: str, **request: str) -> dict[str, Any]:
+    given = {"trigger": "operator", "dataset": dataset, **request}
+    return {"detail": {"input": json.dumps(given)}}
 
 
 @pytest.fixture
@@ -232,6 +233,17 @@ def test_the_end_of_a_run_orders_a_training_of_what_is_forecast(
     for task in done["begun"]:
         assert re.fullmatch(r"training-sales-\d+", task["Name"])
         assert task["Input"] == {"dataset": "sales", "not_before": ""}
+
+
+@pytest.mark.parametrize(
+    ("mode", "ordered"),
+    [("rollback", 1), ("erasure", 1), ("maintenance", 0), ("forecast_rollback", 0)],
+)
+def test_care_that_changed_no_figure_or_took_a_forecast_back_orders_no_training(
+    walk: Walk, mode: str, ordered: int
+) -> None:
+    done = walk(ended("sales", mode=mode))
+    assert (done["status"], len(done["begun"])) == ("SUCCEEDED", ordered)
 
 
 def test_a_second_order_in_a_window_is_for_the_next_and_a_third_joins_it(walk: Walk) -> None:

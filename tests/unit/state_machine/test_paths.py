@@ -185,6 +185,30 @@ def test_care_holds_works_and_releases(walk: Walk) -> None:
     assert (release["run_id"], release["execution_arn"]) == ("r1", "arn:e")
 
 
+WANTED = {"table": "t", "undone": "7", "back_to": "5", "reason": "too high"}
+TAKEN_BACK = {**INPUT, "mode": "forecast_rollback", "forecast": WANTED}
+
+
+def test_a_forecast_is_taken_back_by_the_function_alone_and_released(walk: Walk) -> None:
+    done = {"table": "t_forecast", "before": "7", "after": "5"}
+    ended = walk("dataset_care", TAKEN_BACK, served=(WAREHOUSE,), Forecast=done)
+    assert ended["status"] == "SUCCEEDED"
+    assert ended["calls"] == ["HoldDataset", "Forecast", "ReleaseDataset"]
+    _, rollback, release = ended["payloads"]
+    assert rollback == {"dataset": "d", "run_id": "r1", "rollback": WANTED}
+    state = release["state"]
+    assert state["forecast_rollback"] == {"done": done}
+    assert (state["care"], state["forecast"], state["serve"]) == ({}, {}, [])
+
+
+def test_a_forecast_that_cannot_be_taken_back_fails_at_its_step(walk: Walk) -> None:
+    broken = failure("PermanentError", errorMessage="another one was made meanwhile")
+    ended = walk("dataset_care", TAKEN_BACK, Forecast=broken)
+    assert (ended["status"], ended["error"]) == ("FAILED", "PermanentError")
+    assert (ended["failure"].step, ended["failure"].run_id) == ("RollForecastBack", "r1")
+    assert "another one was made" in ended["failure"].cause
+
+
 @pytest.mark.parametrize(
     ("step", "name", "again"),
     [
