@@ -30,6 +30,9 @@ SECOND_OPINIONS = (  # of policies, by another simulator; of rows, by the other 
     "tests/spark/test_two_engines.py",
     "tests/spark/test_one_definition.py",
 )
+MEANINGS = tuple(
+    f"tests/spark/test_{name}.py" for name in ("modes", "loading", "keeping", "formats")
+)
 FAULT_PARTS = 4  # of the kills at every write of a job
 SCHEDULE_PARTS = 2  # of the 100,000 simulated schedules
 # Of the faults of the deployed pipeline, by engine; each part breaks the first ones by itself.
@@ -102,21 +105,26 @@ SLICES = (
     ),
     *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
     rest_of(
-        "second opinions, a database read and written back to, the marketplace and EMR Serverless as deployed",
+        "second opinions of policies and of rows",
         *SECOND_OPINIONS,
         KEEPING,
+        minutes=14,
+    ),
+    rest_of(
+        "a database read and written back to, the marketplace and EMR Serverless as deployed",
         "tests/unit/sources/database",
         "tests/unit/duckdb_jobs/write_back",
         "tests/end_to_end/test_marketplace.py",
         "tests/end_to_end/test_emr_serverless.py",
-        minutes=29,
+        minutes=24,
     ),
+    rest_of("modes, loads and table formats on Spark", *MEANINGS, minutes=14),
     rest_of(
         "the rest of the Spark suite, and Delta as deployed",
         "tests/spark",
         "tests/end_to_end/test_delta.py",
-        minutes=26,
-        without=(*SPARK_FAULTS, *SECOND_OPINIONS),
+        minutes=20,
+        without=(*SPARK_FAULTS, *SECOND_OPINIONS, *MEANINGS),
     ),
     *(schedules(part) for part in range(1, SCHEDULE_PARTS + 1)),
     *(mutants(group) for group in GROUPS),

@@ -21,14 +21,17 @@ EXTENSIONS = (
 # The quick compiler alone would get 48 MB for its code, which these tests fill: the JVM then spends a quarter of its
 # time on throwing code away, and more on making it again.
 JAVA_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m")
-# Files of tests that take a minute or more come first, the longest at the head, so that no worker waits at the end.
+# Files of tests that take long come first, the longest at the head, so that no worker waits at the end.
 LONGEST = (
-    "test_modes",
     "test_faults_of_care",
-    "test_faults_of_a_run",
-    "test_formats",
     "test_delta",
-    "test_loading",
+    "test_faults_of_a_run",
+    "test_protection",
+    "test_evolution",
+    "test_care_maintenance",
+    "test_care_rollback",
+    "test_modes",
+    "test_formats",
     "test_curating",
 )
 _numbers = count(1)

@@ -32,7 +32,7 @@ READING = {"SELECT", "SHOW", "DESCRIBE", "WITH"}
 KIND = re.compile(r"CALL \S+?(?=\()|ALTER TABLE|[A-Z]+ [A-Z]+")
 ALTERATION = re.compile(r" (CREATE|DROP|SET|ADD|ALTER) [A-Z]+")
 SEED = 20261121
-FEW = 3  # the jobs' part of `make test`; each point is a whole run or two
+FEW = 2  # the jobs' part of `make test`; each point is a whole run or two
 WANTED = os.environ.get("SLIPWAY_FAULTS", "")  # "", kinds, all, K/N, or numbers of writes
 EVERY = WANTED == "all" or "/" in WANTED
 

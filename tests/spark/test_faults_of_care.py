@@ -17,7 +17,7 @@ from contracts import naming
 from glue_jobs import storage
 from glue_jobs.maintenance import run as maintain
 from glue_jobs.maintenance.work import MaintenanceRun
-from tests.spark.faults import EVERY, Checkpoint, Killed, Writes, points
+from tests.spark.faults import Checkpoint, Killed, Writes, points
 from tests.spark.keeping import ANNA, BERTA, CARE, FIRST, NOW, SECOND, THIRD, KeptLake
 from tests.spark.lake import Lake
 
@@ -106,7 +106,7 @@ def outcome(kept: KeptLake, result: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "mode", MODES if EVERY else [mode for mode in MODES if mode != "rollback to nothing"]
+    "mode", [pytest.param(one, marks=() if one == "erasure" else pytest.mark.deep) for one in MODES]
 )
 def test_care_killed_at_any_write_and_repeated_ends_the_same(
     kept: KeptLake, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -18,7 +18,8 @@ def said(minute: int, columns: tuple[str, ...], *keys: int) -> Delivery:
     return Delivery(minute, columns, dict.fromkeys(keys, values))
 
 
-@pytest.mark.parametrize("table_format", ["iceberg", pytest.param("delta", marks=pytest.mark.deep)])
+@pytest.mark.deep
+@pytest.mark.parametrize("table_format", ["iceberg", "delta"])
 def test_what_a_file_lacks_is_what_the_newest_delivery_said(
     lake: Lake, table_format: TableFormat
 ) -> None:

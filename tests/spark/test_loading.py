@@ -235,6 +235,7 @@ def of(file: dict[str, Any], replaced: int, unchanged: int = 0) -> list[dict[str
     return [{"sha256": file["sha256"], **counts}]
 
 
+@pytest.mark.deep
 def test_what_each_file_did_to_the_table_is_counted_by_values_and_by_file(lake: Lake) -> None:
     first = lake.put(
         lines(*(f"{n},{n}/2/2024,open,{'' if n == 3 else 1},{n}.00,a" for n in range(1, 6))),
@@ -324,6 +325,7 @@ def test_a_run_killed_half_way_disturbs_neither_the_tables_nor_the_next_run(lake
         assert lake.tables.head(table, naming.branch(SECOND)) is None
 
 
+@pytest.mark.deep
 def test_rows_without_a_date_lie_where_their_file_came_and_move_with_a_later_one(
     lake: Lake,
 ) -> None:

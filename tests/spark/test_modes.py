@@ -92,6 +92,7 @@ def test_a_backfill_gives_the_tables_that_the_contract_would_have_given_from_the
     assert published(lake) == published(fresh)
 
 
+@pytest.mark.deep
 def test_a_replay_judges_refused_rows_again_and_leaves_loaded_ones_alone(lake: Lake) -> None:
     files = two_files(lake)
     for file, run_id in zip(files, RUNS, strict=False):
@@ -196,6 +197,7 @@ def test_a_retraction_takes_a_file_out_and_brings_back_what_it_had_replaced(lake
     assert counts(again) == [(5, 3, 1, 1)]
 
 
+@pytest.mark.deep
 def test_a_file_with_nothing_beneath_it_is_retracted_without_any_file_being_read(
     lake: Lake,
 ) -> None:
@@ -211,6 +213,7 @@ def test_a_file_with_nothing_beneath_it_is_retracted_without_any_file_being_read
     assert lake.rows(lake.processed, "order_id") == []
 
 
+@pytest.mark.deep
 def test_records_that_a_retracted_file_had_corrected_are_open_again(lake: Lake) -> None:
     rows = ("1,1/2/2024,open,1,1.00,a", "2,1/2/2024,sent,1,2.00,a", "3,,open,1,3.00,a")
     origins = [lake.put(lines(*rows), "1.csv", 1), lake.put(lines("7,,open,1,3.00,a"), "2.csv", 2)]

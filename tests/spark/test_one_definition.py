@@ -34,6 +34,7 @@ from tests.spark.orders import ORDERS
 KEY = b"a key that nobody may ever see, at least 32 bytes"
 SEED = int(os.environ.get("SLIPWAY_SEED", "7"))
 ROWS = 500
+MANY = int(os.environ.get("SLIPWAY_RECORDS", "2500"))  # of each contract
 Rows = list[dict[str, Any]]
 
 
@@ -160,7 +161,26 @@ def test_no_cell_differs_between_the_engines(spark: SparkSession) -> None:
 
 @pytest.mark.deep
 def test_no_cell_differs_between_the_engines_over_many_records(spark: SparkSession) -> None:
-    assert compared(spark, DEEP, 5 * ROWS) == []
+    assert compared(spark, DEEP, MANY) == []
+
+
+WRONG = {  # a dialect's method, and what one slip in the text of DuckDB would make of it
+    "a day read as its month": ("date", lambda right: right.replace("%m/%d", "%d/%m")),
+    "only the first match replaced": ("replaced", lambda right: right.replace(", 'g')", ")")),
+    "a token of the outer pad alone": ("token", lambda right: right.replace(OUTER_PAD, INNER_PAD)),
+}
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("slip", WRONG)
+def test_a_slip_of_one_dialect_is_a_difference(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, slip: str
+) -> None:
+    """The comparison can fail: each of three slips in the text that one engine gets is found."""
+    name, wrong = WRONG[slip]
+    right = getattr(DuckDBDialect, name)
+    monkeypatch.setattr(DuckDBDialect, name, lambda dialect, *parts: wrong(right(dialect, *parts)))
+    assert compared(spark, DEEP, ROWS)
 
 
 def test_an_average_made_of_whole_numbers_is_rounded_half_up_by_both_engines(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +21,10 @@ from tests.spark.lake import Lake
 KEY = b"a key that nobody may ever see, at least 32 bytes"
 OWN = {"engine", "duration_seconds", "snapshots"}  # what is another engine's, or another table's
 OWN_CURATED = {"snapshot", "before"}
+SEEDS = int(
+    os.environ.get("SLIPWAY_SEEDS", "0")
+)  # of each example, 9 runs each; 0: one of the first
+WHOLE_RUNS = [(example, seed) for seed in range(1, SEEDS + 1) for example in EXAMPLES]
 
 
 @pytest.fixture
@@ -124,5 +129,10 @@ def every_mode(both: Both, example: Example, seed: int, rows: int) -> None:
 
 
 @pytest.mark.deep
-def test_both_engines_leave_the_same_in_every_mode(both: Both) -> None:
-    every_mode(both, EXAMPLES[0], seed=1, rows=40)
+@pytest.mark.parametrize(
+    ("example", "seed"),
+    WHOLE_RUNS or [(EXAMPLES[0], 1)],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_both_engines_leave_the_same_in_every_mode(both: Both, example: Example, seed: int) -> None:
+    every_mode(both, example, seed=seed, rows=40)
