@@ -61,7 +61,7 @@ class Mart:
     """One mart. `sql` selects from relations named like the datasets in `inputs`, with the columns listed for each.
 
     `grain` identifies a row, `period_column` is a date of it: the first day of the row's period. `warehouse` is None
-    for a mart that stays in the lake.
+    for a mart that stays in the lake, `dashboard` is whether one is described beside it (dashboards/).
     """
 
     name: str
@@ -76,6 +76,7 @@ class Mart:
     conserves: tuple[Conserved, ...]
     rules: tuple[MartRule, ...]
     warehouse: Warehouse | None
+    dashboard: bool
 
     @property
     def datasets(self) -> tuple[str, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import assert_never
 
 from contracts.authoring.problems import Path, did_you_mean
-from contracts.model import Contract, CuratedModel
+from contracts.model import CuratedModel
 from dashboards import profile
 from dashboards.parsed import ParsedDashboard, ParsedVisual
 
@@ -17,9 +18,9 @@ WHOLE = ("int", "bigint")
 COARSENESS = {"year": 0, "quarter": 1, "month": 2, "month_of_year": 2}
 
 
-def check_meaning(parsed: ParsedDashboard, contract: Contract) -> None:
+def check_meaning(parsed: ParsedDashboard, tables: Sequence[CuratedModel]) -> None:
     """Record every mistake of meaning in the document of `parsed`."""
-    checks = _Checks(parsed, {model.name: model for model in contract.curated})
+    checks = _Checks(parsed, {model.name: model for model in tables})
     checks.measures()
     checks.dimensions()
     checks.filters()
@@ -57,9 +58,20 @@ class _Checks:
             elif spec.numerator and spec.format == "integer":
                 message = "found 'integer'; a ratio is 'percent', 'decimal' or 'money'"
                 self.problem(("measures", name, "format"), message)
+            if spec.triage:
+                self._triage(("measures", name, "triage"), spec.triage)
             for field, part in zip(("numerator", "denominator"), of_ratio, strict=True):
                 if part is not None:
                     self._ratio_part(("measures", name, field), part)
+
+    def _triage(self, path: Path, spec: profile.TriageSpec) -> None:
+        least, most = (spec.poor, spec.good) if spec.better == "higher" else (spec.good, spec.poor)
+        if least > most:
+            self.problem(
+                path,
+                f"good is {spec.good} and poor {spec.poor}, but {spec.better} is better; exchange them, or write the"
+                " other `better`",
+            )
 
     def dimensions(self) -> None:
         for name, spec in self.parsed.dimensions.items():

@@ -14,6 +14,21 @@ from typing import Literal, assert_never
 Aggregation = Literal["sum", "min", "max"]
 Format = Literal["money", "decimal", "integer", "percent"]
 Part = Literal["year", "quarter", "month", "month_of_year"]
+Better = Literal["higher", "lower"]
+Against = Literal["year_before", "period_before"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triage:
+    """Which figures are good and which are poor; what lies between is to be watched.
+
+    With `better` higher, a figure is good from `good` on and poor below `poor`; with lower, good up to `good` and poor
+    above `poor`. Both are decimals as text, in the unit that is shown: 12.5 of a percent measure is 12.5 %.
+    """
+
+    better: Better
+    good: str
+    poor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +46,7 @@ class Measure:
     column: str | None
     numerator: str | None
     denominator: str | None
+    triage: Triage | None
 
     @property
     def is_ratio(self) -> bool:
@@ -62,11 +78,16 @@ class Sort:
 
 @dataclass(frozen=True, kw_only=True)
 class Kpis:
-    """The figures on top. `period` is the dimension whose complete periods are compared with those a year before."""
+    """The figures on top. `period` is the dimension whose complete periods are compared.
+
+    `against` year_before: all of the newest year with those a year before; period_before: the newest with the one
+    before it.
+    """
 
     source: str
     measures: tuple[str, ...]
     period: str
+    against: Against
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +145,10 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Dashboard:
-    """The dashboard of one dataset. `filters` are dimensions; one applies to every visual whose table has it."""
+    """The dashboard of one dataset, or of the mart of that name.
+
+    `filters` are dimensions; one applies to every visual whose table has it.
+    """
 
     dataset: str
     title: str

@@ -15,10 +15,10 @@ from functools import cache
 from importlib import resources
 
 from contracts.errors import PermanentError
-from dashboards import page_forecast, page_health, texts
+from dashboards import page_forecast, page_health, page_mart, texts
 from dashboards.html import Markup, tag
 from dashboards.model import Dashboard, Dimension, Section, Visual
-from dashboards.page_data import PageData
+from dashboards.page_data import MartHealth, PageData
 
 LARGEST_BYTES = 3_000_000
 SCRIPTS = (
@@ -96,9 +96,9 @@ def _head(data: PageData) -> Markup:
 
 def _body(data: PageData) -> Markup:
     shown = (
-        [*_business(data), *page_forecast.sections(data), page_health.section(data)]
+        [*_business(data), *page_forecast.sections(data), _pipeline(data)]
         if data.has_data
-        else [_no_data(), page_health.section(data)]
+        else [_no_data(data), _pipeline(data)]
     )
     return tag(
         "body",
@@ -136,23 +136,39 @@ def _masthead(data: PageData) -> Markup:
                 (tag("div", tag("dt", name), tag("dd", value)) for name, value in facts),
                 class_="facts",
             ),
-            page_health.verdicts(data),
+            _verdicts(data),
             class_="state",
         ),
         class_="masthead",
     )
 
 
-def _no_data() -> Markup:
+def _pipeline(data: PageData) -> Markup:
+    if isinstance(data.health, MartHealth):
+        return page_mart.section(data.health)
+    return page_health.section(data, data.health)
+
+
+def _verdicts(data: PageData) -> Markup:
+    if isinstance(data.health, MartHealth):
+        return page_mart.verdicts(data.health)
+    return page_health.verdicts(data, data.health)
+
+
+def _no_data(data: PageData) -> Markup:
+    if isinstance(data.health, MartHealth):
+        what = "The mart holds no rows. It is computed after a run of its inputs; write this page again then: "
+        steps: list[str] = [tag("code", "slipway report")]
+    else:
+        what = "The tables of this dataset hold no rows. Upload a file, wait for its run, and write this page again: "
+        steps = [tag("code", "slipway upload"), ", then ", tag("code", "slipway report")]
     return tag(
         "section",
         tag("h2", "No data yet", id="no-data"),
         tag(
             "p",
-            "The tables of this dataset hold no rows. Upload a file, wait for its run, and write this page again: ",
-            tag("code", "slipway upload"),
-            ", then ",
-            tag("code", "slipway report"),
+            what,
+            steps,
             ".",
         ),
         aria_labelledby="no-data",
@@ -225,6 +241,7 @@ def _kpi(dashboard: Dashboard, name: str) -> Markup:
         tag("h3", dashboard.measure(name).label),
         tag("p", class_="short"),
         tag("p", class_="full"),
+        tag("p", class_="verdict"),
         tag("p", class_="change"),
         tag("div", class_="spark"),
         id=f"kpi-{name}",

@@ -124,6 +124,28 @@ class Health:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MartRun:
+    """A run of a mart. `rows` is None and `totals` and `versions` (of its inputs) are empty unless it ended well."""
+
+    started_at: datetime
+    trigger: str
+    outcome: str
+    rows: int | None
+    totals: Mapping[str, str]
+    versions: Mapping[str, str]
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MartHealth:
+    """How a mart fares: its newest runs, newest first; `conserved` are its sums and those that they equal, in words."""
+
+    inputs: tuple[str, ...]
+    conserved: tuple[str, ...]
+    runs: tuple[MartRun, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ForecastPoint:
     """What is expected of a period, by its first day. Ends of bands are None where some series has none."""
 
@@ -168,7 +190,7 @@ class PageData:
     data_through: date | None
     written_at: datetime
     environment: str
-    health: Health
+    health: Health | MartHealth
     forecasts: tuple[Forecast, ...] = ()
 
     @property

@@ -42,9 +42,9 @@ SENTENCES = ("Why", "For example")  # headers of columns that hold whole sentenc
 COUNTS = ("Rows", "Loaded", "Quarantined", "Deduplicated")
 
 
-def verdicts(data: PageData) -> Markup:
+def verdicts(data: PageData, health: Health) -> Markup:
     """The two answers that decide whether to trust the figures, for the top of the page."""
-    found = (freshness(data), reconciled(data.health))
+    found = (freshness(data, health), reconciled(health))
     return tag("ul", (tag("li", pill(tone, text)) for tone, text, _ in found), class_="verdicts")
 
 
@@ -60,14 +60,16 @@ def pill(tone: str, text: str) -> Markup:
     return tag("span", sign, text, class_=f"pill {tone}")
 
 
-def freshness(data: PageData) -> tuple[str, str, str]:
+def freshness(data: PageData, health: Health) -> tuple[str, str, str]:
     """(tone, in two words, in a sentence), as of the moment the page was written."""
-    last, limit = data.health.last_loaded_at, timedelta(hours=data.health.freshness_hours)
+    last, limit = health.last_loaded_at, timedelta(hours=health.freshness_hours)
     if last is None:
         return PLAIN, "Nothing loaded", "No run has loaded anything yet."
     age = max(data.written_at - last, timedelta(0))
     ago = f"{texts.span(age)} before this page was written"
-    sentence = f"Last loaded {texts.moment(last)}, {ago}; the contract allows {data.health.freshness_hours} h."
+    sentence = (
+        f"Last loaded {texts.moment(last)}, {ago}; the contract allows {health.freshness_hours} h."
+    )
     return (GOOD, "Fresh", sentence) if age <= limit else (BAD, "Stale", sentence)
 
 
@@ -89,27 +91,25 @@ def reconciled(health: Health) -> tuple[str, str, str]:
     )
 
 
-def section(data: PageData) -> Markup:
+def section(data: PageData, health: Health) -> Markup:
     """The section on the pipeline."""
-    health = data.health
     cards = [_reconciliation(health), _refusals(health), _runs(health), _files(health)]
     if health.sources:
-        cards.append(_sources(data))
+        cards.append(_sources(data, health))
     return tag(
         "section",
         tag("h2", "Pipeline", id="pipeline"),
-        tag("ul", _tiles(data), class_="tiles"),
+        tag("ul", _tiles(data, health), class_="tiles"),
         tag("div", cards, class_="cards"),
         aria_labelledby="pipeline",
         class_="pipeline",
     )
 
 
-def _tiles(data: PageData) -> list[Markup]:
-    health = data.health
+def _tiles(data: PageData, health: Health) -> list[Markup]:
     return [
         _last_run(health),
-        _tile("Freshness", *freshness(data)),
+        _tile("Freshness", *freshness(data, health)),
         _tile("Reconciliation", *reconciled(health)),
         _fates(health),
         _refused(health),
@@ -296,7 +296,7 @@ def _files(health: Health) -> Markup:
     )
 
 
-def _sources(data: PageData) -> Markup:
+def _sources(data: PageData, health: Health) -> Markup:
     """What is fetched, and how old what came from there is."""
     rows = [
         (
@@ -309,7 +309,7 @@ def _sources(data: PageData) -> Markup:
             source.place,
             source.explanation,
         )
-        for source in data.health.sources
+        for source in health.sources
     ]
     headers = ("Source", "Last fetch", "At", "Complete, ago", "From", "Why")
     return _card("Sources", "wide", figures("Sources", headers, rows, (3,)))

@@ -9,11 +9,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from contracts.authoring.profile import Strict, Text
-from dashboards.model import Aggregation, Format, Part
+from contracts.authoring.profile import Number, Strict, Text
+from dashboards.model import Against, Aggregation, Better, Format, Part
 
 Names = Annotated[list[Text], Field(min_length=1)]
 Limit = Annotated[int, Field(ge=1, le=1000)]
+
+
+class TriageSpec(Strict):
+    """`triage` of a measure."""
+
+    better: Better
+    good: Number
+    poor: Number
 
 
 class MeasureSpec(Strict):
@@ -25,6 +33,7 @@ class MeasureSpec(Strict):
     column: Text | None = None
     numerator: Text | None = None
     denominator: Text | None = None
+    triage: TriageSpec | None = None
 
 
 class DimensionSpec(Strict):
@@ -48,6 +57,7 @@ class KpisSpec(Strict):
     source: Text
     measures: Names
     period: Text
+    against: Against = "year_before"
 
 
 class LineSpec(Strict):

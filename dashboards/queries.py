@@ -27,6 +27,11 @@ def newest_date_query(contract: Contract, source: str) -> str:
     return f"select max({quoted(dates[source])}) from processed.{contract.dataset}"  # noqa: S608 - as above
 
 
+def newest_period_query(source: str, column: str) -> str:
+    """Trino SQL for the first day of the newest period of a mart."""
+    return f"select max({quoted(column)}) from curated.{source}"  # noqa: S608 - as above
+
+
 def quoted(name: str) -> str:
     """A column name that may be a word of SQL, as Trino quotes it."""
     return f'"{name}"'

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, assert_never
 
 from dashboards import quicksight_fields as fields
+from dashboards import quicksight_triage as triage
 from dashboards.model import Bar, Dashboard, Dimension, Line, Measure, Table, Visual
 
 Json = dict[str, Any]
@@ -54,15 +55,46 @@ def definition(dashboard: Dashboard, datasets: Mapping[str, str]) -> Json:
 
 def _kpis(dashboard: Dashboard) -> Iterator[Json]:
     for name in dashboard.kpis.measures:
-        visual_id = f"kpi_{name}"
-        wells = {"Values": [_value(dashboard.measure(name), dashboard.kpis.source, visual_id)]}
+        visual_id, measure = f"kpi_{name}", dashboard.measure(name)
+        chart, label = _kpi(dashboard, measure, visual_id)
         yield {
             "KPIVisual": {
                 "VisualId": visual_id,
-                "Title": _title(dashboard.measure(name).label),
-                "ChartConfiguration": {"FieldWells": wells},
+                "Title": _title(label),
+                "ChartConfiguration": chart,
+                **triage.of_key_figure(dashboard, measure),
             }
         }
+
+
+def _kpi(dashboard: Dashboard, measure: Measure, visual_id: str) -> tuple[Json, str]:
+    """A key figure and its title: a total, or the newest period beside the one before.
+
+    A trend group makes a KPI show its newest value and compare it with the one before, whether the newest period is
+    over or not. Source: QuickSight user guide, "Using KPIs"; API reference, KPIFieldWells and KPIOptions.
+    """
+    kpis = dashboard.kpis
+    wells: Json = {"Values": [_value(measure, kpis.source, visual_id)]}
+    if kpis.against == "year_before":
+        return {"FieldWells": wells}, measure.label
+    period = dashboard.dimension(kpis.period)
+    group = _group(period, kpis.source, visual_id)
+    wells["TrendGroups"] = [group]
+    newest = {"FieldId": _field_id(visual_id, period.name), "Direction": "DESC"}
+    is_share = measure.format == "percent"  # its change is one of points, not of percent
+    chart: Json = {
+        "FieldWells": wells,
+        "SortConfiguration": {"TrendGroupSort": [{"FieldSort": newest}]},
+        "KPIOptions": {
+            "Comparison": {
+                "ComparisonMethod": "DIFFERENCE" if is_share else "PERCENT_DIFFERENCE",
+                "ComparisonFormat": PERCENT,
+            },
+            "PrimaryValueDisplayType": "ACTUAL",
+            "TrendArrows": VISIBLE,
+        },
+    }
+    return chart, f"{measure.label}, newest {period.part} against the one before"
 
 
 def _visual(dashboard: Dashboard, visual: Visual) -> Json:
@@ -75,7 +107,12 @@ def _visual(dashboard: Dashboard, visual: Visual) -> Json:
             name, chart = "TableVisual", _table(dashboard, visual)
         case _:
             assert_never(visual)
-    return {name: {**_heading(visual), "ChartConfiguration": chart}}
+    colors = triage.of_table(dashboard, _fields_of(visual)) if isinstance(visual, Table) else {}
+    return {name: {**_heading(visual), "ChartConfiguration": chart, **colors}}
+
+
+def _fields_of(visual: Table) -> dict[str, str]:
+    return {name: _field_id(visual.id, name) for name in visual.measures}
 
 
 def _heading(visual: Visual) -> Json:

@@ -71,6 +71,16 @@ def comparable(dashboard: Dashboard, table: Table) -> list[str]:
     return [m.name for m in measures if m.format == "money" and m.aggregation == "sum"]
 
 
+def aggregated(dashboard: Dashboard, measure: Measure) -> str:
+    """A measure as an expression over the columns of its table; a ratio of nothing is null."""
+    if measure.numerator is None or measure.denominator is None:
+        return _aggregate(measure)
+    over, under = (
+        _aggregate(dashboard.measure(name)) for name in (measure.numerator, measure.denominator)
+    )
+    return f"{over} / nullIf({under}, 0)"
+
+
 def _field(source: str, name: str, expression: str) -> Json:
     return {"DataSetIdentifier": source, "Name": name, "Expression": expression}
 

@@ -165,9 +165,9 @@ def _database(commands: Commands) -> None:
 
 def _report(commands: Commands) -> None:
     report = commands.add_parser(
-        "report", help="a dataset's dashboard as one HTML file that opens anywhere"
+        "report", help="the dashboard of a dataset or mart as one HTML file that opens anywhere"
     )
-    report.add_argument("--dataset", help="default: every dataset that has a dashboard")
+    report.add_argument("--dataset", help="a dataset or a mart; default: each that has a dashboard")
     report.add_argument("--output", metavar="FILE", help="where to write it")
     report.add_argument("--open", action="store_true", help="open it in the browser")
 

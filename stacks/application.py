@@ -13,7 +13,7 @@ People comes last, and only if the settings name somebody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from aws_cdk import App
@@ -134,7 +134,7 @@ def _dashboards(
     # Its classes of the CDK take a third of all imports' time.
     from stacks.quicksight import QuickSightStack
 
-    described = dashboards_of(blueprint.root, blueprint.contracts)
+    described = dashboards_of(blueprint.root, blueprint.contracts, blueprint.marts.values())
     shown = QuickSightStack(
         app, blueprint=blueprint, storage=storage, alerts=alerts, dashboards=described
     )
@@ -215,13 +215,18 @@ def fetched_sources(
     return SourcesStack(app, blueprint=blueprint, storage=storage, alerts=alerts)
 
 
-def dashboards_of(root: Path, contracts: Sequence[Contract]) -> list[Dashboard]:
-    """The dashboards of the datasets that describe one.
+def dashboards_of(
+    root: Path, contracts: Sequence[Contract], marts: Iterable[Mart]
+) -> list[Dashboard]:
+    """The dashboards of the datasets and marts that describe one.
 
     Raises DashboardInvalid with all mistakes of the first description that has any.
     """
     described = [c for c in contracts if (root / "datasets" / c.dataset / DASHBOARD_FILE).is_file()]
-    return [load(root / "datasets", contract) for contract in described]
+    return [
+        *(load(root / "datasets", contract) for contract in described),
+        *(load(root / "marts", mart) for mart in marts if mart.dashboard),
+    ]
 
 
 def current_contracts(root: Path) -> tuple[Contract, ...]:

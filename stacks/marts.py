@@ -32,7 +32,10 @@ from stacks.table_access import (
 )
 
 # Who may show a mart, and how its machine names the machine of each.
-CONSUMERS = {"warehouse": "WarehouseLoadStateMachineArn"}
+CONSUMERS = {
+    "warehouse": "WarehouseLoadStateMachineArn",
+    "dashboards": "DashboardRefreshStateMachineArn",
+}
 WHEN_COMPUTED = "used when a mart is computed, after a run of one of its inputs or by hand"
 
 

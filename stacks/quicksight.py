@@ -13,6 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_quicksight as quicksight
 from constructs import Construct
 
+from contracts.marts import as_curated
 from contracts.model import Column, ColumnKind, CuratedModel
 from dashboards.model import Dashboard
 from dashboards.quicksight import definition
@@ -104,9 +105,9 @@ class QuickSightStack(PipelineStack):
         self._people = blueprint.settings.quicksight
         self._name = f"slipway-{blueprint.settings.environment}"
         shown = {source for dashboard in dashboards for source in dashboard.sources}
-        tables = [
-            m for contract in blueprint.contracts for m in contract.curated if m.name in shown
-        ]
+        curated = [model for contract in blueprint.contracts for model in contract.curated]
+        curated += [as_curated(mart) for mart in blueprint.marts.values()]
+        tables = [table for table in curated if table.name in shown]
         self._source = self._data_source(self._reader([table.name for table in tables]))
         arns = {table.name: self._data_set(table).attr_arn for table in tables}
         for dashboard in dashboards:

@@ -99,9 +99,9 @@ function groupTable(visual, dimensions, data, withTotal) {
   ];
   const rows = data.shown.map((group) => [
     ...group.keys.map((key, at) => labelOf(key, dimensions[at].part)),
-    ...measures.map((measure) => inFull(group.totals[measure.name])),
+    ...measures.map((measure) => judged(group.totals[measure.name], measure)),
   ]);
   const blank = dimensions.slice(1).map(() => "");
-  const total = ["Total", ...blank, ...measures.map((measure) => inFull(data.total[measure.name]))];
+  const total = ["Total", ...blank, ...measures.map((measure) => judged(data.total[measure.name], measure))];
   return readingTable(visual.title, columns, rows, withTotal ? total : null);
 }

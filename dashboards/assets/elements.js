@@ -16,7 +16,15 @@ const drawn = (tag, attributes, ...children) => fill(document.createElementNS(SV
 /** Colour of a measure, the same in every chart; the fourth and all later ones are alike, told apart by their names. */
 const toneOf = (measure) => `m${Math.min(page.dashboard.measures.indexOf(measure), 3) + 1}`;
 
-/** A table for reading: `columns` are {label, figure: bool}, cells are texts; the first column heads its row. */
+/** A figure as people read it, with what its measure's triage says of it in words and colour. */
+function judged(figure, measure) {
+  const verdict = verdictOf(figure, measure);
+  if (!verdict) return inFull(figure);
+  const mark = element("span", { class: `verdict ${verdict}` }, VERDICTS[verdict]);
+  return element("span", { class: "judged" }, `${inFull(figure)} `, mark);
+}
+
+/** A table for reading: `columns` are {label, figure: bool}, cells are texts or elements; the first heads its row. */
 function readingTable(caption, columns, rows, total = null) {
   const cell = (tag, text, column, attributes = {}) =>
     element(tag, { class: column.figure ? "figure" : null, ...attributes }, text);

@@ -88,6 +88,27 @@ function change(now, before) {
   return old > 0n ? signed(dividedAndRounded((new_ - old) * 1000n, old), 1, "%") : null;
 }
 
+/** Whether a figure is good, to be watched or poor by its measure's triage; null without one or without a figure. */
+function verdictOf(figure, measure) {
+  if (!measure.triage || figure === null) return null;
+  const { better, good, poor } = measure.triage;
+  const isAbove = (limit) => Math.sign(Number(difference(figure, limit)));
+  const [toGood, toPoor] = better === "higher" ? [isAbove(good), isAbove(poor)] : [-isAbove(good), -isAbove(poor)];
+  return toGood >= 0 ? "good" : toPoor < 0 ? "poor" : "watch";
+}
+
+/** A figure less a limit, of which only the sign counts; a limit of shares is in percent. */
+function difference(figure, limit) {
+  const places = limit.includes(".") ? limit.length - limit.indexOf(".") - 1 : 0;
+  const bottom = figure.under || { units: 1n, scale: 0 };
+  const hundred = figure.format === "percent" ? 100n : 1n;
+  const over = figure.units * hundred * 10n ** BigInt(places + bottom.scale);
+  const under = unitsOf(limit, places) * bottom.units * 10n ** BigInt(figure.scale);
+  return bottom.units < 0n ? under - over : over - under;
+}
+
+const VERDICTS = { good: "Good", watch: "Watch", poor: "Poor" };
+
 function signed(units, places, name) {
   return (units > 0n ? "+" : "") + grouped(units, places) + NO_BREAK + name;
 }

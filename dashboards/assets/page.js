@@ -107,13 +107,17 @@ function showKpis() {
     const full = card.querySelector(".full");
     full.textContent = inFull(now[name]);
     full.classList.toggle("same", inFull(now[name]) === inShort(now[name]));
+    const verdict = verdictOf(now[name], page.measure(name));
+    const mark = card.querySelector(".verdict");
+    mark.className = `verdict ${verdict || ""}`;
+    mark.textContent = verdict ? VERDICTS[verdict] : "";
     card.querySelector(".change").textContent =
       (compared.now && change(compared.now[name], compared.before[name])) || "";
     card.querySelector(".spark").replaceChildren(spark(trend.map((group) => group.totals[name])));
   }
 }
 
-/** Complete periods of the newest year in scope beside the same periods of the year before. */
+/** Complete periods of the newest year in scope beside those of the year before, or the newest beside the one before. */
 function comparison(cube, dimension) {
   const periods = keysOfRows(cube, dimension);
   const year = page.dashboard.filters
@@ -124,15 +128,14 @@ function comparison(cube, dimension) {
     filters().filter((filter) => filter.dimension !== year),
   );
   const known = new Set(periods.filter((key) => key !== null)); // of all rows: a region without an order in a quarter sold nothing, which is known
+  const isNext = page.dashboard.kpis.against === "period_before";
+  const earlierOf = (key) => (isNext ? preceding(key, dimension.part) : yearBefore(key));
   const isUsable = (key) =>
     isComplete(key, dimension.part, raw.dataThrough) &&
-    known.has(yearBefore(key)) &&
+    known.has(earlierOf(key)) &&
     (!year || key.startsWith(page.chosen.get(year.name)));
   const usable = [...known].filter(isUsable).sort();
   if (!usable.length) return { words: "", now: null };
-  const newest = usable[usable.length - 1].slice(0, 4);
-  const own = usable.filter((key) => key.startsWith(newest));
-  const before = own.map(yearBefore);
   const measures = page.dashboard.kpis.measures.map(page.measure);
   const total = (keys) =>
     totalsOf(
@@ -140,6 +143,18 @@ function comparison(cube, dimension) {
       rows.filter((row) => keys.includes(periods[row])),
       measures,
     );
+  if (isNext) {
+    const own = usable[usable.length - 1];
+    const earlier = preceding(own, dimension.part);
+    return {
+      now: total([own]),
+      before: total([earlier]),
+      words: `Change: ${labelOf(own, dimension.part)} against ${labelOf(earlier, dimension.part)}, complete ${dimension.part}s only.`,
+    };
+  }
+  const newest = usable[usable.length - 1].slice(0, 4);
+  const own = usable.filter((key) => key.startsWith(newest));
+  const before = own.map(yearBefore);
   const span = own.length === { quarter: 4, month: 12 }[dimension.part] ? "" : spanOf(own, dimension.part);
   return {
     now: total(own),

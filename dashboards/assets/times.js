@@ -42,6 +42,15 @@ function following(key, part) {
   return part === "quarter" ? `${nextYear}-Q${next}` : `${nextYear}-${String(next).padStart(2, "0")}`;
 }
 
+/** The period before that of a quarter or month key. */
+function preceding(key, part) {
+  const last = part === "quarter" ? 4 : 12;
+  const year = Number(key.slice(0, 4));
+  const number = Number(key.slice(part === "quarter" ? 6 : 5));
+  const [past, pastYear] = number === 1 ? [last, year - 1] : [number - 1, year];
+  return part === "quarter" ? `${pastYear}-Q${past}` : `${pastYear}-${String(past).padStart(2, "0")}`;
+}
+
 /** Whether the period of a year, quarter or month key had ended by the date. */
 function isComplete(key, part, iso) {
   const month = { year: 12, quarter: Number(key.slice(6)) * 3, month: Number(key.slice(5)) }[part];

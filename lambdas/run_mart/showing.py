@@ -14,7 +14,7 @@ from typing import Any
 from contracts.marts import Mart
 from pipeline import serving
 from pipeline.failed_tasks import as_object, error_of_machine, readable
-from pipeline.run_documents import serve_result
+from pipeline.run_documents import RefreshOrdered, serve_result
 from rows.marts import MartResult, fingerprint
 
 Shown = dict[str, str]
@@ -31,8 +31,8 @@ class Served:
 
 def consumers(mart: Mart, deployed: Iterable[str]) -> tuple[str, ...]:
     """The consumers of the environment for which the mart is marked."""
-    marks = {"warehouse": mart.warehouse}
-    return tuple(name for name in deployed if marks.get(name))
+    marks = {"warehouse": mart.warehouse is not None, "dashboards": mart.dashboard}
+    return tuple(name for name in deployed if marks[name])
 
 
 def owed(mart: Mart, deployed: Iterable[str], shown: Mapping[str, str], version: int) -> list[str]:
@@ -66,8 +66,12 @@ def concluded(
             problems[name] = _problem(failure)
             figures[name] = {"problem": problems[name]}
             continue
-        figures |= serving.kept([serve_result(answer["result"])], {})
-        shown[name] = _state(mart, version)
+        result = serve_result(answer["result"])
+        figures |= serving.kept([result], {})
+        if isinstance(result, RefreshOrdered) and result.problem:
+            problems[name] = result.problem
+        else:
+            shown[name] = _state(mart, version)
     return Served(figures=figures, shown=shown, problems=problems)
 
 

@@ -1,4 +1,4 @@
-"""`slipway report`: the dashboard of a dataset as one HTML file that opens anywhere."""
+"""`slipway report`: the dashboard of a dataset or mart as one HTML file that opens anywhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from slipway.showing import report
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the page of the dataset that was named, or of each that has a dashboard, and name the files."""
+    """Write the page of what was named, or of each that has a dashboard, and name the files."""
     datasets = (options.dataset,) if options.dataset else report.with_dashboard()
     if options.output and len(datasets) != 1:
         raise PermanentError(

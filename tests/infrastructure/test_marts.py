@@ -103,8 +103,9 @@ def test_the_machine_loads_the_warehouse_where_there_is_one_and_that_reads_marke
         )
 
     assert "WarehouseLoad" in started(comprehensive)
+    assert "DashboardRefresh" in started(comprehensive)
     assert "WarehouseLoad" not in started(prod)
-    for assembly, serving in ((comprehensive, "warehouse"), (prod, "none")):
+    for assembly, serving in ((comprehensive, "dashboards,warehouse"), (prod, "none")):
         variables = [
             function["Properties"]["Environment"]["Variables"].get("SERVING")
             for function in assembly.resources("AWS::Lambda::Function", "Marts").values()

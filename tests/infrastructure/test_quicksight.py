@@ -12,11 +12,13 @@ import botocore.validate
 import pytest
 from cdk_nag import AwsSolutionsChecks
 
+from contracts.marts import as_curated
+from dashboards import quicksight_triage
 from dashboards.authoring import load
 from dashboards.model import Dashboard
 from dashboards.quicksight import GRID_COLUMNS, definition
 from stacks.alerts import AlertsStack
-from stacks.application import current_contracts, dashboards_of
+from stacks.application import current_contracts, current_marts, dashboards_of
 from stacks.quicksight import QuickSightStack
 from stacks.storage import StorageStack
 from tests.infrastructure.support import (
@@ -34,7 +36,18 @@ from tests.infrastructure.support import (
 Json = dict[str, Any]
 CONTRACT = sales_records()
 COLUMNS = {model.name: {column.name for column in model.columns} for model in CONTRACT.curated}
-DESCRIBED = dashboards_of(ROOT, current_contracts(ROOT))
+MART = "superstore_cohorts"
+CONTRACTS = current_contracts(ROOT)
+MARTS = current_marts(ROOT, CONTRACTS)
+DESCRIBED = dashboards_of(ROOT, CONTRACTS, MARTS.values())
+TABLES = {
+    described.dataset: (
+        (as_curated(MARTS[described.dataset]),)
+        if described.dataset in MARTS
+        else next(c for c in CONTRACTS if c.dataset == described.dataset).curated
+    )
+    for described in DESCRIBED
+}
 EVERY_DASHBOARD = pytest.mark.parametrize(
     "described", DESCRIBED, ids=lambda described: described.dataset
 )
@@ -68,7 +81,8 @@ def found(node: Any, key: str) -> Iterator[Any]:
 
 def test_every_dataset_of_the_repository_has_a_dashboard() -> None:
     assert [described.dataset for described in DESCRIBED] == [
-        c.dataset for c in current_contracts(ROOT)
+        *(contract.dataset for contract in CONTRACTS),
+        *(mart.name for mart in MARTS.values() if mart.dashboard),
     ]
 
 
@@ -92,8 +106,8 @@ def test_every_visual_of_the_description_is_drawn_once_in_its_order(described: D
 @EVERY_DASHBOARD
 def test_every_column_is_one_of_its_table_or_calculated_for_it(described: Dashboard) -> None:
     content = content_of(described)
-    [contract] = [c for c in current_contracts(ROOT) if c.dataset == described.dataset]
-    columns = {model.name: {column.name for column in model.columns} for model in contract.curated}
+    tables = TABLES[described.dataset]
+    columns = {model.name: {column.name for column in model.columns} for model in tables}
     calculated = {
         (field["DataSetIdentifier"], field["Name"]) for field in content["CalculatedFields"]
     }
@@ -219,12 +233,7 @@ def test_every_column_of_a_shown_table_has_the_type_of_its_contract(
         "boolean": "BOOLEAN",
         "date": "DATETIME",
     }
-    columns = {
-        c.name: c
-        for contract in current_contracts(ROOT)
-        for m in contract.curated
-        for c in m.columns
-    }
+    columns = {c.name: c for tables in TABLES.values() for m in tables for c in m.columns}
     for data_set in of_repository.resources("AWS::QuickSight::DataSet").values():
         [table] = data_set["Properties"]["PhysicalTableMap"].values()
         for column in table["RelationalTable"]["InputColumns"]:
@@ -279,6 +288,50 @@ def test_money_in_a_table_by_year_stands_beside_its_change_since_the_year_before
     assert "FieldOptions" not in tables["countries"]
 
 
+def test_a_key_figure_beside_the_period_before_has_a_trend_and_says_so() -> None:
+    described = next(each for each in DESCRIBED if each.kpis.against == "period_before")
+    figures = {chart["VisualId"]: chart for chart in found(content_of(described), "KPIVisual")}
+    sales, margin = figures["kpi_sales"], figures["kpi_margin"]
+    assert sales["Title"]["FormatText"]["PlainText"] == "Sales, newest month against the one before"
+    [trend] = sales["ChartConfiguration"]["FieldWells"]["TrendGroups"]
+    assert trend["DateDimensionField"]["DateGranularity"] == "MONTH"
+    [order] = found(sales["ChartConfiguration"], "TrendGroupSort")
+    assert order == [{"FieldSort": {"FieldId": "kpi_sales.month", "Direction": "DESC"}}]
+    methods = [next(found(each, "ComparisonMethod")) for each in (sales, margin)]
+    assert methods == ["PERCENT_DIFFERENCE", "DIFFERENCE"]  # of a share: points
+
+
+def test_a_key_figure_beside_the_year_before_stays_a_total(content: Json) -> None:
+    for chart in found(content, "KPIVisual"):
+        assert set(chart["ChartConfiguration"]) == {"FieldWells"}
+        assert set(chart["ChartConfiguration"]["FieldWells"]) == {"Values"}
+
+
+def test_good_and_poor_figures_are_coloured_by_conditions_that_exclude_each_other() -> None:
+    described = next(each for each in DESCRIBED if each.dataset == "superstore")
+    content = content_of(described)
+    [margin] = [c for c in found(content, "KPIVisual") if c["VisualId"] == "kpi_margin"]
+    options = margin["ConditionalFormatting"]["ConditionalFormattingOptions"]
+    share = "sum({profit}) / nullIf(sum({sales}), 0)"
+    assert [next(found(option["PrimaryValue"], "Solid")) for option in options] == [
+        {"Expression": f"{share} >= 0.1", "Color": "#17714A"},
+        {"Expression": f"{share} < 0.1 AND {share} >= 0", "Color": "#8A5A00"},
+        {"Expression": f"{share} < 0", "Color": "#B3261E"},
+    ]
+    [years] = [chart for chart in found(content, "TableVisual") if chart["VisualId"] == "years"]
+    cells = years["ConditionalFormatting"]["ConditionalFormattingOptions"]
+    assert {cell["Cell"]["FieldId"] for cell in cells} == {"years.margin"}
+    share = "sum({loss_lines}) / nullIf(sum({order_lines}), 0)"
+    loss = quicksight_triage.of_key_figure(described, described.measure("loss_share"))
+    assert list(found(loss, "Expression")) == [
+        f"{share} <= 0.1",
+        f"{share} > 0.1 AND {share} <= 0.25",
+        f"{share} > 0.25",
+    ]
+    [sales] = [c for c in found(content, "KPIVisual") if c["VisualId"] == "kpi_sales"]
+    assert "ConditionalFormatting" not in sales
+
+
 def test_it_is_not_there_unless_it_is_wanted(prod: Assembly) -> None:
     assert "QuickSight" not in prod.templates
 
@@ -286,10 +339,16 @@ def test_it_is_not_there_unless_it_is_wanted(prod: Assembly) -> None:
 def test_analysis_and_dashboard_show_the_same(
     comprehensive: Assembly, dashboard: Dashboard
 ) -> None:
-    [analysis] = comprehensive.resources("AWS::QuickSight::Analysis").values()
-    [shown] = comprehensive.resources("AWS::QuickSight::Dashboard").values()
-    assert analysis["Properties"]["Definition"] == shown["Properties"]["Definition"]
-    declared = shown["Properties"]["Definition"]["DataSetIdentifierDeclarations"]
+    definitions = {
+        kind: {
+            resource["Properties"][f"{kind}Id"]: resource["Properties"]["Definition"]
+            for resource in comprehensive.resources(f"AWS::QuickSight::{kind}").values()
+        }
+        for kind in ("Analysis", "Dashboard")
+    }
+    assert definitions["Analysis"] == definitions["Dashboard"]
+    shown = definitions["Dashboard"]["slipway-prod-sales-records"]
+    declared = shown["DataSetIdentifierDeclarations"]
     assert [item["Identifier"] for item in declared] == list(dashboard.sources)
 
 
@@ -298,7 +357,8 @@ def test_money_is_kept_as_fixed_decimals(comprehensive: Assembly) -> None:
         assert data_set["Properties"]["ImportMode"] == "SPICE"
         [table] = data_set["Properties"]["PhysicalTableMap"].values()
         types = {column["Name"]: column for column in table["RelationalTable"]["InputColumns"]}
-        assert types["revenue"] == {"Name": "revenue", "Type": "DECIMAL", "SubType": "FIXED"}
+        money = "sales" if table["RelationalTable"]["Name"] == MART else "revenue"
+        assert types[money] == {"Name": money, "Type": "DECIMAL", "SubType": "FIXED"}
         assert table["RelationalTable"]["Schema"] == "slipway_prod_curated"
 
 
@@ -337,7 +397,7 @@ def test_an_author_may_choose_tables_in_the_console_and_reads_no_other(
     assert allowed["athena:ListDataCatalogs"] == ["*"]
     for action in ("GetDatabases", "GetTables", "GetPartitions"):
         tables = {arn.rpartition("/")[2] for arn in allowed[f"glue:{action}"] if ":table/" in arn}
-        assert tables == set(COLUMNS)
+        assert tables == {*COLUMNS, MART}
 
 
 def test_refreshes_are_as_many_as_the_settings_allow(comprehensive: Assembly) -> None:
@@ -346,9 +406,10 @@ def test_refreshes_are_as_many_as_the_settings_allow(comprehensive: Assembly) ->
 
 
 def test_readers_may_look_and_authors_may_change(comprehensive: Assembly) -> None:
-    shown = comprehensive.only("AWS::QuickSight::Dashboard")
+    shown, *_ = comprehensive.resources("AWS::QuickSight::Dashboard").values()
     rights = {
-        item["Principal"].rpartition("/")[2]: item["Actions"] for item in shown["Permissions"]
+        item["Principal"].rpartition("/")[2]: item["Actions"]
+        for item in shown["Properties"]["Permissions"]
     }
     assert set(rights["board"]) == {
         f"quicksight:{action}"
@@ -372,7 +433,7 @@ def test_data_is_read_under_a_role_that_sees_the_shown_tables_only(comprehensive
     assert flat(source["RoleArn"]).startswith("<ReaderRole")
     statements = comprehensive.statements_of_role("QuickSight", "ReaderRole")
     resources = {r for s in statements for r in resources_of(s)}
-    assert {r.rpartition("/")[2] for r in resources if ":table/" in r} == set(COLUMNS)
+    assert {r.rpartition("/")[2] for r in resources if ":table/" in r} == {*COLUMNS, MART}
     written = [r for s in statements for r in resources_of(s) if "s3:PutObject" in actions_of(s)]
     assert all("Results" in r and r.endswith("/analysts/*") for r in written)
 
@@ -388,11 +449,13 @@ def test_the_refresh_knows_every_spice_dataset_by_the_dataset_whose_dashboard_sh
     ]
     pairs = [pair.split("=") for pair in given["SpiceDataSets"].split(",")]
     assert sorted(kept for _, kept in pairs) == sorted(ids)
-    assert {dataset for dataset, _ in pairs} == {dashboard.dataset}
-    shown = comprehensive.only("AWS::QuickSight::Dashboard")["DashboardId"]
-    assert (
-        given["DashboardPrefix"] + dashboard.dataset.replace("_", "-") == shown
-    )  # what the message links to
+    assert {name for name, _ in pairs} == {dashboard.dataset, MART}
+    shown = {
+        item["Properties"]["DashboardId"]
+        for item in comprehensive.resources("AWS::QuickSight::Dashboard").values()
+    }
+    prefix = given["DashboardPrefix"]  # what the message links to
+    assert {prefix + name.replace("_", "-") for name in (dashboard.dataset, MART)} == shown
 
 
 def test_the_refresh_may_begin_and_look_at_ingestions_of_its_datasets_and_start_the_announcing_machine(

@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Callable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from dashboards import cube
+from dashboards.model import Triage
 from dashboards.page_data import PageData
 from tests.page.browser import Browser
 from tests.page.sample_page import Lake
@@ -168,6 +169,65 @@ def test_changes_compare_complete_quarters_only(opened: Browser, lake: Lake) -> 
     share = (100 * (now - before) / before).quantize(Decimal("0.1"), ROUND_HALF_UP)
     shown = opened.text("#kpi-revenue .change")
     assert shown == f"{share:+}".replace("-", "\N{MINUS SIGN}") + "\N{NO-BREAK SPACE}%"
+
+
+def test_the_newest_complete_quarter_is_compared_with_the_one_before_where_that_is_asked(
+    data: PageData, lake: Lake, open_with: Callable[..., Browser]
+) -> None:
+    kpis_of = dataclasses.replace(data.dashboard.kpis, against="period_before")
+    opened = open_with(dashboard=dataclasses.replace(data.dashboard, kpis=kpis_of))
+    words = opened.text("#kpi-comparison")
+    assert words == "Change: Q3 2024 against Q2 2024, complete quarters only."
+    now, before = (
+        lake.totals(f"{QUARTER_START} = date '{first}'")["revenue"]
+        for first in ("2024-07-01", "2024-04-01")
+    )
+    share = (100 * (now - before) / before).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    shown = opened.text("#kpi-revenue .change")
+    assert shown == f"{share:+}".replace("-", "\N{MINUS SIGN}") + "\N{NO-BREAK SPACE}%"
+    choose(opened, year="2023")
+    assert opened.text("#kpi-comparison").startswith("Change: Q4 2023 against Q3 2023")
+    choose(opened, year="2024")
+    assert opened.text("#kpi-comparison").startswith("Change: Q3 2024 against Q2 2024")
+
+
+@pytest.mark.parametrize(
+    ("better", "said"),
+    [
+        ("higher", {"A": "Good", "B": "Watch", "C": "Watch", "D": "Poor", "E": "Poor"}),
+        ("lower", {"A": "Watch", "B": "Watch", "C": "Good", "D": "Good", "E": "Good"}),
+    ],
+)
+def test_figures_are_judged_by_what_they_are_and_not_as_they_are_rounded(
+    data: PageData,
+    open_with: Callable[..., Browser],
+    better: Literal["higher", "lower"],
+    said: dict[str, str],
+) -> None:
+    """25 is good and 10 not poor where higher is better; 24.99 is shown as 25.0, and is neither."""
+    good, poor = ("25", "10.0") if better == "higher" else ("10.0", "25")
+    margin = dataclasses.replace(
+        data.dashboard.measure("margin"), triage=Triage(better=better, good=good, poor=poor)
+    )
+    measures = [margin if m.name == "margin" else m for m in data.dashboard.measures]
+    dashboard = dataclasses.replace(data.dashboard, measures=tuple(measures))
+    profits = {"A": "25.00", "B": "24.99", "C": "10.00", "D": "9.99", "E": "-1.00"}
+    rows = [
+        (date(2024, 1, 1), name, Decimal("100.00"), Decimal(profit))
+        for name, profit in profits.items()
+    ]
+    items = cube.build(dashboard, "sales_by_month_item", rows)
+    opened = open_with(dashboard=dashboard, cubes=(data.cubes[0], items))
+    found = {row[0]: row[2] for row in table_of(opened, "by_item")}
+    assert {name: cell.split()[-1] for name, cell in found.items()} == said
+    assert found["B"].startswith("25.0\N{NO-BREAK SPACE}%")
+    tones = opened.ask(
+        "return [...document.querySelectorAll('#visual-by_item .verdict')].map(node => node.className)"
+    )
+    assert {tone.split()[1] for tone in tones} == {word.lower() for word in said.values()}
+    assert opened.text("#kpi-margin .verdict") in ("Good", "Watch", "Poor")
+    assert opened.text("#kpi-revenue .verdict") == ""
+    assert opened.console() == []
 
 
 def test_a_quarter_that_has_only_begun_is_drawn_and_said_to_be_open(opened: Browser) -> None:

@@ -10,10 +10,6 @@ from contracts.authoring.problems import Path, Problem, did_you_mean
 from contracts.model import Contract
 
 NUMBERS = ("int", "bigint", "decimal")
-# What may be asked for in words that stand for something, and is refused by name until it is built.
-NOT_BUILT = {
-    "dashboard": "marts are not shown in QuickSight or `slipway report` yet",
-}
 
 
 def check_meaning(parsed: ParsedMart, contracts: Mapping[str, Contract]) -> None:
@@ -48,16 +44,12 @@ class _Checks:
             self.problem((), f"the folder of the mart: {message}")
 
     def not_built(self) -> None:
-        data = self.parsed.data
-        form = data.get("tableFormat")
+        form = self.parsed.data.get("tableFormat")
         if isinstance(form, str) and form != "iceberg":
             message = (
                 f"found {form!r}; a mart is written as iceberg, other formats are not built yet"
             )
             self.problem(("tableFormat",), message)
-        for name, why in NOT_BUILT.items():
-            if data.get(name) is True:
-                self.problem((name,), f"found true; {why}: write false, or leave it out")
 
     def inputs(self) -> None:
         for dataset, names in self.parsed.inputs.items():

@@ -53,4 +53,3 @@ class MartSpec(Strict):
     rules: list[Any] = Field(default_factory=list)
     table_format: Text = "iceberg"
     warehouse: WarehouseProperty | None = None
-    dashboard: bool = False

@@ -16,6 +16,7 @@ from contracts.marts import Mart
 from contracts.model import Contract
 
 MART_FILE = "mart.yaml"
+DASHBOARD_FILE = "dashboard.yaml"  # checked by `python -m dashboards`
 COMPILED = "marts"  # folder below that of the compiled contracts
 
 
@@ -31,7 +32,7 @@ def check(root: Path, contracts: Iterable[Contract]) -> tuple[list[Problem], dic
         problems += _clash(parsed, taken)
         problems += _other_files(folder)
         if not parsed.document.problems:
-            compiled[parsed.name] = _compiled(parsed)
+            compiled[parsed.name] = _compiled(parsed, dashboard=(folder / DASHBOARD_FILE).is_file())
     return sorted(problems), compiled
 
 
@@ -116,7 +117,7 @@ def _other_files(folder: Path) -> Iterator[Problem]:
             yield Problem(file=shown, line=1, field="(file)", message=message)
 
 
-def _compiled(parsed: ParsedMart) -> Mart:
+def _compiled(parsed: ParsedMart, *, dashboard: bool) -> Mart:
     spec = parsed.spec
     if spec is None or parsed.sql is None:
         raise ValueError(f"{parsed.document.file} has mistakes; check it before compiling")
@@ -151,4 +152,5 @@ def _compiled(parsed: ParsedMart) -> Mart:
             for each in parsed.rules.values()
         ),
         warehouse=compiler.warehouse(spec.warehouse),
+        dashboard=dashboard,
     )

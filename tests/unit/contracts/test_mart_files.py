@@ -101,7 +101,6 @@ def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
     ("added", "message"),
     [
         ("tableFormat: delta", "tableFormat: found 'delta'; a mart is written as iceberg"),
-        ("dashboard: true", "dashboard: found true; marts are not shown in QuickSight"),
     ],
 )
 def test_what_is_not_built_yet_is_refused_by_name(tmp_path: Path, added: str, message: str) -> None:
@@ -235,6 +234,16 @@ def test_a_mark_is_compiled_and_a_mart_without_one_stays_in_the_lake(tmp_path: P
     assert mistakes(tmp_path, (mark, "")) == []
     _, found = check(tmp_path / "marts", [SUPERSTORE])
     assert found[NAME].warehouse is None
+
+
+def test_a_dashboard_beside_it_is_known_to_the_runtime(tmp_path: Path) -> None:
+    assert mistakes(tmp_path) == []
+    _, found = check(tmp_path / "marts", [SUPERSTORE])
+    assert found[NAME].dashboard is False
+    (tmp_path / "marts" / NAME / "dashboard.yaml").write_text("title: x\n", encoding="utf-8")
+    _, found = check(tmp_path / "marts", [SUPERSTORE])
+    assert found[NAME].dashboard is True
+    assert marts.load(NAME).dashboard is True
 
 
 def test_the_compiled_text_gives_the_mart_back_and_other_text_is_refused() -> None:

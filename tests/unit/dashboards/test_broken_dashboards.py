@@ -78,6 +78,25 @@ CASES = {
         "measures.units.aggregation",
         "found 'count_distinct'; expected 'sum', 'min' or 'max'",
     ),
+    "triage_the_wrong_way_round": C(
+        MEASURE,
+        MEASURE[:-1] + ", triage: {better: higher, good: 10, poor: 20}}",
+        "measures.units.triage",
+        "good is 10 and poor 20, but higher is better; exchange them",
+    ),
+    "triage_of_an_unknown_direction": C(
+        MEASURE,
+        MEASURE[:-1] + ", triage: {better: more, good: 20, poor: 10}}",
+        "measures.units.triage.better",
+        "found 'more'; expected 'higher' or 'lower'",
+    ),
+    "comparison_with_something_else": C(
+        "  period: quarter",
+        "  against: last_week\n  period: quarter",
+        "kpis.against",
+        "found 'last_week'; expected 'year_before' or 'period_before'",
+        at="against: last",
+    ),
     "column_in_percent": C(
         MEASURE,
         "  units: {label: U, format: percent, aggregation: sum, column: units}",

@@ -99,7 +99,7 @@ def test_freshness_is_judged_by_the_contract(
     data: PageData, age: timedelta, tone: str, text: str
 ) -> None:
     aged = changed(data, last_loaded_at=sample_page.WRITTEN - age)
-    assert page_health.freshness(aged)[:2] == (tone, text)
+    assert page_health.freshness(aged, aged.health)[:2] == (tone, text)
     assert text in words(page.render(aged))
 
 

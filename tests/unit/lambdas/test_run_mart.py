@@ -306,6 +306,31 @@ def test_a_mart_that_is_not_marked_is_loaded_nowhere(account: Account, ledger: M
     assert ledger.held_by("one") is None
 
 
+def test_a_dashboard_is_refreshed_and_a_refresh_that_cannot_begin_is_told(
+    account: Account, ledger: MartLedger
+) -> None:
+    runner = service(account, ledger, serving=("dashboards",))
+    answer = run(runner)
+    assert [each["consumer"] for each in answer["serve"]] == ["dashboards"]
+    ordered = {"served": "dashboard_refresh", "refresh": "not started", "problem": "denied"}
+
+    def close(answer: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+        served = [{"consumer": "dashboards", "result": result}]
+        return runner.close({**answer, "served": served})
+
+    ended = close(answer, ordered)
+    assert ended["served"]["dashboard_refresh"]["problem"] == "denied"
+    [message] = account.messages()
+    assert message["subject"] == f"ERROR [dev] {NAME}: published, but not in the dashboards"
+    runner = service(account, ledger, lambda _: STANDS, serving=("dashboards",))
+    answer = run(runner, "two")
+    assert len(answer["serve"]) == 1
+    close(answer, {"served": "dashboard_refresh", "refresh": "joined"})
+    assert run(runner, "three")["serve"] == []
+    bare = replace(runner, mart=replace(runner.mart, dashboard=False))
+    assert run(bare, "four")["serve"] == []
+
+
 def test_a_load_that_fails_is_told_once_fails_nothing_and_is_made_up_for_by_the_next_run(
     account: Account, ledger: MartLedger
 ) -> None:

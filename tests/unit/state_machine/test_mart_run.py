@@ -9,7 +9,14 @@ import pytest
 
 from lambdas.run_mart.service import LEASE_SECONDS
 from stacks.duckdb_functions import TIMEOUT_SECONDS
-from tests.unit.state_machine.walking import ITSELF, MACHINES, MARTS_WAREHOUSE, Walk, failure
+from tests.unit.state_machine.walking import (
+    ITSELF,
+    MACHINES,
+    MARTS_DASHBOARDS,
+    MARTS_WAREHOUSE,
+    Walk,
+    failure,
+)
 
 MACHINE: dict[str, Any] = json.loads((MACHINES / "mart_run.asl.json").read_text())
 STATES = MACHINE["States"]
@@ -103,6 +110,21 @@ def test_a_mart_that_is_marked_is_loaded_before_its_run_is_closed(walk: Walk) ->
     assert closing["served"] == [{"consumer": "warehouse", "result": LOADED}]
     assert (closing["mart"], closing["run_id"]) == ("sales", "r1")
     assert json.loads(found["output"]) == answer()
+
+
+def test_warehouse_and_dashboards_are_served_each_for_itself(walk: Walk) -> None:
+    both = [{"consumer": name, "lake": LAKE} for name in ("warehouse", "dashboards")]
+    ordered = {"served": "dashboard_refresh", "refresh": "started"}
+    tasks = {
+        "RunMart": [{**TO_BE_SHOWN, "serve": both}, answer()],
+        MARTS_WAREHOUSE: failure("States.TaskFailed"),
+        MARTS_DASHBOARDS: {"Status": "SUCCEEDED", "Output": ordered},
+    }
+    found = walk("mart_run", INPUT, **tasks)
+    assert found["status"] == "SUCCEEDED"
+    closing = found["payloads"][-1]["closing"]["served"]
+    assert [each["consumer"] for each in closing] == ["warehouse", "dashboards"]
+    assert closing[1]["result"] == ordered
 
 
 def test_a_load_that_fails_does_not_fail_the_run(walk: Walk) -> None:

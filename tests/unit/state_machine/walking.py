@@ -47,7 +47,11 @@ SERVED = {
 }
 FORECAST = {"served": "forecast", "tables": []}
 ATTRIBUTES = {"dataset": {"DataType": "String", "StringValue": "d"}}
-MARTS_WAREHOUSE = "WarehouseLoadStateMachineArn"  # as the machine of marts names it
+# As the machine of marts names them.
+MARTS_WAREHOUSE, MARTS_DASHBOARDS = (
+    "WarehouseLoadStateMachineArn",
+    "DashboardRefreshStateMachineArn",
+)
 ANSWERS: dict[str, dict[str, Any]] = {
     "dataset_run": {
         WAREHOUSE: SERVED["warehouse"],
