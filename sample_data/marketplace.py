@@ -1,12 +1,14 @@
-"""What plain Python makes of the marketplace's files: each mart, and a correction that a shop might send.
+"""What plain Python makes of the marketplace's tables: each mart, and what is kept of a person.
 
-It knows csv and Decimal, no contracts and no engines, so that marts can be compared with it. Cells are texts, written
-as SQL casts them.
+It knows csv, hmac and Decimal, no contracts and no engines, so that tables and marts can be compared with it. Cells are
+texts, written as SQL casts them.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import hmac
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
@@ -17,6 +19,13 @@ Files = Mapping[str, list[Row]]
 Cells = tuple[str, ...]
 
 UNKNOWN = "(unknown)"
+NO_MONTH = "1970-01-01"  # of lines whose order has not come yet
+# Of whom a row is: a token, a first letter, or nothing.
+TOKENS = {("users", "id"), ("orders", "user_id"), ("returns", "user_id")}
+MASKED = {("users", "full_name")}
+DROPPED = {("returns", "reason")} | {
+    ("users", name) for name in ("email", "phone_number", "gender", "password", "provider_id")
+}
 NAMES = ("order_items", "payments", "returns", "users", "products", "orders")  # children first
 
 
@@ -32,11 +41,11 @@ def sales(files: Files) -> list[Cells]:
     role = _roles(files)
 
     def group(line: Row) -> Cells:
-        order = orders[line["order_id"]]
+        order = orders.get(line["order_id"])
         return (
-            _month(order["order_date"]),
+            _month(order["order_date"]) if order else NO_MONTH,
             names.get(line["product_id"], UNKNOWN),
-            role(order["user_id"]),
+            role(order["user_id"]) if order else UNKNOWN,
         )
 
     return sorted(
@@ -96,19 +105,18 @@ MARTS: Mapping[str, Callable[[Files], list[Cells]]] = {
 }
 
 
-def corrected(files: Files) -> Row:
-    """The first line of an order with another quantity and price."""
-    return {**files["order_items"][0], "total_price": "1.00", "quantity": "9"}
-
-
-def with_corrected(files: Files) -> dict[str, list[Row]]:
-    """The files as the tables hold them once the corrected line has come."""
-    return {**files, "order_items": [corrected(files), *files["order_items"][1:]]}
-
-
-def written(row: Row) -> str:
-    """A file of this record alone."""
-    return f"{','.join(row)}\n{','.join(row.values())}\n"
+def protected(name: str, row: Row, key: bytes) -> dict[str, str]:
+    """A row as the tables may have it: without what says who somebody is, but for tokens under this key."""
+    kept = dict[str, str]()
+    for column, text in row.items():
+        place = (name, column)
+        if place in TOKENS:
+            kept[column] = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+        elif place in MASKED:
+            kept[column] = f"{text[:1]}***"
+        elif place not in DROPPED:
+            kept[column] = text
+    return kept
 
 
 def _roles(files: Files) -> Callable[[str], str]:

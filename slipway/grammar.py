@@ -82,9 +82,11 @@ def _demo(commands: Commands) -> None:
         "--story",
         choices=["files", "shop", "marketplace"],
         default="files",
-        help="files of a partner (default), the database of a shop, or the related files of a marketplace",
+        help="files of a partner (default), a table of a shop's database, or the six tables of a marketplace's",
     )
-    demo.add_argument("--rows", type=int, default=100_000, help="rows in all (default: 100000)")
+    demo.add_argument(
+        "--rows", type=int, help="rows in all (default: 100000; of a marketplace 20000)"
+    )
     demo.add_argument("--months", type=int, default=24, help="monthly files (default: 24)")
     demo.add_argument("--seed", type=int, default=7, help="seed of the generator (default: 7)")
     demo.add_argument(

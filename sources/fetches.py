@@ -54,7 +54,7 @@ class TableSeen:
 
     `next_watermark` is what the next extract reads from, taken before the first row; None: everything again. `records`
     and `totals` are of the file under way, as the database counted them; `delivered` are those before it. `notes` are
-    for people.
+    for people. `snapshots` are those that its calls read, in the words of the database.
     """
 
     begun: bool = False
@@ -63,6 +63,7 @@ class TableSeen:
     records: int = 0
     totals: tuple[tuple[str, str], ...] = ()
     delivered: tuple[str, ...] = ()
+    snapshots: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +162,7 @@ class FetchLedger:
                 "files": fetch.files.delivered,
                 "requests": fetch.requests,
                 "size_bytes": fetch.size_bytes,
+                "snapshots": list(fetch.table.snapshots),
                 "detail": detail,
             }
         )
@@ -230,7 +232,8 @@ def _table(data: dict[str, Any] | None) -> TableSeen:
     if data is None:  # written before sources could be tables
         return TableSeen()
     totals = tuple((str(name), str(total)) for name, total in data["totals"])
-    lists = {name: tuple(data[name]) for name in ("notes", "delivered")}
+    # snapshots: not written by versions before 29 November 2026
+    lists = {name: tuple(data.get(name, ())) for name in ("notes", "delivered", "snapshots")}
     return TableSeen(**{**data, **lists, "totals": totals})
 
 

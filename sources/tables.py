@@ -49,6 +49,10 @@ class Snapshot(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What people should know of the table: new columns, a missing index."""
 
+    @property
+    def identity(self) -> str:
+        """Which transactions it sees, in the database's own words, so that others may ask it what that was."""
+
     def read(self, position: str | None, take: Callable[[bytes], None]) -> Piece:
         """Hand the next rows to `take` as CSV without a header; None: from the beginning."""
 

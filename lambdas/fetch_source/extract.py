@@ -58,6 +58,7 @@ class TableCall(Call):
     def _pieces(self, snapshot: Snapshot) -> bool:
         """Read pieces until the end of the table, which is True, or of this call's time."""
         self._note(snapshot.notes)
+        self._seen(snapshots=(*self.fetch.table.snapshots, snapshot.identity))
         while not self.fetch.has_all_pages:
             if self._is_full():
                 self._deliver()

@@ -1,4 +1,4 @@
-"""A copy of this project with the datasets and marts of an example, compiled: what a user makes of it by hand.
+"""A copy of this project with the datasets, marts and sources of an example, compiled: what a user makes of it by hand.
 
 The copy shares the packages, jars and layers of this one, and has a state of its own.
 """
@@ -6,15 +6,22 @@ The copy shares the packages, jars and layers of this one, and has a state of it
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from contracts.errors import PermanentError
 
 ROOT = Path(__file__).resolve().parents[2]
-ADDED = ("datasets", "marts")
+ADDED = ("datasets", "marts", "sources")
+COMPILERS = ("contracts.authoring", "sources.authoring")
+SETTINGS = Path("config") / "local.yaml"
+# The lines of `sources`, to the next setting; nothing asks a source of the story but the story.
+LISTED = re.compile(r"^sources:.*\n(?:[ #].*\n|\n)*", re.MULTILINE)
+SOURCE = '  {name}: {{ url: null, schedule: "cron(0 0 1 1 ? 2199)" }}\n'
 STATE = ".slipway"
 SHARED = (".venv", "node_modules")
 SHARED_STATE = ("jars", "layers", "postgres", "spark-classes.jsa")
@@ -39,11 +46,24 @@ def made(example: Path, into: Path, *, root: Path = ROOT) -> Path:
         if (root / name).exists() and not (into / name).is_symlink():
             (into / name).symlink_to(root / name)
     for name in ADDED:
-        shutil.copytree(root / example / name, into / name, dirs_exist_ok=True)
-    compiled = run(into, "contracts.authoring", capture=True)
-    if compiled.returncode:
-        raise PermanentError(f"{example} does not compile:\n{compiled.stdout}{compiled.stderr}")
+        if (root / example / name).is_dir():
+            shutil.copytree(root / example / name, into / name, dirs_exist_ok=True)
+    for compiler in COMPILERS:
+        compiled = run(into, compiler, capture=True)
+        if compiled.returncode:
+            raise PermanentError(f"{example} does not compile:\n{compiled.stdout}{compiled.stderr}")
+    _list_sources(into, [path.stem for path in (root / example).glob("sources/*.yaml")])
     return into
+
+
+def _list_sources(project: Path, names: Iterable[str]) -> None:
+    """Have the copy fetch these sources instead of its own, which the story does not need."""
+    if listed := "".join(SOURCE.format(name=name) for name in sorted(names)):
+        text = (project / SETTINGS).read_text(encoding="utf-8")
+        settings, found = LISTED.subn(f"sources:\n{listed}\n", text)
+        if found != 1:
+            raise PermanentError(f"{project / SETTINGS} has no `sources` of its own")
+        (project / SETTINGS).write_text(settings, encoding="utf-8")
 
 
 def run(

@@ -6,8 +6,6 @@ own, so that the story can be told in a deployment that has others.
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,10 +16,10 @@ import psycopg
 
 from contracts import model, naming
 from contracts.errors import PermanentError
-from local_cloud.postgres import SUPERUSER, Postgres, running
-from local_cloud.settings import LOOPBACK
+from local_cloud.postgres import running
 from sample_data import shop
 from slipway.acting import progress
+from slipway.acting.shop_database import ShopDatabase
 from slipway.console import Stopwatch
 from slipway.deployment import Deployment
 from slipway.reading import executions, internal_database, lake
@@ -56,34 +54,23 @@ class Story:
 
     deployment: Deployment
     watch: Stopwatch
-    server: Postgres
+    shop: ShopDatabase
     source: PostgresSource
 
     def tell(self, *, orders: int, runs: int, seed: int) -> Ending:
         """Extract `runs` times, the last time after the shop has closed, and compare."""
-        with self.connected() as connection:
-            shop.make_reader(connection, self.server.password)
+        with self.shop.connected() as connection:
+            shop.make_reader(connection, self.shop.server.password)
             shop.open_shop(connection, SCHEMA)
             shop.order(connection, SCHEMA, first=FIRST_ORDER, count=orders, day=DAY, days=DAYS)
             self.watch.say(f"a shop has opened with {orders:,} orders in its PostgreSQL")
-            with self._let_in():
+            with self.shop.let_in(self.deployment, self.source.postgres.secret):
                 with self._writing(seed):
                     for _ in range(runs - 1):
                         self.extract()
                 self.watch.say("the shop has closed; everybody has committed")
                 self.extract()
             return self._compared(connection)
-
-    def connected(self) -> psycopg.Connection[Any]:
-        """A connection of the shop, which commits each statement."""
-        return psycopg.connect(
-            host=LOOPBACK,
-            port=self.server.port,
-            user=SUPERUSER,
-            password=self.server.password,
-            dbname=SUPERUSER,
-            autocommit=True,
-        )
 
     def extract(self) -> None:
         """One fetch, until what it delivered is loaded. Raises PermanentError when that fails."""
@@ -103,42 +90,13 @@ class Story:
             self.watch.say("loaded")
 
     @contextmanager
-    def _let_in(self) -> Iterator[None]:
-        """The secret that says where the shop is, as long as it is there."""
-        secrets = self.deployment.client("secretsmanager")
-        login = {
-            "host": LOOPBACK,
-            "port": self.server.port,
-            "dbname": SUPERUSER,
-            "username": shop.READER,
-            "password": self.server.password,
-        }
-        name = self.source.postgres.secret
-        secrets.create_secret(Name=name, SecretString=json.dumps(login))
-        try:
-            yield
-        finally:
-            secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
-
-    @contextmanager
     def _writing(self, seed: int) -> Iterator[None]:
         """A clerk takes orders and corrects them meanwhile, and commits some late."""
-        closed = threading.Event()
-
-        def work() -> None:
-            with self.connected() as connection:
-                clerk = shop.Clerk(connection, SCHEMA, seed=seed, first=LATER_ORDER)
-                while not closed.wait(PAUSE_SECONDS):
-                    clerk.step()
-                clerk.finish()
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            yield
-        finally:
-            closed.set()
-            thread.join()
+        with self.shop.connected() as connection:
+            clerk = shop.Clerk(connection, SCHEMA, seed=seed, first=LATER_ORDER)
+            with self.shop.writing(lambda _own: clerk.step, PAUSE_SECONDS):
+                yield
+            clerk.finish()
 
     def _compared(self, connection: psycopg.Connection[Any]) -> Ending:
         fields = self.source.fields
@@ -189,7 +147,8 @@ def tell(
     if not isinstance(source, PostgresSource):
         raise PermanentError(f"source {SOURCE!r} is no table of a database; run `make contracts`")
     with running() as server:
-        story = Story(deployment=deployment, watch=watch, server=server, source=source)
+        database = ShopDatabase(server=server, reader=shop.READER)
+        story = Story(deployment=deployment, watch=watch, shop=database, source=source)
         return story.tell(orders=orders, runs=runs, seed=seed)
 
 

@@ -25,6 +25,7 @@ from slipway.showing import report, views
 
 DATASET = "sales_records"
 PARTNER = "acme"
+ROWS = 100_000
 STORIES = {"shop": stories.shop, "marketplace": stories.marketplace}
 TOP_REGIONS = """
     select region, sum(orders) as orders, sum(revenue) as revenue, sum(profit) as profit
@@ -80,7 +81,10 @@ def _prepare(options: argparse.Namespace) -> generate.SampleSet:
     """The partner's files; and what asks Athena later is imported."""
     importlib.import_module("awswrangler")
     return generate.generate(
-        state_directory() / "demo", seed=options.seed, months=options.months, rows=options.rows
+        state_directory() / "demo",
+        seed=options.seed,
+        months=options.months,
+        rows=options.rows or ROWS,
     )
 
 

@@ -19,7 +19,7 @@ from rows.grammar import subject_text
 from slipway.acting import operations
 from slipway.console import confirm, counted, say
 from slipway.deployment import Deployment, connect
-from slipway.reading import lake, ledgers
+from slipway.reading import lake, ledgers, pii_key
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     value = _value(options.subject_file)
     deployment = connect(options.environment)
     say(not_reached(contract, options.environment))
-    token = personal_data.token(_key(deployment), subject_text(column.type, value))
+    token = personal_data.token(pii_key.read(deployment), subject_text(column.type, value))
     processed, quarantined = _rows(deployment, contract, column, token)
     say(f"token of the subject: {token}")
     say(
@@ -75,18 +75,6 @@ def _value(source: str) -> str:
             f"{source} has {len(lines)} lines with text; it must hold the value of one data subject"
         )
     return lines[0]
-
-
-def _key(deployment: Deployment) -> bytes:
-    """The key under which the jobs make tokens, read as they read it (glue_jobs/pii_key.py)."""
-    found = deployment.client("secretsmanager").get_secret_value(
-        SecretId=deployment.output("PiiKeySecretArn")
-    )
-    return (
-        bytes(found["SecretBinary"])
-        if "SecretBinary" in found
-        else str(found["SecretString"]).encode()
-    )
 
 
 def _rows(

@@ -57,6 +57,8 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     say(f"dataset {found.source.dataset}; {_begins(found.source, found.state or State())}")
     if found.role:
         say(f"its role, which whoever owns {found.source.url} lets in: {found.role}")
+    if found.fetches and (snapshots := found.fetches[0].get("snapshots")):
+        say(f"snapshots that the last one read: {', '.join(map(str, snapshots))}")
     figures = FILES if isinstance(found.source, FileSource) else PAGES
     rows = [_row(item, figures) for item in found.fetches]
     right = [place for place, name in enumerate(figures, 2) if name != "since"]

@@ -1,13 +1,20 @@
-"""The other stories of `slipway demo`: a shop's database, and a marketplace of related files."""
+"""The other stories of `slipway demo`: a table of a shop, and the whole database of a marketplace."""
 
 from __future__ import annotations
 
 import argparse
 
-from slipway.acting import example_project, marketplace_story, shop_story
+from slipway.acting import (
+    example_project,
+    marketplace_accounts,
+    marketplace_story,
+    shop_story,
+)
 from slipway.commands import up
 from slipway.console import Stopwatch, console, say, table
 from slipway.deployment import LOCAL, connect, state_directory
+
+ROWS_OF_A_SHOP, ROWS_OF_A_MARKETPLACE = 100_000, 20_000
 
 
 def shop(options: argparse.Namespace) -> int:
@@ -15,7 +22,9 @@ def shop(options: argparse.Namespace) -> int:
     watch = Stopwatch()
     cloud = up.bring_up(watch, options.engine)
     try:
-        ending = shop_story.tell(connect(LOCAL), watch, orders=options.rows, seed=options.seed)
+        ending = shop_story.tell(
+            connect(LOCAL), watch, orders=options.rows or ROWS_OF_A_SHOP, seed=options.seed
+        )
     finally:
         if not options.keep:
             cloud.stop()
@@ -29,11 +38,13 @@ def shop(options: argparse.Namespace) -> int:
 
 
 def marketplace(options: argparse.Namespace) -> int:
-    """0 when every mart is what plain Python makes of the files, else 1; in a copy of the project that has them."""
+    """0 when everything that came of the shop's database is what the shop says, else 1; in a copy that has it all."""
     if not marketplace_story.is_told_here():
         project = example_project.made(marketplace_story.FOLDER, state_directory() / "marketplace")
         say(f"{marketplace_story.FOLDER} is added to a copy of this project: {project}")
         given = ["demo", "--story", "marketplace"]
+        given += ["--seed", str(options.seed)]
+        given += ["--rows", str(options.rows)] if options.rows else []
         given += ["--keep"] if options.keep else []
         given += ["--engine", options.engine] if options.engine else []
         code = example_project.run(project, "slipway", *given).returncode
@@ -43,7 +54,13 @@ def marketplace(options: argparse.Namespace) -> int:
     watch = Stopwatch()
     cloud = up.bring_up(watch, options.engine)
     try:
-        found = marketplace_story.tell(connect(LOCAL), watch, marketplace_story.FOLDER / "files")
+        ending = marketplace_story.tell(
+            connect(LOCAL),
+            watch,
+            marketplace_story.FOLDER / "files",
+            rows=options.rows or ROWS_OF_A_MARKETPLACE,
+            seed=options.seed,
+        )
         wrong = marketplace_story.findings(connect(LOCAL))
     finally:
         if not options.keep:
@@ -52,16 +69,47 @@ def marketplace(options: argparse.Namespace) -> int:
         (one.dataset, one.rule_id, f"{one.rows_failed:,} of {one.rows_checked:,}") for one in wrong
     ]
     table(
-        "what the newest file of each contradicts", ("dataset", "rule", "rows"), faults, right=(2,)
+        "published rows that contradict themselves, as the last runs found them",
+        ("dataset", "rule", "rows"),
+        faults,
+        right=(2,),
     )
-    rows = [(f"curated.{each.mart}", f"{each.rows:,}", each.detail) for each in found]
-    table("marts after the correction", ("mart", "rows", "its last publication"), rows, right=(1,))
-    differences = [difference for each in found for difference in each.differences]
+    _show_tables(ending)
+    differences = ending.differences
     _say_differences(differences)
     if not differences:
-        console.print("[bold green]every row of every mart is what the files say[/bold green]")
+        console.print(
+            "[bold green]every row and cent of the shop's database is in the lake and its marts[/bold green]"
+        )
     say(f"whole story: {watch.seconds:.1f} s")
     return int(bool(differences))
+
+
+def _show_tables(ending: marketplace_story.Compared) -> None:
+    asked = ending.tables[0].asked
+    rows = [
+        (
+            each.table,
+            f"{each.rows:,}",
+            "" if each.money is None else f"{each.money:,}",
+            *(_agrees(each, name) for name in asked),
+        )
+        for each in ending.tables
+    ]
+    headers = ("table of the shop", "rows", "money", *asked)
+    table(
+        "after the last source run, each compared with the shop row for row",
+        headers,
+        rows,
+        right=(1, 2),
+    )
+    marts = [(f"curated.{each.mart}", f"{each.rows:,}", each.detail) for each in ending.marts]
+    table("marts after it", ("mart", "rows", "its last publication"), marts, right=(1,))
+
+
+def _agrees(compared: marketplace_accounts.TableCompared, account: str) -> str:
+    label = f"{compared.table}, {account}:"
+    return "differs" if any(each.startswith(label) for each in compared.differences) else "agrees"
 
 
 def _say_differences(differences: tuple[str, ...] | list[str]) -> None:

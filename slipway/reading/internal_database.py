@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import LiteralString
 
 import psycopg
@@ -28,6 +29,19 @@ def rows(
         sql.SQL(columns),
         sql.Identifier(SCHEMA, contract.dataset),
         sql.SQL(condition),
+        sql.SQL(", ").join(map(sql.Identifier, contract.key)),
+    )
+    return [tuple(map(str, row)) for row in _answer(deployment, query)]
+
+
+def texts(
+    deployment: Deployment, contract: Contract, columns: Iterable[str]
+) -> list[tuple[str, ...]]:
+    """Every row of a table, its columns as text, in the order of the key; null is an empty text."""
+    names = [sql.SQL("coalesce({}::text, '')").format(sql.Identifier(column)) for column in columns]
+    query = sql.SQL("select {} from {} order by {}").format(
+        sql.SQL(", ").join(names),
+        sql.Identifier(SCHEMA, contract.dataset),
         sql.SQL(", ").join(map(sql.Identifier, contract.key)),
     )
     return [tuple(map(str, row)) for row in _answer(deployment, query)]

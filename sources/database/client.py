@@ -22,6 +22,7 @@ class PostgresSnapshot:
 
     table: Table
     reader: Reader
+    identity: str
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -56,10 +57,11 @@ class OpenPostgres:
     def snapshot(self, since: str | None) -> Iterator[PostgresSnapshot]:
         """The table within one transaction. Raises SourceFailed if it does not fit its description."""
         with self.session.snapshot():
+            [(identity,)] = self.session.rows("select pg_current_snapshot()::text")
             table = described(self.session, self.contract)
             moment = None if since is None else datetime.fromisoformat(since)
             reader = Reader(session=self.session, contract=self.contract, table=table, since=moment)
-            yield PostgresSnapshot(table=table, reader=reader)
+            yield PostgresSnapshot(table=table, reader=reader, identity=identity)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from contracts import naming
-from sources.fetches import Fetch, FetchLedger, FilesSeen, State
+from sources.fetches import Fetch, FetchLedger, FilesSeen, State, TableSeen
 from sources.paging import Seen
 from tests.unit.slipway.conftest import REGION, Account
 
@@ -187,7 +187,8 @@ def test_a_table_is_shown_with_the_moment_that_the_next_extract_reads_from(
     account.deployment.outputs["SourceShopOrdersTableName"] = "source-table"
     table = FetchLedger(table=ledger.table, source="shop_orders")
     table.write(dataclasses.replace(table.read(), watermark="2026-11-29T02:30:00.000000Z"))
-    table.note(a_fetch(1), "delivered", moment="2026-11-29T02:32:00Z", detail="partners/x.csv")
+    fetch = dataclasses.replace(a_fetch(1), table=TableSeen(snapshots=("863:884:863", "884:884:")))
+    table.note(fetch, "delivered", moment="2026-11-29T02:32:00Z", detail="partners/x.csv")
     assert account.slipway("source", "list") == 0
     assert "postgres:public.orders" in capsys.readouterr().out
     assert account.slipway("source", "show", "shop_orders") == 0
@@ -196,3 +197,4 @@ def test_a_table_is_shown_with_the_moment_that_the_next_extract_reads_from(
         "the next fetch reads changes since 2026-11-29T02:30:00.000000Z, and the overlap" in shown
     )
     assert "98,765 partners/x.csv" in shown
+    assert "snapshots that the last one read: 863:884:863, 884:884:" in shown

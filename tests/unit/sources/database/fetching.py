@@ -108,6 +108,11 @@ class TableBench:
         items = FetchLedger(table=self.table, source=self.source.name).newest(10)
         return [(item["status"], item["detail"]) for item in items]
 
+    def snapshots(self) -> list[str]:
+        """Those that the last fetch read, in the words of the database."""
+        [last] = FetchLedger(table=self.table, source=self.source.name).newest(1)
+        return list(last["snapshots"])
+
     def _text(self, key: str) -> io.StringIO:
         content = self.s3.get_object(Bucket="landing", Key=key)["Body"].read()
         return io.StringIO(content.decode(), newline="")

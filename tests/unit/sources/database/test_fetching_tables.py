@@ -60,6 +60,22 @@ def test_a_late_commit_and_a_change_are_in_the_next_file(bench: TableBench) -> N
     assert bench.totals() == bench.shop.totals()
 
 
+def test_the_database_can_say_later_what_an_extract_saw(bench: TableBench) -> None:
+    with bench.shop.transaction() as late:
+        [(written_late,)] = late.execute("select pg_current_xact_id()::text").fetchall()
+        bench.shop.order(1, connection=late)
+        with bench.shop.transaction() as early:
+            [(written,)] = early.execute("select pg_current_xact_id()::text").fetchall()
+            bench.shop.order(2, connection=early)
+            early.commit()
+        bench.fetch()
+        late.commit()
+    [snapshot] = bench.snapshots()
+    visible = "select pg_visible_in_snapshot(%s::text::xid8, %s::pg_snapshot)"
+    assert bench.shop.rows(visible, written, snapshot) == [(True,)]
+    assert bench.shop.rows(visible, written_late, snapshot) == [(False,)]
+
+
 def test_a_table_in_which_nothing_changed_gives_no_file(bench: TableBench) -> None:
     bench.shop.order(1)
     bench.fetch()
@@ -97,6 +113,7 @@ def test_a_large_table_is_read_in_calls_and_files_that_are_one_extract(bench: Ta
     answer = bench.fetch()
     assert (answer["status"], answer["records"]) == ("delivered", 500)
     assert bench.calls > 2
+    assert 1 < len({*bench.snapshots()}) <= bench.calls
     files = bench.files()
     assert [key.rpartition("/")[2].count("_") for key in files] == [2, 3, 3]
     assert sum(len(records) for records in files.values()) == 500
@@ -258,7 +275,7 @@ class Interrupted:
             read, kill = snapshot.read, self.kill
 
             class Cut:
-                columns, notes = snapshot.columns, snapshot.notes
+                columns, notes, identity = snapshot.columns, snapshot.notes, snapshot.identity
 
                 def read(self, position: str | None, take: Callable[[bytes], None]) -> Any:
                     piece = read(position, take)
