@@ -225,6 +225,11 @@ def _source(commands: Commands) -> None:
         metavar="TIME",
         help="ask for what changed since then, instead of since the last fetch; e.g. 2026-11-01T00:00:00Z",
     )
+    fetch.add_argument(
+        "--accept-deleted",
+        action="store_true",
+        help="take it as right that more rows are gone than the source's maxDeletedShare",
+    )
     _add_no_wait(fetch)
 
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from contracts.errors import RetryableError
 from pipeline.ledger.entries import Item
 from sources.files import RemoteFile
+from sources.keys import KeyPieces, KnownKeys, other_generation, pieces
 from sources.paging import Seen
 
 STATE_ENTRY, FETCH_PREFIX, FILE_PREFIX = "state", "fetch#", "file#"
@@ -54,7 +55,7 @@ class TableSeen:
 
     `next_watermark` is what the next extract reads from, taken before the first row; None: everything again. `records`
     and `totals` are of the file under way, as the database counted them; `delivered` are those before it. `notes` are
-    for people. `snapshots` are those that its calls read, in the words of the database.
+    for people. `snapshots` are those that its calls read, in the words of the database; `keys` are those of the table.
     """
 
     begun: bool = False
@@ -64,11 +65,13 @@ class TableSeen:
     totals: tuple[tuple[str, str], ...] = ()
     delivered: tuple[str, ...] = ()
     snapshots: tuple[str, ...] = ()
+    keys: KnownKeys | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fetch:
-    """A fetch under way. Times are ISO 8601 in UTC; `since` is the watermark that it asks from.
+    """A fetch under way. Times are ISO 8601 in UTC; `since` is the watermark that it asks from. `accepts_deleted`: an
+    operator has looked at how many rows were deleted, so that it is not refused for them.
 
     `position` is that of the next page (sources.paging); `parts` are the objects with the rows so far, in order. Only
     `files` is of a source that has files, only `table` of one that is a table.
@@ -91,11 +94,13 @@ class Fetch:
     last_modified: str | None = None
     files: FilesSeen = field(default_factory=FilesSeen)
     table: TableSeen = field(default_factory=TableSeen)
+    accepts_deleted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What is kept of a source. `held_until` is when a fetch that nobody goes on with counts as dead.
+    """What is kept of a source. `held_until` is when a fetch that nobody goes on with counts as dead. `keys` are those
+    that its table had at the last extract that ended.
 
     `last_execution` ended the last fetch, with `last_answer`: asked again, it hears the same.
     """
@@ -108,6 +113,7 @@ class State:
     fetch: Fetch | None = None
     last_execution: str = ""
     last_answer: dict[str, Any] = field(default_factory=dict)
+    keys: KnownKeys | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +184,14 @@ class FetchLedger:
         )
         return [dict(item) for item in page["Items"]]
 
+    def key_pieces(self, before: KnownKeys | None) -> KeyPieces:
+        """Writes keys where those that are known stay."""
+        return KeyPieces(table=self.table, source=self.source, generation=other_generation(before))
+
+    def keys(self, known: KnownKeys) -> Iterator[bytes]:
+        """Keys that were kept, some at a time."""
+        return pieces(self.table, self.source, known)
+
     def told_apart(self, files: Iterable[RemoteFile]) -> Iterator[tuple[RemoteFile, bool]]:
         """Each of `files`, and whether this very version of it was never delivered."""
         rest = iter(files)
@@ -225,7 +239,11 @@ def _state(data: dict[str, Any]) -> State:
         fetch = {**fetch, "parts": parts, "seen": Seen(**fetch["seen"]), "files": files}
         fetch["table"] = _table(fetch.get("table"))
         data = {**data, "fetch": Fetch(**fetch)}
-    return State(**data)
+    return State(**{**data, "keys": _keys(data.get("keys"))})
+
+
+def _keys(data: dict[str, Any] | None) -> KnownKeys | None:
+    return KnownKeys(**data) if data else None
 
 
 def _table(data: dict[str, Any] | None) -> TableSeen:
@@ -234,7 +252,7 @@ def _table(data: dict[str, Any] | None) -> TableSeen:
     totals = tuple((str(name), str(total)) for name, total in data["totals"])
     # snapshots: not written by versions before 29 November 2026
     lists = {name: tuple(data.get(name, ())) for name in ("notes", "delivered", "snapshots")}
-    return TableSeen(**{**data, **lists, "totals": totals})
+    return TableSeen(**{**data, **lists, "totals": totals, "keys": _keys(data.get("keys"))})
 
 
 def _files(data: dict[str, Any] | None) -> FilesSeen:

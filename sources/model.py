@@ -193,7 +193,8 @@ class Postgres:
 
     `certificates` are the authorities, in PEM, that the server's certificate must come from; None: those of the
     machine. No query takes longer than `statement_seconds`; one copies about `chunk_rows`. Without a watermark each
-    extract reads everything.
+    extract reads everything. With a `max_deleted_share` each extract compares the keys of the table with those of the
+    one before, and is refused if more of them are gone; None: rows that are deleted are not noticed.
     """
 
     secret: str
@@ -202,6 +203,7 @@ class Postgres:
     watermark: ChangeColumn | None
     statement_seconds: int
     chunk_rows: int
+    max_deleted_share: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,9 @@ class Snapshot(Protocol):
     def read(self, position: str | None, take: Callable[[bytes], None]) -> Piece:
         """Hand the next rows to `take` as CSV without a header; None: from the beginning."""
 
+    def keys(self, take: Callable[[bytes], None]) -> None:
+        """Hand the keys of all rows to `take`, a line each."""
+
 
 class OpenTable(Protocol):
     """A connection to the database of a table."""

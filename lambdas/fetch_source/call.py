@@ -124,6 +124,7 @@ class Call:
                 held_until="",
                 last_execution=fetch.execution,
                 last_answer=said,
+                keys=fetch.table.keys or self.state.keys,
             )
         )
         self.log.info(how, pages=fetch.seen.pages, records=fetch.seen.records, detail=detail)

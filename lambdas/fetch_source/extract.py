@@ -19,6 +19,7 @@ from lambdas.fetch_source.landing import PART_BYTES, Rows
 from lambdas.fetch_source.pages import plain_suffix
 from sources.errors import SourceFailed, TryLater
 from sources.fetches import Fetch, TableSeen
+from sources.keys import KeysRead, KnownKeys, Vanished
 from sources.tables import Piece, RemoteTable, Snapshot
 
 FULL_SHARE = 2  # a file is full at half of what the contract takes, since a piece more must fit in
@@ -59,6 +60,7 @@ class TableCall(Call):
         """Read pieces until the end of the table, which is True, or of this call's time."""
         self._note(snapshot.notes)
         self._seen(snapshots=(*self.fetch.table.snapshots, snapshot.identity))
+        self._compare_keys(snapshot)
         while not self.fetch.has_all_pages:
             if self._is_full():
                 self._deliver()
@@ -66,6 +68,43 @@ class TableCall(Call):
                 return False
             self._add(snapshot.read(self.fetch.position, self._take))
         return True
+
+    def _compare_keys(self, snapshot: Snapshot) -> None:
+        """Before a row is read: which rows are gone since the last extract that ended. Raises SourceFailed for many."""
+        postgres, before = self.table.source.postgres, self.state.keys
+        if postgres.max_deleted_share is None or self.fetch.table.keys is not None:
+            return
+        written = self.around.ledger.key_pieces(before)
+        read = KeysRead(keep=written.keep, table=postgres.table)
+        snapshot.keys(read.take)
+        written.flush()
+        if before is not None:
+            self._judge(read.missing(self.around.ledger.keys(before), before.rows), before)
+        self._seen(
+            keys=KnownKeys(
+                fetch_id=self.fetch.fetch_id,
+                generation=written.generation,
+                pieces=written.pieces,
+                rows=read.rows,
+            )
+        )
+        self.write()
+
+    def _judge(self, vanished: Vanished, before: KnownKeys) -> None:
+        postgres = self.table.source.postgres
+        if not vanished.rows:
+            return
+        named = "; ".join(vanished.named)
+        told = (
+            f"{vanished.rows:,} of the {vanished.known:,} rows that {postgres.table} had at fetch {before.fetch_id} are"
+            f" gone, such as {named}"
+        )
+        if vanished.share > (postgres.max_deleted_share or 0.0) and not self.fetch.accepts_deleted:
+            raise SourceFailed(
+                f"{told}; more than postgres.maxDeletedShare, {postgres.max_deleted_share:.2%}, so nothing was read. If"
+                f" the shop did delete them: slipway source run {self.around.source.name} --accept-deleted"
+            )
+        self._note((f"{told}; the tables keep them",))
 
     def _take(self, block: bytes) -> None:
         """Some bytes of rows. They are in no part of the file before their piece is whole."""

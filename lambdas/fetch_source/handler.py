@@ -49,7 +49,13 @@ def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
     fetch = _fetch(context)
     if "failure" not in event:
         request = event["request"]
-        return fetch.step(Request(execution=event["execution"], since=request.get("since")))
+        return fetch.step(
+            Request(
+                execution=event["execution"],
+                since=request.get("since"),
+                accepts_deleted=bool(request.get("accepts_deleted")),
+            )
+        )
     failure = messages.caught(event)
     fetch.give_up(failure.execution, failure.detail)
     settings = _settings()

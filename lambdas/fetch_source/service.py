@@ -31,10 +31,14 @@ from sources.tables import RemoteTable
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One call: the execution that a fetch belongs to, and from when it asks if not from the watermark."""
+    """One call: the execution that a fetch belongs to, and from when it asks if not from the watermark.
+
+    `accepts_deleted`: somebody has looked at how many rows of a table were deleted.
+    """
 
     execution: str
     since: str | None
+    accepts_deleted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +114,7 @@ class FetchSource:
             execution=request.execution,
             started_at=moment,
             since=self._since(state, request),
+            accepts_deleted=request.accepts_deleted,
         )
 
     def _since(self, state: State, request: Request) -> str | None:

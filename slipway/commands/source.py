@@ -82,13 +82,15 @@ def _row(item: Item, figures: Sequence[str]) -> tuple[object, ...]:
 
 def _run(deployment: Deployment, options: argparse.Namespace) -> int:
     source = sources.one(deployment, options.name).source
-    request: dict[str, str] = {"source": source.name, "dataset": source.dataset}
+    request: dict[str, object] = {"source": source.name, "dataset": source.dataset}
     if options.since:
         if options.since.tzinfo is None:
             raise PermanentError(
                 f"--since {options.since.isoformat()} has no zone; write it as in 2026-11-01T00:00:00Z"
             )
         request["since"] = timestamp(options.since.astimezone(UTC))
+    if options.accept_deleted:
+        request["accepts_deleted"] = True
     watch = Stopwatch()
     arn = executions.start_fetch(deployment, source.name, request)
     watch.say(f"started {arn}")

@@ -62,6 +62,7 @@ def _table(
             watermark=watermark,
             statement_seconds=postgres.statement_seconds,
             chunk_rows=postgres.chunk_rows,
+            max_deleted_share=postgres.max_deleted_share,
         ),
         fields=tuple(
             (column.name, spec.fields[column.name])

@@ -207,6 +207,7 @@ class PostgresSpec(Strict):
     watermark: Any = None
     statement_seconds: Annotated[int, Field(ge=1, le=45)] = 30
     chunk_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
+    max_deleted_share: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 class PostgresSourceSpec(Strict):

@@ -25,8 +25,21 @@ def check_postgres(parsed: ParsedSource, contract: Contract | None) -> None:
         if not TABLE.fullmatch(postgres.table):
             message = f"found {postgres.table!r}; expected schema.table, such as public.orders"
             problem(("postgres", "table"), message)
+        if contract is not None and postgres.max_deleted_share is not None:
+            _check_kept_keys(parsed, contract)
     if contract is not None and isinstance(parsed.spec, profile.PostgresSourceSpec):
         _check_fields(parsed, parsed.spec, contract)
+
+
+def _check_kept_keys(parsed: ParsedSource, contract: Contract) -> None:
+    """Keys are kept from one extract to the next, as they are in the table, where no erasure would look for them."""
+    personal = {column.name for column in contract.protected_columns} & {*contract.key}
+    if personal:
+        names = ", ".join(map(repr, sorted(personal)))
+        parsed.document.problem(
+            ("postgres", "maxDeletedShare"),
+            f"{names} of the key is personal data, and keys are kept to be compared; leave it out",
+        )
 
 
 def _check_fields(

@@ -74,6 +74,17 @@ class Reader:
             )
         return Chunk(records=records, totals=totals, next=self._following(position, end))
 
+    def keys(self, take: Callable[[bytes], None]) -> None:
+        """Hand the keys of all rows to `take`, a line each, which has no line break in it (COPY, text format)."""
+        position: Position | None = Position(phase="all")
+        while position is not None:
+            end = self._end(position)
+            query = sql.SQL(
+                "copy (select {} from {} where {}) to stdout with (encoding 'UTF8')"
+            ).format(_names(self.table.key), self.table.name, self._where(position, end))
+            self.session.copy(query, take)
+            position = None if end is None else Position(phase="all", after=end)
+
     def _end(self, position: Position) -> Bounds | None:
         """The last row of a chunk that is full; None if what is left is fewer."""
         columns = self._order(position.phase)

@@ -41,6 +41,10 @@ class PostgresSnapshot:
         following = None if chunk.next is None else chunk.next.as_text()
         return Piece(records=chunk.records, totals=chunk.totals, next=following)
 
+    def keys(self, take: Callable[[bytes], None]) -> None:
+        """Hand the keys of all rows to `take`."""
+        self.reader.keys(take)
+
 
 @dataclass(frozen=True, kw_only=True)
 class OpenPostgres:

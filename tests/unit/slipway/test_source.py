@@ -90,6 +90,13 @@ def test_a_fetch_is_started_and_its_end_told(
 
 
 @pytest.mark.usefixtures("ledger")
+def test_an_operator_who_has_looked_accepts_that_rows_were_deleted(account: Account) -> None:
+    assert account.slipway("source", "run", "sales_api", "--accept-deleted") == 0
+    [(_, request)] = account.stepfunctions.started
+    assert request["accepts_deleted"] is True
+
+
+@pytest.mark.usefixtures("ledger")
 def test_a_failed_fetch_is_told_with_its_cause(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:

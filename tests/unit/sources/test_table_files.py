@@ -52,6 +52,7 @@ def test_a_compiled_source_says_the_same_again() -> None:
         ("overlapMinutes: 10", "overlapMinutes: 10\n    zone: CET", "postgres.watermark.zone: found 'CET'; expected"),
         ("statementSeconds: 30", "statementSeconds: 300", "postgres.statementSeconds: found 300; expected at most 45"),
         ("chunkRows: 50000", "chunkRows: 1", "postgres.chunkRows: found 1; expected at least 100"),
+        ("chunkRows: 50000", "maxDeletedShare: 2", "postgres.maxDeletedShare: found 2; expected at most 1"),
         ("  region: region", "  reigon: region", "fields.reigon: sales_records has no column 'reigon'; did you mean"),
         ("  region: region\n", "", "fields: 'region' is missing; say which column of the table each is"),
         ("ignoredColumns: []", "ignoredColumns: [item]", "ignoredColumns[0]: found 'item', which is taken in fields"),
@@ -67,6 +68,19 @@ def test_a_mistake_is_named_with_what_would_be_right(
     problems, compiled = checked(tmp_path, (old, new))
     assert any(message in str(each) for each in problems), problems
     assert compiled == {}
+
+
+def test_a_share_of_deleted_rows_is_taken_unless_keys_are_personal_data(tmp_path: Path) -> None:
+    edit = ("  chunkRows: 50000", "  chunkRows: 50000\n  maxDeletedShare: 0.01")
+    problems, compiled = checked(tmp_path, edit)
+    source = compiled["shop_orders"]
+    assert isinstance(source, model.PostgresSource)
+    assert (problems, source.postgres.max_deleted_share) == ([], 0.01)
+    order_id = dataclasses.replace(SALES.column("order_id"), pii="hash")
+    columns = tuple(order_id if each.name == "order_id" else each for each in SALES.columns)
+    protected = dataclasses.replace(SALES, columns=columns)
+    [problem] = check(tmp_path, [protected])[0]
+    assert "postgres.maxDeletedShare: 'order_id' of the key is personal data" in str(problem)
 
 
 def test_authorities_are_read_from_a_file_beside_the_description(tmp_path: Path) -> None:

@@ -47,22 +47,31 @@ class TableBench:
         lambda each: each
     )
 
-    def fetch(self, since: str | None = None, execution: str | None = None) -> Answer:
+    def fetch(
+        self,
+        since: str | None = None,
+        execution: str | None = None,
+        *,
+        accepts_deleted: bool = False,
+    ) -> Answer:
         """Calls as the state machine makes them, until the fetch ends. Raises SourceFailed after it was given up."""
         self.executions += 1
         name = execution or f"execution-{self.executions}"
         try:
-            while (answer := self.call(name, since))["status"] == "more":
+            while (answer := self.call(name, since, accepts_deleted))["status"] == "more":
                 pass
         except SourceFailed as error:
             self.service().give_up(name, str(error))
             raise
         return answer
 
-    def call(self, execution: str, since: str | None = None) -> Answer:
+    def call(
+        self, execution: str, since: str | None = None, accepts_deleted: bool = False
+    ) -> Answer:
         """One call of the function."""
         self.calls += 1
-        return self.service().step(Request(execution=execution, since=since))
+        request = Request(execution=execution, since=since, accepts_deleted=accepts_deleted)
+        return self.service().step(request)
 
     def service(self) -> FetchSource:
         contract = contracts.load(self.source.dataset)
