@@ -64,10 +64,13 @@ class Reader:
 
     def read(self, position: Position, take: Callable[[bytes], None]) -> Chunk:
         """Hand the next rows to `take` as CSV without a header. Raises SourceFailed or TryLater."""
-        end = self._end(position)
+        with self.session.during("finding the end of a chunk"):
+            end = self._end(position)
         where = self._where(position, end)
-        records, totals = self._counted(where)
-        copied = self._copied(where, take) if records else 0
+        with self.session.during("counting a chunk"):
+            records, totals = self._counted(where)
+        with self.session.during("copying a chunk"):
+            copied = self._copied(where, take) if records else 0
         if copied != records:
             raise SourceFailed(
                 f"the database counted {records} rows and gave {copied} in the same snapshot; this must not be"
@@ -76,7 +79,10 @@ class Reader:
 
     def keys(self, take: Callable[[bytes], None]) -> None:
         """Hand the keys of all rows to `take`, a line each, which has no line break in it (COPY, text format)."""
-        position: Position | None = Position(phase="all")
+        with self.session.during("reading its keys"):
+            self._keys(Position(phase="all"), take)
+
+    def _keys(self, position: Position | None, take: Callable[[bytes], None]) -> None:
         while position is not None:
             end = self._end(position)
             query = sql.SQL(

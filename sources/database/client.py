@@ -55,14 +55,16 @@ class OpenPostgres:
 
     def low_watermark(self, before: str | None) -> LowWatermark:
         """What the next extract must read from."""
-        return low_watermark(self.session, before)
+        with self.session.during("asking since when others are at work"):
+            return low_watermark(self.session, before)
 
     @contextmanager
     def snapshot(self, since: str | None) -> Iterator[PostgresSnapshot]:
         """The table within one transaction. Raises SourceFailed if it does not fit its description."""
         with self.session.snapshot():
-            [(identity,)] = self.session.rows("select pg_current_snapshot()::text")
-            table = described(self.session, self.contract)
+            with self.session.during("looking at its columns"):
+                [(identity,)] = self.session.rows("select pg_current_snapshot()::text")
+                table = described(self.session, self.contract)
             moment = None if since is None else datetime.fromisoformat(since)
             reader = Reader(session=self.session, contract=self.contract, table=table, since=moment)
             yield PostgresSnapshot(table=table, reader=reader, identity=identity)

@@ -28,6 +28,10 @@ FIELDS = ("host", "dbname", "username", "password")
 # A server says these when it is reached and refuses; anything else may pass.
 REFUSALS = ("authentication failed", "is not permitted to log in", "no pg_hba.conf entry")
 NOT_THERE = ('database "', 'role "')
+FULL = (
+    "too many c",
+    "remaining connection slots",
+)  # too many clients already, too many connections for role
 CERTIFICATE = ("certificate", "SSL error", "does not support SSL")
 
 Query = sql.Composed | LiteralString
@@ -65,6 +69,16 @@ class Session:
 
     source: PostgresSource
     connection: psycopg.Connection[Any]
+    doing: list[str] = field(default_factory=lambda: ["at the beginning"])
+
+    @contextmanager
+    def during(self, step: str) -> Iterator[None]:
+        """What is being done, which messages say."""
+        self.doing.append(step)
+        try:
+            yield
+        finally:
+            self.doing.pop()
 
     def rows(self, query: Query, *values: object) -> list[tuple[Any, ...]]:
         """All rows of a query that has few."""
@@ -103,7 +117,7 @@ class Session:
         try:
             yield
         except psycopg.Error as error:
-            raise meaning(error, self.source) from error
+            raise meaning(error, self.source, self.doing[-1]) from error
 
 
 @contextmanager
@@ -130,30 +144,32 @@ def connected(source: PostgresSource, login: Login, *, needs_tls: bool) -> Itera
         connection.close()
 
 
-def meaning(error: psycopg.Error, source: PostgresSource) -> Exception:
+def meaning(error: psycopg.Error, source: PostgresSource, step: str) -> Exception:
     """What to raise for an error of a statement. The server's details are left out: they may quote rows."""
     said = (error.diag.message_primary or str(error)).strip()
-    table, limit = source.postgres.table, source.postgres.statement_seconds
+    table, limit = f"{source.postgres.table}, {step}", source.postgres.statement_seconds
     match error:
         case errors.QueryCanceled():
             return SourceFailed(
-                f"a query on {table} took longer than {limit} s and was ended; see to an index on its key and its"
+                f"{table}: a query took longer than {limit} s and was ended; see to an index on its key and its"
                 " watermark, lower postgres.chunkRows, or raise postgres.statementSeconds"
             )
         case errors.LockNotAvailable():
-            return TryLater(f"{table} is locked: {said}")
+            return TryLater(f"{table}: it is locked: {said}")
         case errors.InsufficientPrivilege():
             return SourceFailed(
-                f"the reader may not read {table}: {said}; grant it select, as docs/sources.md shows"
+                f"{table}: the reader may not read it: {said}; grant it select, as docs/sources.md shows"
             )
         case errors.UndefinedTable() | errors.UndefinedColumn():
-            return SourceFailed(f"{table} changed while it was read: {said}; fetch again")
+            return SourceFailed(f"{table}: it changed while it was read: {said}; fetch again")
         case errors.SerializationFailure():
-            return TryLater(f"the snapshot was lost ({said}); a replica ends long reads")
+            return TryLater(f"{table}: the snapshot was lost ({said}); a replica ends long reads")
+        case errors.DiskFull() | errors.OutOfMemory() | errors.ConfigurationLimitExceeded():
+            return TryLater(f"{table}: the database has no room for a query: {said}")
         case psycopg.OperationalError():
-            return TryLater(f"the database ended the connection: {said}")
+            return TryLater(f"{table}: the database ended the connection: {said}")
         case _:
-            return SourceFailed(f"the database refused a query on {table}: {said}")
+            return SourceFailed(f"{table}: the database refused a query: {said}")
 
 
 def _parameters(source: PostgresSource, login: Login) -> dict[str, Any]:
@@ -209,14 +225,17 @@ def _settle(session: Session) -> None:
 def _refusal(error: psycopg.Error, source: PostgresSource, login: Login) -> Exception:
     """A connection that was not made has no code, only words."""
     said = " ".join(str(error).split())
-    where, secret = f"{login.host}:{login.port}", source.postgres.secret
+    where = f"{source.postgres.table}, connecting: {login.host}:{login.port}"
+    secret = source.postgres.secret
     if any(words in said for words in REFUSALS) or (
         "does not exist" in said and any(words in said for words in NOT_THERE)
     ):
         return CredentialsRefused(f"{where} refuses the login: {said}; renew the secret {secret!r}")
     if any(words in said for words in CERTIFICATE):
         return SourceFailed(
-            f"no TLS with {where} that can be trusted: {said}; put the authority of its certificate into"
+            f"{where} has no TLS that can be trusted: {said}; put the authority of its certificate into"
             " postgres.certificates, and the name that the certificate has into the secret as host"
         )
+    if any(words in said for words in FULL):
+        return TryLater(f"{where} takes no more connections: {said}")
     return TryLater(f"{where} cannot be reached: {said}")

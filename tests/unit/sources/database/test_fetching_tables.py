@@ -113,7 +113,7 @@ def test_a_large_table_is_read_in_calls_and_files_that_are_one_extract(bench: Ta
     answer = bench.fetch()
     assert (answer["status"], answer["records"]) == ("delivered", 500)
     assert bench.calls > 2
-    assert 1 < len({*bench.snapshots()}) <= bench.calls
+    assert 1 < len(bench.snapshots()) <= bench.calls
     files = bench.files()
     assert [key.rpartition("/")[2].count("_") for key in files] == [2, 3, 3]
     assert sum(len(records) for records in files.values()) == 500
@@ -191,7 +191,7 @@ def test_memory_does_not_grow_with_the_table(
         ("alter updated_at type text", "the watermark 'updated_at' is text; a timestamp with time zone is needed"),
         ("enable row level security", "would be affected by row-level security policy"),
         ("rename to other", "there is no table shop"),
-        ("owner to postgres; revoke select on {orders} from {reader}", "the reader may not read shop"),
+        ("owner to postgres; revoke select on {orders} from {reader}", "a chunk: the reader may not read it"),
     ],
 )  # fmt: skip
 def test_a_table_that_is_not_as_described_is_refused_before_anything_lands(

@@ -31,12 +31,14 @@ def test_a_server_that_the_authorities_vouch_for_is_read_encrypted(
 
 @pytest.mark.parametrize("authorities", [certificate_for(HOST).certificate, None])
 def test_a_server_that_nobody_vouches_for_is_refused(shop: Shop, authorities: str | None) -> None:
-    with pytest.raises(SourceFailed, match=r"no TLS with .* that can be trusted: .*certificate"):
+    with pytest.raises(
+        SourceFailed, match=r"connecting: .* has no TLS that can be trusted: .*certificate"
+    ):
         encrypted(shop, authorities)
 
 
 def test_a_certificate_of_another_host_is_refused(shop: Shop, certificate: Certificate) -> None:
-    with pytest.raises(SourceFailed, match=r"no TLS with localhost:.* that can be trusted"):
+    with pytest.raises(SourceFailed, match=r"localhost:.* has no TLS that can be trusted"):
         encrypted(shop, certificate.certificate, host="localhost")
 
 
