@@ -69,7 +69,7 @@ def marketplace(options: argparse.Namespace) -> int:
         (one.dataset, one.rule_id, f"{one.rows_failed:,} of {one.rows_checked:,}") for one in wrong
     ]
     table(
-        "published rows that contradict themselves, as the last runs found them",
+        "rules that rows break and that warn, as the last run of each table found them",
         ("dataset", "rule", "rows"),
         faults,
         right=(2,),
