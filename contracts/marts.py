@@ -65,6 +65,7 @@ class Mart:
     """
 
     name: str
+    version: str
     description: str
     owner: str
     inputs: tuple[MartInput, ...]

@@ -409,7 +409,10 @@ def _contract(commands: Commands) -> None:
     actions = contract.add_subparsers(dest="action", required=True, metavar="ACTION")
     diff = actions.add_parser("diff", help="each change: safe, needs a backfill, or breaking")
     diff.add_argument(
-        "contracts", nargs="*", metavar="CONTRACT", help="OLD and NEW; with --deployed one dataset"
+        "contracts",
+        nargs="*",
+        metavar="CONTRACT",
+        help="OLD and NEW, of a dataset or a mart; with --deployed one dataset",
     )
     diff.add_argument(
         "--deployed",

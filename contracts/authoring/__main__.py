@@ -1,19 +1,21 @@
-"""`python -m contracts.authoring [--check]`: compile contracts and marts, and release contracts, or say what is wrong.
+"""`python -m contracts.authoring [--check]`: compile contracts and marts, and release them, or say what is wrong.
 
-Nothing is written while one of them has a mistake, or a contract a version that does not fit its changes.
+Nothing is written while one of them has a mistake, or a version that does not fit its changes.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from contracts import model
 from contracts.authoring import releases
+from contracts.authoring.marts import releases as mart_releases
 from contracts.authoring.marts import workspace as marts
 from contracts.authoring.workspace import RELEASED, check, compile_all, stale_files, write_compiled
+from contracts.marts import Mart
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,7 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
     if problems:
         return _failed(str(problem) for problem in problems)
     released_root = options.compiled.parent / RELEASED
-    wrong = releases.mistakes(contracts, released_root, may_be_new=not options.check)
+    wrong = [
+        *releases.mistakes(contracts, released_root, may_be_new=not options.check),
+        *mart_releases.mistakes(found.values(), released_root, may_be_new=not options.check),
+    ]
     if options.check:
         stale = [
             f"{options.compiled.name}: {phrase}; run `make contracts`"
@@ -62,17 +67,19 @@ def main(arguments: list[str] | None = None) -> int:
         *write_compiled(texts, options.compiled),
         *releases.write_releases(contracts, released_root),
         *marts.write(options.compiled, found),
+        *mart_releases.write_releases(found.values(), released_root),
     ]
     for phrase in done or ["all compiled contracts were current"]:
         print(phrase)
     return 0
 
 
-def _all_right(contracts: Sequence[model.Contract], found: Iterable[str]) -> int:
+def _all_right(contracts: Sequence[model.Contract], found: Mapping[str, Mart]) -> int:
     """Say what was found right; 0."""
     named = ", ".join(f"{contract.dataset} {contract.version}" for contract in contracts)
     print(f"no mistakes, all compiled, and the versions fit the changes: {named}")
-    print(f"marts without mistakes, all compiled: {', '.join(found) or 'none'}")
+    of_marts = ", ".join(f"{name} {mart.version}" for name, mart in found.items())
+    print(f"marts without mistakes, all compiled, and the versions fit: {of_marts or 'none'}")
     return 0
 
 

@@ -124,10 +124,13 @@ def curated_changes(old: Contract, new: Contract) -> Iterator[Change]:
             table=name,
         )
     for name in sorted(before.keys() & after.keys()):
-        yield from _model(before[name], after[name], new.table_format)
+        yield from model_changes(before[name], after[name], new.table_format)
 
 
-def _model(old: CuratedModel, new: CuratedModel, table_format: TableFormat) -> Iterator[Change]:
+def model_changes(
+    old: CuratedModel, new: CuratedModel, table_format: TableFormat
+) -> Iterator[Change]:
+    """Every difference between two versions of one table."""
     owner = f"curated.{old.name}"
     yield from safe(owner, "description", old, new, "only people read it")
     yield from safe(owner, "conserves", old, new, "totals are compared from the next run on")

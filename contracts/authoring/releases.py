@@ -118,19 +118,28 @@ def _against(
     known: dict[Version, model.Contract], contract: model.Contract, shown: str
 ) -> Iterator[str]:
     highest = known[max(known)]
-    if contract == highest:
-        return
-    found = diff(highest, contract)
-    wanted = next_version(highest.version, gravest(found))
-    own, advice = number(contract.version), f"write version: {wanted}"
-    if own == max(known):
-        reasons = f"differs from its release {contract.version} ({_reasons(found)})"
-        yield f"{contract.dataset}: {reasons}; {advice}, or remove {shown} if it was never deployed"
-    elif own < max(known):
-        yield f"{contract.dataset}: {contract.version} is below the highest release {highest.version}; {advice}"
+    if contract != highest:
+        found = diff(highest, contract)
+        yield from judged(contract.dataset, contract.version, highest.version, found, shown)
+
+
+def judged(
+    name: str, version: str, highest: str, found: tuple[Change, ...], shown: str
+) -> Iterator[str]:
+    """Why a contract or mart that differs from its highest release by `found` must not have its version.
+
+    `shown` is the file of the release of that version.
+    """
+    wanted = next_version(highest, gravest(found))
+    own, advice = number(version), f"write version: {wanted}"
+    if own == number(highest):
+        reasons = f"differs from its release {version} ({_reasons(found)})"
+        yield f"{name}: {reasons}; {advice}, or remove {shown} if it was never deployed"
+    elif own < number(highest):
+        yield f"{name}: {version} is below the highest release {highest}; {advice}"
     elif own < number(wanted):
-        step = f"{contract.version} is too small a step from {highest.version}"
-        yield f"{contract.dataset}: {step} for a change that {_said(gravest(found))} ({_reasons(found)}); {advice}"
+        step = f"{version} is too small a step from {highest}"
+        yield f"{name}: {step} for a change that {_said(gravest(found))} ({_reasons(found)}); {advice}"
 
 
 def _said(impact: Impact) -> str:

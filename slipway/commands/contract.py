@@ -1,4 +1,4 @@
-"""`slipway contract`: what a change of a contract means (diff), and whether its version says so (check).
+"""`slipway contract`: what a change of a contract or mart means (diff), and whether its version says so (check).
 
 `diff --deployed` compares with what an environment runs under, and refuses releases that were rewritten since.
 """
@@ -13,6 +13,7 @@ import duckdb
 from contracts import model
 from contracts.authoring import __main__ as authoring
 from contracts.authoring import history
+from contracts.authoring.marts.sources import open_mart
 from contracts.authoring.sources import open_contract
 from contracts.authoring.workspace import CONTRACT_FILE
 from contracts.errors import ContractInvalid, PermanentError
@@ -36,9 +37,20 @@ def run(options: argparse.Namespace) -> int:
     if options.deployed:
         _diff_deployed(options)
     else:
-        old, new = _two(options.contracts)
-        _show(old, new, options.format)
+        _diff(_two(options.contracts), options.format)
     return 0
+
+
+def _diff(names: tuple[str, str], form: str) -> None:
+    old, new = (open_mart(name, root=ROOT) for name in names)
+    if old is not None and new is not None:
+        _print(contract_diff.compare_marts(old, new), form)
+        return
+    if old is not None or new is not None:
+        raise PermanentError(
+            f"{names[0]} and {names[1]} are a mart and no mart; compare two versions of one"
+        )
+    _show(open_contract(names[0], root=ROOT), open_contract(names[1], root=ROOT), form)
 
 
 def _say_what_is_sparks() -> int:
@@ -50,16 +62,19 @@ def _say_what_is_sparks() -> int:
     return 0
 
 
-def _two(names: list[str]) -> tuple[Contract, Contract]:
+def _two(names: list[str]) -> tuple[str, str]:
     if len(names) != 2:
         raise PermanentError(
             f"{len(names)} contracts are named; give OLD and NEW, or --deployed with at most one dataset"
         )
-    return open_contract(names[0], root=ROOT), open_contract(names[1], root=ROOT)
+    return names[0], names[1]
 
 
 def _show(old: Contract, new: Contract, form: str) -> None:
-    comparison = contract_diff.compare(old, new)
+    _print(contract_diff.compare(old, new), form)
+
+
+def _print(comparison: contract_diff.Comparison, form: str) -> None:
     if form == "json":
         contract_diff.show_json(comparison)
     else:

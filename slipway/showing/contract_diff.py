@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contracts.authoring import releases
-from contracts.authoring.backfill_plan import Plan, plan
+from contracts.authoring.backfill_plan import Plan, Step, plan
 from contracts.authoring.changes import Change, Impact
 from contracts.authoring.diff import diff, gravest
+from contracts.authoring.marts import diff as mart_diff
+from contracts.marts import Mart
 from contracts.model import Contract
 from slipway.console import say, table
 
@@ -47,6 +49,44 @@ def compare(old: Contract, new: Contract) -> Comparison:
         changes=found,
         plan=plan(new, found),
     )
+
+
+def compare_marts(old: Mart, new: Mart) -> Comparison:
+    """The same of a mart, whose tables are brought in line by its own next run.
+
+    Raises ContractInvalid when the two are not versions of one mart.
+    """
+    found = mart_diff.diff(old, new)
+    impact = gravest(found)
+    return Comparison(
+        dataset=new.name,
+        old_version=old.version,
+        new_version=new.version,
+        impact=impact,
+        least_version=releases.next_version(old.version, impact) if found else old.version,
+        changes=found,
+        plan=_plan_of_mart(new, found),
+    )
+
+
+def _plan_of_mart(mart: Mart, found: tuple[Change, ...]) -> Plan:
+    hows = {
+        "rebuild": "the table does not take this in place and a run would stop with that message: give the mart a new"
+        " name, and move its readers over",
+        "recompute": f"the next run computes it by itself; now: slipway mart run {mart.name}",
+    }
+    steps = [
+        Step(
+            action=action,
+            tables=(mart.name,),
+            partitions="all",
+            how=hows[action],
+            because=tuple(change.field for change in found if change.effect == action),
+        )
+        for action in ("rebuild", "recompute")
+        if any(change.effect == action for change in found)
+    ]
+    return Plan(steps=tuple(steps), warnings=())
 
 
 def show_json(comparison: Comparison) -> None:

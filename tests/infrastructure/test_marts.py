@@ -167,7 +167,7 @@ def test_a_second_mart_over_other_datasets_is_one_more_entry_and_without_any_the
 
 
 def test_a_mart_named_like_a_view_is_refused(tmp_path: Path) -> None:
-    for folder in ("marts", "contracts/compiled/marts"):
+    for folder in ("marts", "contracts/compiled/marts", "contracts/released/marts"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     view = tmp_path / "sql" / "athena" / "superstore" / "views" / f"{NAME}.sql"
     view.parent.mkdir(parents=True)

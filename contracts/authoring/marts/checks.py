@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from contracts.authoring import sql, values, warehouse_checks
@@ -9,6 +10,7 @@ from contracts.authoring.marts.parsed import ParsedMart
 from contracts.authoring.problems import Path, Problem, did_you_mean
 from contracts.model import Contract
 
+VERSION = re.compile(r"\d+\.\d+\.\d+")
 NUMBERS = ("int", "bigint", "decimal")
 
 
@@ -16,6 +18,7 @@ def check_meaning(parsed: ParsedMart, contracts: Mapping[str, Contract]) -> None
     """Record every mistake of meaning in the document of `parsed`."""
     checks = _Checks(parsed, contracts)
     checks.names()
+    checks.version()
     checks.not_built()
     checks.inputs()
     checks.columns()
@@ -42,6 +45,11 @@ class _Checks:
     def names(self) -> None:
         if message := values.wrong_name(self.parsed.name):
             self.problem((), f"the folder of the mart: {message}")
+
+    def version(self) -> None:
+        given = self.parsed.data.get("version")
+        if isinstance(given, str) and not VERSION.fullmatch(given):
+            self.problem(("version",), f"found {given!r}; expected three numbers, such as 1.0.0")
 
     def not_built(self) -> None:
         form = self.parsed.data.get("tableFormat")

@@ -42,6 +42,7 @@ class RuleSpec(Strict):
 class MartSpec(Strict):
     """The whole file."""
 
+    version: Text
     description: Text
     owner: Text
     inputs: Annotated[dict[str, Any], Field(min_length=1)]

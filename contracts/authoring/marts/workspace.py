@@ -7,10 +7,11 @@ from pathlib import Path
 
 from contracts import marts, naming
 from contracts.authoring import compiler, yaml_lines
+from contracts.authoring.marts import releases
 from contracts.authoring.marts.checks import check_meaning
 from contracts.authoring.marts.parsed import ParsedMart, take_apart
 from contracts.authoring.problems import Problem
-from contracts.authoring.workspace import stale_files, write_compiled
+from contracts.authoring.workspace import RELEASED, stale_files, write_compiled
 from contracts.errors import ContractInvalid
 from contracts.marts import Mart
 from contracts.model import Contract
@@ -51,7 +52,8 @@ def require_current(
 ) -> dict[str, Mart]:
     """The marts below `root` by name.
 
-    Raises ContractInvalid with all mistakes, or naming each compiled file that is missing, stale or left over.
+    Raises ContractInvalid with all mistakes, or naming each compiled file that is missing, stale or left over, or each
+    mart whose version does not fit its changes.
     """
     problems, found = check(root, contracts)
     if problems:
@@ -60,6 +62,11 @@ def require_current(
     if phrases := stale(compiled_root, found):
         raise ContractInvalid(
             f"compiled marts are stale: run `make contracts` ({'; '.join(phrases)})"
+        )
+    wrong = releases.mistakes(found.values(), compiled_root.parent / RELEASED, may_be_new=False)
+    if wrong:
+        raise ContractInvalid(
+            "\n  ".join(["marts cannot be deployed under their versions", *wrong])
         )
     return found
 
@@ -123,6 +130,7 @@ def _compiled(parsed: ParsedMart, *, dashboard: bool) -> Mart:
         raise ValueError(f"{parsed.document.file} has mistakes; check it before compiling")
     return Mart(
         name=parsed.name,
+        version=spec.version,
         description=spec.description,
         owner=spec.owner,
         inputs=tuple(

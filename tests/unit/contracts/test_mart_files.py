@@ -10,6 +10,7 @@ import pytest
 from contracts import marts, model
 from contracts.authoring import __main__ as command_line
 from contracts.authoring.marts import profile, require_current
+from contracts.authoring.marts.releases import write_releases
 from contracts.authoring.marts.workspace import check, write
 from contracts.errors import ContractInvalid
 
@@ -262,6 +263,9 @@ def test_a_stale_or_wrong_mart_stops_the_synthesis(tmp_path: Path) -> None:
         require_current(root, compiled, [SUPERSTORE])
     _, found = check(root, [SUPERSTORE])
     assert write(compiled, found) == [f"compiled {NAME}.json"]
+    with pytest.raises(ContractInvalid, match=r"released/marts/.*1.0.0.json is missing"):
+        require_current(root, compiled, [SUPERSTORE])
+    write_releases(found.values(), tmp_path / "released")
     assert require_current(root, compiled, [SUPERSTORE]) == found
     mistakes(tmp_path, ("period: month", "period: week"))
     with pytest.raises(
@@ -277,7 +281,10 @@ def test_the_command_says_what_is_wrong_with_marts(
     assert command_line.main(["--check", "--marts", str(tmp_path / "marts")]) == 1
     assert "period: found 'week'" in capsys.readouterr().err
     assert command_line.main(["--check"]) == 0
-    assert f"marts without mistakes, all compiled: {NAME}" in capsys.readouterr().out
+    assert (
+        f"marts without mistakes, all compiled, and the versions fit: {NAME} "
+        in capsys.readouterr().out
+    )
 
 
 def test_every_field_is_explained_in_the_page_of_marts() -> None:
