@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from rows.forecasting import forecast
-from rows.forecasting.backtest import backtest, half_widths, seasonal_scale
+from rows.forecasting.backtest import Backtest, backtest, half_widths, level, seasonal_scale
 from rows.forecasting.methods import HoltWinters, Mean, Method, Predicted, SeasonalNaive
 from rows.forecasting.seasonality import has_season
 from rows.forecasting.series import Scale, SeriesForecast
@@ -172,11 +172,58 @@ def test_a_backtest_has_every_origin_with_as_many_steps_as_are_known() -> None:
 
 
 def test_a_band_never_narrows_with_the_distance() -> None:
-    widths = half_widths(backtest(Mean([1.0, 9.0] * 30, 3), [1.0, 9.0] * 30, HORIZON, 4))
+    values = [1.0, 9.0] * 30
+    widths = half_widths(backtest(Mean(values, 3), values, HORIZON, 4), values, YEAR)
     known = [width for width in widths if width]
     assert len(known) == HORIZON
     assert known == sorted(known)
     assert all(narrow <= wide for narrow, wide in known)
+
+
+def test_a_level_is_the_usual_size_of_the_last_three_years() -> None:
+    assert level([*[100.0] * 50, *[-2.0, 4.0] * 18], YEAR) == pytest.approx(96 / 33)
+    assert level([*[3.0] * 30, 9e12, *[3.0] * 5], YEAR) == 3.0
+    assert level([0.0] * 35 + [12.0], YEAR) == pytest.approx(12 / 33)  # mostly nothing, not nothing
+    assert (level([5.0, 7.0], YEAR), level([0.0] * 40, YEAR), level([], YEAR)) == (6.0, 0.0, 0.0)
+    assert level([1.0] * 11 + [99.0], 1) == 1.0  # of years: twelve of them
+
+
+def widths_of(values: Sequence[float]) -> list[tuple[float, float] | None]:
+    return half_widths(backtest(SeasonalNaive(values, YEAR), values, HORIZON, YEAR), values, YEAR)
+
+
+def test_a_band_is_as_wide_as_errors_were_for_the_level_that_there_is_now() -> None:
+    grown = [10.0] * 64 + [30.0] * 36
+    tested = Backtest(first_origin=40, errors=((1.0, -1.0) * 12,), values=())
+    assert half_widths(tested, grown, YEAR) == [pytest.approx((3.0, 3.0))]
+
+
+def test_an_absurd_value_does_not_make_a_band_absurd() -> None:
+    random = Random(4)
+    plain = [100 * random.lognormvariate(0, 0.1) for _ in range(60)]
+    absurd = [*plain[:40], 1e9, *plain[41:]]
+    for before, now in zip(widths_of(plain), widths_of(absurd), strict=True):
+        assert before is not None
+        assert now is not None
+        assert now[0] < 1.5 * before[0]
+
+
+def test_the_tail_of_errors_further_ahead_is_taken_from_fewer_independent_ones() -> None:
+    values = [10.0] * 100
+    sizes = tuple(float(number) for number in range(1, 61))
+    tested = Backtest(first_origin=40, errors=(sizes,) * 4, values=())
+    widths = [width for width in half_widths(tested, values, YEAR) if width]
+    assert [narrow for narrow, _ in widths] == pytest.approx([0.8 * 61] * 4)
+    assert [wide for _, wide in widths] == pytest.approx(
+        [0.95 * (60 + math.sqrt(step)) for step in range(1, 5)]
+    )
+
+
+def test_errors_from_before_there_was_any_size_count_for_nothing() -> None:
+    values = [0.0] * 20 + [5.0] * 24
+    tested = Backtest(first_origin=18, errors=((1e9, 1e9, 1e9, *[1.0] * 20),), values=())
+    ((_, wide),) = filter(None, half_widths(tested, values, YEAR))
+    assert wide < 100
 
 
 # bands and the gate, over many series
