@@ -74,7 +74,7 @@ class MonitoringStack(PipelineStack):
         self._action = actions.SnsAction(alerts.alarms)
         self.dead_letters: dict[str, sqs.Queue] = {}
         guard_costs(self, blueprint.settings)
-        self._failed_executions(orchestration, marts)
+        self._failed_executions(orchestration, marts, training)
         self._files_not_taken(intake)
         if intake.sftp_log:
             partners = [user.name for user in blueprint.settings.sftp.users]
@@ -92,7 +92,7 @@ class MonitoringStack(PipelineStack):
         self._dead_letters(
             {"Intake": intake.dead_letters, **orchestration.dead_letters, **self.dead_letters}
         )
-        for stack in (intake, orchestration, *([marts] if marts else []), self):
+        for stack in (intake, orchestration, *filter(None, (marts, training)), self):
             self._lost_events(stack)
         for contract in blueprint.contracts:
             self._stale_data(contract)
@@ -128,7 +128,10 @@ class MonitoringStack(PipelineStack):
         ).add_alarm_action(self._action)
 
     def _failed_executions(
-        self, orchestration: OrchestrationStack, marts: MartsStack | None
+        self,
+        orchestration: OrchestrationStack,
+        marts: MartsStack | None,
+        training: ForecastTrainingStack | None,
     ) -> None:
         kinds = {
             "Runs": (orchestration.run, "A run", "`slipway runs list` shows it"),
@@ -145,6 +148,12 @@ class MonitoringStack(PipelineStack):
         }
         if marts:
             kinds["Marts"] = (marts.machine, "A run of a mart", "`slipway mart list` shows it")
+        if training:  # one that was stopped or took too long comes to no step that could tell
+            kinds["Trainings"] = (
+                training.machine,
+                "A training of a model of forecasts",
+                "the forecast of the last run stays; `slipway forecast train` trains now",
+            )
         for name, (part, what, where) in kinds.items():
             self._alarm(
                 f"Failed{name}",

@@ -121,7 +121,10 @@ def status(states: Any, execution: str) -> str:
 
 def output_of_machine(what: str) -> str:
     """The stack output with the machine whose alarms are called so."""
-    known = {"Runs": "", "Care": "Care", "Announcements": "Announce", "Marts": "Mart"}
+    known = {
+        **{"Runs": "", "Care": "Care", "Announcements": "Announce"},
+        **{"Marts": "Mart", "Trainings": "Training"},
+    }
     return f"{known.get(what, what)}StateMachineArn"
 
 
@@ -345,7 +348,7 @@ def _rule_of(rules: list[dict[str, Any]], alarm: str) -> dict[str, Any]:
 
 # Each alarm of the templates matches one of these.
 CAUSES: dict[str, Cause] = {
-    r"Failed(Runs|Care|Announcements|Marts|Source\w+)": executions("Failed"),
+    r"Failed(Runs|Care|Announcements|Marts|Trainings|Source\w+)": executions("Failed"),
     r"TimedOut\w+": executions("TimedOut"),
     r"Aborted\w+": executions("Aborted"),
     r"\w+DeadLetters": dead_letters,
