@@ -171,14 +171,34 @@ class ForecastSeries:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReviewedPeriod:
+    """A period that is over: its last forecast, over all series, and what came. Bands are None as for a ForecastPoint.
+
+    `inside` is how many of `series` came within their own band of 80 %.
+    """
+
+    period: date
+    value: Decimal
+    lower_80: Decimal | None
+    upper_80: Decimal | None
+    actual: Decimal
+    series: int
+    inside: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """A published forecast: history and points are sums over all series, history ends with `trained_through`."""
+    """A published forecast: history and points are sums over all series, history ends with `trained_through`.
+
+    `reviewed` is what the last forecasts said of the newest periods that are over; empty before one is.
+    """
 
     title: str
     trained_through: date
     history: tuple[tuple[date, Decimal], ...]
     points: tuple[ForecastPoint, ...]
     series: tuple[ForecastSeries, ...]
+    reviewed: tuple[ReviewedPeriod, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,9 +23,11 @@ UNITS = ((Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(10**3), "k"))
 METHODS = {
     "seasonal_naive": "Seasonal naive",
     "holt_winters": "Holt-Winters, better than seasonal naive",
+    "gradient_boosting": "Trained model, better than seasonal naive",
     "mean": "Mean",
     "ended": "None: it has ended",
 }
+REVIEW = ("Period", "Expected", "80 % from", "to", "Came", "Off by", "Series within 80 %")
 HEADERS = ("Series", "Method", "Next", "80 % from", "to", "WAPE", "MASE")
 
 
@@ -66,13 +68,24 @@ def _section(forecast: Forecast, position: int) -> Markup:
         page_health.figures(f"Forecast of {forecast.title}", HEADERS, _rows(forecast), range(2, 7)),
         class_="card",
     )
+    past = tag(
+        "article",
+        tag("h3", "Last forecast against what came"),
+        page_health.figures(
+            f"Past forecasts of {forecast.title}", REVIEW, _past(forecast), range(1, 7)
+        ),
+        class_="card",
+    )
+    cards = (figure, table, past) if forecast.reviewed else (figure, table)
     heading = tag("h2", f"Forecast of {forecast.title}", id=name)
-    return tag("section", heading, tag("div", figure, table, class_="cards"), aria_labelledby=name)
+    return tag("section", heading, tag("div", *cards, class_="cards"), aria_labelledby=name)
 
 
 def _in_words(forecast: Forecast) -> str:
     first = forecast.points[0]
-    better = sum(series.method == "holt_winters" for series in forecast.series)
+    better = sum(
+        series.method in ("holt_winters", "gradient_boosting") for series in forecast.series
+    )
     said = (
         f"{better} of {len(forecast.series):,} series beat seasonal naive in the backtest"
         if better
@@ -102,6 +115,21 @@ def _rows(forecast: Forecast) -> list[tuple[str, ...]]:
             texts.NONE if series.mase is None else f"{series.mase:.2f}",
         )
         for series in forecast.series
+    ]
+
+
+def _past(forecast: Forecast) -> list[tuple[str, ...]]:
+    return [
+        (
+            texts.day(each.period),
+            texts.figure(each.value),
+            texts.figure(each.lower_80),
+            texts.figure(each.upper_80),
+            texts.figure(each.actual),
+            _share(abs(each.actual - each.value) / abs(each.actual)) if each.actual else texts.NONE,
+            f"{each.inside:,} of {each.series:,}",
+        )
+        for each in reversed(forecast.reviewed)
     ]
 
 

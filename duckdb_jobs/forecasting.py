@@ -44,6 +44,10 @@ class DuckDbForecasting:
             for *key, period, amount in self._database.execute(statement).fetchall()
         ]
 
+    def rows(self, rows: str, columns: Sequence[str]) -> list[Row]:
+        listed = ", ".join(map(quoted, columns))
+        return self._database.execute(f"SELECT {listed} FROM {rows} ORDER BY ALL").fetchall()
+
     def made(self, table: Table, rows: Sequence[Row]) -> str:
         name = quoted(f"_made_{table.name}")
         columns = ", ".join(

@@ -62,6 +62,9 @@ class ForecastingEngine(Protocol[Rows]):
     def totals(self, rows: Rows, curated_model: model.CuratedModel) -> list[Total]:
         """The column to be forecast, added up for each series and period."""
 
+    def rows(self, rows: Rows, columns: Sequence[str]) -> list[Row]:
+        """All rows, with these columns."""
+
     def made(self, table: Table, rows: Sequence[Row]) -> Rows:
         """Rows in the order of the table's columns, as the engine keeps rows."""
 
@@ -112,7 +115,7 @@ def _update(
         made = forecasts(curated_model, wanted, found)
         memory = memory_of(curated_model, wanted, found)
         rows = rows_of(work, curated_model.period, found.until, made)
-        publish(work, curated_model, rows, memory, entry(work.contract, found.until, made))
+        publish(work, curated_model, found, rows, memory, entry(work.contract, found.until, made))
     name, until = work.forecasts[curated_model.name].name, found.until if found else None
     return told(name, wanted, until, made)
 
@@ -278,7 +281,7 @@ def rows_of(
             errors = (error_of(series.wape), error_of(series.mase))
             version = trained_version if series.method == "gradient_boosting" else VERSION
             origin = (until, version, work.run_id)
-            rows.append((*key, day, point.value, *band, series.method, *errors, *origin))
+            rows.append((*key, day, point.value, *band, series.method, *errors, *origin, None))
     return rows
 
 
@@ -292,17 +295,53 @@ def error_of(measure: float | None) -> Decimal | None:
 def publish(
     work: ForecastRun[Rows],
     curated_model: model.CuratedModel,
+    found: Known,
     rows: Sequence[Row],
     memory: Mapping[str, str],
     noted: Mapping[str, str],
 ) -> None:
-    """Replace the table by these rows, unless it holds them already; `noted` is an entry, kept with the version."""
+    """Replace the table by these rows and by what was forecast of periods that are over, unless it has them already.
+
+    `noted` is an entry, kept with the version.
+    """
     table = work.forecasts[curated_model.name]
     work.tables.ensure(table, may_evolve=True)
     if memory.items() <= work.tables.last_properties(table, SOURCE_SNAPSHOT).items():
         return
     work.tables.start_draft(table, work.branch)
-    publish_draft(work, table, rows, {**memory, **noted})
+    past = review(work, curated_model, found)
+    publish_draft(work, table, [*past, *rows], {**memory, **noted})
+
+
+def review(work: ForecastRun[Rows], curated_model: model.CuratedModel, found: Known) -> list[Row]:
+    """The last forecast of each of the newest periods that are over, with what came; the table is there.
+
+    As many periods as are forecast. A series that is known no more, as after an erasure, is reviewed no more.
+    """
+    wanted, table = curated_model.forecast, work.forecasts[curated_model.name]
+    if wanted is None:
+        return []
+    period, unit = work.engine.name(curated_model.period_column), curated_model.period
+    days = [found.until]
+    while len(days) < wanted.horizon:
+        days.append(periods.first_day(days[-1] - timedelta(days=1), unit))
+    over = f"{period} >= DATE '{days[-1]}' AND {period} <= DATE '{found.until}'"
+    columns = [column.name for column in table.columns]
+    place = columns.index(curated_model.period_column)
+    reviewed: list[Row] = []
+    for row in work.engine.rows(work.tables.read(table, where=over), columns):
+        history = found.series.get(tuple(row[:place]))
+        if history is not None:
+            back = days.index(_day(row[place]))
+            actual = history[-1 - back] if back < len(history) else Decimal(0)
+            reviewed.append((*row[:-1], actual))
+    return reviewed
+
+
+def _day(value: object) -> date:
+    if not isinstance(value, date):
+        raise PermanentError(f"a period of a forecast is {value!r}, expected a date")
+    return value
 
 
 def publish_draft(

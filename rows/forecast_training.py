@@ -232,7 +232,8 @@ def _publish(
         version = f"{VERSION}/{plan.run_id}"
         rows = forecast_run.rows_of(work, curated_model.period, known.until, made, version)
         noted = forecast_run.entry(work.contract, known.until, made, version)
-        forecast_run.publish_draft(work, table, rows, {**memory, **noted})
+        past = forecast_run.review(work, curated_model, known)
+        forecast_run.publish_draft(work, table, [*past, *rows], {**memory, **noted})
     return forecast_run.told(table.name, wanted, known.until, made)
 
 

@@ -88,6 +88,7 @@ BOUNDS = {
     for share in (80, 95)
     for side in ("lower", "upper")
 }
+ACTUAL = "What came, where the period is over: the row is the last forecast of it. Null for what is to come."
 FORECAST_ORIGIN = (
     TableColumn(
         name="method",
@@ -199,6 +200,7 @@ def forecast(curated_model: model.CuratedModel, environment: str, bucket: str | 
             *(_column(curated_model.column(name)) for name in series),
             *(TableColumn(name=n, type=value.type, comment=c) for n, c in amounts.items()),
             *FORECAST_ORIGIN,
+            TableColumn(name="actual", type=value.type, comment=ACTUAL),
         ),
         partition_column="trained_through",
         partition_transform="identity",

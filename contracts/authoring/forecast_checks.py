@@ -14,7 +14,7 @@ WRITTEN_BY_FORECASTS: tuple[TableFormat, ...] = ("iceberg",)  # the small engine
 # What a table of forecasts has besides the period and the columns that it is forecast by.
 OWN_COLUMNS = (
     *("value", "lower_80", "upper_80", "lower_95", "upper_95"),
-    *("method", "wape", "mase", "trained_through", "model_version", "run_id"),
+    *("method", "wape", "mase", "trained_through", "model_version", "run_id", "actual"),
 )
 
 

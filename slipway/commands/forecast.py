@@ -17,6 +17,7 @@ from slipway.reading import executions, forecast_history, forecasts, ledgers
 from slipway.reading.forecast_history import KeptForecast
 from slipway.showing import views
 
+REVIEW = ("period", "expected", "80 % from", "to", "came", "series within 80 %")
 HEADERS = ("series", "method", "next", "80 % from", "to", "WAPE", "MASE")
 FIGURES = (2, 3, 4, 5, 6)
 
@@ -181,3 +182,15 @@ def _show(forecast: Forecast) -> None:
         for series in forecast.series
     ]
     table(f"{len(forecast.points)} periods from {total.period}", HEADERS, rows, right=FIGURES)
+    if forecast.reviewed:
+        past = [
+            tuple(
+                "-" if value is None else value
+                for value in (
+                    *(each.period, each.value, each.lower_80, each.upper_80, each.actual),
+                    f"{each.inside} of {each.series}",
+                )
+            )
+            for each in forecast.reviewed
+        ]
+        table("last forecast against what came, all series", REVIEW, past, right=range(1, 6))

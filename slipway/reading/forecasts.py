@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 from contracts import naming
 from contracts.model import Contract, CuratedModel
 from contracts.model import Forecast as Wanted
-from dashboards.page_data import Forecast, ForecastPoint, ForecastSeries
+from dashboards.page_data import Forecast, ForecastPoint, ForecastSeries, ReviewedPeriod
 from slipway.deployment import Deployment
 from slipway.reading import lake
 
 BOUNDS = ("lower_80", "upper_80", "lower_95", "upper_95")
+NO_COLUMN = "COLUMN_NOT_FOUND"  # begins Athena's reason; Trino documentation, StandardErrorCode
 FIGURES = ("value", *BOUNDS, "method", "wape", "mase", "trained_through")
 
 
@@ -37,7 +39,18 @@ def _of_model(deployment: Deployment, model: CuratedModel, wanted: Wanted) -> Fo
         return None
     trained_through = _day(rows[0][-1])
     history = lake.rows(deployment, history_query(model, wanted, trained_through))
-    return built(wanted, rows, [(_day(day), amount) for day, amount in history])
+    forecast = built(wanted, rows, [(_day(day), amount) for day, amount in history])
+    return replace(forecast, reviewed=reviewed(_review_rows(deployment, model)))
+
+
+def _review_rows(deployment: Deployment, model: CuratedModel) -> list[tuple[Any, ...]]:
+    """None of a table that was last written before it had what came."""
+    try:
+        return lake.rows(deployment, review_query(model))
+    except lake.QueryFailed as error:
+        if NO_COLUMN in str(error):
+            return []
+        raise
 
 
 def forecast_query(model: CuratedModel, wanted: Wanted) -> str:
@@ -45,7 +58,44 @@ def forecast_query(model: CuratedModel, wanted: Wanted) -> str:
     columns = [*wanted.by, model.period_column, *FIGURES]
     order = ", ".join(_quoted(name) for name in (*wanted.by, model.period_column))
     table = naming.forecast_table(model.name)
-    return f"select {', '.join(map(_quoted, columns))} from curated.{table} order by {order}"  # noqa: S608 - names of a valid contract
+    newest = f"trained_through = (select max(trained_through) from curated.{table})"  # noqa: S608 - names of a valid contract
+    return f"select {', '.join(map(_quoted, columns))} from curated.{table} where {newest} order by {order}"  # noqa: S608 - as above
+
+
+def review_query(model: CuratedModel) -> str:
+    """Trino SQL for the last forecast of each series in periods that are over: period, value, band, what came."""
+    period, table = _quoted(model.period_column), naming.forecast_table(model.name)
+    return (
+        f"select {period}, value, lower_80, upper_80, actual from curated.{table} "  # noqa: S608 - as above
+        f"where actual is not null order by {period}"
+    )
+
+
+def reviewed(rows: Sequence[tuple[Any, ...]]) -> tuple[ReviewedPeriod, ...]:
+    """Rows as `review_query` gives them, added up by period."""
+    periods: dict[date, list[tuple[Any, ...]]] = {}
+    for day, *figures in rows:
+        periods.setdefault(_day(day), []).append(tuple(figures))
+    return tuple(_reviewed(day, figures) for day, figures in sorted(periods.items()))
+
+
+def _reviewed(day: date, rows: Sequence[tuple[Any, ...]]) -> ReviewedPeriod:
+    value, lower, upper, actual = zip(*rows, strict=True)
+    return ReviewedPeriod(
+        period=day,
+        value=_sum(value) or Decimal(0),
+        lower_80=_sum(lower),
+        upper_80=_sum(upper),
+        actual=_sum(actual) or Decimal(0),
+        series=len(rows),
+        inside=sum(low is not None and low <= came <= high for _, low, high, came in rows),
+    )
+
+
+def _sum(values: Sequence[Decimal | None]) -> Decimal | None:
+    """None where one of them is."""
+    known = [value for value in values if value is not None]
+    return sum(known, Decimal(0)) if len(known) == len(values) else None
 
 
 def history_query(model: CuratedModel, wanted: Wanted, until: date) -> str:

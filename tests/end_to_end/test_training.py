@@ -50,7 +50,7 @@ def rows(
 ) -> list[tuple[Any, ...]]:
     return pipeline.ask(
         "select item_type, month_start, value, lower_80, upper_80, lower_95, upper_95, method, wape, model_version, "
-        f"run_id from {TABLE} order by item_type, month_start"
+        f"run_id from {TABLE} where actual is null order by item_type, month_start"
     )
 
 

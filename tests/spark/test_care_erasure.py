@@ -60,7 +60,7 @@ def publish_forecast(kept: KeptLake) -> Table:
     kept.tables.start_draft(table, naming.branch(FIRST))
     amount, known, band = Decimal("1.00"), date(2024, 2, 1), (None,) * 4
     rows = [
-        (customer, date(2024, 3, 1), amount, *band, "mean", None, None, known, "1", FIRST)
+        (customer, date(2024, 3, 1), amount, *band, "mean", None, None, known, "1", FIRST, None)
         for customer in (ANNA, BERTA)
     ]
     schema = ", ".join(f"{column.name} {column.type}" for column in table.columns)

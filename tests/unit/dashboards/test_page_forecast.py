@@ -16,7 +16,8 @@ from dashboards import page_forecast
 from dashboards.page_data import Forecast
 from slipway import __main__ as command_line
 from slipway.commands import forecast as command
-from slipway.reading import forecasts, ledgers
+from slipway.deployment import Deployment
+from slipway.reading import forecasts, lake, ledgers
 
 CONTRACT = model.load("sales_records")
 (MODEL,) = CONTRACT.forecast_models
@@ -105,16 +106,80 @@ def test_the_queries_ask_for_what_is_published() -> None:
     assert wanted.index('"item_type"') < wanted.index('"month_start"') < wanted.index('"value"')
 
 
+def test_only_the_newest_forecast_is_asked_for_and_only_what_is_over_is_compared() -> None:
+    database = duckdb.connect()
+    database.execute("create schema curated")
+    rows = [
+        (name, period, 100, 90, 110, 80, 120, "mean", None, None, trained, actual)
+        for name in ("Baby Food", "Meat")
+        for period, trained, actual in ((MAY, date(2024, 4, 1), 95), (JUNE, MAY, None))
+    ]
+    kinds = (
+        "item_type, month_start, value, lower_80, upper_80, lower_95, upper_95, method, wape, mase"
+    )
+    values = ", ".join(
+        f"({', '.join('null' if v is None else repr(str(v)) for v in row)})" for row in rows
+    )
+    database.execute(
+        f"create table curated.sales_by_month_item_forecast as select * replace (month_start::date as month_start, "
+        f"actual::decimal(9,2) as actual) from (values {values}) as t({kinds}, trained_through, actual)"
+    )
+    newest = database.execute(forecasts.forecast_query(MODEL, WANTED)).fetchall()
+    assert [row[1] for row in newest] == [JUNE, JUNE]
+    past = database.execute(forecasts.review_query(MODEL)).fetchall()
+    assert [(row[0], row[4]) for row in past] == [(MAY, 95), (MAY, 95)]
+
+
+PAST = [
+    (MAY, Decimal(100), Decimal(90), Decimal(110), Decimal(95)),
+    (MAY, Decimal(50), Decimal(45), Decimal(55), Decimal(60)),
+    (date(2024, 4, 1), Decimal(10), None, None, Decimal(0)),
+]
+
+
+def test_a_period_that_is_over_is_compared_over_all_series_and_each_with_its_own_band() -> None:
+    april, may = forecasts.reviewed(PAST)
+    assert (may.period, may.value, may.lower_80, may.upper_80) == (MAY, 150, 135, 165)
+    assert (may.actual, may.series, may.inside) == (155, 2, 1)
+    assert (april.lower_80, april.actual, april.inside) == (None, 0, 0)
+
+
+def test_the_page_shows_the_last_forecast_beside_what_came() -> None:
+    assert "Last forecast against what came" not in drawn(built())
+    text = drawn(replace(built(), reviewed=forecasts.reviewed(PAST)))
+    assert "Last forecast against what came" in text
+    assert text.index("1 May 2024") < text.index("1 Apr 2024")
+    assert "3.2 %" in text
+    assert "1 of 2" in text
+
+
+@pytest.mark.parametrize("reason", ["COLUMN_NOT_FOUND: line 1:2: actual", "NO_PERMISSION: actual"])
+def test_a_table_from_before_there_were_comparisons_has_none_and_other_reasons_are_told(
+    monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    def refuse(*_: object) -> list[tuple[Any, ...]]:
+        raise lake.QueryFailed(reason)
+
+    monkeypatch.setattr(lake, "rows", refuse)
+    deployment = Deployment(environment="dev", region="us-east-1", outputs={})
+    if reason.startswith("COLUMN"):
+        assert forecasts._review_rows(deployment, MODEL) == []
+    else:
+        with pytest.raises(lake.QueryFailed):
+            forecasts._review_rows(deployment, MODEL)
+
+
 def test_the_command_shows_each_series_and_says_when_there_is_none(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers = [(built(),), ()]
+    answers = [(replace(built(), reviewed=forecasts.reviewed(PAST)),), ()]
     monkeypatch.setattr(command, "connect", lambda environment: environment)
     monkeypatch.setattr(forecasts, "of_dataset", lambda *_: answers.pop(0))
     assert command_line.main(["forecast", "show", "--dataset", "sales_records"]) == 0
     shown = capsys.readouterr().out
     assert "Meat & more" in shown
     assert "holt_winters" in shown
+    assert "last forecast against what came" in shown
     assert command_line.main(["forecast", "show", "--dataset", "sales_records"]) == 1
     assert "the next run makes it" in capsys.readouterr().out
 

@@ -113,8 +113,8 @@ def test_the_same_again_writes_nothing_and_later_rows_make_another_forecast(
     again = forecast(lake, SECOND, today=date(2024, 6, 2))
     assert again.trained_through == date(2024, 5, 1)
     rows = published(lake)
-    assert {row[5] for row in rows} == {SECOND}
-    assert len(rows) == 6
+    assert {row[5] for row in rows if row[1] > date(2024, 5, 1)} == {SECOND}
+    assert len(rows) == 6 + 2  # and what was said of May
 
 
 def test_a_date_after_today_is_no_reason_to_take_a_period_for_complete(lake: SmallLake) -> None:
@@ -122,6 +122,47 @@ def test_a_date_after_today_is_no_reason_to_take_a_period_for_complete(lake: Sma
     found = forecast(lake)
     assert found.trained_through == date(2024, 4, 1)
     assert max(row[1] for row in published(lake)) == date(2024, 7, 1)
+
+
+def compared(lake: SmallLake) -> list[tuple[Any, ...]]:
+    """What was said of periods that are over, and what came."""
+    rows = lake.rows(
+        target(), "status", "month_start", "value", "actual", "trained_through", "run_id"
+    )
+    return [row for row in rows if row[3] is not None]
+
+
+def test_the_last_forecast_of_a_period_stays_with_what_came(lake: SmallLake) -> None:
+    lake.run(FIRST, *orders())
+    forecast(lake)
+    assert compared(lake) == []
+    lake.run(SECOND, (901, "2024-05-31", "open", "1.00"))
+    forecast(lake, SECOND, today=date(2024, 6, 2))
+    may, april = date(2024, 5, 1), date(2024, 4, 1)
+    said = [
+        ("open", may, Decimal("104.00"), Decimal("8.00"), april, FIRST),
+        ("paid", may, Decimal("50.25"), Decimal("0.00"), april, FIRST),
+    ]
+    assert compared(lake) == said
+    lake.run(THIRD, (902, "2024-05-30", "open", "2.00"))  # late: what came is what is known now
+    forecast(lake, THIRD, today=date(2024, 6, 2))
+    assert [row[3] for row in compared(lake)] == [Decimal("10.00"), Decimal("0.00")]
+    assert [row[2] for row in compared(lake)] == [row[2] for row in said]
+
+
+def test_as_many_periods_are_compared_as_are_forecast_and_none_twice(lake: SmallLake) -> None:
+    lake.run(FIRST, *orders())
+    forecast(lake)
+    months = [(n, f"2024-{n:02}-28", "open", "5.00") for n in range(5, 11)]
+    for number, day, status, amount in months:
+        lake.run(f"202405{number:02}T100000-00000001", (number + 1000, day, status, amount))
+        run_id = f"202405{number:02}T100000-00000002"
+        lake.run(run_id, (number + 2000, f"2024-{number + 1:02}-01", "open", "1.00"))
+        forecast(lake, run_id, today=date(2024, number + 1, 2))
+    periods = [(row[0], row[1]) for row in compared(lake)]
+    assert len(periods) == len(set(periods))
+    assert {period for _, period in periods} == {date(2024, 8 + n, 1) for n in range(3)}
+    assert all(row[4] < row[1] for row in compared(lake))  # each was said before it came
 
 
 def roll_back(lake: SmallLake, undone: int, back_to: int) -> ForecastRolledBack:
@@ -151,12 +192,12 @@ def test_a_forecast_is_taken_back_once_and_the_next_run_makes_a_new_one(lake: Sm
         done = roll_back(lake, newer.version, older.version)
         assert published(lake) == first
         assert (done.before, done.after) == (str(newer.version), str(older.version))
-        assert (done.rows_before, done.rows_after, done.files_after) == (6, 6, 1)
+        assert (done.rows_before, done.rows_after, done.files_after) == (8, 6, 1)
         assert f"of run {FIRST}" in done.report[0]
         assert "Reason: too high" in done.report[0]
     assert [each.state for each in listed(lake)] == ["taken back", "published"]
     forecast(lake, THIRD, today=date(2024, 6, 2))
-    assert {row[5] for row in published(lake)} == {THIRD}
+    assert {row[5] for row in published(lake) if row[1] > date(2024, 5, 1)} == {THIRD}
     assert [each.state for each in listed(lake)] == ["published", "taken back", "kept"]
 
 
