@@ -6,12 +6,13 @@ Source: QuickSight API reference, DashboardVersionDefinition.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
 from dashboards import quicksight_fields as fields
 from dashboards import quicksight_triage as triage
 from dashboards.model import Bar, Dashboard, Dimension, Line, Measure, Table, Visual
+from dashboards.quicksight_forecast import ForecastShown, sheet
 
 Json = dict[str, Any]
 
@@ -25,12 +26,18 @@ PERCENT: Json = {
 }
 
 
-def definition(dashboard: Dashboard, datasets: Mapping[str, str]) -> Json:
-    """The definition; `datasets` gives the ARN of the QuickSight dataset of each curated table that is shown."""
+def definition(
+    dashboard: Dashboard, datasets: Mapping[str, str], forecasts: Sequence[ForecastShown] = ()
+) -> Json:
+    """The definition; `datasets` gives the ARN of the QuickSight dataset of each table that is shown.
+
+    Each of `forecasts` has a sheet of its own, which no filter acts on.
+    """
     visuals = [*_kpis(dashboard), *(_visual(dashboard, visual) for visual in dashboard.visuals)]
     return {
         "DataSetIdentifierDeclarations": [
-            {"Identifier": source, "DataSetArn": datasets[source]} for source in dashboard.sources
+            {"Identifier": source, "DataSetArn": datasets[source]}
+            for source in (*dashboard.sources, *(each.table for each in forecasts))
         ],
         "CalculatedFields": list(fields.calculated(dashboard)),
         "FilterGroups": [
@@ -48,7 +55,8 @@ def definition(dashboard: Dashboard, datasets: Mapping[str, str]) -> Json:
                 "Layouts": [
                     _layout(len(dashboard.kpis.measures), [_id_of(visual) for visual in visuals])
                 ],
-            }
+            },
+            *(sheet(number, each) for number, each in enumerate(forecasts)),
         ],
     }
 

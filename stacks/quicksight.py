@@ -7,16 +7,19 @@ Data is taken under a role of ours, not under the one that QuickSight shares bet
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_quicksight as quicksight
 from constructs import Construct
 
+from contracts import naming
 from contracts.marts import as_curated
 from contracts.model import Column, ColumnKind, CuratedModel
 from dashboards.model import Dashboard
 from dashboards.quicksight import definition
+from dashboards.quicksight_forecast import ForecastShown
+from rows import table_definitions
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
@@ -108,14 +111,39 @@ class QuickSightStack(PipelineStack):
         curated = [model for contract in blueprint.contracts for model in contract.curated]
         curated += [as_curated(mart) for mart in blueprint.marts.values()]
         tables = [table for table in curated if table.name in shown]
-        self._source = self._data_source(self._reader([table.name for table in tables]))
-        arns = {table.name: self._data_set(table).attr_arn for table in tables}
+        forecast = {d.dataset: self._forecast_models(d.dataset) for d in dashboards}
+        columns = {
+            **{table.name: list(map(_input_column, table.columns)) for table in tables},
+            **{
+                naming.forecast_table(model.name): self._columns_of_forecast(model)
+                for models in forecast.values()
+                for model in models
+            },
+        }
+        self._source = self._data_source(self._reader(list(columns)))
+        arns = {name: self._data_set(name, found).attr_arn for name, found in columns.items()}
+        shown_tables: list[tuple[str, str]] = []
         for dashboard in dashboards:
-            self._show(dashboard, definition(dashboard, arns))
-        shown_tables = [
-            (d.dataset, self._data_set_id(source)) for d in dashboards for source in d.sources
-        ]
+            forecasts = [_shown(model) for model in forecast[dashboard.dataset]]
+            self._show(dashboard, definition(dashboard, arns, forecasts))
+            sources = (*dashboard.sources, *(each.table for each in forecasts))
+            shown_tables += [(dashboard.dataset, self._data_set_id(name)) for name in sources]
         self.refresh = self._refresh(shown_tables, alerts)
+
+    def _forecast_models(self, dataset: str) -> list[CuratedModel]:
+        contracts = self._blueprint.contracts
+        return [
+            model
+            for contract in contracts
+            if contract.dataset == dataset
+            for model in contract.forecast_models
+        ]
+
+    def _columns_of_forecast(
+        self, model: CuratedModel
+    ) -> list[quicksight.CfnDataSet.InputColumnProperty]:
+        table = table_definitions.forecast(model, self._blueprint.settings.environment, None)
+        return [_input(column.name, _kind(column.type)) for column in table.columns]
 
     def _reader(self, tables: Sequence[str]) -> iam.Role:
         # Source: QuickSight user guide, "Running queries as an IAM role in Amazon QuickSight".
@@ -215,27 +243,29 @@ class QuickSightStack(PipelineStack):
         source.node.add_dependency(reader)
         return source
 
-    def _data_set(self, table: CuratedModel) -> quicksight.CfnDataSet:
+    def _data_set(
+        self, table: str, columns: Sequence[quicksight.CfnDataSet.InputColumnProperty]
+    ) -> quicksight.CfnDataSet:
         kinds = quicksight.CfnDataSet
         return kinds(
             self,
-            "Data" + table.name.title().replace("_", ""),
+            "Data" + table.title().replace("_", ""),
             aws_account_id=self.account,
-            data_set_id=self._data_set_id(table.name),
-            name=f"{table.name} ({self._blueprint.settings.environment})",
+            data_set_id=self._data_set_id(table),
+            name=f"{table} ({self._blueprint.settings.environment})",
             import_mode="SPICE",
             # QuickSight begins an ingestion when a dataset is created or changed. The tables, or a new column of them,
             # are made by the next run: a deployment that waited would fail for want of them.
             # Source: CloudFormation, AWS::QuickSight::DataSet IngestionWaitPolicy; QuickSight API, CreateDataSet.
             ingestion_wait_policy=kinds.IngestionWaitPolicyProperty(wait_for_spice_ingestion=False),
             physical_table_map={
-                table.name.replace("_", "-"): kinds.PhysicalTableProperty(
+                table.replace("_", "-"): kinds.PhysicalTableProperty(
                     relational_table=kinds.RelationalTableProperty(
                         data_source_arn=self._source.attr_arn,
                         catalog=CATALOG,
                         schema=self._blueprint.database("curated"),
-                        name=table.name,
-                        input_columns=[_input_column(column) for column in table.columns],
+                        name=table,
+                        input_columns=list(columns),
                     )
                 )
             },
@@ -323,10 +353,34 @@ def _granted(
     return [kind(principal=principal, actions=named) for principal in principals]
 
 
+def _shown(model: CuratedModel) -> ForecastShown:
+    wanted = model.forecast
+    if wanted is None:
+        raise ValueError(f"{model.name} is not forecast")
+    return ForecastShown(
+        table=naming.forecast_table(model.name),
+        of=wanted.of,
+        by=wanted.by,
+        period_column=model.period_column,
+        period=model.period,
+    )
+
+
 def _input_column(column: Column) -> quicksight.CfnDataSet.InputColumnProperty:
+    return _input(column.name, column.kind)
+
+
+def _input(name: str, kind: ColumnKind) -> quicksight.CfnDataSet.InputColumnProperty:
     """FIXED, because a decimal that became a float would not add up to the cent."""
-    kind, sub_type = _input_type(column.kind)
-    return quicksight.CfnDataSet.InputColumnProperty(name=column.name, type=kind, sub_type=sub_type)
+    of_quicksight, sub_type = _input_type(kind)
+    return quicksight.CfnDataSet.InputColumnProperty(
+        name=name, type=of_quicksight, sub_type=sub_type
+    )
+
+
+def _kind(stored: str) -> ColumnKind:
+    """The kind of a stored type, which may have digits in brackets."""
+    return cast(ColumnKind, stored.partition("(")[0])
 
 
 def _input_type(kind: ColumnKind) -> tuple[str, str | None]:

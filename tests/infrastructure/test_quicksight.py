@@ -12,11 +12,14 @@ import botocore.validate
 import pytest
 from cdk_nag import AwsSolutionsChecks
 
+from contracts import naming
 from contracts.marts import as_curated
 from dashboards import quicksight_triage
 from dashboards.authoring import load
 from dashboards.model import Dashboard
 from dashboards.quicksight import GRID_COLUMNS, definition
+from dashboards.quicksight_forecast import ForecastShown
+from rows import table_definitions
 from stacks.alerts import AlertsStack
 from stacks.application import current_contracts, current_marts, dashboards_of
 from stacks.quicksight import QuickSightStack
@@ -48,6 +51,21 @@ TABLES = {
     )
     for described in DESCRIBED
 }
+FORECASTS = {
+    contract.dataset: {
+        naming.forecast_table(model.name): table_definitions.forecast(model, "prod", None)
+        for model in contract.forecast_models
+    }
+    for contract in CONTRACTS
+}
+FORECAST = "sales_by_month_item_forecast"
+
+
+def sources_of(described: Dashboard) -> list[str]:
+    """Every table that a dashboard shows, with the forecasts of its dataset."""
+    return [*described.sources, *FORECASTS.get(described.dataset, {})]
+
+
 EVERY_DASHBOARD = pytest.mark.parametrize(
     "described", DESCRIBED, ids=lambda described: described.dataset
 )
@@ -171,6 +189,58 @@ def test_a_definition_is_one_that_quicksights_api_takes(described: Dashboard) ->
     assert list(unknown_choices(content_of(described), shape)) == []
 
 
+SHOWN = ForecastShown(
+    table=FORECAST, of="revenue", by=("item_type",), period_column="month_start", period="month"
+)
+
+
+def forecast_sheet(dashboard: Dashboard) -> Json:
+    arns = {source: f"arn:{source}" for source in (*dashboard.sources, FORECAST)}
+    written = definition(dashboard, arns, [SHOWN])
+    model = botocore.session.get_session().get_service_model("quicksight")
+    shape = model.shape_for("DashboardVersionDefinition")
+    report = botocore.validate.ParamValidator().validate(written, shape)
+    assert not report.has_errors(), report.generate_report()
+    assert list(unknown_choices(written, shape)) == []
+    overview, forecast = written["Sheets"]
+    assert overview == content_of(dashboard)["Sheets"][0]
+    return dict(forecast)
+
+
+def test_a_forecast_has_a_sheet_with_what_came_what_is_expected_and_the_band(
+    dashboard: Dashboard,
+) -> None:
+    """From columns that its table has, each in one dataset, and with a place for each visual."""
+    sheet = forecast_sheet(dashboard)
+    (columns,) = ({c.name for c in t.columns} for t in FORECASTS["sales_records"].values())
+    for column in found(sheet, "Column"):
+        assert column["DataSetIdentifier"] == FORECAST
+        assert column["ColumnName"] in columns
+    (chart,) = found(sheet, "LineChartAggregatedFieldWells")
+    assert [
+        each["Column"]["ColumnName"] for each in found(chart["Values"], "NumericalMeasureField")
+    ] == [
+        *("actual", "value", "lower_80", "upper_80", "lower_95", "upper_95"),
+    ]
+    fields = list(found(sheet["Visuals"], "FieldId"))
+    wells = [
+        f
+        for w in ("Category", "Values", "GroupBy")
+        for v in found(sheet, w)
+        for f in found(v, "FieldId")
+    ]
+    assert len(wells) == len(set(wells))
+    assert set(fields) == set(wells)  # what is sorted or labelled is a field of its visual
+    visual_ids = list(found(sheet["Visuals"], "VisualId"))
+    assert list(found(sheet["Layouts"], "ElementId")) == visual_ids
+
+
+def test_no_filter_of_the_overview_acts_on_a_forecast(dashboard: Dashboard) -> None:
+    arns = {source: f"arn:{source}" for source in (*dashboard.sources, FORECAST)}
+    scopes = found(definition(dashboard, arns, [SHOWN])["FilterGroups"], "SheetId")
+    assert set(scopes) == {"overview"}
+
+
 def unknown_choices(value: Any, shape: Any) -> Iterator[str]:
     """Texts that are none of those that the model lists."""
     if shape.type_name == "structure":
@@ -207,7 +277,7 @@ def test_every_dashboard_of_the_repository_is_synthesized_with_its_tables(
         assert ids == {
             f"slipway-prod-{described.dataset.replace('_', '-')}" for described in DESCRIBED
         }
-    tables = {source.replace("_", "-") for described in DESCRIBED for source in described.sources}
+    tables = {s.replace("_", "-") for described in DESCRIBED for s in sources_of(described)}
     data_sets = [
         r["Properties"] for r in of_repository.resources("AWS::QuickSight::DataSet").values()
     ]
@@ -219,7 +289,7 @@ def test_every_dashboard_of_the_repository_is_synthesized_with_its_tables(
     assert sorted(pairs) == sorted(
         f"{described.dataset}=slipway-prod-{source.replace('_', '-')}"
         for described in DESCRIBED
-        for source in described.sources
+        for source in sources_of(described)
     )
 
 
@@ -234,8 +304,20 @@ def test_every_column_of_a_shown_table_has_the_type_of_its_contract(
         "date": "DATETIME",
     }
     columns = {c.name: c for tables in TABLES.values() for m in tables for c in m.columns}
+    forecast = {
+        name: {column.name: column.type for column in table.columns}
+        for tables in FORECASTS.values()
+        for name, table in tables.items()
+    }
     for data_set in of_repository.resources("AWS::QuickSight::DataSet").values():
         [table] = data_set["Properties"]["PhysicalTableMap"].values()
+        if stored := forecast.get(table["RelationalTable"]["Name"]):
+            types = {c["Name"]: c["Type"] for c in table["RelationalTable"]["InputColumns"]}
+            assert types == {
+                name: "DECIMAL" if kind.startswith("decimal(") else kinds[kind]
+                for name, kind in stored.items()
+            }
+            continue
         for column in table["RelationalTable"]["InputColumns"]:
             known = columns[column["Name"]]
             assert column["Type"] == (
@@ -349,7 +431,8 @@ def test_analysis_and_dashboard_show_the_same(
     assert definitions["Analysis"] == definitions["Dashboard"]
     shown = definitions["Dashboard"]["slipway-prod-sales-records"]
     declared = shown["DataSetIdentifierDeclarations"]
-    assert [item["Identifier"] for item in declared] == list(dashboard.sources)
+    assert [item["Identifier"] for item in declared] == [*dashboard.sources, FORECAST]
+    assert [sheet["SheetId"] for sheet in shown["Sheets"]] == ["overview", "forecast-0"]
 
 
 def test_money_is_kept_as_fixed_decimals(comprehensive: Assembly) -> None:
@@ -357,7 +440,7 @@ def test_money_is_kept_as_fixed_decimals(comprehensive: Assembly) -> None:
         assert data_set["Properties"]["ImportMode"] == "SPICE"
         [table] = data_set["Properties"]["PhysicalTableMap"].values()
         types = {column["Name"]: column for column in table["RelationalTable"]["InputColumns"]}
-        money = "sales" if table["RelationalTable"]["Name"] == MART else "revenue"
+        money = {MART: "sales", FORECAST: "actual"}.get(table["RelationalTable"]["Name"], "revenue")
         assert types[money] == {"Name": money, "Type": "DECIMAL", "SubType": "FIXED"}
         assert table["RelationalTable"]["Schema"] == "slipway_prod_curated"
 
@@ -397,7 +480,7 @@ def test_an_author_may_choose_tables_in_the_console_and_reads_no_other(
     assert allowed["athena:ListDataCatalogs"] == ["*"]
     for action in ("GetDatabases", "GetTables", "GetPartitions"):
         tables = {arn.rpartition("/")[2] for arn in allowed[f"glue:{action}"] if ":table/" in arn}
-        assert tables == {*COLUMNS, MART}
+        assert tables == {*COLUMNS, MART, FORECAST}
 
 
 def test_refreshes_are_as_many_as_the_settings_allow(comprehensive: Assembly) -> None:
@@ -433,7 +516,7 @@ def test_data_is_read_under_a_role_that_sees_the_shown_tables_only(comprehensive
     assert flat(source["RoleArn"]).startswith("<ReaderRole")
     statements = comprehensive.statements_of_role("QuickSight", "ReaderRole")
     resources = {r for s in statements for r in resources_of(s)}
-    assert {r.rpartition("/")[2] for r in resources if ":table/" in r} == {*COLUMNS, MART}
+    assert {r.rpartition("/")[2] for r in resources if ":table/" in r} == {*COLUMNS, MART, FORECAST}
     written = [r for s in statements for r in resources_of(s) if "s3:PutObject" in actions_of(s)]
     assert all("Results" in r and r.endswith("/analysts/*") for r in written)
 
