@@ -61,7 +61,8 @@ class Mart:
     """One mart. `sql` selects from relations named like the datasets in `inputs`, with the columns listed for each.
 
     `grain` identifies a row, `period_column` is a date of it: the first day of the row's period. `warehouse` is None
-    for a mart that stays in the lake, `dashboard` is whether one is described beside it (dashboards/).
+    for a mart that stays in the lake, `dashboard` is whether one is described beside it (dashboards/). It is computed
+    by its `schedule` (EventBridge Scheduler, in UTC) if it has one, and where `after_inputs` after runs of its inputs.
     """
 
     name: str
@@ -78,6 +79,8 @@ class Mart:
     rules: tuple[MartRule, ...]
     warehouse: Warehouse | None
     dashboard: bool
+    schedule: str | None
+    after_inputs: bool
 
     @property
     def datasets(self) -> tuple[str, ...]:

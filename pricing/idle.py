@@ -127,6 +127,10 @@ def _schedule(ruler: Ruler, schedule: Resource, templates: Templates) -> Iterato
     yield ruler.idle("schedule", "scheduled starts", Range.of(times), dataset=dataset)
     transitions = ruler.rate("transitions_of_an_empty_start").times(times)
     yield ruler.idle("state_transition", "scheduled starts", transitions, dataset=dataset)
+    if "mart" in request:
+        memory = ruler.rate("duckdb_worker_seconds_by_job").times(times)
+        memory = memory.times(templates.duckdb_memory_gib)
+        yield ruler.idle("gib_second", "scheduled runs of marts", memory)
     if request.get("mode") == "maintenance":
         dpus = templates.spark_worker_dpus
         seconds = ruler.rate("spark_worker_seconds_by_job").times(times * dpus)

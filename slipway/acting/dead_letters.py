@@ -204,7 +204,12 @@ def _start(deployment: Deployment, message: Message) -> None:
 
 
 def _mart(deployment: Deployment, message: Message) -> None:
-    """Start what the end of a dataset's run should have started, or report the end of a mart's run."""
+    """Start what a schedule or the end of a dataset's run should have started, or report the end of a mart's run."""
+    if request := _scheduled_mart(message):
+        deployment.client("stepfunctions").start_execution(
+            stateMachineArn=deployment.output(OUTPUT_OF["mart"]), input=json.dumps(request)
+        )
+        return
     event = _event(message)
     if event.get("detail", {}).get("status") != "SUCCEEDED":
         claims.invoke(deployment, "RunMart", event)
@@ -212,6 +217,14 @@ def _mart(deployment: Deployment, message: Message) -> None:
     deployment.client("stepfunctions").start_execution(
         stateMachineArn=deployment.output(OUTPUT_OF["mart"]), input=json.dumps(event)
     )
+
+
+def _scheduled_mart(message: Message) -> dict[str, Any] | None:
+    """The input of a schedule's start of a mart; None for an event."""
+    body = _document(message)
+    given = body.get("Input", body.get("input"))
+    request = json.loads(given) if isinstance(given, str) else body
+    return request if isinstance(request, dict) and "mart" in request else None
 
 
 def _training(deployment: Deployment, message: Message) -> None:

@@ -47,6 +47,8 @@ def _show(deployment: Deployment, options: argparse.Namespace) -> int:
     say(
         f"one row per {', '.join(mart.grain)}; {mart.period}s by {mart.period_column}; owner {mart.owner}"
     )
+    starts = (["after its inputs"] if mart.after_inputs else []) + [mart.schedule or ""]
+    say(f"computed {' and by '.join(filter(None, starts))}")
     for each in mart.conserves:
         say(f"sum of {each.column} = sum of {each.dataset}.{each.source}")
     for consumer, version in sorted(_shown(found.runs).items()):

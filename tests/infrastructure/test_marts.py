@@ -166,6 +166,27 @@ def test_a_second_mart_over_other_datasets_is_one_more_entry_and_without_any_the
     assert "Marts" not in templates(tmp_path / "none", marts={})
 
 
+def test_a_schedule_starts_its_mart_alone_and_may_stand_in_place_of_runs_after_inputs(
+    tmp_path: Path,
+) -> None:
+    nightly = dataclasses.replace(
+        marts.load(NAME), schedule="cron(0 5 * * ? *)", after_inputs=False
+    )
+    found = json.loads(templates(tmp_path, marts={NAME: nightly})["Marts"])["Resources"]
+    by_type: dict[str, list[dict[str, object]]] = {}
+    for resource in found.values():
+        by_type.setdefault(resource["Type"], []).append(resource)
+    [schedule] = [each["Properties"] for each in by_type["AWS::Scheduler::Schedule"]]
+    assert schedule["ScheduleExpression"] == "cron(0 5 * * ? *)"
+    target = schedule["Target"]
+    assert json.loads(target["Input"]) == {"mart": NAME, "trigger": "schedule"}
+    assert "MartRunMachine" in flat(target["Arn"])
+    assert "MartsDeadLetters" in flat(target["DeadLetterConfig"]["Arn"])
+    assert "ScheduleRole" in flat(target["RoleArn"])
+    [machine] = [each["Properties"] for each in by_type["AWS::StepFunctions::StateMachine"]]
+    assert machine["DefinitionSubstitutions"]["MartsOfDatasets"] == "none"
+
+
 def test_a_mart_named_like_a_view_is_refused(tmp_path: Path) -> None:
     for folder in ("marts", "contracts/compiled/marts", "contracts/released/marts"):
         shutil.copytree(ROOT / folder, tmp_path / folder)

@@ -11,6 +11,7 @@ from contracts.authoring.problems import Path, Problem, did_you_mean
 from contracts.model import Contract
 
 VERSION = re.compile(r"\d+\.\d+\.\d+")
+SCHEDULE = re.compile(r"(cron|rate)\(.+\)")
 NUMBERS = ("int", "bigint", "decimal")
 
 
@@ -19,6 +20,7 @@ def check_meaning(parsed: ParsedMart, contracts: Mapping[str, Contract]) -> None
     checks = _Checks(parsed, contracts)
     checks.names()
     checks.version()
+    checks.starts()
     checks.not_built()
     checks.inputs()
     checks.columns()
@@ -50,6 +52,18 @@ class _Checks:
         given = self.parsed.data.get("version")
         if isinstance(given, str) and not VERSION.fullmatch(given):
             self.problem(("version",), f"found {given!r}; expected three numbers, such as 1.0.0")
+
+    def starts(self) -> None:
+        """When it is computed; its form is that of EventBridge Scheduler, which judges the rest."""
+        data = self.parsed.data
+        schedule = data.get("schedule")
+        if isinstance(schedule, str) and not SCHEDULE.fullmatch(schedule):
+            self.problem(("schedule",), f"found {schedule!r}; expected cron(...) or rate(...)")
+        if data.get("afterInputs") is False and schedule is None:
+            self.problem(
+                ("afterInputs",),
+                "found false without a schedule, so that nothing computes the mart; write a schedule, or leave it out",
+            )
 
     def not_built(self) -> None:
         form = self.parsed.data.get("tableFormat")

@@ -14,6 +14,7 @@ from contracts.errors import ContractInvalid
 from contracts.marts import Mart, MartRule, as_curated
 
 BY_ITSELF = "the next run of the mart computes all of it by itself"
+STARTED = "it says when the mart is computed, and changes nothing that is there"
 # Of the table that others see; a mart has no date in its source, and says its conserved sums itself.
 LEFT_OUT = ("source_date", "conserves")
 
@@ -35,6 +36,8 @@ def diff(old: Mart, new: Mart) -> tuple[Change, ...]:
         *_inputs(old, new),
         *_conserved(old, new),
         *_rules(old, new),
+        *safe("", "schedule", old, new, STARTED),
+        *safe("", "after_inputs", old, new, STARTED),
         *safe("", "dashboard", old, new, "the next deployment shows it, or shows it no more"),
         *(change for change in table if change.field not in ignored),
     ]

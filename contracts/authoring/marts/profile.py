@@ -54,3 +54,5 @@ class MartSpec(Strict):
     rules: list[Any] = Field(default_factory=list)
     table_format: Text = "iceberg"
     warehouse: WarehouseProperty | None = None
+    schedule: Text | None = None
+    after_inputs: bool = True

@@ -161,4 +161,6 @@ def _compiled(parsed: ParsedMart, *, dashboard: bool) -> Mart:
         ),
         warehouse=compiler.warehouse(spec.warehouse),
         dashboard=dashboard,
+        schedule=spec.schedule,
+        after_inputs=spec.after_inputs,
     )

@@ -54,6 +54,9 @@ CHANGES: dict[str, tuple[dict[str, Any], list[tuple[str, str, str]]]] = {
         ("rules.no_more_than_the_cohort", "safe", "none"),
     ]),
     "the warehouse": ({"warehouse": None}, [("curated.superstore_cohorts.warehouse", "safe", "none")]),
+    "when it is computed": ({"schedule": "rate(1 day)", "after_inputs": False}, [
+        ("after_inputs", "safe", "none"), ("schedule", "safe", "none"),
+    ]),
     "the dashboard": ({"dashboard": False}, [("dashboard", "safe", "none")]),
 }  # fmt: skip
 

@@ -237,6 +237,29 @@ def test_a_mark_is_compiled_and_a_mart_without_one_stays_in_the_lake(tmp_path: P
     assert found[NAME].warehouse is None
 
 
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ("schedule: daily", "schedule: found 'daily'; expected cron(...) or rate(...)"),
+        ("afterInputs: false", "afterInputs: found false without a schedule"),
+    ],
+)
+def test_a_mart_that_nothing_would_start_is_refused(
+    tmp_path: Path, added: str, message: str
+) -> None:
+    [found] = mistakes(tmp_path, ("grain: ", f"{added}\ngrain: "))
+    assert found.startswith(f"mart.yaml:{line_of('grain: ')}: {message}")
+
+
+def test_a_schedule_is_compiled_and_may_stand_in_place_of_runs_after_inputs(tmp_path: Path) -> None:
+    given = "schedule: cron(0 5 * * ? *)\nafterInputs: false\ngrain: "
+    assert mistakes(tmp_path, ("grain: ", given)) == []
+    _, found = check(tmp_path / "marts", [SUPERSTORE])
+    assert (found[NAME].schedule, found[NAME].after_inputs) == ("cron(0 5 * * ? *)", False)
+    shipped = marts.load(NAME)
+    assert (shipped.schedule, shipped.after_inputs) == (None, True)
+
+
 def test_a_dashboard_beside_it_is_known_to_the_runtime(tmp_path: Path) -> None:
     assert mistakes(tmp_path) == []
     _, found = check(tmp_path / "marts", [SUPERSTORE])

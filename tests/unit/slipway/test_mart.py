@@ -134,6 +134,17 @@ def test_the_end_of_a_datasets_run_that_could_not_be_delivered_starts_the_marts(
     assert account.stepfunctions.started == [(MACHINE, event)]
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_schedules_start_that_could_not_be_delivered_is_made_up_for(
+    account: Account, ledger: MartLedger, wrapped: bool
+) -> None:
+    assert ledger.newest(1) == []
+    request = {"mart": NAME, "trigger": "schedule"}
+    body = {"StateMachineArn": "arn", "Input": json.dumps(request)} if wrapped else request
+    dead_letters._mart(account.deployment, message(body))
+    assert account.stepfunctions.started == [(MACHINE, request)]
+
+
 def test_the_doctor_names_a_mart_whose_newest_run_failed(
     account: Account, ledger: MartLedger
 ) -> None:
