@@ -8,6 +8,7 @@
     │   │   └── QuarantineLimitExceeded  everything adds up, but too many rows are bad: their files are set aside
     │   ├── WarehouseLoadFailed  the warehouse refused a load, and is as before
     │   ├── WriteBackFailed      the internal database refused what was written back, and is as before
+    │   ├── DatabaseUnprepared   its user of the write-back is missing or lacks a right: it is made, then tried again
     │   └── Superseded           newer work is on its way, so this one publishes nothing
     ├── RetryableError           the same call may succeed later (throttling, lost connection)
     │   ├── DatasetBusy          another run holds the dataset
@@ -67,6 +68,13 @@ class WarehouseLoadFailed(PermanentError):
 
 class WriteBackFailed(PermanentError):
     """The internal database refused a write-back, or would not have been as the lake; it is as before."""
+
+
+class DatabaseUnprepared(PermanentError):
+    """The user that writes back may not come into the internal database, or lacks a right there; nothing was changed.
+
+    The state machine has it made, and tries again once.
+    """
 
 
 class WarehouseConflict(RetryableError):

@@ -19,7 +19,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,9 +139,11 @@ def install(
     *,
     settings: Mapping[str, str] | None = None,
     files: Mapping[str, str] | None = None,
-    port: int | None = None,
+    private: Sequence[Path] = (),
 ) -> Installed:
-    """An empty server in an empty folder, which nobody must be able to enter. Raises PostgresUnusable."""
+    """An empty server in an empty folder, which nobody must be able to enter. `private` are more folders for it, which
+    only its user and the superuser of the machine may enter. Raises PostgresUnusable.
+    """
     if not (BINARIES / "bin" / "postgres").is_file():
         raise PostgresUnusable(f"there is no PostgreSQL in {BINARIES}; run `make setup`")
     data, password = folder / "data", secrets.token_urlsafe(12)
@@ -152,9 +154,12 @@ def install(
         (data / name).write_text(content, encoding="utf-8")
         (data / name).chmod(stat.S_IRUSR | stat.S_IWUSR)
         _hand_over(data / name)
+    for each in private:
+        each.mkdir(mode=stat.S_IRWXU)
+        _hand_over(each)
     return Installed(
         folder=folder,
-        port=port or free_port(),
+        port=free_port(),
         password=password,
         settings={**SETTINGS, **(settings or {})},
     )

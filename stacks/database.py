@@ -1,12 +1,14 @@
 """The internal database: Aurora PostgreSQL that sleeps while nobody asks, and the machine that writes tables into it.
 
-It answers nobody but the function of the write-back, over TLS, in the private network. RDS makes and rotates the
-password of its only user so far. Applications that shall read it are let in by hand (docs/write_back.md).
+It answers nobody but two functions, over TLS, in the private network: one writes tables, as a user that may do nothing
+else, the other makes that user, as the master user. Both come in by tokens of IAM, so there is no password and no
+secret. Applications that shall read it are let in by hand (docs/write_back.md).
 """
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import ArnFormat, RemovalPolicy
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from constructs import Construct
@@ -16,16 +18,19 @@ from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import NOBODY, DatasetMachine, Offer
 from stacks.constructs.private_functions import enter_network
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.python_layer import layers_of
 from stacks.duckdb_functions import DuckDbFunctions
+from stacks.layers import POSTGRES
 from stacks.network import NetworkStack
 from stacks.storage import StorageStack
 from stacks.table_access import TABLES_PREFIX, allow_tables
 
 DATABASE = "slipway"
-ADMIN = "slipway_admin"
+MASTER, WRITER = "slipway_admin", "slipway_writer"  # as duckdb_jobs/write_back/users.py says
 ENGINE = "aurora-postgresql"
 # Sleeps at 0 ACU since 17.4. Source: Aurora user guide, "Scaling to Zero ACUs with automatic pause and resume".
 VERSION, FAMILY = "17.7", "aurora-postgresql17"
+PREPARE_SECONDS = 180  # TimeoutSeconds of PrepareDatabase in write_back.asl.json is more
 PORT = 5433  # not the one that is tried first (cdk-nag, RDS11)
 # Source: Aurora user guide, "Security with Amazon Aurora PostgreSQL", requiring an SSL/TLS connection.
 PARAMETERS = {"rds.force_ssl": "1"}
@@ -56,12 +61,12 @@ class DatabaseStack(PipelineStack):
         )
         self.cluster = self._cluster()
         self._instance()
-        self.write_back = self._machine(self._function())
+        self.write_back = self._machine(self._write_back(), self._prepare_database())
         self.publish(
             DatabaseHost=self.cluster.attr_endpoint_address,
             DatabasePort=self.cluster.attr_endpoint_port,
             DatabaseName=DATABASE,
-            DatabaseSecretArn=self.cluster.attr_master_user_secret_secret_arn,
+            DatabaseMasterUser=MASTER,
             DatabaseSecurityGroupId=self._answering.attr_group_id,
             WriteBackStateMachineArn=self.write_back.arn,
         )
@@ -76,13 +81,9 @@ class DatabaseStack(PipelineStack):
             engine_version=VERSION,
             database_name=DATABASE,
             port=PORT,
-            master_username=ADMIN,
-            # RDS keeps the password in Secrets Manager and changes it every seven days.
-            # Source: Aurora user guide, "Password management with Amazon Aurora and AWS Secrets Manager".
-            manage_master_user_password=True,
-            master_user_secret=rds.CfnDBCluster.MasterUserSecretProperty(
-                kms_key_id=storage.data_key.key_arn
-            ),
+            master_username=MASTER,
+            # Source: RDS API reference, CreateDBCluster, MasterUserAuthenticationType.
+            master_user_authentication_type="iam-db-auth",
             storage_encrypted=True,
             kms_key_id=storage.data_key.key_arn,
             serverless_v2_scaling_configuration=rds.CfnDBCluster.ServerlessV2ScalingConfigurationProperty(
@@ -153,44 +154,76 @@ class DatabaseStack(PipelineStack):
         )
         instance.apply_removal_policy(self._blueprint.removal_policy)
 
-    def _function(self) -> PythonFunction:
-        cluster, storage = self.cluster, self._storage
+    def _write_back(self) -> PythonFunction:
+        storage, datasets = self._storage, self._datasets()
         functions = DuckDbFunctions(scope=self, blueprint=self._blueprint, storage=storage)
-        secret = cluster.attr_master_user_secret_secret_arn
-        part = functions.write_back(
-            {
-                "DATABASE_HOST": cluster.attr_endpoint_address,
-                "DATABASE_PORT": cluster.attr_endpoint_port,
-                "DATABASE_NAME": DATABASE,
-                "DATABASE_SECRET_ARN": secret,
-            }
-        )
-        self._let_in(part)
-        datasets = self._datasets()
-        files = [f"{TABLES_PREFIX}{name}/" for name in datasets]
+        part = functions.write_back(self._place())
         if datasets:
+            files = [f"{TABLES_PREFIX}{name}/" for name in datasets]
             permissions.allow_s3_read(part.role, bucket=storage.processed, prefixes=files)
             allow_tables(
                 part.role, self._blueprint.database("processed"), ["glue:GetTable"], datasets
             )
-        permissions.allow(part.role, actions=["secretsmanager:GetSecretValue"], resources=[secret])
-        permissions.allow_key(
-            part.role, key=storage.data_key, services=["secretsmanager"], write=False
-        )
-        return part
-
-    def _let_in(self, part: PythonFunction) -> None:
-        """The function asks the database and the endpoints, and nobody asks it."""
-        network = self._network
-        group = network.asking_group(
+        group = self._network.asking_group(
             "WriteBack", "The write-back", "Function that writes tables back: asks, is never asked"
         )
+        self._let_in(part, WRITER, "WriteBack", group, "The write-back")
+        return part
+
+    def _prepare_database(self) -> PythonFunction:
+        part = PythonFunction(
+            self,
+            "PrepareDatabase",
+            root=self._blueprint.root,
+            name="prepare_database",
+            description="Makes the user of the internal database that writes tables back",
+            environment={"ENVIRONMENT": self._blueprint.settings.environment, **self._place()},
+            timeout_seconds=PREPARE_SECONDS,
+            memory_mb=512,  # Lambda gives processor time by memory; less makes the start of boto3 slow
+            log_days=self._blueprint.log_days,
+            log_key=self._storage.operations_key,
+            removal_policy=self._blueprint.removal_policy,
+            data=("duckdb_jobs/write_back/*.pem",),
+            rooms=("rows", "duckdb_jobs"),
+            layers=layers_of(self, self._blueprint, POSTGRES),
+        )
+        group = self._network.answering_group(
+            "PrepareDatabase", "Function that makes users: asks the database only"
+        )
+        self._let_in(part, MASTER, "PrepareDatabase", group, "The preparation")
+        return part
+
+    def _place(self) -> dict[str, str]:
+        return {
+            "DATABASE_HOST": self.cluster.attr_endpoint_address,
+            "DATABASE_PORT": self.cluster.attr_endpoint_port,
+            "DATABASE_NAME": DATABASE,
+        }
+
+    def _let_in(
+        self, part: PythonFunction, user: str, name: str, group: ec2.CfnSecurityGroup, who: str
+    ) -> None:
+        """The function asks the database as `user`, and nobody asks it."""
+        network = self._network
+        # Source: Aurora user guide, "Creating and using an IAM policy for IAM database access".
+        permissions.allow(
+            part.role,
+            actions=["rds-db:connect"],
+            resources=[
+                self.format_arn(
+                    service="rds-db",
+                    resource="dbuser",
+                    resource_name=f"{self.cluster.attr_db_cluster_resource_id}/{user}",
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                )
+            ],
+        )
         network.allow_traffic(
-            "WriteBack",
+            name,
             (group, self._answering),
             port=PORT,
             asks="The internal database",
-            answers="The write-back",
+            answers=who,
             to="Database",
         )
         enter_network(
@@ -202,7 +235,7 @@ class DatabaseStack(PipelineStack):
     def _datasets(self) -> list[str]:
         return [each.dataset for each in self._blueprint.contracts if each.write_back]
 
-    def _machine(self, part: PythonFunction) -> DatasetMachine:
+    def _machine(self, write: PythonFunction, prepare: PythonFunction) -> DatasetMachine:
         return DatasetMachine(
             self,
             "WriteBackRun",
@@ -211,7 +244,10 @@ class DatabaseStack(PipelineStack):
             comment="Writes the processed table of one dataset into the internal database",
             offer=Offer(
                 values={"WriteBackDatasets": ",".join(self._datasets()) or NOBODY},
-                functions={"WriteBackFunctionArn": part},
+                functions={
+                    "WriteBackFunctionArn": write,
+                    "PrepareDatabaseFunctionArn": prepare,
+                },
             ),
             operations_key=self._storage.operations_key,
         )

@@ -49,8 +49,6 @@ class NetworkStack(PipelineStack):
         self._gateway_endpoint("S3", "s3")
         self._gateway_endpoint("DynamoDb", "dynamodb")
         self._interface_endpoint("Glue", "glue")  # where tables of the lake are looked up
-        if blueprint.settings.features.database:
-            self._interface_endpoint("SecretsManager", "secretsmanager")
         self._flow_log(storage)
 
     def _subnets(self, cidr: str, zones: list[int]) -> list[ec2.CfnSubnet]:

@@ -67,7 +67,7 @@ class WriteBack:
         Raises WriteBackFailed when the two differ afterwards, with the database as before; RetryableError when the
         connection broke or somebody else wrote meanwhile.
         """
-        self._prepare()
+        self.session.run(statements.enlist(self.target.name))
         held = self._held(lock=False)
         version = self.lake.published()
         if version is None:
@@ -91,12 +91,6 @@ class WriteBack:
             rows += extract.rows
             sums = {name: total + extract.sums[name] for name, total in sums.items()}
         return Staged(taken=taken, rows=rows, sums=sums, all_rows=self.lake.all_rows(version))
-
-    def _prepare(self) -> None:
-        with self.session.transaction():
-            for query in statements.preparation():
-                self.session.run(query)
-            self.session.run(statements.enlist(self.target.name))
 
     def _held(self, *, lock: bool) -> Held:
         found = self.session.rows(statements.held(self.target.name, lock=lock))

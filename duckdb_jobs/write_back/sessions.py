@@ -7,7 +7,6 @@ take half a minute. Source: Aurora user guide, "Scaling to Zero ACUs with automa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +16,12 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from contracts.errors import PermanentError, RetryableError, WriteBackFailed
+from contracts.errors import (
+    DatabaseUnprepared,
+    PermanentError,
+    RetryableError,
+    WriteBackFailed,
+)
 from duckdb_jobs.write_back.statements import Query
 
 CONNECT_SECONDS = 30  # of one attempt: it waits while the database wakes up
@@ -35,13 +39,14 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": "60s",  # a function that was killed must not hold its locks for long
 }
 # A server says these when it is reached and refuses; anything else may pass.
+UNKNOWN_USER = ("authentication failed", "is not permitted to log in")
 REFUSALS = (
-    "authentication failed",
-    "is not permitted to log in",
     "no pg_hba.conf entry",
     "certificate",
     "does not support SSL",
 )
+# A right that is missing, or what the preparation makes: the table of loads and the schemas.
+UNPREPARED = (errors.InsufficientPrivilege, errors.UndefinedTable, errors.InvalidSchemaName)
 IN_THE_WAY = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 # A server that shuts down, starts, or gave up waiting for this end; a broken connection is OperationalError, too.
 ENDED = (psycopg.OperationalError, errors.IdleInTransactionSessionTimeout)
@@ -49,7 +54,9 @@ ENDED = (psycopg.OperationalError, errors.IdleInTransactionSessionTimeout)
 
 @dataclass(frozen=True, kw_only=True)
 class Login:
-    """Where the database is and who asks. Without `needs_tls` it is reached over loopback only (decision 1)."""
+    """Where the database is and who asks, with a token of IAM. Without `needs_tls` it is reached over loopback only
+    (decision 1).
+    """
 
     host: str
     port: int
@@ -60,25 +67,9 @@ class Login:
     authorities: Path = AUTHORITIES
 
 
-def login(secret: str, *, host: str, port: int, database: str, needs_tls: bool) -> Login:
-    """A login with the text of a secret as RDS keeps it. Raises PermanentError, without the text, if it is none."""
-    try:
-        data = json.loads(secret)
-        username, password = str(data["username"]), str(data["password"])
-    except (ValueError, KeyError, TypeError):
-        username = password = ""  # said below, without a cause that might show the secret
-    if not username or not password:
-        raise PermanentError(
-            f"the secret of the database at {host} must be a JSON object with username and password"
-        )
-    return Login(
-        host=host, port=port, database=database, username=username, password=password, needs_tls=needs_tls
-    )  # fmt: skip
-
-
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """A connection. Every method raises RetryableError or WriteBackFailed."""
+    """A connection. Every method raises RetryableError, DatabaseUnprepared or WriteBackFailed."""
 
     connection: psycopg.Connection[Any]
 
@@ -117,8 +108,8 @@ class Session:
 def connected(
     to: Login, *, clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> Iterator[Session]:
-    """A session until the block ends. Raises PermanentError when the login is refused, RetryableError when the
-    database does not answer in WAKE_SECONDS.
+    """A session until the block ends. Raises DatabaseUnprepared when the user is refused, PermanentError when anything
+    else about the connection is, RetryableError when the database does not answer in WAKE_SECONDS.
     """
     connection = _woken(to, clock, sleep)
     try:
@@ -136,6 +127,10 @@ def _woken(
             return psycopg.connect(**_parameters(to))
         except psycopg.OperationalError as error:
             said = " ".join(str(error).split())
+            if any(words in said for words in UNKNOWN_USER):
+                raise DatabaseUnprepared(
+                    f"the database at {to.host}:{to.port} does not let {to.username} in: {said}"
+                ) from error
             if any(words in said for words in REFUSALS):
                 raise PermanentError(
                     f"the database at {to.host}:{to.port} refuses the connection: {said}"
@@ -185,6 +180,10 @@ def understood() -> Iterator[None]:
             raise RetryableError(f"somebody else was in the way in the database: {said}") from error
         if isinstance(error, ENDED) and not isinstance(error, errors.QueryCanceled):
             raise RetryableError(f"the database ended the connection: {said}") from error
+        if isinstance(error, UNPREPARED):
+            raise DatabaseUnprepared(
+                f"the database refused a statement and is as before: {said}"
+            ) from error
         raise WriteBackFailed(
             f"the database refused a statement and is as before: {said}"
         ) from error

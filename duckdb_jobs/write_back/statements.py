@@ -21,7 +21,6 @@ from rows.tables import Table, TableColumn
 SCHEMA, OPERATIONS = "silver", "operations"
 LOADS = sql.Identifier(OPERATIONS, "loads")
 STAGED = sql.Identifier("pg_temp", "staged")
-SCHEMAS_LOCK = 7_530_190_712  # any number that nobody else locks: two first write-backs at once would both create
 TYPES: dict[str, LiteralString] = {
     "string": "text",
     "int": "integer",
@@ -63,20 +62,6 @@ def target(contract: Contract, table: Table) -> Target:
         money=tuple(column.name for column in contract.control_columns),
         partition_column=table.partition_column,
     )
-
-
-def preparation() -> list[Query]:
-    """Schemas, and the table that says what was written; run in one transaction."""
-    return [
-        sql.SQL("select pg_advisory_xact_lock({})").format(sql.Literal(SCHEMAS_LOCK)),
-        sql.SQL("create schema if not exists {}").format(sql.Identifier(SCHEMA)),
-        sql.SQL("create schema if not exists {}").format(sql.Identifier(OPERATIONS)),
-        sql.SQL(
-            "create table if not exists {} (table_name text primary key, change bigint not null, version bigint,"
-            " shape text, run_id text, mode text, written_rows bigint, removed_rows bigint, figures jsonb,"
-            " compared jsonb, written_at timestamptz)"
-        ).format(LOADS),
-    ]
 
 
 def enlist(name: str) -> Query:

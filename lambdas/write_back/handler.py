@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 
-from duckdb_jobs.write_back import job, sessions
+from duckdb_jobs.write_back import job, sessions, users
 from lambdas.write_back.settings import Settings
 from pipeline.aws_errors import retryable
 from pipeline.environment import read_settings
@@ -20,16 +20,20 @@ LOCAL = "local"  # the environment whose database is on this machine (decision 1
 def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """`event`: {dataset, run_id}, run_id null by hand. The answer: a DatabaseServed.
 
-    Raises WriteBackFailed, PermanentError, or RetryableError.
+    Raises DatabaseUnprepared, WriteBackFailed, PermanentError, or RetryableError.
     """
     settings = _settings()
-    # Asked each time: RDS rotates it.
-    secret = _secrets().get_secret_value(SecretId=settings.database_secret_arn)["SecretString"]
-    login = sessions.login(
-        secret,
+    login = sessions.Login(
         host=settings.database_host,
         port=settings.database_port,
         database=settings.database_name,
+        username=users.WRITER,
+        # Signed with the role of this function, good for 15 minutes: no call is made for it.
+        password=_rds().generate_db_auth_token(
+            DBHostname=settings.database_host,
+            Port=settings.database_port,
+            DBUsername=users.WRITER,
+        ),
         needs_tls=settings.environment != LOCAL,
     )
     order = job.Order(
@@ -47,5 +51,5 @@ def _settings() -> Settings:
 
 
 @functools.cache
-def _secrets() -> Any:
-    return boto3.client("secretsmanager")
+def _rds() -> Any:
+    return boto3.client("rds")

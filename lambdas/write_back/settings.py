@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where the lake is, and the database with the secret that lets the function in."""
+    """Where the lake is, and the database."""
 
     environment: str
     processed_bucket: str
     database_host: str
     database_port: int
     database_name: str
-    database_secret_arn: str

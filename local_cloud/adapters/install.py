@@ -7,7 +7,6 @@ from local_cloud.adapters import (
     lambda_errors,
     lambda_roles,
     policy_variables,
-    rds,
     s3_objects,
     secrets_of_stacks,
     service_roles,
@@ -37,6 +36,7 @@ from local_cloud.adapters.glue import (
     permissions as glue_permissions,
 )
 from local_cloud.adapters.quicksight import resources as quicksight
+from local_cloud.adapters.rds import clusters as rds
 from local_cloud.adapters.redshift import service as redshift_service
 from local_cloud.adapters.sagemaker import service as sagemaker_service
 from local_cloud.adapters.step_functions import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import LiteralString
 
@@ -12,7 +11,7 @@ from psycopg import sql
 from contracts.model import Contract
 from slipway.deployment import LOCAL, Deployment
 
-HOST, PORT, NAME, SECRET = "DatabaseHost", "DatabasePort", "DatabaseName", "DatabaseSecretArn"
+HOST, PORT, NAME, USER = "DatabaseHost", "DatabasePort", "DatabaseName", "DatabaseMasterUser"
 SCHEMA = "silver"
 
 
@@ -61,14 +60,16 @@ def sums(deployment: Deployment, contract: Contract) -> tuple[str, ...]:
 
 def _answer(deployment: Deployment, query: sql.Composed) -> list[tuple[object, ...]]:
     outputs = deployment.outputs
-    secret = deployment.client("secretsmanager").get_secret_value(SecretId=outputs[SECRET])
-    login = json.loads(secret["SecretString"])
+    host, port, user = outputs[HOST], int(outputs[PORT]), outputs[USER]
+    token = deployment.client("rds").generate_db_auth_token(
+        DBHostname=host, Port=port, DBUsername=user
+    )
     with psycopg.connect(
-        host=outputs[HOST],
-        port=int(outputs[PORT]),
+        host=host,
+        port=port,
         dbname=outputs[NAME],
-        user=login["username"],
-        password=login["password"],
+        user=user,
+        password=token,
         autocommit=True,
     ) as connection:
         return connection.execute(query).fetchall()

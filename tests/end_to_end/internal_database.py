@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import psycopg
@@ -13,16 +12,17 @@ from slipway.deployment import Deployment
 def ask(deployment: Deployment, query: str) -> list[tuple[Any, ...]]:
     """All rows of a query."""
     outputs = deployment.outputs
-    secrets = deployment.client("secretsmanager")
-    secret = json.loads(
-        secrets.get_secret_value(SecretId=outputs["DatabaseSecretArn"])["SecretString"]
+    host, port = outputs["DatabaseHost"], int(outputs["DatabasePort"])
+    user = outputs["DatabaseMasterUser"]
+    token = deployment.client("rds").generate_db_auth_token(
+        DBHostname=host, Port=port, DBUsername=user
     )
     with psycopg.connect(
-        host=outputs["DatabaseHost"],
-        port=int(outputs["DatabasePort"]),
+        host=host,
+        port=port,
         dbname=outputs["DatabaseName"],
-        user=secret["username"],
-        password=secret["password"],
+        user=user,
+        password=token,
         autocommit=True,
     ) as connection:
         return connection.execute(query).fetchall()  # type: ignore[arg-type] # tests write queries in full

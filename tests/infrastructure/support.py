@@ -21,7 +21,10 @@ from stacks.settings import load
 ROOT = Path(__file__).resolve().parents[2]
 COMPREHENSIVE = Path(__file__).parent / "comprehensive"
 # These come with a feature, a source, or models that are trained; prod has none of them.
-OPTIONAL = ("fetch_source", "load_warehouse", "train_forecast", "write_back")
+OPTIONAL = (
+    *("fetch_source", "load_warehouse", "prepare_database", "train_forecast"),
+    "write_back",
+)
 FUNCTIONS = sorted(
     file.parent.name
     for file in (ROOT / "lambdas").glob("*/handler.py")

@@ -24,13 +24,13 @@ def test_it_sleeps_at_no_capacity_and_grows_to_what_the_settings_allow(
     assert comprehensive.only("AWS::RDS::DBInstance")["DBInstanceClass"] == "db.serverless"
 
 
-def test_what_it_holds_is_encrypted_and_its_password_is_nobodys(comprehensive: Assembly) -> None:
+def test_what_it_holds_is_encrypted_and_nobody_has_a_password(comprehensive: Assembly) -> None:
     found = cluster(comprehensive)
     assert found["StorageEncrypted"] is True
     assert "DataKey" in flat(found["KmsKeyId"])
-    assert found["ManageMasterUserPassword"] is True
-    assert "MasterUserPassword" not in found
-    assert "DataKey" in flat(found["MasterUserSecret"]["KmsKeyId"])
+    assert found["EnableIAMDatabaseAuthentication"] is True
+    assert found["MasterUserAuthenticationType"] == "iam-db-auth"
+    assert not {"MasterUserPassword", "ManageMasterUserPassword", "MasterUserSecret"} & set(found)
     [log] = comprehensive.resources("AWS::Logs::LogGroup", "Database").keys() & {
         place
         for place, each in comprehensive.resources("AWS::Logs::LogGroup", "Database").items()
@@ -60,32 +60,55 @@ def test_it_is_kept_and_protected_unless_both_keys_are_turned(
     assert (gone["DeletionPolicy"], gone["Properties"]["DeletionProtection"]) == ("Delete", False)
 
 
-def test_the_function_reads_marked_tables_and_the_secret_and_writes_nothing_to_the_lake(
-    comprehensive: Assembly,
-) -> None:
-    statements = comprehensive.statements_of_role("Database", "WriteBackRole")
-    allowed = {
+def allowed_to(assembly: Assembly, role: str) -> set[tuple[str, str]]:
+    """Actions and resources of a role of the stack, without those of its log, its keys and its network."""
+    return {
         (action, re.sub(r"<[^>]*>", "", resource))
-        for statement in statements
+        for statement in assembly.statements_of_role("Database", role)
         for action in actions_of(statement)
         for resource in resources_of(statement)
         if not action.startswith(("ec2:", "logs:", "kms:"))
     }
-    assert {action for action, _ in allowed} == {
-        *("s3:GetObject", "glue:GetTable", "secretsmanager:GetSecretValue"),
-    }
+
+
+def connects(assembly: Assembly, role: str) -> list[str]:
+    """Users of the database as whom a role may come in."""
+    return [
+        resource
+        for statement in assembly.statements_of_role("Database", role)
+        if "rds-db:connect" in actions_of(statement)
+        for resource in resources_of(statement)
+    ]
+
+
+def test_the_function_reads_marked_tables_and_writes_nothing_to_the_lake(
+    comprehensive: Assembly,
+) -> None:
+    allowed = allowed_to(comprehensive, "WriteBackRole")
+    assert {action for action, _ in allowed} == {"s3:GetObject", "glue:GetTable", "rds-db:connect"}
     files = {resource for action, resource in allowed if action == "s3:GetObject"}
     assert {resource.rpartition("tables/")[2] for resource in files} == {
         "sales_records/*",
         "tiny/*",
     }
-    [secret] = [
-        resource
-        for statement in statements
-        if "secretsmanager:GetSecretValue" in actions_of(statement)
-        for resource in resources_of(statement)
-    ]
-    assert secret == "<Cluster.MasterUserSecret.SecretArn>"
+
+
+def test_each_function_comes_in_as_one_user_and_only_one_as_the_master(
+    comprehensive: Assembly,
+) -> None:
+    writer, master = "slipway_writer", cluster(comprehensive)["MasterUsername"]
+    users = {
+        role: connects(comprehensive, role) for role in ("WriteBackRole", "PrepareDatabaseRole")
+    }
+    for role, user in (("WriteBackRole", writer), ("PrepareDatabaseRole", master)):
+        [place] = users[role]
+        assert place.endswith(f":dbuser:<Cluster.DBClusterResourceId>/{user}"), place
+    assert {action for action, _ in allowed_to(comprehensive, "PrepareDatabaseRole")} == {
+        "rds-db:connect"
+    }
+    named = (ROOT / "duckdb_jobs" / "write_back" / "users.py").read_text(encoding="utf-8")
+    assert f'WRITER = "{writer}"' in named
+    assert f'MASTER = "{master}"' in named
 
 
 def test_the_function_ships_its_engine_the_client_and_the_authorities_of_rds(
@@ -95,10 +118,20 @@ def test_the_function_ships_its_engine_the_client_and_the_authorities_of_rds(
     assert files_of(asset_of_function(comprehensive, "write_back")) == sources(
         *SHARED, "rows/**/*.py", "duckdb_jobs/**/*.py", *own
     )
-    [function] = [
-        each["Properties"]
-        for each in comprehensive.resources("AWS::Lambda::Function", "Database").values()
+    [function, preparing] = sorted(
+        (
+            each["Properties"]
+            for each in comprehensive.resources("AWS::Lambda::Function", "Database").values()
+        ),
+        key=lambda each: str(each["Handler"]),
+        reverse=True,
+    )
+    assert [re.sub("[0-9A-F]{8}$", "", each["Ref"]) for each in preparing["Layers"]] == [
+        "PostgresLayer"
     ]
+    assert "duckdb_jobs/write_back/users.py" in files_of(
+        asset_of_function(comprehensive, "prepare_database")
+    )
     assert [re.sub("[0-9A-F]{8}$", "", each["Ref"]) for each in function["Layers"]] == [
         "DuckDbLayer",
         "PostgresLayer",

@@ -62,10 +62,7 @@ def test_only_services_that_a_feature_needs_have_an_interface_endpoint(
         for e in found(comprehensive, "VPCEndpoint").values()
         if e["VpcEndpointType"] == "Interface"
     ]
-    assert [flat(e["ServiceName"]).rpartition(".")[2] for e in interfaces] == [
-        "glue",
-        "secretsmanager",
-    ]
+    assert [flat(e["ServiceName"]).rpartition(".")[2] for e in interfaces] == ["glue"]
     assert all(e["PrivateDnsEnabled"] and len(e["SubnetIds"]) == 3 for e in interfaces)
 
 
@@ -90,6 +87,7 @@ def test_who_may_ask_whom(comprehensive: Assembly) -> None:
         "EndpointsFromWarehouse": ("Warehouse", "Endpoints", 443),
         "EndpointsFromWriteBack": ("WriteBack", "Endpoints", 443),
         "DatabaseFromWriteBack": ("WriteBack", "Database", 5433),
+        "DatabaseFromPrepareDatabase": ("PrepareDatabase", "Database", 5433),
     }
     for group in found(comprehensive, "SecurityGroup").values():
         assert "SecurityGroupIngress" not in group
@@ -101,9 +99,10 @@ def test_whoever_asks_may_leave_for_that_and_for_s3_only(comprehensive: Assembly
     assert set(rules) == {
         *("WarehouseToEndpoints", "WarehouseToS3"),
         *("WriteBackToEndpoints", "WriteBackToS3", "WriteBackToDatabase"),
+        "PrepareDatabaseToDatabase",
     }
     for name, rule in rules.items():
-        port = 5433 if name == "WriteBackToDatabase" else 443
+        port = 5433 if name.endswith("ToDatabase") else 443
         assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", port, port)
 
 

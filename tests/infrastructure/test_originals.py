@@ -126,7 +126,6 @@ def test_only_what_loads_reads_the_secret_of_tokens(comprehensive: Assembly) -> 
     # Whoever else reads a secret may read that one, and no pattern that would match the first.
     others = {role: read for role, read in secrets.items() if role not in MAY_READ_THE_SECRET}
     assert set(others) == {
-        "Database/WriteBack",
         "Warehouse/LoadWarehouse",
         "Sources/SourceSalesApiFetchSource",
         "Sources/SourceSalesSftpFetchSource",

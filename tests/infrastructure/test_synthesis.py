@@ -209,7 +209,7 @@ def test_optional_features_bring_their_own_stacks(comprehensive: Assembly) -> No
         "WarehouseWorkgroupName",
     ]
     assert outputs["Database"] == [
-        *("DatabaseHost", "DatabaseName", "DatabasePort", "DatabaseSecretArn"),
+        *("DatabaseHost", "DatabaseMasterUser", "DatabaseName", "DatabasePort"),
         *("DatabaseSecurityGroupId", "WriteBackStateMachineArn"),
     ]
 

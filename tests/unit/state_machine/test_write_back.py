@@ -38,5 +38,28 @@ def test_what_is_lost_is_tried_again_and_what_differs_is_not(walk: Walk) -> None
     assert ended["calls"] == ["WriteBack"]
 
 
+UNPREPARED = failure("DatabaseUnprepared", errorMessage="who is slipway_writer?")
+PREPARED = {"user": "slipway_writer"}
+
+
+def test_a_database_that_does_not_know_the_user_has_it_made_and_is_written(walk: Walk) -> None:
+    ended = walk(
+        "write_back",
+        {"dataset": "d", "run_id": "r1", "caller": "run"},
+        WriteBack=[UNPREPARED, WRITTEN],
+        PrepareDatabase=PREPARED,
+    )
+    assert ended["calls"] == ["WriteBack", "PrepareDatabase", "WriteBack"]
+    assert (ended["status"], _output(ended)) == ("SUCCEEDED", WRITTEN)
+    assert ended["payloads"][-1] == {"dataset": "d", "run_id": "r1"}
+
+
+def test_a_user_that_is_refused_once_more_is_told_and_not_made_for_ever(walk: Walk) -> None:
+    ended = walk("write_back", {"dataset": "d"}, WriteBack=UNPREPARED, PrepareDatabase=PREPARED)
+    assert ended["calls"] == ["WriteBack", "PrepareDatabase", "WriteBack"]
+    assert (ended["status"], ended["error"]) == ("FAILED", "DatabaseUnprepared")
+    assert "who is slipway_writer?" in ended["cause"]
+
+
 def _output(ended: dict[str, Any]) -> Any:
     return json.loads(ended["output"])

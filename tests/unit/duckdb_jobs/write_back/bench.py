@@ -15,11 +15,13 @@ from duckdb_jobs.write_back.lake import LakeTable
 from duckdb_jobs.write_back.run import WriteBack
 from duckdb_jobs.write_back.sessions import Login, Session, connected
 from duckdb_jobs.write_back.statements import Query, target
+from duckdb_jobs.write_back.users import MASTER, WRITER, prepare
 from local_cloud.postgres import SUPERUSER, Postgres
 from pipeline.run_documents import DatabaseTable
 from tests.unit.duckdb_jobs.small_lake import SmallLake
 
 HOST = "127.0.0.1"
+PASSWORD = "none"  # of both users: tokens are not what is tested here, but tests/unit/local_cloud/test_rds_login.py
 COLUMNS = ("order_id", "order_date", "status", "amount", "_run_id")
 Side = Literal["before", "after"]
 Act = Callable[[Session], None]
@@ -35,8 +37,8 @@ NEVER = number(0)
 
 
 def writing(made: list[str]) -> bool:
-    """The statement that begins the transaction of the write, after that of the preparation."""
-    return made[-1] == "begin" and made.count("begin") == 2
+    """The statement that begins the transaction of the write."""
+    return made[-1] == "begin"
 
 
 def connect(server: Postgres, database: str) -> psycopg.Connection[Any]:
@@ -50,6 +52,43 @@ def connect(server: Postgres, database: str) -> psycopg.Connection[Any]:
         autocommit=True,
         options="-c lock_timeout=5s",
     )
+
+
+def make_master(server: Postgres) -> None:
+    """The roles that RDS has in a new server."""
+    with connect(server, SUPERUSER) as connection:
+        connection.execute(
+            f"create role rds_iam; create role {MASTER} login createdb createrole password '{PASSWORD}'"
+        )
+        connection.execute(f"grant rds_iam to {MASTER} with admin option")
+
+
+def make_database(server: Postgres, name: str) -> None:
+    """A database of the master user, as RDS makes it, prepared for write-backs."""
+    with connect(server, SUPERUSER) as connection:
+        connection.execute(f"create database {name} owner {MASTER}")  # type: ignore[call-overload]
+    prepare_database(server, name)
+    with connect(server, SUPERUSER) as connection:
+        connection.execute(f"alter role {WRITER} password '{PASSWORD}'")
+
+
+def login_as(user: str, server: Postgres, database: str) -> Login:
+    """A login with the password of tests."""
+    return Login(
+        host=HOST,
+        port=server.port,
+        database=database,
+        username=user,
+        password=PASSWORD,
+        needs_tls=False,
+    )
+
+
+def prepare_database(server: Postgres, name: str) -> None:
+    """What the function prepare_database does."""
+    master = login_as(MASTER, server, name)
+    with connected(master, clock=time.monotonic, sleep=time.sleep) as session:
+        prepare(session)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,21 +129,13 @@ class Bench:
 
     server: Postgres
     database: str
-    host: str
     lake: SmallLake
     part_bytes: int = 10**9
     made: list[str] = field(default_factory=list)
 
     @property
     def login(self) -> Login:
-        return Login(
-            host=self.host,
-            port=self.server.port,
-            database=self.database,
-            username=SUPERUSER,
-            password=self.server.password,
-            needs_tls=False,
-        )
+        return login_as(WRITER, self.server, self.database)
 
     def write_back(
         self, run_id: str, *, act: Act | None = None, at: Moment = NEVER, side: Side = "before"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from local_cloud.postgres import PREFIX, SUPERUSER, Postgres, install
+from local_cloud.postgres import PREFIX, Postgres, install
 from tests.unit.duckdb_jobs.small_lake import SmallLake
-from tests.unit.duckdb_jobs.write_back.bench import HOST, Bench, connect
+from tests.unit.duckdb_jobs.write_back.bench import Bench, make_database, make_master
 
 _NUMBERS = itertools.count(1)
 
@@ -20,6 +20,7 @@ _NUMBERS = itertools.count(1)
 def server() -> Iterator[Postgres]:
     with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         started = install(Path(folder)).start()
+        make_master(started)
         yield started
         started.kill()  # dozens of databases would be written out in good order, for nobody
 
@@ -27,6 +28,5 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture
 def bench(server: Postgres, tmp_path: Path) -> Bench:
     name = f"internal{next(_NUMBERS)}"
-    with connect(server, SUPERUSER) as connection:
-        connection.execute(f"create database {name}")
-    return Bench(server=server, database=name, host=HOST, lake=SmallLake(folder=tmp_path))
+    make_database(server, name)
+    return Bench(server=server, database=name, lake=SmallLake(folder=tmp_path))

@@ -20,7 +20,14 @@ from contracts.errors import RetryableError
 from duckdb_jobs.write_back.sessions import Session
 from local_cloud.postgres import PREFIX, SUPERUSER, Installed, install
 from tests.unit.duckdb_jobs.small_lake import Killed
-from tests.unit.duckdb_jobs.write_back.bench import Bench, Side, connect, number
+from tests.unit.duckdb_jobs.write_back.bench import (
+    Bench,
+    Side,
+    connect,
+    make_database,
+    make_master,
+    number,
+)
 from tests.unit.duckdb_jobs.write_back.test_write_back import FIRST
 
 SIDES: tuple[Side, ...] = get_args(Side)
@@ -91,8 +98,8 @@ def test_a_server_that_is_killed_at_any_statement_loses_and_doubles_nothing(
     killable: Installed, bench: Bench
 ) -> None:
     server = killable.start()
-    with connect(server, SUPERUSER) as connection:
-        connection.execute("create database internal")
+    make_master(server)
+    make_database(server, "internal")
     ours = with_two_runs(replace(bench, server=server, database="internal"))
     either, last = (ours.there(), ours.here()), statements_of(ours)
     seen = []

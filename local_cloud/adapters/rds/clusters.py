@@ -1,16 +1,13 @@
-"""AWS::RDS::DBCluster of PostgreSQL: a real server on this machine, with the master user's secret as RDS keeps it.
+"""AWS::RDS::DBCluster of PostgreSQL: a real server on this machine, whose master user comes in by a token of IAM.
 
 The server starts beside the deployment, and whoever connects earlier waits, as for a database that wakes up. Its master
 user is no superuser, as in RDS. Capacity, TLS, backups, logs and the network have no effect, which each deployment
-says. Source: CloudFormation template reference, AWS::RDS::DBCluster, return values; Aurora user guide, "Password
-management with Amazon Aurora and AWS Secrets Manager".
+says. Source: CloudFormation template reference, AWS::RDS::DBCluster, return values.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import secrets
 import shutil
 import tempfile
 import threading
@@ -23,6 +20,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from local_cloud.adapters.rds.front import MEMBERS, RULES, Front
+from local_cloud.adapters.rds.tokens import Tokens
 from local_cloud.instruments import recorded_types
 from local_cloud.patching import original
 from local_cloud.postgres import PREFIX, SUPERUSER, Installed, Postgres, free_port, install
@@ -30,15 +29,15 @@ from local_cloud.settings import LOOPBACK, ServerSettings
 
 PROVISIONERS = "ministack.services.cloudformation.provisioners"
 RDS = "ministack.services.rds"
-SECRETS = "ministack.services.secretsmanager"
 FOLDER = (
     "rds"  # of links to the folders of servers, which may be elsewhere (local_cloud/session.py)
 )
 CLUSTER, INSTANCE = "AWS::RDS::DBCluster", "AWS::RDS::DBInstance"
 ENGINES = ("aurora-postgresql",)
+SOCKETS = "sockets"
 WITHOUT_EFFECT = (
     "RDS capacity, parameters and network",
-    "RDS TLS, IAM authentication, logs and backups",
+    "RDS TLS, logs and backups",
 )
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, Any]]
@@ -52,19 +51,32 @@ class Database:
     name: str
     user: str
     database: str
-    password: str = field(repr=False)
     folder: Path
     port: int
-    secret_arn: str | None = None
+    resource_id: str
     server: Postgres | None = None
+    front: Front | None = None
     ready: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def begin(self) -> None:
         """Make the server and start it."""
         try:
-            installed = install(self.folder, port=self.port)
+            sockets = self.folder / SOCKETS
+            installed = install(
+                self.folder,
+                settings={"unix_socket_directories": str(sockets)},
+                files={"pg_hba.conf": RULES},
+                private=(sockets,),
+            )
             self.server = installed.start()
             self._make_master(installed)
+            tokens = Tokens(port=self.port, resource_id=self.resource_id)
+            self.front = Front(
+                port=self.port,
+                backend=sockets / f".s.PGSQL.{installed.port}",
+                may_enter=tokens.may_enter,
+            )
         except Exception:
             logger.exception("the server of cluster %s did not start", self.name)
         finally:
@@ -73,7 +85,7 @@ class Database:
     def _make_master(self, installed: Installed) -> None:
         with psycopg.connect(
             host=LOOPBACK,
-            port=self.port,
+            port=installed.port,
             user=SUPERUSER,
             password=installed.password,
             dbname=SUPERUSER,
@@ -81,9 +93,14 @@ class Database:
         ) as connection:
             user = sql.Identifier(self.user)
             connection.execute(
-                sql.SQL("create role {} login createdb createrole password {}").format(
-                    user, sql.Literal(self.password)
+                sql.SQL("create role {}; create role {} login createdb createrole").format(
+                    sql.Identifier(MEMBERS), user
                 )
+            )
+            # It may let others in by IAM, and comes in so itself. Source: Aurora user guide, "Creating a database
+            # account using IAM authentication".
+            connection.execute(
+                sql.SQL("grant {} to {} with admin option").format(sql.Identifier(MEMBERS), user)
             )
             connection.execute(
                 sql.SQL("create database {} owner {}").format(sql.Identifier(self.database), user)
@@ -92,9 +109,12 @@ class Database:
     def end(self) -> None:
         """Stop the server and remove what it has."""
         self.ready.wait()
+        if self.front is not None:
+            self.front.close()
         if self.server is not None:
             self.server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.ended.set()
 
 
 databases: dict[str, Database] = {}
@@ -117,15 +137,12 @@ def _create(settings: ServerSettings, create: Callable[..., Created]) -> Callabl
             raise ValueError(
                 f"a cluster of {properties.get('Engine')!r} is not emulated; known: {', '.join(ENGINES)}"
             )
-        if str(properties.get("ManageMasterUserPassword", "")).lower() != "true":
-            raise ValueError("only clusters whose master password RDS manages are emulated")
+        _require_iam(properties)
         name, _ = create(logical_id, properties, stack)
-        database = _database(settings, name, properties)
-        databases[name] = database
-        database.secret_arn = _create_secret(database, properties)
         record = original(RDS, "_clusters")[name]
+        database = _database(settings, name, properties, record["DbClusterResourceId"])
+        databases[name] = database
         record |= {"Endpoint": LOOPBACK, "ReaderEndpoint": LOOPBACK, "Port": database.port}
-        record["MasterUserSecret"] = {"SecretArn": database.secret_arn, "SecretStatus": "active"}
         recorded_types.recorded.update(WITHOUT_EFFECT)
         threading.Thread(target=database.begin, daemon=True).start()
         return name, _values(record)
@@ -155,9 +172,6 @@ def _delete(delete: Callable[..., None]) -> Callable[..., None]:
         delete(physical_id, properties)
         database = databases.pop(physical_id, None)
         if database is not None:
-            original(SECRETS, "_delete_secret")(
-                {"SecretId": database.secret_arn, "ForceDeleteWithoutRecovery": True}
-            )
             threading.Thread(target=database.end, daemon=True).start()
 
     return deleted
@@ -170,11 +184,24 @@ def _values(record: dict[str, Any]) -> dict[str, Any]:
         "Endpoint.Address": record["Endpoint"],
         "Endpoint.Port": str(record["Port"]),
         "ReadEndpoint.Address": record["ReaderEndpoint"],
-        "MasterUserSecret.SecretArn": record["MasterUserSecret"]["SecretArn"],
     }
 
 
-def _database(settings: ServerSettings, name: str, properties: Properties) -> Database:
+def _require_iam(properties: Properties) -> None:
+    asked = (
+        str(properties.get("EnableIAMDatabaseAuthentication", "")).lower(),
+        properties.get("MasterUserAuthenticationType"),
+    )
+    if asked != ("true", "iam-db-auth"):
+        raise ValueError(
+            "only databases whose master user comes in by IAM are emulated: EnableIAMDatabaseAuthentication true and"
+            f" MasterUserAuthenticationType iam-db-auth, not {asked[0]!r} and {asked[1]!r}"
+        )
+
+
+def _database(
+    settings: ServerSettings, name: str, properties: Properties, resource_id: str
+) -> Database:
     # Not below the state: root's servers run as nobody, who may not enter every folder there.
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
     links = settings.state_dir / FOLDER
@@ -184,22 +211,7 @@ def _database(settings: ServerSettings, name: str, properties: Properties) -> Da
         name=name,
         user=properties["MasterUsername"],
         database=properties["DatabaseName"],
-        password=secrets.token_urlsafe(24),
         folder=folder,
         port=free_port(),
+        resource_id=resource_id,
     )
-
-
-def _create_secret(database: Database, properties: Properties) -> str:
-    """Its name and value, as RDS keeps it."""
-    key = (properties.get("MasterUserSecret") or {}).get("KmsKeyId")
-    request = {
-        "Name": f"rds!cluster-{uuid.uuid4()}",
-        "SecretString": json.dumps({"username": database.user, "password": database.password}),
-        **({"KmsKeyId": key} if key else {}),
-    }
-    status, _, body = original(SECRETS, "_create_secret")(request)
-    answer = json.loads(body)
-    if status >= 400:
-        raise ValueError(f"secret of cluster {database.name}: {answer}")
-    return str(answer["ARN"])

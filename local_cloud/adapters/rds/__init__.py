@@ -1,0 +1,1 @@
+"""RDS: servers that answer, under users that IAM lets in."""
