@@ -12,6 +12,7 @@
     │   └── Superseded           newer work is on its way, so this one publishes nothing
     ├── RetryableError           the same call may succeed later (throttling, lost connection)
     │   ├── DatasetBusy          another run holds the dataset
+    │   ├── StoreAsleep          a store that is written to did not wake up in time: it is as before
     │   └── WarehouseConflict    another transaction was in the way of a load
     └── NeedsSpark               the DuckDB engine cannot do this run: the same run goes on with Spark
 
@@ -79,6 +80,10 @@ class DatabaseUnprepared(PermanentError):
 
 class WarehouseConflict(RetryableError):
     """Another transaction was in the way; the failed statement stays failed, so the load must begin anew."""
+
+
+class StoreAsleep(RetryableError):
+    """A store that tables are written to did not wake up in time; a run goes on without it, and its message says so."""
 
 
 class NeedsSpark(SlipwayError):

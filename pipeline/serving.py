@@ -65,7 +65,10 @@ def _figures(output: ServeResult) -> dict[str, Any]:
             return {"tables": {table.pop("table"): table for table in tables}}
         case DatabaseServed():
             written = [table.to_json() for table in output.tables]
-            return {"tables": {table.pop("table"): table for table in written}}
+            return {
+                "tables": {table.pop("table"): table for table in written},
+                **({"problem": output.problem} if output.problem else {}),
+            }
         case DashboardsServed():
             return {"data_sets": output.data_sets, "rows": output.rows}
         case RefreshOrdered():
@@ -96,6 +99,9 @@ def sentences(served: Mapping[str, Any]) -> Iterator[str]:
             continue
         if "forecasts" in output:
             yield from _of_forecasts(output)
+            continue
+        if "problem" in output and name == DATABASE:
+            yield f"WARNING: {name}: nothing was written, schema silver is as before. {output['problem']}."
             continue
         if "problem" in output:
             yield f"WARNING: {name}: shows what it showed before ({output['problem']})."

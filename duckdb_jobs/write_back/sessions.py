@@ -20,6 +20,7 @@ from contracts.errors import (
     DatabaseUnprepared,
     PermanentError,
     RetryableError,
+    StoreAsleep,
     WriteBackFailed,
 )
 from duckdb_jobs.write_back.statements import Query
@@ -109,7 +110,7 @@ def connected(
     to: Login, *, clock: Callable[[], float], sleep: Callable[[float], None]
 ) -> Iterator[Session]:
     """A session until the block ends. Raises DatabaseUnprepared when the user is refused, PermanentError when anything
-    else about the connection is, RetryableError when the database does not answer in WAKE_SECONDS.
+    else about the connection is, StoreAsleep when the database does not answer in WAKE_SECONDS.
     """
     connection = _woken(to, clock, sleep)
     try:
@@ -137,7 +138,7 @@ def _woken(
                 ) from error
             waited = clock() - began
             if waited >= WAKE_SECONDS:
-                raise RetryableError(
+                raise StoreAsleep(
                     f"the database at {to.host}:{to.port} did not answer within {WAKE_SECONDS} s: {said}"
                 ) from error
         sleep(PAUSE_SECONDS)

@@ -95,7 +95,9 @@ class DatabaseServed(JsonDocument):
     served: Literal["database"]
     """Which consumer it is."""
     tables: tuple[DatabaseTable, ...]
-    """The processed table; empty where nothing was published yet."""
+    """The processed table; empty where nothing was published yet, or the database did not wake up."""
+    problem: str | None = None
+    """Why nothing was written, so that the table is as before, and what to type; left out where it was."""
 
 
 @dataclass(frozen=True, kw_only=True)

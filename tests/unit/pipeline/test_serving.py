@@ -32,6 +32,20 @@ def test_a_write_back_is_told_with_its_rows_and_kept_with_its_sums() -> None:
     ]
 
 
+def test_a_database_that_slept_on_is_a_warning_with_its_name_and_the_command() -> None:
+    problem = (
+        "the database at db:5433 did not answer within 120 s: timeout expired. The next run writes what is missing; to"
+        " write it now: slipway database write orders"
+    )
+    asleep = DatabaseServed(served="database", tables=(), problem=problem)
+    kept = serving.kept([asleep], {})
+    assert serving.needs_a_look(kept)
+    assert list(serving.sentences(kept)) == [
+        f"WARNING: database: nothing was written, schema silver is as before. {problem}."
+    ]
+    assert not serving.needs_a_look(serving.kept([WRITTEN], {}))
+
+
 def test_a_dataset_that_is_not_marked_is_told_as_such() -> None:
     kept = serving.kept([DatabaseServed(served="database", tables=())], {})
     assert list(serving.sentences(kept)) == ["Database: the contract marks no table for it."]

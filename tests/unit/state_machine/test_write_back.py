@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from pipeline.run_documents.serving import serve_result
 from tests.unit.state_machine.walking import Walk, failure
 
 WRITTEN = {"served": "database", "tables": [{"table": "d"}]}
@@ -59,6 +62,40 @@ def test_a_user_that_is_refused_once_more_is_told_and_not_made_for_ever(walk: Wa
     assert ended["calls"] == ["WriteBack", "PrepareDatabase", "WriteBack"]
     assert (ended["status"], ended["error"]) == ("FAILED", "DatabaseUnprepared")
     assert "who is slipway_writer?" in ended["cause"]
+
+
+ASLEEP = failure("StoreAsleep", errorMessage="the database at db:5433 did not answer within 120 s")
+
+
+def test_a_run_does_not_fail_because_of_a_database_that_does_not_wake_up(walk: Walk) -> None:
+    ended = walk("write_back", {"dataset": "d", "run_id": "r1", "caller": "run"}, WriteBack=ASLEEP)
+    assert (ended["status"], len(ended["calls"])) == ("SUCCEEDED", 5)
+    assert _output(ended) == {
+        "served": "database",
+        "tables": [],
+        "problem": "the database at db:5433 did not answer within 120 s. The next run writes what is missing; to write"
+        " it now: slipway database write d",
+    }
+    serve_result(_output(ended))  # what CloseRun reads
+
+
+@pytest.mark.parametrize(
+    "asked", [{"dataset": "d"}, {"dataset": "d", "run_id": "c1", "caller": "care"}]
+)
+def test_care_and_people_are_told_that_it_slept(walk: Walk, asked: dict[str, Any]) -> None:
+    """What a rollback or an erasure takes out must not stay in the database."""
+    ended = walk("write_back", asked, WriteBack=ASLEEP)
+    assert (ended["status"], ended["error"]) == ("FAILED", "StoreAsleep")
+    assert "did not answer within 120 s" in ended["cause"]
+
+
+def test_a_database_that_wakes_up_late_is_written(walk: Walk) -> None:
+    ended = walk(
+        "write_back",
+        {"dataset": "d", "run_id": "r1", "caller": "run"},
+        WriteBack=[ASLEEP, ASLEEP, WRITTEN],
+    )
+    assert _output(ended) == WRITTEN
 
 
 def _output(ended: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from contracts.errors import DatabaseUnprepared, PermanentError, RetryableError
+from contracts.errors import DatabaseUnprepared, PermanentError, StoreAsleep
 from duckdb_jobs.write_back import sessions
 from duckdb_jobs.write_back.sessions import AUTHORITIES, Login, connected
 from local_cloud.postgres import PREFIX, SUPERUSER, install
@@ -96,7 +96,7 @@ def test_a_database_that_does_not_answer_is_waited_for_and_then_tried_again_late
     trusted: Login,
 ) -> None:
     waiting = Waiting()
-    with pytest.raises(RetryableError, match="did not answer within 120 s"):
+    with pytest.raises(StoreAsleep, match="did not answer within 120 s"):
         is_encrypted(replace(trusted, port=1), waiting)
     assert sessions.WAKE_SECONDS <= waiting.seconds < sessions.WAKE_SECONDS + 10
 
