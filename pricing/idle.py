@@ -109,12 +109,6 @@ def _namespace(ruler: Ruler, namespace: Resource, _: Templates) -> Iterator[Line
         yield ruler.idle("secret", "secrets", Range.of(1))
 
 
-def _cluster(ruler: Ruler, cluster: Resource, _: Templates) -> Iterator[Line]:
-    """Asleep it costs its storage; how much that is depends on the tables, and an empty database has next to none."""
-    if cluster.properties.get("ManageMasterUserPassword"):
-        yield ruler.idle("secret", "secrets", Range.of(1))
-
-
 def _polling(ruler: Ruler, _resource: Resource, _templates: Templates) -> Iterator[Line]:
     polls = ruler.rate("queue_polls_by_function")
     yield ruler.idle("queue_request", "Lambda looking into empty queues", polls)
@@ -170,7 +164,6 @@ BY_TYPE: dict[str, Priced] = {
     "AWS::KMS::Key": _each("key", "keys"),
     "AWS::Lambda::EventSourceMapping": _polling,
     "AWS::Logs::MetricFilter": _counted_lines,
-    "AWS::RDS::DBCluster": _cluster,
     "AWS::RedshiftServerless::Namespace": _namespace,
     "AWS::Scheduler::Schedule": _schedule,
     "AWS::SecretsManager::Secret": _each("secret", "secrets"),

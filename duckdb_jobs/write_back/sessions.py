@@ -49,6 +49,19 @@ REFUSALS = (
 # A right that is missing, or what the preparation makes: the table of loads and the schemas.
 UNPREPARED = (errors.InsufficientPrivilege, errors.UndefinedTable, errors.InvalidSchemaName)
 IN_THE_WAY = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
+# What a person must mend, with what to do. Asked before ENDED: a full disk is an OperationalError, too.
+FULL = "the database has no room left; give it more storage, or take something out of it, then try again"
+CHANGED = (
+    "somebody has changed the columns of the table; put them back, or drop the table and write back again, which"
+    " makes it anew"
+)
+MENDED_BY_HAND: tuple[tuple[type[psycopg.Error], str], ...] = (
+    (errors.DiskFull, FULL),
+    (errors.UndefinedColumn, CHANGED),
+    (errors.DatatypeMismatch, CHANGED),
+    (errors.NotNullViolation, CHANGED),
+    (errors.InvalidColumnReference, CHANGED),  # ON CONFLICT finds no primary key
+)
 # A server that shuts down, starts, or gave up waiting for this end; a broken connection is OperationalError, too.
 ENDED = (psycopg.OperationalError, errors.IdleInTransactionSessionTimeout)
 
@@ -179,6 +192,8 @@ def understood() -> Iterator[None]:
         said = (error.diag.message_primary or str(error)).strip()
         if isinstance(error, IN_THE_WAY):
             raise RetryableError(f"somebody else was in the way in the database: {said}") from error
+        if step := next((step for kind, step in MENDED_BY_HAND if isinstance(error, kind)), None):
+            raise WriteBackFailed(f"{step} (it is as before; the database said: {said})") from error
         if isinstance(error, ENDED) and not isinstance(error, errors.QueryCanceled):
             raise RetryableError(f"the database ended the connection: {said}") from error
         if isinstance(error, UNPREPARED):
