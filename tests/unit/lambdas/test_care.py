@@ -36,6 +36,11 @@ EXECUTION = "arn:aws:states:::execution:care:one"
 TOKEN = "ab" * 32
 A, B, C = (digest(name) for name in "abc")
 FORECAST = {"table": "sales_by_month_item", "undone": "7", "back_to": "5", "reason": "too high"}
+TAKEN_BACK: dict[str, Any] = {
+    **{"table": "sales_by_month_item_forecast", "before": "7", "after": "5"},
+    **{"rows_before": 72, "rows_after": 66, "files_before": 2, "files_after": 1},
+    **{"bytes_before": 20, "bytes_after": 10, "report": ["It is 5 again. Reason: too high"]},
+}
 BY_ITEM: dict[str, Any] = {"mode": "periods", "loaded_rows": 3, "rows": 9, "totals": {}}
 SERVED = (serve_result({"served": "warehouse", "tables": [{"table": "by_item", **BY_ITEM}]}),)
 
@@ -508,7 +513,7 @@ def test_the_handlers_read_their_environment_and_failed_care_starts_waiting_file
     )
     for function in cached:
         function.cache_clear()
-    request = {"dataset": DATASET, "trigger": "schedule", "mode": "maintenance"}
+    request: dict[str, Any] = {**{"dataset": DATASET, "trigger": "schedule", "mode": "maintenance"}}
     run_id = hold_handler.handle(
         {"dataset": DATASET, "request": request, "execution_arn": EXECUTION}, None
     )["run_id"]
@@ -522,6 +527,13 @@ def test_the_handlers_read_their_environment_and_failed_care_starts_waiting_file
     }
     assert release_handler.handle(event, None)["started"] is False
     assert run(account, run_id)["status"] == "succeeded"
+    request |= {"mode": "forecast_rollback", "forecast": FORECAST}
+    held = {"dataset": DATASET, "request": request, "execution_arn": f"{EXECUTION}-2"}
+    run_id = hold_handler.handle(held, None)["run_id"]
+    state = {"care": {}, "serve": [], "forecast": {}, "forecast_rollback": {"done": TAKEN_BACK}}
+    event |= {"run_id": run_id, "execution_arn": f"{EXECUTION}-2", "state": state}
+    assert release_handler.handle(event, None)["started"] is False
+    assert run(account, run_id)["report"] == TAKEN_BACK["report"]
     wait(account, A)
     failed = {"dataset": DATASET, "run_id": None, "execution_arn": "arn:failed"}
     assert [release_handler.handle(failed, None)["started"] for _ in range(2)] == [True, True]
@@ -560,18 +572,13 @@ def test_a_forecast_that_was_taken_back_is_in_ledger_and_message_with_its_reason
     run_id = hold(account, contract, given(mode="forecast_rollback", forecast=FORECAST))
     asked = MaintenanceRequest.from_json(wanted(account, run_id))
     assert asked.forecast == ForecastRollback(**FORECAST)
-    answer = {
-        **{"table": "sales_by_month_item_forecast", "before": "7", "after": "5"},
-        **{"rows_before": 72, "rows_after": 66, "files_before": 2, "files_after": 1},
-        **{"bytes_before": 20, "bytes_after": 10, "report": ["It is 5 again. Reason: too high"]},
-    }
-    release(account, run_id, did=forecast_rollback.result(asked, answer))
+    release(account, run_id, did=forecast_rollback.result(asked, TAKEN_BACK))
     entry = run(account, run_id)
     assert (entry["status"], entry["mode"]) == ("succeeded", "forecast_rollback")
     (table,) = entry["care"]
     assert (table["action"], table["before"], table["after"]) == ("rolled back", 7, 5)
     assert (table["rows_deleted"], table["files_before"], table["bytes_after"]) == (6, 2, 10)
-    assert entry["report"] == answer["report"]
+    assert entry["report"] == TAKEN_BACK["report"]
     (message,) = account.messages()
     assert "Reason: too high" in json.dumps(message)
     assert account.runs().lock(DATASET) is None
