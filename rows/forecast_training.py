@@ -21,7 +21,7 @@ from rows.forecasting import features, series
 from rows.forecasting.backtest import backtest
 from rows.forecasting.methods import Predicted, SeasonalNaive
 
-VERSION = "gradient-boosting-1"  # goes up when the same history would give another model
+VERSION = "gradient-boosting-2"  # goes up when the same history would give another model
 TRAINING = "slipway.training"
 KEY_COLUMNS = ("table", "series", "moment", "step", "scale")
 TARGET = "target"
@@ -79,7 +79,7 @@ class LaidOut:
         """Whether a line is to learn from, and its fields in the order of HEADER, without a target that is to come."""
         for number, (table, known) in enumerate(zip(self.plan.tables, self.known, strict=True)):
             histories = [list(map(float, values)) for values in known.series.values()]
-            totals = features.totals_by_moment(histories)
+            totals = features.totals_by_moment(histories, table.season)
             for place, values in enumerate(histories):
                 if features.is_learned(values, table.season):
                     yield from _lines(number, place, values, table, totals)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import cos, pi, sin
 
-from rows.forecasting.backtest import MOST_ORIGINS
+from rows.forecasting.backtest import MOST_ORIGINS, level
 from rows.forecasting.methods import HoltWinters, Values
 from rows.forecasting.series import treatment
 
@@ -22,6 +22,7 @@ NAMES = (
     *("mean_of_quarter", "mean_of_half", "mean_of_season_before", "seasonal_index", "share"),
     *("without_season", "holt_winters"),
 )
+ABSURD = 10  # times the usual size
 SEASONS_BEFORE = 2  # of history before an origin, as Holt-Winters needs
 
 
@@ -48,10 +49,22 @@ def is_learned(values: Values, season: int) -> bool:
     )
 
 
-def totals_by_moment(histories: Sequence[Values]) -> Mapping[int, float]:
-    """The sum of all series, by period; -1 is the last one that is known."""
+def usual(values: Values, season: int) -> list[float]:
+    """The values, of which none counts for more than ABSURD times the usual size of those before it.
+
+    An absurd value would else be in the share of every other series, and in what the model learns.
+    """
+    kept: list[float] = []
+    for place, value in enumerate(values):
+        most = ABSURD * level(kept, season) if place >= season else 0.0
+        kept.append(min(max(value, -most), most) if most else value)
+    return kept
+
+
+def totals_by_moment(histories: Sequence[Values], season: int) -> Mapping[int, float]:
+    """The sum of all series as `usual`, by period; -1 is the last one that is known."""
     totals: dict[int, float] = {}
-    for values in histories:
+    for values in (usual(history, season) for history in histories):
         for place, value in enumerate(values):
             moment = place - len(values)
             totals[moment] = totals.get(moment, 0.0) + value
@@ -78,6 +91,7 @@ class _History:
     def __init__(
         self, values: Values, season: int, horizon: int, totals: Mapping[int, float]
     ) -> None:
+        values = usual(values, season)
         self._values, self._season, self._horizon, self._totals = values, season, horizon, totals
         self._sums = [0.0, *accumulate(values)]
         self._seasonal, self._flat = HoltWinters(values, season), HoltWinters(values, 1)

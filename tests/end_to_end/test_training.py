@@ -67,7 +67,7 @@ def test_a_trained_model_is_published_where_it_is_better_and_naive_stays_where_n
     assert len(rows) == 12 * 6
     for row in rows:
         of_model = row[7] == "gradient_boosting"
-        assert row[9].startswith("gradient-boosting-1/training-" if of_model else "statistics-")
+        assert row[9].startswith("gradient-boosting-2/training-" if of_model else "statistics-")
         assert row[10] == trained["training"]
         lower_95, lower_80, value, upper_80, upper_95 = (money(row[n]) for n in (5, 3, 2, 4, 6))
         assert lower_95 <= lower_80 <= value <= upper_80 <= upper_95
@@ -149,7 +149,7 @@ def test_the_forecast_before_is_published_again_and_no_training_undoes_that(
     assert command_line.main(["forecast", "show", "--history", "--dataset", DATASET]) == 0
     history = capsys.readouterr().out
     assert trained["training"] in history
-    assert "gradient-boosting-1/" in history
+    assert "gradient-boosting-2/" in history
     client = pipeline.deployment.client("stepfunctions")
     machine = pipeline.deployment.output("TrainingStateMachineArn")
     before = client.list_executions(stateMachineArn=machine)["executions"]

@@ -8,14 +8,21 @@ from random import Random
 import pytest
 
 from rows.forecasting import features
-from rows.forecasting.features import NAMES, Example, examples, is_learned, totals_by_moment
+from rows.forecasting.features import (
+    NAMES,
+    Example,
+    examples,
+    is_learned,
+    totals_by_moment,
+    usual,
+)
 from sample_data.series import history
 
 YEAR, HORIZON = 12, 3
 
 
 def of(values: Sequence[float], totals: Sequence[Sequence[float]] = ()) -> list[Example]:
-    return list(examples(values, YEAR, HORIZON, totals_by_moment(totals or [values])))
+    return list(examples(values, YEAR, HORIZON, totals_by_moment(totals or [values], YEAR)))
 
 
 def named(example: Example) -> dict[str, float]:
@@ -109,3 +116,20 @@ def test_the_newest_sixty_origins_are_enough() -> None:
     assert min(example.moment for example in of(values)) == -60
     assert features.origins(120, YEAR) == 60
     assert features.origins(30, YEAR) == 6
+
+
+def test_no_value_counts_for_more_than_ten_times_what_is_usual_before_it() -> None:
+    values = [5.0] * 30
+    assert usual([*values, 1e9, 49.0, -1e9, 5.0], YEAR) == [*values, 50.0, 49.0, -50.0, 5.0]
+    assert usual([1.0, 1e9, *[1.0] * 20], YEAR)[1] == 1e9  # nothing is usual yet
+    assert usual([*[0.0] * 20, 7.0], YEAR)[-1] == 7.0
+
+
+def test_an_absurd_value_in_another_series_moves_a_share_by_no_more_than_ten_usual_ones() -> None:
+    own, other = history("season", Random(6), 60), history("season", Random(7), 60)
+    absurd = [*other[:50], 1e12, *other[51:]]
+    tenfold = [*other[:50], usual(absurd, YEAR)[50], *other[51:]]
+    assert of(own, [own, absurd]) == of(own, [own, tenfold])
+    assert of(absurd) == of(tenfold)
+    before, now = (of(own, [own, each])[-1] for each in (other, absurd))
+    assert 0.4 * named(before)["share"] < named(now)["share"] < named(before)["share"]
