@@ -17,7 +17,7 @@ from contracts import marts, model
 from sample_data import marketplace
 from sample_data.marketplace import Files, Row
 from slipway.deployment import Deployment
-from slipway.reading import internal_database, lake, ledgers
+from slipway.reading import internal_database, lake, ledgers, warehouse
 from slipway.reading import marts as mart_runs
 
 MONEY = {"orders": "total_amount", "order_items": "total_price", "payments": "amount"}
@@ -47,11 +47,15 @@ class TableCompared:
 
 @dataclass(frozen=True, kw_only=True)
 class MartCompared:
-    """A mart: its rows, what its last run wrote, and how it differs from what plain Python makes of the tables."""
+    """A mart: its rows, what its last run wrote, and how it differs from what plain Python makes of the tables.
+
+    `asked` are those who hold it: the lake, and the warehouse if there is one.
+    """
 
     mart: str
     rows: int
     detail: str
+    asked: tuple[str, ...]
     differences: tuple[str, ...]
 
 
@@ -80,16 +84,26 @@ def table(deployment: Deployment, name: str, there: Sequence[Row], key: bytes) -
 def mart(deployment: Deployment, name: str, tables: Files) -> MartCompared:
     """Ask for a mart over these tables of the shop."""
     columns = ", ".join(f"cast({each.name} as varchar)" for each in marts.load(name).columns)
-    answer = lake.query(deployment, f"select {columns} from curated.{name}")  # noqa: S608 - names of the example
-    here = [tuple(map(str, row)) for row in answer.itertuples(index=False)]
+    query = f"select {columns} from curated.{name}"  # noqa: S608 - names of the example
+    holders = {"lake": [*lake.query(deployment, query).itertuples(index=False)]}
+    if warehouse.is_there(deployment):
+        holders["warehouse"] = [*warehouse.query(deployment, query).rows]
+    there = marketplace.MARTS[name](tables)
     runs = [
         run for run in mart_runs.one(deployment, name).runs if run.get("outcome") == "published"
     ]
     return MartCompared(
         mart=name,
-        rows=len(here),
+        rows=len(holders["lake"]),
         detail=str(runs[0].get("detail", "")) if runs else "never published",
-        differences=tuple(differences(name, marketplace.MARTS[name](tables), here)),
+        asked=tuple(holders),
+        differences=tuple(
+            difference
+            for holder, rows in holders.items()
+            for difference in differences(
+                f"{name}, {holder}", there, [tuple(map(str, row)) for row in rows]
+            )
+        ),
     )
 
 

@@ -6,6 +6,7 @@ the source runs everybody who holds the tables is asked for every row (slipway.a
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ SECRET_NAME = "slipway/marketplace"  # noqa: S105 - the name of one
 RUNS = 3
 ROWS_OF_AN_ORDER = 4  # itself, two lines, a payment
 PAUSE_SECONDS = 0.1  # between two customers
-PATIENCE = 20  # times that a mart, which other runs hold, is asked again
+PATIENCE = 100  # times that a mart, which other runs hold, is asked again
+BUSY_SECONDS = 2.0
 
 # What the newest run of each dataset found; its table rules are about the whole table.
 FINDINGS = """
@@ -172,8 +174,10 @@ class Story:
         compared = Compared(tables=tables, marts=computed)
         rows = sum(each.rows for each in tables)
         if not compared.differences:
-            asked = ", ".join(tables[0].asked)
-            self.watch.say(f"{rows:,} rows: {asked} and three marts say what the shop says")
+            asked, holders = ", ".join(tables[0].asked), " and ".join(computed[0].asked)
+            self.watch.say(
+                f"{rows:,} rows: {asked}, and three marts in {holders}, say what the shop says"
+            )
         return compared
 
 
@@ -220,6 +224,7 @@ def _compute(deployment: Deployment, mart: str) -> None:
             raise PermanentError(f"a run of {mart} failed: slipway mart show {mart}")
         if ending.output["status"] != "busy":
             return
+        time.sleep(BUSY_SECONDS)
     raise PermanentError(f"{mart} was busy {PATIENCE} times: slipway mart show {mart}")
 
 

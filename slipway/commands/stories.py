@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from slipway.acting import (
     example_project,
-    marketplace_accounts,
     marketplace_story,
     shop_story,
 )
@@ -92,7 +92,7 @@ def _show_tables(ending: marketplace_story.Compared) -> None:
             each.table,
             f"{each.rows:,}",
             "" if each.money is None else f"{each.money:,}",
-            *(_agrees(each, name) for name in asked),
+            *(_agrees(each.table, name, each.differences) for name in asked),
         )
         for each in ending.tables
     ]
@@ -103,13 +103,25 @@ def _show_tables(ending: marketplace_story.Compared) -> None:
         rows,
         right=(1, 2),
     )
-    marts = [(f"curated.{each.mart}", f"{each.rows:,}", each.detail) for each in ending.marts]
-    table("marts after it", ("mart", "rows", "its last publication"), marts, right=(1,))
+    holders = ending.marts[0].asked
+    marts = [
+        (
+            f"curated.{each.mart}",
+            f"{each.rows:,}",
+            each.detail,
+            *(_agrees(each.mart, holder, each.differences) for holder in holders),
+        )
+        for each in ending.marts
+    ]
+    headers = ("mart", "rows", "its last publication", *holders)
+    table(
+        "marts, each compared with what plain Python makes of the shop", headers, marts, right=(1,)
+    )
 
 
-def _agrees(compared: marketplace_accounts.TableCompared, account: str) -> str:
-    label = f"{compared.table}, {account}:"
-    return "differs" if any(each.startswith(label) for each in compared.differences) else "agrees"
+def _agrees(name: str, account: str, differences: Sequence[str]) -> str:
+    label = f"{name}, {account}:"
+    return "differs" if any(each.startswith(label) for each in differences) else "agrees"
 
 
 def _say_differences(differences: tuple[str, ...] | list[str]) -> None:

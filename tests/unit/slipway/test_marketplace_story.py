@@ -118,6 +118,9 @@ def mart(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         "query",
         lambda _deployment, _sql: pandas.DataFrame(rows, columns=COLUMNS),
     )
+    copy = SimpleNamespace(rows=[*rows])
+    monkeypatch.setattr(marketplace_accounts.warehouse, "is_there", lambda _deployment: True)
+    monkeypatch.setattr(marketplace_accounts.warehouse, "query", lambda _deployment, _sql: copy)
     runs = [{"outcome": "unchanged"}, {"outcome": "published", "detail": "1 period written"}]
     monkeypatch.setattr(
         marketplace_accounts.mart_runs, "one", lambda _deployment, _name: SimpleNamespace(runs=runs)
@@ -133,6 +136,7 @@ def mart_compared() -> MartCompared:
 def test_a_mart_that_is_what_the_shop_says_differs_in_nothing(mart: list[tuple[Any, ...]]) -> None:
     found = mart_compared()
     assert (found.rows, found.detail, found.differences) == (len(mart), "1 period written", ())
+    assert found.asked == ("lake", "warehouse")
 
 
 def test_a_mart_with_another_cent_differs(mart: list[tuple[Any, ...]]) -> None:
@@ -140,7 +144,16 @@ def test_a_mart_with_another_cent_differs(mart: list[tuple[Any, ...]]) -> None:
     mart[0] = (*group, f"{float(sales) + 0.01:.2f}")
     shop, lake = mart_compared().differences
     assert (str(sales) in shop, str(mart[0][-1]) in lake) == (True, True)
-    assert shop.startswith(f"{SALES}: 1 rows are only in the shop, such as ")
+    assert shop.startswith(f"{SALES}, lake: 1 rows are only in the shop, such as ")
+
+
+def test_a_copy_in_the_warehouse_that_lacks_a_row_differs(
+    mart: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = SimpleNamespace(rows=mart[1:])
+    monkeypatch.setattr(marketplace_accounts.warehouse, "query", lambda _deployment, _sql: copy)
+    [told] = mart_compared().differences
+    assert told.startswith(f"{SALES}, warehouse: 1 rows are only in the shop, such as ")
 
 
 class Holders:
@@ -231,7 +244,9 @@ def ending(*differences: str) -> marketplace_story.Compared:
         asked=("files", "processed"),
         differences=differences,
     )
-    mart = MartCompared(mart=SALES, rows=9, detail="d", differences=())
+    mart = MartCompared(
+        mart=SALES, rows=9, detail="d", asked=("lake", "warehouse"), differences=differences
+    )
     return marketplace_story.Compared(tables=(table,), marts=(mart,))
 
 
@@ -239,7 +254,11 @@ def ending(*differences: str) -> marketplace_story.Compared:
     ("differences", "code", "told"),
     [
         ((), 0, "every row and cent of the shop's database is in the lake and its marts"),
-        (("orders, processed: a cent",), 1, "does not agree: orders, processed: a cent"),
+        (
+            ("orders, processed: a cent", f"{SALES}, warehouse: a cent"),
+            1,
+            "does not agree: orders, processed: a cent",
+        ),
     ],
 )
 def test_the_command_says_what_does_not_agree(
@@ -263,4 +282,4 @@ def test_the_command_says_what_does_not_agree(
     said = capsys.readouterr().out
     assert told in said
     assert ("2 of 9" in said, "5,678.90" in said, stopped) == (True, True, [True])
-    assert said.count("differs") == code
+    assert said.count("differs") == 2 * code
