@@ -1,13 +1,15 @@
 """`python -m benchmarks.table_extract`: an extract of a table beside a bare COPY of it, and the longest query.
 
 A PostgreSQL of its own holds the orders of a shop. Each figure is the median of some repeats; the first repeat
-warms up. What is read is thrown away, so that neither S3 nor a disk counts. Also written to build/table_extract.json.
+warms up. What is read is thrown away, so that neither S3 nor a disk counts. A machine that does something else
+meanwhile is named as loaded. Also written to build/table_extract.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +26,11 @@ from local_cloud.settings import LOOPBACK
 from sample_data import shop
 from sources.database.client import OpenPostgres
 from sources.database.sessions import Login, Query, Session, connected
+from sources.keys import KeysRead
 from sources.model import PostgresSource, load
 
 RESULT = Path("build") / "table_extract.json"
+BUSY_SHARE = 0.3
 SCHEMA, DAY, DAYS = "public", "2023-01-01", 730
 COPY = "copy (select {} from public.orders) to stdout with (format csv)"
 
@@ -64,14 +68,21 @@ class Extract:
     longest_query: float
 
 
+def is_loaded() -> bool:
+    """Whether others wanted a processor in the last minute, so that figures are of a busy machine."""
+    return os.getloadavg()[0] > BUSY_SHARE * (os.cpu_count() or 1)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args(argv)
+    loaded = is_loaded()
     with running() as server, _shop(server, given.rows) as connection:
         figures = _measured(server, connection, given.rows, given.repeats)
+    figures["machine"] = "loaded" if loaded else "quiet"
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(figures, indent=2) + "\n")
     print("\n".join(_lines(figures)))
@@ -104,6 +115,7 @@ def _measured(
     for _ in range(repeats + 1):
         copies.append(_copied(connection, source))
         extracts.append(_extracted(server, source, None))
+    keys = [_compared(server, source, rows) for _ in range(repeats + 1)]
     [(moment,)] = connection.execute("select now()::text").fetchall()
     shop.order(connection, SCHEMA, first=rows + 1, count=rows // DAYS, day="2025-01-01")
     changes = [_extracted(server, source, moment) for _ in range(repeats + 1)]
@@ -120,6 +132,8 @@ def _measured(
         "extract_seconds": round(extract, 3),
         "times_copy": round(extract / copy, 2),
         "longest_query_seconds": round(max(e.longest_query for e in extracts[1:]), 3),
+        "keys_seconds": round(statistics.median(e.seconds for e in keys[1:]), 3),
+        "keys_longest_query_seconds": round(max(e.longest_query for e in keys[1:]), 3),
         "one_more_day_rows": changes[0].rows,
         "one_more_day_seconds": round(day, 3),
     }
@@ -136,13 +150,6 @@ def _copied(connection: psycopg.Connection[Any], source: PostgresSource) -> floa
 
 
 def _extracted(server: Postgres, source: PostgresSource, since: str | None) -> Extract:
-    login = Login(
-        host=LOOPBACK,
-        port=server.port,
-        dbname=SUPERUSER,
-        username=shop.READER,
-        password=server.password,
-    )
     rows, size = 0, 0
 
     def take(block: bytes) -> None:
@@ -150,9 +157,7 @@ def _extracted(server: Postgres, source: PostgresSource, since: str | None) -> E
         size += len(block)
 
     begun = time.monotonic()
-    with connected(source, login, needs_tls=False) as plain:
-        session = TimedSession(source=source, connection=plain.connection)
-        table = OpenPostgres(session=session, contract=model.load(source.dataset))
+    with _opened(server, source) as (session, table):
         table.low_watermark(None)
         with table.snapshot(since) as snapshot:
             position: str | None = None
@@ -165,6 +170,36 @@ def _extracted(server: Postgres, source: PostgresSource, since: str | None) -> E
     return Extract(rows=rows, size_bytes=size, seconds=seconds, longest_query=max(session.seconds))
 
 
+def _compared(server: Postgres, source: PostgresSource, rows: int) -> Extract:
+    """The keys of the table compared with themselves, as an extract does that looks for deleted rows."""
+    kept = list[bytes]()
+    begun = time.monotonic()
+    read = KeysRead(keep=kept.append, table=source.postgres.table)
+    with _opened(server, source) as (session, table), table.snapshot(None) as snapshot:
+        snapshot.keys(read.take)
+    read.finish()
+    if read.rows != rows or read.missing(kept, rows).rows:
+        raise RuntimeError(f"{rows} keys are there, and {read.rows} were read")
+    size, seconds = sum(map(len, kept)), time.monotonic() - begun
+    return Extract(rows=rows, size_bytes=size, seconds=seconds, longest_query=max(session.seconds))
+
+
+@contextmanager
+def _opened(
+    server: Postgres, source: PostgresSource
+) -> Iterator[tuple[TimedSession, OpenPostgres]]:
+    login = Login(
+        host=LOOPBACK,
+        port=server.port,
+        dbname=SUPERUSER,
+        username=shop.READER,
+        password=server.password,
+    )
+    with connected(source, login, needs_tls=False) as plain:
+        session = TimedSession(source=source, connection=plain.connection)
+        yield session, OpenPostgres(session=session, contract=model.load(source.dataset))
+
+
 def _lines(figures: dict[str, Any]) -> Iterator[str]:
     yield (
         f"{figures['rows']:,} rows, {figures['megabytes']} MB: COPY {figures['copy_seconds']} s, extract"
@@ -172,8 +207,12 @@ def _lines(figures: dict[str, Any]) -> Iterator[str]:
         f" {figures['longest_query_seconds']} s"
     )
     yield (
+        f"keys compared: {figures['keys_seconds']} s, longest query {figures['keys_longest_query_seconds']} s"
+    )
+    yield (
         f"one more day, {figures['one_more_day_rows']:,} rows: {figures['one_more_day_seconds']} s"
     )
+    yield f"machine: {figures['machine']}"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import Any
 from sources.errors import SourceFailed
 
 PIECE_BYTES = 300_000  # of keys, which as a rule are a tenth when packed. Source: DynamoDB, "Service quotas", 400 KB
+BATCH_BYTES = 30_000  # psycopg gives each row by itself
 MOST_KEYS = 5_000_000
 MOST_NAMED = 3
 GENERATIONS = ("a", "b")
@@ -54,25 +55,35 @@ class KeysRead:
 
     keep: Callable[[bytes], None]
     table: str
-    rows: int = 0
     hashes: array[int] = field(default_factory=lambda: array("Q"))
     _rest: bytearray = field(default_factory=bytearray)
 
     def take(self, block: bytes) -> None:
-        """Some bytes, which may end within a key. Raises SourceFailed for more keys than can be compared."""
+        """Some bytes, as a rule one key. Raises SourceFailed for more keys than can be compared."""
         self._rest += block
+        if len(self._rest) >= BATCH_BYTES:
+            self._hash_whole_keys()
+
+    def finish(self) -> None:
+        """Nothing more comes."""
+        self._hash_whole_keys()
+
+    def _hash_whole_keys(self) -> None:
         end = self._rest.rfind(b"\n") + 1
         lines = bytes(self._rest[:end])
-        self.hashes.extend(_hash(line) for line in lines.splitlines())
-        self.rows = len(self.hashes)
+        self.hashes.extend([_hash(line) for line in lines.splitlines()])
         if self.rows > MOST_KEYS:
             raise SourceFailed(
                 f"{self.table} has more than {MOST_KEYS:,} rows, which is the most whose keys are compared; leave out"
                 " postgres.maxDeletedShare, and mark rows as deleted in a column"
             )
-        if end:
-            self.keep(lines)
-            del self._rest[:end]
+        self.keep(lines)
+        del self._rest[:end]
+
+    @property
+    def rows(self) -> int:
+        """How many keys came."""
+        return len(self.hashes)
 
     def missing(self, before: Iterable[bytes], known: int) -> Vanished:
         """Which of the keys in `before`, packed as `keep` got them, did not come."""
@@ -97,10 +108,9 @@ class KeyPieces:
 
     def keep(self, lines: bytes) -> None:
         """Whole keys."""
-        for line in lines.splitlines(keepends=True):
-            self._waiting += line
-            if len(self._waiting) >= PIECE_BYTES:
-                self.flush()
+        self._waiting += lines
+        if len(self._waiting) >= PIECE_BYTES:
+            self.flush()
 
     def flush(self) -> None:
         """Write what waits."""

@@ -105,18 +105,18 @@ SLICES = (
     ),
     *(killed_jobs(part) for part in range(1, FAULT_PARTS + 1)),
     rest_of(
-        "second opinions of policies and of rows",
+        "second opinions of policies and of rows, and the marketplace as deployed",
         *SECOND_OPINIONS,
         KEEPING,
-        minutes=14,
+        "tests/end_to_end/test_marketplace.py",
+        minutes=20,
     ),
     rest_of(
-        "a database read and written back to, the marketplace and EMR Serverless as deployed",
+        "a database read and written back to, and EMR Serverless as deployed",
         "tests/unit/sources/database",
         "tests/unit/duckdb_jobs/write_back",
-        "tests/end_to_end/test_marketplace.py",
         "tests/end_to_end/test_emr_serverless.py",
-        minutes=24,
+        minutes=22,
     ),
     rest_of("modes, loads and table formats on Spark", *MEANINGS, minutes=14),
     rest_of(

@@ -77,6 +77,7 @@ class TableCall(Call):
         written = self.around.ledger.key_pieces(before)
         read = KeysRead(keep=written.keep, table=postgres.table)
         snapshot.keys(read.take)
+        read.finish()
         written.flush()
         if before is not None:
             self._judge(read.missing(self.around.ledger.keys(before), before.rows), before)

@@ -19,6 +19,7 @@ ORDERS = range(1, 351)  # in chunks of 100
 def orders(bench: TableBench, monkeypatch: pytest.MonkeyPatch) -> TableBench:
     """Extracts that compare keys, kept in several pieces."""
     monkeypatch.setattr(keys, "PIECE_BYTES", 500)
+    monkeypatch.setattr(keys, "BATCH_BYTES", 90)
     postgres = dataclasses.replace(bench.source.postgres, max_deleted_share=0.02)
     bench.source = dataclasses.replace(bench.source, postgres=postgres)
     bench.shop.order(*ORDERS)
