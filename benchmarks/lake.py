@@ -21,9 +21,19 @@ from rows import curation, table_definitions
 JARS = Path(__file__).parents[1] / ".slipway" / "jars"
 
 
-def start_spark(folder: Path) -> SparkSession:
+ICEBERG = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
+DELTA = "io.delta.sql.DeltaSparkSessionExtension"
+
+
+def start_spark(folder: Path, *, with_delta: bool = False) -> SparkSession:
     """A session like the one of the local runner, with its tables in `folder`."""
-    jars = ",".join(str(jar) for jar in JARS.glob("iceberg-spark-runtime-*.jar"))
+    libraries = ["iceberg-spark-runtime-*.jar", *(["delta-*.jar"] if with_delta else [])]
+    jars = ",".join(str(jar) for pattern in libraries for jar in JARS.glob(pattern))
+    of_delta: dict[str, bool | float | int | str | None] = {
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.databricks.delta.snapshotPartitions": "2",  # not 50 tasks for a log
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+    }
     spark = (
         SparkSession.builder.master("local[2]")
         .config("spark.jars", jars)
@@ -39,11 +49,12 @@ def start_spark(folder: Path) -> SparkSession:
         .config("spark.sql.warehouse.dir", str(folder / "unused"))
         .config(
             "spark.sql.extensions",
-            "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+            ",".join([ICEBERG, *([DELTA] if with_delta else [])]),
         )
         .config("spark.sql.catalog.glue_catalog", "org.apache.iceberg.spark.SparkCatalog")
         .config("spark.sql.catalog.glue_catalog.type", "hadoop")
         .config("spark.sql.catalog.glue_catalog.warehouse", str(folder / "tables"))
+        .config(map=of_delta if with_delta else {})
         .getOrCreate()
     )
     spark.sparkContext.setLogLevel("ERROR")
