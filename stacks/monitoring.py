@@ -25,6 +25,7 @@ from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
+from stacks.constructs.emr_engine import EmrEngine
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.rules import role_of_rules
 from stacks.cost_guards import guard_costs
@@ -86,7 +87,10 @@ class MonitoringStack(PipelineStack):
             self._dead_letters({"Marts": marts.undelivered})
         if training:
             self._dead_letters({"Training": training.undelivered})
-        self._failed_jobs([job.name for job in processing.jobs])
+        publisher, kept = self._publisher(), self._keep("FailedJobs")
+        self._failed_jobs([job.name for job in processing.jobs], publisher, kept)
+        if processing.emr:
+            self._failed_emr_jobs(processing.emr, publisher, kept)
         self._count_successes(orchestration.close_run.log_group)
         self.measure_freshness = self._measure_freshness(blueprint, storage)
         self._dead_letters(
@@ -279,7 +283,7 @@ class MonitoringStack(PipelineStack):
                     f"Rule {rule.node.id} of stack {part} could neither deliver an event nor keep it in its queue",
                 )
 
-    def _failed_jobs(self, job_names: list[str]) -> None:
+    def _failed_jobs(self, job_names: list[str], publisher: iam.Role, kept: sqs.Queue) -> None:
         """Glue has no metric for a job that failed, only an event; it is sent on as a readable message."""
         rule = events.Rule(
             self,
@@ -292,19 +296,48 @@ class MonitoringStack(PipelineStack):
             ),
         )
         field = events.EventField.from_path
-        rule.add_target(
-            targets.SnsTopic(
-                self._alerts.alarms,
-                message=events.RuleTargetInput.from_text(
-                    f"Slipway {self._environment}: job {field('$.detail.jobName')} ended as {field('$.detail.state')}: "
-                    f"{field('$.detail.message')}. Its log stream begins with {field('$.detail.jobRunId')}."
-                ),
-                # A role, because the policies of topic and key could not be limited to this rule: EventBridge sends no
-                # source with its requests. Source: EventBridge user guide, "Amazon SNS permissions".
-                authorize_using_role=True,
-                role=self._publisher().without_policy_updates(),
-                dead_letter_queue=self._keep("FailedJobs"),
-            )
+        text = (
+            f"Slipway {self._environment}: job {field('$.detail.jobName')} ended as {field('$.detail.state')}: "
+            f"{field('$.detail.message')}. Its log stream begins with {field('$.detail.jobRunId')}."
+        )
+        rule.add_target(self._as_alarm(text, publisher, kept))
+
+    def _failed_emr_jobs(self, engine: EmrEngine, publisher: iam.Role, kept: sqs.Queue) -> None:
+        """As for Glue. The event has no name of the job and no reason: both are in the job run.
+
+        A job run that takes too long is cancelled, and so is one whose execution is stopped.
+        Source: EMR Serverless user guide, "Automating EMR Serverless with Amazon EventBridge", "Job run states".
+        """
+        rule = events.Rule(
+            self,
+            "FailedEmrJobs",
+            description="A job run of the pipeline on EMR Serverless failed, was stopped or took too long",
+            event_pattern=events.EventPattern(
+                source=["aws.emr-serverless"],
+                detail_type=["EMR Serverless Job Run State Change"],
+                detail={
+                    "applicationId": [engine.application.attr_application_id],
+                    "state": ["FAILED", "CANCELLED"],
+                },
+            ),
+        )
+        field = events.EventField.from_path
+        text = (
+            f"Slipway {self._environment}: job run {field('$.detail.jobRunId')} on EMR Serverless ended as"
+            f" {field('$.detail.state')}. Its reason and its logs are below that id in application"
+            f" {field('$.detail.applicationId')}."
+        )
+        rule.add_target(self._as_alarm(text, publisher, kept))
+
+    def _as_alarm(self, text: str, publisher: iam.Role, kept: sqs.Queue) -> targets.SnsTopic:
+        return targets.SnsTopic(
+            self._alerts.alarms,
+            message=events.RuleTargetInput.from_text(text),
+            # A role, because the policies of topic and key could not be limited to these rules: EventBridge sends no
+            # source with its requests. Source: EventBridge user guide, "Amazon SNS permissions".
+            authorize_using_role=True,
+            role=publisher.without_policy_updates(),
+            dead_letter_queue=kept,
         )
 
     def _publisher(self) -> iam.Role:

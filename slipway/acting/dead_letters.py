@@ -174,14 +174,21 @@ def _measure_freshness(deployment: Deployment, message: Message) -> None:
 def _tell_failed_job(deployment: Deployment, message: Message) -> None:
     """Publish the alarm of a Spark job that failed, which the rule could not publish."""
     detail = _event(message).get("detail", {})
-    if "jobName" not in detail:
+    if "jobName" in detail:
+        text = (
+            f"job {detail['jobName']} ended as {detail.get('state')}: {detail.get('message')}."
+            f" Its log stream begins with {detail.get('jobRunId')}."
+        )
+    elif "applicationId" in detail:
+        text = (
+            f"job run {detail.get('jobRunId')} on EMR Serverless ended as {detail.get('state')}. Its reason and its"
+            f" logs are below that id in application {detail['applicationId']}."
+        )
+    else:
         raise PermanentError(f"no job in the message: {message['Body'][:ABOUT_LENGTH]!r}")
     deployment.client("sns").publish(
         TopicArn=deployment.output("AlarmsTopicArn"),
-        Message=(
-            f"Slipway {deployment.environment}: job {detail['jobName']} ended as {detail.get('state')}: "
-            f"{detail.get('message')}. Its log stream begins with {detail.get('jobRunId')}."
-        ),
+        Message=f"Slipway {deployment.environment}: {text}",
     )
 
 
@@ -284,6 +291,8 @@ def about(message: Message) -> str:
         return f"execution {str(detail['executionArn']).rpartition(':')[2]} {detail.get('status')}"
     if "jobName" in detail:
         return f"job {detail['jobName']} {detail.get('state')}"
+    if "jobRunId" in detail:
+        return f"job run {detail['jobRunId']} {detail.get('state')}"
     if event.get("detail-type") == "Scheduled Event":
         return f"the hour of {event.get('time')}"
     try:

@@ -55,6 +55,26 @@ def test_the_application_is_limited_stops_when_idle_and_holds_no_capacity(
     assert found["ReleaseLabel"] in BY_LABEL
 
 
+def test_a_job_run_that_fails_takes_too_long_or_is_stopped_is_told_to_the_topic_of_alarms(
+    comprehensive: Assembly,
+) -> None:
+    rules = comprehensive.resources("AWS::Events::Rule", "Monitoring")
+    [rule] = [each["Properties"] for place, each in rules.items() if "FailedEmrJobs" in place]
+    [of_glue] = [each["Properties"] for place, each in rules.items() if "/FailedJobs" in place]
+    pattern = rule["EventPattern"]
+    assert (pattern["source"], pattern["detail-type"]) == (
+        ["aws.emr-serverless"],
+        ["EMR Serverless Job Run State Change"],
+    )
+    assert pattern["detail"]["state"] == ["FAILED", "CANCELLED"]
+    [its_application] = pattern["detail"]["applicationId"]
+    assert "EmrApplication" in json.dumps(its_application)
+    [target], [other] = rule["Targets"], of_glue["Targets"]
+    assert "detail-jobRunId" in target["InputTransformer"]["InputTemplate"]
+    for field in ("Arn", "RoleArn", "DeadLetterConfig"):
+        assert target[field] == other[field]
+
+
 def test_its_logs_are_encrypted_and_go_to_a_group_that_ends_some_day(
     comprehensive: Assembly,
 ) -> None:

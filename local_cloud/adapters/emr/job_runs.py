@@ -9,6 +9,7 @@ Source: EMR Serverless API reference, StartJobRun, JobRun; user guide, "Job run 
 from __future__ import annotations
 
 import contextvars
+import json
 import logging
 import subprocess
 import threading
@@ -20,6 +21,7 @@ from uuid import uuid4
 from local_cloud.adapters import roles, spark_process
 from local_cloud.adapters.emr import applications, command
 from local_cloud.adapters.glue.command import error_message
+from local_cloud.patching import original
 from local_cloud.settings import ServerSettings
 from pipeline.emr_releases import BY_LABEL
 
@@ -187,7 +189,32 @@ def _run(settings: ServerSettings, run: Run, spark: dict[str, Any]) -> None:
         TotalExecutionDurationSeconds=int(run.ended_at - run.began),
     )
     logger.info("job run %s (%s): %s %s", record["JobRunId"], record["Name"], state, details[:200])
+    _tell(record)
     run.ended.set()
+
+
+def _tell(record: dict[str, Any]) -> None:
+    """The event of a job run that has ended; those of states before are not sent.
+
+    Source: EMR Serverless user guide, "Automating EMR Serverless with Amazon EventBridge", job run state change events.
+    """
+    detail = {
+        "jobRunId": record["JobRunId"],
+        "applicationId": record["ApplicationId"],
+        "arn": record["Arn"],
+        "releaseLabel": record["ReleaseLabel"],
+        "state": record["State"],
+        "previousState": "CANCELLING" if record["State"] == "CANCELLED" else "RUNNING",
+    }
+    entry = {
+        "Source": "aws.emr-serverless",
+        "DetailType": "EMR Serverless Job Run State Change",
+        "Detail": json.dumps(detail),
+        "Resources": [],
+    }
+    original("ministack.services.eventbridge", "_put_events")(
+        {"Entries": [entry]}, allow_aws_source=True
+    )
 
 
 def _details(code: int, log: str) -> str:

@@ -75,6 +75,19 @@ def assumed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return seen
 
 
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Events that were put, and in whose name."""
+    events: list[dict[str, Any]] = []
+
+    def put(request: dict[str, Any], *, allow_aws_source: bool) -> None:
+        assert allow_aws_source
+        events.extend(request["Entries"])
+
+    monkeypatch.setattr(job_runs, "original", lambda *_: put)
+    return events
+
+
 def asked(application: str, **changes: Any) -> dict[str, Any]:
     spark = {"EntryPoint": "s3://code/load.py", "EntryPointArguments": ["--dataset", "d"]}
     return {
@@ -133,6 +146,33 @@ def test_a_stopped_execution_cancels_its_run(
     with pytest.raises(Exception, match="CANCELLED") as failed:
         sync(settings, asked(application))
     assert "the execution of Step Functions was stopped" in str(failed.value.cause)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("does", "state"), [("exit 3", "FAILED"), ("exit 0", "SUCCESS")])
+def test_the_end_of_a_run_is_an_event_as_the_guide_shows_it(
+    settings: ServerSettings,
+    application: str,
+    assumed: dict[str, Any],
+    told: Any,
+    does: str,
+    state: str,
+) -> None:
+    assumed["does"] = does
+    answer = job_runs.start(settings, asked(application))
+    job_runs.wait_for(answer["JobRunId"], 10)
+    [event] = told
+    assert (event["Source"], event["DetailType"]) == (
+        "aws.emr-serverless",
+        "EMR Serverless Job Run State Change",
+    )
+    assert json.loads(event["Detail"]) == {
+        "jobRunId": answer["JobRunId"],
+        "applicationId": application,
+        "arn": answer["Arn"],
+        "releaseLabel": "emr-spark-8.1.0",
+        "state": state,
+        "previousState": "RUNNING",
+    }
 
 
 def test_a_task_that_is_out_of_time_cancels_its_run(

@@ -208,6 +208,25 @@ def test_a_failed_job_that_nobody_was_told_of_is_published_to_the_topic_of_alarm
     assert "job raw_to_processed TIMEOUT" in capsys.readouterr().out
 
 
+def test_a_failed_job_of_emr_is_published_with_its_job_run(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[dict[str, str]] = []
+    monkeypatch.setattr(
+        account.deployment.client("sns"), "publish", lambda **message: published.append(message)
+    )
+    detail = {"jobRunId": "00abc", "applicationId": "00app", "state": "CANCELLED"}
+    event = {"detail-type": "EMR Serverless Job Run State Change", "detail": detail}
+    put(account, "FailedJobsDeadLetterQueueUrl", event)
+    assert account.slipway("redrive", "--queue", "failed-jobs") == 0
+    text = (
+        "Slipway dev: job run 00abc on EMR Serverless ended as CANCELLED. Its reason and its logs are below that id in"
+        " application 00app."
+    )
+    assert published == [{"TopicArn": account.url("AlarmsTopicArn"), "Message": text}]
+    assert bodies(account, "FailedJobsDeadLetterQueueUrl") == []
+
+
 def test_every_queue_can_be_chosen_and_every_choice_is_a_queue() -> None:
     assert sorted(grammar.QUEUES) == sorted([*dead_letters.QUEUES, redrive.ANNOUNCEMENTS])
 
