@@ -11,6 +11,7 @@ from local_cloud.adapters import (
     secrets_of_stacks,
     service_roles,
     transfer_events,
+    transfer_host_keys,
     undelivered,
 )
 from local_cloud.adapters.access import batches, deliveries, keys, unmapped
@@ -67,6 +68,7 @@ def install_all(settings: ServerSettings) -> None:
     undelivered.install()
     s3_objects.install()
     transfer_events.install()
+    transfer_host_keys.install()
     cfn_types.install()
     glue_gaps.install()
     glue_crawlers.install(settings)

@@ -25,7 +25,7 @@ def test_subnets_are_private_and_each_in_another_zone(comprehensive: Assembly) -
     blocks = [ipaddress.ip_network(subnet["CidrBlock"]) for subnet in subnets]
     assert [str(block) for block in blocks] == ["10.90.0.0/24", "10.90.1.0/24", "10.90.2.0/24"]
     assert not any(subnet["MapPublicIpOnLaunch"] for subnet in subnets)
-    assert [subnet["AvailabilityZone"]["Fn::Select"][0] for subnet in subnets] == [0, 2, 3]
+    assert [subnet["AvailabilityZone"]["Fn::Select"][0] for subnet in subnets] == [0, 2, 1]
 
 
 def test_nothing_leads_to_the_internet(comprehensive: Assembly) -> None:
