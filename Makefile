@@ -11,7 +11,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup emr demo test check fmt lint types imports hooks contracts synth bench bench-forecasts notebook lock clean deploy smoke verify destroy test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos test-deep mutants
+.PHONY: help setup emr demo test check fmt lint types imports hooks contracts synth bench bench-forecasts linters notebook lock clean deploy smoke verify destroy test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos test-deep mutants
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -164,6 +164,18 @@ $(STATE)/mutation/site: tests/mutation/requirements.txt $(STATE)/python.done
 GROUP ?=
 mutants: setup $(STATE)/mutation/site ## change the code line by line in a copy and see which tests notice: make mutants GROUP=gate
 	@PYTHONPATH=$(STATE)/mutation/site nice -n 15 $(BIN)/python -m tests.mutation $(GROUP)
+
+# Their pins are not the product's, so each has an environment of its own (250 MB).
+$(STATE)/linters/done: tests/linters/checkov.txt tests/linters/policies.txt tests/linters/package-lock.json | $(STATE)/tools.done $(STATE)/python.done
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@for tool in checkov policies; do \
+	  $(BIN)/uv venv --quiet --python $(BIN)/python $(@D)/$$tool && \
+	  $(BIN)/uv pip install --quiet --python $(@D)/$$tool/bin/python --no-deps -r tests/linters/$$tool.txt || exit 1; done
+	@cp tests/linters/package.json tests/linters/package-lock.json $(@D) && npm ci --prefix $(@D) --silent --no-audit --no-fund
+	@touch $@
+
+linters: setup $(STATE)/linters/done ## what cfn-lint, checkov, cdk-nag's packs and linters of policies and machines find, counted; each finding needs a reason
+	@$(BIN)/python -m tests.linters
 
 contracts: setup ## compile datasets/*/contract.yaml, marts/*/mart.yaml and sources/*.yaml to their folders `compiled`
 	@$(BIN)/python -m contracts.authoring

@@ -92,14 +92,19 @@ def synthesize(outdir: Path, **context: str) -> Assembly:
 
 
 def synthesize_comprehensive(outdir: Path) -> Assembly:
+    """The assembly of `comprehensive_app`."""
+    comprehensive_app(outdir).synth()
+    return Assembly(outdir)
+
+
+def comprehensive_app(outdir: Path) -> cdk.App:
     """All options in use, and exactly two datasets, whatever the repository holds."""
     app = new_app(outdir)
     compose(
         app, blueprint(settings_folder=COMPREHENSIVE, contracts=(sales_records(), second_dataset()))
     )
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    app.synth()
-    return Assembly(outdir)
+    return app
 
 
 def blueprint(
