@@ -1,7 +1,7 @@
 """Entry point of the CDK: settings and contracts in, one environment's stacks out, checked before they leave.
 
     cdk synth [-c environment=dev|prod|local] [-c delete-data=yes] [-c sftp-public-key="ssh-ed25519 ..."]
-              [-c engine=spark|duckdb|emr] [-c estimate=yes]
+              [-c engine=spark|duckdb|emr] [-c settings=FILE] [-c estimate=yes]
 
 `estimate` is for `slipway cost`, which calls no `cdk`: the destination may be open then, since nothing is deployed.
 Everything is decided by files of this repository and those context values: no credentials, no network, no clock.
@@ -51,6 +51,7 @@ def _settings(app: cdk.App, config: Path) -> Settings:
         app.node.try_get_context("environment") or "dev",
         extra_public_key=app.node.try_get_context("sftp-public-key"),
         engine=app.node.try_get_context("engine"),
+        rehearsed=app.node.try_get_context("settings"),
     )
 
 

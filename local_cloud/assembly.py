@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from local_cloud import cdk, keys
+from local_cloud import cdk, keys, rehearsal
 from local_cloud.session import ROOT
 
 ASSEMBLY = "cdk.out"
@@ -31,28 +31,35 @@ NO_INPUT = frozenset(
 }
 
 
-def current(store: Path = STORE, *, root: Path = ROOT, engine: str | None = None) -> Path:
+def current(
+    store: Path = STORE,
+    *,
+    root: Path = ROOT,
+    engine: str | None = None,
+    settings: Path | None = None,
+) -> Path:
     """A directory with the assembly of what `root` holds now, and the partner's key in it.
 
-    `engine` is the one for every run; None leaves that to the settings.
+    `engine` is the one for every run; None leaves that to the settings. `settings` is a file of another environment
+    that is rehearsed; None for config/local.yaml.
 
     Raises LocalCloudFailed with the end of the CDK's output.
     """
     store.mkdir(parents=True, exist_ok=True)
-    directory = store / fingerprint(root, engine)
+    directory = store / fingerprint(root, engine, settings)
     with (store / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # goes with the file, however this process ends
         if not (directory / DONE).exists():
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir()
             keys.make(directory)
-            synthesize(directory, engine)
+            synthesize(directory, engine, settings)
             (directory / DONE).touch()
         _forget_others(store, directory)
     return directory
 
 
-def synthesize(directory: Path, engine: str | None = None) -> None:
+def synthesize(directory: Path, engine: str | None = None, settings: Path | None = None) -> None:
     """Write the application of the local environment to `directory`, with the partner's key that is there.
 
     Without the CDK's check of templates against CloudFormation's schemas, half the time of a synthesis: nothing here is
@@ -61,13 +68,18 @@ def synthesize(directory: Path, engine: str | None = None) -> None:
     public_key = (directory / keys.PUBLIC_KEY).read_text().strip()
     context = ["-c", "environment=local", "-c", f"sftp-public-key={public_key}"]
     context += ["-c", f"engine={engine}"] if engine else []
+    if settings:
+        here = directory / settings.name
+        here.write_text(rehearsal.of(settings).text, encoding="utf-8")
+        context += ["-c", f"settings={here}"]
     output = ("--output", str(directory / ASSEMBLY))
     cdk.run(directory, {}, "synth", "--quiet", "--no-validation", *output, *context)
 
 
-def fingerprint(root: Path = ROOT, engine: str | None = None) -> str:
+def fingerprint(root: Path = ROOT, engine: str | None = None, settings: Path | None = None) -> str:
     """32 hex digits that change with the path or the content of any input, and with the Python that reads them."""
     digest = hashlib.sha256(f"{sys.version}{engine or ''}".encode())
+    digest.update(settings.read_bytes() if settings else b"")
     for path in _inputs(root):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.relative_to(root)}\0{content}\n".encode())

@@ -12,7 +12,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from local_cloud import assembly, cdk, keys
+import boto3
+
+from local_cloud import assembly, cdk, keys, rehearsal
 from local_cloud.assembly import ASSEMBLY
 from local_cloud.session import LocalCloud, Progress, silent
 from local_cloud.settings import ACCOUNT, REGION
@@ -25,20 +27,23 @@ def deploy(
     *,
     application: Path | None = None,
     engine: str | None = None,
+    settings: Path | None = None,
     on_progress: Progress = silent,
 ) -> list[str]:
     """Deploy the application as it is now, with policies enforced from then on.
 
     A directory `application` has what was synthesized before, and the partner's key in it: that is
     deployed instead. `engine` is the one for every run, unless a run names another; None leaves the choice to the
-    settings. Returns the resource types that are recorded only. Raises LocalCloudFailed with the
-    end of the tool's output.
+    settings. `settings` is a file of another environment that is rehearsed. Returns the resource types that are
+    recorded only. Raises LocalCloudFailed with the end of the tool's output.
     """
     started = time.monotonic()
     with ThreadPoolExecutor(max_workers=1) as pool:
         bootstrap = pool.submit(_bootstrap, cloud)
-        _take_over(application or assembly.current(engine=engine), cloud.path)
+        made = application or assembly.current(engine=engine, settings=settings)
+        _take_over(made, cloud.path)
         bootstrap.result()
+    _make_expected_secrets(cloud)
     on_progress(f"assembly and bootstrap ready in {time.monotonic() - started:.1f} s")
     started = time.monotonic()
     cdk.run(
@@ -56,6 +61,22 @@ def _take_over(application: Path, directory: Path) -> None:
     keys.copy(application, directory)
     shutil.rmtree(directory / ASSEMBLY, ignore_errors=True)
     shutil.copytree(application / ASSEMBLY, directory / ASSEMBLY)
+
+
+def _make_expected_secrets(cloud: LocalCloud) -> None:
+    """What docs/deployment.md has somebody make before the first deployment; those that are there stay."""
+    client = boto3.client(
+        "secretsmanager",
+        endpoint_url=cloud.endpoint,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the embedded AWS's administrator, as in session.py
+    )
+    for name in rehearsal.expected_secrets(cloud.path / ASSEMBLY):
+        try:
+            client.create_secret(Name=name, SecretString=rehearsal.host_key())
+        except client.exceptions.ResourceExistsException:
+            continue
 
 
 def _bootstrap(cloud: LocalCloud) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, get_args
 
 from pipeline.engines import Engine
@@ -93,6 +94,7 @@ def _demo(commands: Commands) -> None:
         "--keep", action="store_true", help="leave the embedded AWS running afterwards"
     )
     _add_engine(demo)
+    _add_settings(demo)
 
 
 def _up_and_down(commands: Commands) -> None:
@@ -101,6 +103,7 @@ def _up_and_down(commands: Commands) -> None:
         help="start the embedded AWS, or keep the running one, and deploy the application into it",
     )
     _add_engine(up)
+    _add_settings(up)
     commands.add_parser("down", help="stop the embedded AWS and everything that runs in it")
 
 
@@ -626,6 +629,15 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
         choices=get_args(Engine),
         help="who does the jobs: Spark on Glue, DuckDB in a function, or EMR Serverless where it is deployed"
         " (default: by the size of the batch and the settings)",
+    )
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="rehearse another environment: its settings, such as config/prod.yaml, in place of config/local.yaml",
     )
 
 

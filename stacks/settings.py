@@ -39,6 +39,7 @@ from stacks.setting_values import (
 
 ENVIRONMENTS = ("dev", "prod", "local")
 AN_ID = "([0-9a-f]{8}|[0-9a-f]{17})"
+SAMPLES = "acme"  # the partner who sends the generated files of `slipway demo`
 # Limits of rows and megabytes that leave every run to one engine: those of DuckDB, and those above which EMR
 # Serverless begins, if it is to be there.
 ENGINE_LIMITS = {"spark": (0, None), "duckdb": (10**12, None), "emr": (0, 0)}
@@ -410,10 +411,13 @@ def load(
     *,
     extra_public_key: str | None = None,
     engine: str | None = None,
+    rehearsed: str | None = None,
 ) -> Settings:
     """The settings of `environment`.
 
-    `extra_public_key` is added to every SFTP user, and only of the local environment, where each start makes a new key.
+    `extra_public_key` is added to every SFTP user, and only of the local environment, where each start makes a new key;
+    where there is no user, it makes the one of the samples. `rehearsed` is a file to read as those of the local
+    environment (local_cloud/rehearsal.py).
     `engine` is the one for every run of the local environment, whatever its size.
     Raises ContractInvalid listing every mistake as file:line: field: what is wrong.
     """
@@ -421,7 +425,11 @@ def load(
         raise ContractInvalid(
             f"no environment {environment!r}: use -c environment={'|'.join(ENVIRONMENTS)}"
         )
-    path = folder / f"{environment}.yaml"
+    if rehearsed and environment != "local":
+        raise ContractInvalid(
+            "-c settings=FILE is for the local environment; others have their own"
+        )
+    path = Path(rehearsed) if rehearsed else folder / f"{environment}.yaml"
     text = path.read_text(encoding="utf-8")
     try:
         settings = Settings.model_validate(yaml.safe_load(text))
@@ -444,7 +452,7 @@ def _with_key(settings: Settings, public_key: str) -> Settings:
         )
     users = [
         SftpUser(name=user.name, public_keys=[*user.public_keys, public_key.strip()])
-        for user in settings.sftp.users
+        for user in settings.sftp.users or [SftpUser(name=SAMPLES, public_keys=[])]
     ]
     return settings.model_copy(update={"sftp": settings.sftp.model_copy(update={"users": users})})
 

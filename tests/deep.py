@@ -128,6 +128,8 @@ SLICES = (
     ),
     *(schedules(part) for part in range(1, SCHEDULE_PARTS + 1)),
     *(mutants(group) for group in GROUPS),
+    rest_of("settings of production rehearsed", "tests/end_to_end/test_rehearsal.py", minutes=4),
+    Slice(name="linters of the templates", minutes=5, command=("make", "linters")),
     Slice(
         name="statements by which services were let in",
         minutes=12,

@@ -32,6 +32,10 @@ RECORDED_TYPES = {
     "AWS::EC2::FlowLog": "the network is not emulated",
     "Custom::RedshiftUsageLimit": "nothing is billed; the function that sets the limit is not run",
 }
+# What templates ask of them by Fn::GetAtt, made of the physical id.
+ATTRIBUTES = {
+    "AWS::CE::AnomalyMonitor": {"MonitorArn": f"arn:aws:ce::{ACCOUNT}:anomalymonitor/{{id}}"},
+}
 # Kept by the emulator itself, but with no effect.
 WITHOUT_EFFECT = ("AWS::CloudWatch::Dashboard",)
 
@@ -71,10 +75,14 @@ def _recording(resource_type: str) -> dict[str, Callable[..., Any]]:
     def create(logical_id: str, properties: Properties, stack_name: str) -> Created:
         recorded_types.recorded.add(resource_type)
         name = properties.get("Name") or f"{stack_name}-{logical_id}-{uuid4().hex[:12]}"
-        return str(name), {}
+        return str(name), attributes(str(name))
 
     def update(physical_id: str, _old: Properties, _new: Properties, *_: Any, **__: Any) -> Created:
-        return physical_id, {}
+        return physical_id, attributes(physical_id)
+
+    def attributes(physical_id: str) -> dict[str, str]:
+        known = ATTRIBUTES.get(resource_type, {})
+        return {name: text.format(id=physical_id) for name, text in known.items()}
 
     return {"create": create, "update": update, "delete": lambda physical_id, properties: None}  # noqa: ARG005 - the emulator calls with both
 

@@ -58,13 +58,17 @@ def run(options: argparse.Namespace) -> int:
             "the demo brings its own embedded AWS; it does not run in --environment "
             + options.environment
         )
+    if options.settings and options.story in STORIES:
+        raise PermanentError(
+            f"--settings is for the files of a partner; --story {options.story} has settings of its own"
+        )
     if options.story in STORIES:
         return STORIES[options.story](options)
     watch = Stopwatch()
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Two seconds of work, done while this process waits for others.
         prepared = pool.submit(_prepare, options)
-        cloud = up.bring_up(watch, options.engine)
+        cloud = up.bring_up(watch, options.engine, options.settings)
     try:
         deployment = connect(LOCAL)
         inbox = Inbox(deployment)

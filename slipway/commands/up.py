@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from local_cloud import deployment, session
+from contracts.errors import PermanentError
+from local_cloud import deployment, rehearsal, session
 from slipway.console import Stopwatch, console
 from slipway.deployment import state_directory
 
 
-def bring_up(watch: Stopwatch, engine: str | None = None) -> session.LocalCloud:
+def bring_up(
+    watch: Stopwatch, engine: str | None = None, settings: Path | None = None
+) -> session.LocalCloud:
     """Start and deploy, telling progress; stops what it started when the deployment fails."""
     cloud = session.start(state_directory(), on_progress=watch.say)
     try:
-        _deploy(cloud, watch, engine)
+        _deploy(cloud, watch, engine, settings)
     except BaseException:
         cloud.stop()
         raise
@@ -25,13 +29,13 @@ def run(options: argparse.Namespace) -> int:
     watch = Stopwatch()
     running = session.running(state_directory())
     if running is None:
-        cloud = bring_up(watch, options.engine)
+        cloud = bring_up(watch, options.engine, options.settings)
     else:
         cloud = running
         watch.say(
             f"the embedded AWS runs at {cloud.endpoint}; the application is deployed into it again, data stay"
         )
-        _deploy(cloud, watch, options.engine)
+        _deploy(cloud, watch, options.engine, options.settings)
     console.print(
         f"\nThe embedded AWS answers at {cloud.endpoint}, SFTP at 127.0.0.1:{cloud.sftp_port}. Next:"
     )
@@ -41,7 +45,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _deploy(cloud: session.LocalCloud, watch: Stopwatch, engine: str | None) -> None:
-    recorded = deployment.deploy(cloud, engine=engine, on_progress=watch.say)
+def _deploy(
+    cloud: session.LocalCloud, watch: Stopwatch, engine: str | None, settings: Path | None
+) -> None:
+    if settings is not None:
+        if not settings.is_file():
+            raise PermanentError(f"{settings} is no file of settings, such as config/prod.yaml")
+        watch.say(f"{settings} is rehearsed: " + ", ".join(rehearsal.of(settings).replaced))
+    recorded = deployment.deploy(cloud, engine=engine, settings=settings, on_progress=watch.say)
     if recorded:
         watch.say("recorded only, not emulated here: " + ", ".join(sorted(recorded)))

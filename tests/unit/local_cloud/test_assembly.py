@@ -30,7 +30,7 @@ def syntheses(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Directories that were synthesized to."""
     done: list[Path] = []
 
-    def synthesize(directory: Path, _engine: str | None) -> None:
+    def synthesize(directory: Path, _engine: str | None, _settings: Path | None) -> None:
         (directory / ASSEMBLY).mkdir()
         done.append(directory)
 
@@ -50,6 +50,19 @@ def test_a_changed_or_new_input_is_synthesized(
     after = assembly.current(tmp_path / "store", root=root)
     assert syntheses == [before, after]
     assert before != after
+
+
+def test_other_settings_that_are_rehearsed_are_another_assembly(
+    root: Path, syntheses: list[Path], tmp_path: Path
+) -> None:
+    settings = tmp_path / "prod.yaml"
+    made = []
+    for text in ("environment: prod", "environment: prod # changed"):
+        settings.write_text(text)
+        made.append(assembly.current(tmp_path / "store", root=root, settings=settings))
+    assert assembly.current(tmp_path / "store", root=root) not in made
+    assert len(set(made)) == 2
+    assert len(syntheses) == 3
 
 
 def test_another_engine_for_every_run_is_another_assembly(
@@ -82,7 +95,7 @@ def test_nothing_is_synthesized_for_what_no_synthesis_reads(
 def test_a_synthesis_that_failed_is_tried_again_and_keeps_no_half(
     tmp_path: Path, root: Path, syntheses: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(directory: Path, _engine: str | None) -> None:
+    def failing(directory: Path, _engine: str | None, _settings: Path | None) -> None:
         (directory / "half").touch()
         raise RuntimeError("no templates")
 

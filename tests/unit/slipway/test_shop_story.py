@@ -61,7 +61,7 @@ def test_the_demonstration_shows_each_account_and_ends_as_they_agree(
     stopped: list[bool] = []
     cloud = SimpleNamespace(stop=lambda: stopped.append(True))
     ending = Ending(accounts=accounts(), differences=differences)
-    monkeypatch.setattr(stories.up, "bring_up", lambda _watch, _engine: cloud)
+    monkeypatch.setattr(stories.up, "bring_up", lambda *_: cloud)
     monkeypatch.setattr(stories, "connect", lambda _environment: None)
     monkeypatch.setattr(stories.shop_story, "tell", lambda *_, **_given: ending)
     assert command_line.main(["demo", "--story", "shop", "--rows", "10"]) == code
