@@ -33,7 +33,7 @@ SECOND_OPINIONS = (  # of policies, by another simulator; of rows, by the other 
 MEANINGS = tuple(
     f"tests/spark/test_{name}.py" for name in ("modes", "loading", "keeping", "formats")
 )
-FAULT_PARTS = 4  # of the kills at every write of a job
+FAULT_PARTS = 8  # of the kills at every write of a job
 SCHEDULE_PARTS = 2  # of the 100,000 simulated schedules
 # Of the faults of the deployed pipeline, by engine; each part breaks the first ones by itself.
 DEPLOYED_FAULT_PARTS = {"spark": 6, "duckdb": 2}

@@ -63,7 +63,7 @@ def test_every_file_with_deep_tests_is_in_a_slice() -> None:
     [
         ("chaos faults --engine=spark", 6),
         ("chaos faults --engine=duckdb", 2),
-        ("jobs killed at every write", 4),
+        ("jobs killed at every write", 8),
         ("simulated schedules", 2),
     ],
 )

@@ -1,6 +1,7 @@
 """Ends the code under test before or after any one of its durable writes, which are found by watching it.
 
 Every commit of a table is a statement or a writer of Spark's; documents go through `storage`; two removals go to Java.
+Delta also commits file names and keeps small files of drafts, which go to Java too (glue_jobs/tables/delta).
 A write that is killed half way has not happened: Iceberg swaps one pointer, and S3 shows an object whole or not at all.
 What such a write leaves are files that nobody knows, which `remove_orphans` is tested for.
 """
@@ -23,13 +24,15 @@ from pyspark.sql import DataFrameWriter, DataFrameWriterV2, SparkSession
 from contracts import naming
 from glue_jobs import storage
 from glue_jobs.maintenance import staged
+from glue_jobs.tables.delta import files as delta_files
+from glue_jobs.tables.delta.log import Log as DeltaLog
 from glue_jobs.tables.iceberg.upkeep import IcebergUpkeep
 from tests.spark.keeping import KeptLake
 
 Side = Literal["before", "after"]
 Label = Callable[[tuple[Any, ...]], str | None]  # of the arguments of a call; None for no write
 READING = {"SELECT", "SHOW", "DESCRIBE", "WITH"}
-KIND = re.compile(r"CALL \S+?(?=\()|ALTER TABLE|[A-Z]+ [A-Z]+")
+KIND = re.compile(r"CALL \S+?(?=\()|ALTER TABLE|OPTIMIZE|[A-Z]+ [A-Z]+")
 ALTERATION = re.compile(r" (CREATE|DROP|SET|ADD|ALTER) [A-Z]+")
 SEED = 20261121
 FEW = 2  # the jobs' part of `make test`; each point is a whole run or two
@@ -58,6 +61,12 @@ class Writes:
         self._wrap(
             patch, storage, "write_json", lambda given: f"write {given[0].rpartition('/')[2]}"
         )
+        self._wrap(patch, DataFrameWriter, "save", lambda _: "save delta")
+        self._wrap(patch, DeltaLog, "commit_files", lambda _: "publish delta")
+        self._wrap(
+            patch, delta_files, "write", lambda given: f"write {given[1].rpartition('/')[2]}"
+        )
+        self._wrap(patch, delta_files, "remove", lambda _: "remove a file of delta")
         self._wrap(patch, IcebergUpkeep, "remove_orphans", lambda _: "remove orphans")
         self._wrap(patch, staged, "remove", lambda _: "remove staged rows")
 
@@ -135,10 +144,18 @@ class Checkpoint:
         for folder, copy in self._folders.items():
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(copy, folder)
+        forget_delta_tables(self._kept.spark)
         self._kept.documents.clear()
         self._kept.documents.update(self._documents)
         self._kept.results.clear()
         self._kept.results.update(self._results)
+
+
+def forget_delta_tables(spark: SparkSession) -> None:
+    """Let Delta read each table from its files again: it remembers tables by their path."""
+    java: Any = spark.sparkContext._jvm
+    log = getattr(java.org.apache.spark.sql.delta, "DeltaLog$")
+    getattr(log, "MODULE$").clearCache()
 
 
 def _folder(kept: KeptLake, zone: Literal["processed", "curated"]) -> Path:

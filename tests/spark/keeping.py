@@ -18,6 +18,8 @@ from contracts.model import Contract
 from glue_jobs import maintenance, storage
 from glue_jobs.maintenance.work import MaintenanceRun
 from glue_jobs.tables import Upkeep
+from glue_jobs.tables.delta import drafts
+from glue_jobs.tables.delta.tables import DeltaTables
 from glue_jobs.tables.formats import open_format
 from pipeline.run_documents import MaintenanceRequest, MaintenanceResult
 from rows import table_definitions
@@ -197,7 +199,9 @@ class KeptLake(Lake):
         return found
 
     def unpublished(self) -> list[tuple[str, str]]:
-        """Tables and branches that hold what readers do not see."""
+        """Tables and branches, or drafts of Delta, that hold what readers do not see."""
+        if self.contract.table_format == "delta":
+            return self._drafts()
         found = []
         for table in self.every:
             refs = self.spark.sql(
@@ -207,6 +211,15 @@ class KeptLake(Lake):
             found += [
                 (table.name, row["name"]) for row in refs if row["snapshot_id"] not in published
             ]
+        return found
+
+    def _drafts(self) -> list[tuple[str, str]]:
+        tables = DeltaTables(self.spark)
+        found = []
+        for table in self.every:
+            draft = drafts.current(self.spark, tables.path(table))
+            if draft and tables.head(table, draft.name) not in tables.ancestors(table):
+                found.append((table.name, draft.name))
         return found
 
     @property

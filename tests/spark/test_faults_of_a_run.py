@@ -1,7 +1,8 @@
 """A run that is killed at any write and repeated gives the tables of a run that nobody disturbed, row for row.
 
-`SLIPWAY_FAULTS=all` tries both sides of every write and every way to go on, also for the very first run; `kinds` the
-first and last write of each kind, each on one side and with one way to go on; without it a few of those.
+`SLIPWAY_FAULTS=all` tries both sides of every write and every way to go on, in each table format, also for the very
+first run; `kinds` the first and last write of each kind, each on one side and with one way to go on, in Iceberg;
+without it a few of those.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from contracts.model import TableFormat
 from contracts.table_rules import RowCount
 from glue_jobs import storage
 from tests.spark.faults import EVERY, Checkpoint, Killed, Writes, points
@@ -43,10 +45,13 @@ RULES = (
 )
 
 
-@pytest.fixture
-def kept(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> KeptLake:
+FORMATS: tuple[TableFormat, ...] = get_args(TableFormat) if EVERY else ("iceberg",)
+
+
+@pytest.fixture(params=FORMATS)
+def kept(lake: Lake, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> KeptLake:
     """An empty lake whose contract uses everything."""
-    contract = replace(ORDERS_OF_CUSTOMERS, table_rules=RULES)
+    contract = replace(ORDERS_OF_CUSTOMERS, table_rules=RULES, table_format=request.param)
     found = KeptLake(
         spark=lake.spark, folder=lake.folder, environment=lake.environment, contract=contract
     )
