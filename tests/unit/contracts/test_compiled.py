@@ -181,7 +181,7 @@ def test_the_command_writes_checks_and_fails_with_one_line_per_mistake(
     assert (
         capsys.readouterr().out
         == "no mistakes, all compiled, and the versions fit the changes: visits 0.1.0\n"
-        "marts without mistakes, all compiled: none\n"
+        "marts without mistakes, all compiled, and the versions fit: none\n"
     )
     broken = tmp_path / "datasets" / "visits" / "contract.yaml"
     broken.parent.mkdir(parents=True)

@@ -190,4 +190,5 @@ def caught(account: Any, machine: str = "dataset_run") -> dict[str, Any]:
     event["state"]["claim"]["run_id"] = RUN
     if machine == "dataset_care":
         event["state"]["hold"] = {"run_id": event["state"].pop("claim")["run_id"]}
+        event["state"]["forecast_rollback"] = {}  # as NoForecastTakenBack leaves it
     return {**event, "machine": machine}
