@@ -16,7 +16,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STATE)/python.done $(STATE)/node.done $(STATE)/layer.done $(STATE)/postgres.done $(STATE)/spark.done ## install what the targets need: Python packages, CDK CLI, Spark's jars, PostgreSQL
+setup: $(STATE)/python.done $(STATE)/node.done $(STATE)/layer.done $(STATE)/jars.done $(STATE)/postgres.done $(STATE)/spark.done ## install what the targets need: Python packages, CDK CLI, Spark's jars, PostgreSQL
 
 $(STATE)/tools.done:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Slipway needs Python 3.11 or newer, found " + sys.version.split()[0] + "; set PYTHON=... to another interpreter")'

@@ -14,6 +14,7 @@ from decimal import Decimal
 from dashboards import page_health, texts
 from dashboards.html import Markup, tag
 from dashboards.page_data import Forecast, ForecastPoint, PageData
+from rows.forecast_run import TRAINED
 
 WIDTH, HEIGHT = 720, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 14, 226
@@ -83,9 +84,7 @@ def _section(forecast: Forecast, position: int) -> Markup:
 
 def _in_words(forecast: Forecast) -> str:
     first = forecast.points[0]
-    better = sum(
-        series.method in ("holt_winters", "gradient_boosting") for series in forecast.series
-    )
+    better = sum(series.method in TRAINED for series in forecast.series)
     said = (
         f"{better} of {len(forecast.series):,} series beat seasonal naive in the backtest"
         if better

@@ -206,7 +206,8 @@ DATASET_CARE = Machine(
     name="dataset_care",
     steps=(HOLD, ROLL_FORECAST_BACK, CARE, FORECAST, SERVE_CARE, RELEASE),
     step_unknown=(
-        f"Tables change only in the step {CARE.name}: if the execution's history does not show it, they are as before."
+        f"Tables change only in the steps {CARE.name} and {ROLL_FORECAST_BACK.name}: if the execution's history shows"
+        " neither, they are as before."
     ),
 )
 MACHINES = {machine.name: machine for machine in (DATASET_RUN, DATASET_CARE)}

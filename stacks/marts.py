@@ -6,13 +6,10 @@ the dataset. So a run never waits for a mart, and a mart holds no dataset's lock
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from stacks.alerts import AlertsStack
@@ -22,6 +19,7 @@ from stacks.constructs.dataset_machine import NOBODY, DatasetMachine, Offer
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.rules import LONGEST_RETRY, RETRIES, STATUS_CHANGE, start_after
+from stacks.constructs.schedules import Start, schedule
 from stacks.duckdb_functions import DuckDbFunctions
 from stacks.orchestration import OrchestrationStack
 from stacks.storage import StorageStack
@@ -93,7 +91,12 @@ class MartsStack(PipelineStack):
             description="Runs the marts of a dataset after its tables may have changed",
             role_description="Lets the rule for changed inputs start runs of marts",
         )
-        self._schedules()
+        schedule(
+            self,
+            self._starts(),
+            undelivered=self.undelivered,
+            role_description="Lets the scheduler start runs of marts",
+        )
         self._report_silent_ends()
         self.publish(
             MartStateMachineArn=self.machine.arn,
@@ -136,61 +139,20 @@ class MartsStack(PipelineStack):
         ]
         permissions.note_rarely_used(role, dict.fromkeys(used, WHEN_COMPUTED))
 
-    def _schedules(self) -> None:
-        """A schedule for each mart that says one."""
-        timed = {
-            name: mart.schedule for name, mart in self._blueprint.marts.items() if mart.schedule
-        }
-        if not timed:
-            return
-        role = self._schedule_role()
-        for name, expression in sorted(timed.items()):
-            schedule = scheduler.CfnSchedule(
-                self,
-                "Schedule" + name.title().replace("_", ""),
+    def _starts(self) -> list[Start]:
+        """One for each mart that says when."""
+        return [
+            Start(
+                scope=self,
+                construct_id="Schedule" + name.title().replace("_", ""),
                 description=f"Computes mart {name}",
-                schedule_expression=expression,
-                schedule_expression_timezone="UTC",
-                flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-                target=scheduler.CfnSchedule.TargetProperty(
-                    arn=self.machine.arn,
-                    role_arn=role.role_arn,
-                    input=json.dumps({"mart": name, "trigger": "schedule"}),
-                    dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                        arn=self.undelivered.queue_arn
-                    ),
-                    retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                        maximum_event_age_in_seconds=60 * 60, maximum_retry_attempts=10
-                    ),
-                ),
+                expression=mart.schedule,
+                machine=self.machine,
+                request={"mart": name, "trigger": "schedule"},
             )
-            schedule.node.add_dependency(role, self.machine)
-
-    def _schedule_role(self) -> iam.Role:
-        # Scheduler names the group of a schedule, not the schedule.
-        # Source: EventBridge Scheduler user guide, "Confused deputy prevention".
-        group = self.format_arn(
-            service="scheduler", resource="schedule-group", resource_name="default"
-        )
-        role = iam.Role(
-            self,
-            "ScheduleRole",
-            assumed_by=permissions.service_for(self, "scheduler", source=group),
-            description="Lets the scheduler start runs of marts",
-        )
-        permissions.allow(
-            role,
-            actions=["states:StartExecution"],
-            resources=[self.machine.arn],
-            rarely_used="used when the time of a schedule has come",
-        )
-        permissions.allow(
-            role,
-            actions=["sqs:SendMessage"],
-            resources=[self.undelivered.queue_arn],
-            rarely_used="keeps a start that could not be delivered",
-        )
-        return role
+            for name, mart in sorted(self._blueprint.marts.items())
+            if mart.schedule
+        ]
 
     def _report_silent_ends(self) -> None:
         """Runs that were stopped, ran out of time, or could not report: their lock is freed and people are told."""

@@ -70,27 +70,18 @@ class MonitoringStack(PipelineStack):
         super().__init__(
             scope, "Monitoring", blueprint=blueprint, description="alarms and dashboard"
         )
-        self._environment = blueprint.settings.environment
+        self._blueprint, self._environment = blueprint, blueprint.settings.environment
         self._alerts = alerts
         self._action = actions.SnsAction(alerts.alarms)
         self.dead_letters: dict[str, sqs.Queue] = {}
         guard_costs(self, blueprint.settings)
         self._failed_executions(orchestration, marts, training)
-        self._files_not_taken(intake)
-        if intake.sftp_log:
-            partners = [user.name for user in blueprint.settings.sftp.users]
-            self._failed_logins(intake.sftp_log, partners)
+        self._failed_intake(intake)
         if sources:
             self._failed_fetches(sources)
-            self._dead_letters({"Sources": sources.undelivered})
-        if marts:
-            self._dead_letters({"Marts": marts.undelivered})
-        if training:
-            self._dead_letters({"Training": training.undelivered})
-        publisher, kept = self._publisher(), self._keep("FailedJobs")
-        self._failed_jobs([job.name for job in processing.jobs], publisher, kept)
-        if processing.emr:
-            self._failed_emr_jobs(processing.emr, publisher, kept)
+        named = {"Sources": sources, "Marts": marts, "Training": training}
+        self._dead_letters({name: stack.undelivered for name, stack in named.items() if stack})
+        self._failed_work(processing)
         self._count_successes(orchestration.close_run.log_group)
         self.measure_freshness = self._measure_freshness(blueprint, storage)
         self._dead_letters(
@@ -109,6 +100,19 @@ class MonitoringStack(PipelineStack):
                 for name, queue in self.dead_letters.items()
             },
         )
+
+    def _failed_intake(self, intake: IntakeStack) -> None:
+        self._files_not_taken(intake)
+        if intake.sftp_log:
+            partners = [user.name for user in self._blueprint.settings.sftp.users]
+            self._failed_logins(intake.sftp_log, partners)
+
+    def _failed_work(self, processing: ProcessingStack) -> None:
+        """Of Spark, on Glue and on EMR Serverless."""
+        publisher, kept = self._publisher(), self._keep("FailedJobs")
+        self._failed_jobs([job.name for job in processing.jobs], publisher, kept)
+        if processing.emr:
+            self._failed_emr_jobs(processing.emr, publisher, kept)
 
     def _alarm(
         self,

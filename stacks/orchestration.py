@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
-from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import NOBODY, DatasetMachine, Offer
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
+from stacks.constructs.schedules import Start, schedule
 from stacks.constructs.spark_job import CONCURRENT_RUNS
 from stacks.processing import ProcessingStack
 from stacks.run_functions import RunFunctions
@@ -27,17 +25,6 @@ from stacks.storage import StorageStack
 
 LONGEST_WINDOW = 24 * 60  # minutes
 STATES_OF_EMR = ("OnEmr", "DidEmrBegin", "EmrJobFailed", "EmrBills", "EmrUsage")  # of job_run
-
-
-@dataclass(frozen=True, kw_only=True)
-class Start:
-    """An execution that begins by itself; `expression` is one of EventBridge Scheduler, in UTC."""
-
-    construct_id: str
-    description: str
-    expression: str
-    machine: DatasetMachine
-    request: dict[str, str]
 
 
 def window_minutes(at_once: int) -> int:
@@ -225,25 +212,28 @@ class OrchestrationStack(PipelineStack):
         starts = self._starts()
         if not starts:
             return
-        undelivered = self._dead_letters("Schedule")
-        role = self._schedule_role(starts, undelivered)
-        for start in starts:
-            at_once = sum(
-                other.machine is self.care and other.expression == start.expression
-                for other in starts
-            )
-            window = window_minutes(at_once) if start.machine is self.care else 0
-            scheduled = self._schedule(start, role, undelivered, window)
-            scheduled.node.add_dependency(role, start.machine)
+        care = Counter(start.expression for start in starts if start.machine is self.care)
+        schedule(
+            self,
+            [
+                replace(start, window_minutes=window_minutes(care[start.expression]))
+                if start.machine is self.care
+                else start
+                for start in starts
+            ],
+            undelivered=self._dead_letters("Schedule"),
+            role_description="Lets the scheduler start executions",
+        )
 
     def _starts(self) -> list[Start]:
         """What begins by itself, for each dataset."""
-        schedules, starts = self._blueprint.settings.schedules, []
+        wanted, starts = self._blueprint.settings.schedules, list[Start]()
         for dataset in (contract.dataset for contract in self._blueprint.contracts):
             name = dataset.title().replace("_", "")
-            if expression := schedules.runs.of(dataset):
+            if expression := wanted.runs.of(dataset):
                 starts.append(
                     Start(
+                        scope=self,
                         construct_id=f"Schedule{name}",
                         description=f"Starts a run of {dataset}, even if no file arrived",
                         expression=expression,
@@ -251,9 +241,10 @@ class OrchestrationStack(PipelineStack):
                         request={"dataset": dataset, "trigger": "schedule"},
                     )
                 )
-            if expression := schedules.maintenance.of(dataset):
+            if expression := wanted.maintenance.of(dataset):
                 starts.append(
                     Start(
+                        scope=self,
                         construct_id=f"Maintenance{name}",
                         description=f"Starts the maintenance of the tables of {dataset}",
                         expression=expression,
@@ -262,59 +253,6 @@ class OrchestrationStack(PipelineStack):
                     )
                 )
         return starts
-
-    def _schedule_role(self, starts: list[Start], undelivered: sqs.Queue) -> iam.Role:
-        # Scheduler names the group of a schedule, not the schedule.
-        # Source: EventBridge Scheduler user guide, "Confused deputy prevention".
-        group = self.format_arn(
-            service="scheduler", resource="schedule-group", resource_name="default"
-        )
-        role = iam.Role(
-            self,
-            "ScheduleRole",
-            assumed_by=permissions.service_for(self, "scheduler", source=group),
-            description="Lets the scheduler start executions",
-        )
-        machines = sorted({start.machine.node.path: start.machine.arn for start in starts}.items())
-        permissions.allow(
-            role,
-            actions=["states:StartExecution"],
-            resources=[arn for _, arn in machines],
-            rarely_used="used when the time of a schedule has come",
-        )
-        permissions.allow(
-            role,
-            actions=["sqs:SendMessage"],
-            resources=[undelivered.queue_arn],
-            rarely_used="keeps a start that could not be delivered",
-        )
-        return role
-
-    def _schedule(
-        self, start: Start, role: iam.Role, undelivered: sqs.Queue, window: int
-    ) -> scheduler.CfnSchedule:
-        flexible = scheduler.CfnSchedule.FlexibleTimeWindowProperty
-        return scheduler.CfnSchedule(
-            self,
-            start.construct_id,
-            description=start.description,
-            schedule_expression=start.expression,
-            schedule_expression_timezone="UTC",
-            flexible_time_window=flexible(mode="FLEXIBLE", maximum_window_in_minutes=window)
-            if window
-            else flexible(mode="OFF"),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=start.machine.arn,
-                role_arn=role.role_arn,
-                input=json.dumps(start.request),
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                    arn=undelivered.queue_arn
-                ),
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_event_age_in_seconds=60 * 60, maximum_retry_attempts=10
-                ),
-            ),
-        )
 
     def _dead_letters(self, name: str) -> sqs.Queue:
         self.dead_letters[name] = dead_letter_queue(self, f"{name}DeadLetters")

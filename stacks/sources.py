@@ -6,13 +6,10 @@ table lets one call win, and an account whose limit is small could not spare it.
 
 from __future__ import annotations
 
-import json
-
 from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from contracts import naming
@@ -27,6 +24,7 @@ from stacks.constructs.dead_letters import dead_letter_queue
 from stacks.constructs.private_functions import enter_network
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.python_layer import layers_of
+from stacks.constructs.schedules import Start, schedule
 from stacks.layers import POSTGRES, SFTP
 from stacks.storage import StorageStack
 
@@ -247,7 +245,12 @@ class SourcesStack(PipelineStack):
             )
             for name in sorted(blueprint.settings.sources)
         ]
-        self._schedules(blueprint)
+        schedule(
+            self,
+            self._starts(blueprint),
+            undelivered=self.undelivered,
+            role_description="Lets the scheduler start fetches",
+        )
         self._publish()
 
     def _publish(self) -> None:
@@ -262,69 +265,23 @@ class SourcesStack(PipelineStack):
                 }
             )
 
-    def _schedules(self, blueprint: Blueprint) -> None:
-        timed = [
-            (each, expression)
+    def _starts(self, blueprint: Blueprint) -> list[Start]:
+        return [
+            Start(
+                scope=each,
+                construct_id="Schedule",
+                description=f"Fetches source {each.source.name}",
+                expression=expression,
+                machine=each.machine,
+                request={
+                    "source": each.source.name,
+                    "dataset": each.source.dataset,
+                    "trigger": "schedule",
+                },
+            )
             for each in self.fetched
             if (expression := schedule_of(blueprint, each.source))
         ]
-        if not timed:
-            return
-        role = self._schedule_role([each for each, _ in timed])
-        for each, expression in timed:
-            schedule = self._schedule(each, expression, role)
-            schedule.node.add_dependency(role, each.machine)
-
-    def _schedule_role(self, timed: list[FetchedSource]) -> iam.Role:
-        # Scheduler names the group of a schedule, not the schedule.
-        # Source: EventBridge Scheduler user guide, "Confused deputy prevention".
-        group = self.format_arn(
-            service="scheduler", resource="schedule-group", resource_name="default"
-        )
-        role = iam.Role(
-            self,
-            "ScheduleRole",
-            assumed_by=permissions.service_for(self, "scheduler", source=group),
-            description="Lets the scheduler start fetches",
-        )
-        permissions.allow(
-            role,
-            actions=["states:StartExecution"],
-            resources=[each.machine.arn for each in timed],
-            rarely_used="used when the time of a schedule has come",
-        )
-        permissions.allow(
-            role,
-            actions=["sqs:SendMessage"],
-            resources=[self.undelivered.queue_arn],
-            rarely_used="keeps a start that could not be delivered",
-        )
-        return role
-
-    def _schedule(
-        self, each: FetchedSource, expression: str, role: iam.Role
-    ) -> scheduler.CfnSchedule:
-        source = each.source
-        request = {"source": source.name, "dataset": source.dataset, "trigger": "schedule"}
-        return scheduler.CfnSchedule(
-            each,
-            "Schedule",
-            description=f"Fetches source {source.name}",
-            schedule_expression=expression,
-            schedule_expression_timezone="UTC",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=each.machine.arn,
-                role_arn=role.role_arn,
-                input=json.dumps(request),
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                    arn=self.undelivered.queue_arn
-                ),
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_event_age_in_seconds=60 * 60, maximum_retry_attempts=10
-                ),
-            ),
-        )
 
 
 def contract_of(blueprint: Blueprint, source: Source) -> Contract:

@@ -39,6 +39,7 @@ SETTINGS = {
     "lock_timeout": "60s",
     "idle_in_transaction_session_timeout": "60s",  # a function that was killed must not hold its locks for long
 }
+LOCAL = "local"  # the environment whose database is on this machine (decision 1)
 # A server says these when it is reached and refuses; anything else may pass.
 UNKNOWN_USER = ("authentication failed", "is not permitted to log in")
 REFUSALS = (
@@ -79,6 +80,24 @@ class Login:
     password: str = field(repr=False)
     needs_tls: bool = True
     authorities: Path = AUTHORITIES
+
+
+def login_by_token(
+    rds: Any, *, host: str, port: int, database: str, user: str, environment: str
+) -> Login:
+    """A login with a token of IAM; `rds` is boto3's client, whose role signs it, good for 15 minutes.
+
+    No call is made for it.
+    """
+    token = rds.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user)
+    return Login(
+        host=host,
+        port=port,
+        database=database,
+        username=user,
+        password=token,
+        needs_tls=environment != LOCAL,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

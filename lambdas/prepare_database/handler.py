@@ -14,8 +14,6 @@ from lambdas.prepare_database.settings import Settings
 from pipeline.aws_errors import retryable
 from pipeline.environment import read_settings
 
-LOCAL = "local"  # the environment whose database is on this machine (decision 1)
-
 
 @retryable
 def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
@@ -24,18 +22,13 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
     Raises DatabaseUnprepared when the master user is refused, PermanentError, or RetryableError.
     """
     settings = _settings()
-    login = sessions.Login(
+    login = sessions.login_by_token(
+        _rds(),
         host=settings.database_host,
         port=settings.database_port,
         database=settings.database_name,
-        username=users.MASTER,
-        # Signed with the role of this function, good for 15 minutes: no call is made for it.
-        password=_rds().generate_db_auth_token(
-            DBHostname=settings.database_host,
-            Port=settings.database_port,
-            DBUsername=users.MASTER,
-        ),
-        needs_tls=settings.environment != LOCAL,
+        user=users.MASTER,
+        environment=settings.environment,
     )
     with sessions.connected(login, clock=time.monotonic, sleep=time.sleep) as session:
         users.prepare(session)

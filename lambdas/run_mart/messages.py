@@ -5,7 +5,6 @@ Commands are written in the grammar of slipway/grammar.py; a test reads them bac
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +12,8 @@ from typing import Any
 
 from contracts.errors import PermanentError
 from contracts.marts import Mart
-from contracts.texts import shortened
+from pipeline.failed_tasks import readable
 
-CAUSE_LENGTH = 2000
 STATUS_CHANGE = "Step Functions Execution Status Change"
 NO_CAUSE = "no cause was given; the history of the execution has its events"
 
@@ -41,7 +39,7 @@ def parse(event: Mapping[str, Any]) -> Failure | None:
             mart=str(event["request"]["mart"]),
             execution=str(event["execution"]),
             error=str(caught["Error"]),
-            cause=_readable(str(caught.get("Cause") or "")),
+            cause=readable(str(caught.get("Cause") or "")) or NO_CAUSE,
         )
     if event.get("detail-type") != STATUS_CHANGE:
         raise PermanentError(
@@ -55,7 +53,7 @@ def parse(event: Mapping[str, Any]) -> Failure | None:
         mart=str(request["mart"]),
         execution=str(detail["executionArn"]),
         error=str(detail.get("error") or f"Execution.{detail['status']}"),
-        cause=_readable(str(detail.get("cause") or "")),
+        cause=readable(str(detail.get("cause") or "")) or NO_CAUSE,
     )
 
 
@@ -103,10 +101,3 @@ def body_of_not_shown(mart: Mart, problems: Mapping[str, str], run_id: str) -> s
             f"Run: {run_id}",
         ]
     )
-
-
-def _readable(cause: str) -> str:
-    """The message of the exception in the cause of a function's failure, which is JSON, or the cause as it is."""
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        cause = str(json.loads(cause)["errorMessage"])
-    return shortened(cause.strip() or NO_CAUSE, CAUSE_LENGTH)

@@ -13,8 +13,6 @@ from lambdas.write_back.settings import Settings
 from pipeline.aws_errors import retryable
 from pipeline.environment import read_settings
 
-LOCAL = "local"  # the environment whose database is on this machine (decision 1)
-
 
 @retryable
 def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
@@ -23,18 +21,13 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
     Raises DatabaseUnprepared, WriteBackFailed, PermanentError, or RetryableError.
     """
     settings = _settings()
-    login = sessions.Login(
+    login = sessions.login_by_token(
+        _rds(),
         host=settings.database_host,
         port=settings.database_port,
         database=settings.database_name,
-        username=users.WRITER,
-        # Signed with the role of this function, good for 15 minutes: no call is made for it.
-        password=_rds().generate_db_auth_token(
-            DBHostname=settings.database_host,
-            Port=settings.database_port,
-            DBUsername=users.WRITER,
-        ),
-        needs_tls=settings.environment != LOCAL,
+        user=users.WRITER,
+        environment=settings.environment,
     )
     order = job.Order(
         dataset=event["dataset"],

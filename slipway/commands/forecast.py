@@ -110,7 +110,7 @@ def _entry(name: str, kept: KeptForecast) -> Iterator[str]:
     yield f"{kept.version}  {kept.state}"
     yield f"    made {kept.made_at:%Y-%m-%d %H:%M:%S} by {kept.run_id}, {_errors(kept)}"
     if kept.model_version:
-        yield f"    model {kept.model_version}; series: {_counts(kept.methods)}"
+        yield f"    model {kept.model_version}; series: {_counts(kept.methods) or 'none, no history was long enough'}"
         yield (
             f"    known through {kept.trained_through}, from version {kept.curated_version} of {name}, "
             f"contract {kept.contract_version}"
@@ -118,7 +118,11 @@ def _entry(name: str, kept: KeptForecast) -> Iterator[str]:
 
 
 def _errors(kept: KeptForecast) -> str:
-    return f"WAPE {kept.wape}, seasonal naive {kept.naive_wape}" if kept.wape else "WAPE unknown"
+    return (
+        f"WAPE {kept.wape}, seasonal naive {kept.naive_wape}"
+        if kept.wape
+        else "no backtest is known"
+    )
 
 
 def _counts(methods: Mapping[str, int]) -> str:

@@ -14,7 +14,11 @@ from slipway.deployment import state_directory
 def bring_up(
     watch: Stopwatch, engine: str | None = None, settings: Path | None = None
 ) -> session.LocalCloud:
-    """Start and deploy, telling progress; stops what it started when the deployment fails."""
+    """Start and deploy, telling progress; stops what it started when the deployment fails.
+
+    Raises PermanentError before that when `settings` is no file.
+    """
+    _require_file(settings)
     cloud = session.start(state_directory(), on_progress=watch.say)
     try:
         _deploy(cloud, watch, engine, settings)
@@ -48,10 +52,14 @@ def run(options: argparse.Namespace) -> int:
 def _deploy(
     cloud: session.LocalCloud, watch: Stopwatch, engine: str | None, settings: Path | None
 ) -> None:
+    _require_file(settings)
     if settings is not None:
-        if not settings.is_file():
-            raise PermanentError(f"{settings} is no file of settings, such as config/prod.yaml")
         watch.say(f"{settings} is rehearsed: " + ", ".join(rehearsal.of(settings).replaced))
     recorded = deployment.deploy(cloud, engine=engine, settings=settings, on_progress=watch.say)
     if recorded:
         watch.say("recorded only, not emulated here: " + ", ".join(sorted(recorded)))
+
+
+def _require_file(settings: Path | None) -> None:
+    if settings is not None and not settings.is_file():
+        raise PermanentError(f"{settings} is no file of settings, such as config/prod.yaml")

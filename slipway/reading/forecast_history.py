@@ -16,9 +16,9 @@ from urllib.parse import urlparse
 from botocore.exceptions import ClientError
 
 from contracts import naming
+from rows.forecast_run import ENTRY, RUN, SOURCE_SNAPSHOT
 from slipway.deployment import Deployment
 
-MARKER = "slipway.curated-snapshot"
 State = Literal["published", "kept", "taken back"]
 
 
@@ -85,21 +85,21 @@ def _ancestors(head: int | None, snapshots: Mapping[int, Mapping[str, Any]]) -> 
 
 
 def _is_forecast(snapshot: Mapping[str, Any]) -> bool:
-    return MARKER in snapshot.get("summary", {})
+    return SOURCE_SNAPSHOT in snapshot.get("summary", {})
 
 
 def _forecast(snapshot: Mapping[str, Any], state: State) -> KeptForecast:
     summary: Mapping[str, str] = snapshot["summary"]
 
     def entry(name: str) -> str:
-        return summary.get(f"slipway.forecast-{name}", "")
+        return summary.get(f"{ENTRY}{name}", "")
 
     return KeptForecast(
         version=int(snapshot["snapshot-id"]),
         state=state,
         made_at=datetime.fromtimestamp(snapshot["timestamp-ms"] / 1000, UTC),
-        run_id=summary.get("slipway.run", ""),
-        curated_version=summary[MARKER],
+        run_id=summary.get(RUN, ""),
+        curated_version=summary[SOURCE_SNAPSHOT],
         contract_version=entry("contract-version"),
         trained_through=entry("trained-through"),
         model_version=entry("model-version"),

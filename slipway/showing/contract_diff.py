@@ -39,16 +39,7 @@ def compare(old: Contract, new: Contract) -> Comparison:
     Raises ContractInvalid when the two are not contracts of one dataset.
     """
     found = diff(old, new)
-    impact = gravest(found)
-    return Comparison(
-        dataset=new.dataset,
-        old_version=old.version,
-        new_version=new.version,
-        impact=impact,
-        least_version=releases.next_version(old.version, impact) if found else old.version,
-        changes=found,
-        plan=plan(new, found),
-    )
+    return _comparison(new.dataset, old.version, new.version, found, plan(new, found))
 
 
 def compare_marts(old: Mart, new: Mart) -> Comparison:
@@ -57,15 +48,21 @@ def compare_marts(old: Mart, new: Mart) -> Comparison:
     Raises ContractInvalid when the two are not versions of one mart.
     """
     found = mart_diff.diff(old, new)
+    return _comparison(new.name, old.version, new.version, found, _plan_of_mart(new, found))
+
+
+def _comparison(
+    name: str, old_version: str, new_version: str, found: tuple[Change, ...], todo: Plan
+) -> Comparison:
     impact = gravest(found)
     return Comparison(
-        dataset=new.name,
-        old_version=old.version,
-        new_version=new.version,
+        dataset=name,
+        old_version=old_version,
+        new_version=new_version,
         impact=impact,
-        least_version=releases.next_version(old.version, impact) if found else old.version,
+        least_version=releases.next_version(old_version, impact) if found else old_version,
         changes=found,
-        plan=_plan_of_mart(new, found),
+        plan=todo,
     )
 
 

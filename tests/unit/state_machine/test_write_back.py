@@ -67,6 +67,17 @@ def test_a_user_that_is_refused_once_more_is_told_and_not_made_for_ever(walk: Wa
 ASLEEP = failure("StoreAsleep", errorMessage="the database at db:5433 did not answer within 120 s")
 
 
+def test_a_database_that_falls_asleep_before_its_user_is_made_fails_no_run(walk: Walk) -> None:
+    ended = walk(
+        "write_back",
+        {"dataset": "d", "run_id": "r1", "caller": "run"},
+        WriteBack=UNPREPARED,
+        PrepareDatabase=ASLEEP,
+    )
+    assert (ended["status"], ended["calls"][:2]) == ("SUCCEEDED", ["WriteBack", "PrepareDatabase"])
+    assert "did not answer within 120 s" in _output(ended)["problem"]
+
+
 def test_a_run_does_not_fail_because_of_a_database_that_does_not_wake_up(walk: Walk) -> None:
     ended = walk("write_back", {"dataset": "d", "run_id": "r1", "caller": "run"}, WriteBack=ASLEEP)
     assert (ended["status"], len(ended["calls"])) == ("SUCCEEDED", 5)
