@@ -177,46 +177,37 @@ class RunMart:
 
     def _tell_not_shown(self, problems: Mapping[str, str], run_id: str) -> bool:
         """Once for each run: what it publishes next is served anew."""
-        return self.announcer.tell(
+        return self._announce(
             f"not-shown-{run_id}",
-            topic="failed",
-            subject=subject(
-                "error",
-                self.environment,
-                self.mart.name,
-                f"published, but not in the {', '.join(sorted(problems))}",
-            ),
-            body=messages.body_of_not_shown(self.mart, problems, run_id),
-            attributes={
-                **facts(
-                    kind="failure",
-                    severity="error",
-                    environment=self.environment,
-                    dataset=self.mart.name,
-                    run_id=run_id,
-                ),
-                "error": next(iter(sorted(problems.values()))).partition(":")[0],
-            },
+            f"published, but not in the {', '.join(sorted(problems))}",
+            messages.body_of_not_shown(self.mart, problems, run_id),
+            run_id=run_id,
+            error=next(iter(sorted(problems.values()))).partition(":")[0],
         )
 
     def _tell(self, failure: Failure, run_id: str, *, is_published: bool) -> bool:
-        return self.announcer.tell(
+        return self._announce(
             failure_name(failure.execution),
+            f"mart failed ({failure.error})",
+            messages.body(self.mart, failure, is_published=is_published),
+            run_id=run_id,
+            error=failure.error,
+        )
+
+    def _announce(self, name: str, said: str, body: str, *, run_id: str, error: str) -> bool:
+        known = facts(
+            kind="failure",
+            severity="error",
+            environment=self.environment,
+            dataset=self.mart.name,
+            run_id=run_id,
+        )
+        return self.announcer.tell(
+            name,
             topic="failed",
-            subject=subject(
-                "error", self.environment, self.mart.name, f"mart failed ({failure.error})"
-            ),
-            body=messages.body(self.mart, failure, is_published=is_published),
-            attributes={
-                **facts(
-                    kind="failure",
-                    severity="error",
-                    environment=self.environment,
-                    dataset=self.mart.name,
-                    run_id=run_id,
-                ),
-                "error": failure.error,
-            },
+            subject=subject("error", self.environment, self.mart.name, said),
+            body=body,
+            attributes={**known, "error": error},
         )
 
 
