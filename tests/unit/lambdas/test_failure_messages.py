@@ -223,7 +223,8 @@ def test_the_cause_is_one_sentence_and_the_rest_are_details() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "told"), [("load", "end of ProcessedToCurated"), ("rollback", "in the step Care")]
+    ("mode", "told"),
+    [("load", "end of ProcessedToCurated"), ("rollback", "in the steps Care and RollForecastBack")],
 )
 def test_where_the_step_is_not_known_the_message_says_how_to_see_what_was_touched(
     mode: str, told: str
