@@ -48,6 +48,7 @@ def _load(folder: Path, file: str, run_id: str) -> LoadResult:
                 processed=table_definitions.processed(contract, files.ENVIRONMENT, None),
                 quarantine=table_definitions.quarantine(contract, files.ENVIRONMENT, None),
                 quality=table_definitions.quality(contract, files.ENVIRONMENT, None),
+                history=table_definitions.history(contract, files.ENVIRONMENT, None),
                 tables=tables,
                 content=partial(sources.content, None),
                 folder=work,
@@ -67,6 +68,7 @@ def _curate(folder: Path, run_id: str, after: dict[str, int]) -> CurateResult:
                 run_id=run_id,
                 processed=table_definitions.processed(contract, files.ENVIRONMENT, None),
                 quarantine=table_definitions.quarantine(contract, files.ENVIRONMENT, None),
+                history=table_definitions.history(contract, files.ENVIRONMENT, None),
                 curated={
                     found.name: table_definitions.curated(found, files.ENVIRONMENT, None)
                     for found in contract.curated

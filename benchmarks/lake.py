@@ -77,6 +77,7 @@ def load(spark: SparkSession, folder: Path, files: Sequence[Path], run_id: str) 
             processed=table_definitions.processed(contract, ENVIRONMENT, None),
             quarantine=table_definitions.quarantine(contract, ENVIRONMENT, None),
             quality=table_definitions.quality(contract, ENVIRONMENT, None),
+            history=table_definitions.history(contract, ENVIRONMENT, None),
             tables=IcebergTables(spark),
             staged_uri=str(folder / "staged" / run_id),
             schema_change="evolve",
@@ -98,6 +99,7 @@ def curate(
             run_id=run_id,
             processed=table_definitions.processed(contract, ENVIRONMENT, None),
             quarantine=table_definitions.quarantine(contract, ENVIRONMENT, None),
+            history=table_definitions.history(contract, ENVIRONMENT, None),
             curated={
                 found.name: table_definitions.curated(found, ENVIRONMENT, None)
                 for found in contract.curated

@@ -255,6 +255,8 @@ class Contract:
 
     `write_back`: its processed table is written to the internal database, where that feature is on.
 
+    `history`: every accepted record of every delivery is kept in a table of its own (rows/history.py).
+
     `dates_after_delivery` says whether people are told of rows whose partition date is after the day of their delivery.
     """
 
@@ -279,6 +281,7 @@ class Contract:
     days_without_files: DaysWithoutFiles
     dates_after_delivery: DatesAfterDelivery
     write_back: bool
+    history: bool
     replacing: ReplacingLimits
     curated: tuple[CuratedModel, ...]
 

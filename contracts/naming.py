@@ -46,6 +46,11 @@ def quality_table(dataset: str) -> str:
     return f"{dataset}_quality"
 
 
+def history_table(dataset: str) -> str:
+    """Table, in the processed database, with every accepted record of every delivery, if the contract wants it."""
+    return f"{dataset}_history"
+
+
 def forecast_table(curated_table: str) -> str:
     """Table, in the curated database, with the forecast of a curated table."""
     return f"{curated_table}_forecast"

@@ -28,6 +28,7 @@ def run(given: CuratingArguments) -> CurateResult:
                 run_id=given.run_id,
                 processed=table_definitions.processed(contract, given.environment, bucket),
                 quarantine=table_definitions.quarantine(contract, given.environment, bucket),
+                history=table_definitions.history(contract, given.environment, bucket),
                 curated={
                     found.name: table_definitions.curated(
                         found, given.environment, given.curated_bucket

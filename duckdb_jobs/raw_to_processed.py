@@ -28,9 +28,10 @@ def run(given: LoadingArguments) -> LoadResult:
             table_definitions.processed,
             table_definitions.quarantine,
             table_definitions.quality,
+            table_definitions.history,
         )
     )
-    processed, quarantine, quality = tables
+    processed, quarantine, quality, history = tables
     with engine(contract) as opened:
         result = loading.run(
             loading.LoadRun(
@@ -40,6 +41,7 @@ def run(given: LoadingArguments) -> LoadResult:
                 processed=processed,
                 quarantine=quarantine,
                 quality=quality,
+                history=history,
                 tables=opened.tables,
                 content=partial(sources.content, s3),
                 folder=opened.folder,

@@ -37,6 +37,7 @@ def main(argv: Sequence[str]) -> None:
             quarantine=table_definitions.quarantine(
                 contract, given.environment, given.processed_bucket
             ),
+            history=table_definitions.history(contract, given.environment, given.processed_bucket),
             curated={
                 curated_model.name: table_definitions.curated(
                     curated_model, given.environment, given.curated_bucket

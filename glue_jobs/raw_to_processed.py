@@ -38,6 +38,7 @@ def main(argv: Sequence[str]) -> None:
                 contract, given.environment, given.processed_bucket
             ),
             quality=table_definitions.quality(contract, given.environment, given.processed_bucket),
+            history=table_definitions.history(contract, given.environment, given.processed_bucket),
             tables=open_format(spark, contract).tables,
             staged_uri=given.staged_uri,
             schema_change=given.schema_change,

@@ -5,10 +5,11 @@ was computed from and a fingerprint of its model. What to recompute is the diffe
 to be published, taken from the lists of data files, so both periods of a moved row are found without reading rows.
 
 Publication and crashes: everything is computed and checked on branches first. Then `main` moves forward on the
-processed table, the quarantine, and each curated table. A crash in between leaves curated tables that remember an older
-processed snapshot, so a retry of the run, or any later run, recomputes exactly what is missing; tables already
-published are recognised and left alone. A new model, a changed model, or a processed snapshot that has expired means
-all periods. Periods whose rows have passed their retention stay as they are (docs/decisions/0014).
+processed table, the quarantine, the history if there is one, and each curated table. A crash in between leaves curated
+tables that remember an older processed snapshot, so a retry of the run, or any later run, recomputes exactly what is
+missing; tables already published are recognised and left alone. A new model, a changed model, or a processed snapshot
+that has expired means all periods. Periods whose rows have passed their retention stay as they are
+(docs/decisions/0014).
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class CurationRun(Generic[Rows]):
     run_id: str
     processed: Table
     quarantine: Table
+    history: Table
     curated: dict[str, Table]
     tables: TableOperations[Rows]
     engine: CuratingEngine[Rows]
@@ -89,6 +91,12 @@ class CurationRun(Generic[Rows]):
     def branch(self) -> str:
         """Branch of this run."""
         return naming.branch(self.run_id)
+
+    @property
+    def loaded(self) -> list[Table]:
+        """The tables that raw_to_processed left a draft of, in the order in which they are published."""
+        every = (self.processed, self.quarantine, self.history)
+        return [table for table in every if table.name in self.after]
 
     @property
     def source_snapshot(self) -> int:
@@ -127,7 +135,7 @@ def run(curating: CurationRun[Rows]) -> CurateResult:
     models = [
         _recompute(curating, curated_model, draft) for curated_model in curating.contract.curated
     ]
-    for table in (curating.processed, curating.quarantine):
+    for table in curating.loaded:
         curating.tables.publish(table, curating.branch, curating.after[table.name])
     for done in models:
         if done.snapshot is not None:

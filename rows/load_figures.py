@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from contracts import headers, model
 from pipeline.run_documents import (
+    HistoryRows,
     LoadedFile,
     ManifestFile,
     PartTotals,
@@ -47,6 +48,7 @@ class Measured:
     samples: Mapping[str, tuple[RefusedSample, ...]] = field(default_factory=dict)
     last_days: Mapping[str, date] = field(default_factory=dict)
     keeping: Mapping[str, int] = field(default_factory=dict)
+    history: ByFile | None = None
 
 
 def loaded_files(
@@ -90,6 +92,10 @@ def _loaded_file(contract: model.Contract, file: ManifestFile, measured: Measure
     rows_loaded, loaded = of(measured.loaded)
     rows_quarantined, quarantined = of(measured.quarantined)
     rows_deduplicated, deduplicated = of(measured.deduplicated)
+    history = None
+    if measured.history is not None:
+        rows, totals = of(measured.history)
+        history = HistoryRows(rows=rows, totals=totals)
     kept = tuple(column.source_name for column in lacked_by(contract, file))
     return LoadedFile(
         sha256=file.sha256,
@@ -111,4 +117,5 @@ def _loaded_file(contract: model.Contract, file: ManifestFile, measured: Measure
         keeping_columns=kept or None,
         rows_keeping=measured.keeping.get(file.sha256, 0) if kept else None,
         samples=measured.samples.get(file.sha256),
+        history=history,
     )

@@ -13,6 +13,7 @@ from pipeline.run_documents import Manifest, SnapshotChange
 from rows import keeping
 from rows.columns import origin_name
 from rows.dialect import Dialect
+from rows.history import Delivery, History
 from rows.keeping import Keeping
 from rows.table_operations import Rows, TableOperations
 from rows.tables import Table, TableColumn
@@ -30,6 +31,7 @@ class BaseLoadRun(Generic[Rows]):
     processed: Table
     quarantine: Table
     quality: Table
+    history: Table
     tables: TableOperations[Rows]
     schema_change: model.SchemaChange
     pii_key: bytes | None = field(repr=False)
@@ -124,6 +126,43 @@ class BaseLoadRun(Generic[Rows]):
             again=self.hashes if loads_again(self.manifest.mode) else (),
         )
 
+    @property
+    def writes_history(self) -> bool:
+        """Whether the run changes the history table.
+
+        Where the contract wants none any more, rows that are loaded anew still leave the one that is there.
+        """
+        return self.contract.history or (
+            loads_again(self.manifest.mode) and self.tables.exists(self.history)
+        )
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The files of the run as deliveries."""
+        return [
+            Delivery(sha256=file.sha256, received_at=file.received_at)
+            for file in self.manifest.files
+        ]
+
+    def histories(self, dialect: Dialect) -> History:
+        """What the history table holds of this run."""
+        return History(
+            dialect=dialect,
+            columns=[column.name for column in self.history.columns],
+            kept=self.kept_columns,
+        )
+
+    @property
+    def drafts(self) -> tuple[Table, ...]:
+        """The tables of which the run opens a draft, and which are published after the gate."""
+        history = (self.history,) if self.writes_history else ()
+        return (self.processed, self.quarantine, *history)
+
+    @property
+    def with_forms(self) -> tuple[Table, ...]:
+        """The tables in which rows of earlier contracts may hold personal data in another form."""
+        return (self.processed, *((self.history,) if self.contract.history else ()))
+
     def require_subject(self) -> None:
         """Raise ContractInvalid when people were erased whose records could not be refused any more."""
         erased = len(self.manifest.erased_subjects)
@@ -141,22 +180,20 @@ class BaseLoadRun(Generic[Rows]):
         changes = self.tables.ensure(self.processed, may_evolve=self.may_evolve)
         # Its columns are the pipeline's own, and money columns that the processed table has accepted.
         self.tables.ensure(self.quarantine, may_evolve=True)
+        if self.contract.history:  # its columns are those of the processed table, which was asked
+            self.tables.ensure(self.history, may_evolve=True)
         return tuple(f"{self.processed.name}: {change}" for change in changes)
 
     def start_drafts(self) -> dict[str, int | None]:
-        """Open the branch of the run on both tables; their published snapshots by table, None where there is none."""
-        tables = (self.processed, self.quarantine)
-        return {table.name: self.tables.start_draft(table, self.branch) for table in tables}
+        """Open the branch of the run on its tables; their published snapshots by table, None where there is none."""
+        return {table.name: self.tables.start_draft(table, self.branch) for table in self.drafts}
 
     def snapshots(self, before: dict[str, int | None]) -> dict[str, SnapshotChange]:
         """By table: the published snapshot that the run began with, and the head of its branch.
 
         Raises RetryableError when the branch is gone.
         """
-        return {
-            table.name: self._change(table, before[table.name])
-            for table in (self.processed, self.quarantine)
-        }
+        return {table.name: self._change(table, before[table.name]) for table in self.drafts}
 
     def _change(self, table: Table, before: int | None) -> SnapshotChange:
         head = self.tables.head(table, self.branch)

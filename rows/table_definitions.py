@@ -154,6 +154,21 @@ def key_of_refused(contract: model.Contract) -> tuple[model.Column, ...]:
     return found if is_kept else ()
 
 
+def history(contract: model.Contract, environment: str, bucket: str | None) -> Table:
+    """The table of every delivered version of a record: the columns of the processed table, partitioned by arrival."""
+    name = naming.history_table(contract.dataset)
+    return Table(
+        database=naming.database(environment, "processed"),
+        name=name,
+        columns=(*(_stored(contract, column) for column in contract.stored_columns), *ORIGIN),
+        partition_column=columns.RECEIVED_AT,
+        partition_transform="day",
+        comment=f"Every accepted record of every delivery of {contract.dataset}, also those that newer ones replaced.",
+        location=_location(bucket, name),
+        properties=protection_history.of_contract(contract),
+    )
+
+
 def quality(contract: model.Contract, environment: str, bucket: str | None) -> Table:
     """The table of what each run checked, and how it ended."""
     name = naming.quality_table(contract.dataset)

@@ -135,22 +135,25 @@ def proved_before(rule: Reference, last: LastResult | None) -> bool:
     return last == LastResult(status="passed", expected=_known(rule))
 
 
-def protection(contract: model.Contract, name: str, counted: Counted) -> RuleResult:
+def protection(
+    contract: model.Contract, name: str, counted: Counted, *, of_history: bool = False
+) -> RuleResult:
     """Whether every value of a column is protected as the contract says: of ROWS, those of figure `name` are not.
 
     What an earlier contract left is told, since a row whose file has left raw cannot be loaded anew; but in a key it
-    halts: a row would not be known as the newer one of another.
+    halts: a row would not be known as the newer one of another. In the history no row replaces any.
     """
     column, checked, failed = contract.column(name), counted[ROWS], counted[name]
+    where = " of the history" if of_history else ""
     return RuleResult(
-        rule_id=f"{name}.protection",
+        rule_id=f"{name}.history_protection" if of_history else f"{name}.protection",
         scope="table",
         kind="protection",
-        action="halt" if name in contract.key else "warn",
+        action="halt" if name in contract.key and not of_history else "warn",
         rows_checked=checked,
         rows_failed=failed,
         holds=not failed,
-        measured=f"{failed} of {checked} rows hold {name} in the form of an earlier contract",
+        measured=f"{failed} of {checked} rows{where} hold {name} in the form of an earlier contract",
         expected=f"{protection_history.WORDS[column.pii]} in every row; `slipway backfill` loads the others again",
     )
 

@@ -332,8 +332,10 @@ class ProcessingStack(PipelineStack):
         return [f"{contract.dataset}/" for contract in self._blueprint.contracts]
 
     def _processed_tables(self) -> list[str]:
+        """What a run publishes. A history may also be there of a contract that wants none any more."""
         names = [contract.dataset for contract in self._blueprint.contracts]
-        return [table for name in names for table in (name, naming.quarantine_table(name))]
+        of_name = (naming.quarantine_table, naming.history_table)
+        return [table for name in names for table in (name, *(each(name) for each in of_name))]
 
     def _quality_tables(self) -> list[str]:
         return [naming.quality_table(contract.dataset) for contract in self._blueprint.contracts]

@@ -54,6 +54,7 @@ def _steps(new: Contract, changes: tuple[Change, ...]) -> Iterator[Step]:
             tables=(
                 new.dataset,
                 naming.quarantine_table(new.dataset),
+                *((naming.history_table(new.dataset),) if new.history else ()),
                 *(item.name for item in new.curated),
             ),
             partitions=f"{unit} with a row of a file that is still in raw; the curated periods of these rows",

@@ -68,6 +68,7 @@ def compile_contract(contract: ParsedContract, folder: FilePath) -> model.Contra
         ),
         dates_after_delivery=custom.dates_after_delivery,
         write_back=custom.write_back,
+        history=custom.history,
         replacing=_replacing(custom),
         curated=tuple(_curated(item, folder) for item in contract.curated),
     )

@@ -40,6 +40,7 @@ def diff(old: Contract, new: Contract) -> tuple[Change, ...]:
         *_layout(old, new),
         *rule_changes(old, new),
         *_keeping(old, new),
+        *_history(old, new),
         *curated_changes(old, new),
     ]
     return tuple(sorted(found, key=lambda change: (IMPACTS.index(change.impact), change.field)))
@@ -184,6 +185,25 @@ def _keeping(old: Contract, new: Contract) -> Iterator[Change]:
     )
     for name in ("raw_days", "processed_days", "quarantine_days"):
         yield from _retention(name, getattr(old.retention, name), getattr(new.retention, name))
+
+
+def _history(old: Contract, new: Contract) -> Iterator[Change]:
+    if old.history and not new.history:
+        yield Change(
+            field="history",
+            old="yes",
+            new="no",
+            impact="breaking",
+            why="versions that are delivered from now on are not kept; the table stays, and rows still leave it",
+        )
+    elif new.history and not old.history:
+        yield Change(
+            field="history",
+            old="no",
+            new="yes",
+            impact="safe",
+            why="it begins with the next run; `slipway backfill` fills it with the files that are still in raw",
+        )
 
 
 def _retention(name: str, old: int | None, new: int | None) -> Iterator[Change]:

@@ -273,6 +273,7 @@ class ProcessedProperties(Strict):
     )
     dates_after_delivery: DatesAfterDelivery = "warn"
     write_back: bool = False
+    history: bool = False
     partitioned_by_arrival: PartitionTransform | None = None
 
 

@@ -43,6 +43,7 @@ OWN_ENDINGS = {
     naming.quarantine_table(""): "quarantine",
     naming.quality_table(""): "quality",
     naming.forecast_table(""): "forecast",
+    naming.history_table(""): "history",
 }
 _FOLDER = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
 _SUFFIX = re.compile(r"^\.[a-z0-9]+(\.gz)?$")

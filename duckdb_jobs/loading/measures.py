@@ -44,6 +44,14 @@ def committed_refusals(loading: LoadRun) -> ByFile:
     return _by_file(loading, _refused(loading))
 
 
+def committed_history(loading: LoadRun) -> ByFile | None:
+    """The rows of each file, as it was delivered this time, in the history; None where the contract wants none."""
+    if not loading.contract.history:
+        return None
+    rows = loading.tables.read(loading.history, draft=loading.branch, where=loading.of_deliveries)
+    return _by_file(loading, rows)
+
+
 def erased(loading: LoadRun) -> dict[str, int]:
     """Records that were refused because their person was erased, by file; files without any are left out."""
     if not loading.manifest.erased_subjects:
@@ -98,21 +106,25 @@ def retracted(
 ) -> RetractedRows | None:
     """What became of the file that this run retracts, counted in the tables as published and as committed."""
     for sha256 in loading.retracted:
-        tables = (loading.processed, loading.quarantine)
+        tables = loading.drafts
         own = f"{SOURCE_SHA256} = {DUCKDB.text(sha256)}"
-        rows, refusals = (
+        rows, refusals, *versions = (
             0
             if before[table.name] is None
             else _rows(loading, loading.tables.read(table, version=before[table.name], where=own))
             for table in tables
         )
         kept = loading.keeping(DUCKDB).said_by(sha256)
-        conditions = zip(tables, (f"{own} OR {kept}", own), strict=True)
-        left = (loading.tables.read(t, draft=loading.branch, where=each) for t, each in conditions)
+        conditions = {loading.processed.name: f"{own} OR {kept}"}
+        left = (
+            loading.tables.read(t, draft=loading.branch, where=conditions.get(t.name, own))
+            for t in tables
+        )
         return RetractedRows(
             sha256=sha256,
             rows_taken_out=rows,
             refusals_taken_out=refusals,
+            versions_taken_out=versions[0] if versions else None,
             corrections_reopened=reopened,
             rows_left=sum(_rows(loading, each) for each in left),
         )

@@ -25,6 +25,7 @@ from rows.table_rule_results import (
     latest_name,
     proved_before,
 )
+from rows.tables import Table
 
 RESULTS = "rule_results"
 
@@ -118,7 +119,11 @@ def _statistics(loading: LoadRun, rules: tuple[TableRule, ...], table: str) -> C
 
 def _forms(loading: LoadRun) -> list[RuleResult]:
     """For each column that an earlier contract protected otherwise, whether rows in that form are left."""
-    alike = protection_history.alike(loading.contract, loading.tables.properties(loading.processed))
+    return [found for table in loading.with_forms for found in _forms_in(loading, table)]
+
+
+def _forms_in(loading: LoadRun, table: Table) -> list[RuleResult]:
+    alike = protection_history.alike(loading.contract, loading.tables.properties(table))
     if not alike:
         return []
     figures = {ROWS: "count(*)"}
@@ -126,8 +131,12 @@ def _forms(loading: LoadRun) -> list[RuleResult]:
         known = ", ".join(map(DUCKDB.text, versions))
         is_other = f"{CONTRACT_VERSION} NOT IN ({known})" if versions else "true"
         figures[name] = f"count(CASE WHEN {is_other} THEN {DUCKDB.name(name)} END)"
-    counted = _counted(loading, figures, _table(loading))
-    return [table_rule_results.protection(loading.contract, name, counted) for name in alike]
+    counted = _counted(loading, figures, loading.tables.read(table, draft=loading.branch))
+    of_history = table is loading.history
+    return [
+        table_rule_results.protection(loading.contract, name, counted, of_history=of_history)
+        for name in alike
+    ]
 
 
 def _last_results(loading: LoadRun) -> dict[str, LastResult]:

@@ -27,6 +27,7 @@ def run(loading: LoadRun) -> LoadResult:
     writes.quarantine(loading, before[loading.quarantine.name])
     reopened = writes.reopen(loading, before[loading.quarantine.name])
     resolved = writes.resolve(loading)
+    writes.history(loading, before)
     compared, published = writes.clear(loading, before), before[loading.processed.name]
     counts = writes.merge(loading, compared, published)
     measured = Measured(
@@ -39,6 +40,7 @@ def run(loading: LoadRun) -> LoadResult:
         samples=measures.samples(loading),
         last_days=measures.last_days(loading),
         keeping=measures.keeping(loading),
+        history=measures.committed_history(loading),
     )
     brought_rows = sum(figures.rows for figures in measured.loaded.values())
     verdicts = rule_evaluation.verdicts(loading)

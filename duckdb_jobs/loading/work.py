@@ -47,6 +47,11 @@ class LoadRun(BaseLoadRun[str]):
         return f"{SOURCE_SHA256} IN ({', '.join(map(DUCKDB.text, self.hashes))})"
 
     @property
+    def of_deliveries(self) -> str:
+        """The condition that a row is of one of these files as it arrived this time, not of an earlier delivery."""
+        return f"{self.of_batch} AND {self.histories(DUCKDB).of_deliveries(self.deliveries)}"
+
+    @property
     def of_batch(self) -> str:
         """The same condition, with the times of arrival by which the quarantine's partitions are skipped."""
         first, last = (f"TIMESTAMP '{moment}'" for moment in self.received)

@@ -80,6 +80,25 @@ def quarantine(loading: LoadRun, before: int | None) -> None:
         loading.tables.append(loading.quarantine, loading.branch, REFUSED)
 
 
+def history(loading: LoadRun, before: Mapping[str, int | None]) -> None:
+    """Put the valid records of the files in place of those that the history holds of these deliveries."""
+    if not loading.writes_history:
+        return
+    table, again = loading.history, loads_again(loading.manifest.mode)
+    held = before[table.name]
+    if held is not None:
+        own = loading.of_files if again else loading.of_deliveries
+        loading.tables.delete(table, loading.branch, own)
+    if not loading.contract.history or not count(loading, VALID):
+        return
+    queries = loading.histories(DUCKDB)
+    rows = queries.delivered(VALID)
+    if again and held is not None:
+        earlier = loading.tables.read(table, version=held, where=loading.of_files)
+        rows = queries.delivered_again(VALID, earlier)
+    loading.tables.append(table, loading.branch, f"({rows})")
+
+
 def reopen(loading: LoadRun, before: int | None) -> int:
     """Open the records again that a retracted file had corrected; how many.
 

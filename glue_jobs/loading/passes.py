@@ -122,7 +122,7 @@ def numbered(loading: LoadRun, staged: DataFrame, splits: list[Row]) -> DataFram
 
 
 Committed = dict[tuple[str, str], Row]  # (table, file) -> rows and totals
-PROCESSED, QUARANTINE = "processed", "quarantine"
+PROCESSED, QUARANTINE, HISTORY = "processed", "quarantine", "history"
 
 
 def loaded(loading: LoadRun, splits: list[Row]) -> DataFrame:
@@ -140,12 +140,16 @@ def loaded(loading: LoadRun, splits: list[Row]) -> DataFrame:
 def committed(loading: LoadRun, splits: list[Row]) -> Committed:
     """What the tables hold of these files, on the branch as committed."""
     refused = loading.tables.read(loading.quarantine, draft=loading.branch)
+    held = [
+        (PROCESSED, loaded(loading, splits)),
+        (QUARANTINE, refused.where(loading.of_files & F.expr(loading.received_sql))),
+    ]
+    if loading.contract.history:
+        versions = loading.tables.read(loading.history, draft=loading.branch)
+        held.append((HISTORY, versions.where(loading.of_deliveries)))
     parts = [
         figures.by_file(rows, loading.contract).withColumn("table", F.lit(name))
-        for name, rows in (
-            (PROCESSED, loaded(loading, splits)),
-            (QUARANTINE, refused.where(loading.of_files & F.expr(loading.received_sql))),
-        )
+        for name, rows in held
     ]
     return {
         (row["table"], row[SOURCE_SHA256]): row
@@ -191,21 +195,25 @@ def retracted(
 ) -> RetractedRows | None:
     """What became of the file that this run retracts, counted in the tables as published and as committed."""
     for sha256 in loading.retracted:
-        tables = (loading.processed, loading.quarantine)
+        tables = loading.drafts
         own = F.col(SOURCE_SHA256) == sha256
-        rows, refusals = (
+        rows, refusals, *versions = (
             0
             if before[table.name] is None
             else loading.tables.read(table, version=before[table.name]).where(own).count()
             for table in tables
         )
         kept = F.expr(keeping.of_run(loading).said_by(sha256))
-        conditions = zip(tables, (own | kept, own), strict=True)
-        left = (loading.tables.read(t, draft=loading.branch).where(each) for t, each in conditions)
+        conditions = {loading.processed.name: own | kept}
+        left = (
+            loading.tables.read(t, draft=loading.branch).where(conditions.get(t.name, own))
+            for t in tables
+        )
         return RetractedRows(
             sha256=sha256,
             rows_taken_out=rows,
             refusals_taken_out=refusals,
+            versions_taken_out=versions[0] if versions else None,
             corrections_reopened=reopened,
             rows_left=sum(each.count() for each in left),
         )
@@ -236,7 +244,7 @@ def by_file(
     contract = loading.contract
     of_table = {
         name: [row for (table, _), row in found.items() if table == name]
-        for name in (PROCESSED, QUARANTINE)
+        for name in (PROCESSED, QUARANTINE, HISTORY)
     }
     measured = Measured(
         read=_figures(read, contract),
@@ -248,6 +256,7 @@ def by_file(
         samples=samples.by_file(loading) if of_table[QUARANTINE] else {},
         last_days=_last_days(read),
         keeping=rows_keeping(loading),
+        history=_figures(of_table[HISTORY], contract) if contract.history else None,
     )
     return load_figures.loaded_files(contract, loading.manifest.files, measured)
 

@@ -19,6 +19,7 @@ from rows.expressions import checks
 from rows.rule_results import RuleResult, Verdict
 from rows.spark_dialect import SparkDialect
 from rows.table_rule_results import LastResult
+from rows.tables import Table
 
 
 def verdicts(rows: DataFrame, splits: list[Row]) -> list[Verdict]:
@@ -49,7 +50,7 @@ def table_rules(loading: LoadRun, brought: DataFrame, brought_rows: int) -> list
     """
     rules = loading.contract.table_rules
     table = loading.tables.read(loading.processed, draft=loading.branch)
-    found = _forms(loading, table)
+    found = [result for each in loading.with_forms for result in _forms(loading, each)]
     if not rules:
         return found
     subject = table_checks.Subject(
@@ -84,13 +85,18 @@ def record(loading: LoadRun, found: list[RuleResult]) -> None:
     loading.tables.record(loading.quality, frame.coalesce(1), run_id=loading.manifest.run_id)
 
 
-def _forms(loading: LoadRun, table: DataFrame) -> list[RuleResult]:
-    """For each column that an earlier contract protected otherwise, whether rows in that form are left."""
-    alike = protection_history.alike(loading.contract, loading.tables.properties(loading.processed))
+def _forms(loading: LoadRun, table: Table) -> list[RuleResult]:
+    """For each column that an earlier contract protected otherwise, whether rows in that form are left in a table."""
+    alike = protection_history.alike(loading.contract, loading.tables.properties(table))
     if not alike:
         return []
-    counts = table.agg(*table_checks.other_forms(alike)).collect()[0].asDict()
-    return [table_rule_results.protection(loading.contract, name, counts) for name in alike]
+    rows = loading.tables.read(table, draft=loading.branch)
+    counts = rows.agg(*table_checks.other_forms(alike)).collect()[0].asDict()
+    of_history = table is loading.history
+    return [
+        table_rule_results.protection(loading.contract, name, counts, of_history=of_history)
+        for name in alike
+    ]
 
 
 def _last_results(loading: LoadRun) -> dict[str, LastResult]:

@@ -32,6 +32,7 @@ def run(loading: LoadRun) -> LoadResult:
     writes.quarantine(loading, rows, splits, before[loading.quarantine.name])
     reopened = writes.reopen(loading, before[loading.quarantine.name])
     resolved = writes.resolve(loading, rows)
+    writes.history(loading, rows, splits, before)
     compared, published = writes.clear(loading, before), before[loading.processed.name]
     merged = writes.merge(loading, rows, splits, compared, published)
     committed = passes.committed(loading, splits)

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from rows.columns import RECEIVED_AT, SOURCE_SHA256
 from rows.load_run import BaseLoadRun
+from rows.spark_dialect import SparkDialect
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,12 @@ class LoadRun(BaseLoadRun[DataFrame]):
         """The same condition as SQL text."""
         hashes = ", ".join(f"'{sha256}'" for sha256 in self.hashes)
         return f"{SOURCE_SHA256} IN ({hashes})"
+
+    @property
+    def of_deliveries(self) -> str:
+        """The condition that a row is of one of these files as it arrived this time, not of an earlier delivery."""
+        these = self.histories(SparkDialect()).of_deliveries(self.deliveries)
+        return f"{self.received_sql} AND {self.of_files_sql} AND {these}"
 
     @property
     def received_sql(self) -> str:

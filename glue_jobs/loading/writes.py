@@ -25,8 +25,10 @@ from pipeline.modes import loads_again
 from rows import periods
 from rows.columns import ORDER, RESOLVED_AT, RESOLVED_BY, SOURCE_ROW, SOURCE_SHA256
 from rows.effects import KEPT, OUTDATED, REPEATED, REPLACING, FateCount
+from rows.spark_dialect import SparkDialect
 
 Heads = dict[str, int | None]
+VALID, EARLIER = "history_valid", "history_earlier"  # views that the queries of rows.history read
 
 
 def clear(loading: LoadRun, before: Heads) -> int | None:
@@ -86,6 +88,27 @@ def quarantine(loading: LoadRun, rows: DataFrame, splits: list[Row], before: int
     if any(split["refused"] for split in splits):
         refused = records.quarantined(rows, loading.contract)
         loading.tables.append(loading.quarantine, loading.branch, refused)
+
+
+def history(loading: LoadRun, rows: DataFrame, splits: list[Row], before: Heads) -> None:
+    """Put the valid records of the files in place of those that the history holds of these deliveries."""
+    if not loading.writes_history:
+        return
+    table, again = loading.history, loads_again(loading.manifest.mode)
+    held = before[table.name]
+    if held is not None:
+        own = loading.of_files_sql if again else loading.of_deliveries
+        loading.tables.delete(table, loading.branch, own)
+    if not loading.contract.history or all(split[ROWS] == split["refused"] for split in splits):
+        return
+    queries = loading.histories(SparkDialect())
+    records.valid(rows).createOrReplaceTempView(VALID)
+    delivered = queries.delivered(VALID)
+    if again and held is not None:
+        earlier = loading.tables.read(table, version=held).where(loading.of_files)
+        earlier.createOrReplaceTempView(EARLIER)
+        delivered = queries.delivered_again(VALID, EARLIER)
+    loading.tables.append(table, loading.branch, loading.spark.sql(delivered))
 
 
 def reopen(loading: LoadRun, before: int | None) -> int:

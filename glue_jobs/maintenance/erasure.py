@@ -43,10 +43,13 @@ def found(work: MaintenanceRun) -> ErasureFindings:
         grouped = work.tables.read(table).where(condition).groupBy(*origin).count().collect()
         rows[table.name] = sum(row["count"] for row in grouped)
         for row in grouped:
+            known = files.get(row[SOURCE_SHA256])
+            if table is work.history and known:
+                continue  # the same rows again, and those of them that newer ones replaced
             files[row[SOURCE_SHA256]] = OriginFile(
                 file_name=row[SOURCE_FILE],
                 received_at=row[RECEIVED_AT],
-                rows=files.get(row[SOURCE_SHA256], UNNAMED).rows + row["count"],
+                rows=(known or UNNAMED).rows + row["count"],
             )
     for sha256 in staged.sources(
         work.spark,
@@ -110,6 +113,7 @@ def _places(work: MaintenanceRun) -> list[tuple[Table, str]]:
     columns = (
         (work.processed, _column(work)),
         (work.quarantine, SUBJECT),
+        (work.history, _column(work)),
     )
     return [
         (table, f"`{name}` = '{_token(work)}'")

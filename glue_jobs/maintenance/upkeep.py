@@ -20,6 +20,7 @@ def maintain(work: MaintenanceRun, found: MaintenanceFindings) -> list[str]:
     """Do what the contract's retention and maintenance say; sentences about it."""
     report = [
         *_retain_processed(work, found),
+        *_retain_history(work, found),
         *_retain_quarantine(work, found),
     ]
     wanted = work.contract.maintenance
@@ -86,6 +87,19 @@ def _retain_processed(work: MaintenanceRun, found: MaintenanceFindings) -> list[
         if rows
         else []
     )
+
+
+def _retain_history(work: MaintenanceRun, found: MaintenanceFindings) -> list[str]:
+    """Versions leave with the rows of their dates, once these have left."""
+    table = work.history
+    if not work.tables.exists(table) or not work.tables.exists(work.processed):
+        return []
+    retained = work.tables.properties(work.processed).get(curation.RETAINED_FROM)
+    if retained is None:
+        return []
+    work.upkeep.delete(table, _before(work.contract, date.fromisoformat(retained)))
+    rows = _left(work, table, found)
+    return [f"{table.name}: {rows} versions of rows before {retained} left."] if rows else []
 
 
 def _before(contract: model.Contract, first: date) -> str:

@@ -34,6 +34,7 @@ class MaintenanceRun:
     processed: Table
     quarantine: Table
     quality: Table
+    history: Table
     curated: dict[str, Table]
     forecasts: tuple[Table, ...]
     tables: Tables
@@ -54,7 +55,13 @@ class MaintenanceRun:
     @property
     def with_rows(self) -> list[Table]:
         """The tables that a run publishes, as far as they exist."""
-        every = (self.processed, self.quarantine, *self.curated.values(), *self.forecasts)
+        every = (
+            self.processed,
+            self.quarantine,
+            self.history,
+            *self.curated.values(),
+            *self.forecasts,
+        )
         return [table for table in every if self.tables.exists(table)]
 
     @property
@@ -86,6 +93,7 @@ class MaintenanceRun:
             run_id=self.run_id,
             processed=self.processed,
             quarantine=self.quarantine,
+            history=self.history,
             curated=self.curated,
             tables=self.tables,
             after=after,

@@ -111,6 +111,7 @@ def _files(manifest: Manifest, result: LoadResult, contract: Contract) -> Iterat
         )
         yield from _effects(name, file)
         yield from _money(name, file.totals, contract)
+        yield from _history(name, file, contract)
         yield from _declared(file, declared.get(file.sha256, {}), contract)
 
 
@@ -147,6 +148,31 @@ def _money(name: str, totals: PartTotals, contract: Contract) -> Iterator[str]:
         known = {part: amount for part, amount in amounts.items() if amount is not None}
         parts = added(known[part] for part in PARTS)
         yield from _compare(name, column.name, "read", known["read"], " + ".join(PARTS), parts)
+
+
+def _history(name: str, file: LoadedFile, contract: Contract) -> Iterator[str]:
+    """The history holds every accepted record: those that are loaded, and those that gave way to others."""
+    if not contract.history:
+        return
+    if file.history is None:
+        yield f"{name}: the job says nothing of its rows in the history table"
+        return
+    accepted = file.rows_loaded + file.rows_deduplicated
+    yield from _compare(
+        name, "rows", "in the history", file.history.rows, "loaded + deduplicated", accepted
+    )
+    for column in contract.control_columns:
+        kept = file.history.totals.get(column.name)
+        loaded, dropped = (
+            totals.get(column.name) for totals in (file.totals.loaded, file.totals.deduplicated)
+        )
+        if kept is None or loaded is None or dropped is None:
+            yield f"{name}: {column.name}: no total for the history, loaded or deduplicated"
+            continue
+        total = added((loaded, dropped))
+        yield from _compare(
+            name, column.name, "in the history", kept, "loaded + deduplicated", total
+        )
 
 
 def _declared(

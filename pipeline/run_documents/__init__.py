@@ -9,6 +9,7 @@ from pipeline.run_documents.curating import ConservedTotal, CuratedTable, Curate
 from pipeline.run_documents.job import BilledResources, JobResult
 from pipeline.run_documents.loading import (
     PARTS,
+    HistoryRows,
     LoadedFile,
     LoadResult,
     Observed,
@@ -72,6 +73,7 @@ __all__ = [
     "ForecastRolledBack",
     "ForecastServed",
     "ForecastTable",
+    "HistoryRows",
     "JobResult",
     "LoadExtent",
     "LoadResult",

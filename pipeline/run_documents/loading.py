@@ -121,6 +121,16 @@ class TableEffect(JsonDocument):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HistoryRows(JsonDocument):
+    """Rows of a delivery in the history table, on the run's branch as committed: those loaded or deduplicated."""
+
+    rows: int
+    """How many."""
+    totals: Mapping[str, Decimal]
+    """Sum of each money column over them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadedFile(JsonDocument):
     """What became of one file of the manifest."""
 
@@ -153,6 +163,8 @@ class LoadedFile(JsonDocument):
     """Rows of it in the table with a value that another delivery gave; only where `keeping_columns` is."""
     samples: tuple[RefusedSample, ...] | None = None
     """The first records that each rule refused, a few per rule; only where any were refused."""
+    history: HistoryRows | None = None
+    """What the history table holds of it; only where the contract wants a history."""
 
     def rows(self, part: Part) -> int:
         """The rows of one part."""
@@ -218,8 +230,10 @@ class RetractedRows(JsonDocument):
     corrections_reopened: int
     """Refused records of files that are not loaded anew, which this file had corrected: they are open again."""
     rows_left: int
-    """Rows and records of it in both tables, and rows that keep a value of it, on the run's branches as committed. The
-    gate refuses any."""
+    """Rows and records of it in all these tables, and rows that keep a value of it, on the run's branches as committed.
+    The gate refuses any."""
+    versions_taken_out: int | None = None
+    """Rows of it that the history table had; only where there is one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +252,7 @@ class LoadResult(RunDocument):
     branch: str
     """Branch of the tables that holds the result until it is published."""
     snapshots: Mapping[str, SnapshotChange]
-    """By table, processed and quarantine: its state before the run and on the run's branch."""
+    """By table, processed, quarantine and history if there is one: its state before the run and on the run's branch."""
     observed: Observed
     """What was counted while the raw files were read."""
     files: tuple[LoadedFile, ...]

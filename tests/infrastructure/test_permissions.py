@@ -314,8 +314,10 @@ def test_jobs_touch_only_tables_of_contracts(comprehensive: Assembly) -> None:
     assert tables == {
         f"{processed}/sales_records",
         f"{processed}/sales_records_quarantine",
+        f"{processed}/sales_records_history",
         f"{processed}/tiny",
         f"{processed}/tiny_quarantine",
+        f"{processed}/tiny_history",
         f"{curated}/sales_by_region_quarter",
         f"{curated}/sales_by_month_item",
         f"{curated}/tiny_by_quarter",

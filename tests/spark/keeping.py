@@ -152,6 +152,7 @@ class KeptLake(Lake):
             processed=self.processed,
             quarantine=self.quarantine,
             quality=self.quality,
+            history=self.history,
             forecasts=self.forecasts,
             curated={model.name: self.curated(model.name) for model in self.contract.curated},
             tables=self.tables,

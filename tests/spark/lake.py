@@ -115,6 +115,11 @@ class Lake:
         return table_definitions.quality(self.contract, self.environment, None)
 
     @property
+    def history(self) -> Table:
+        """Every delivered version, where the contract wants it."""
+        return table_definitions.history(self.contract, self.environment, None)
+
+    @property
     def quarantine(self) -> Table:
         """Its quarantine."""
         return table_definitions.quarantine(self.contract, self.environment, None)
@@ -171,6 +176,7 @@ class Lake:
                 processed=self.processed,
                 quarantine=self.quarantine,
                 quality=self.quality,
+                history=self.history,
                 tables=self.tables,
                 staged_uri=str(self.folder / "runs" / run_id / "staged"),
                 schema_change=self.schema_change,
@@ -213,6 +219,7 @@ class Lake:
                 run_id=run_id,
                 processed=self.processed,
                 quarantine=self.quarantine,
+                history=self.history,
                 curated={
                     curated.name: self.curated(curated.name) for curated in self.contract.curated
                 },

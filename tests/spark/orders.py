@@ -93,6 +93,7 @@ ORDERS = Contract(
     days_without_files=DaysWithoutFiles(weekdays=(), dates=()),
     dates_after_delivery="warn",
     write_back=False,
+    history=False,
     replacing=ReplacingLimits(share=None, others_share=None, conflicting_repeats_share=None),
     curated=(
         curated("orders_by_month", "month", "month_start"),

@@ -141,6 +141,7 @@ class SmallLake:
                     run_id=run_id,
                     processed=self.processed,
                     quarantine=self.quarantine,
+                    history=table_definitions.history(self.contract, "test", None),
                     curated=self.curated,
                     tables=tables,
                     engine=DuckDbCurating(tables.database),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.spark import test_loading, test_modes
+from tests.spark import test_history, test_loading, test_modes
 from tests.spark.duckdb_lake import DuckDbLake
 
 OF_SPARK = {  # they look at tables through Spark; tests/unit/duckdb_jobs/test_iceberg_tables.py has their like
@@ -17,7 +17,7 @@ OF_SPARK = {  # they look at tables through Spark; tests/unit/duckdb_jobs/test_i
 }
 CLAIMS: dict[str, Callable[..., None]] = {
     name: claim
-    for module in (test_loading, test_modes)
+    for module in (test_loading, test_modes, test_history)
     for name, claim in vars(module).items()
     if name.startswith("test_") and name not in OF_SPARK
 }

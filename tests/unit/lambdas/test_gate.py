@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -472,3 +473,53 @@ def test_sums_beyond_28_digits_are_exact(contract: model.Contract) -> None:
     result["observed"]["totals"] = money("246913578024691357802469135780.16")
     with pytest.raises(ReconciliationFailed, match=r"observed 246913578024691357802469135780\.16"):
         judged(manifest, result, contract)
+
+
+def with_history(result: dict[str, Any], rows: int, amount: str) -> None:
+    """Say what the history holds of the first file, of which 99 rows with 99.07 were accepted."""
+    result["files"][0]["history"] = {"rows": rows, "totals": money(amount)}
+    result["files"][1]["history"] = {"rows": 50, "totals": money("50.00")}
+
+
+def test_a_history_with_every_accepted_record_passes(contract: model.Contract) -> None:
+    manifest, result = documents(contract)
+    with_history(result, 99, "99.07")
+    assert judged(manifest, result, replace(contract, history=True))["rows_read"] == 150
+
+
+@pytest.mark.parametrize(
+    ("rows", "amount", "told"),
+    [
+        (98, "99.07", "a.csv: rows: in the history 98, loaded + deduplicated 99, difference -1"),
+        (100, "99.07", "a.csv: rows: in the history 100, loaded + deduplicated 99, difference 1"),
+        (
+            99,
+            "99.08",
+            "a.csv: total_cost: in the history 99.08, loaded + deduplicated 99.07, difference 0.01",
+        ),
+    ],
+)
+def test_a_history_that_lacks_or_doubles_a_version_is_refused(
+    contract: model.Contract, rows: int, amount: str, told: str
+) -> None:
+    manifest, result = documents(contract)
+    with_history(result, rows, amount)
+    with pytest.raises(ReconciliationFailed, match=re.escape(told)):
+        judged(manifest, result, replace(contract, history=True))
+
+
+def test_a_job_that_says_nothing_of_the_history_that_is_wanted_is_refused(
+    contract: model.Contract,
+) -> None:
+    told = re.escape("a.csv: the job says nothing of its rows in the history table")
+    with pytest.raises(ReconciliationFailed, match=told):
+        judged(*documents(contract), replace(contract, history=True))
+
+
+def test_a_history_without_a_total_of_money_is_refused(contract: model.Contract) -> None:
+    manifest, result = documents(contract)
+    with_history(result, 99, "99.07")
+    del result["files"][0]["history"]["totals"]["total_cost"]
+    told = "a.csv: total_cost: no total for the history, loaded or deduplicated"
+    with pytest.raises(ReconciliationFailed, match=re.escape(told)):
+        judged(manifest, result, replace(contract, history=True))

@@ -39,6 +39,7 @@ CHANGES: dict[str, tuple[Contract, Expected]] = {
         replace(M, write_back=True),
         ("write_back", "safe", "none"),
     ),
+    "every version kept": (replace(M, history=True), ("history", "safe", "none")),
     "fewer rows replaced": (
         replace(M, replacing=replace(M.replacing, others_share="0")),
         ("replacing.others_share", "safe", "none"),

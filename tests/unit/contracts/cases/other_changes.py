@@ -58,6 +58,7 @@ BY_KEY = Warehouse(
 )
 AHEAD = Forecast(of="fees", by=(), horizon=6)
 OTHER_CHANGES: dict[str, Pair] = {
+    "no version kept any more": (replace(M, history=True), M),
     "files without it are loaded": column("weeks", "absent", "refuse", "clear"),
     "no checksum any more": (
         replace(M, intake=replace(M.intake, checksum="sha256")),

@@ -239,6 +239,13 @@ CASES = {
         "did you mean 'targetFileMb'?",
         file=MEMBERS,
     ),
+    "table_named_like_a_history": C(
+        "name: members_by_month",
+        "name: members_history",
+        "schema[1].name",
+        "names that end with _history belong to history tables",
+        file=MEMBERS,
+    ),
     "table_named_like_quality_results": C(
         "name: members_by_month",
         "name: members_quality",
