@@ -415,7 +415,7 @@ def _contract(commands: Commands) -> None:
         "contracts",
         nargs="*",
         metavar="CONTRACT",
-        help="OLD and NEW, of a dataset or a mart; with --deployed one dataset",
+        help="OLD and NEW, of a dataset or a mart; with --deployed one of them",
     )
     diff.add_argument(
         "--deployed",

@@ -26,15 +26,17 @@ def rewritten(root: Path, base: str) -> list[str]:
 
 
 def not_as_deployed(root: Path, deployed: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Why the releases at `root` are not what is deployed, one sentence per contract.
+    """Why the releases at `root` are not what is deployed, one sentence per contract or mart.
 
-    `deployed` has compiled contracts by dataset.
+    `deployed` has compiled contracts and marts, each by the folder of its releases: a dataset, or `marts/` and a name.
     """
-    return [sentence for each in deployed.values() for sentence in _unlike(root, each)]
+    return [
+        sentence for folder, each in deployed.items() for sentence in _unlike(root, folder, each)
+    ]
 
 
-def _unlike(root: Path, deployed: Mapping[str, Any]) -> Iterator[str]:
-    name = f"{FOLDER}/{deployed['dataset']}/{deployed['version']}.json"
+def _unlike(root: Path, folder: str, deployed: Mapping[str, Any]) -> Iterator[str]:
+    name = f"{FOLDER}/{folder}/{deployed['version']}.json"
     file = root / name
     if not file.is_file():
         yield (

@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from contracts import model
 from contracts.authoring import __main__ as authoring
 from contracts.authoring import history
+from contracts.authoring.marts.releases import FOLDER
 from contracts.authoring.marts.sources import open_mart
+from contracts.authoring.marts.workspace import MART_FILE
 from contracts.authoring.sources import open_contract
 from contracts.authoring.workspace import CONTRACT_FILE
 from contracts.errors import ContractInvalid, PermanentError
@@ -65,7 +69,7 @@ def _say_what_is_sparks() -> int:
 def _two(names: list[str]) -> tuple[str, str]:
     if len(names) != 2:
         raise PermanentError(
-            f"{len(names)} contracts are named; give OLD and NEW, or --deployed with at most one dataset"
+            f"{len(names)} contracts are named; give OLD and NEW, or --deployed with at most one name"
         )
     return names[0], names[1]
 
@@ -82,25 +86,36 @@ def _print(comparison: contract_diff.Comparison, form: str) -> None:
 
 
 def _diff_deployed(options: argparse.Namespace) -> None:
-    """What deploying now would change of each contract, or of the one that is named."""
+    """What deploying now would change of each contract and mart, or of the one that is named."""
     if len(options.contracts) > 1 or (options.format == "json" and not options.contracts):
         raise PermanentError(
-            "--deployed takes one dataset, or none for all; --format json needs one"
+            "--deployed takes one dataset or mart, or none for all; --format json needs one"
         )
     if options.environment == LOCAL:
         raise PermanentError(
             "the embedded AWS runs what is here, and gives its code to nobody: give --environment dev or prod"
         )
     deployed = deployed_contracts.read(connect(options.environment))
-    if unlike := history.not_as_deployed(ROOT, deployed):
+    released = {**deployed.contracts, **_in_folder(deployed.marts)}
+    if unlike := history.not_as_deployed(ROOT, released):
         raise ContractInvalid("\n".join(unlike))
-    here = {file.parent.name for file in (ROOT / "datasets").glob(f"*/{CONTRACT_FILE}")}
-    for dataset in options.contracts or sorted({*here, *deployed}):
-        if dataset not in deployed:
-            open_contract(dataset, root=ROOT)  # a name that nobody knows is refused
-            say(f"{dataset} is not deployed yet")
-        elif dataset not in here:
-            say(f"{dataset} {deployed[dataset]['version']} is deployed and no longer here")
+    there = {**deployed.contracts, **deployed.marts}  # no mart is called like a dataset
+    here = {
+        file.parent.name
+        for kind, name in (("datasets", CONTRACT_FILE), ("marts", MART_FILE))
+        for file in (ROOT / kind).glob(f"*/{name}")
+    }
+    for name in options.contracts or sorted({*here, *there}):
+        if name not in there:
+            if name not in here:
+                open_contract(name, root=ROOT)  # a name that nobody knows is refused
+            say(f"{name} is not deployed yet")
+        elif name not in here:
+            say(f"{name} {there[name]['version']} is deployed and no longer here")
         else:
-            old = open_contract(f"{dataset}@{deployed[dataset]['version']}", root=ROOT)
-            _show(old, open_contract(dataset, root=ROOT), options.format)
+            _diff((f"{name}@{there[name]['version']}", name), options.format)
+
+
+def _in_folder(marts: Mapping[str, Any]) -> dict[str, Any]:
+    """Marts by the folder of their releases."""
+    return {f"{FOLDER}/{name}": each for name, each in marts.items()}

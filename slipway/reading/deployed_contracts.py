@@ -1,4 +1,4 @@
-"""The contracts that a deployment runs under, read out of the code of one of its functions.
+"""The contracts and marts that a deployment runs under, read out of the code of one of its functions.
 
 Nothing else holds all of a contract as it was deployed: tables and ledgers name only its version. Every function
 carries contracts/compiled (stacks/constructs/python_function.py).
@@ -10,6 +10,8 @@ import io
 import json
 import urllib.request
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -18,11 +20,20 @@ from slipway.deployment import Deployment
 
 FUNCTION = "FailRunFunctionName"  # the output that names the function
 FOLDER = "contracts/compiled/"
+MARTS = "contracts/compiled/marts/"
 SECONDS = 60
 
 
-def read(deployment: Deployment) -> dict[str, dict[str, Any]]:
-    """Compiled contracts by dataset, as JSON documents: their form may be that of an earlier version of Slipway.
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """Compiled contracts by dataset and marts by name: JSON documents, in the form of whatever Slipway wrote them."""
+
+    contracts: Mapping[str, Mapping[str, Any]]
+    marts: Mapping[str, Mapping[str, Any]]
+
+
+def read(deployment: Deployment) -> Deployed:
+    """What the deployment runs under.
 
     The URL of the code is valid for ten minutes. Source: Lambda API reference, GetFunction, FunctionCodeLocation.
     Raises PermanentError when the code cannot be had, or has none.
@@ -30,16 +41,22 @@ def read(deployment: Deployment) -> dict[str, dict[str, Any]]:
     name = deployment.output(FUNCTION)
     code = deployment.client("lambda").get_function(FunctionName=name)["Code"]
     with zipfile.ZipFile(io.BytesIO(_download(code["Location"]))) as archive:
-        documents = [
-            json.loads(archive.read(entry))
-            for entry in archive.namelist()
-            if entry.startswith(FOLDER) and PurePosixPath(entry).suffix == ".json"
-        ]
-    if not documents:
+        contracts, marts = (_documents(archive, folder) for folder in (FOLDER, MARTS))
+    if not contracts:
         raise PermanentError(
             f"the code of function {name} has no {FOLDER}*.json; was it deployed by Slipway?"
         )
-    return {document["dataset"]: document for document in documents}
+    return Deployed(contracts=contracts, marts=marts)
+
+
+def _documents(archive: zipfile.ZipFile, folder: str) -> dict[str, dict[str, Any]]:
+    """The compiled files that lie in a folder itself, by what they are called."""
+    paths = (PurePosixPath(entry) for entry in archive.namelist())
+    return {
+        path.stem: json.loads(archive.read(str(path)))
+        for path in paths
+        if f"{path.parent}/" == folder and path.suffix == ".json"
+    }
 
 
 def _download(url: str) -> bytes:

@@ -43,13 +43,15 @@ def deployment_of(folder: Path, files: dict[str, str]) -> Deployment:
 
 @pytest.fixture
 def deploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Deploys one contract of sales_records in the place of an account."""
+    """Deploys one contract of sales_records in the place of an account, and marts."""
 
-    def deployed(document: dict[str, Any]) -> None:
+    def deployed(document: dict[str, Any], **marts: dict[str, Any]) -> None:
         files = {
             "lambdas/fail_run/handler.py": "",
             "contracts/compiled/sales_records.json": json.dumps(document),
         }
+        for name, mart in marts.items():
+            files[f"contracts/compiled/marts/{name}.json"] = json.dumps(mart)
         found = deployment_of(tmp_path, files)
         monkeypatch.setattr(contract, "connect", lambda _environment: found)
 
@@ -104,6 +106,52 @@ def test_a_deployed_version_that_was_rewritten_here_is_refused(
     )
 
 
+MART = "superstore_cohorts"
+
+
+def cohorts() -> dict[str, Any]:
+    """The first release of the mart that is shipped."""
+    text = (RELEASED / "marts" / MART / "1.0.0.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+def test_a_mart_is_compared_with_the_one_that_is_deployed(
+    deploy: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy(release(), superstore_cohorts=cohorts())
+    assert main(["--environment", "dev", "contract", "diff", "--deployed"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"sales_records {DEPLOYED} -> " in said
+    assert f"{MART} 1.0.0" in said
+    assert f"{MART} is not deployed yet" not in said
+    arguments = ["contract", "diff", "--deployed", MART, "--format", "json"]
+    assert main(["--environment", "dev", *arguments]) == 0
+    assert json.loads(capsys.readouterr().out)["old_version"] == "1.0.0"
+
+
+def test_a_mart_that_is_new_or_was_taken_away_is_named(
+    deploy: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(release())
+    assert main(["--environment", "dev", "contract", "diff", "--deployed", MART]) == 0
+    assert f"{MART} is not deployed yet" in capsys.readouterr().out
+    deploy(release(), superstore_cohorts=cohorts())
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "contracts" / "released").symlink_to(RELEASED)
+    monkeypatch.setattr(contract, "ROOT", tmp_path)
+    assert main(["--environment", "dev", "contract", "diff", "--deployed", MART]) == 0
+    assert f"{MART} 1.0.0 is deployed and no longer here" in capsys.readouterr().out
+
+
+def test_a_deployed_version_of_a_mart_that_was_rewritten_here_is_refused(
+    deploy: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy(release(), superstore_cohorts=cohorts() | {"owner": "somebody"})
+    assert main(["--environment", "dev", "contract", "diff", "--deployed"]) == 1
+    told = f"contracts/released/marts/{MART}/1.0.0.json is deployed and differs here in owner"
+    assert told in capsys.readouterr().err
+
+
 def test_a_dataset_that_was_taken_away_is_named(
     deploy: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +169,7 @@ def test_a_dataset_that_was_taken_away_is_named(
         (["--deployed"], "give --environment dev or prod"),
         (["sales_records"], "give OLD and NEW, or --deployed"),
         (["--deployed", "--format", "json"], "--format json needs one"),
-        (["--deployed", "sales_records", "superstore"], "--deployed takes one dataset"),
+        (["--deployed", "sales_records", "superstore"], "--deployed takes one dataset or mart"),
     ],
 )
 def test_a_question_that_is_not_whole_says_what_to_type(
