@@ -16,6 +16,7 @@ from pricing.templates import Templates
 from pricing.volume import DatasetVolume, Volume
 
 MEGABYTES_OF_A_GIGABYTE = 1000
+AWAKE = "internal database while awake"
 JOBS_OF_A_RUN = 2
 STEPS_OF_A_TRAINING = 3  # of its function: features, gate, publication
 
@@ -90,16 +91,22 @@ def _write_backs(
     """Each run of a marked dataset wakes the internal database, which sleeps again after its pause."""
     if dataset not in templates.written_back:
         return
-    awake = ruler.rate("seconds_awake_by_write_back").times(month.runs / Decimal(3600))
-    acus = ruler.rate("acus_while_awake")
-    hours = Range(low=awake.low * acus.low, high=awake.high * acus.high)
-    yield ruler.volume("acu_hour", "internal database while awake", hours, dataset=dataset)
+    instance = templates.database_instance_class
+    if instance:
+        hours = ruler.rate("hours_of_an_instance_by_write_back").times(month.runs)
+        yield ruler.volume(f"{instance}_hour", AWAKE, hours, dataset=dataset)
+    else:
+        awake = ruler.rate("seconds_awake_by_write_back").times(month.runs / Decimal(3600))
+        acus = ruler.rate("acus_while_awake")
+        hours = Range(low=awake.low * acus.low, high=awake.high * acus.high)
+        yield ruler.volume("acu_hour", AWAKE, hours, dataset=dataset)
     seconds = ruler.rate("duckdb_worker_seconds_by_job").times(month.runs)
     memory = seconds.times(templates.duckdb_memory_gib)
     yield ruler.volume("gib_second", "write-backs after runs", memory, dataset=dataset)
-    transitions = ruler.rate("transitions_by_write_back").times(month.runs)
+    rate = "transitions_by_write_back" + ("_of_an_instance" if instance else "")
+    transitions = ruler.rate(rate).times(month.runs)
     yield ruler.volume("state_transition", "write-backs after runs", transitions, dataset=dataset)
-    if month.stored_gigabytes is not None:
+    if month.stored_gigabytes is not None and not instance:  # whose storage is idle cost
         stored = Range.of(month.stored_gigabytes)
         yield ruler.volume("database_gigabyte", "tables written back", stored, dataset=dataset)
 

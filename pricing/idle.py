@@ -104,6 +104,13 @@ def _counted_lines(ruler: Ruler, _resource: Resource, _templates: Templates) -> 
     yield ruler.idle("custom_metric", "metrics counted from logs, in hours with a match", quantity)
 
 
+def _database_instance(ruler: Ruler, instance: Resource, _: Templates) -> Iterator[Line]:
+    """Asleep it costs its storage. One of class db.serverless is billed by the ACUs of its cluster."""
+    if storage := instance.properties.get("AllocatedStorage"):
+        quantity = Range.of(Decimal(storage))
+        yield ruler.idle("instance_gigabyte", "storage of the internal database", quantity)
+
+
 def _namespace(ruler: Ruler, namespace: Resource, _: Templates) -> Iterator[Line]:
     if namespace.properties.get("ManageAdminPassword"):
         yield ruler.idle("secret", "secrets", Range.of(1))
@@ -164,6 +171,7 @@ BY_TYPE: dict[str, Priced] = {
     "AWS::KMS::Key": _each("key", "keys"),
     "AWS::Lambda::EventSourceMapping": _polling,
     "AWS::Logs::MetricFilter": _counted_lines,
+    "AWS::RDS::DBInstance": _database_instance,
     "AWS::RedshiftServerless::Namespace": _namespace,
     "AWS::Scheduler::Schedule": _schedule,
     "AWS::SecretsManager::Secret": _each("secret", "secrets"),

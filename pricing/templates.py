@@ -122,6 +122,13 @@ class Templates:
         )
         return tuple(name for text in given for name in text.split(",") if name)
 
+    @property
+    def database_instance_class(self) -> str | None:
+        """The class of the internal database's instance; None if it is Aurora, or there is none."""
+        instances = self.of_type("AWS::RDS::DBInstance")
+        classes = [str(each.properties["DBInstanceClass"]) for each in instances]
+        return next((each for each in classes if each != "db.serverless"), None)
+
     @cached_property
     def most_trainings(self) -> dict[str, int]:
         """How often a month at most a model is trained after runs of a dataset (stacks/forecast_training.py)."""

@@ -33,6 +33,7 @@ QUEUES = (
     "sources",
     "marts",
     "training",
+    "rest-database",
     "announcements",
 )
 DATASET_HELP = "needed only when there is more than one"

@@ -33,6 +33,7 @@ from stacks.analytics import AnalyticsStack
 from stacks.base import Blueprint
 from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.database import DatabaseStack
+from stacks.database_rest import DatabaseRest
 from stacks.forecast_training import ForecastTrainingStack
 from stacks.intake import IntakeStack
 from stacks.marts import CONSUMERS, MartsStack
@@ -56,7 +57,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
     alerts = AlertsStack(app, blueprint=blueprint, storage=storage)
     processing = ProcessingStack(app, blueprint=blueprint, storage=storage)
     analytics = AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
-    stores = _stores(app, blueprint, storage, processing)
+    stores, database_rest = _stores(app, blueprint, storage, processing)
     serving = {**stores, **_dashboards(app, blueprint, storage, alerts, processing, analytics)}
     orchestration = OrchestrationStack(
         app,
@@ -83,6 +84,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
         sources=sources,
         marts=marts,
         training=training,
+        database_rest=database_rest,
     )
     if blueprint.settings.people.are_named:
         PeopleStack(
@@ -104,11 +106,14 @@ def compose(app: App, blueprint: Blueprint) -> None:
 
 def _stores(
     app: App, blueprint: Blueprint, storage: StorageStack, processing: ProcessingStack
-) -> dict[str, DatasetMachine]:
-    """The warehouse and the internal database, if they are wanted: the machines that write into them."""
+) -> tuple[dict[str, DatasetMachine], DatabaseRest | None]:
+    """The warehouse and the internal database, if they are wanted: the machines that write into them, and what puts
+    the database to sleep if it does not do so itself.
+    """
     features, machines = blueprint.settings.features, dict[str, DatasetMachine]()
     if not features.warehouse and not features.database:
-        return machines
+        return machines, None
+    database_rest = None
     network = NetworkStack(app, blueprint=blueprint, storage=storage)
     if features.warehouse:
         warehouse = WarehouseStack(app, blueprint=blueprint, storage=storage, network=network)
@@ -116,8 +121,8 @@ def _stores(
     if features.database:
         database = DatabaseStack(app, blueprint=blueprint, storage=storage, network=network)
         database.add_stack_dependency(processing, reason="its tables are in the processed database")
-        machines["database"] = database.write_back
-    return machines
+        machines["database"], database_rest = database.write_back, database.rest
+    return machines, database_rest
 
 
 def _dashboards(

@@ -29,6 +29,7 @@ from stacks.constructs.emr_engine import EmrEngine
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.rules import role_of_rules
 from stacks.cost_guards import guard_costs
+from stacks.database_rest import DatabaseRest
 from stacks.forecast_training import ForecastTrainingStack
 from stacks.intake import IntakeStack
 from stacks.marts import MartsStack
@@ -42,7 +43,11 @@ RUN_SUCCEEDED = "run closed"  # the message of the line that close_run logs last
 # The messages of the lines that intake logs for a file that it hands back to its queue.
 NOT_TAKEN = ("file not taken; the message comes again", "run not started; the messages come again")
 AGE = "AgeHours"  # the metric that measure_freshness writes; contracts may allow more than an alarm can look back
+AWAKE_FOR_NOBODY = (
+    "the database is awake and nobody holds it"  # the message of a line of rest_database
+)
 FIVE_MINUTES = Duration.minutes(5)
+HALF_AN_HOUR = Duration.minutes(30)  # two sweeps of the internal database
 LASTING = 3  # periods of five minutes in a row: what passes by itself wakes nobody
 FAILED_LOGINS = 5  # in an hour; one is a person who tries an old key
 OLDEST_LANDED_SECONDS = (
@@ -66,6 +71,7 @@ class MonitoringStack(PipelineStack):
         sources: SourcesStack | None,
         marts: MartsStack | None,
         training: ForecastTrainingStack | None,
+        database_rest: DatabaseRest | None,
     ) -> None:
         super().__init__(
             scope, "Monitoring", blueprint=blueprint, description="alarms and dashboard"
@@ -79,7 +85,14 @@ class MonitoringStack(PipelineStack):
         self._failed_intake(intake)
         if sources:
             self._failed_fetches(sources)
-        named = {"Sources": sources, "Marts": marts, "Training": training}
+        if database_rest:
+            self._restless_database(database_rest)
+        named = {
+            "Sources": sources,
+            "Marts": marts,
+            "Training": training,
+            "RestDatabase": database_rest,
+        }
         self._dead_letters({name: stack.undelivered for name, stack in named.items() if stack})
         self._failed_work(processing)
         self._count_successes(orchestration.close_run.log_group)
@@ -89,6 +102,8 @@ class MonitoringStack(PipelineStack):
         )
         for stack in (intake, orchestration, *filter(None, (marts, training)), self):
             self._lost_events(stack)
+        if database_rest:
+            self._lost_events(database_rest.stack)
         for contract in blueprint.contracts:
             self._stale_data(contract)
         if blueprint.settings.features.dashboard:
@@ -194,6 +209,27 @@ class MonitoringStack(PipelineStack):
                 each.machine.machine.metric_timed_out(period=FIVE_MINUTES),
                 f"Fetching source {each.source.name} took longer than two days and was ended: {where}",
             )
+
+    def _restless_database(self, rest: DatabaseRest) -> None:
+        """One sweep that finds it awake for nobody puts it to sleep; two half hours in a row mean that this fails."""
+        self._count_lines("DatabaseAwake", rest.part.log_group, f'$.message = "{AWAKE_FOR_NOBODY}"')
+        self._alarm(
+            "DatabaseAwake",
+            cloudwatch.Metric(
+                namespace=NAMESPACE,
+                metric_name=f"DatabaseAwake-{self._environment}",
+                statistic="Sum",
+                period=HALF_AN_HOUR,
+            ),
+            "The internal database has been awake for an hour although no run needs it, and costs by the hour",
+            periods=2,
+        )
+        self._alarm(
+            "FailedSweeps",
+            rest.part.function.metric_errors(period=HALF_AN_HOUR),
+            "The function that starts and stops the internal database has failed for an hour",
+            periods=2,
+        )
 
     def _files_not_taken(self, intake: IntakeStack) -> None:
         """What fails in a batch is no error of the function, so its lines are counted, too."""

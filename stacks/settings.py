@@ -277,15 +277,28 @@ class Warehouse(_Section):
         return self
 
 
-class Database(_Section):
-    """Size of the internal database, if it is switched on, in Aurora capacity units (ACU); it sleeps while nobody asks.
+class DatabaseInstance(_Section):
+    """A plain instance of RDS, which is started for runs and stopped after them; it costs by the hour in between.
 
+    The classes are those that pricing/prices.yaml has.
+    """
+
+    instance_class: Literal["db.t4g.micro", "db.t4g.small", "db.t4g.medium"]
+    # Source: RDS user guide, "Amazon RDS DB instance storage", gp3 of PostgreSQL: 20 GiB to 64 TiB.
+    storage_gigabytes: Annotated[int, Field(ge=20, le=65_536)]
+
+
+class Database(_Section):
+    """The internal database, if it is switched on: Aurora, in capacity units (ACU), which sleeps while nobody asks.
+
+    `instance` is a plain instance in its place; `max_acus` and `pause_after_seconds` then mean nothing.
     Source: RDS API reference, ServerlessV2ScalingConfiguration: half steps up to 256, pauses of 300 to 86,400 s.
     """
 
     max_acus: Acus
     pause_after_seconds: Annotated[int, Field(ge=300, le=86_400)]
     backup_days: Annotated[int, Field(ge=1, le=35)]
+    instance: DatabaseInstance | None = None
 
 
 class QuickSight(_Section):

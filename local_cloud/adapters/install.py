@@ -37,7 +37,8 @@ from local_cloud.adapters.glue import (
     permissions as glue_permissions,
 )
 from local_cloud.adapters.quicksight import resources as quicksight
-from local_cloud.adapters.rds import clusters as rds
+from local_cloud.adapters.rds import clusters as rds_clusters
+from local_cloud.adapters.rds import instances as rds_instances
 from local_cloud.adapters.redshift import service as redshift_service
 from local_cloud.adapters.sagemaker import service as sagemaker_service
 from local_cloud.adapters.step_functions import (
@@ -80,7 +81,8 @@ def install_all(settings: ServerSettings) -> None:
     quicksight.install(settings)
     policy_variables.install()
     redshift_service.install(settings)
-    rds.install_types(settings)
+    rds_clusters.install_types(settings)
+    rds_instances.install(settings)
     sagemaker_service.install(settings)
     keys.install()
     batches.install()

@@ -29,6 +29,7 @@ QUEUES = {
     "sources": "SourcesDeadLetterQueueUrl",
     "marts": "MartsDeadLetterQueueUrl",
     "training": "TrainingDeadLetterQueueUrl",
+    "rest-database": "RestDatabaseDeadLetterQueueUrl",
 }
 BATCH = 10  # the most that SQS gives or takes at once. Source: SQS API reference, ReceiveMessage, SendMessageBatch
 HIDDEN_SECONDS = (
@@ -241,6 +242,11 @@ def _training(deployment: Deployment, message: Message) -> None:
     )
 
 
+def _rest_database(deployment: Deployment, _message: Message) -> None:
+    """Look now whether the internal database is awake for nobody: what it was like then does not matter."""
+    claims.invoke(deployment, "RestDatabase", {"action": "sweep"})
+
+
 _HANDLERS: dict[str, Callable[[Deployment, Message], None]] = {
     "fail-run": _fail_run,
     "schedule": _start,
@@ -250,6 +256,7 @@ _HANDLERS: dict[str, Callable[[Deployment, Message], None]] = {
     "release-dataset": _release_dataset,
     "failed-jobs": _tell_failed_job,
     "measure-freshness": _measure_freshness,
+    "rest-database": _rest_database,
 }
 
 

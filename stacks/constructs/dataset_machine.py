@@ -22,6 +22,7 @@ from stacks.base import Blueprint
 from stacks.constructs import permissions
 from stacks.constructs.emr_engine import EmrEngine
 from stacks.constructs.grantees import PolicyBeside
+from stacks.constructs.pruning import pruned
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.spark_job import SparkJob
 
@@ -247,18 +248,6 @@ def _allow_machines(role: iam.Role, machines: Sequence[DatasetMachine]) -> None:
         ],
         rarely_used="Step Functions keeps a managed rule by which it hears of the end of nested executions",
     )
-
-
-def pruned(definition: str, without: Sequence[str]) -> str:
-    """The text of a machine without some states of its top level and the choices that lead to them."""
-    if not without:
-        return definition
-    machine = json.loads(definition)
-    kept = {name: state for name, state in machine["States"].items() if name not in without}
-    for state in kept.values():
-        if "Choices" in state:
-            state["Choices"] = [rule for rule in state["Choices"] if rule["Next"] not in without]
-    return json.dumps({**machine, "States": kept})
 
 
 def _require_equal(in_file: set[str], given: set[str], file: str) -> None:

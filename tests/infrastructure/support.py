@@ -20,9 +20,9 @@ from stacks.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPREHENSIVE = Path(__file__).parent / "comprehensive"
-# These come with a feature, a source, or models that are trained; prod has none of them.
+# These come with a feature, an instance of RDS, a source, or models that are trained; prod has none of them.
 OPTIONAL = (
-    *("fetch_source", "load_warehouse", "prepare_database", "train_forecast"),
+    *("fetch_source", "load_warehouse", "prepare_database", "rest_database", "train_forecast"),
     "write_back",
 )
 FUNCTIONS = sorted(

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.emr_releases import BY_LABEL
 from stacks.constructs import emr_engine
-from stacks.constructs.dataset_machine import pruned
+from stacks.constructs.pruning import pruned
 from stacks.layers import EMR, LayerMissing
 from stacks.orchestration import STATES_OF_EMR
 from tests.infrastructure.support import ROOT, Assembly, actions_of, resources_of

@@ -210,7 +210,8 @@ def test_optional_features_bring_their_own_stacks(comprehensive: Assembly) -> No
     ]
     assert outputs["Database"] == [
         *("DatabaseHost", "DatabaseMasterUser", "DatabaseName", "DatabasePort"),
-        *("DatabaseSecurityGroupId", "WriteBackStateMachineArn"),
+        *("DatabaseSecurityGroupId", "RestDatabaseDeadLetterQueueUrl", "RestDatabaseFunctionName"),
+        "WriteBackStateMachineArn",
     ]
 
 

@@ -75,6 +75,11 @@ def test_every_target_of_a_rule_or_schedule_has_a_dead_letter_queue(assembly: As
     assert without == []
 
 
+def rests_database(assembly: Assembly) -> bool:
+    """Whether the internal database is an instance, for which a rule calls a function and has a queue."""
+    return any("SweepDatabase" in place for place in assembly.resources("AWS::Events::Rule"))
+
+
 @EVERY_ASSEMBLY
 def test_every_function_that_is_called_without_waiting_keeps_its_failures_and_may(
     assembly: Assembly,
@@ -84,7 +89,7 @@ def test_every_function_that_is_called_without_waiting_keeps_its_failures_and_ma
         for place, found in assembly.resources("AWS::Lambda::EventInvokeConfig").items()
     }
     called = functions_called_without_waiting(assembly)
-    assert len(called) == 3 + ("Marts" in assembly.templates)
+    assert len(called) == 3 + ("Marts" in assembly.templates) + rests_database(assembly)
     assert called == set(settings)
     for place, found in settings.items():
         stack = place.partition("/")[0]
@@ -172,9 +177,8 @@ def test_every_queue_in_which_something_ends_is_alarmed_kept_for_two_weeks_and_k
     }
     queues = assembly.resources("AWS::SQS::Queue")
     ending = dead_letter_queues(assembly)
-    assert len(ending) == 6 + sum(
-        name in assembly.templates for name in ("Sources", "Marts", "Training")
-    )
+    optional = [name in assembly.templates for name in ("Sources", "Marts", "Training")]
+    assert len(ending) == 6 + sum([*optional, rests_database(assembly)])
     for place in ending:
         logical_id = place.partition("/")[2]
         assert logical_id in alarmed

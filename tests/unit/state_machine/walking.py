@@ -13,6 +13,7 @@ from ministack.services import stepfunctions
 
 from lambdas.fail_run.failures import parse
 from pipeline.steps import DATASET_RUN
+from stacks.constructs.pruning import pruned
 
 MACHINES = Path(__file__).parents[3] / "state_machines"
 CLAIMED = {
@@ -100,7 +101,8 @@ def failure(error: str, **cause: str) -> Exception:
 def walker(monkeypatch: pytest.MonkeyPatch) -> Walk:
     """Runs one execution; `answers` maps a task to its answer, an error, or a list of them, one per call.
 
-    `served` are the machines that the step Serve runs, `served_with` their answers.
+    `served` are the machines that the step Serve runs, `served_with` their answers; `without` are states of a feature
+    that is off.
     """
 
     def run(
@@ -109,6 +111,7 @@ def walker(monkeypatch: pytest.MonkeyPatch) -> Walk:
         *,
         served: tuple[str, ...] = (),
         served_with: dict[str, Any] | None = None,
+        without: tuple[str, ...] = (),
         **answers: Any,
     ) -> dict[str, Any]:
         given = {**ANSWERS[machine], **(served_with or {}), **answers}
@@ -143,7 +146,7 @@ def walker(monkeypatch: pytest.MonkeyPatch) -> Walk:
                 raise answer
             return answer
 
-        text = (MACHINES / f"{machine}.asl.json").read_text()
+        text = pruned((MACHINES / f"{machine}.asl.json").read_text(), without)
         values = {**VALUES, "ServingMachineArns": ",".join(served) or "none"}
         filled = re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[1]), text)
         execution = {
