@@ -32,8 +32,11 @@ def run(options: argparse.Namespace) -> int:
     token = personal_data.token(pii_key.read(deployment), subject_text(column.type, value))
     processed, quarantined = _rows(deployment, contract, column, token)
     say(f"token of the subject: {token}")
+    # Not counted: the table is there only once a run has written it.
+    versions = f"; every version in {naming.history_table(contract.dataset)} leaves with them"
     say(
         f"{counted(processed, 'row')} of {contract.dataset} and {counted(quarantined, 'row')} in quarantine are theirs"
+        f"{versions if contract.history else ''}"
     )
     confirm(
         contract.dataset,

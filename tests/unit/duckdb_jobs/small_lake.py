@@ -93,9 +93,20 @@ class SmallLake:
         return table_definitions.quarantine(self.contract, "test", None)
 
     @property
+    def history(self) -> Table:
+        """Its history, where the contract wants one."""
+        return table_definitions.history(self.contract, "test", None)
+
+    @property
     def curated(self) -> dict[str, Table]:
         """The curated tables."""
         return {m.name: table_definitions.curated(m, "test", None) for m in self.contract.curated}
+
+    @property
+    def loaded(self) -> tuple[Table, ...]:
+        """The tables of which the first job leaves drafts."""
+        history = (self.history,) if self.contract.history else ()
+        return (self.processed, self.quarantine, *history)
 
     @contextmanager
     def tables(self) -> Iterator[DuckDbTables]:
@@ -118,9 +129,15 @@ class SmallLake:
         )
         heads = {}
         with self.tables() as tables:
-            for table in (self.processed, self.quarantine):
+            for table in self.loaded:
                 tables.ensure(table, may_evolve=True)
                 tables.start_draft(table, naming.branch(run_id))
+                if table.name == self.history.name and orders:
+                    own = " OR ".join(
+                        f"order_id = {n} AND order_date = DATE '{d}'" for n, d, *_ in orders
+                    )
+                    tables.delete(table, naming.branch(run_id), own)
+                    tables.append(table, naming.branch(run_id), rows)
                 if table.name == self.processed.name and orders:
                     tables.merge(
                         table,
@@ -141,7 +158,7 @@ class SmallLake:
                     run_id=run_id,
                     processed=self.processed,
                     quarantine=self.quarantine,
-                    history=table_definitions.history(self.contract, "test", None),
+                    history=self.history,
                     curated=self.curated,
                     tables=tables,
                     engine=DuckDbCurating(tables.database),
@@ -163,7 +180,7 @@ class SmallLake:
     def drafts(self) -> list[str]:
         """Branches that are not published."""
         catalog = HadoopCatalog(self.folder / "tables")
-        every = (self.processed, self.quarantine, *self.curated.values())
+        every = (*self.loaded, *self.curated.values())
         return [
             f"{table.name} {name}"
             for table in every

@@ -77,8 +77,19 @@ def test_only_the_token_of_the_subject_is_sent_and_shown(
     assert shown.out.startswith(
         f"Not erased: original files. They stay in raw until {days:,} days after they came"
     )
-    assert "2 rows of sales_records and 1 row in quarantine" in shown.out
+    assert "2 rows of sales_records and 1 row in quarantine are theirs\n" in shown.out
     assert PERSON not in shown.out + shown.err
+
+
+def test_versions_of_a_history_are_named_where_the_contract_keeps_one(
+    people: Account, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    marked = dataclasses.replace(model.load(DATASET), history=True)
+    monkeypatch.setattr(model, "load", lambda _name: marked)
+    monkeypatch.setattr("sys.stdin", io.StringIO(PERSON + "\n"))
+    assert people.slipway("erase", "--subject-file", "-", "--yes", "--no-wait") == 0
+    told = f"every version in {DATASET}_history leaves with them"
+    assert told in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_subject_may_come_from_standard_input(
