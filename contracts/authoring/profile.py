@@ -10,8 +10,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from contracts.model import (
     Absent,
@@ -31,6 +32,10 @@ from contracts.personal_data import PiiTreatment
 Text = Annotated[str, Field(min_length=1)]
 Number = int | Decimal
 Limit = int | Decimal | str
+NO_PARQUET = (  # docs/decisions/0035
+    "files of Parquet alone are no table that a run can publish at once, take back or erase a person from; write "
+    "iceberg or delta, whose data files are Parquet, and history: true where every delivered version is to be kept"
+)
 MOST_PERIODS_AHEAD = 36  # three years of months: beyond, a band says nothing any more
 
 
@@ -253,12 +258,19 @@ class ReplacingProperty(Strict):
     max_conflicting_repeats_share: Number | None = None
 
 
+def _refused_parquet(value: Any) -> Any:
+    """The value; people who come from a lake of files ask for Parquet, and are told what they get in its place."""
+    if value == "parquet":
+        raise PydanticCustomError("no_table_format", NO_PARQUET)
+    return value
+
+
 class ProcessedProperties(Strict):
     """Custom properties of the dataset's own table."""
 
     layer: Literal["processed"]
     intake: IntakeProperty
-    table_format: TableFormat
+    table_format: Annotated[TableFormat, BeforeValidator(_refused_parquet)]
     max_quarantined_share: Number
     retention: RetentionProperty
     replacing: ReplacingProperty = Field(

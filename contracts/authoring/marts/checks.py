@@ -69,7 +69,8 @@ class _Checks:
         form = self.parsed.data.get("tableFormat")
         if isinstance(form, str) and form != "iceberg":
             message = (
-                f"found {form!r}; a mart is written as iceberg, other formats are not built yet"
+                f"found {form!r}; a mart is computed by DuckDB, which writes iceberg only; write iceberg, or leave"
+                " it out"
             )
             self.problem(("tableFormat",), message)
 
@@ -85,8 +86,8 @@ class _Checks:
             if contract.table_format != "iceberg":
                 self.problem(
                     path,
-                    f"{dataset!r} keeps its tables as {contract.table_format}; a mart reads iceberg only, other"
-                    " formats are not built yet",
+                    f"{dataset!r} keeps its tables as {contract.table_format}; a mart is computed by DuckDB, which"
+                    " reads iceberg only",
                 )
             for index, name in enumerate(names):
                 if wrong := self._wrong_input(contract, name, names[:index]):

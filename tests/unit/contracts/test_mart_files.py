@@ -101,7 +101,10 @@ def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("added", "message"),
     [
-        ("tableFormat: delta", "tableFormat: found 'delta'; a mart is written as iceberg"),
+        (
+            "tableFormat: delta",
+            "tableFormat: found 'delta'; a mart is computed by DuckDB, which writes iceberg only",
+        ),
     ],
 )
 def test_what_is_not_built_yet_is_refused_by_name(tmp_path: Path, added: str, message: str) -> None:
@@ -115,7 +118,8 @@ def test_an_input_that_a_mart_cannot_read_is_named(tmp_path: Path) -> None:
     delta = dataclasses.replace(SUPERSTORE, table_format="delta")
     [found] = mistakes(tmp_path, contract=delta)
     assert (
-        "inputs.superstore: 'superstore' keeps its tables as delta; a mart reads iceberg" in found
+        "inputs.superstore: 'superstore' keeps its tables as delta; a mart is computed by DuckDB"
+        in found
     )
     [found] = mistakes(tmp_path, ("superstore: [order_id", "superstor: [order_id"))[:1]
     assert "inputs.superstor: unknown dataset 'superstor'; did you mean 'superstore'?" in found

@@ -225,6 +225,13 @@ CASES = {
         "found '2026-02-31'; expected a day that exists",
         at="        value: {dates: [2026-02-31]}",
     ),
+    "files_without_a_table_format": C(
+        "        value: iceberg\n",
+        "        value: parquet\n",
+        "schema[0].customProperties[2].value",
+        "found 'parquet'; files of Parquet alone are no table that a run can publish at once",
+        at="        value: parquet",
+    ),
     "write_back_of_a_format_that_duckdb_cannot_read": C(
         "        value: iceberg\n",
         "        value: delta\n      - property: writeBack\n        value: true\n",
