@@ -21,6 +21,9 @@ Topic = Literal[
 ]  # of a message that is told at once; rejections wait for their burst
 Kind = Literal["success", "failure", "rejection", "arrival", "quality_warning", "refreshed"]
 Digest = Literal["rejected", "arrived"]  # what waits for its burst
+Stage = Literal[
+    "begun", "loaded", "published"
+]  # of a run on its way; state_machines/dataset_run.asl.json tells
 Severity = Literal["info", "warning", "error"]
 
 SUBJECT_LENGTH = 99  # SNS Publish: no line breaks or control characters, less than 100 characters
@@ -56,7 +59,7 @@ class Announcer:
     ) -> bool:
         """Have the files of a burst told in one message at a moment; False when that was arranged before.
 
-        What it says is composed then, by announce_rejections. `burst` is that of pipeline.bursts.
+        What it says is composed then, by compose_digest. `burst` is that of pipeline.bursts.
         """
         severity: Severity = "warning" if digest == "rejected" else "info"
         content = {

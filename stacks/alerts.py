@@ -47,6 +47,7 @@ class AlertsStack(PipelineStack):
             "RunSucceeded", "Slipway: run succeeded", people.run_succeeded, warned
         )
         self.run_failed = self._topic("RunFailed", "Slipway: run failed", people.run_failed, owners)
+        self.run_stage = self._topic("RunStage", "Slipway: run on its way", people.run_stage, {})
         self.alarms = self._topic("Alarms", "Slipway: alarm", people.alarms, {})
         self._let_alarms_publish(self.alarms)
         parts = Announcing(
@@ -57,14 +58,13 @@ class AlertsStack(PipelineStack):
             file_ledger=storage.file_ledger,
         )
         self.bursts = parts.bursts()
-        self.announce = parts.machine(
-            parts.announce_rejections(self.bursts), self._by_substitution()
-        )
+        self.announce = parts.machine(parts.compose_digest(self.bursts), self._by_substitution())
         self.publish(
             FileArrivedTopicArn=self.file_arrived.topic_arn,
             FileRejectedTopicArn=self.file_rejected.topic_arn,
             RunSucceededTopicArn=self.run_succeeded.topic_arn,
             RunFailedTopicArn=self.run_failed.topic_arn,
+            RunStageTopicArn=self.run_stage.topic_arn,
             AlarmsTopicArn=self.alarms.topic_arn,
             AnnounceStateMachineArn=self.announce.arn,
         )
@@ -73,6 +73,7 @@ class AlertsStack(PipelineStack):
         return {
             "FailedTopicArn": self.run_failed,
             "SuccessTopicArn": self.run_succeeded,
+            "StageTopicArn": self.run_stage,
             "RejectedTopicArn": self.file_rejected,
             "ArrivedTopicArn": self.file_arrived,
         }

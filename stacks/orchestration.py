@@ -15,6 +15,7 @@ from constructs import Construct
 
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
+from stacks.constructs import permissions
 from stacks.constructs.dataset_machine import NOBODY, DatasetMachine, Offer
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
 from stacks.constructs.schedules import Start, schedule
@@ -60,6 +61,7 @@ class OrchestrationStack(PipelineStack):
         )
         self._blueprint = blueprint
         self._storage = storage
+        self._announce = alerts.announce
         self._serving = {"ServingMachineArns": serving}
         marked = [contract.dataset for contract in blueprint.contracts if contract.forecast_models]
         self._forecast_datasets = {"ForecastDatasets": ",".join(marked) or NOBODY}
@@ -112,6 +114,9 @@ class OrchestrationStack(PipelineStack):
         offer = Offer(
             values={
                 "SettleSeconds": str(self._blueprint.settings.runs.settle_seconds),
+                "Environment": self._blueprint.settings.environment,
+                "Stages": ",".join(self._blueprint.settings.alerts.stages) or NOBODY,
+                "AnnounceStateMachineArn": self._announce.arn,
                 **self._forecast_datasets,
             },
             functions={
@@ -123,7 +128,11 @@ class OrchestrationStack(PipelineStack):
             },
             machines={"JobRunStateMachineArn": [self.job], **self._serving},
         )
-        return self._machine("dataset_run", "One run of one dataset", offer)
+        machine = self._machine("dataset_run", "One run of one dataset", offer)
+        permissions.allow(
+            machine.role, actions=["states:StartExecution"], resources=[self._announce.arn]
+        )
+        return machine
 
     def _care(self, functions: RunFunctions, processing: ProcessingStack) -> DatasetMachine:
         offer = Offer(

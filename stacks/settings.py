@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from contracts.errors import ContractInvalid
 from contracts.model import SchemaChange
+from pipeline.alerts import Stage
 from stacks.setting_values import (
     ANALYSTS,
     Acus,
@@ -57,10 +58,12 @@ class Alerts(_Section):
     run_succeeded: list[Email]
     quality_warning: list[Email]
     run_failed: list[Email]
+    run_stage: list[Email]
     alarms: list[Email]
     burst_seconds: Annotated[int, Field(ge=1, le=3600)]
     # Below the time limit of the machine that waits so long (state_machines/announce.asl.json).
     arrived_seconds: Annotated[int, Field(ge=1, le=12 * 60 * 60)] | None
+    stages: list[Stage]
 
     @model_validator(mode="after")
     def _arrivals_are_collected(self) -> Alerts:
@@ -68,6 +71,15 @@ class Alerts(_Section):
             raise ValueError(
                 "file_arrived has addresses, and arrived_seconds is null, so that nothing is sent: say how long "
                 "to collect, e.g. 3600"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _stages_are_chosen(self) -> Alerts:
+        if self.run_stage and not self.stages:
+            raise ValueError(
+                "run_stage has addresses, and stages is empty, so that nothing is sent: say which stages of a run, "
+                f"of {', '.join(get_args(Stage))}"
             )
         return self
 

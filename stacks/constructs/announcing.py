@@ -33,8 +33,8 @@ class Announcing:
             "Announce",
             blueprint=self.blueprint,
             name="announce",
-            comment="Tells people of one run, or of one burst of files that were rejected or arrived, once",
-            offer=Offer(functions={"TellRejectionsFunctionArn": function}, topics=topics),
+            comment="Tells people of one run, a stage of it, or one burst of files that were rejected or arrived, once",
+            offer=Offer(functions={"ComposeDigestFunctionArn": function}, topics=topics),
             operations_key=self.operations_key,
         )
 
@@ -56,13 +56,15 @@ class Announcing:
             removal_policy=self.blueprint.removal_policy,
         )
 
-    def announce_rejections(self, bursts: dynamodb.Table) -> PythonFunction:
+    def compose_digest(self, bursts: dynamodb.Table) -> PythonFunction:
         """Composes the message about a burst."""
         part = PythonFunction(
             self.scope,
+            # Not renamed with its room: the id is part of the function's name, and an execution that waits for its
+            # burst, up to twelve hours, goes on with the definition of before, which calls it by that name.
             "TellRejections",
             root=self.blueprint.root,
-            name="announce_rejections",
+            name="compose_digest",
             description="Closes a burst of files and composes the message about it",
             environment={
                 "ENVIRONMENT": self.blueprint.settings.environment,

@@ -74,3 +74,20 @@ def arrivals_told(deployment: Deployment, seconds: int) -> Iterator[None]:
         yield
     finally:
         use(deployed)
+
+
+@contextmanager
+def stages_told(deployment: Deployment, stages: str) -> Iterator[None]:
+    """Meanwhile runs tell of these stages, as `alerts.stages` would have them."""
+    machines = deployment.client("stepfunctions")
+    arn = deployment.output("StateMachineArn")
+    deployed = machines.describe_state_machine(stateMachineArn=arn)["definition"]
+    asked = "$split('none', ',')"
+    assert asked in deployed
+    machines.update_state_machine(
+        stateMachineArn=arn, definition=deployed.replace(asked, f"$split('{stages}', ',')")
+    )
+    try:
+        yield
+    finally:
+        machines.update_state_machine(stateMachineArn=arn, definition=deployed)

@@ -1,6 +1,6 @@
 """What is typed after a deployment: one file through everything, and the tables are what they were.
 
-Whoever asked for it is told that the file arrived.
+Whoever asked for it is told that the file arrived, and how far its run has come.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pytest
 
 from slipway import __main__ as command_line
 from slipway.reading import lake, ledgers
-from tests.end_to_end.listening import arrivals_told, read, subscribed
+from tests.end_to_end.listening import arrivals_told, read, stages_told, subscribed
 from tests.end_to_end.pipeline import DATASET, Pipeline
 
 
@@ -36,13 +36,24 @@ def test_a_smoke_test_loads_asks_hears_and_leaves_the_tables_as_they_were(
 ) -> None:
     before, deployment = counts(pipeline), pipeline.deployment
     topic = deployment.output("FileArrivedTopicArn")
-    with arrivals_told(deployment, seconds=1), subscribed(deployment, topic, "arrivals") as url:
+    with (
+        arrivals_told(deployment, seconds=1),
+        stages_told(deployment, "begun,loaded,published"),
+        subscribed(deployment, topic, "arrivals") as url,
+        subscribed(deployment, deployment.output("RunStageTopicArn"), "stages") as stages,
+    ):
         assert command_line.main(["smoke"]) == 0
         [arrived] = read(deployment, url)
+        passed = read(deployment, stages)
     assert re.fullmatch(
         r"INFO \[local\] sales_records: 1 file arrived: smoke_\S+ \(1 of acme\)", arrived["Subject"]
     )
     assert arrived["TopicArn"] == topic
+    assert sorted(message["Subject"] for message in passed) == [
+        f"INFO [local] {DATASET}: rows and money add up, 25 rows",
+        f"INFO [local] {DATASET}: run begun, 1 file",
+        f"INFO [local] {DATASET}: tables published",
+    ]
     told = capsys.readouterr().out
     for wanted in ("by SFTP as acme", "Athena finds its 25 rows", "load succeeded, 25 rows loaded"):
         assert wanted in told

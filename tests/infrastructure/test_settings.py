@@ -101,6 +101,14 @@ def test_the_name_below_which_operators_replay_is_no_partner(edited: Edit) -> No
         load(edited(("name: globex", f"name: {naming.REPLAY_PARTNER}")), "prod")
 
 
+def test_addresses_for_stages_of_a_run_need_a_stage(edited: Edit) -> None:
+    every = "stages: [begun, loaded, published]"
+    with pytest.raises(ContractInvalid, match=r"run_stage has addresses, and stages is empty"):
+        load(edited((every, "stages: []")), "prod")
+    with pytest.raises(ContractInvalid, match=r"alerts\.stages\.0: .*'ended'"):
+        load(edited((every, "stages: [ended]")), "prod")
+
+
 def test_a_schema_change_is_one_of_the_three_or_left_to_the_contract(edited: Edit) -> None:
     with pytest.raises(ContractInvalid, match=r"runs\.schema_change: .*'lax'"):
         load(edited(("schema_change: strict", "schema_change: lax")), "prod")

@@ -170,6 +170,7 @@ def test_the_stacks_are_the_ones_that_the_documentation_lists(prod: Assembly) ->
                 "FileArrivedTopicArn",
                 "FileRejectedTopicArn",
                 "RunFailedTopicArn",
+                "RunStageTopicArn",
             ),
             "RunSucceededTopicArn",
         ],

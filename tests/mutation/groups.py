@@ -132,8 +132,8 @@ GROUPS = {
     "bursts": Group(
         modules=(
             "pipeline/bursts.py",
-            "lambdas/announce_rejections/service.py",
-            "lambdas/announce_rejections/messages.py",
+            "lambdas/compose_digest/service.py",
+            "lambdas/compose_digest/messages.py",
         ),
         tests=(f"{LAMBDAS}/test_rejection_bursts.py",),
     ),

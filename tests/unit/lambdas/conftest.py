@@ -15,7 +15,7 @@ import pytest
 from moto import mock_aws
 
 from contracts import model
-from lambdas.announce_rejections.service import AnnounceRejections
+from lambdas.compose_digest.service import ComposeDigest
 from pipeline.alerts import Announcer
 from pipeline.bursts import Bursts
 from pipeline.ledger import FileLedger, RunLedger
@@ -158,7 +158,7 @@ class Account:
             json.loads(self.stepfunctions.describe_execution(executionArn=arn)["input"])
             for arn in new
         ]
-        rejections = AnnounceRejections(
+        rejections = ComposeDigest(
             environment="dev",
             files=FileLedger(self.file_table),
             bursts=Bursts(table=self.burst_table, now=lambda: datetime.now(UTC)),

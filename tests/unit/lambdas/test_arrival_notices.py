@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts import model
-from lambdas.announce_rejections import handler
+from lambdas.compose_digest import handler
 from tests.unit.lambdas.conftest import Crash
 from tests.unit.lambdas.taking import FOLDER, Sales, intake
 

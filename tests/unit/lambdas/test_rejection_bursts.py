@@ -14,8 +14,8 @@ import pytest
 
 from contracts import model
 from contracts.errors import PermanentError
-from lambdas.announce_rejections import handler, messages
-from lambdas.announce_rejections.service import AnnounceRejections
+from lambdas.compose_digest import handler, messages
+from lambdas.compose_digest.service import ComposeDigest
 from pipeline.alerts import rejections_of
 from pipeline.bursts import MOST_SHOWN, Burst, Bursts
 from pipeline.ledger import FileLedger
@@ -27,11 +27,9 @@ BAD = b"caf\xe9\n"
 ABOUT = rejections_of("sales_records")
 
 
-def telling(account: Any) -> AnnounceRejections:
+def telling(account: Any) -> ComposeDigest:
     bursts = Bursts(table=account.burst_table, now=lambda: datetime.now(UTC))
-    return AnnounceRejections(
-        environment="dev", files=FileLedger(account.file_table), bursts=bursts
-    )
+    return ComposeDigest(environment="dev", files=FileLedger(account.file_table), bursts=bursts)
 
 
 def arranged(account: Any) -> list[dict[str, Any]]:

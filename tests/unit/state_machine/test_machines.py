@@ -26,8 +26,11 @@ SERVE = {"run": RUN["Serve"], "care": CARE["Serve"]}
 WORKING = [
     (name, state) for name in ("dataset_run", "dataset_care") for state in MACHINES[name]["States"]
 ]
+# What tells a stage of a run is no step of it (test_stages.py).
 TASKS = [
-    (name, state) for name, state in WORKING if MACHINES[name]["States"][state]["Type"] == "Task"
+    (name, state)
+    for name, state in WORKING
+    if MACHINES[name]["States"][state]["Type"] == "Task" and not state.startswith("Tell")
 ]
 
 
@@ -181,7 +184,9 @@ def test_only_the_tasks_that_take_the_lock_wait_for_a_busy_dataset() -> None:
 
 def test_the_gate_stands_between_loading_and_publishing() -> None:
     assert RUN["RawToProcessed"]["Next"] == "Gate"
-    assert RUN["Gate"]["Next"] == "ProcessedToCurated"
+    assert set(successors(RUN["Gate"])) == {"IsLoadTold", "FailRun"}
+    assert set(successors(RUN["IsLoadTold"])) == {"TellLoaded", "ProcessedToCurated"}
+    assert set(successors(RUN["TellLoaded"])) == {"ProcessedToCurated"}
     into = {name for name, state in RUN.items() if "ProcessedToCurated" in successors(state)}
     assert into == {
         "Gate",
@@ -255,6 +260,7 @@ def test_announcing_publishes_once_per_execution_and_has_no_time_limit_that_coul
     assert {name: task["Parameters"]["TopicArn"] for name, task in tasks.items()} == {
         "AnnounceFailure": "${FailedTopicArn}",
         "AnnounceSuccess": "${SuccessTopicArn}",
+        "AnnounceStage": "${StageTopicArn}",
         "AnnounceRejections": "${RejectedTopicArn}",
         "AnnounceArrivals": "${ArrivedTopicArn}",
     }

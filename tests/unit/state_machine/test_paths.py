@@ -271,7 +271,7 @@ def test_files_are_told_with_what_was_composed_after_the_wait(
     walk: Walk, topic: str, arn: str
 ) -> None:
     ended = walk("announce", {"topic": topic, **BURST}, Publish={"MessageId": "1"})
-    assert (ended["calls"], ended["status"]) == (["TellRejections", "Publish"], "SUCCEEDED")
+    assert (ended["calls"], ended["status"]) == (["ComposeDigest", "Publish"], "SUCCEEDED")
     assert ended["payloads"] == [
         {"digest": topic, "dataset": "d", "burst": "b"},
         {"TopicArn": arn, **PUBLISHED},
@@ -281,22 +281,22 @@ def test_files_are_told_with_what_was_composed_after_the_wait(
 def test_a_burst_is_composed_again_when_its_function_failed_but_not_when_that_cannot_help(
     walk: Walk,
 ) -> None:
-    answers = [failure("Lambda.TooManyRequestsException"), ANSWERS["announce"]["TellRejections"]]
+    answers = [failure("Lambda.TooManyRequestsException"), ANSWERS["announce"]["ComposeDigest"]]
     ended = walk(
         "announce",
         {"topic": "rejected", **BURST},
-        TellRejections=answers,
+        ComposeDigest=answers,
         Publish={"MessageId": "1"},
     )
     assert (ended["calls"], ended["status"]) == (
-        ["TellRejections", "TellRejections", "Publish"],
+        ["ComposeDigest", "ComposeDigest", "Publish"],
         "SUCCEEDED",
     )
     ended = walk(
-        "announce", {"topic": "rejected", **BURST}, TellRejections=failure("PermanentError")
+        "announce", {"topic": "rejected", **BURST}, ComposeDigest=failure("PermanentError")
     )
     assert (ended["calls"], ended["status"], ended["error"]) == (
-        ["TellRejections"],
+        ["ComposeDigest"],
         "FAILED",
         "PermanentError",
     )

@@ -28,7 +28,8 @@ from tests.unit.state_machine.walking import (
 ROOT = Path(__file__).parents[3]
 MACHINE = json.loads((ROOT / "state_machines" / "dataset_run.asl.json").read_text())
 STATES: dict[str, Any] = MACHINE["States"]
-OF_A_ROUND = [step.name for step in DATASET_RUN.steps if step.worker != "execution"]
+STAGES = [name for name, state in STATES.items() if "AnnounceStateMachineArn" in json.dumps(state)]
+OF_A_ROUND = [*(step.name for step in DATASET_RUN.steps if step.worker != "execution"), *STAGES]
 [ROUNDS] = [
     rule["NumericLessThan"]
     for rule in STATES["AreFilesWaiting"]["Choices"]

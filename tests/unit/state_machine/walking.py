@@ -77,7 +77,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "write_back": {},
     "source_fetch": {},
     "mart_run": {},
-    "announce": {"TellRejections": {"subject": "s", "message": "m", "attributes": ATTRIBUTES}},
+    "announce": {"ComposeDigest": {"subject": "s", "message": "m", "attributes": ATTRIBUTES}},
 }
 INPUT = {"dataset": "d", "trigger": "operator"}
 MARTS = "orders/sales,users/sales,orders/customers"
@@ -85,7 +85,7 @@ VALUES = {
     "EmrTimeoutMinutes": "110",
     **dict.fromkeys(("EmrLoadArguments", "EmrCurateArguments"), "--environment prod --spark_version 4.0.2"),
     "SettleSeconds": "1", "LookSeconds": "1", "MostLooks": "3", "ForecastDatasets": "c,d", "MartsOfDatasets": MARTS,
-    "WriteBackDatasets": "c,d",
+    "WriteBackDatasets": "c,d", "Stages": "none", "Environment": "local",
 }  # fmt: skip
 JOB_RUN = "JobRunStateMachineArn"
 NAMED_BY = ("FunctionName", "JobName", "StateMachineArn")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contracts.errors import PermanentError
-from lambdas.announce_rejections import arrivals, messages
+from lambdas.compose_digest import arrivals, messages
 from pipeline import alerts
 from pipeline.alerts import arrivals_of, facts, rejections_of
 from pipeline.bursts import Burst, Bursts
@@ -26,7 +26,7 @@ class Digest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnnounceRejections:
+class ComposeDigest:
     """Composes digests."""
 
     environment: str

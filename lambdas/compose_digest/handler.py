@@ -10,8 +10,8 @@ from typing import Any
 import boto3
 
 from contracts.texts import shortened
-from lambdas.announce_rejections.service import AnnounceRejections
-from lambdas.announce_rejections.settings import Settings
+from lambdas.compose_digest.service import ComposeDigest
+from lambdas.compose_digest.settings import Settings
 from pipeline.alerts import BODY_LENGTH, message_attributes, subject_line
 from pipeline.aws_errors import retryable
 from pipeline.bursts import Bursts
@@ -34,10 +34,10 @@ def handle(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: A
 
 
 @functools.cache
-def _service() -> AnnounceRejections:
+def _service() -> ComposeDigest:
     settings = read_settings(Settings, os.environ)
     dynamodb = boto3.resource("dynamodb")
-    return AnnounceRejections(
+    return ComposeDigest(
         environment=settings.environment,
         files=FileLedger(dynamodb.Table(settings.file_ledger)),
         bursts=Bursts(table=dynamodb.Table(settings.bursts_table), now=lambda: datetime.now(UTC)),

@@ -1,4 +1,4 @@
-"""What the announce_rejections function reads from its environment."""
+"""What the compose_digest function reads from its environment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Names of the resources that announce_rejections uses."""
+    """Names of the resources that compose_digest uses."""
 
     environment: str
     file_ledger: str
