@@ -14,6 +14,7 @@ from pipeline.run_documents import (
     DashboardsServed,
     DatabaseServed,
     ForecastServed,
+    QueriesOrdered,
     RefreshOrdered,
     ServeResult,
     WarehouseServed,
@@ -76,6 +77,11 @@ def _figures(output: ServeResult) -> dict[str, Any]:
                 "refresh": output.refresh,
                 **({"problem": output.problem} if output.problem else {}),
             }
+        case QueriesOrdered():
+            return {
+                "queries": output.queries,
+                **({"problem": output.problem} if output.problem else {}),
+            }
         case ForecastServed():
             forecasts = [table.to_json() for table in output.tables]
             return {
@@ -96,6 +102,9 @@ def sentences(served: Mapping[str, Any]) -> Iterator[str]:
     for name, output in sorted(served.items()):
         if "refresh" in output:
             yield _of_refresh(output)
+            continue
+        if "queries" in output:
+            yield from _of_queries(output)
             continue
         if "forecasts" in output:
             yield from _of_forecasts(output)
@@ -128,6 +137,15 @@ def _of_refresh(output: Mapping[str, Any]) -> str:
     if output["refresh"] == "joined":
         return "Dashboards: a refresh that has not begun will show this run, too."
     return "Dashboards: a refresh was started."
+
+
+def _of_queries(output: Mapping[str, Any]) -> Iterator[str]:
+    """Nothing where no query of the dataset is asked again."""
+    if "problem" in output:
+        yield f"WARNING: saved queries were not asked again ({output['problem']}); their results are as before."
+    elif number := int(output["queries"]):
+        noun = "query is" if number == 1 else "queries are"
+        yield f"Queries: {number} saved {noun} asked again."
 
 
 def _of_forecasts(output: Mapping[str, Any]) -> Iterator[str]:

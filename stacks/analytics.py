@@ -13,9 +13,11 @@ from aws_cdk import aws_athena as athena
 from constructs import Construct
 
 from contracts import naming
+from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs.athena_view import athena_view
 from stacks.processing import ProcessingStack
+from stacks.refreshed_queries import file_of, query_refresh
 from stacks.setting_values import ANALYSTS
 from stacks.storage import StorageStack
 from stacks.view_files import views_in
@@ -34,6 +36,7 @@ class AnalyticsStack(PipelineStack):
         blueprint: Blueprint,
         storage: StorageStack,
         processing: ProcessingStack,
+        alerts: AlertsStack,
     ) -> None:
         super().__init__(
             scope,
@@ -47,14 +50,31 @@ class AnalyticsStack(PipelineStack):
         workgroup = self._workgroup(ANALYSTS, limits.scan_limit_gib, storage)
         for team, limit_gib in limits.teams.items():
             self._workgroup(team, limit_gib, storage)
+        queries: dict[str, athena.CfnNamedQuery] = {}
         for contract in blueprint.contracts:
-            self._queries(contract.dataset, workgroup)
+            queries |= self._queries(contract.dataset, workgroup)
             environment = blueprint.settings.environment
             files = views_in(blueprint.root, contract.dataset, environment)
             for view in (*views_of(contract, environment), *files):
                 construct_id = "View" + view.name.title().replace("_", "")
                 athena_view(self, construct_id, catalog_id=self.account, view=view)
-        self.publish(WorkgroupName=workgroup.name)
+        for name in limits.refreshed:
+            file_of(blueprint, name)
+        self.refresh = (
+            query_refresh(
+                self,
+                blueprint=blueprint,
+                storage=storage,
+                alerts=alerts,
+                queries={name: queries[name] for name in limits.refreshed},
+            )
+            if limits.refreshed
+            else None
+        )
+        self.publish(
+            WorkgroupName=workgroup.name,
+            **({"QueryRefreshStateMachineArn": self.refresh.arn} if self.refresh else {}),
+        )
 
     def _workgroup(
         self, team: str, scan_limit_gib: int, storage: StorageStack
@@ -84,9 +104,15 @@ class AnalyticsStack(PipelineStack):
             ),
         )
 
-    def _queries(self, dataset: str, workgroup: athena.CfnWorkGroup) -> None:
+    def _queries(
+        self, dataset: str, workgroup: athena.CfnWorkGroup
+    ) -> dict[str, athena.CfnNamedQuery]:
+        """The sample queries of a dataset, by `<dataset>/<name of the file>`."""
+        made = {}
         for file in sorted((self._blueprint.root / "sql" / "athena" / dataset).glob("*.sql")):
-            self._query(dataset, file).add_resource_dependency(workgroup)
+            made[f"{dataset}/{file.stem}"] = query = self._query(dataset, file)
+            query.add_resource_dependency(workgroup)
+        return made
 
     def _query(self, dataset: str, file: Path) -> athena.CfnNamedQuery:
         text = file.read_text(encoding="utf-8").strip()

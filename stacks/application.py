@@ -56,9 +56,15 @@ def compose(app: App, blueprint: Blueprint) -> None:
     trail = TrailStack(app, blueprint=blueprint, storage=storage) if is_trailed else None
     alerts = AlertsStack(app, blueprint=blueprint, storage=storage)
     processing = ProcessingStack(app, blueprint=blueprint, storage=storage)
-    analytics = AnalyticsStack(app, blueprint=blueprint, storage=storage, processing=processing)
+    analytics = AnalyticsStack(
+        app, blueprint=blueprint, storage=storage, processing=processing, alerts=alerts
+    )
     stores, database_rest = _stores(app, blueprint, storage, processing)
-    serving = {**stores, **_dashboards(app, blueprint, storage, alerts, processing, analytics)}
+    serving = {
+        **stores,
+        **_dashboards(app, blueprint, storage, alerts, processing, analytics),
+        **({"queries": analytics.refresh} if analytics.refresh else {}),
+    }
     orchestration = OrchestrationStack(
         app,
         blueprint=blueprint,

@@ -263,6 +263,8 @@ class Athena(_Section):
 
     scan_limit_gib: ScanLimit
     teams: dict[Team, ScanLimit]
+    # That the query is there is for stacks/refreshed_queries.py, which knows the files.
+    refreshed: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$")]]
 
 
 class Network(_Section):

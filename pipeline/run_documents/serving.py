@@ -129,6 +129,20 @@ class RefreshOrdered(JsonDocument):
 
 
 @dataclass(frozen=True, kw_only=True)
+class QueriesOrdered(JsonDocument):
+    """Which saved queries are asked again: nothing waits for their results, which have a message of their own."""
+
+    WRITTEN_BY: ClassVar[str] = "query_refresh"
+
+    served: Literal["queries"]
+    """Which consumer it is."""
+    queries: int
+    """How many; 0: the settings name none of the dataset."""
+    problem: str | None = None
+    """Why they are not asked; left out where they are."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ForecastTable(JsonDocument):
     """A curated table that the contract has forecast."""
 
@@ -162,12 +176,20 @@ class ForecastServed(JsonDocument):
     """Why it was not made, so that tables have the forecast from before; left out where it was."""
 
 
-ServeResult = WarehouseServed | DatabaseServed | DashboardsServed | RefreshOrdered | ForecastServed
+ServeResult = (
+    WarehouseServed
+    | DatabaseServed
+    | DashboardsServed
+    | RefreshOrdered
+    | QueriesOrdered
+    | ForecastServed
+)
 _KINDS: dict[str, type[ServeResult]] = {
     "warehouse": WarehouseServed,
     "database": DatabaseServed,
     "dashboards": DashboardsServed,
     "dashboard_refresh": RefreshOrdered,
+    "queries": QueriesOrdered,
     "forecast": ForecastServed,
 }
 

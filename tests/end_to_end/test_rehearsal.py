@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from local_cloud import session
 from slipway import grammar
 from slipway.commands import demo
 from slipway.deployment import connect
+from tests.end_to_end.listening import read, subscribed
 
 pytestmark = pytest.mark.deep
 
@@ -66,6 +69,37 @@ def test_the_demonstration_ends_to_the_cent_under_settings_of_production(
     listed = LIST_OF_TYPES.match(shown.partition("recorded only, not emulated here: ")[2])
     assert listed
     assert set(listed[0].strip(", ").split(", ")) == RECORDED_ONLY
+
+
+@pytest.mark.parametrize(
+    ("machine", "subject"),
+    [
+        ("DashboardRefresh", "INFO [prod] sales_records: dashboards refreshed, "),
+        ("QueryRefresh", "INFO [prod] sales_records: 1 saved query refreshed"),
+    ],
+)
+def test_whoever_listens_to_successes_hears_that_what_they_look_at_is_new(
+    state: Path, monkeypatch: pytest.MonkeyPatch, machine: str, subject: str
+) -> None:
+    monkeypatch.setenv("SLIPWAY_STATE", str(state))
+    deployment = connect("local")
+    machines = deployment.client("stepfunctions")
+    (arn,) = [
+        each["stateMachineArn"]
+        for each in machines.list_state_machines()["stateMachines"]
+        if machine in each["name"]
+    ]
+    topic = deployment.output("RunSucceededTopicArn")
+    with subscribed(deployment, topic, f"heard-{machine}") as url:
+        request = json.dumps({"dataset": "sales_records"})
+        machines.start_execution(stateMachineArn=arn, input=request)
+        heard: list[str] = []
+        deadline = time.monotonic() + 120
+        while not heard and time.monotonic() < deadline:
+            time.sleep(0.5)
+            heard = [message["Subject"] for message in read(deployment, url)]
+    (told,) = heard
+    assert told.startswith(subject)
 
 
 def test_partners_see_the_host_key_of_the_secret(

@@ -61,7 +61,9 @@ def test_the_steps_are_the_states_that_do_something_in_the_order_of_the_file(
     working = [
         name
         for name, state in definition(machine)["States"].items()
-        if state["Type"] in ("Task", "Map", "Parallel") and name in reached
+        if state["Type"] in ("Task", "Map", "Parallel")
+        and name in reached
+        and not name.startswith("Tell")  # has people told of a step, and does nothing for the next
     ]
     assert [step.name for step in machine.steps] == working
 
