@@ -229,7 +229,7 @@ def test_a_function_ends_before_its_task_is_given_up(prod: Assembly, name: str) 
         if function["Properties"]["Handler"].startswith("lambdas.")
     }
     for task in tasks(prod, name):
-        placeholder = str(task["Parameters"].get("FunctionName", "")).strip("${}")
+        placeholder = str(task.get("Parameters", {}).get("FunctionName", "")).strip("${}")
         if placeholder:
             words = re.findall("[A-Z][a-z]+", placeholder.removesuffix("FunctionArn"))
             assert seconds["_".join(words).lower()] < task["TimeoutSeconds"], placeholder
