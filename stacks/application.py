@@ -47,6 +47,8 @@ from stacks.storage import StorageStack
 from stacks.trail import TrailStack
 from stacks.warehouse import WarehouseStack
 
+REFRESHED = ("dashboards", "queries")  # machines that serve, and that no run waits for
+
 
 def compose(app: App, blueprint: Blueprint) -> None:
     """Add every stack of the environment to `app`."""
@@ -91,6 +93,7 @@ def compose(app: App, blueprint: Blueprint) -> None:
         marts=marts,
         training=training,
         database_rest=database_rest,
+        refreshes={name: serving[name] for name in REFRESHED if name in serving},
     )
     if blueprint.settings.people.are_named:
         PeopleStack(

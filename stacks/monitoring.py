@@ -24,6 +24,7 @@ from contracts.model import Contract
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
+from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.constructs.dead_letters import dead_letter_queue, keep_failed_invocations
 from stacks.constructs.emr_engine import EmrEngine
 from stacks.constructs.python_function import PythonFunction
@@ -72,6 +73,7 @@ class MonitoringStack(PipelineStack):
         marts: MartsStack | None,
         training: ForecastTrainingStack | None,
         database_rest: DatabaseRest | None,
+        refreshes: Mapping[str, DatasetMachine],
     ) -> None:
         super().__init__(
             scope, "Monitoring", blueprint=blueprint, description="alarms and dashboard"
@@ -81,7 +83,7 @@ class MonitoringStack(PipelineStack):
         self._action = actions.SnsAction(alerts.alarms)
         self.dead_letters: dict[str, sqs.Queue] = {}
         guard_costs(self, blueprint.settings)
-        self._failed_executions(orchestration, marts, training)
+        self._failed_executions(orchestration, marts, training, refreshes)
         self._failed_intake(intake)
         if sources:
             self._failed_fetches(sources)
@@ -155,6 +157,7 @@ class MonitoringStack(PipelineStack):
         orchestration: OrchestrationStack,
         marts: MartsStack | None,
         training: ForecastTrainingStack | None,
+        refreshes: Mapping[str, DatasetMachine],
     ) -> None:
         kinds = {
             "Runs": (orchestration.run, "A run", "`slipway runs list` shows it"),
@@ -177,6 +180,10 @@ class MonitoringStack(PipelineStack):
                 "A training of a model of forecasts",
                 "the forecast of the last run stays; `slipway forecast train` trains now",
             )
+        # No run waits for these, and one that was stopped or took too long comes to no step that could warn.
+        for name, machine in refreshes.items():
+            where = "the next run of the dataset refreshes them again"
+            kinds[name.capitalize()] = (machine, f"A refresh of {name}", where)
         for name, (part, what, where) in kinds.items():
             self._alarm(
                 f"Failed{name}",
@@ -208,6 +215,11 @@ class MonitoringStack(PipelineStack):
                 f"TimedOut{name}",
                 each.machine.machine.metric_timed_out(period=FIVE_MINUTES),
                 f"Fetching source {each.source.name} took longer than two days and was ended: {where}",
+            )
+            self._alarm(
+                f"Aborted{name}",
+                each.machine.machine.metric_aborted(period=FIVE_MINUTES),
+                f"Fetching source {each.source.name} was stopped from outside: {where}",
             )
 
     def _restless_database(self, rest: DatabaseRest) -> None:

@@ -16,6 +16,7 @@ from constructs import Construct
 
 from contracts import naming
 from pipeline.ledger import BY_STATUS
+from sources.model import PostgresSource
 from stacks.alerts import AlertsStack
 from stacks.base import Blueprint, PipelineStack
 from stacks.constructs import permissions
@@ -25,6 +26,7 @@ from stacks.forecast_training import ForecastTrainingStack
 from stacks.intake import IntakeStack
 from stacks.marts import MartsStack
 from stacks.monitoring import MonitoringStack
+from stacks.notebook_sessions import allow_sessions, session_role
 from stacks.orchestration import OrchestrationStack
 from stacks.raw_crawlers import RawCrawlers
 from stacks.setting_values import ANALYSTS
@@ -117,6 +119,8 @@ class PeopleStack(PipelineStack):
             self._auditor(people.auditors)
         if people.partner_managers:
             self._partner_manager(people.partner_managers)
+        if people.notebooks:
+            self._notebook(people.notebooks)
 
     def _role(self, name: str, arns: Sequence[str], what: str) -> iam.Role:
         role = iam.Role(
@@ -187,6 +191,13 @@ class PeopleStack(PipelineStack):
 
     def _allow_place(self, to: Grantee, bucket: s3.IBucket) -> None:
         self._allow(to, ["s3:ListBucket", "s3:GetBucketLocation"], [bucket.bucket_arn])
+
+    def _notebook(self, arns: Sequence[str]) -> None:
+        environment = self._blueprint.settings.environment
+        role = self._role("Notebook", arns, "opens interactive sessions of Glue")
+        session = session_role(self, blueprint=self._blueprint, storage=self._storage)
+        allow_sessions(role, session, environment)
+        self.publish(SessionRoleArn=session.role_arn)
 
     # who operates
 
@@ -283,14 +294,18 @@ class PeopleStack(PipelineStack):
         self._allow(to, [*look, "sqs:SendMessage"], landed)
 
     def _allow_repairs(self, to: Grantee) -> None:
-        """Dead letters are handed again to what they were for: functions, and the topic of alarms."""
+        """Dead letters are handed again to what they were for: functions, and the topic of alarms. The functions of
+        sources that are tables say what they would do (`slipway source plan`).
+        """
         parts = (
             self._orchestration.fail_run,
             self._orchestration.release_dataset,
             self._monitoring.measure_freshness,
         )
         marts = [self._marts.part] if self._marts else []
-        functions = [part.function.function_arn for part in (*parts, *marts)]
+        fetched = self._sources.fetched if self._sources else []
+        planned = [each.part for each in fetched if isinstance(each.source, PostgresSource)]
+        functions = [part.function.function_arn for part in (*parts, *marts, *planned)]
         self._allow(to, ["lambda:InvokeFunction"], functions)
         topics = (
             *(self._alerts.file_rejected, self._alerts.run_succeeded),

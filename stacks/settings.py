@@ -334,6 +334,7 @@ class People(_Section):
     operators: list[RolePrincipal]
     auditors: list[RolePrincipal]
     partner_managers: list[RolePrincipal]
+    notebooks: list[RolePrincipal]
 
     @property
     def are_named(self) -> bool:
@@ -345,7 +346,7 @@ class People(_Section):
         """Everybody who may assume any role, each once, in the order of the file."""
         everybody = [
             *(arn for arns in self.analysts.values() for arn in arns),
-            *(*self.operators, *self.auditors, *self.partner_managers),
+            *(*self.operators, *self.auditors, *self.partner_managers, *self.notebooks),
         ]
         return list(dict.fromkeys(everybody))
 

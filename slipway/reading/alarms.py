@@ -16,6 +16,7 @@ PER_NAME = (
     "Stale",
     "FailedSource",
     "TimedOutSource",
+    "AbortedSource",
     "Lost",
 )  # one section of the runbook for all of them
 

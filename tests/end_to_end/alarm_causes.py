@@ -348,7 +348,9 @@ def _rule_of(rules: list[dict[str, Any]], alarm: str) -> dict[str, Any]:
 
 # Each alarm of the templates matches one of these.
 CAUSES: dict[str, Cause] = {
-    r"Failed(Runs|Care|Announcements|Marts|Trainings|Source\w+)": executions("Failed"),
+    r"Failed(Runs|Care|Announcements|Marts|Trainings|Dashboards|Queries|Source\w+)": executions(
+        "Failed"
+    ),
     r"TimedOut\w+": executions("TimedOut"),
     r"Aborted\w+": executions("Aborted"),
     r"\w+DeadLetters": dead_letters,

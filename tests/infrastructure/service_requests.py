@@ -114,6 +114,13 @@ def _of_machine(account: Account, machine: Resource) -> Calls:
             yield from_source("sagemaker.amazonaws.com", ASSUME, role, source)
 
 
+def _of_session(_account: Account, role: Resource) -> Calls:
+    """Glue assumes the role of a notebook's session, which no template has."""
+    if role.place.startswith("People/SessionRole"):
+        session = f"arn:aws:glue:{REGION}:{ACCOUNT}:session/slipway-prod-1"
+        yield from_source("glue.amazonaws.com", ASSUME, role.arn, session)
+
+
 def _of_trail(_account: Account, trail: Resource) -> Calls:
     """Looks at the bucket, puts files into it, and asks its key, each for this trail."""
     arn = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{trail.properties['TrailName']}"
@@ -136,6 +143,7 @@ MADE_FOR: dict[str, Callable[[Account, Resource], Calls]] = {
     "AWS::Events::Rule": _of_rule,
     "AWS::Glue::Crawler": _assuming("glue", "Role"),
     "AWS::Glue::Job": _assuming("glue", "Role"),
+    "AWS::IAM::Role": _of_session,
     "AWS::Lambda::Function": _assuming("lambda", "Role"),
     "AWS::Logs::LogGroup": _of_log_group,
     "AWS::QuickSight::DataSource": _assuming(

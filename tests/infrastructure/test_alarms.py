@@ -47,14 +47,20 @@ def evaluated(name: str, properties: Resource) -> alarms.Alarm:
     return alarms.read(properties | {"AlarmName": name, "Dimensions": dimensions})
 
 
-# Not on the embedded AWS as shipped: a dataset of tests, a rule that is there with EMR Serverless, and what watches an
-# instance of the internal database. Alarms of their kind are there, built by the same lines (StaleSalesRecords,
-# LostMonitoringFailedJobs, IntakeDeadLetters; FilesNotTaken and IntakeErrors, whose windows are shorter).
+# Not on the embedded AWS as shipped: a dataset of tests, a rule that is there with EMR Serverless, what watches an
+# instance of the internal database, and what optional features refresh. Alarms of their kind are there, built by the
+# same lines (StaleSalesRecords, LostMonitoringFailedJobs, IntakeDeadLetters, FailedRuns; FilesNotTaken and
+# IntakeErrors, whose windows are shorter).
 OF_AN_INSTANCE = {"DatabaseAwake", "FailedSweeps"}
 ALARMS_OF_OTHERS = {
     *("StaleTiny", "LostMonitoringFailedEmrJobs"),
     *("LostDatabaseSweepDatabase", "RestDatabaseDeadLetters"),
     *OF_AN_INSTANCE,
+    *(
+        f"{end}{what}"
+        for end in ("Failed", "TimedOut", "Aborted")
+        for what in ("Dashboards", "Queries")
+    ),
 }
 
 

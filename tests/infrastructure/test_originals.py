@@ -55,6 +55,7 @@ MAY_GET = {
     # infer the tables of the raw zone, if features.raw_crawler
     "Processing/RawCrawlersSalesRecords": {"Raw/sales_records/*"},
     "Processing/RawCrawlersTiny": {"Raw/tiny/*"},
+    "People/Session": RAW,  # the code of a notebook, if the settings name who may open one
     # exports refused records of raw, and sees whether a file that is judged again is still where it landed
     "People/Operator": {"Landing/partners/*", "Landing/rejected/*", *RAW},
 }
@@ -72,6 +73,7 @@ MAY_OPEN = {
     "Processing/EmrLoad": {"s3", "secretsmanager"},
     "Processing/RawCrawlersSalesRecords": {"s3"},
     "Processing/RawCrawlersTiny": {"s3"},
+    "People/Session": {"s3"},
     "People/Operator": {"s3", "secretsmanager"},
 }
 # The operator makes the token of the person who is erased.

@@ -18,7 +18,7 @@ from tests.infrastructure.account import Account, trusted
 from tests.infrastructure.evaluation import RoleRequest, key_requests, role_may
 from tests.infrastructure.support import Assembly
 
-ROLES = ("AnalystAnalysts", "AnalystFinance", "Auditor", "Operator", "PartnerManager")
+ROLES = ("AnalystAnalysts", "AnalystFinance", "Auditor", "Notebook", "Operator", "PartnerManager")
 ANY_EXECUTION = ":an-execution"
 OF_USERS = (
     *("AWS::IAM::User", "AWS::IAM::AccessKey", "AWS::IAM::Group"),
@@ -139,6 +139,10 @@ MAY: list[tuple[str, str, Place | str]] = [
     ("Auditor", ASK, workgroup("slipway-prod-audit")),
     ("Auditor", GET, bucket("TrailLogs", "AWSLogs/000000000000/CloudTrail/a.json.gz")),
     ("Auditor", PUT, bucket("TrailLogs", "queries/a.csv")),
+    ("Session", GET, RAW),
+    ("Session", GET, PROCESSED),
+    ("Session", GET, CURATED),
+    ("Session", "glue:GetPartitions", RAW_TABLE.format(table="tiny")),
     ("PartnerManager", "transfer:ImportSshPublicKey", USER),
     ("PartnerManager", "transfer:DeleteSshPublicKey", USER),
     ("PartnerManager", "transfer:ListUsers", PARTNER),
@@ -206,6 +210,11 @@ MAY_NOT: list[tuple[str, str, Place | str]] = [
     ("PartnerManager", "transfer:DeleteServer", PARTNER),
     ("PartnerManager", GET, SENT),
     ("PartnerManager", "dynamodb:UpdateItem", LEDGER),
+    ("Session", GET, SENT),
+    ("Session", GET, bucket("Processed", "runs/tiny/a/manifest.json")),
+    ("Session", PUT, CURATED),
+    ("Session", "glue:UpdateTable", RAW_TABLE.format(table="tiny")),
+    ("Notebook", GET, CURATED),
     # what none of them may
     *((role, GET, SENT) for role in ROLES if role != "Operator"),
     *((role, DELETE, RAW) for role in ROLES),
@@ -307,15 +316,64 @@ def test_only_whom_the_settings_name_assumes_a_role(account: Account) -> None:
             arn.rpartition("/")[2] for arn in trusted(role)
         )
         for role in account.of_type("AWS::IAM::Role")
-        if role.place.startswith("People/")
+        if role.place.startswith("People/") and not role.place.startswith("People/SessionRole")
     }
     assert principals == {
         "AnalystAnalysts": ["AWSReservedSSO_Analysts_0a1b2c3d4e5f6071"],
         "AnalystFinance": ["finance"],
         "Auditor": ["audit"],
+        "Notebook": ["data-science"],
         "Operator": ["ci", "on-call"],
         "PartnerManager": ["partner-desk"],
     }
+
+
+SESSION = f"arn:aws:glue:{REGION}:{ACCOUNT}:session/slipway-prod-1"
+OTHER_SESSION = f"arn:aws:glue:{REGION}:{ACCOUNT}:session/payroll-1"
+ME = {"aws:userid": "AROAEXAMPLE:session"}  # as the evaluator has it
+MINE = {**ME, "aws:ResourceTag/owner": ME["aws:userid"]}
+TAGGED = {**ME, "aws:RequestTag/owner": ME["aws:userid"], "aws:TagKeys": ["owner"]}
+THEIRS = {**ME, "aws:ResourceTag/owner": "AROAEXAMPLE:somebody-else"}
+
+
+@pytest.mark.parametrize(
+    ("action", "session", "context", "expected"),
+    [
+        ("glue:CreateSession", SESSION, TAGGED, True),
+        ("glue:CreateSession", SESSION, ME, False),
+        ("glue:CreateSession", OTHER_SESSION, TAGGED, False),
+        ("glue:CreateSession", SESSION, {**TAGGED, "aws:RequestTag/owner": "you"}, False),
+        ("glue:TagResource", SESSION, {**TAGGED, **MINE}, True),
+        ("glue:TagResource", SESSION, {**TAGGED, **THEIRS}, False),
+        ("glue:RunStatement", SESSION, MINE, True),
+        ("glue:RunStatement", SESSION, THEIRS, False),
+        ("glue:GetStatement", SESSION, THEIRS, False),
+        ("glue:StopSession", SESSION, MINE, True),
+        ("glue:RunStatement", OTHER_SESSION, MINE, False),
+    ],
+)
+def test_a_session_is_tagged_with_who_opens_it_and_nobody_else_uses_it(
+    account: Account, action: str, session: str, context: dict[str, Any], expected: bool
+) -> None:
+    assert may(account, "Notebook", action, session, **context) is expected
+
+
+def test_a_session_is_given_its_one_role_and_that_to_glue_alone(account: Account) -> None:
+    given = {"iam:PassedToService": "glue.amazonaws.com"}
+    own = role_of(account, "Session")
+    assert may(account, "Notebook", "iam:PassRole", own, **given)
+    elsewhere = {"iam:PassedToService": "ec2.amazonaws.com"}
+    assert not may(account, "Notebook", "iam:PassRole", own, **elsewhere)
+    for other in ("Operator", "Notebook"):
+        assert not may(account, "Notebook", "iam:PassRole", role_of(account, other), **given)
+    (role,) = [
+        each
+        for each in account.of_type("AWS::IAM::Role")
+        if each.place.startswith("People/SessionRole")
+    ]
+    (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "glue.amazonaws.com"}
+    assert "aws:SourceAccount" in statement["Condition"]["StringEquals"]
 
 
 def test_without_names_there_is_no_role_for_people(prod: Assembly) -> None:

@@ -21,7 +21,13 @@ def test_alarms_and_sections_are_the_same(comprehensive: Assembly) -> None:
     names = {
         re.sub(r"[0-9A-F]{8}$", "", logical_id) for logical_id in logical_ids
     }  # the CDK adds a hash
-    per_name = ("Stale", "FailedSource", "TimedOutSource", "Lost")  # one for each dataset, ...
+    per_name = (
+        "Stale",
+        "FailedSource",
+        "TimedOutSource",
+        "AbortedSource",
+        "Lost",
+    )  # one for each dataset, ...
     alarms = {next((each for each in per_name if name.startswith(each)), name) for name in names}
     assert set(sections()) == alarms | {"A Spark job failed"}
 

@@ -136,7 +136,7 @@ def test_the_query_of_a_view_gives_its_columns(comprehensive: Assembly) -> None:
 
 def test_topics_are_encrypted_and_tell_whom_the_settings_name(comprehensive: Assembly) -> None:
     topics = comprehensive.resources("AWS::SNS::Topic")
-    assert len(topics) == 5
+    assert len(topics) == 6
     assert all(
         "OperationsKey" in flat(topic["Properties"]["KmsMasterKeyId"]) for topic in topics.values()
     )
@@ -164,6 +164,7 @@ def test_topics_are_encrypted_and_tell_whom_the_settings_name(comprehensive: Ass
         "RunFailed": {"dataset": ["tiny"]},
         "RunSucceeded": {"dataset": ["tiny"], "severity": ["warning", "error"]},
     }
+    assert told["RunStage", "stages@example.com"] is None
     assert told["RunSucceeded", "sales@example.com"] is None
     assert told["RunSucceeded", "quality@example.com"] == {"severity": ["warning", "error"]}
 

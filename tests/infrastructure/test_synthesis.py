@@ -202,8 +202,8 @@ def test_optional_features_bring_their_own_stacks(comprehensive: Assembly) -> No
     assert outputs["Intake"] == ["IntakeDeadLetterQueueUrl", "IntakeQueueUrl", "TransferServerId"]
     assert outputs["Network"] == outputs["QuickSight"] == []
     assert outputs["People"] == [
-        *("AnalystAnalystsRoleArn", "AnalystFinanceRoleArn", "AuditorRoleArn", "OperatorRoleArn"),
-        "PartnerManagerRoleArn",
+        *("AnalystAnalystsRoleArn", "AnalystFinanceRoleArn", "AuditorRoleArn", "NotebookRoleArn"),
+        *("OperatorRoleArn", "PartnerManagerRoleArn", "SessionRoleArn"),
     ]
     assert outputs["Warehouse"] == [
         *("WarehouseDatabaseName", "WarehouseLoadStateMachineArn", "WarehouseReaderRoleArn"),

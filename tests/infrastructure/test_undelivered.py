@@ -196,6 +196,33 @@ def test_executions_that_fail_time_out_or_are_stopped_are_alarmed(prod: Assembly
     assert metrics == {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}
 
 
+# A run or an operator waits for these and fails or says so with them: they are nested with `.sync:2`.
+WAITED_FOR = ("JobRun", "WarehouseLoad", "WriteBack")
+
+
+@EVERY_ASSEMBLY
+def test_every_machine_that_nobody_waits_for_is_alarmed_however_it_ends(assembly: Assembly) -> None:
+    alarmed = {
+        (alarm["Properties"]["MetricName"], flat(dimension["Value"]))
+        for alarm in assembly.resources("AWS::CloudWatch::Alarm").values()
+        for dimension in alarm["Properties"].get("Dimensions", [])
+        if dimension["Name"] == "StateMachineArn"
+    }
+    machines = [
+        place.partition("/")[2]
+        for place in assembly.resources("AWS::StepFunctions::StateMachine")
+        if not place.partition("/")[2].startswith(WAITED_FOR)
+    ]
+    assert len(machines) >= 3
+    without = [
+        (name, metric)
+        for name in machines
+        for metric in ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted")
+        if not any(one == metric and name in arn for one, arn in alarmed)
+    ]
+    assert without == []
+
+
 def test_files_that_intake_does_not_take_are_alarmed_within_a_quarter_of_an_hour(
     prod: Assembly,
 ) -> None:

@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts import headers, model
+from local_cloud.adapters.glue import csv_classifier
 from stacks.constructs.spark_job import GLUE_VERSION
 from tests.spark.lake import Lake
 
@@ -52,25 +53,26 @@ def cells(*, glue: bool) -> Iterator[str]:
 def as_make_cols_gives(lake: Lake, file: Path) -> DataFrame:
     """A raw file as the DynamicFrame of a crawled table: numbers in `_long` or `_double`, other values in `_string`.
 
-    Source: AWS Glue developer guide, ResolveChoice: `make_cols` gives a column per type, named after it.
+    Columns are called as the embedded AWS's crawler calls them. Source: AWS Glue developer guide, ResolveChoice:
+    `make_cols` gives a column per type, named after it.
     """
-    rows = lake.spark.read.csv(str(file), header=True)
+    classifier = {"Name": "c", "Delimiter": ",", "ContainsHeader": "PRESENT"}
+    crawled = csv_classifier.classified(classifier, file.read_bytes(), whole=True, name=file.name)
+    assert crawled is not None
+    rows = lake.spark.read.csv(str(file), header=True).toDF(*crawled.columns)
     for column in model.load("sales_records").columns:
-        (header,) = [
+        (name,) = [
             name
             for name in rows.columns
             if headers.normalized_header(name) == headers.normalized_header(column.name)
         ]
-        rows = rows.withColumnRenamed(header, column.name)
         if column.type in NUMBERS:
             kind = NUMBERS[column.type]
-            value = F.expr(f"try_cast(trim({column.name}) AS {kind})")
-            text = F.when(value.isNull(), F.col(column.name))
+            value = F.expr(f"try_cast(trim(`{name}`) AS {kind})")
+            text = F.when(value.isNull(), F.col(f"`{name}`"))
             if rows.where(text.isNotNull()).limit(1).count():
-                rows = rows.withColumns(
-                    {f"{column.name}_{kind}": value, f"{column.name}_string": text}
-                )
-                rows = rows.drop(column.name)
+                rows = rows.withColumns({f"{name}_{kind}": value, f"{name}_string": text})
+                rows = rows.drop(name)
     return rows
 
 
@@ -109,6 +111,7 @@ def test_texts_among_numbers_are_those_that_the_pipeline_refused(
 ) -> None:
     found = {(row["column"], row["text"]): row["records"] for row in ran["texts"].collect()}
     assert found
+    assert "units sold_long" in ran["resolved"].columns  # as a crawler leaves a heading
     compared = {row["column"]: (row["in_raw"], row["refused"]) for row in ran["compared"].collect()}
     of_numbers = {
         name: counts for name, counts in compared.items() if name in {column for column, _ in found}
