@@ -211,9 +211,19 @@ def _forecast(commands: Commands) -> None:
     _add_no_wait(train)
 
 
+def _add_since(fetch: argparse.ArgumentParser) -> None:
+    fetch.add_argument(
+        "--since",
+        type=datetime.fromisoformat,
+        metavar="TIME",
+        help="ask for what changed since then, instead of since the last fetch; e.g. 2026-11-01T00:00:00Z",
+    )
+
+
 def _source(commands: Commands) -> None:
     source = commands.add_parser(
-        "source", help="what is fetched from other systems: list, what its fetches did, fetch now"
+        "source",
+        help="what is fetched from other systems: list, what its fetches did, plan, fetch now",
     )
     actions = source.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="every source that is described, and its last fetch")
@@ -221,13 +231,19 @@ def _source(commands: Commands) -> None:
         "show", help="where the next fetch begins, and what the last ones did"
     )
     show.add_argument("name", metavar="NAME")
+    plan = actions.add_parser(
+        "plan", help="what the next fetch of a table would do, without reading a row of it"
+    )
+    plan.add_argument("name", metavar="NAME")
+    _add_since(plan)
+    plan.add_argument("--json", action="store_true", help="the whole plan, for programs")
     fetch = actions.add_parser("run", help="fetch now, whatever the schedule says")
     fetch.add_argument("name", metavar="NAME")
+    _add_since(fetch)
     fetch.add_argument(
-        "--since",
-        type=datetime.fromisoformat,
-        metavar="TIME",
-        help="ask for what changed since then, instead of since the last fetch; e.g. 2026-11-01T00:00:00Z",
+        "--plan",
+        metavar="SEAL",
+        help="fetch only if `slipway source plan NAME` would still say this seal",
     )
     fetch.add_argument(
         "--accept-deleted",

@@ -71,7 +71,8 @@ class TableSeen:
 @dataclass(frozen=True, kw_only=True)
 class Fetch:
     """A fetch under way. Times are ISO 8601 in UTC; `since` is the watermark that it asks from. `accepts_deleted`: an
-    operator has looked at how many rows were deleted, so that it is not refused for them.
+    operator has looked at how many rows were deleted, so that it is not refused for them. `plan` is the seal of what it
+    must read (sources.plans); None: whatever there is.
 
     `position` is that of the next page (sources.paging); `parts` are the objects with the rows so far, in order. Only
     `files` is of a source that has files, only `table` of one that is a table.
@@ -95,6 +96,7 @@ class Fetch:
     files: FilesSeen = field(default_factory=FilesSeen)
     table: TableSeen = field(default_factory=TableSeen)
     accepts_deleted: bool = False
+    plan: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from sources.model import PostgresSource
+from sources.plans import Outlook
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,9 @@ class OpenTable(Protocol):
 
     def snapshot(self, since: str | None) -> AbstractContextManager[Snapshot]:
         """The table, or what changed in it since a moment in ISO 8601."""
+
+    def outlook(self, since: str | None, before: str | None) -> Outlook:
+        """What an extract since then would read, without reading a row; `before` as above."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -262,6 +262,7 @@ class SourcesStack(PipelineStack):
                     naming.source_output(name, "StateMachineArn"): each.machine.arn,
                     naming.source_output(name, "TableName"): each.table.table_name,
                     naming.source_output(name, "RoleArn"): each.part.role.role_arn,
+                    naming.source_output(name, "FunctionName"): each.part.function.function_name,
                 }
             )
 

@@ -17,10 +17,11 @@ from contracts import naming
 from lambdas.fetch_source.call import Answer, Call
 from lambdas.fetch_source.landing import PART_BYTES, Rows
 from lambdas.fetch_source.pages import plain_suffix
+from lambdas.fetch_source.planning import plan, require
 from sources.errors import SourceFailed, TryLater
 from sources.fetches import Fetch, TableSeen
 from sources.keys import KeysRead, KnownKeys, Vanished
-from sources.tables import Piece, RemoteTable, Snapshot
+from sources.tables import OpenTable, Piece, RemoteTable, Snapshot
 
 FULL_SHARE = 2  # a file is full at half of what the contract takes, since a piece more must fit in
 
@@ -48,6 +49,7 @@ class TableCall(Call):
         if not self.fetch.has_all_pages:
             with self.table.connect() as table:
                 if not self.fetch.table.begun:
+                    self._require_plan(table)
                     low = table.low_watermark(self.state.watermark)
                     self._seen(begun=True, next_watermark=low.moment, notes=low.notes)
                 with table.snapshot(self.fetch.since) as snapshot:
@@ -55,6 +57,13 @@ class TableCall(Call):
                         return self.later(0)
         self._deliver()
         return self._end()
+
+    def _require_plan(self, table: OpenTable) -> None:
+        """Raises SourceFailed if somebody has reviewed another plan than this fetch would follow."""
+        if self.fetch.plan:
+            around, source = self.around, self.table.source
+            found = plan(source, around.contract, table, self.state, self.fetch.since)
+            require(self.fetch.plan, found)
 
     def _pieces(self, snapshot: Snapshot) -> bool:
         """Read pieces until the end of the table, which is True, or of this call's time."""

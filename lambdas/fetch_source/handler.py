@@ -45,8 +45,13 @@ class Context(Protocol):
 
 @retryable
 def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """`{execution, request}` takes pages; `{execution, failure}` ends the fetch and tells people."""
+    """`{execution, request}` takes pages; `{execution, failure}` ends the fetch and tells people; `{plan}` does nothing
+    and says what the next fetch would do.
+    """
     fetch = _fetch(context)
+    if "plan" in event:
+        since = event["plan"].get("since")
+        return fetch.plan(Request(execution="plan", since=since)).to_json()
     if "failure" not in event:
         request = event["request"]
         return fetch.step(
@@ -54,6 +59,7 @@ def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
                 execution=event["execution"],
                 since=request.get("since"),
                 accepts_deleted=bool(request.get("accepts_deleted")),
+                plan=request.get("plan"),
             )
         )
     failure = messages.caught(event)

@@ -13,6 +13,7 @@ from lambdas.fetch_source.extract import TableCall
 from lambdas.fetch_source.files import FilesCall
 from lambdas.fetch_source.landing import Rows
 from lambdas.fetch_source.pages import PagesCall
+from lambdas.fetch_source.planning import no_table, plan
 from pipeline.ledger.entries import new_run_id, timestamp
 from sources.client import Client
 from sources.fetches import Fetch, State
@@ -26,6 +27,7 @@ from sources.model import (
     Source,
     Watermark,
 )
+from sources.plans import Plan
 from sources.tables import RemoteTable
 
 
@@ -33,12 +35,14 @@ from sources.tables import RemoteTable
 class Request:
     """One call: the execution that a fetch belongs to, and from when it asks if not from the watermark.
 
-    `accepts_deleted`: somebody has looked at how many rows of a table were deleted.
+    `accepts_deleted`: somebody has looked at how many rows of a table were deleted. `plan` is the seal of the plan that
+    somebody has reviewed.
     """
 
     execution: str
     since: str | None
     accepts_deleted: bool = False
+    plan: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,19 @@ class FetchSource:
             return self._call(held).run()
         finally:
             self.client.close()
+
+    def plan(self, request: Request) -> Plan:
+        """What the next fetch would do. Nothing is written, and no row is read.
+
+        Raises PermanentError for a source that is no table, SourceFailed and TryLater as a fetch does.
+        """
+        source, table = self.around.source, self.client
+        if not isinstance(source, PostgresSource) or not isinstance(table, RemoteTable):
+            raise no_table(source.name)
+        state = self.around.ledger.read()
+        with table.connect() as opened:
+            since = self._since(state, request)
+            return plan(source, self.around.contract, opened, state, since)
 
     def give_up(self, execution: str, detail: str) -> Fetch | None:
         """End the fetch of an execution that failed; None if it had none."""
@@ -109,12 +126,15 @@ class FetchSource:
         )
 
     def _begun(self, state: State, request: Request, moment: str) -> Fetch:
+        if request.plan and not isinstance(self.around.source, PostgresSource):
+            raise no_table(self.around.source.name)
         return Fetch(
             fetch_id=new_run_id(self.around.now()),
             execution=request.execution,
             started_at=moment,
             since=self._since(state, request),
             accepts_deleted=request.accepts_deleted,
+            plan=request.plan,
         )
 
     def _since(self, state: State, request: Request) -> str | None:

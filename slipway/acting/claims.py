@@ -92,7 +92,14 @@ def invoke_fail_run(deployment: Deployment, event: dict[str, Any]) -> None:
 def invoke(
     deployment: Deployment, name: str, event: dict[str, Any], *, consequence: str = ""
 ) -> None:
-    """Hand a function an event and wait for its answer. Raises PermanentError with its error when it fails."""
+    """Hand a function an event and wait for its end. Raises PermanentError with its error when it fails."""
+    ask(deployment, name, event, consequence=consequence)
+
+
+def ask(
+    deployment: Deployment, name: str, event: dict[str, Any], *, consequence: str = ""
+) -> dict[str, Any]:
+    """The answer of a function to an event. Raises PermanentError with its error when it fails."""
     answer = deployment.client("lambda").invoke(
         FunctionName=deployment.output(f"{name}FunctionName"),
         InvocationType="RequestResponse",
@@ -101,6 +108,8 @@ def invoke(
     text = answer["Payload"].read().decode()
     if answer.get("FunctionError"):
         raise PermanentError(f"{name} failed{consequence}: {text[:2000]}")
+    told = json.loads(text or "null")
+    return told if isinstance(told, dict) else {}
 
 
 def _status_change(dataset: str, lock: Item, found: dict[str, Any] | None) -> dict[str, Any]:

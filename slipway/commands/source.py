@@ -1,20 +1,23 @@
-"""`slipway source`: what is fetched from other systems, what its fetches did, and one more of them now."""
+"""`slipway source`: what is fetched from other systems, what its fetches did, what the next would do, and one now."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from datetime import UTC
 
+from contracts import naming
 from contracts.errors import PermanentError
 from pipeline.ledger import Item, timestamp
-from slipway.acting import progress
+from slipway.acting import claims, progress
 from slipway.console import Stopwatch, counted, say, table
 from slipway.deployment import Deployment, connect
 from slipway.reading import executions, sources
-from slipway.showing import views
+from slipway.showing import source_plan, views
 from sources.fetches import State
 from sources.model import FileSource, PostgresSource, Source
+from sources.plans import plan_of
 
 PAGES = ("since", "pages", "records", "requests", "bytes")
 FILES = ("files", "requests", "bytes")
@@ -23,7 +26,7 @@ NOT_DEPLOYED = "not fetched in this environment"
 
 def run(options: argparse.Namespace) -> int:
     """0 when it was done, 1 when a fetch failed."""
-    actions = {"list": _list, "show": _show, "run": _run}
+    actions = {"list": _list, "show": _show, "plan": _plan, "run": _run}
     return actions[options.action](connect(options.environment), options)
 
 
@@ -80,15 +83,41 @@ def _row(item: Item, figures: Sequence[str]) -> tuple[object, ...]:
     return item["fetch_id"], item["status"], *shown, item["detail"]
 
 
+def _since(options: argparse.Namespace) -> str | None:
+    if not options.since:
+        return None
+    if options.since.tzinfo is None:
+        raise PermanentError(
+            f"--since {options.since.isoformat()} has no zone; write it as in 2026-11-01T00:00:00Z"
+        )
+    return timestamp(options.since.astimezone(UTC))
+
+
+def _plan(deployment: Deployment, options: argparse.Namespace) -> int:
+    """1 if the fetch would be refused."""
+    found = sources.one(deployment, options.name)
+    if not isinstance(found.source, PostgresSource):
+        raise PermanentError(
+            f"source {options.name!r} is no table of a database, so it has no plan; slipway source show {options.name}"
+        )
+    since = _since(options)
+    event = {"plan": {"since": since} if since else {}}
+    function = naming.source_output(options.name, "")
+    plan = plan_of(claims.ask(deployment, function, event, consequence=", so there is no plan"))
+    if options.json:
+        say(json.dumps(plan.to_json(), indent=2, ensure_ascii=False))
+    else:
+        source_plan.show(plan, found.state.fetch if found.state else None)
+    return 1 if plan.outlook.refusals else 0
+
+
 def _run(deployment: Deployment, options: argparse.Namespace) -> int:
     source = sources.one(deployment, options.name).source
     request: dict[str, object] = {"source": source.name, "dataset": source.dataset}
-    if options.since:
-        if options.since.tzinfo is None:
-            raise PermanentError(
-                f"--since {options.since.isoformat()} has no zone; write it as in 2026-11-01T00:00:00Z"
-            )
-        request["since"] = timestamp(options.since.astimezone(UTC))
+    if since := _since(options):
+        request["since"] = since
+    if options.plan:
+        request["plan"] = options.plan
     if options.accept_deleted:
         request["accepts_deleted"] = True
     watch = Stopwatch()

@@ -66,7 +66,7 @@ class Reader:
         """Hand the next rows to `take` as CSV without a header. Raises SourceFailed or TryLater."""
         with self.session.during("finding the end of a chunk"):
             end = self._end(position)
-        where = self._where(position, end)
+        where = self.where(position, end)
         with self.session.during("counting a chunk"):
             records, totals = self._counted(where)
         with self.session.during("copying a chunk"):
@@ -75,7 +75,7 @@ class Reader:
             raise SourceFailed(
                 f"the database counted {records} rows and gave {copied} in the same snapshot; this must not be"
             )
-        return Chunk(records=records, totals=totals, next=self._following(position, end))
+        return Chunk(records=records, totals=totals, next=self.following(position, end))
 
     def keys(self, take: Callable[[bytes], None]) -> None:
         """Hand the keys of all rows to `take`, a line each, which has no line break in it (COPY, text format)."""
@@ -85,17 +85,34 @@ class Reader:
     def _keys(self, position: Position | None, take: Callable[[bytes], None]) -> None:
         while position is not None:
             end = self._end(position)
-            query = sql.SQL(
-                "copy (select {} from {} where {}) to stdout with (encoding 'UTF8')"
-            ).format(_names(self.table.key), self.table.name, self._where(position, end))
-            self.session.copy(query, take)
+            self.session.copy(self.key_query(position, end), take)
             position = None if end is None else Position(phase="all", after=end)
+
+    def key_query(self, position: Position, end: Bounds | None) -> sql.Composed:
+        """What reads the keys of one chunk."""
+        return sql.SQL("copy (select {} from {} where {}) to stdout with (encoding 'UTF8')").format(
+            _names(self.table.key), self.table.name, self.where(position, end)
+        )
+
+    def queries(self, position: Position) -> tuple[tuple[str, sql.Composed], ...]:
+        """(purpose, query) of one chunk that is the last; another one has its last row as a bound in the last two."""
+        where = self.where(position, None)
+        return (
+            ("end of a chunk", self._end_query(position)),
+            ("rows and totals of a chunk", self._count_query(where)),
+            ("how dates are written", _setting(self.table.date_style)),
+            ("the rows themselves", self._copy(where)),
+        )
 
     def _end(self, position: Position) -> Bounds | None:
         """The last row of a chunk that is full; None if what is left is fewer."""
+        rows = self.session.rows(self._end_query(position))
+        return tuple(rows[0]) if rows else None
+
+    def _end_query(self, position: Position) -> sql.Composed:
         columns = self._order(position.phase)
         # The inner query, so that only the last row becomes text.
-        query = sql.SQL(
+        return sql.SQL(
             "select {texts} from (select {columns} from {table} where {where} order by {columns}"
             " offset {skipped} limit 1) last_row"
         ).format(
@@ -103,24 +120,24 @@ class Reader:
                 sql.SQL("{}::text").format(sql.Identifier(each.name)) for each in columns
             ),
             table=self.table.name,
-            where=self._where(position, None),
+            where=self.where(position, None),
             columns=_names(columns),
             skipped=sql.Literal(self.session.source.postgres.chunk_rows - 1),
         )
-        rows = self.session.rows(query)
-        return tuple(rows[0]) if rows else None
 
     def _counted(self, where: sql.Composable) -> tuple[int, dict[str, Decimal]]:
+        [(count, *totals)] = self.session.rows(self._count_query(where))
+        names = [name for name, _ in self.table.totals]
+        return int(count), dict(zip(names, totals, strict=True))
+
+    def _count_query(self, where: sql.Composable) -> sql.Composed:
         sums = [
             sql.SQL("coalesce(sum({}::numeric), 0)").format(sql.Identifier(given.name))
             for _, given in self.table.totals
         ]
-        query = sql.SQL("select {} from {} where {}").format(
+        return sql.SQL("select {} from {} where {}").format(
             sql.SQL(", ").join([sql.SQL("count(*)"), *sums]), self.table.name, where
         )
-        [(count, *totals)] = self.session.rows(query)
-        names = [name for name, _ in self.table.totals]
-        return int(count), dict(zip(names, totals, strict=True))
 
     def _copied(self, where: sql.Composable, take: Callable[[bytes], None]) -> int:
         """The style is for these dates alone: positions and bounds are ISO, in this session and in the next."""
@@ -139,7 +156,8 @@ class Reader:
             sql.Literal(self.contract.intake.delimiter),
         )
 
-    def _following(self, position: Position, end: Bounds | None) -> Position | None:
+    def following(self, position: Position, end: Bounds | None) -> Position | None:
+        """Where to go on after a chunk that ended there; None at the end of the table."""
         if end is not None:
             return Position(phase=position.phase, after=end)
         stamp = self.table.stamp
@@ -147,7 +165,8 @@ class Reader:
             return Position(phase="unstamped")
         return None
 
-    def _where(self, position: Position, end: Bounds | None) -> sql.Composable:
+    def where(self, position: Position, end: Bounds | None) -> sql.Composable:
+        """The condition of a chunk."""
         columns = self._order(position.phase)
         parts: list[sql.Composable] = []
         if position.phase == "unstamped":
@@ -178,6 +197,11 @@ class Reader:
         return (
             moment if self._stamp.type == "timestamptz" else moment.replace(tzinfo=None)
         ).isoformat()
+
+
+def _setting(date_style: str) -> sql.Composed:
+    """What Session.set_local sends."""
+    return sql.SQL("select set_config('datestyle', {}, true)").format(sql.Literal(date_style))
 
 
 def position_of(text: str) -> Position:

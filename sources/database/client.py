@@ -9,10 +9,12 @@ from datetime import datetime
 
 from contracts.model import Contract
 from sources.database.chunks import Reader, position_of
+from sources.database.outlook import outlook
 from sources.database.sessions import Session, connected, login_of
 from sources.database.tables import Table, described
 from sources.database.watermarks import low_watermark
 from sources.model import PostgresSource
+from sources.plans import Outlook
 from sources.tables import LowWatermark, Piece
 
 
@@ -68,6 +70,10 @@ class OpenPostgres:
             moment = None if since is None else datetime.fromisoformat(since)
             reader = Reader(session=self.session, contract=self.contract, table=table, since=moment)
             yield PostgresSnapshot(table=table, reader=reader, identity=identity)
+
+    def outlook(self, since: str | None, before: str | None) -> Outlook:
+        """What an extract would read."""
+        return outlook(self.session, self.contract, since, before)
 
 
 @contextmanager

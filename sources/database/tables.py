@@ -58,11 +58,22 @@ class Table:
     notes: tuple[str, ...]
 
 
-def described(session: Session, contract: Contract) -> Table:
-    """The table of a source. Raises SourceFailed naming everything that does not fit, before a row is read."""
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """A table as it is beside its description. `refusals` are why it cannot be read any more, `additions` are columns
+    that the description does not name, which are left out; `notes` are for people.
+    """
+
+    columns: dict[str, TableColumn]
+    refusals: tuple[str, ...]
+    additions: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def looked_at(session: Session, contract: Contract) -> Findings:
+    """What the catalog says. Raises SourceFailed if there is no such table."""
     source = session.source
-    name = qualified(source)
-    shown = name.as_string(session.connection)
+    shown = qualified(source).as_string(session.connection)
     columns = {
         row[0]: TableColumn(name=row[0], type=row[1], shown=row[2], not_null=row[3], digits=row[4])
         for row in session.rows(_COLUMNS, shown)
@@ -73,18 +84,29 @@ def described(session: Session, contract: Contract) -> Table:
             " postgres.table, or grant it usage, as docs/sources.md shows"
         )
     indexes = [(bool(unique), tuple(names)) for unique, names in session.rows(_INDEXES, shown)]
-    problems = [
-        *_drift(source, contract, columns),
-        *_order_problems(source, contract, columns, indexes),
-    ]
-    if problems:
-        raise SourceFailed(f"{source.postgres.table} does not fit: {'; '.join(problems)}")
+    return Findings(
+        columns=columns,
+        refusals=(
+            *_drift(source, contract, columns),
+            *_order_problems(source, contract, columns, indexes),
+        ),
+        additions=tuple(_new_columns(source, columns)),
+        notes=tuple(_slow(source, indexes)),
+    )
+
+
+def described(session: Session, contract: Contract) -> Table:
+    """The table of a source. Raises SourceFailed naming everything that does not fit, before a row is read."""
+    source, findings = session.source, looked_at(session, contract)
+    if findings.refusals:
+        raise SourceFailed(f"{source.postgres.table} does not fit: {'; '.join(findings.refusals)}")
+    columns = findings.columns
     fields = dict(source.fields)
     stamp = source.postgres.watermark
     pairs = [(contract.column(column), columns[given]) for column, given in source.fields]
     style = date_style(pairs)
     return Table(
-        name=name,
+        name=qualified(source),
         key=tuple(columns[fields[key]] for key in contract.key),
         stamp=columns[stamp.column] if stamp else None,
         columns=tuple(column for column, _ in source.fields),
@@ -95,7 +117,7 @@ def described(session: Session, contract: Contract) -> Table:
             for column in contract.control_columns
             if column.name in fields
         ),
-        notes=(*_new_columns(source, columns), *_slow(source, indexes)),
+        notes=(*findings.additions, *findings.notes),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -81,6 +82,24 @@ def test_a_shop_that_keeps_writing_is_in_the_lake_row_for_row_and_to_the_cent(
     assert there[0] > 500
 
 
+@pytest.mark.usefixtures("orders")
+def test_a_plan_says_what_the_next_extract_does_and_nothing_has_happened(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = len(delivered(pipeline))
+    assert command_line.main(["source", "plan", SOURCE]) == 0
+    shown = capsys.readouterr().out
+    assert "changes of the table: none" in shown
+    assert 'from "public"."orders"' in shown
+    assert command_line.main(["source", "plan", SOURCE, "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert f"slipway source run {SOURCE} --plan {plan['seal']}" in shown
+    assert len(delivered(pipeline)) == before
+    assert command_line.main(["source", "run", SOURCE, "--plan", "0" * 16]) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"which is plan {plan['seal']}; nothing was read" in told
+
+
 def test_a_commit_that_comes_late_is_in_the_next_file(
     pipeline: Pipeline, orders: Shop, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,6 +118,8 @@ def test_a_column_that_was_renamed_is_told_before_anything_is_delivered(
 ) -> None:
     before = len(delivered(pipeline))
     orders.run("alter table {orders} rename channel to sales_channel")
+    assert command_line.main(["source", "plan", SOURCE]) == 1
+    assert "breaking" in capsys.readouterr().out
     assert command_line.main(["source", "run", SOURCE]) == 1
     told = " ".join(capsys.readouterr().out.split())  # the console folds long lines
     assert "public.orders does not fit: it has no column 'channel'" in told
