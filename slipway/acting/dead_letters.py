@@ -300,6 +300,8 @@ def about(message: Message) -> str:
         return f"job {detail['jobName']} {detail.get('state')}"
     if "jobRunId" in detail:
         return f"job run {detail['jobRunId']} {detail.get('state')}"
+    if event.get("action") == "sweep":
+        return "a sweep of the internal database"
     if event.get("detail-type") == "Scheduled Event":
         return f"the hour of {event.get('time')}"
     try:

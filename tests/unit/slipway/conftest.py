@@ -309,6 +309,7 @@ def _outputs() -> dict[str, str]:
     outputs |= {
         "ReleaseDatasetFunctionName": "release-dataset",
         "MeasureFreshnessFunctionName": "measure-freshness",
+        "RestDatabaseFunctionName": "rest-database",
     }
     outputs |= {
         "StateMachineArn": "dataset-run",
@@ -318,7 +319,10 @@ def _outputs() -> dict[str, str]:
     for zone in ("Landing", "Raw", "Processed"):
         s3.create_bucket(Bucket=zone.lower())
         outputs[f"{zone}BucketName"] = zone.lower()
-    sources = ("Intake", "FailRun", "ReleaseDataset", "Schedule", "FailedJobs", "MeasureFreshness")
+    sources = (
+        *("Intake", "FailRun", "ReleaseDataset", "Schedule", "FailedJobs", "MeasureFreshness"),
+        "RestDatabase",
+    )
     for name in ("Intake", *(f"{source}DeadLetter" for source in sources)):
         outputs[f"{name}QueueUrl"] = sqs.create_queue(QueueName=name)["QueueUrl"]
     for name in ("FileRejected", "RunSucceeded", "RunFailed", "Alarms"):

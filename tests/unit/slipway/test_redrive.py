@@ -151,6 +151,7 @@ HOUR = {"detail-type": "Scheduled Event", "time": "2026-01-01T04:00:00Z", "detai
     [
         ("release-dataset", "ReleaseDataset", ENDED, "execution run-7 TIMED_OUT"),
         ("measure-freshness", "MeasureFreshness", HOUR, "the hour of 2026-01-01T04:00:00Z"),
+        ("rest-database", "RestDatabase", {"action": "sweep"}, "a sweep of the internal database"),
     ],
 )
 def test_events_that_a_function_failed_to_handle_go_to_it_again(
