@@ -29,6 +29,9 @@ FETCHING_PREFIX = "fetching/"  # in the landing bucket, outside the event filter
 # Column of every processed row: when its file arrived. A dataset whose rows have no date is partitioned by it.
 ARRIVAL_COLUMN = "_received_at"
 RUNS_PREFIX = "runs/"  # in the processed bucket: manifests, staged rows and results of runs
+TRAININGS_PREFIX = (
+    f"{RUNS_PREFIX}*/training-"  # how folders of trainings begin there, of any dataset
+)
 
 
 def database(environment: str, zone: Zone) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -52,6 +53,21 @@ def write_json(uri: str, document: dict[str, Any]) -> None:
         Key=place.path.lstrip("/"),
         Body=json.dumps(document, indent=2).encode(),
         ContentType="application/json",
+    )
+
+
+def write_text(uri: str, lines: Iterable[str]) -> None:
+    """Write lines, each with its end, to s3://bucket/key, replacing what is there."""
+    place = urlsplit(uri)
+    boto3.client("s3").put_object(
+        Bucket=place.netloc, Key=place.path.lstrip("/"), Body="".join(lines).encode()
+    )
+
+
+def write_csv(rows: DataFrame, uri: str) -> None:
+    """Write rows as CSV files with a header each, in the order of their partitions, replacing what the folder has."""
+    rows.write.mode("overwrite").option("mapreduce.fileoutputcommitter.algorithm.version", "2").csv(
+        uri, header=True
     )
 
 

@@ -92,7 +92,8 @@ def train(folder: Path, model_folder: Path, output_folder: Path, seasons: Sequen
 
     The last lines of the log are metrics, as MetricDefinitions read them.
     """
-    with_target = [_numbers(file, skiprows=1) for file in sorted(folder.glob("*.csv"))]
+    files = (_numbers(file, skiprows=1) for file in sorted(folder.glob("*.csv")))
+    with_target = [numbers for numbers in files if numbers.size]  # Spark may leave a header alone
     everything = _examples(np.concatenate(with_target), with_target=True)
     models: dict[int, HistGradientBoostingRegressor] = {}
     error = size = 0.0

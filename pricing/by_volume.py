@@ -19,6 +19,7 @@ MEGABYTES_OF_A_GIGABYTE = 1000
 AWAKE = "internal database while awake"
 JOBS_OF_A_RUN = 2
 STEPS_OF_A_TRAINING = 3  # of its function: features, gate, publication
+FEATURES = "features of trainings of large tables"
 
 
 def lines(ruler: Ruler, templates: Templates, volume: Volume) -> Iterator[Line]:
@@ -122,11 +123,28 @@ def _trainings(
     if templates.instance_without_price is None:
         seconds = ruler.rate("training_instance_seconds_by_training").times(number)
         yield ruler.volume("training_instance_second", what, seconds, dataset=dataset)
+    if features := _features(ruler, templates, month):
+        dpus = features.times(number * templates.spark_worker_dpus)
+        yield ruler.volume("dpu_second", FEATURES, dpus, dataset=dataset)
     functions = ruler.rate("duckdb_worker_seconds_by_job").times(number * STEPS_OF_A_TRAINING)
     memory = functions.times(templates.duckdb_memory_gib)
     yield ruler.volume("gib_second", what, memory, dataset=dataset)
     transitions = ruler.rate("transitions_by_training").times(number)
     yield ruler.volume("state_transition", what, transitions, dataset=dataset)
+
+
+def _features(ruler: Ruler, templates: Templates, month: DatasetVolume) -> Range | None:
+    """Seconds of workers by training, from none to those of a job: which tables are so large, no volume says.
+
+    None where all that is stored of the dataset is too little for Spark.
+    """
+    above, stored = templates.features_above_megabytes, month.stored_gigabytes
+    if above is None:
+        return None
+    if above and stored is not None and stored * MEGABYTES_OF_A_GIGABYTE <= above:
+        return None
+    job = ruler.rate("spark_worker_seconds_by_job")
+    return job if not above else Range(low=Decimal(0), high=job.high)
 
 
 def _worker_seconds(ruler: Ruler, templates: Templates, month: DatasetVolume) -> dict[str, Range]:

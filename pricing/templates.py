@@ -139,6 +139,14 @@ class Templates:
         }
 
     @property
+    def features_above_megabytes(self) -> int | None:
+        """Size of tables above which Spark makes the features of a training; None where none is trained."""
+        function = self._function("train_forecast")
+        variables = function.properties["Environment"]["Variables"] if function else {}
+        above = variables.get("SPARK_ABOVE_MEGABYTES")
+        return None if above is None else int(above)
+
+    @property
     def instance_without_price(self) -> str | None:
         """The instance type of trainings, if prices.yaml has none for it."""
         types = [str(given["InstanceType"]) for given in self._trainings]

@@ -37,6 +37,7 @@ MOST_SERIES = 5_000  # at 90 months one takes 10 ms of a small function, which h
 MOST_ERROR = Decimal(99_999_999)  # what decimal(12,4) holds; no error measure is of use long before
 
 Rows = TypeVar("Rows")
+Read = TypeVar("Read", contravariant=True)  # rows of an engine that only reads
 Key = tuple[object, ...]
 Row = tuple[object, ...]
 
@@ -50,17 +51,21 @@ class Total:
     amount: Decimal
 
 
-class ForecastingEngine(Protocol[Rows]):
-    """What forecasting asks of an engine besides its tables."""
+class HistoryEngine(Protocol[Read]):
+    """What reading histories asks of an engine besides its tables."""
 
     def name(self, column: str) -> str:
         """A column as SQL text."""
 
-    def newest(self, rows: Rows, column: str) -> date | None:
+    def newest(self, rows: Read, column: str) -> date | None:
         """The newest date of a column; None without rows."""
 
-    def totals(self, rows: Rows, curated_model: model.CuratedModel) -> list[Total]:
+    def totals(self, rows: Read, curated_model: model.CuratedModel) -> list[Total]:
         """The column to be forecast, added up for each series and period."""
+
+
+class ForecastingEngine(HistoryEngine[Rows], Protocol[Rows]):
+    """What forecasting asks of an engine besides its tables."""
 
     def rows(self, rows: Rows, columns: Sequence[str]) -> list[Row]:
         """All rows, with these columns."""
@@ -73,8 +78,8 @@ class ForecastingEngine(Protocol[Rows]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForecastRun(Generic[Rows]):
-    """What forecasts are made with. Rows with a date after `today`, in UTC, are taken for mistakes and left out.
+class HistoryRun(Generic[Rows]):
+    """What histories are read with. Rows with a date after `today`, in UTC, are taken for mistakes and left out.
 
     `curated` and `forecasts` are the tables by the name of the curated table.
     """
@@ -86,6 +91,13 @@ class ForecastRun(Generic[Rows]):
     curated: Mapping[str, Table]
     forecasts: Mapping[str, Table]
     tables: TableOperations[Rows]
+    engine: HistoryEngine[Rows]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastRun(HistoryRun[Rows]):
+    """What forecasts are made and published with."""
+
     engine: ForecastingEngine[Rows]
 
     @property
@@ -129,7 +141,7 @@ class Known:
     series: Mapping[Key, Sequence[Decimal]]
 
 
-def newest(work: ForecastRun[Rows], curated_model: model.CuratedModel) -> Known | None:
+def newest(work: HistoryRun[Rows], curated_model: model.CuratedModel) -> Known | None:
     """What is published now; None before the first complete period.
 
     Raises PermanentError when there are too many series.
@@ -141,7 +153,7 @@ def newest(work: ForecastRun[Rows], curated_model: model.CuratedModel) -> Known 
 
 
 def known_at(
-    work: ForecastRun[Rows], curated_model: model.CuratedModel, version: int, until: date
+    work: HistoryRun[Rows], curated_model: model.CuratedModel, version: int, until: date
 ) -> Known:
     """What a version of the curated table says until a period. Raises PermanentError when there are too many series."""
     rows = work.tables.read(work.curated[curated_model.name], version=version)
@@ -203,7 +215,7 @@ def entry(
 
 
 def _complete_until(
-    work: ForecastRun[Rows], curated_model: model.CuratedModel, head: int
+    work: HistoryRun[Rows], curated_model: model.CuratedModel, head: int
 ) -> date | None:
     """First day of the last period that the data cover to its end; None without any row."""
     tables, engine, unit = work.tables, work.engine, curated_model.period
@@ -240,8 +252,13 @@ def histories(totals: Iterable[Total], unit: periods.Unit, until: date) -> dict[
             known.setdefault(total.key, {})[total.period] = total.amount
     return {
         key: [amounts.get(day, Decimal(0)) for day in _days(min(amounts), unit, until)]
-        for key, amounts in sorted(known.items(), key=lambda pair: tuple(map(str, pair[0])))
+        for key, amounts in sorted(known.items(), key=lambda pair: _order(pair[0]))
     }
+
+
+def _order(key: Key) -> tuple[tuple[bool, str], ...]:
+    """Null before all, also before a text `None`: no two keys are alike, whatever the engine gave first."""
+    return tuple((value is not None, str(value)) for value in key)
 
 
 def _days(first: date, unit: periods.Unit, until: date) -> list[date]:

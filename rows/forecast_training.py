@@ -16,7 +16,7 @@ from contracts import model
 from contracts.errors import PermanentError, Superseded
 from pipeline.run_documents import ForecastTable, TrainingPlan, TrainingTable, TrainingVerdict
 from rows import forecast_run
-from rows.forecast_run import SEASON, SOURCE_SNAPSHOT, ForecastRun, Known, Rows
+from rows.forecast_run import SEASON, SOURCE_SNAPSHOT, ForecastRun, HistoryRun, Known, Rows
 from rows.forecasting import features, series
 from rows.forecasting.backtest import backtest
 from rows.forecasting.methods import Predicted, SeasonalNaive
@@ -69,39 +69,60 @@ def read_said(lines: Iterable[str]) -> Iterator[Said]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Learned:
+    """A series that a model learns from, with all that its features are made from, so that any process can make them.
+
+    `totals` are those of all series of its table, by moment.
+    """
+
+    table: int
+    place: int
+    values: Sequence[float]
+    season: int
+    horizon: int
+    totals: Mapping[int, float]
+
+    def lines(self) -> Iterator[tuple[bool, Line]]:
+        """Whether a line is to learn from, and its fields in the order of HEADER, without a target that is to come."""
+        for example in features.examples(self.values, self.season, self.horizon, self.totals):
+            key = (self.table, self.place, example.moment, example.step, repr(example.scale))
+            told = tuple(format(value, DIGITS) for value in example.features)
+            if example.target is not None:
+                yield True, (*map(str, key), *told, format(example.target, DIGITS))
+            elif example.moment == 0:
+                yield False, (*map(str, key), *told)
+
+
+@dataclass(frozen=True, kw_only=True)
 class LaidOut:
-    """A plan, with its lines for the two files: to learn from, and to be forecast."""
+    """A plan, with the histories of its tables."""
 
     plan: TrainingPlan
     known: tuple[Known, ...]
 
-    def lines(self) -> Iterator[tuple[bool, Line]]:
-        """Whether a line is to learn from, and its fields in the order of HEADER, without a target that is to come."""
+    def learned(self) -> Iterator[Learned]:
+        """The series of which features are made, in the order of the files."""
         for number, (table, known) in enumerate(zip(self.plan.tables, self.known, strict=True)):
             histories = [list(map(float, values)) for values in known.series.values()]
             totals = features.totals_by_moment(histories, table.season)
             for place, values in enumerate(histories):
                 if features.is_learned(values, table.season):
-                    yield from _lines(number, place, values, table, totals)
+                    yield Learned(
+                        table=number,
+                        place=place,
+                        values=values,
+                        season=table.season,
+                        horizon=table.horizon,
+                        totals=totals,
+                    )
+
+    def lines(self) -> Iterator[tuple[bool, Line]]:
+        """The lines of all of them: whether one is to learn from, and its fields."""
+        for each in self.learned():
+            yield from each.lines()
 
 
-def _lines(
-    number: int,
-    place: int,
-    values: Sequence[float],
-    table: TrainingTable,
-    totals: Mapping[int, float],
-) -> Iterator[tuple[bool, Line]]:
-    for example in features.examples(values, table.season, table.horizon, totals):
-        key = (str(number), str(place), str(example.moment), str(example.step), repr(example.scale))
-        told = tuple(format(value, DIGITS) for value in example.features)
-        if example.target is not None:
-            yield True, (*key, *told, format(example.target, DIGITS))
-        elif example.moment == 0:
-            yield False, (*key, *told)
-
-
-def lay_out(work: ForecastRun[Rows]) -> LaidOut:
+def lay_out(work: HistoryRun[Rows]) -> LaidOut:
     """What there is to learn from now. The plan has no table where there is nothing, or a model of it was published.
 
     Raises PermanentError when it is more than a training is laid out for.
@@ -149,7 +170,7 @@ def lay_out(work: ForecastRun[Rows]) -> LaidOut:
     )
 
 
-def _is_published(work: ForecastRun[Rows], curated_model: model.CuratedModel, found: Known) -> bool:
+def _is_published(work: HistoryRun[Rows], curated_model: model.CuratedModel, found: Known) -> bool:
     """Whether a model of this version was published; the training that did so may be this one, repeated."""
     table = work.forecasts[curated_model.name]
     if not work.tables.exists(table):
@@ -159,13 +180,19 @@ def _is_published(work: ForecastRun[Rows], curated_model: model.CuratedModel, fo
     return kept.get(SOURCE_SNAPSHOT) == str(found.version) and training not in (None, work.run_id)
 
 
-def judge(work: ForecastRun[Rows], plan: TrainingPlan, said: Iterable[Said]) -> TrainingVerdict:
-    """Hold what the model said in its backtest against the other methods, series by series."""
+def judge(
+    work: ForecastRun[Rows], plan: TrainingPlan, known: Sequence[Known], said: Iterable[Said]
+) -> TrainingVerdict:
+    """Hold what the model said in its backtest against the other methods, series by series.
+
+    `known` are the histories of the plan's tables. Raises Superseded when one of these is no longer as the plan has it.
+    """
     by_series = _by_series(said)
     better = trained = 0
     error = naive = size = 0.0
     for number, table in enumerate(plan.tables):
-        for place, values in enumerate(_known(work, table).series.values()):
+        _require_current(work, table)
+        for place, values in enumerate(known[number].series.values()):
             predicted = by_series.get((number, place))
             if predicted is None:
                 continue
@@ -188,7 +215,7 @@ def judge(work: ForecastRun[Rows], plan: TrainingPlan, said: Iterable[Said]) -> 
 
 
 def publish(
-    work: ForecastRun[Rows], plan: TrainingPlan, said: Iterable[Said]
+    work: ForecastRun[Rows], plan: TrainingPlan, known: Sequence[Known], said: Iterable[Said]
 ) -> tuple[ForecastTable, ...]:
     """Publish what the model said where it passed the gate, and what the other methods say elsewhere.
 
@@ -198,7 +225,7 @@ def publish(
     by_series = _by_series(said)
     models = {found.name: found for found in work.contract.forecast_models}
     return tuple(
-        _publish(work, plan, number, models[table.table], by_series)
+        _publish(work, plan, number, models[table.table], known[number], by_series)
         for number, table in enumerate(plan.tables)
     )
 
@@ -208,12 +235,13 @@ def _publish(
     plan: TrainingPlan,
     number: int,
     curated_model: model.CuratedModel,
+    known: Known,
     by_series: Mapping[tuple[int, int], Mapping[int, Sequence[float]]],
 ) -> ForecastTable:
     planned, wanted = plan.tables[number], curated_model.forecast
     if wanted is None:
         raise PermanentError(f"{curated_model.name} is not forecast any more")
-    known = _known(work, planned)
+    _require_current(work, planned)
     predicted = {
         key: _asked(by_series[number, place], len(values))
         for place, (key, values) in enumerate(known.series.items())
@@ -238,25 +266,13 @@ def _publish(
 
 
 def _require_current(work: ForecastRun[Rows], planned: TrainingTable) -> None:
+    if planned.table not in work.curated:
+        raise Superseded(f"{planned.table} is not forecast any more")
     head = work.tables.head(work.curated[planned.table])
     if head != planned.snapshot:
         raise Superseded(
             f"{planned.table} is at version {head}; the model was trained with {planned.snapshot}"
         )
-
-
-def _known(work: ForecastRun[Rows], planned: TrainingTable) -> Known:
-    """The series of a planned table. Raises Superseded where its version is gone, or says something else."""
-    models = {found.name: found for found in work.contract.forecast_models}
-    if planned.table not in models:
-        raise Superseded(f"{planned.table} is not forecast any more")
-    _require_current(work, planned)
-    known = forecast_run.known_at(work, models[planned.table], planned.snapshot, planned.until)
-    if len(known.series) != planned.series:
-        raise Superseded(
-            f"{planned.table} has {len(known.series)} series; the model was trained when it had {planned.series}"
-        )
-    return known
 
 
 def _by_series(said: Iterable[Said]) -> dict[tuple[int, int], dict[int, list[float]]]:

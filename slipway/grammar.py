@@ -208,6 +208,7 @@ def _forecast(commands: Commands) -> None:
         "train", help="train a model now, and publish what it says where it is better"
     )
     train.add_argument("--dataset", help=DATASET_HELP)
+    _add_engine(train)
     _add_no_wait(train)
 
 

@@ -30,7 +30,7 @@ from sources.model import Source
 from stacks import readiness
 from stacks.alerts import AlertsStack
 from stacks.analytics import AnalyticsStack
-from stacks.base import Blueprint
+from stacks.base import Blueprint, trains
 from stacks.constructs.dataset_machine import DatasetMachine
 from stacks.database import DatabaseStack
 from stacks.database_rest import DatabaseRest
@@ -200,13 +200,6 @@ def _marts(
     )
     marts.add_stack_dependency(processing, reason="a mart's table is in the curated database")
     return marts
-
-
-def trains(blueprint: Blueprint) -> bool:
-    """Whether models of forecasts are trained: the settings want it, and a contract has something forecast."""
-    return blueprint.settings.forecasts.engine == "sagemaker" and any(
-        contract.forecast_models for contract in blueprint.contracts
-    )
 
 
 def fetched_sources(

@@ -103,3 +103,10 @@ class PipelineStack(Stack):
         """Stack outputs, which the operator's command reads."""
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
+
+
+def trains(blueprint: Blueprint) -> bool:
+    """Whether models of forecasts are trained: the settings want it, and a contract has something forecast."""
+    return blueprint.settings.forecasts.engine == "sagemaker" and any(
+        contract.forecast_models for contract in blueprint.contracts
+    )

@@ -65,10 +65,18 @@ class DuckDbFunctions:
 
     def train_forecast(self) -> PythonFunction:
         """Lays out what a model is trained with, judges what it says, and publishes that."""
+        settings = self.blueprint.settings
         return self._function(
             "train_forecast",
             "Features for a training of the model of forecasts, its gate, and the publication",
-            {},
+            {
+                "SPARK_ABOVE_MEGABYTES": str(settings.forecasts.spark_above_megabytes),
+                **(
+                    {"EMR_ABOVE_MEGABYTES": str(settings.emr.above_megabytes)}
+                    if settings.emr.enabled
+                    else {}
+                ),
+            },
         )
 
     def run_mart(self, announce: DatasetMachine, serving: Sequence[str]) -> PythonFunction:

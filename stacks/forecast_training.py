@@ -36,7 +36,6 @@ from stacks.table_access import ICEBERG_WRITE
 
 IMAGES = Path(__file__).with_name("scikit_learn_images.yaml")
 SCRIPT = "forecast_model.py"
-TRAININGS = f"{naming.RUNS_PREFIX}*/training-"  # how folders of trainings begin, of any dataset
 WHEN_TRAINED = "used when a model is trained, after a run of a dataset of which something is forecast or by hand"
 IN_ITS_NAME = "SageMaker does it with the role of a job; no line of code does"
 
@@ -62,7 +61,7 @@ class ForecastTrainingStack(PipelineStack):
         self._image = _Image(self, blueprint)
         self._code = self._packed_code()
         self.jobs_role = self._jobs_role()
-        self.machine = self._machine(alerts)
+        self.machine = self._machine(alerts, orchestration.job)
         self.undelivered = dead_letter_queue(self, "DeadLetters")
         # Of a version that was trained already nothing is trained.
         start_after(
@@ -84,7 +83,7 @@ class ForecastTrainingStack(PipelineStack):
         part = functions.train_forecast()
         processing.allow_forecasting(part.role)
         for allow in (permissions.allow_s3_read, permissions.allow_s3_write):
-            allow(part.role, bucket=self._storage.processed, prefixes=[TRAININGS])
+            allow(part.role, bucket=self._storage.processed, prefixes=[naming.TRAININGS_PREFIX])
         used = (*ICEBERG_WRITE, "s3:GetObject", "s3:PutObject")
         permissions.note_rarely_used(part.role, dict.fromkeys(used, WHEN_TRAINED))
         return part
@@ -123,8 +122,8 @@ class ForecastTrainingStack(PipelineStack):
             description="What SageMaker may do for a training of a model of forecasts",
         )
         processed = self._storage.processed
-        permissions.allow_s3_read(role, bucket=processed, prefixes=[TRAININGS])
-        permissions.allow_s3_write(role, bucket=processed, prefixes=[TRAININGS])
+        permissions.allow_s3_read(role, bucket=processed, prefixes=[naming.TRAININGS_PREFIX])
+        permissions.allow_s3_write(role, bucket=processed, prefixes=[naming.TRAININGS_PREFIX])
         permissions.allow_s3_list(role, bucket=processed, prefix=naming.RUNS_PREFIX)
         code = self._code
         permissions.allow(
@@ -185,7 +184,7 @@ class ForecastTrainingStack(PipelineStack):
             rarely_used=IN_ITS_NAME,
         )
 
-    def _machine(self, alerts: AlertsStack) -> DatasetMachine:
+    def _machine(self, alerts: AlertsStack, job: DatasetMachine) -> DatasetMachine:
         size = self._blueprint.settings.forecasts
         marked = [c.dataset for c in self._blueprint.contracts if c.forecast_models]
         machine = DatasetMachine(
@@ -209,6 +208,7 @@ class ForecastTrainingStack(PipelineStack):
                     "AnnounceStateMachineArn": alerts.announce.arn,
                 },
                 functions={"TrainForecastFunctionArn": self.part},
+                machines={"JobRunStateMachineArn": [job]},
             ),
             operations_key=self._storage.operations_key,
         )

@@ -94,8 +94,11 @@ class OrchestrationStack(PipelineStack):
         )
 
     def _job(self, processing: ProcessingStack) -> DatasetMachine:
+        features = processing.forecast_features
         offer = Offer(
+            values={} if features else {"ForecastFeaturesJobName": NOBODY},
             jobs={
+                **({"ForecastFeaturesJobName": features} if features else {}),
                 "RawToProcessedJobName": processing.raw_to_processed,
                 "ProcessedToCuratedJobName": processing.processed_to_curated,
             },

@@ -16,7 +16,7 @@ from constructs import Construct
 
 from contracts import naming
 from contracts.model import TableFormat
-from stacks.base import Blueprint, PipelineStack
+from stacks.base import Blueprint, PipelineStack, trains
 from stacks.constructs import permissions
 from stacks.constructs.emr_engine import EmrEngine
 from stacks.constructs.spark_job import SparkJob, SparkPlatform
@@ -42,11 +42,12 @@ EXTENSIONS: dict[TableFormat, str] = {
 DELTA_SETTINGS = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 }
+LARGE = "used for a training whose tables are too large for the function"
 MADE_ONCE = "a table is made once, by the engine of the first run: DuckDB, if that run is small"
 
 
 class ProcessingStack(PipelineStack):
-    """Databases, the raw crawlers, the three jobs, the two functions that do a small batch's, and the forecast."""
+    """Databases, the raw crawlers, the jobs, the two functions that do a small batch's, and the forecast."""
 
     def __init__(self, scope: Construct, *, blueprint: Blueprint, storage: StorageStack) -> None:
         super().__init__(
@@ -73,6 +74,7 @@ class ProcessingStack(PipelineStack):
         self.raw_to_processed = self._raw_to_processed()
         self.processed_to_curated = self._processed_to_curated()
         self.care = self._care()
+        self.forecast_features = self._forecast_features() if trains(blueprint) else None
         functions = DuckDbFunctions(scope=self, blueprint=blueprint, storage=storage)
         self.load_small_batch = functions.load_small_batch()
         self.allow_loading(self.load_small_batch.role)
@@ -142,7 +144,8 @@ class ProcessingStack(PipelineStack):
     @property
     def jobs(self) -> tuple[SparkJob, ...]:
         """All jobs, in the order of the way that data goes."""
-        return self.raw_to_processed, self.processed_to_curated, self.care
+        features = [self.forecast_features] if self.forecast_features else []
+        return self.raw_to_processed, self.processed_to_curated, self.care, *features
 
     def _raw_to_processed(self) -> SparkJob:
         job = self._job(
@@ -193,17 +196,48 @@ class ProcessingStack(PipelineStack):
         allow_files(role, self._storage.curated, [TABLES_PREFIX], deletes_rarely=UNDO)
         self._allow_tables(role, "curated", ICEBERG_WRITE, self._curated_tables())
 
+    def _forecast_features(self) -> SparkJob:
+        job = self._job(
+            "forecast_features",
+            "Makes the features that a model of forecasts is trained with, of large tables",
+        )
+        self._allow_features(job.role)
+        return job
+
+    def _allow_features(self, role: iam.Role) -> None:
+        """Let `role` read what is published, and lay it out in the folders of trainings; it writes no table."""
+        self._allow_histories(role)
+        self._allow_tables(role, "curated", ICEBERG_READ, self._forecast_tables())
+        forecasts = [f"{TABLES_PREFIX}{name}/" for name in self._forecast_tables()]
+        permissions.allow_s3_read(role, bucket=self._storage.curated, prefixes=forecasts)
+        allow_files(role, self._storage.processed, [naming.TRAININGS_PREFIX])
+        used = ("glue:GetDatabase", "glue:GetTable")
+        permissions.note_rarely_used(
+            role,
+            {
+                **dict.fromkeys(used, LARGE),
+                **dict.fromkeys(("s3:GetObject", "s3:PutObject", "s3:ListBucket"), LARGE),
+                "s3:DeleteObject": "replaces what an attempt before has laid out",
+            },
+        )
+
     def allow_forecasting(self, role: iam.Role) -> None:
         """Let `role` read what is published of processed and curated; write tables of forecasts and nothing else."""
+        if not self._forecast_tables():
+            return
+        self._allow_histories(role)
+        forecasts = [f"{TABLES_PREFIX}{name}/" for name in self._forecast_tables()]
+        allow_files(role, self._storage.curated, forecasts, deletes_rarely=UNDO)
+        self._allow_tables(role, "curated", ICEBERG_WRITE, self._forecast_tables())
+
+    def _allow_histories(self, role: iam.Role) -> None:
+        """Let `role` read the tables that forecasts are made from."""
         marked = [
             model for contract in self._blueprint.contracts for model in contract.forecast_models
         ]
         datasets = [c.dataset for c in self._blueprint.contracts if c.forecast_models]
-        if not marked:
-            return
         processed, curated = self._storage.processed, self._storage.curated
         sources = [model.name for model in marked]
-        forecasts = [f"{TABLES_PREFIX}{name}/" for name in self._forecast_tables()]
         permissions.allow_s3_read(
             role, bucket=processed, prefixes=[f"{TABLES_PREFIX}{name}/" for name in datasets]
         )
@@ -212,8 +246,6 @@ class ProcessingStack(PipelineStack):
         )
         self._allow_tables(role, "processed", ICEBERG_READ, datasets)
         self._allow_tables(role, "curated", ICEBERG_READ, sources)
-        allow_files(role, curated, forecasts, deletes_rarely=UNDO)
-        self._allow_tables(role, "curated", ICEBERG_WRITE, self._forecast_tables())
 
     def _care(self) -> SparkJob:
         """No way to raw or landing: what it removes or computes anew comes from the tables."""
@@ -265,7 +297,10 @@ class ProcessingStack(PipelineStack):
         return job
 
     def _emr(self) -> EmrEngine:
-        """The two jobs of a run on EMR Serverless, with what their Glue jobs may do; upkeep stays on Glue."""
+        """The two jobs of a run on EMR Serverless, and features of trainings, with what their Glue jobs may do.
+
+        Upkeep stays on Glue.
+        """
         engine = EmrEngine(
             self,
             "Emr",
@@ -274,6 +309,7 @@ class ProcessingStack(PipelineStack):
             arguments={
                 "raw_to_processed": {**self._arguments(), **self._loading_arguments()},
                 "processed_to_curated": self._arguments(),
+                **({"forecast_features": self._arguments()} if self.forecast_features else {}),
             },
             log_key=self._storage.operations_key,
         )
@@ -281,8 +317,11 @@ class ProcessingStack(PipelineStack):
         self.allow_loading(load.role)
         self.allow_curating(curate.role)
         for job in (load, curate):
-            permissions.allow_key(job.role, key=self._storage.data_key, services=["s3"], write=True)
             permissions.note_rarely_used(job.role, {"glue:CreateTable": MADE_ONCE})
+        if features := engine.jobs.get("forecast_features"):
+            self._allow_features(features.role)
+        for job in engine.jobs.values():
+            permissions.allow_key(job.role, key=self._storage.data_key, services=["s3"], write=True)
         self.publish(EmrApplicationId=engine.application.attr_application_id)
         return engine
 

@@ -247,7 +247,8 @@ class Emr(_Section):
 class Forecasts(_Section):
     """Who makes forecasts: a function alone, or also a model that is trained on SageMaker.
 
-    At most one training of a dataset begins in `training_minutes`.
+    At most one training of a dataset begins in `training_minutes`. Its features are made by Spark where the tables that
+    are forecast have more than `spark_above_megabytes` MB, and by the function below.
     """
 
     engine: Literal["lambda", "sagemaker"]
@@ -256,6 +257,7 @@ class Forecasts(_Section):
     instance_type: Annotated[str, Field(pattern=r"^ml\.[mc][0-9][a-z]{0,2}\.[0-9]*x?large$")]
     # The state machine waits two hours for a job, which must have found its machine and ended before that.
     max_runtime_minutes: Annotated[int, Field(ge=5, le=90)]
+    spark_above_megabytes: Annotated[int, Field(ge=0)]
 
 
 class Athena(_Section):

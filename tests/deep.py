@@ -128,7 +128,12 @@ SLICES = (
     ),
     *(schedules(part) for part in range(1, SCHEDULE_PARTS + 1)),
     *(mutants(group) for group in GROUPS),
-    rest_of("settings of production rehearsed", "tests/end_to_end/test_rehearsal.py", minutes=4),
+    rest_of(
+        "settings of production rehearsed, and features of forecasts by Spark as deployed",
+        "tests/end_to_end/test_rehearsal.py",
+        "tests/end_to_end/test_training.py",
+        minutes=10,
+    ),
     Slice(name="linters of the templates", minutes=5, command=("make", "linters")),
     Slice(
         name="statements by which services were let in",

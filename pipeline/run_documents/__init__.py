@@ -57,7 +57,12 @@ from pipeline.run_documents.serving import (
     WrittenTotal,
     serve_result,
 )
-from pipeline.run_documents.training import TrainingPlan, TrainingTable, TrainingVerdict
+from pipeline.run_documents.training import (
+    FeaturesMade,
+    TrainingPlan,
+    TrainingTable,
+    TrainingVerdict,
+)
 
 __all__ = [
     "PARTS",
@@ -70,6 +75,7 @@ __all__ = [
     "DatabaseTable",
     "ErasureFindings",
     "ErasureRequest",
+    "FeaturesMade",
     "ForecastRollback",
     "ForecastRolledBack",
     "ForecastServed",

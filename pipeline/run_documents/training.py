@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import ClassVar
 
+from pipeline.engines import Engine
 from pipeline.run_documents.base import RunDocument
 from pipeline.run_documents.json_form import JsonDocument
 
@@ -47,6 +48,23 @@ class TrainingPlan(RunDocument):
     """By their number in the files, from 0."""
     examples: int
     """Rows to learn from, at most: where a whole season is empty there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeaturesMade(RunDocument):
+    """Which engine made the features of a training, and why it."""
+
+    FILE_NAME: ClassVar[str] = "features.json"
+    WRITTEN_BY: ClassVar[str] = "train_forecast"
+
+    engine: Engine
+    """The engine that made them, in the end."""
+    reason: str
+    """Why it was chosen, or took over from another one."""
+    size_bytes: int | None
+    """Size of the published versions of the curated tables that are forecast; null where DuckDB could not tell."""
+    worker_seconds: int | None
+    """Seconds that workers of Spark were there, summed over them; null: the engine did not say."""
 
 
 @dataclass(frozen=True, kw_only=True)

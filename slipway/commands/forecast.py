@@ -9,6 +9,7 @@ from typing import Any
 from contracts.errors import PermanentError
 from contracts.model import Contract
 from dashboards.page_data import Forecast
+from pipeline.engines import TITLES
 from pipeline.run_documents import ForecastRollback
 from slipway.acting import operations, progress
 from slipway.console import Stopwatch, confirm, say, table
@@ -35,7 +36,8 @@ def run(options: argparse.Namespace) -> int:
     deployment = connect(options.environment)
     match options.action:
         case "train":
-            return _train(deployment, contract.dataset, wait=not options.no_wait)
+            asked = operations.engine(deployment, options.engine)
+            return _train(deployment, contract.dataset, asked, wait=not options.no_wait)
         case "rollback":
             return _rollback(deployment, contract, options)
         case "show" if options.history:
@@ -135,9 +137,9 @@ def _in_a_line(kept: KeptForecast) -> str:
     )
 
 
-def _train(deployment: Deployment, dataset: str, *, wait: bool) -> int:
+def _train(deployment: Deployment, dataset: str, asked: Mapping[str, str], *, wait: bool) -> int:
     watch = Stopwatch()
-    arn = executions.start(deployment, "training", {"dataset": dataset})
+    arn = executions.start(deployment, "training", {"dataset": dataset, **asked})
     watch.say(f"started {arn}")
     if not wait:
         return 0
@@ -153,6 +155,8 @@ def _train(deployment: Deployment, dataset: str, *, wait: bool) -> int:
 def _outcome(dataset: str, said: Mapping[str, Any]) -> Iterator[str]:
     """What became of a training, in sentences."""
     outcome, verdict = said["outcome"], said.get("verdict") or {}
+    made = said["features"]
+    yield f"features were made by {TITLES[made['engine']]}: {made['reason']}"
     if "wape" in verdict:
         yield (
             f"backtest of {verdict['series']} series: WAPE {verdict['wape']}, seasonal naive {verdict['naive_wape']}; "

@@ -1,4 +1,4 @@
-"""EMR Serverless as an engine for very large runs: one application, a role for each of the two jobs, code as assets.
+"""EMR Serverless as an engine for very large runs: one application, a role for each of its jobs, code as assets.
 
 The application has no capacity of its own: workers come with a job, and it stops when it has been idle. What changes
 with each deployment (code, Spark's properties) goes with the job, since an application must be stopped to be changed.
@@ -31,13 +31,20 @@ from stacks.layers import EMR, LayerMissing
 SPARK_MEMORY = "14g"
 PYTHON = "/usr/bin/python3.11"
 BY_SERVICE = "EMR Serverless logs with the role of the job; no line of code does"
-# As the ASL names the two jobs: EmrLoadRoleArn, EmrCurateRoleArn, ...
-JOBS = {"raw_to_processed": "Load", "processed_to_curated": "Curate"}
+# As the ASL names the jobs: EmrLoadRoleArn, EmrCurateRoleArn, ...
+JOBS = {
+    "raw_to_processed": "Load",
+    "processed_to_curated": "Curate",
+    "forecast_features": "Features",
+}
+ABSENT = (
+    "none"  # for what the ASL names and this environment has not: a substitution must not be empty
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EmrJob:
-    """One of the two jobs: its script, its own arguments, and the role with which it works."""
+    """One of the jobs: its script, its own arguments, and the role with which it works."""
 
     name: str
     script: assets.Asset
@@ -202,6 +209,12 @@ class EmrEngine(Construct):
             "EmrTimeoutMinutes": str(self._size.timeout_minutes),
             "EmrSparkParameters": self._spark_parameters(),
             **{
+                f"Emr{job}{what}": ABSENT
+                for name, job in JOBS.items()
+                if name not in self.jobs
+                for what in ("RoleArn", "ScriptUri", "Arguments")
+            },
+            **{
                 f"Emr{JOBS[name]}{what}": value
                 for name, job in self.jobs.items()
                 for what, value in (
@@ -213,7 +226,7 @@ class EmrEngine(Construct):
         }
 
     def _spark_parameters(self) -> str:
-        """The options of spark-submit, the same for both jobs."""
+        """The options of spark-submit, the same for every job."""
         options = [
             f"--py-files {self._packages.s3_object_url}",
             f"--jars {self._iceberg.s3_object_url}",

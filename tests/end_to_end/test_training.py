@@ -6,7 +6,9 @@ The history has trend and season, so that something can be learned from it; it l
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,3 +179,58 @@ def test_the_forecast_before_is_published_again_and_no_training_undoes_that(
     assert not [each for each in ordered if each["name"].startswith("training-")]
     assert command_line.main(["forecast", "show", "--history", "--dataset", DATASET]) == 0
     assert "taken back" in capsys.readouterr().out
+
+
+@pytest.mark.deep  # a run more, and a Spark start
+def test_large_tables_are_laid_out_by_spark_under_a_role_of_its_own_and_the_rest_is_the_same(
+    cloud: LocalCloud,
+    pipeline: Pipeline,
+    trained: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = ["forecast", "train", "--dataset", DATASET, "--engine", "spark"]
+    for correction in (
+        1,
+        2,
+    ):  # once more if a new hour began, in which the run's own training was first
+        file = tmp_path / f"corrected_{correction}.csv"
+        seasonal.write_history(file, months=MONTHS, seed=SEED + correction, orders=1)
+        assert pipeline.deliver(file).failed_executions == []
+        capsys.readouterr()
+        assert command_line.main(given) == 0
+        said = capsys.readouterr().out
+        assert "features were made by Spark: the request named it" in said
+        if "nothing to learn" not in said:
+            break
+    assert "published; see it" in said
+    runs = pipeline.ask(f"select distinct run_id from {TABLE} where actual is null")
+    ((training,),) = runs
+    assert training != trained["training"]
+    bucket, folder = (
+        pipeline.deployment.output("ProcessedBucketName"),
+        f"runs/{DATASET}/{training}/",
+    )
+    s3 = pipeline.deployment.client("s3")
+    made = json.loads(s3.get_object(Bucket=bucket, Key=f"{folder}features.json")["Body"].read())
+    assert (made["engine"], made["reason"]) == ("spark", "the request named it")
+    assert made["size_bytes"] > 0
+    keys = [
+        each["Key"].removeprefix(folder)
+        for each in s3.list_objects_v2(Bucket=bucket, Prefix=f"{folder}tr")["Contents"]
+    ]
+    assert "transform/rows.csv" in keys
+    assert any(re.fullmatch(r"train/part-00000-.*\.csv", key) for key in keys)
+    (job,) = [
+        each["Role"].rpartition("/")[2]
+        for each in pipeline.deployment.client("glue").get_jobs()["Jobs"]
+        if "ForecastFeatures" in each["Name"]
+    ]
+    asked = [each for each in cloud.control("requests") if each["principal"] == job]
+    written = [each["resource"] for each in asked if each["action"] == "s3:PutObject"]
+    assert written
+    assert all(f"/{folder}" in resource for resource in written)
+    assert not [
+        each for each in asked if each["action"] in ("glue:UpdateTable", "glue:CreateTable")
+    ]
+    assert [each for each in cloud.control("denials") if job in each["principal"]] == []

@@ -13,6 +13,7 @@ from local_cloud.adapters.access import key_use, keys
 from local_cloud.adapters.access.service_calls import ASSUME, ServiceCall, from_source
 from local_cloud.adapters.service_roles import TARGET_ACTIONS
 from local_cloud.settings import ACCOUNT, REGION
+from stacks.constructs.emr_engine import ABSENT
 from tests.infrastructure.account import Account, Resource
 
 EVENTS, CLOUDWATCH = "events.amazonaws.com", "cloudwatch.amazonaws.com"
@@ -103,9 +104,9 @@ def _of_machine(account: Account, machine: Resource) -> Calls:
     """Its own role, and those that EMR Serverless and SageMaker assume for the jobs that it starts there."""
     yield from _assuming("states", "RoleArn")(account, machine)
     given = machine.properties.get("DefinitionSubstitutions", {})
-    for name in ("EmrLoadRoleArn", "EmrCurateRoleArn"):
+    for name in ("EmrLoadRoleArn", "EmrCurateRoleArn", "EmrFeaturesRoleArn"):
         for application in account.of_type("AWS::EMRServerless::Application"):
-            if name in given:
+            if given.get(name, ABSENT) != ABSENT:
                 service = "emr-serverless.amazonaws.com"
                 yield from_source(service, ASSUME, given[name], application.arn)
     if role := given.get("ModelRoleArn"):

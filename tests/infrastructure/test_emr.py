@@ -17,7 +17,11 @@ from tests.infrastructure.support import ROOT, Assembly, actions_of, resources_o
 from tests.infrastructure.test_duckdb import statements
 from tests.infrastructure.test_run import machine
 
-GLUE_JOB = {"EmrLoadRole": "RawToProcessedRole", "EmrCurateRole": "ProcessedToCuratedRole"}
+GLUE_JOB = {
+    "EmrLoadRole": "RawToProcessedRole",
+    "EmrCurateRole": "ProcessedToCuratedRole",
+    "EmrFeaturesRole": "ForecastFeaturesRole",
+}
 
 
 @pytest.mark.parametrize("environment", ["prod", "local"])
@@ -98,7 +102,7 @@ def without_code(found: set[tuple[str, str]]) -> set[tuple[str, str]]:
     return {(action, resource) for action, resource in found if "cdk-hnb659fds" not in resource}
 
 
-def test_the_machine_of_jobs_may_run_them_and_hand_over_their_two_roles_to_nobody_else(
+def test_the_machine_of_jobs_may_run_them_and_hand_over_their_roles_to_nobody_else(
     comprehensive: Assembly,
 ) -> None:
     found = comprehensive.statements_of_role("Orchestration", "JobRunRole")

@@ -311,7 +311,7 @@ def test_a_failed_job_is_told_in_words(comprehensive: Assembly) -> None:
         if "FailedJobs" in p
     ]
     assert rule["EventPattern"]["detail"]["state"] == ["FAILED", "TIMEOUT", "ERROR"]
-    assert len(rule["EventPattern"]["detail"]["jobName"]) == 3
+    assert len(rule["EventPattern"]["detail"]["jobName"]) == 4
     [target] = rule["Targets"]
     assert "detail-message" in target["InputTransformer"]["InputTemplate"]
     assert target["RoleArn"]

@@ -105,7 +105,58 @@ def page(source: Lake, health: page_data.Health, through: date | None = None) ->
         written_at=WRITTEN,
         environment="local",
         health=health,
+        forecasts=(forecast(),),
     )
+
+
+def forecast() -> page_data.Forecast:
+    """Two years of months, six that are expected, and three that are over: one without a band, one outside of it."""
+    months = [date(2023 + number // 12, number % 12 + 1, 1) for number in range(30)]
+    past, ahead = months[:24], months[24:]
+    none = dict.fromkeys(("lower_80", "upper_80"))
+    return page_data.Forecast(
+        title="revenue by item_type",
+        trained_through=past[-1],
+        history=tuple((day, Decimal(90_000 + 1_000 * n)) for n, day in enumerate(past)),
+        points=tuple(
+            page_data.ForecastPoint(period=day, value=Decimal(120_000 + 500 * n), **_bands(n))
+            for n, day in enumerate(ahead)
+        ),
+        series=(
+            page_data.ForecastSeries(
+                name="Cereal & Meat <x>", method="holt_winters", value=Decimal(80_000), lower_80=Decimal(75_000),
+                upper_80=Decimal(85_000), wape=Decimal("0.0812"), mase=Decimal("0.7431"),
+            ),
+            page_data.ForecastSeries(
+                name="Snacks", method="mean", value=Decimal(40_000), wape=None, mase=None, **none
+            ),
+        ),
+        reviewed=(
+            page_data.ReviewedPeriod(
+                period=past[-3], value=Decimal(110_000), actual=Decimal(111_000), series=2, inside=1, **none
+            ),
+            *(
+                page_data.ReviewedPeriod(
+                    period=day, value=Decimal(112_000), lower_80=Decimal(108_000), upper_80=Decimal(116_000),
+                    actual=came, series=2, inside=inside,
+                )
+                for day, came, inside in (
+                    (past[-2], Decimal("112345.67"), 2), (past[-1], Decimal("-5.00"), 0)
+                )
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _bands(ahead: int) -> dict[str, Decimal]:
+    """Wider with each period; the last ones as far down as zero."""
+    narrow, wide = 20_000 * (ahead + 1), 25_000 * (ahead + 1)
+    return {
+        "lower_80": Decimal(max(0, 120_000 - narrow)),
+        "upper_80": Decimal(120_000 + narrow),
+        "lower_95": Decimal(max(0, 120_000 - wide)),
+        "upper_95": Decimal(120_000 + wide),
+    }
 
 
 def healthy(source: Lake) -> page_data.Health:

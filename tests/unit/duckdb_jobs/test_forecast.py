@@ -165,6 +165,15 @@ def test_as_many_periods_are_compared_as_are_forecast_and_none_twice(lake: Small
     assert all(row[4] < row[1] for row in compared(lake))  # each was said before it came
 
 
+def test_a_series_that_is_gone_is_compared_no_more(lake: SmallLake) -> None:
+    lake.run(FIRST, *orders())
+    forecast(lake)
+    moved = [(n, day, "open", amount) for n, day, status, amount in orders() if status == "paid"]
+    lake.run(SECOND, *moved, (901, "2024-05-31", "open", "1.00"))
+    forecast(lake, SECOND, today=date(2024, 6, 2))
+    assert {row[0] for row in compared(lake)} == {"open"}
+
+
 def roll_back(lake: SmallLake, undone: int, back_to: int) -> ForecastRolledBack:
     wanted = ForecastRollback(
         table=MONTHLY.name, undone=str(undone), back_to=str(back_to), reason="too high"

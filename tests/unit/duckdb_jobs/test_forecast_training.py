@@ -16,9 +16,9 @@ from contracts.errors import PermanentError, RetryableError, Superseded
 from contracts.model import Forecast
 from duckdb_jobs.forecasting import DuckDbForecasting
 from pipeline.run_documents import ForecastTable, TrainingPlan, TrainingVerdict
-from rows import forecast_run, forecast_training, table_definitions
-from rows.forecast_run import ForecastRun
-from rows.forecast_training import HEADER, Said, read_said
+from rows import forecast_histories, forecast_run, forecast_training, table_definitions
+from rows.forecast_run import ForecastRun, Known
+from rows.forecast_training import HEADER, LaidOut, Said, read_said
 from rows.tables import Table
 from tests.spark.orders import ORDERS
 from tests.unit.duckdb_jobs.small_lake import Killed, Order, Side, SmallLake
@@ -77,8 +77,25 @@ def with_tables(lake: SmallLake, run_id: str, act: Any, *given: Any) -> Any:
 
 
 def plan_of(lake: SmallLake, training: str = TRAINING) -> TrainingPlan:
-    found: TrainingPlan = with_tables(lake, training, forecast_training.lay_out).plan
+    return laid_out(lake, training).plan
+
+
+def laid_out(lake: SmallLake, training: str = TRAINING) -> LaidOut:
+    found: LaidOut = with_tables(lake, training, forecast_training.lay_out)
     return found
+
+
+def judged(lake: SmallLake, laid: LaidOut, off: float = 1.001) -> TrainingVerdict:
+    found: TrainingVerdict = with_tables(
+        lake, TRAINING, forecast_training.judge, laid.plan, read_back(laid), said(off)
+    )
+    return found
+
+
+def read_back(laid: LaidOut) -> tuple[Known, ...]:
+    """The histories as they come back from their file."""
+    written = forecast_histories.lines(laid.known)
+    return forecast_histories.read(written, laid.plan.tables, {MONTHLY.name: MONTHLY})
 
 
 def said(off: float = 1.001) -> list[Said]:
@@ -94,8 +111,9 @@ def said(off: float = 1.001) -> list[Said]:
     ]  # fmt: skip
 
 
-def publish(lake: SmallLake, plan: TrainingPlan, off: float = 1.001) -> ForecastTable:
-    (found,) = with_tables(lake, plan.run_id, forecast_training.publish, plan, said(off))
+def publish(lake: SmallLake, laid: LaidOut, off: float = 1.001) -> ForecastTable:
+    given = laid.plan, read_back(laid), said(off)
+    (found,) = with_tables(lake, laid.plan.run_id, forecast_training.publish, *given)
     return found
 
 
@@ -123,13 +141,13 @@ def test_a_training_learns_from_the_published_version_until_its_last_whole_perio
 
 
 def test_a_model_is_published_where_it_is_better_and_says_so_row_by_row(lake: SmallLake) -> None:
-    before, plan = published(lake), plan_of(lake)
-    verdict: TrainingVerdict = with_tables(lake, TRAINING, forecast_training.judge, plan, said())
+    before, laid = published(lake), laid_out(lake)
+    verdict = judged(lake, laid)
     assert (verdict.series, verdict.better) == (2, 1)
     assert verdict.wape is not None
     assert verdict.naive_wape is not None
     assert verdict.wape == Decimal("0.0010") < verdict.naive_wape
-    found = publish(lake, plan)
+    found = publish(lake, laid)
     assert (found.series, found.better_than_naive) == (2, 1)
     rows = published(lake)
     assert len(rows) == len(before)
@@ -145,18 +163,16 @@ def test_a_model_is_published_where_it_is_better_and_says_so_row_by_row(lake: Sm
 
 
 def test_a_model_that_is_not_better_would_change_no_value(lake: SmallLake) -> None:
-    before, plan = published(lake), plan_of(lake)
-    bad = said(off=1.6)
-    verdict: TrainingVerdict = with_tables(lake, TRAINING, forecast_training.judge, plan, bad)
-    assert verdict.better == 0
-    publish(lake, plan, off=1.6)
+    before, laid = published(lake), laid_out(lake)
+    assert judged(lake, laid, off=1.6).better == 0
+    publish(lake, laid, off=1.6)
     assert [row[:5] for row in published(lake)] == [row[:5] for row in before]
 
 
 def test_the_same_run_again_leaves_what_the_model_says_and_no_second_model_is_trained(
     lake: SmallLake,
 ) -> None:
-    publish(lake, plan_of(lake))
+    publish(lake, laid_out(lake))
     trained = published(lake)
     with_tables(lake, SECOND, forecast_run.run)
     assert published(lake) == trained
@@ -165,12 +181,12 @@ def test_the_same_run_again_leaves_what_the_model_says_and_no_second_model_is_tr
 
 
 def test_after_a_newer_run_nothing_of_an_older_training_is_published(lake: SmallLake) -> None:
-    before, plan = published(lake), plan_of(lake)
+    before, laid = published(lake), laid_out(lake)
     lake.run(SECOND, (901, "2024-05-30", "open", "1.00"))
     with pytest.raises(Superseded, match="orders_by_month is at version"):
-        with_tables(lake, TRAINING, forecast_training.judge, plan, said())
+        judged(lake, laid)
     with pytest.raises(Superseded, match="the model was trained with"):
-        publish(lake, plan)
+        publish(lake, laid)
     assert published(lake) == before
 
 
@@ -178,30 +194,30 @@ def test_a_forecast_that_begins_after_the_draft_takes_it_away(
     lake: SmallLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run's own step comes between the draft of a training and its publication."""
-    plan = plan_of(lake)
+    laid = laid_out(lake)
     checked = forecast_training._require_current
     calls: list[str] = []
 
     def check(work: Any, planned: Any) -> None:
         checked(work, planned)
         calls.append(planned.table)
-        if len(calls) == 3:  # once when the series are read, once before the draft, once in it
+        if len(calls) == 3:  # once before anything is made, once before the draft, once in it
             lake.run(SECOND, (901, "2024-05-31", "open", "1.00"))
             with_tables(lake, SECOND, forecast_run.run)
 
     monkeypatch.setattr(forecast_training, "_require_current", check)
     with pytest.raises(RetryableError):
-        publish(lake, plan)
+        publish(lake, laid)
     assert {row[5] for row in published(lake)} == {SECOND}
 
 
 def test_killed_before_or_after_any_commit_and_repeated_gives_the_same_table(
     lake: SmallLake, tmp_path: Path
 ) -> None:
-    plan = plan_of(lake)
+    laid = laid_out(lake)
     lake.keep(tmp_path / "aside")
     lake.commits.kinds.clear()
-    publish(lake, plan)
+    publish(lake, laid)
     expected, commits = published(lake), len(lake.commits.kinds)
     assert commits >= 3
     for number in range(1, commits + 1):
@@ -210,9 +226,9 @@ def test_killed_before_or_after_any_commit_and_repeated_gives_the_same_table(
             lake.commits.kinds.clear()
             lake.commits.at, lake.commits.side = number, side
             with pytest.raises(Killed):
-                publish(lake, plan)
+                publish(lake, laid)
             lake.commits.at = 0
-            assert publish(lake, plan).series == 2
+            assert publish(lake, laid).series == 2
             assert published(lake) == expected, (number, side)
 
 

@@ -7,7 +7,7 @@ import json
 import re
 import tarfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -17,14 +17,17 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from contracts.errors import PermanentError, Superseded
+from contracts.errors import NeedsSpark, PermanentError, Superseded
+from lambdas.train_forecast.features_engine import FeatureLimits
 from lambdas.train_forecast.service import Training
 from pipeline.job_arguments import CuratingArguments
 from pipeline.run_documents import (
+    FeaturesMade,
     ForecastServed,
     TrainingPlan,
     TrainingTable,
     TrainingVerdict,
+    store,
 )
 
 EXECUTION = "arn:aws:states:eu-central-1:1:execution:forecast-training:training-sales_records-1"
@@ -41,11 +44,19 @@ class FakeEngine:
     tables: tuple[TrainingTable, ...] = (TABLE,)
     better: int = 1
     superseded: bool = False
+    bytes: int = 1
     said: list[str] = field(default_factory=list)
 
-    def lay_out(self, given: CuratingArguments, to_learn: Path, to_forecast: Path) -> TrainingPlan:
+    def sizes(self, given: CuratingArguments) -> dict[str, int]:
+        assert given.run_id.startswith("training-")
+        return {"t": self.bytes}
+
+    def lay_out(
+        self, given: CuratingArguments, to_learn: Path, to_forecast: Path, histories: Path
+    ) -> TrainingPlan:
         to_learn.write_text("learn")
         to_forecast.write_text("ask")
+        histories.write_text("[0]\n[1]\n")
         return TrainingPlan(
             dataset=given.dataset,
             run_id=given.run_id,
@@ -55,16 +66,26 @@ class FakeEngine:
         )
 
     def judge(
-        self, given: CuratingArguments, plan: TrainingPlan, backtest: Iterable[str]
+        self,
+        given: CuratingArguments,
+        plan: TrainingPlan,
+        histories: Iterable[str],
+        backtest: Iterable[str],
     ) -> TrainingVerdict:
+        assert list(histories) == ["[0]\n", "[1]\n"]
         self._read(given, plan, backtest)
         return TrainingVerdict(
             series=1, better=self.better, wape=Decimal("0.1"), naive_wape=Decimal("0.2")
         )
 
     def publish(
-        self, given: CuratingArguments, plan: TrainingPlan, said: Iterable[str]
+        self,
+        given: CuratingArguments,
+        plan: TrainingPlan,
+        histories: Iterable[str],
+        said: Iterable[str],
     ) -> ForecastServed:
+        assert list(histories) == ["[0]\n", "[1]\n"]
         self._read(given, plan, said)
         return ForecastServed(served="forecast", tables=())
 
@@ -91,7 +112,18 @@ def training(s3: Any, engine: FakeEngine) -> Training:
         environment="dev",
         processed_bucket="processed",
         curated_bucket="curated",
+        limits=FeatureLimits(spark_above_megabytes=200, emr_above_megabytes=None),
     )
+
+
+def chosen(steps: Training, dataset: str = "d", execution: str = EXECUTION) -> dict[str, Any]:
+    return steps.choose(dataset, execution, STARTED, None)
+
+
+def lay_out(steps: Training, dataset: str, folder: Path) -> dict[str, Any]:
+    """What the machine knows once the function has laid out a training."""
+    plan = chosen(steps, dataset)
+    return {**plan, **steps.lay_out(dataset, plan["training"], plan["features"], folder)}
 
 
 def put(s3: Any, uri: str, body: bytes) -> None:
@@ -109,7 +141,7 @@ def archive(**files: str) -> bytes:
 
 
 def test_features_lie_where_the_jobs_are_told_to_look(s3: Any, tmp_path: Path) -> None:
-    answer = training(s3, FakeEngine()).lay_out("sales_records", EXECUTION, STARTED, tmp_path)
+    answer = lay_out(training(s3, FakeEngine()), "sales_records", tmp_path)
     assert answer["trains"] is True
     assert re.fullmatch(r"training-20261129T145606-[0-9a-f]{12}", answer["training"])
     assert re.fullmatch(r"slipway-dev-sales-records-[0-9a-f]{12}", answer["job"])
@@ -121,25 +153,103 @@ def test_features_lie_where_the_jobs_are_told_to_look(s3: Any, tmp_path: Path) -
     for name, text in (("train", b"learn"), ("transform", b"ask")):
         key = f"{answer[f'{name}_uri']}rows.csv".removeprefix("s3://processed/")
         assert s3.get_object(Bucket="processed", Key=key)["Body"].read() == text
+    made = store.read(
+        s3, FeaturesMade, bucket="processed", dataset="sales_records", run_id=answer["training"]
+    )
+    assert (made.engine, made.size_bytes, made.worker_seconds) == ("duckdb", 1, None)
+    assert made.reason == "the tables that are forecast have 0.0 MB, within the function's 200"
 
 
-def test_an_execution_that_is_repeated_is_the_same_training(s3: Any, tmp_path: Path) -> None:
+def test_what_spark_has_laid_out_is_read_and_who_made_it_is_noted(s3: Any, tmp_path: Path) -> None:
     steps = training(s3, FakeEngine())
-    first, again = (steps.lay_out("d", EXECUTION, STARTED, tmp_path) for _ in range(2))
+    plan = lay_out(steps, "d", tmp_path)
+    features = {
+        **plan["features"],
+        "engine": "spark",
+        "reason": "NeedsSpark: x",
+        "worker_seconds": 9,
+    }
+    assert steps.laid_out("d", plan["training"], features) == {
+        name: plan[name] for name in ("trains", "seasons")
+    }
+    made = store.read(s3, FeaturesMade, bucket="processed", dataset="d", run_id=plan["training"])
+    assert (made.engine, made.reason, made.worker_seconds) == ("spark", "NeedsSpark: x", 9)
+
+
+def test_a_plan_that_spark_did_not_leave_is_an_error_with_its_place(s3: Any) -> None:
+    steps = training(s3, FakeEngine())
+    plan = chosen(steps)
+    with pytest.raises(PermanentError, match=r"training-[^/]*/training.json is missing"):
+        steps.laid_out("d", plan["training"], plan["features"])
+
+
+LIMITS = FeatureLimits(spark_above_megabytes=200, emr_above_megabytes=9000)
+
+
+@pytest.mark.parametrize(
+    ("size", "engine", "reason"),
+    [
+        (0, "duckdb", "0.0 MB, within the function's 200"),
+        (200_000_000, "duckdb", "200.0 MB, within the function's 200"),
+        (200_000_001, "spark", "200.0 MB, more than the function's 200"),
+        (9_000_000_000, "spark", "9,000.0 MB, more than the function's 200"),
+        (9_000_000_001, "emr", "9,000.0 MB, more than 9,000, above which EMR Serverless is used"),
+    ],
+)
+def test_the_engine_is_chosen_by_the_size_of_all_tables_that_are_forecast(
+    size: int, engine: str, reason: str
+) -> None:
+    half = size // 2
+    choice = LIMITS.choose(lambda: {"a": half, "b": size - half}, None)
+    assert (choice.engine, choice.size_bytes) == (engine, size)
+    assert choice.reason == f"the tables that are forecast have {reason}"
+
+
+def test_without_emr_serverless_spark_on_glue_makes_the_largest_and_zero_is_always_spark() -> None:
+    limits = FeatureLimits(spark_above_megabytes=0, emr_above_megabytes=None)
+    assert limits.choose(lambda: {"t": 10**13}, None).engine == "spark"
+    assert limits.choose(lambda: {"t": 1}, None).engine == "spark"
+    assert (
+        limits.choose(dict, None).engine == "duckdb"
+    )  # nothing is published: Spark would find nothing
+
+
+def test_tables_that_duckdb_does_not_read_are_sparks_and_an_operator_may_name_an_engine() -> None:
+    def unreadable() -> dict[str, int]:
+        raise NeedsSpark("t has delete files")
+
+    choice = LIMITS.choose(unreadable, None)
+    assert (choice.engine, choice.reason, choice.size_bytes) == (
+        "spark",
+        "t has delete files",
+        None,
+    )
+    named = LIMITS.choose(lambda: {"t": 1}, "emr")
+    assert (named.engine, named.reason, named.size_bytes) == ("emr", "the request named it", 1)
+    with pytest.raises(PermanentError, match="engine is 'emr'; this environment has spark, duckdb"):
+        replace(LIMITS, emr_above_megabytes=None).choose(dict, "emr")
+    with pytest.raises(PermanentError, match="engine is 'flink'"):
+        LIMITS.choose(dict, "flink")
+
+
+def test_an_execution_that_is_repeated_is_the_same_training(s3: Any) -> None:
+    steps = training(s3, FakeEngine())
+    first, again = (chosen(steps) for _ in range(2))
     assert first == again
-    assert steps.lay_out("d", f"{EXECUTION}2", STARTED, tmp_path)["job"] != first["job"]
+    assert chosen(steps, execution=f"{EXECUTION}2")["job"] != first["job"]
 
 
-def test_a_long_name_of_a_dataset_still_gives_a_name_of_a_job(s3: Any, tmp_path: Path) -> None:
-    answer = training(s3, FakeEngine()).lay_out("a_" * 40, EXECUTION, STARTED, tmp_path)
+def test_a_long_name_of_a_dataset_still_gives_a_name_of_a_job(s3: Any) -> None:
+    answer = chosen(training(s3, FakeEngine()), "a_" * 40)
     assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,60}", answer["job"])
 
 
 def test_nothing_to_learn_uploads_nothing(s3: Any, tmp_path: Path) -> None:
-    answer = training(s3, FakeEngine(tables=())).lay_out("d", EXECUTION, STARTED, tmp_path)
+    answer = lay_out(training(s3, FakeEngine(tables=())), "d", tmp_path)
     assert answer["trains"] is False
     keys = [found["Key"] for found in s3.list_objects_v2(Bucket="processed")["Contents"]]
-    assert keys == [f"runs/d/{answer['training']}/training.json"]
+    folder = f"runs/d/{answer['training']}/"
+    assert keys == [f"{folder}features.json", f"{folder}training.json"]
 
 
 @pytest.fixture
@@ -147,7 +257,7 @@ def trained(s3: Any, tmp_path: Path) -> tuple[FakeEngine, Training, str, str]:
     """A training whose job has ended, with its name and the address of its model."""
     engine = FakeEngine()
     steps = training(s3, engine)
-    answer = steps.lay_out("d", EXECUTION, STARTED, tmp_path)
+    answer = lay_out(steps, "d", tmp_path)
     model = f"{answer['model_uri']}job/output/model.tar.gz"
     put(s3, model.replace("model.tar.gz", "output.tar.gz"), archive(backtest="0,0,-1,0,1.5\n"))
     put(s3, f"{answer['forecast_uri']}rows.csv.out", b"0,0,0,0,2.5\n\n")

@@ -186,6 +186,36 @@ def test_a_model_is_priced_after_each_run_of_a_dataset_that_is_forecast(tmp_path
     assert trainings(without) == {}
 
 
+@pytest.mark.parametrize(
+    ("above", "stored", "priced"),
+    [
+        (200, "0.2", None),  # all that is stored is no more than the limit
+        (200, "0.3", "from nothing"),
+        (200, None, "from nothing"),
+        (0, "0.001", "always"),
+    ],
+)
+def test_features_made_by_spark_are_priced_where_a_table_may_be_large_enough(
+    tmp_path: Path, above: int, stored: str | None, priced: str | None
+) -> None:
+    trains = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Handler": "lambdas.train_forecast.handler.handle",
+            "Environment": {"Variables": {"SPARK_ABOVE_MEGABYTES": str(above)}},
+        },
+    }
+    here = templates(tmp_path, Train=training_machine(), Function=trains)
+    size = None if stored is None else Decimal(stored)
+    flow = flowing(replace(month(runs=10), stored_gigabytes=size))
+    found = [line for line in estimate(here, PRICES, flow).lines if "features" in line.what]
+    job = PRICES.rates["spark_worker_seconds_by_job"]
+    low = job.low * 10 if priced == "always" else Decimal(0)
+    expected = [Range(low=low, high=job.high * 10)] if priced else []
+    assert [line.quantity for line in found] == expected
+    assert {line.price_name for line in found} <= {"dpu_second"}
+
+
 def test_no_more_trainings_are_priced_than_can_begin_in_a_month(tmp_path: Path) -> None:
     daily = templates(tmp_path, Train=training_machine(seconds=24 * 3600))
     seconds = PRICES.rates["training_instance_seconds_by_training"]

@@ -28,9 +28,13 @@ FILLED = {
     "Environment": "prod",
     "AnnounceStateMachineArn": "arn:announce",
     "TrainForecastFunctionArn": "arn:function",
+    "JobRunStateMachineArn": "arn:job",
 }
+FEATURES = {"engine": "duckdb", "reason": "small", "size_bytes": 7, "worker_seconds": None}
+LEARN = {"trains": True, "seasons": "[12]"}
+DONE = {"engine": "spark", "seconds": 30, "worker_seconds": 60, "fallback": None}
 PLAN = {
-    **{"trains": True, "training": "training-1", "job": "slipway-prod-sales-ab", "seasons": "[12]"},
+    **{"training": "training-1", "job": "slipway-prod-sales-ab", "features": FEATURES},
     **{f"{name}_uri": f"s3://p/{name}/" for name in ("train", "transform", "model", "forecast")},
 }
 ARTIFACTS = "s3://p/model/job/output/model.tar.gz"
@@ -65,7 +69,10 @@ def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
         **answers: Any,
     ) -> dict[str, Any]:
         told: dict[str, Any] = {
-            "lay_out": PLAN,
+            "choose": PLAN,
+            "lay_out": LEARN,
+            "laid_out": LEARN,
+            "job_run": {"Output": DONE},
             "judge": VERDICT,
             "publish": PUBLISHED,
             "createTrainingJob": {"ModelArtifacts": {"S3ModelArtifacts": ARTIFACTS}},
@@ -86,6 +93,9 @@ def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
                 return {"ExecutionArn": "arn:begun"}
             name = resource.rpartition(":")[2].removesuffix(".sync")
             name = task["Payload"]["action"] if name == "invoke" else name
+            if resource.endswith("startExecution.sync:2"):
+                assert task["StateMachineArn"] == "arn:job"
+                name = "job_run"
             name = "announce" if name == "startExecution" else name
             seen["calls"].append(name)
             seen["tasks"].setdefault(name, []).append(task)
@@ -112,10 +122,13 @@ def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
     return run
 
 
-WAY = [
-    *("lay_out", "createTrainingJob", "judge", "createModel", "createTransformJob", "publish"),
+LAID_OUT = ["choose", "lay_out"]
+BY_SPARK = ["choose", "job_run", "laid_out"]
+THEN = [
+    *("createTrainingJob", "judge", "createModel", "createTransformJob", "publish"),
     "deleteModel",
 ]
+WAY = [*LAID_OUT, *THEN]
 
 
 def test_a_training_goes_from_features_to_a_published_forecast_and_leaves_no_model(
@@ -125,7 +138,69 @@ def test_a_training_goes_from_features_to_a_published_forecast_and_leaves_no_mod
     assert (done["status"], done.get("cause"), done["calls"]) == ("SUCCEEDED", None, WAY)
     assert json.loads(done["output"]) == {
         **{"outcome": "published", "training": "training-1"},
-        **{"verdict": VERDICT, "tables": []},
+        **{"verdict": VERDICT, "tables": [], "features": FEATURES},
+    }
+
+
+@pytest.mark.parametrize(("engine", "asked"), [("spark", "spark"), ("emr", "emr")])
+def test_large_tables_are_laid_out_by_the_machine_that_runs_jobs(
+    walk: Walk, engine: str, asked: str
+) -> None:
+    chosen = {**FEATURES, "engine": engine, "reason": "large"}
+    done = walk(choose={**PLAN, "features": chosen}, job_run={"Output": {**DONE, "engine": engine}})
+    assert (done["status"], done["calls"]) == ("SUCCEEDED", [*BY_SPARK, *THEN])
+    (job,) = done["tasks"]["job_run"]
+    assert job["Input"] == {
+        **{"job": "forecast_features", "dataset": "sales", "run_id": "training-1"},
+        **{"engine": asked, "size_bytes": 7},
+        "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn:e",
+    }
+    made = {**chosen, "worker_seconds": 60}
+    assert done["tasks"]["laid_out"][0]["Payload"]["features"] == made
+    assert json.loads(done["output"])["features"] == made
+
+
+@pytest.mark.parametrize(
+    "error", ["NeedsSpark", "States.Timeout", "Runtime.ExitError", "Lambda.Unknown"]
+)
+def test_what_the_function_cannot_lay_out_goes_on_with_spark_and_says_why(
+    walk: Walk, error: str
+) -> None:
+    unsized = {**PLAN, "features": {**FEATURES, "size_bytes": None}}
+    done = walk(choose=unsized, lay_out=failure(error, "no room"))
+    assert (done["status"], done["calls"]) == ("SUCCEEDED", [*LAID_OUT, *BY_SPARK[1:], *THEN])
+    assert done["tasks"]["job_run"][0]["Input"]["size_bytes"] == 0
+    assert json.loads(done["output"])["features"] == {
+        **{"engine": "spark", "reason": f"{error}: no room"},
+        **{"size_bytes": None, "worker_seconds": 60},
+    }
+
+
+def test_emr_serverless_that_did_not_begin_is_named_as_the_reason(walk: Walk) -> None:
+    done = walk(
+        choose={**PLAN, "features": {**FEATURES, "engine": "emr"}},
+        job_run={"Output": {**DONE, "fallback": "EmrServerless.X: busy"}},
+    )
+    made = json.loads(done["output"])["features"]
+    assert (made["engine"], made["reason"]) == ("spark", "EmrServerless.X: busy")
+
+
+@pytest.mark.parametrize("name", BY_SPARK[1:])
+def test_a_job_that_fails_leaves_the_forecast_and_people_are_told(walk: Walk, name: str) -> None:
+    large = {**PLAN, "features": {**FEATURES, "engine": "spark"}}
+    done = walk(choose=large, **{name: failure("States.TaskFailed", "lost")})
+    assert (done["status"], done["calls"][-1]) == ("FAILED", "announce")
+    assert "lost" in done["tasks"]["announce"][0]["Input"]["message"]
+
+
+@pytest.mark.parametrize(("given", "asked"), [({}, None), ({"engine": "spark"}, "spark")])
+def test_the_engine_that_an_operator_named_is_handed_on(
+    walk: Walk, given: dict[str, str], asked: str | None
+) -> None:
+    (task,) = walk({**BY_HAND, **given})["tasks"]["choose"]
+    assert task["Payload"] == {
+        **{"action": "choose", "dataset": "sales", "engine": asked},
+        **{"execution": "arn:e", "started": "2026-01-01T00:00:00Z"},
     }
 
 
@@ -161,8 +236,8 @@ def test_jobs_are_asked_as_script_mode_and_the_role_want_it(walk: Walk) -> None:
 
 
 def test_nothing_to_learn_costs_nothing(walk: Walk) -> None:
-    done = walk(lay_out={**PLAN, "trains": False})
-    assert (done["status"], done["calls"]) == ("SUCCEEDED", ["lay_out"])
+    done = walk(lay_out={**LEARN, "trains": False})
+    assert (done["status"], done["calls"]) == ("SUCCEEDED", LAID_OUT)
     assert json.loads(done["output"])["outcome"] == "nothing to learn"
 
 
@@ -173,7 +248,7 @@ def test_a_model_that_is_not_better_is_not_asked_for_a_forecast(
     walk: Walk, superseded: str | None, outcome: str
 ) -> None:
     done = walk(judge={**VERDICT, "publishes": False, "superseded": superseded})
-    assert (done["status"], done["calls"]) == ("SUCCEEDED", WAY[:3])
+    assert (done["status"], done["calls"]) == ("SUCCEEDED", WAY[:4])
     assert json.loads(done["output"])["outcome"] == outcome
 
 
@@ -192,7 +267,7 @@ def test_each_attempt_of_a_job_has_a_name_of_its_own(walk: Walk) -> None:
     assert names == ["slipway-prod-sales-ab-0", "slipway-prod-sales-ab-1"]
 
 
-@pytest.mark.parametrize(("name", "has_model"), [(name, name in WAY[4:6]) for name in WAY[:6]])
+@pytest.mark.parametrize(("name", "has_model"), [(name, name in WAY[5:7]) for name in WAY[:7]])
 def test_whatever_fails_the_model_is_deleted_and_people_are_told_what_to_type(
     walk: Walk, name: str, has_model: bool
 ) -> None:
