@@ -78,6 +78,7 @@ class KeptLake(Lake):
         every = [
             self.processed,
             self.quarantine,
+            *([self.history] if self.contract.history else []),
             *(self.curated(model.name) for model in self.contract.curated),
         ]
         before = {
@@ -85,10 +86,11 @@ class KeptLake(Lake):
             for table in every
         }
         version = self.contract.version
-        rows = (
+        rows = [
             (number, date.fromisoformat(day), "open", 1, Decimal(amount), None, customer,
              run_id, "0.csv", number, MOMENT, run_id, version) for number, day, amount in orders
-        )  # fmt: skip
+        ]  # fmt: skip
+        versions = [(self.history, rows)] if self.contract.history else []
         broken = (
             (run_id, "0.csv", 100 + number, MOMENT, run_id, version, ["r"], ["."], "x", customer)
             for number in range(refused)
@@ -96,8 +98,9 @@ class KeptLake(Lake):
         width = len(self.quarantine.columns)
         after = {}
         for table, values in (
-            (self.processed, list(rows)),
+            (self.processed, rows),
             (self.quarantine, [(*one, *[None] * (width - len(one))) for one in broken]),
+            *versions,
         ):
             self.tables.ensure(table, may_evolve=True)
             self.tables.start_draft(table, naming.branch(run_id))
@@ -183,7 +186,8 @@ class KeptLake(Lake):
     @property
     def every(self) -> list[Table]:
         """All tables of the dataset, as far as they exist."""
-        tables = (self.processed, self.quarantine, self.quality, *map(self.curated, self.models))
+        ours = (self.processed, self.quarantine, self.quality, self.history)
+        tables = (*ours, *map(self.curated, self.models))
         return [table for table in tables if self.tables.exists(table)]
 
     def content(self, of_runs: Sequence[str] = ()) -> dict[str, list[tuple[Any, ...]]]:

@@ -39,7 +39,8 @@ def kept(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> KeptLake:
     """A lake with orders of Anna and Berta, and refused records of both."""
     found = KeptLake(spark=lake.spark, folder=lake.folder, environment=lake.environment)
     found.keep_documents_here(monkeypatch)
-    found.contract = replace(found.contract, curated=(found.contract.curated[0], BY_CUSTOMER))
+    curated = (found.contract.curated[0], BY_CUSTOMER)
+    found.contract = replace(found.contract, curated=curated, history=True)
     found.fill(FIRST, (1, JANUARY, "10.00"), (2, "2023-12-01", "1.00"), refused=2)
     found.fill(SECOND, (3, JANUARY, "5.00"), (4, FEBRUARY, "7.00"), customer=BERTA, refused=1)
     return found
@@ -95,6 +96,7 @@ def test_nothing_of_the_person_is_left_and_the_rest_is_as_before(kept: KeptLake)
     for table, name in (
         (kept.processed, "customer"),
         (kept.quarantine, "_subject"),
+        (kept.history, "customer"),
         (kept.curated(BY_CUSTOMER.name), "customer"),
         (forecast, "customer"),
     ):
@@ -106,16 +108,18 @@ def test_nothing_of_the_person_is_left_and_the_rest_is_as_before(kept: KeptLake)
     assert {document["table"]: document["rows_deleted"] for document in result["tables"]} == {
         "orders": 2,
         "orders_quarantine": 2,
+        "orders_history": 2,
         "orders_by_month": 1,
         "customers_by_month": 2,
         "customers_by_month_forecast": 1,
     }
     report = result["report"]
-    assert report[:5] == [
+    assert report[:6] == [
         "customers_by_month: 2 rows of the subject left.",
         "customers_by_month_forecast: 1 rows of the subject left.",
         "orders: 2 rows of the subject left.",
         "orders_by_month: 0 rows of the subject left.",
+        "orders_history: 2 rows of the subject left.",
         "orders_quarantine: 2 rows of the subject left.",
     ]
     raw = f"Not touched: raw file '0.csv' ({FIRST}) holds 4 of these rows; it leaves by retention on 2024-05-02."

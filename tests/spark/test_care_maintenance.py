@@ -64,7 +64,7 @@ def test_joined_files_and_expired_snapshots_change_no_row_and_cost_the_next_run_
 
 def test_rows_leave_by_whole_periods_and_curated_history_stays(kept: KeptLake) -> None:
     retention = replace(kept.contract.retention, processed_days=100, quarantine_days=7)
-    kept.contract = replace(kept.contract, retention=retention)
+    kept.contract = replace(kept.contract, retention=retention, history=True)
     orders = [(1, "2023-12-30", "1.00"), (2, JANUARY, "2.00"), (3, "2024-05-01", "3.00")]
     kept.fill(FIRST, *orders, refused=2)
     before = kept.content()
@@ -75,10 +75,12 @@ def test_rows_leave_by_whole_periods_and_curated_history_stays(kept: KeptLake) -
     assert (
         "orders: 1 rows before 2024-01-01 left; curated periods before it stay." in result["report"]
     )
-    after = kept.content()
-    assert {name: after[name] for name in after if name != "orders"} == {
-        name: before[name] for name in before if name != "orders"
+    assert "orders_history: 1 versions of rows before 2024-01-01 left." in result["report"]
+    after, retained = kept.content(), ("orders", "orders_history")
+    assert {name: after[name] for name in after if name not in retained} == {
+        name: before[name] for name in before if name not in retained
     }
+    assert after["orders_history"] == after["orders"]
     (deleting,) = (
         row["summary"]
         for row in kept.spark.sql(f"SELECT * FROM {kept.name(kept.processed)}.snapshots").collect()

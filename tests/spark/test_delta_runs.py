@@ -32,7 +32,7 @@ def lakes(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> dict[TableFormat, Kept
             environment=environment,
             documents=documents,
         )
-        kept.contract = replace(kept.contract, table_format=name)
+        kept.contract = replace(kept.contract, table_format=name, history=True)
         kept.keep_documents_here(monkeypatch)
         found[name] = kept
     return found
@@ -40,7 +40,7 @@ def lakes(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> dict[TableFormat, Kept
 
 def runs(kept: KeptLake) -> Iterator[Content]:
     """Files that add, correct and break rows, a run that is killed while it publishes, and a backfill."""
-    kept.contract = replace(ORDERS, table_format=kept.contract.table_format)
+    kept.contract = replace(ORDERS, table_format=kept.contract.table_format, history=True)
     first = kept.put(lines("1,1/5/2024,open,1,10.00,", "2,2/6/2024,paid,2,20.00,", "x,,,,,"))
     kept.run(first, run_id=FIRST)
     yield kept.content([FIRST])
