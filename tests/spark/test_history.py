@@ -178,6 +178,28 @@ def test_a_value_that_a_row_keeps_from_another_delivery_is_no_version(lake: Lake
 
 
 @pytest.mark.deep
+def test_versions_that_hold_a_value_in_an_earlier_form_are_counted_until_a_backfill(
+    lake: Lake,
+) -> None:
+    lake.contract, lake.pii_key = KEPT, b"a key that nobody may ever see, at least 32 bytes"
+    first = lake.put(lines("1,1/2/2024,open,1,1.00,a"), "1.csv", 1)
+    lake.run(first, run_id=RUNS[0])
+    hashed = (replace(c, pii="hash") if c.name == "note" else c for c in KEPT.columns)
+    lake.contract = replace(KEPT, version="2.0.0", columns=tuple(hashed))
+    second = lake.put(lines("1,3/2/2024,paid,1,2.00,b"), "2.csv", 2)
+    found = lake.run(second, run_id=RUNS[1])["table_rules"]
+    assert [(each["rule_id"], each["action"], each["status"]) for each in found] == [
+        ("note.protection", "warn", "passed"),  # the newer row replaced the one in clear
+        ("note.history_protection", "warn", "failed"),
+    ]
+    told = "1 of 2 rows of the history hold note in the form of an earlier contract"
+    assert found[1]["measured"] == told
+    found = lake.run(first, run_id=RUNS[2], mode="backfill")["table_rules"]
+    assert [each["status"] for each in found] == ["passed", "passed"]
+    assert {len(note) for (note,) in lake.rows(lake.history, "note")} == {64}  # tokens
+
+
+@pytest.mark.deep
 def test_without_the_mark_there_is_no_history_and_one_that_is_there_only_loses(lake: Lake) -> None:
     first, second = both_runs(lake)
     before = versions(lake)
