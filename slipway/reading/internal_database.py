@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import LiteralString
+import json
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
 
+from contracts.errors import PermanentError
 from contracts.model import Contract
 from slipway.deployment import LOCAL, Deployment
 
 HOST, PORT, NAME, USER = "DatabaseHost", "DatabasePort", "DatabaseName", "DatabaseMasterUser"
+REST = "RestDatabaseFunctionName"  # there if the database is an instance, which must be started and stopped
+LOOK_SECONDS = 5.0
 SCHEMA = "silver"
 
 
@@ -64,12 +72,41 @@ def _answer(deployment: Deployment, query: sql.Composed) -> list[tuple[object, .
     token = deployment.client("rds").generate_db_auth_token(
         DBHostname=host, Port=port, DBUsername=user
     )
-    with psycopg.connect(
-        host=host,
-        port=port,
-        dbname=outputs[NAME],
-        user=user,
-        password=token,
-        autocommit=True,
-    ) as connection:
+    with (
+        _awake(deployment),
+        psycopg.connect(
+            host=host,
+            port=port,
+            dbname=outputs[NAME],
+            user=user,
+            password=token,
+            autocommit=True,
+        ) as connection,
+    ):
         return connection.execute(query).fetchall()
+
+
+@contextmanager
+def _awake(deployment: Deployment) -> Iterator[None]:
+    """An instance is held meanwhile, as a write-back holds it; Aurora wakes up by itself."""
+    if REST not in deployment.outputs:
+        yield
+        return
+    owner, since = f"reader {secrets.token_hex(4)}", datetime.now(UTC).isoformat()
+    try:
+        while not _asked(deployment, action="resume", owner=owner, since=since)["is_awake"]:
+            time.sleep(LOOK_SECONDS)
+        yield
+    finally:
+        _asked(deployment, action="pause", owner=owner)
+
+
+def _asked(deployment: Deployment, **event: str) -> dict[str, Any]:
+    answer = deployment.client("lambda").invoke(
+        FunctionName=deployment.outputs[REST], Payload=json.dumps(event).encode()
+    )
+    text = answer["Payload"].read().decode()
+    if answer.get("FunctionError"):
+        raise PermanentError(f"the internal database was not woken: {text[:2000]}")
+    answered: dict[str, Any] = json.loads(text)
+    return answered
