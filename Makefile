@@ -3,15 +3,16 @@ PYTHON ?= python3
 STATE  := .slipway
 BIN    := .venv/bin
 TIMED  := $(BIN)/python -m tests.timing
-# A suite of `make test`: its minutes are noted, each test's seconds are in the report, what is marked deep is left out.
-SUITE   = $(TIMED) $@ $(BIN)/pytest -q -m "not deep" --junitxml=$(STATE)/reports/$@.xml
+# A suite: its minutes are noted, each test's seconds are in the report; what is marked is left out of `make test`.
+TIER    = not deep and not push
+SUITE   = $(TIMED) $@ $(BIN)/pytest -q -m "$(TIER)" --junitxml=$(STATE)/reports/$@.xml
 UV     := uv==0.13.8
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup emr demo test check fmt lint types imports hooks contracts synth bench bench-forecasts linters notebook lock clean deploy smoke verify destroy test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos test-deep mutants
+.PHONY: help setup emr demo test check fmt lint types imports hooks contracts synth bench bench-forecasts linters notebook lock clean deploy smoke verify destroy test-unit test-page test-spark test-infrastructure test-pipeline test-end-to-end chromium chaos test-chaos test-push push-stories push-spark test-deep mutants
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,11 +90,21 @@ demo: setup ## run the whole pipeline on the embedded AWS and show every file, r
 	@$(BIN)/slipway demo
 
 # First what keeps one processor busy, two at a time.
-test: setup ## every check and every suite, without what is marked deep; what they took
+test: setup ## every check and every suite, without what is marked push or deep; what they took
 	@rm -rf $(STATE)/reports
 	@$(MAKE) --no-print-directory -j 2 lint types test-infrastructure test-page
 	@$(MAKE) --no-print-directory test-unit test-spark test-pipeline
 	@$(TIMED)
+
+# What is long and is about one feature: whoever changes that feature runs it, and CI does with each push.
+test-push: push-stories push-spark ## stories of single features on the embedded AWS, meanings on Spark; CI runs it after make test
+	@$(TIMED)
+
+push-stories push-spark: TIER = push and not deep
+push-stories: setup chromium
+	@$(PIPELINE) tests/end_to_end
+push-spark: setup
+	@$(SPARK)
 
 DEEP ?= --all
 test-deep: setup $(STATE)/second_opinion.done $(STATE)/emr.done ## proofs that take hours, in slices: make test-deep DEEP=--list (--next, or part of a name)
@@ -134,8 +145,10 @@ chromium:
 	  echo "installing chromium and chromium-driver (about 400 MB)"; \
 	  apt-get update --quiet=2 && apt-get install --quiet=2 --yes --no-install-recommends chromium chromium-driver >/dev/null; }
 
+SPARK = $(SUITE) -n 2 --dist loadfile --no-loadscope-reorder tests/spark
+
 test-spark: setup ## transforms and tables on a local Spark
-	@$(SUITE) -n 2 --dist loadfile --no-loadscope-reorder tests/spark
+	@$(SPARK)
 
 test-infrastructure: setup ## templates: nag, lint, policies, assets, determinism
 	@$(SUITE) tests/infrastructure

@@ -32,6 +32,8 @@ from slipway.reading import independent_count, lake, samples
 from tests.end_to_end.people import ANALYST, OPERATOR, acting_as
 from tests.end_to_end.pipeline import DATASET, PARTNER, Pipeline, sha256_of
 
+pytestmark = pytest.mark.push
+
 ROWS, BROKEN, FAULTS, MONTHS = 1200, 200, 5, 24
 FIGURES = ("by_month", "by_region", "region_margin", "year_over_year", "items", "rfm")
 # What the notebook leaves behind, as text: every axes by its marks, and the totals that were drawn.

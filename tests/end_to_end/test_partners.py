@@ -21,6 +21,8 @@ import pytest
 from local_cloud.session import LocalCloud
 from tests.end_to_end.pipeline import Pipeline
 
+pytestmark = pytest.mark.push
+
 OWN = "partners/acme/"
 THEIRS = "partners/globex/"
 SECRET = b"prices of globex\n"

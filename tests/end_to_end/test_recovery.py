@@ -29,6 +29,8 @@ from slipway.acting import dead_letters, progress
 from slipway.reading import executions, ledgers
 from tests.end_to_end.pipeline import DATASET, PARTNER, Pipeline, sha256_of
 
+pytestmark = pytest.mark.push
+
 FIRST_SERIAL = 450_000_000  # orders that no other test of the session has
 POISON = "no event at all"
 PATIENCE_SECONDS = 180

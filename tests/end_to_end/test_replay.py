@@ -21,6 +21,8 @@ from slipway import __main__ as command_line
 from slipway.reading import independent_count, lake, ledgers
 from tests.end_to_end.pipeline import DATASET, Pipeline, money, sha256_of
 
+pytestmark = pytest.mark.push
+
 ROWS = 500
 FIRST_SERIAL = 400_000_000  # orders that no other test of the session has
 MONTH = Span(first=date(2031, 5, 1))

@@ -20,6 +20,8 @@ from slipway.reading import independent_count, warehouse
 from tests.end_to_end.pipeline import DATASET, Pipeline, money
 from tests.page.browser import Browser, browser
 
+pytestmark = pytest.mark.push
+
 UNUSED_SERIAL = 700_000_000  # orders that no other file has
 MEASURES = ("revenue", "cost", "profit")
 TABLES = ("sales_by_region_quarter", "sales_by_month_item")

@@ -29,6 +29,8 @@ from tests.end_to_end.pipeline import PARTNER, Pipeline, until
 from tests.unit.sample_data import superstore_figures
 from tests.unit.sample_data.superstore_figures import ROOT, Line
 
+pytestmark = pytest.mark.push
+
 DATASET = "superstore"
 ROWS, REFUSED = 150, 2
 VIEW = "superstore_customer_value"

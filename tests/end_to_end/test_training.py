@@ -18,6 +18,8 @@ from sample_data import seasonal
 from slipway import __main__ as command_line
 from tests.end_to_end.pipeline import DATASET, Pipeline, money, until
 
+pytestmark = pytest.mark.push
+
 MONTHS, SEED = 72, 7
 TABLE = "curated.sales_by_month_item_forecast"
 

@@ -165,6 +165,13 @@ class MemoryTable:
         label = f"{self.name} query {request.get('IndexName', '')}".rstrip()
         return self.call(label, lambda: self._query(request))
 
+    def scan(self) -> dict[str, Any]:
+        """Scan of the whole table in one page, as it is now, by key."""
+        return self.call(
+            f"{self.name} scan",
+            lambda: {"Items": [copied(item) for _, item in sorted(self.items.items())]},
+        )
+
     def _query(self, request: Mapping[str, Any]) -> dict[str, Any]:
         index = self._index(request.get("IndexName"))
         if index and request.get("ConsistentRead"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
+import pytest
 from pyspark.sql import DataFrame
 
 from glue_jobs.tables.iceberg.upkeep import IcebergUpkeep
@@ -12,6 +13,8 @@ from rows.tables import Table, TableColumn
 from tests.spark.lake import Lake, second_engine
 from tests.table_operations import FEBRUARY, JANUARY, Rows, numbers
 from tests.unit.duckdb_jobs.conftest import relation
+
+pytestmark = pytest.mark.push
 
 ON, NEWER = "t.number = s.number", "s.day > t.day"
 MARCH = date(2024, 3, 1)

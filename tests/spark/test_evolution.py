@@ -15,6 +15,8 @@ from rows.tables import Table
 from tests.spark.lake import Lake, counts, lines
 from tests.spark.orders import ORDERS, column
 
+pytestmark = pytest.mark.push
+
 FIRST, SECOND, THIRD = (f"20240501T10000{n}-0000000{n}" for n in (1, 2, 3))
 OLD: Contract = replace(ORDERS, curated=(), rules=())
 

@@ -20,6 +20,8 @@ from rows.expressions.values import QUOTED
 from slipway.reading import independent_count
 from tests.spark.lake import Lake, counts
 
+pytestmark = pytest.mark.push
+
 CASES = Path(__file__).parents[1] / "cases"
 SALES = model.load("sales_records")
 QUOTED_IN_22 = ["country.type", "item_type.type", "sales_channel.type", "order_priority.type"]

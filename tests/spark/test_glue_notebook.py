@@ -1,5 +1,7 @@
 """The notebook for Glue sessions: its Spark cells run on tables that the jobs made; its Glue cells are held to the API.
 
+pytestmark = pytest.mark.push
+
 Nothing that runs a DynamicFrame can be installed: AWSGlueDataplanePython on PyPI is the Python side only, and the Java
 classes that it calls come with Glue (aws-glue-libs, README). So cells tagged `glue` are parsed, their calls compared
 with the published signatures (awsglue_surface.json), and what `make_cols` gives is built here from its documentation.

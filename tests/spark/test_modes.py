@@ -14,6 +14,8 @@ from contracts.model import Contract
 from tests.spark.lake import Lake, counts, lines
 from tests.spark.orders import HEADER, ORDERS
 
+pytestmark = pytest.mark.push
+
 RUNS = [f"20240501T10000{n}-0000000{n}" for n in range(1, 10)]
 OLD: Contract = replace(ORDERS, curated=())
 

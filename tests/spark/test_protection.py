@@ -22,6 +22,8 @@ from rows.spark_dialect import SparkDialect
 from tests.spark.lake import Lake, counts, lines
 from tests.spark.orders import ORDERS, column, curated
 
+pytestmark = pytest.mark.push
+
 FIRST, SECOND, THIRD = (f"20240501T10000{n}-0000000{n}" for n in (1, 2, 3))
 KEY = b"a key that nobody may ever see, at least 32 bytes"
 HEADER = "Row ID,Customer,Born,Phone,Card,Order Date,Status,Amount"

@@ -17,6 +17,8 @@ from contracts.authoring.sql import expression_mistakes
 from duckdb_jobs.database import LOWERED_OTHERWISE, RAISED_OTHERWISE, open_database
 from tests.unit.contracts.cases.limits import FITS, OVERFLOWS, TYPES, extreme_rows
 
+pytestmark = pytest.mark.push
+
 
 def test_spark_computes_every_accepted_rule_and_every_advice_and_stops_at_the_refused(
     spark: SparkSession,

@@ -6,9 +6,13 @@ import csv
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from contracts import model
 from rows import table_definitions
 from tests.spark.lake import Lake, counts
+
+pytestmark = pytest.mark.push
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 MONEY = ("Total Revenue", "Total Cost", "Total Profit")

@@ -22,6 +22,8 @@ from tests.spark.lake import Lake, counts
 from tests.unit.sample_data import superstore_figures
 from tests.unit.sample_data.superstore_figures import REAL_FILE, ROOT, Line
 
+pytestmark = pytest.mark.push
+
 CONTRACT = model.load("superstore")
 KEY = b"a key that nobody may ever see, at least 32 bytes"
 FIRST, SECOND = (f"20240501T10000{n}-0000000{n}" for n in (1, 2))

@@ -13,6 +13,8 @@ from rows import table_rule_results
 from tests.spark.lake import Lake, lines
 from tests.spark.table_rules import rule
 
+pytestmark = pytest.mark.push
+
 FIRST, SECOND, THIRD = (f"20240501T10000{n}-0000000{n}" for n in (1, 2, 3))
 STARTED = datetime(2024, 5, 1, 10)
 

@@ -1,4 +1,8 @@
-"""A small account in memory (moto): buckets, ledgers, and two state machines, of runs and of what people are told."""
+"""A small account in memory: buckets, ledgers, and two state machines, of runs and of what people are told.
+
+Buckets, machines and bursts are moto's. The ledgers are tables of the simulation, which answer as moto's do (a test
+there holds them to it) and are quicker.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,7 @@ from lambdas.compose_digest.service import ComposeDigest
 from pipeline.alerts import Announcer
 from pipeline.bursts import Bursts
 from pipeline.ledger import FileLedger, RunLedger
+from tests.simulation.table import Index, MemoryTable
 
 EVENTS = Path(__file__).parents[2] / "events"
 BUCKETS = ("landing", "raw", "processed")
@@ -206,30 +211,39 @@ class Account:
 
 
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def ledgers_of_moto() -> None:
+    """Who uses this has ledgers that every client of boto3 finds: for handlers, which make their own, and for marts."""
+
+
+@pytest.fixture
+def account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    index = Index(name="by_status", partition="dataset_status", sort="received_at")
     with mock_aws():
-        yield _account()
+        if "ledgers_of_moto" in request.fixturenames:
+            dynamodb = boto3.resource("dynamodb")
+            files = _table(dynamodb, "files", indexed=True)
+            runs = _table(dynamodb, "runs", indexed=False)
+        else:
+            files = MemoryTable(name="files", indexes=(index,))
+            runs = MemoryTable(name="runs")
+        yield _account(file_table=files, run_table=runs)
 
 
-def _account() -> Account:
-    s3, stepfunctions, dynamodb = (
-        boto3.client("s3"),
-        boto3.client("stepfunctions"),
-        boto3.resource("dynamodb"),
-    )
+def _account(*, file_table: Any, run_table: Any) -> Account:
+    s3, stepfunctions = boto3.client("s3"), boto3.client("stepfunctions")
     for bucket in BUCKETS:
         s3.create_bucket(Bucket=bucket)
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     return Account(
         s3=s3,
         stepfunctions=stepfunctions,
-        file_table=_table(dynamodb, "files", indexed=True),
-        run_table=_table(dynamodb, "runs", indexed=False),
-        burst_table=_table(dynamodb, "bursts", indexed=False, partition="about"),
+        file_table=file_table,
+        run_table=run_table,
+        burst_table=_table(boto3.resource("dynamodb"), "bursts", indexed=False, partition="about"),
         machine_arn=_machine(stepfunctions, "dataset-run"),
         announce_arn=_machine(stepfunctions, "announce"),
     )

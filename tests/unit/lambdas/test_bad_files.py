@@ -25,6 +25,7 @@ SAMPLES = [
     {"rule_id": "units_sold.type", "record": 4, "reason": "units_sold: '1 391' is not a number"},
     {"rule_id": "row.field_count", "record": 7, "reason": "row: 3 fields where the header has 14"},
 ]
+pytestmark = pytest.mark.usefixtures("ledgers_of_moto")
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 

@@ -490,6 +490,7 @@ def test_care_that_lost_the_lock_cannot_close(account: Any, contract: model.Cont
     assert (run(account, run_id)["status"], account.messages()) == ("running", [])
 
 
+@pytest.mark.usefixtures("ledgers_of_moto")
 def test_the_handlers_read_their_environment_and_failed_care_starts_waiting_files_once(
     account: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

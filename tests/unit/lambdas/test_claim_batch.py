@@ -198,6 +198,7 @@ def test_a_file_that_the_lagging_index_still_calls_waiting_is_not_claimed_twice(
     assert statuses(account) == {"loaded": "loaded", "fresh": "claimed"}
 
 
+@pytest.mark.usefixtures("ledgers_of_moto")
 def test_the_handler_reads_its_environment(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "FILE_LEDGER": "files",

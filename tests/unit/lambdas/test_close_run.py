@@ -351,6 +351,7 @@ def test_warnings_unproven_rules_and_schema_changes_are_told(
     assert "rule none" not in message["message"]
 
 
+@pytest.mark.usefixtures("ledgers_of_moto")
 def test_the_handler_reads_documents_and_costs(
     claimed: Any, contract: model.Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -276,6 +276,7 @@ def test_one_message_goes_out_however_the_two_ways_to_hear_of_a_failure_crash_an
     assert RUN in message["message"]
 
 
+@pytest.mark.usefixtures("ledgers_of_moto")
 def test_the_handler_reads_its_environment(claimed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "ENVIRONMENT": "dev",

@@ -437,6 +437,7 @@ def test_the_first_line_of_a_refusal_is_its_cause_in_one_sentence(contract: mode
     assert first_line.endswith("(1 discrepancy in run r; nothing is published)")
 
 
+@pytest.mark.usefixtures("ledgers_of_moto")
 def test_the_handler_reads_what_the_steps_wrote(
     account: Any, contract: model.Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:

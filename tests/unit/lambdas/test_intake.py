@@ -305,6 +305,7 @@ def test_what_there_is_no_time_for_comes_again_and_what_was_taken_does_not(
     assert intake(account, contract).handle_batch(records[:1], lambda: 0) == []
 
 
+@pytest.mark.usefixtures("ledgers_of_moto")
 def test_the_handler_reads_its_environment_and_reports_failed_messages(
     account: Any, sales: Sales, monkeypatch: pytest.MonkeyPatch
 ) -> None:

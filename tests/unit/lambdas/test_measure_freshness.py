@@ -109,6 +109,7 @@ def test_a_load_is_found_behind_any_number_of_later_runs(
     assert measured(account)[0]["sales_records"] == 30 * 24.0
 
 
+@pytest.mark.usefixtures("ledgers_of_moto")
 def test_the_handler_measures_every_dataset_that_has_a_contract(
     account: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -195,6 +195,7 @@ def test_a_burst_that_nobody_joined_is_an_error_and_no_empty_message(account: An
         telling(account).compose("rejected", "sales_records", "20260101T000000000000")
 
 
+@pytest.mark.usefixtures("ledgers_of_moto")
 def test_the_handler_answers_as_sns_takes_it(
     account: Any, contract: model.Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ from rows.marts import MartResult, RolledBack
 from slipway.grammar import build_parser
 from tests.unit.lambdas.conftest import Account, Crash
 
+pytestmark = pytest.mark.usefixtures("ledgers_of_moto")
 NAME = "superstore_cohorts"
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 NEW = MartResult(
