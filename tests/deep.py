@@ -132,7 +132,7 @@ SLICES = (
         "settings of production rehearsed, and features of forecasts by Spark as deployed",
         "tests/end_to_end/test_rehearsal.py",
         "tests/end_to_end/test_training.py",
-        minutes=10,
+        minutes=15,
     ),
     Slice(name="linters of the templates", minutes=5, command=("make", "linters")),
     Slice(

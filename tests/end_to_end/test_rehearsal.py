@@ -1,5 +1,5 @@
 """Settings like production's, with every optional feature on, deployed into the embedded AWS: the demonstration ends
-to the cent under them, as `slipway demo --settings FILE` does it.
+to the cent under them, as `slipway demo --settings FILE` does it. Their internal database is an instance, which sleeps.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from slipway import grammar
 from slipway.commands import demo
 from slipway.deployment import connect
 from tests.end_to_end.listening import read, subscribed
+from tests.end_to_end.resting_database import RestingDatabase, wait
 
 pytestmark = pytest.mark.deep
 
@@ -74,8 +75,8 @@ def test_the_demonstration_ends_to_the_cent_under_settings_of_production(
 @pytest.mark.parametrize(
     ("machine", "subject"),
     [
-        ("DashboardRefresh", "INFO [prod] sales_records: dashboards refreshed, "),
-        ("QueryRefresh", "INFO [prod] sales_records: 1 saved query refreshed"),
+        ("DashboardRefresh", "INFO [local] sales_records: dashboards refreshed, "),
+        ("QueryRefresh", "INFO [local] sales_records: 1 saved query refreshed"),
     ],
 )
 def test_whoever_listens_to_successes_hears_that_what_they_look_at_is_new(
@@ -118,3 +119,31 @@ def test_partners_see_the_host_key_of_the_secret(
         )
     )
     assert shown == expected
+
+
+def test_an_instance_never_sleeps_under_three_write_backs_and_sleeps_once_nobody_holds_it(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of the three is killed: it holds the database until its hold ends by itself."""
+    monkeypatch.setenv("SLIPWAY_STATE", str(state))
+    database = RestingDatabase(connect("local"))
+    database.becomes("stopped")  # after the runs of the demonstration
+    running = [database.write("sales_records") for _ in range(3)]
+    killed = running.pop()
+    wait(lambda: database.state(killed) in ("WaitForDatabase", "WriteBack"), "it did not begin")
+    database.deployment.client("stepfunctions").stop_execution(executionArn=killed)
+    seen = set()
+    while any(database.ended(each) == "RUNNING" for each in running):
+        before = {each for each in running if database.state(each) == "WriteBack"}
+        status = database.status()
+        if before & {each for each in running if database.state(each) == "WriteBack"}:
+            seen.add(status)
+    assert seen <= {"available"}
+    assert {database.ended(each) for each in running} == {"SUCCEEDED"}
+    assert database.sweep() == {"is_stopped": False, "held_by": [killed], "status": "available"}
+    database.let_end(killed)
+    assert database.sweep()["is_stopped"]
+    database.becomes("stopped")
+    database.started_by_aws()
+    assert database.sweep()["is_stopped"]
+    database.becomes("stopped")

@@ -116,6 +116,13 @@ def test_monthly_files_in_folders_of_dates_become_aggregates_and_segments(
     lines = expected(sent, key)
     assert curated(pipeline) == superstore_figures.curated(lines)
     assert customers(pipeline) == superstore_figures.customers(lines)
+    assert versions(pipeline) == {line.row_id: 1 for line in lines}
+
+
+def versions(pipeline: Pipeline) -> dict[int, int]:
+    """How many versions the history has of each line."""
+    history = naming.history_table(DATASET)
+    return dict(pipeline.ask(f"select row_id, count(*) from processed.{history} group by row_id"))
 
 
 def mart_runs(pipeline: Pipeline) -> list[dict[str, Any]]:
@@ -177,6 +184,7 @@ def test_the_other_engine_makes_the_same_tables_of_the_same_files(
     assert newest_engines(pipeline) == {"spark"}
     lines = expected(sent, key)
     assert curated(pipeline) == superstore_figures.curated(lines)
+    assert versions(pipeline) == {line.row_id: 1 for line in lines}
     assert customers(pipeline) == superstore_figures.customers(lines)
 
 
@@ -275,10 +283,9 @@ def test_an_erased_customer_leaves_every_table_and_file(
 ) -> None:
     number = sent.subject["Customer ID"]
     token = personal_data.token(key, number)
-    assert {"processed", "quarantine"} <= {
-        "quarantine" if "quarantine" in name else "processed"
-        for name in data_files_with(pipeline, token)
-    }
+    folders = {name.split("/")[1] for name in data_files_with(pipeline, token) if "tables/" in name}
+    others = {naming.quarantine_table(DATASET), naming.history_table(DATASET)}
+    assert {DATASET, *others} <= folders
     (tmp_path / "subject.txt").write_text(number, encoding="utf-8")
     arguments = ["--dataset", DATASET, "--subject-file", str(tmp_path / "subject.txt"), "--yes"]
     assert command_line.main(["erase", *arguments]) == 0
@@ -303,6 +310,7 @@ def test_a_backfill_refuses_the_erased_customer_and_changes_nothing_else(
     before = curated(pipeline)
     assert command_line.main(["backfill", "--dataset", DATASET]) == 0
     assert curated(pipeline) == before
+    assert versions(pipeline) == {line.row_id: 1 for line in expected(sent, key, without=number)}
     theirs = [int(record["Row ID"]) for record in sent.records if record["Customer ID"] == number]
     quarantine = f"processed.{naming.quarantine_table(DATASET)}"
     is_theirs = f"_subject = '{personal_data.token(key, number)}'"
