@@ -132,8 +132,9 @@ imports: $(STATE)/python.done ## who may import whom, each rule as a sentence
 hooks: $(STATE)/python.done ## run lint, types and imports before each commit of this clone
 	@$(BIN)/pre-commit install
 
+# Three at a time, since a quarter of it is waiting: for servers that drip, for clocks of databases.
 test-unit: setup ## Lambdas, contracts, ledger, simulated schedules, command line, architecture
-	@$(SUITE) -n 2 tests/unit tests/simulation tests/architecture
+	@$(SUITE) -n 3 tests/unit tests/simulation tests/architecture
 
 test-page: setup chromium ## the local page in a real Chromium: figures, accessibility, size, speed, no network
 	@$(SUITE) tests/page

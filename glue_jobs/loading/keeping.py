@@ -38,7 +38,7 @@ def of_run(loading: LoadRun) -> Keeping:
 def fill(loading: LoadRun, valid: DataFrame, held: DataFrame, published: int | None) -> Filled:
     """Fill the valid rows. `held` is the table that they are compared with, `published` its state before the run."""
     spark, keeping = loading.spark, of_run(loading)
-    before = loading.tables.read(loading.processed, version=published)
+    before = loading.rows_of(published)
     valid.createOrReplaceTempView(BATCH)
     before.where(loading.of_files if keeping.again else F.lit(False)).createOrReplaceTempView(
         TAKEN_OFF

@@ -19,6 +19,15 @@ class LoadRun(BaseLoadRun[DataFrame]):
     spark: SparkSession
     staged_uri: str
 
+    def rows_of(self, version: int | None) -> DataFrame:
+        """The processed table as of a version, with the columns of now: Iceberg shows a version with its own.
+
+        A column that came since, such as the first that says whose a kept value is, is null.
+        """
+        rows = self.tables.read(self.processed, version=version)
+        later = (column for column in self.processed.columns if column.name not in rows.columns)
+        return rows.withColumns({column.name: F.lit(None).cast(column.type) for column in later})
+
     @property
     def judged_uri(self) -> str:
         """Folder, within that of the staged rows, for rows with the verdicts of a replay or backfill."""

@@ -190,7 +190,7 @@ def merge(
         valid, amended = filled.valid, filled.amended
     if not valid_rows:
         return Merged(fates=[], counts=[], amended=_write(loading, None, amended, []))
-    table = loading.tables.read(loading.processed, version=compared)
+    table = loading.rows_of(compared)
     held = table.where(_of_same_keys(loading, splits))
     judged = deduplication.not_new(valid, held, loading.contract).persist()
     fates = figures.by_fate(judged, loading.contract).collect()
@@ -284,7 +284,7 @@ def _replaced_days(fates: list[Row]) -> list[date]:
 
 def _concerned(loading: LoadRun, splits: list[Row], before: int | None) -> DataFrame:
     """Rows of the table that can share a key with the batch, or that keep a value of a file that is read anew."""
-    table = loading.tables.read(loading.processed, version=before)
+    table = loading.rows_of(before)
     return table.where(
         _of_same_keys(loading, splits) | F.expr(keeping.of_run(loading).from_again())
     )

@@ -24,6 +24,8 @@ from tests.spark.lake import Lake
 from tests.spark.test_formats import held
 from tests.table_operations import FEBRUARY, JANUARY, Operated, Rows, numbers
 
+pytestmark = pytest.mark.push
+
 AFTER_NOW = timedelta(seconds=1)
 NUMBERS = numbers("test")
 

@@ -111,6 +111,7 @@ def test_a_content_that_comes_again_later_is_a_version_of_its_own(lake: Lake) ->
     ]
 
 
+@pytest.mark.push
 def test_a_backfill_reads_every_delivery_of_its_files_anew(lake: Lake) -> None:
     first, second = both_runs(lake)
     again = second | {"received_at": "2024-05-01T10:03:00.000001+00:00", "file_name": "again.csv"}
