@@ -61,8 +61,10 @@ class RestingDatabase:
         return executions.start(self.deployment, "database", {"dataset": dataset})
 
     def state(self, execution: str) -> str:
-        """The state in which an execution is, or which it entered last."""
-        return executions.steps(self.deployment, execution)[-1].name
+        """The state in which an execution is, or which it entered last; empty before its first."""
+        return next(
+            (step.name for step in reversed(executions.steps(self.deployment, execution))), ""
+        )
 
     def ended(self, execution: str) -> str:
         """How an execution ended; RUNNING until then."""
