@@ -40,27 +40,11 @@ def roll_back(given: CuratingArguments, wanted: ForecastRollback) -> ForecastRol
 def opened(given: CuratingArguments) -> Iterator[ForecastRun[str]]:
     """What forecasts of the dataset are made with, on the Glue Data Catalog. Raises NeedsSpark as `run` does."""
     contract = model.load(given.dataset)
-    wanted = contract.forecast_models
     with engine(contract) as started:
-        yield ForecastRun(
-            contract=contract,
-            run_id=given.run_id,
-            today=datetime.now(UTC).date(),
-            processed=table_definitions.processed(
-                contract, given.environment, given.processed_bucket
-            ),
-            curated={
-                found.name: table_definitions.curated(
-                    found, given.environment, given.curated_bucket
-                )
-                for found in wanted
-            },
-            forecasts={
-                found.name: table_definitions.forecast(
-                    found, given.environment, given.curated_bucket
-                )
-                for found in wanted
-            },
-            tables=started.tables,
-            engine=DuckDbForecasting(started.database),
+        yield ForecastRun.opened(
+            contract,
+            given,
+            datetime.now(UTC).date(),
+            started.tables,
+            DuckDbForecasting(started.database),
         )

@@ -13,7 +13,7 @@ from glue_jobs import arguments, features, session, storage
 from glue_jobs.histories import SparkHistories
 from glue_jobs.tables.formats import open_format
 from pipeline.run_documents import TrainingPlan
-from rows import forecast_training, table_definitions
+from rows import forecast_training
 from rows.forecast_run import HistoryRun
 
 
@@ -21,35 +21,14 @@ def main(argv: Sequence[str]) -> None:
     """Lay out a training: `run_id` is its name. The plan comes last, so that without it nothing counts."""
     given = arguments.parse_curating(argv)
     contract = model.load(given.dataset)
-    wanted = contract.forecast_models
     spark = SparkSession.builder.appName(
         f"forecast_features {given.dataset} {given.run_id}"
     ).getOrCreate()
     session.require_version(spark, arguments.spark_version(argv))
     session.prepare(spark, 0)
+    tables, today = open_format(spark, contract).tables, datetime.now(UTC).date()
     laid_out = forecast_training.lay_out(
-        HistoryRun(
-            contract=contract,
-            run_id=given.run_id,
-            today=datetime.now(UTC).date(),
-            processed=table_definitions.processed(
-                contract, given.environment, given.processed_bucket
-            ),
-            curated={
-                found.name: table_definitions.curated(
-                    found, given.environment, given.curated_bucket
-                )
-                for found in wanted
-            },
-            forecasts={
-                found.name: table_definitions.forecast(
-                    found, given.environment, given.curated_bucket
-                )
-                for found in wanted
-            },
-            tables=open_format(spark, contract).tables,
-            engine=SparkHistories(),
-        )
+        HistoryRun.opened(contract, given, today, tables, SparkHistories())
     )
     if laid_out.plan.tables:
         place = naming.run_prefix(given.dataset, given.run_id)

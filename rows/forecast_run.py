@@ -15,12 +15,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from contracts import model, naming
 from contracts.errors import PermanentError, ReconciliationFailed
+from pipeline.job_arguments import CuratingArguments
 from pipeline.run_documents import ForecastTable
-from rows import forecasting, periods
+from rows import forecasting, periods, table_definitions
 from rows.forecasting.methods import Predicted
 from rows.forecasting.series import VERSION, Scale, SeriesForecast
 from rows.table_operations import TableOperations
@@ -92,6 +93,35 @@ class HistoryRun(Generic[Rows]):
     forecasts: Mapping[str, Table]
     tables: TableOperations[Rows]
     engine: HistoryEngine[Rows]
+
+    @classmethod
+    def opened(
+        cls,
+        contract: model.Contract,
+        given: CuratingArguments,
+        today: date,
+        tables: TableOperations[Rows],
+        engine: HistoryEngine[Rows],
+    ) -> Self:
+        """For the tables of the environment that a job was started in."""
+        wanted = contract.forecast_models
+        environment, bucket = given.environment, given.curated_bucket
+        return cls(
+            contract=contract,
+            run_id=given.run_id,
+            today=today,
+            processed=table_definitions.processed(contract, environment, given.processed_bucket),
+            curated={
+                found.name: table_definitions.curated(found, environment, bucket)
+                for found in wanted
+            },
+            forecasts={
+                found.name: table_definitions.forecast(found, environment, bucket)
+                for found in wanted
+            },
+            tables=tables,
+            engine=engine,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

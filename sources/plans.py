@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.errors import PermanentError
+
 SEAL_CHARACTERS = 16
 # Not of the seal: they change by themselves, and change nothing of what is read.
 ESTIMATES = frozenset(
@@ -111,6 +113,13 @@ def _without(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without(each) for each in value]
     return value
+
+
+def no_table(name: str) -> PermanentError:
+    """For a source of another kind."""
+    return PermanentError(
+        f"source {name!r} is no table of a database, so it has no plan; slipway source show {name}"
+    )
 
 
 def plan_of(data: Mapping[str, Any]) -> Plan:

@@ -14,6 +14,8 @@ from typing import Protocol
 from sources.model import PostgresSource
 from sources.plans import Outlook
 
+LOCK_SECONDS = 5  # behind a lock that waits everybody else waits, too
+
 
 @dataclass(frozen=True, kw_only=True)
 class LowWatermark:

@@ -33,6 +33,8 @@ from sources.model import BucketSource, HttpSource, PostgresSource, SftpSource, 
 from sources.tables import OpenTable, RemoteTable
 
 LOCAL = "local"
+# A name that no secret has is no ARN that a policy with one allows, so that AWS may say either.
+NO_SECRET = ("ResourceNotFoundException", "AccessDeniedException")
 CONNECT_SECONDS, READ_SECONDS = 10, 60  # of another's bucket; botocore tries a few times
 
 
@@ -157,9 +159,9 @@ def _read_secret(name: str) -> str:
     try:
         found = boto3.client("secretsmanager").get_secret_value(SecretId=name)
     except ClientError as error:
-        if code(error) != "ResourceNotFoundException":
+        if code(error) not in NO_SECRET:
             raise
         raise SourceFailed(
-            f"there is no secret {name!r}; make it, as docs/sources.md shows"
+            f"there is no secret {name!r} that this source may read; make it, as docs/sources.md shows"
         ) from error
     return str(found.get("SecretString", ""))

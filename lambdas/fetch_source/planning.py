@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from contracts.errors import PermanentError
 from contracts.model import Contract
 from sources.errors import SourceFailed
 from sources.fetches import State
 from sources.model import PostgresSource
 from sources.plans import Plan
-from sources.tables import OpenTable
-
-LOCK_SECONDS = (
-    5  # as sources.database.sessions sets it, whose library is not there for other sources
-)
+from sources.tables import LOCK_SECONDS, OpenTable
 
 
 def plan(
@@ -45,10 +40,3 @@ def require(expected: str, found: Plan) -> None:
             f"plan {expected} is not what would be read now, which is plan {found.seal}; nothing was read. Look at it"
             f" with: slipway source plan {found.source}"
         )
-
-
-def no_table(name: str) -> PermanentError:
-    """For sources of other kinds."""
-    return PermanentError(
-        f"source {name!r} is no table of a database, so it has no plan; slipway source show {name}"
-    )

@@ -13,7 +13,7 @@ from lambdas.fetch_source.extract import TableCall
 from lambdas.fetch_source.files import FilesCall
 from lambdas.fetch_source.landing import Rows
 from lambdas.fetch_source.pages import PagesCall
-from lambdas.fetch_source.planning import no_table, plan
+from lambdas.fetch_source.planning import plan
 from pipeline.ledger.entries import new_run_id, timestamp
 from sources.client import Client
 from sources.fetches import Fetch, State
@@ -27,7 +27,7 @@ from sources.model import (
     Source,
     Watermark,
 )
-from sources.plans import Plan
+from sources.plans import Plan, no_table
 from sources.tables import RemoteTable
 
 

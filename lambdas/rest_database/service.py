@@ -16,9 +16,8 @@ from contracts.errors import PermanentError, StoreAsleep
 from pipeline.store_leases import StoreLeases
 
 STORE = "store:database"
-LEASE_SECONDS = (
-    2 * 60 * 60
-)  # more than write_back.asl.json may take, and the function that it leaves behind
+# More than write_back.asl.json may take, and the function that it leaves behind.
+LEASE_SECONDS = 2 * 60 * 60
 CLOSING_SECONDS = 150  # more than the time limit of this function and what clocks may differ by
 # A start takes "from minutes to hours" (same source); a run waits no longer than this.
 WAKE_SECONDS = 30 * 60

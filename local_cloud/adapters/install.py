@@ -42,6 +42,9 @@ from local_cloud.adapters.rds import instances as rds_instances
 from local_cloud.adapters.redshift import service as redshift_service
 from local_cloud.adapters.sagemaker import service as sagemaker_service
 from local_cloud.adapters.step_functions import (
+    athena as step_functions_athena,
+)
+from local_cloud.adapters.step_functions import (
     emr as step_functions_emr,
 )
 from local_cloud.adapters.step_functions import (
@@ -62,6 +65,7 @@ def install_all(settings: ServerSettings) -> None:
     spark_jobs.install(settings)
     step_functions_glue.install()
     step_functions_emr.install(settings)
+    step_functions_athena.install(settings)
     emr_applications.install()
     step_functions_sns.install()
     step_functions_nested.install()

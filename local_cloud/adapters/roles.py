@@ -11,10 +11,14 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import Any
 
+import boto3
+from botocore.config import Config
+
 from local_cloud.adapters.access import service_calls
 from local_cloud.adapters.access.service_calls import ASSUME
 from local_cloud.adapters.access.service_calls import AccessDenied as AccessDenied
 from local_cloud.patching import original
+from local_cloud.settings import REGION, ServerSettings
 
 EVALUATOR = "ministack.core.iam_evaluator"
 
@@ -35,6 +39,19 @@ class Session:
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_SESSION_TOKEN": self.session_token,
         }
+
+
+def client(settings: ServerSettings, session: Session, service: str) -> Any:
+    """A client of the embedded AWS whose requests the session signs; each is sent once."""
+    return boto3.client(
+        service,
+        endpoint_url=settings.endpoint,
+        region_name=REGION,
+        aws_access_key_id=session.access_key_id,
+        aws_secret_access_key=session.secret_access_key,
+        aws_session_token=session.session_token,
+        config=Config(retries={"total_max_attempts": 1}),
+    )
 
 
 def enforced() -> bool:

@@ -55,6 +55,18 @@ def current_execution() -> dict[str, Any]:
     return execution
 
 
+def session_of_machine() -> roles.Session:
+    """A session of the role of the machine whose task is being carried out. Raises AccessDenied."""
+    execution = current_execution()
+    machine = original(STEP_FUNCTIONS, "_state_machines")[execution["stateMachineArn"]]
+    return roles.assume(
+        machine["roleArn"],
+        execution["name"],
+        "states.amazonaws.com",
+        source_arn=execution["stateMachineArn"],
+    )
+
+
 def task_permissions(resource: str, parameters: dict[str, Any]) -> list[tuple[str, str]]:
     """Actions and resources that a task needs, as the Step Functions guide lists them per integration.
 
@@ -122,12 +134,7 @@ def _checked_task(invoke: Any) -> Any:
         if roles.enforced():
             machine = original(STEP_FUNCTIONS, "_state_machines")[execution["stateMachineArn"]]
             try:
-                session = roles.assume(
-                    machine["roleArn"],
-                    execution["name"],
-                    "states.amazonaws.com",
-                    source_arn=execution["stateMachineArn"],
-                )
+                session = session_of_machine()
                 machine_logs.require(execution, machine, session)
                 for action, arn in task_permissions(
                     resource, parameters if isinstance(parameters, dict) else {}

@@ -107,9 +107,17 @@ def ask(
     )
     text = answer["Payload"].read().decode()
     if answer.get("FunctionError"):
-        raise PermanentError(f"{name} failed{consequence}: {text[:2000]}")
+        raise PermanentError(f"{name} failed{consequence}: {_said(text)[:2000]}")
     told = json.loads(text or "null")
     return told if isinstance(told, dict) else {}
+
+
+def _said(answer: str) -> str:
+    """What a function that failed says, without Lambda's JSON around it."""
+    try:
+        return str(json.loads(answer)["errorMessage"])
+    except (ValueError, LookupError, TypeError):
+        return answer
 
 
 def _status_change(dataset: str, lock: Item, found: dict[str, Any] | None) -> dict[str, Any]:

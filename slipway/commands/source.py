@@ -17,7 +17,7 @@ from slipway.reading import executions, sources
 from slipway.showing import source_plan, views
 from sources.fetches import State
 from sources.model import FileSource, PostgresSource, Source
-from sources.plans import plan_of
+from sources.plans import no_table, plan_of
 
 PAGES = ("since", "pages", "records", "requests", "bytes")
 FILES = ("files", "requests", "bytes")
@@ -97,9 +97,7 @@ def _plan(deployment: Deployment, options: argparse.Namespace) -> int:
     """1 if the fetch would be refused."""
     found = sources.one(deployment, options.name)
     if not isinstance(found.source, PostgresSource):
-        raise PermanentError(
-            f"source {options.name!r} is no table of a database, so it has no plan; slipway source show {options.name}"
-        )
+        raise no_table(options.name)
     since = _since(options)
     event = {"plan": {"since": since} if since else {}}
     function = naming.source_output(options.name, "")

@@ -19,9 +19,9 @@ from psycopg import errors, sql
 
 from sources.errors import CredentialsRefused, SourceFailed, TryLater
 from sources.model import PostgresSource
+from sources.tables import LOCK_SECONDS
 
 CONNECT_SECONDS = 10
-LOCK_SECONDS = 5  # behind a lock that waits everybody else waits, too
 IDLE_SECONDS = 120  # a call that is killed must not hold its snapshot for long
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 FIELDS = ("host", "dbname", "username", "password")

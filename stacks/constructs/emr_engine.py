@@ -37,9 +37,8 @@ JOBS = {
     "processed_to_curated": "Curate",
     "forecast_features": "Features",
 }
-ABSENT = (
-    "none"  # for what the ASL names and this environment has not: a substitution must not be empty
-)
+# For what the ASL names and this environment has not: a substitution must not be empty.
+ABSENT = "none"
 
 
 @dataclass(frozen=True, kw_only=True)

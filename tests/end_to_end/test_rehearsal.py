@@ -76,14 +76,7 @@ def test_the_demonstration_ends_to_the_cent_under_settings_of_production(
     ("machine", "subject"),
     [
         ("DashboardRefresh", "INFO [local] sales_records: dashboards refreshed, "),
-        pytest.param(
-            "QueryRefresh",
-            "INFO [local] sales_records: 1 saved query refreshed",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="the embedded AWS refuses tasks of Athena by name: it does not know their permissions yet",
-            ),
-        ),
+        ("QueryRefresh", "INFO [local] sales_records: 1 saved query refreshed"),
     ],
 )
 def test_whoever_listens_to_successes_hears_that_what_they_look_at_is_new(

@@ -79,7 +79,7 @@ _RULES = (
         id="own", description="", action="halt", column="quantity", reference="orders.order_id"
     ),
 )
-_WITH_RULES = replace(ORDERS, table_rules=_RULES)
+_WITH_RULES = replace(ORDERS, table_rules=_RULES, history=True)
 EXAMPLES = (
     Example(name="orders", contract=_WITH_RULES, header=HEADER.split(","), rows=_orders),
     Example(name="orders without a key", contract=replace(_WITH_RULES, key=()), header=HEADER.split(","), rows=_orders),

@@ -71,6 +71,8 @@ class Both:
     def tables(self) -> Iterator[Table]:
         """Every table of the contract."""
         yield from (self.lake.processed, self.lake.quarantine)
+        if self.lake.contract.history:
+            yield self.lake.history
         yield from (self.lake.curated(one.name) for one in self.lake.contract.curated)
         quality = self.lake.quality
         timeless = tuple(column for column in quality.columns if column.name != "checked_at")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 import time
 from typing import Any
 from urllib.parse import urlparse
@@ -29,7 +30,10 @@ from local_cloud.settings import ACCOUNT, REGION, ServerSettings
 ATHENA = "ministack.services.athena"
 GLUE = "ministack.services.glue"
 REASON_LIMIT = 2000
+FIRST_REFUSAL = 400
 Result = dict[str, Any]
+_tokens: dict[str, tuple[dict[str, Any], Any]] = {}  # request and answer of each
+_tokens_lock = threading.Lock()
 logger = logging.getLogger("slipway.athena")
 
 
@@ -41,6 +45,7 @@ def install(settings: ServerSettings) -> None:
     """Replace how statements are run and results stored; complete what workgroups forget."""
     replace(ATHENA, "_execute_query", lambda _: _executor(settings))
     replace(ATHENA, "_start_query_execution", _in_workgroup)
+    replace(ATHENA, "_start_query_execution", _once_for_a_token)
     replace(ATHENA, "_get_query_results", _with_exact_types)
     replace(ATHENA, "_get_workgroup", _with_defaults)
 
@@ -206,6 +211,32 @@ def _error_name(exc: Exception) -> str:
         "OutOfRangeException": "NUMERIC_VALUE_OUT_OF_RANGE",
     }
     return names.get(type(exc).__name__, "GENERIC_USER_ERROR")
+
+
+def _once_for_a_token(start: Any) -> Any:
+    """A token that came before is answered with the execution that it began; with another query it is refused.
+
+    Source: Athena API reference, StartQueryExecution, ClientRequestToken.
+    """
+
+    def start_query_execution(data: dict[str, Any]) -> Any:
+        token = data.get("ClientRequestToken")
+        if token is None:
+            return start(data)
+        with _tokens_lock:
+            known, answer = _tokens.get(token, (data, None))
+            if known != data:
+                message = "Idempotent parameters do not match"
+                return original(ATHENA, "error_response_json")(
+                    "InvalidRequestException", message, 400
+                )
+            if answer is None:
+                answer = start(data)
+                if answer[0] < FIRST_REFUSAL:
+                    _tokens[token] = (data, answer)
+        return answer
+
+    return start_query_execution
 
 
 def _in_workgroup(start: Any) -> Any:

@@ -15,9 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import boto3
-from botocore.config import Config
-
 from local_cloud.adapters import roles
 from local_cloud.adapters.glue import crawl
 from local_cloud.instruments import recorded_types
@@ -157,26 +154,16 @@ def _crawl(settings: ServerSettings, crawler: dict[str, Any], session: roles.Ses
     return crawl.crawl(
         crawler,
         [each["CsvClassifier"] for each in named],
-        crawl.Clients(s3=_client(settings, session, "s3"), glue=_client(settings, session, "glue")),
-    )
-
-
-def _client(settings: ServerSettings, session: roles.Session, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=settings.endpoint,
-        region_name=REGION,
-        aws_access_key_id=session.access_key_id,
-        aws_secret_access_key=session.secret_access_key,
-        aws_session_token=session.session_token,
-        config=Config(retries={"total_max_attempts": 1}),
+        crawl.Clients(
+            s3=roles.client(settings, session, "s3"), glue=roles.client(settings, session, "glue")
+        ),
     )
 
 
 def _log(settings: ServerSettings, crawler: dict[str, Any], crawl_id: str, lines: list[str]) -> str:
     """Log as the crawler's role; why that was refused, if it was."""
     try:
-        logs = _client(settings, _session(crawler, crawl_id), "logs")
+        logs = roles.client(settings, _session(crawler, crawl_id), "logs")
         for make, names in (
             (logs.create_log_group, {"logGroupName": LOG_GROUP}),
             (

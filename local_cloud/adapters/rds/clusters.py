@@ -11,23 +11,26 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from local_cloud.adapters.rds.databases import Database, new_database, require_iam
+from local_cloud.adapters.rds.databases import (
+    PROVISIONERS,
+    RDS,
+    WITHOUT_EFFECT,
+    Created,
+    Database,
+    Properties,
+    ending,
+    new_database,
+    require_iam,
+    require_same,
+)
 from local_cloud.instruments import recorded_types
 from local_cloud.patching import original
 from local_cloud.settings import LOOPBACK, ServerSettings
 
-PROVISIONERS = "ministack.services.cloudformation.provisioners"
-RDS = "ministack.services.rds"
 CLUSTER = "AWS::RDS::DBCluster"
 ENGINES = ("aurora-postgresql",)
-WITHOUT_EFFECT = (
-    "RDS capacity, parameters and network",
-    "RDS TLS, logs and backups",
-)
-Properties = dict[str, Any]
-Created = tuple[str, dict[str, Any]]
-
-
+# A change of one of these would be another cluster.
+REPLACING = ("DatabaseName", "MasterUsername", "DBClusterIdentifier", "Engine")
 databases: dict[str, Database] = {}
 
 
@@ -38,7 +41,7 @@ def install_types(settings: ServerSettings) -> None:
     handlers[CLUSTER] = theirs | {
         "create": _create(settings, theirs["create"]),
         "update": _update(theirs["update"]),
-        "delete": _delete(theirs["delete"]),
+        "delete": ending(databases, theirs["delete"]),
     }
 
 
@@ -71,27 +74,13 @@ def _update(update: Callable[..., Created]) -> Callable[..., Created]:
     def updated(
         physical_id: str, old: Properties, new: Properties, *rest: Any, **more: Any
     ) -> Created:
-        for name in ("DatabaseName", "MasterUsername", "DBClusterIdentifier", "Engine"):
-            if old.get(name) != new.get(name):
-                raise ValueError(
-                    f"{name} cannot be changed from {old.get(name)!r} to {new.get(name)!r} without replacement"
-                )
+        require_same(old, new, REPLACING)
         update(physical_id, old, new, *rest, **more)
         record = original(RDS, "_clusters")[physical_id]
         record["Port"] = databases[physical_id].port
         return physical_id, _values(record)
 
     return updated
-
-
-def _delete(delete: Callable[..., None]) -> Callable[..., None]:
-    def deleted(physical_id: str, properties: Properties) -> None:
-        delete(physical_id, properties)
-        database = databases.pop(physical_id, None)
-        if database is not None:
-            threading.Thread(target=database.end, daemon=True).start()
-
-    return deleted
 
 
 def _values(record: dict[str, Any]) -> dict[str, Any]:

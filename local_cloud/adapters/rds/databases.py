@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,14 @@ FOLDER = (
     "rds"  # of links to the folders of servers, which may be elsewhere (local_cloud/session.py)
 )
 SOCKETS = "sockets"
+PROVISIONERS = "ministack.services.cloudformation.provisioners"
+RDS = "ministack.services.rds"
+WITHOUT_EFFECT = (
+    "RDS capacity, parameters and network",
+    "RDS TLS, logs and backups",
+)
+Properties = dict[str, Any]
+Created = tuple[str, dict[str, Any]]
 logger = logging.getLogger("slipway.rds")
 
 
@@ -132,6 +140,29 @@ def require_iam(properties: Mapping[str, Any]) -> None:
             "only databases whose master user comes in by IAM are emulated: EnableIAMDatabaseAuthentication true and"
             f" MasterUserAuthenticationType iam-db-auth, not {asked[0]!r} and {asked[1]!r}"
         )
+
+
+def require_same(old: Properties, new: Properties, names: Iterable[str]) -> None:
+    """Raises ValueError for a change for which CloudFormation would put another database in its place."""
+    for name in names:
+        if old.get(name) != new.get(name):
+            raise ValueError(
+                f"{name} cannot be changed from {old.get(name)!r} to {new.get(name)!r} without replacement"
+            )
+
+
+def ending(
+    databases: dict[str, Database], delete: Callable[..., None]
+) -> Callable[[str, Properties], None]:
+    """The handler of a type that deletes the record and ends the server."""
+
+    def deleted(physical_id: str, properties: Properties) -> None:
+        delete(physical_id, properties)
+        database = databases.pop(physical_id, None)
+        if database is not None:
+            threading.Thread(target=database.end, daemon=True).start()
+
+    return deleted
 
 
 def new_database(

@@ -13,20 +13,26 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from local_cloud.adapters.rds.clusters import (
+from local_cloud.adapters.rds.databases import (
     PROVISIONERS,
     RDS,
     WITHOUT_EFFECT,
     Created,
+    Database,
     Properties,
+    ending,
+    new_database,
+    require_iam,
+    require_same,
 )
-from local_cloud.adapters.rds.databases import Database, new_database, require_iam
 from local_cloud.instruments import recorded_types
 from local_cloud.patching import original
 from local_cloud.settings import LOOPBACK, ServerSettings
 
 INSTANCE = "AWS::RDS::DBInstance"
 ENGINES = ("postgres",)
+# A change of one of these would be another instance.
+REPLACING = ("DBName", "MasterUsername", "DBInstanceIdentifier", "Engine")
 SEVEN_DAYS = "RDS start of a stopped instance after seven days"
 Answer = tuple[int, dict[str, str], bytes]
 logger = logging.getLogger("slipway.rds")
@@ -41,7 +47,7 @@ def install(settings: ServerSettings) -> None:
     handlers[INSTANCE] = theirs | {
         "create": _create(settings, theirs["create"]),
         "update": _update(theirs["update"]),
-        "delete": _delete(theirs["delete"]),
+        "delete": ending(servers, theirs["delete"]),
     }
     actions = original(RDS, "_ACTION_MAP")
     actions["StartDBInstance"] = _changed(
@@ -90,11 +96,7 @@ def _update(update: Callable[..., Created]) -> Callable[..., Created]:
         database = servers.get(physical_id)
         if database is None:
             return update(physical_id, old, new, *rest, **more)
-        for name in ("DBName", "MasterUsername", "DBInstanceIdentifier", "Engine"):
-            if old.get(name) != new.get(name):
-                raise ValueError(
-                    f"{name} cannot be changed from {old.get(name)!r} to {new.get(name)!r} without replacement"
-                )
+        require_same(old, new, REPLACING)
         record = original(RDS, "_instances")[physical_id]
         if record["DBInstanceStatus"] == "stopped":
             raise ValueError(f"{physical_id} is stopped and cannot be changed; start it first")
@@ -103,16 +105,6 @@ def _update(update: Callable[..., Created]) -> Callable[..., Created]:
         return physical_id, _values(record)
 
     return updated
-
-
-def _delete(delete: Callable[..., None]) -> Callable[..., None]:
-    def deleted(physical_id: str, properties: Properties) -> None:
-        delete(physical_id, properties)
-        database = servers.pop(physical_id, None)
-        if database is not None:
-            threading.Thread(target=database.end, daemon=True).start()
-
-    return deleted
 
 
 def _changed(

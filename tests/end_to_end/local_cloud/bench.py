@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,3 +60,13 @@ class Bench:
     def assume(self, role_arn: str) -> dict[str, str]:
         answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")
         return dict(answer["Credentials"])
+
+    def ending(self, execution_arn: str) -> dict[str, Any]:
+        """The description of an execution, once it has ended."""
+        states, deadline = self.client("stepfunctions"), time.monotonic() + 60
+        while (found := states.describe_execution(executionArn=execution_arn))[
+            "status"
+        ] == "RUNNING":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        return dict(found)

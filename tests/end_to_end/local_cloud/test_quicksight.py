@@ -10,30 +10,17 @@ from typing import Any
 
 import pytest
 
+from tests.end_to_end.local_cloud import shown
 from tests.end_to_end.local_cloud.conftest import Bench
+from tests.end_to_end.local_cloud.shown import ACCOUNT, WORKGROUP
 
 FILE = Path(__file__).parents[3] / "state_machines" / "dashboard_refresh.asl.json"
-ACCOUNT = "000000000000"
-WORKGROUP = f"arn:aws:athena:us-east-1:{ACCOUNT}:workgroup/primary"
 ONE_DAY = 24 * 60 * 60  # a window that no test outlasts
 PASS = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
 QUERY = [
     f"athena:{verb}" for verb in ("StartQueryExecution", "GetQueryExecution", "GetQueryResults")
 ]
-READ = (
-    {"Action": QUERY, "Resource": WORKGROUP},
-    {
-        "Action": ["s3:GetObject", "s3:ListBucket"],
-        "Resource": ["arn:aws:s3:::shown", "arn:aws:s3:::shown/*"],
-    },
-    {
-        "Action": "glue:GetTable",
-        "Resource": [
-            f"arn:aws:glue:us-east-1:{ACCOUNT}:{part}"
-            for part in ("catalog", "database/shown", "table/shown/*")
-        ],
-    },
-)
+READ = ({"Action": QUERY, "Resource": WORKGROUP}, *shown.READ_TABLES)
 COLUMNS = [{"Name": "region", "Type": "STRING"}, {"Name": "orders", "Type": "INTEGER"}]
 
 
@@ -70,21 +57,7 @@ def stack(reader: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def machine(bench: Bench) -> str:
     """The refresh, over a dataset `sales` with a good table and one dataset for each thing that may be wrong."""
-    s3 = bench.client("s3")
-    s3.create_bucket(Bucket="shown")
-    s3.put_object(Bucket="shown", Key="orders/a.csv", Body=b"Asia,3\nEurope,4\n")
-    glue = bench.client("glue")
-    glue.create_database(DatabaseInput={"Name": "shown"})
-    storage = {
-        "Location": "s3://shown/orders/",
-        "Columns": [{"Name": "region", "Type": "string"}, {"Name": "orders", "Type": "int"}],
-        "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
-        "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-        "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
-                      "Parameters": {"field.delim": ","}},
-    }  # fmt: skip
-    table = {"Name": "orders", "TableType": "EXTERNAL_TABLE", "StorageDescriptor": storage}
-    glue.create_table(DatabaseName="shown", TableInput=table)
+    shown.create(bench)
     reader = bench.role("reader", {"Service": "quicksight.amazonaws.com"}, *READ)
     cloudformation = bench.client("cloudformation")
     cloudformation.create_stack(StackName="quicksight", TemplateBody=json.dumps(stack(reader)))
@@ -139,11 +112,7 @@ def refresh(
         {"dataset": dataset, "run_id": run_id, "caller": caller},
     )
     arn = states.start_execution(stateMachineArn=machine, input=json.dumps(request))["executionArn"]
-    deadline = time.monotonic() + 60
-    while (described := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return dict(described)
+    return bench.ending(arn)
 
 
 def told(bench: Bench) -> list[str]:

@@ -71,7 +71,9 @@ def test_a_call_delivers_what_intake_takes(account: Account) -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_a_secret_that_nobody_made_is_named(account: Account) -> None:
-    with pytest.raises(SourceFailed, match=r"there is no secret 'slipway/sales_api'; make it, as"):
+    with pytest.raises(
+        SourceFailed, match=r"no secret 'slipway/sales_api' that this source may read; make it, as"
+    ):
         handler.handle(REQUEST, CONTEXT)
     assert account.objects("landing") == {}
 

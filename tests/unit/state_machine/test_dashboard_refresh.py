@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -15,6 +14,7 @@ from ministack.services import stepfunctions
 
 from pipeline import serving
 from pipeline.run_documents import serve_result
+from tests.unit.state_machine.walking import filled, interpreted
 
 FILE = Path(__file__).parents[3] / "state_machines" / "dashboard_refresh.asl.json"
 FILLED = {
@@ -83,19 +83,7 @@ def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
                 return {"IngestionStatus": "INITIALIZED"}
             return describe(*key)
 
-        execution = {
-            "executionArn": "arn:e", "stateMachineArn": "machine", "name": "by-hand-1", "status": "RUNNING",
-            "events": [], "input": json.dumps(given), "startDate": "2026-01-01T00:00:00Z",
-        }  # fmt: skip
-        text = re.sub(r"\$\{(\w+)\}", lambda found: FILLED[found[1]], FILE.read_text())
-        monkeypatch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
-        monkeypatch.setattr(stepfunctions, "_invoke_resource", invoke)
-        monkeypatch.setattr(stepfunctions, "_emit_execution_status_event", lambda _: None)
-        monkeypatch.setitem(
-            stepfunctions._state_machines, "machine", {"definition": text, "name": "m"}
-        )
-        monkeypatch.setitem(stepfunctions._executions, "arn:e", execution)
-        stepfunctions._run_execution("arn:e")
+        execution = interpreted(monkeypatch, filled(FILE.read_text(), FILLED), given, invoke)
         seen["created"].sort()
         return {**execution, **seen}
 

@@ -12,6 +12,7 @@ import pytest
 from ministack.services import stepfunctions
 
 from ml import forecast_model
+from tests.unit.state_machine.walking import filled, interpreted
 
 FILE = Path(__file__).parents[3] / "state_machines" / "forecast_training.asl.json"
 STATES: dict[str, Any] = json.loads(FILE.read_text())["States"]
@@ -104,19 +105,7 @@ def walk(monkeypatch: pytest.MonkeyPatch) -> Walk:
                 raise answer
             return {"Payload": answer} if "lambda" in resource else answer
 
-        text = re.sub(r"\$\{(\w+)\}", lambda found: FILLED[found[1]], FILE.read_text())
-        execution = {
-            "executionArn": "arn:e", "stateMachineArn": "machine", "name": "by-hand-1", "status": "RUNNING",
-            "events": [], "input": json.dumps(given), "startDate": "2026-01-01T00:00:00Z",
-        }  # fmt: skip
-        monkeypatch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
-        monkeypatch.setattr(stepfunctions, "_invoke_resource", invoke)
-        monkeypatch.setattr(stepfunctions, "_emit_execution_status_event", lambda _: None)
-        monkeypatch.setitem(
-            stepfunctions._state_machines, "machine", {"definition": text, "name": "m"}
-        )
-        monkeypatch.setitem(stepfunctions._executions, "arn:e", execution)
-        stepfunctions._run_execution("arn:e")
+        execution = interpreted(monkeypatch, filled(FILE.read_text(), FILLED), given, invoke)
         return {**execution, **seen}
 
     return run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,34 @@ def failure(error: str, **cause: str) -> Exception:
     return raised
 
 
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """A machine with its substitutions; one that has no value stands for itself."""
+    return re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[1]), text)
+
+
+def interpreted(
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    given: dict[str, Any],
+    invoke: Callable[[str, dict[str, Any]], Any],
+    *,
+    name: str = "by-hand-1",
+    machine: str = "machine",
+) -> dict[str, Any]:
+    """An execution `arn:e` of a machine, run to its end without waiting; `invoke` answers for its tasks."""
+    execution = {
+        "executionArn": "arn:e", "stateMachineArn": machine, "name": name, "status": "RUNNING", "events": [],
+        "input": json.dumps(given), "startDate": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    monkeypatch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
+    monkeypatch.setattr(stepfunctions, "_invoke_resource", invoke)
+    monkeypatch.setattr(stepfunctions, "_emit_execution_status_event", lambda _: None)
+    monkeypatch.setitem(stepfunctions._state_machines, machine, {"definition": text, "name": "m"})
+    monkeypatch.setitem(stepfunctions._executions, "arn:e", execution)
+    stepfunctions._run_execution("arn:e")
+    return execution
+
+
 def walker(monkeypatch: pytest.MonkeyPatch) -> Walk:
     """Runs one execution; `answers` maps a task to its answer, an error, or a list of them, one per call.
 
@@ -148,19 +176,9 @@ def walker(monkeypatch: pytest.MonkeyPatch) -> Walk:
 
         text = pruned((MACHINES / f"{machine}.asl.json").read_text(), without)
         values = {**VALUES, "ServingMachineArns": ",".join(served) or "none"}
-        filled = re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[1]), text)
-        execution = {
-            "executionArn": "arn:e", "stateMachineArn": ITSELF, "name": "e", "status": "RUNNING", "events": [],
-            "input": json.dumps(given_input), "startDate": "2026-01-01T00:00:00Z",
-        }  # fmt: skip
-        monkeypatch.setattr(stepfunctions, "_SFN_WAIT_SCALE", 0)
-        monkeypatch.setattr(stepfunctions, "_invoke_resource", invoke)
-        monkeypatch.setattr(stepfunctions, "_emit_execution_status_event", lambda _: None)
-        monkeypatch.setitem(
-            stepfunctions._state_machines, ITSELF, {"definition": filled, "name": "m"}
+        execution = interpreted(
+            monkeypatch, filled(text, values), given_input, invoke, name="e", machine=ITSELF
         )
-        monkeypatch.setitem(stepfunctions._executions, "arn:e", execution)
-        stepfunctions._run_execution("arn:e")
         return {**execution, **seen}
 
     return run
